@@ -15,6 +15,7 @@ from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.model.advice import advised, input_doubt
 from shapecalc.model.inference import infer, sizings_of
+from shapecalc.model.readings import batch_note
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -93,7 +94,7 @@ class Network:
             raise UsageError(f"convention must be {' or '.join(CONVENTIONS)}, not {convention}")
         graph = self.with_overrides(input, vars, layout).graph
         try:
-            return infer(graph, batch=batch, layout=layout, convention=convention)
+            return infer(graph, batch=batch, layout=layout, convention=convention).with_doubt(batch_note)
         except ShapeError as error:
             from shapecalc.model.copies import gathered  # only where something is wrong
 
@@ -114,8 +115,11 @@ class Network:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
         The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
-        `in_place`, `order`, `training`, `optimizer`, `mixed_precision`, `budget`, `context`, `kv_bits`; and for small
-        devices those of `memory.small_devices`: `flash` and `sram` budgets, `fold_batch_norm`, `patches`.
+        `in_place`, `order`, `attention`, `budget`; of serving a decoder `context`, `kv_bits`, `prefill`, `logits`,
+        `table`, `contexts`, `batches`; of training `training`, `optimizer`, `precision`, `mixed_precision`,
+        `state_bits`, `loss`, `checkpoint`, `lora`, `devices`, `zero`, `tensor`, `sequence`, `pipeline`,
+        `microbatches`, `expert`; and for small devices those of `memory.small_devices`: `flash` and `sram` budgets,
+        `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
         from shapecalc.questions.memory.small_devices import memory_on_device
@@ -268,7 +272,10 @@ class Network:
         return compare_weights(checkpoint if isinstance(checkpoint, Weights) else weights(checkpoint), self.infer())
 
     def legal_sizes(self) -> LegalSizes:
-        """Return which input sizes the network accepts: the legal ones, and those without rounding."""
+        """Return which input sizes the network accepts: the legal ones, and those without rounding.
+
+        Errors: `ShapeError`, that of its own size, if no size is legal; `UsageError` for too many inputs.
+        """
         from shapecalc.questions.sizes import find_sizes
 
         return find_sizes(self.graph)

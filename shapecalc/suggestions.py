@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import heapq
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
@@ -49,10 +50,15 @@ def meant_word(word: str, words: Iterable[str]) -> str:
     for text in (word, plain) if plain != word else (word,):
         near = difflib.get_close_matches(text, _candidates(text, words), n=_TRIED, cutoff=_NEAR)
         found = [one for one in near if _is_meant(text, one)]
-        meant = min(found, key=lambda one: (_distance(text, one), not text.startswith(one)), default="")
+        meant = min(found, key=partial(_order, text), default="")
         if meant:
             return meant
     return ""
+
+
+def _order(word: str, known: str) -> tuple[int, bool, bool]:
+    """Return the key that orders known words by how near they are to one: of its own letters before its beginning."""
+    return _distance(word, known), sorted(word) != sorted(known), not word.startswith(known)
 
 
 def _longer(start: str, words: Iterable[str]) -> str:

@@ -42,7 +42,8 @@ HEADS = [[2, 5, 4], [2, 7, 4], [2, 7, 4]]
 # The PyTorch names of element-wise functions of one tensor.
 _FUNCTIONS = {
     "relu": "F.relu", "relu6": "F.relu6", "leaky_relu": "F.leaky_relu", "rrelu": "nn.RReLU()", "elu": "F.elu",
-    "selu": "F.selu", "celu": "F.celu", "gelu": "F.gelu", "quick_gelu": "lambda x: x * torch.sigmoid(1.702 * x)",
+    "selu": "F.selu", "celu": "F.celu", "gelu": "F.gelu",
+    "gelu_new": "lambda x: 0.5 * x * (1.0 + torch.tanh(0.7978845608 * (x + 0.044715 * torch.pow(x, 3.0))))", "quick_gelu": "lambda x: x * torch.sigmoid(1.702 * x)",
     "abs": "torch.abs", "silu": "F.silu", "mish": "F.mish", "sigmoid": "torch.sigmoid", "log_sigmoid": "F.logsigmoid",
     "tanh": "torch.tanh", "tanhshrink": "F.tanhshrink", "softplus": "F.softplus", "softsign": "F.softsign",
     "hardswish": "F.hardswish", "hardsigmoid": "F.hardsigmoid", "hardtanh": "F.hardtanh", "hardshrink": "F.hardshrink",
@@ -175,6 +176,8 @@ def _cases() -> Iterator[Case]:
                "Sequence(lambda x: x.permute(0, 2, 3, 1), nn.LayerNorm(4), lambda x: x.permute(0, 3, 1, 2))")  # fmt: skip
     yield Case("rms_norm", {}, SEQUENCE, "nn.RMSNorm(8)")
     yield Case("rms_norm", {"elementwise_affine": False}, SEQUENCE, "nn.RMSNorm(8, elementwise_affine=False)")
+    for word in ("upcast", "fp32", "variance"):  # which differ for inputs of fewer bits alone
+        yield Case("rms_norm", {"implementation": word}, SEQUENCE, "Unfused(8)")
     yield Case("local_response_norm", {"size": 3}, MAP, "nn.LocalResponseNorm(3)")
     yield Case("fractional_max_pool", {"kernel_size": 2, "output_size": 3}, MAP,
                "nn.FractionalMaxPool2d(2, output_size=3)")  # fmt: skip
@@ -272,6 +275,11 @@ def _cases() -> Iterator[Case]:
         "multi_head_attention", {"num_heads": 2}, [[5, 8], [7, 6], [7, 4]], "First(Attention(8, 2, kdim=6, vdim=4))"
     )
     yield Case("multi_head_attention", {"num_heads": 4, "num_kv_heads": 2, "bias": False}, SEQUENCE, "Grouped(8, 4, 2)")
+    for dropout in (0.0, 0.5):
+        eager = {"num_heads": 4, "num_kv_heads": 2, "bias": False, "dropout": dropout, "attn_implementation": "eager"}
+        yield Case("multi_head_attention", eager, SEQUENCE, f"Eager(8, 4, 2, {dropout})")
+        yield Case("scaled_dot_product_attention", {"attn_implementation": "eager", "dropout_p": dropout}, HEADS,
+                   f"lambda q, k, v: F.dropout(F.softmax(q @ k.mT * 0.5, -1), {dropout}) @ v")  # fmt: skip
     yield Case("multi_head_attention", {"num_heads": 2, "add_zero_attn": True}, SEQUENCE,
                "First(Attention(8, 2, add_zero_attn=True))")  # fmt: skip
     yield Case("multi_head_attention", {"num_heads": 2, "need_weights": True}, SEQUENCE,
@@ -529,6 +537,31 @@ def _modules() -> dict[str, Any]:
         def forward(self, x: Any) -> Any:
             q, k, v = (part(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for part in (self.q, self.k, self.v))
             return self.out(F.scaled_dot_product_attention(q, k, v, enable_gqa=True).transpose(1, 2).flatten(2))
+
+    class Eager(Grouped):
+        """The same with eager attention: keys and values are repeated, and scores stored."""
+
+        def __init__(self, width: int, heads: int, kv_heads: int, dropout: float) -> None:
+            super().__init__(width, heads, kv_heads)
+            self.repeats, self.dropout = heads // kv_heads, dropout
+
+        def forward(self, x: Any) -> Any:
+            q, k, v = (part(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for part in (self.q, self.k, self.v))
+            k, v = (part.repeat_interleave(self.repeats, 1) for part in (k, v))
+            scores = F.softmax(q @ k.mT * self.head**-0.5, dim=-1, dtype=torch.float32).to(q.dtype)
+            return self.out((F.dropout(scores, self.dropout) @ v).transpose(1, 2).flatten(2))
+
+    class Unfused(nn.Module):
+        """transformers' LlamaRMSNorm."""
+
+        def __init__(self, features: int) -> None:
+            super().__init__()
+            self.weight = normal(features)
+
+        def forward(self, x: Any) -> Any:
+            wide = x.to(torch.float32)
+            wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6)
+            return self.weight * wide.to(x.dtype)
 
     class Normed(nn.Module):
         """Attention whose queries and keys are normalised and whose output is gated: transformers' Qwen3Next, OLMo 2."""

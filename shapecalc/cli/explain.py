@@ -54,13 +54,14 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 ) -> None:
     """Show the arithmetic behind every number: the formula, the formula with values, and where each value comes from.
 
-    LAYER is the name of a layer or a block; by default all layers are explained. After a shape error, every layer
-    that could be inferred is explained, then the error is shown.
+    LAYER is the name of a layer or a block, or several, separated by commas; by default all layers are explained. After
+    a shape error, every layer that could be inferred is explained, then the error is shown.
     """
     from shapecalc.questions.explain import explain_report  # after the options are validated
 
     network = load_network(spec, inputs, settings, layout or "")
     report, failure = inferred(network, output, layout=layout or "", batch=batch)
+    layers = [name for word in layers for name in ([word] if report.line(word) else separated([word]))]
     names = [name for name in layers if report.line(name)] if failure else layers
     if failure and layers and not names:
         raise failure

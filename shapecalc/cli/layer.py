@@ -69,8 +69,9 @@ class _Kind(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            if type(error) is click.UsageError and (hint := self._hint(given)):
-                raise click.UsageError(f"{error.message}: {hint}", ctx) from error
+            given = [part for word in given for part in (word.split("=", 1) if word.startswith("--") else [word])]
+            if type(error) in (click.UsageError, click.BadOptionUsage) and (hint := self._hint(given)):
+                raise click.UsageError(f"{error.message.removesuffix('.')}: {hint}", ctx) from error
             raise
 
     def _hint(self, args: list[str]) -> str:

@@ -18,35 +18,21 @@ from shapecalc.cli.options import (
     network_options,
 )
 from shapecalc.cli.output import emit_answer
-from shapecalc.cli.serving import serving_options
+from shapecalc.cli.serving import serving_options, weight_options
 from shapecalc.cli.small_devices import small_device_options
+from shapecalc.cli.training import training_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["command"]
 
-OPTIMIZERS = ("none", "sgd", "momentum", "rmsprop", "adagrad", "lion", "adam", "adamw")
-
-
 _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
 
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@click.option(
-    "--weights",
-    metavar="FORMAT",
-    shell_complete=completed("formats_of_weights"),
-    help="Set the bits of a weight, or its format: 16, 4.5, int8, q4_k_m, nf4, awq-g128, …  [default: those of a "
-    "model's config.json, or 32]",
-)
-@click.option(
-    "--weights-of",
-    metavar="GLOB=FORMAT",
-    multiple=True,
-    help="Set the format of layers or blocks by name: 'lm_head=16'. May be repeated.",
-)
+@weight_options("32")
 @_bits_option("--activations", help="Set the bits of an activation.  [default: those of a model's config.json, or 32]")
 @_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
 @serving_options
@@ -57,7 +43,8 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     shell_complete=completed("in_place"),
     default="all",
     show_default=True,
-    help="Choose layers to run in place: all, none, activations, normalisation, additions, depthwise, names of kinds.",
+    help="Choose layers to run in place: all, none, torch (as eager PyTorch does), activations, normalisation, "
+    "additions, depthwise, names of kinds.",
 )
 @click.option(
     "--order",
@@ -65,15 +52,7 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
     default="given",
     help="Run branches as given, or in the order with the lowest peak.",
 )
-@click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state.")
-@click.option(
-    "--optimizer",
-    type=click.Choice(OPTIMIZERS, case_sensitive=False),
-    help="Choose the optimizer; implies --training.  [default: adam]",
-)
-@click.option(
-    "--mixed-precision", is_flag=True, help="Train in 16 bits, with an fp32 copy of the weights; implies --training."
-)
+@training_options
 @click.option(
     "--budget",
     metavar="BYTES",

@@ -11,7 +11,7 @@ from shapecalc.cli.options import completed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["serving_options"]
+__all__ = ["serving_options", "weight_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -24,12 +24,30 @@ _OPTIONS = (
                  help="Run the last CHUNK tokens of the context at once, or all of them, instead of decoding one."),
     click.option("--logits", type=click.Choice(["last", "all"]),
                  help="Choose the tokens of a chunk whose scores are computed.  [default: last]"),
-    click.option("--attention", type=click.Choice(["flash", "eager"]),
-                 help="Choose whether attention's scores are in memory (eager) or not.  [default: flash]"),
+    click.option("--attention", type=click.Choice(["flash", "eager"], case_sensitive=False), default="flash",
+                 show_default=True, help="Choose whether attention's scores are in memory (eager) or not."),
     click.option("--table", is_flag=True, help="Show the totals at several contexts and batches."),
     click.option("--contexts", metavar="LIST", help="Choose the contexts of the table: 4k,8k,32k. Implies --table."),
     click.option("--batches", metavar="LIST", help="Choose the batches of the table: 1,4,16. Implies --table."),
 )  # fmt: skip
+
+
+def weight_options(usual: str) -> Callable[[_Command], _Command]:
+    """Return what adds the options of the format of weights to a command, for `usual` bits by default."""
+    formats = click.option(
+        "--weights",
+        metavar="FORMAT",
+        shell_complete=completed("formats_of_weights"),
+        help="Set the bits of a weight, or its format: 16, 4.5, int8, q4_k_m, nf4, awq-g128, …  [default: those of a "
+        f"model's config.json, or {usual}]",
+    )
+    others = click.option(
+        "--weights-of",
+        metavar="GLOB=FORMAT",
+        multiple=True,
+        help="Set the format of layers or blocks by name: 'lm_head=16'. May be repeated.",
+    )
+    return lambda function: formats(others(function))
 
 
 def serving_options(function: _Command) -> _Command:

@@ -22,13 +22,12 @@ __all__ = ["command"]
 @output_formats("text", "json", "markdown", "html")
 def command(
     spec: str, inputs: Sequence[str], settings: Sequence[str], layout: str | None, format_: str, output: str | None
-) -> int:
+) -> None:
     """Show which input sizes a network accepts: all legal sizes, the smallest one, and the exact ones.
 
     A size is legal if no layer has a shape error. It is exact if every window ends at the edge of its input, so that
     no row is dropped by rounding down or added by rounding up, and if feature maps that are merged have the same
-    size. A + B·k means A, A + B, A + 2·B and so on. The exit status is 1 if no size is legal.
+    size. A + B·k means A, A + B, A + 2·B and so on. If no size is legal, the error is shown, and the exit status is 1.
     """
     answer = load_network(spec, inputs, settings, layout or "").legal_sizes()
     emit_answer(answer, output, format_, answer.name)
-    return 0 if all(entry.legal.smallest for entry in answer.axes) else 1

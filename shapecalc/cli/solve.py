@@ -18,7 +18,7 @@ from shapecalc.cli.options import (
     set_option,
 )
 from shapecalc.cli.output import emit_answer, emit_json
-from shapecalc.errors import Problem, UsageError
+from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def command(
         answer: Any = _window(target, inputs, wanted, ctx.args)
         good = bool(answer.solutions)
     else:
+        _check_options(ctx)
         _check_network(target, wanted, ctx.args[:1], asked)
         answer = _network(target, inputs, names, asked)
         good = bool(answer.fixes) or not answer.problems if asked["fix"] else bool(answer.solutions)
@@ -130,6 +131,24 @@ def _check_size(wanted: str | None) -> None:
         raise UsageError(Problem(f"{wanted} is not a size", hint=clean(hint)))
 
 
+def _check_options(ctx: click.Context) -> None:
+    """Check that the first option that the command does not have is an argument of some kind. Errors: `UsageError`."""
+    from shapecalc.network import kind_of
+    from shapecalc.questions.solve import sliding_kinds
+
+    word = ctx.args[0].partition("=")[0] if ctx.args else ""
+    name = word[2:].replace("-", "_").removeprefix("no_")
+    kinds = [kind_of(kind) for kind in sliding_kinds()] if word.startswith("--") else []
+    if not kinds or any(name in cls.argument_names() for cls in kinds if cls):
+        return
+    options = [option for param in ctx.command.params for option in param.opts if option.startswith("--")]
+    hint = _OTHERWISE.get(name) or str(did_you_mean(word, options, lists=False))
+    raise UsageError(Problem(f"no such option {clean(word)}", hint=hint or "see shapecalc solve --help"))
+
+
+_OTHERWISE = {"flops": "use --macs with half the number: a multiply-accumulate is two FLOPs"}
+
+
 def _check_network(target: str, wanted: str | None, foreign: Sequence[str], asked: Mapping[str, Any]) -> None:
     if wanted and not (hint := _like(target)):
         file = wanted if _names_file(wanted) else "FILE"
@@ -149,13 +168,17 @@ def _refuse(words: Sequence[str], why: str, hint: str = "") -> None:
 
 def _like(target: str) -> str:
     """Return the kind that may have been meant; empty if none is similar, or if a specification has that name."""
-    from shapecalc.errors import ShapecalcError, did_you_mean
+    from shapecalc.errors import ShapecalcError
     from shapecalc.language.files import locate
+    from shapecalc.network import kind_of
     from shapecalc.questions.solve import sliding_kinds
 
     try:
         locate(target)
     except ShapecalcError:
+        last = target.rpartition(".")[2]  # nn.Conv2d
+        if last != target and kind_of(last):
+            return f"did you mean {last}?"
         return str(did_you_mean(target, sliding_kinds(), lists=False))
     return ""
 
@@ -169,7 +192,8 @@ def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequenc
 
 def _arguments(kind: str, words: Sequence[str]) -> dict[str, Any]:
     """Return the arguments of a kind from `--kernel-size 3`, `--kernel-size=3`, `--ceil-mode` or `--no-ceil-mode`."""
-    flags = _flags(kind)
+    known = _argument_names(kind)
+    flags = {word for word, is_flag in known.items() if is_flag}
     pairs, waiting = [], list(words)
     while waiting:
         word, equals, value = waiting.pop(0).partition("=")
@@ -178,20 +202,23 @@ def _arguments(kind: str, words: Sequence[str]) -> dict[str, Any]:
         if is_alone and word.startswith("--") and name.removeprefix("no_") in flags:
             pairs.append(f"{name.removeprefix('no_')}={'false' if name.startswith('no_') else 'true'}")
             continue
+        if word.startswith("--") and name not in known:
+            options = [f"--{one.replace('_', '-')}" for one in known]
+            raise UsageError(Problem(f"{kind} has no argument {clean(word)}", hint=did_you_mean(word, options)))
         if not word.startswith("--") or is_alone:
             raise UsageError(Problem(f"{word} is not an option with a value", hint="write for instance --stride 2"))
         pairs.append(f"{name}={value if equals else waiting.pop(0)}")
     return read_settings(pairs)
 
 
-def _flags(kind: str) -> set[str]:
-    """Return the names of the arguments of a kind that are yes or no."""
+def _argument_names(kind: str) -> dict[str, bool]:
+    """Return the names of the arguments of a kind, and whether each is a yes or no."""
     from shapecalc.layers.base.arguments import Flag
     from shapecalc.network import kind_of
 
     cls = kind_of(kind)
     names = cls.argument_names() if cls else {}
-    return {word for word, name in names.items() if cls and isinstance(cls.arguments[name], Flag)}
+    return {word: bool(cls) and isinstance(cls.arguments[name], Flag) for word, name in names.items() if cls}
 
 
 def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapping[str, Any]) -> Any:

@@ -9,7 +9,6 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
-    WholeNumber,
     batch_option,
     completed,
     depth_option,
@@ -19,6 +18,7 @@ from shapecalc.cli.options import (
     selection_options,
 )
 from shapecalc.cli.output import emit_answer
+from shapecalc.cli.serving import weight_options
 from shapecalc.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -36,19 +36,18 @@ _tokens_option = partial(click.option, metavar="N")
     "--device", metavar="DEVICE", shell_complete=completed("devices"),
     help="Choose a device: h100, rtx-4090, … (`shapecalc devices` lists all), or a YAML file of your own.",
 )  # fmt: skip
+@weight_options("16")
 @_bits_option(
-    "--weights", default="16", show_default=True, help="Set the bits of a weight: 32, 16, 8, 4, fp16, int8, …"
-)
-@_bits_option(
-    "--activations", default="16", show_default=True, help="Set the bits of an activation, and of arithmetic."
+    "--activations",
+    help="Set the bits of an activation, and of arithmetic.  [default: those of a model's config.json, or 16]",
 )
 @_bits_option("--kv-bits", help="Set the bits of an element of the KV cache.  [default: those of activations]")
 @_tokens_option(
-    "--prompt", type=WholeNumber(1, 10**9),
-    help="Bound the time to the first token after a prompt of N tokens.  [default: the length of the input]",
+    "--prompt",
+    help="Bound the time to the first token after a prompt of N tokens: 8192, 8k.  [default: the length of the input]",
 )  # fmt: skip
 @_tokens_option(
-    "--context", type=WholeNumber(0, 10**9),
+    "--context",
     help="Bound the tokens per second after N past tokens.  [default: the prompt]",
 )  # fmt: skip
 @batch_option
@@ -62,11 +61,12 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     inputs: Sequence[str],
     settings: Sequence[str],
     device: str | None,
-    weights: str,
-    activations: str,
+    weights: str | None,
+    weights_of: Sequence[str],
+    activations: str | None,
     kv_bits: str | None,
-    prompt: int | None,
-    context: int | None,
+    prompt: str | None,
+    context: str | None,
     batch: int,
     plot: str | None,
     layout: str | None,
@@ -96,7 +96,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         if plot == output:
             raise UsageError(Problem(f"--plot and --output are both {plot}", hint="name two files"))
     found = load_network(spec, inputs, settings, layout or "").speed(
-        device, batch=batch, layout=layout or "", weights=weights, activations=activations, kv_bits=kv_bits,
+        device, batch=batch, layout=layout or "", weights=weights, weights_of=weights_of, activations=activations,
+        kv_bits=kv_bits,
         prompt=prompt, context=context,
     )  # fmt: skip
     options = {} if format_ == "json" else {"depth": depth, **selection}

@@ -28,6 +28,7 @@ __all__ = [
     "Constraint",
     "Dim",
     "Numbers",
+    "UndecidedError",
     "broadcast",
     "ceil_div",
     "exact_where",
@@ -35,6 +36,7 @@ __all__ = [
     "matched",
     "maximum",
     "minimum",
+    "one_of",
     "plain_of",
     "prod",
     "register",
@@ -51,6 +53,10 @@ LESS = "<"
 EQUAL = "="
 DIVIDES = "divides"
 BROADCASTS = "is 1 or"
+
+
+class UndecidedError(TypeError):
+    """A branch depends on a dimension that has several values: only the text of an error may."""
 
 
 class Numbers(Protocol):
@@ -140,6 +146,12 @@ def within(value: Dim, low: float, high: float) -> Dim:
     if check:
         check(value, low, high)
     return value
+
+
+def one_of(value: Dim) -> Dim:
+    """Return one of the values of a dimension that has several, at least 1; any other dimension unchanged."""
+    choose = None if type(value) is int else getattr(_numbers(value, value), "one_of", None)
+    return choose(value) if choose else value
 
 
 def plain_of(value: Dim, what: str, hint: str) -> int:

@@ -66,10 +66,10 @@ class Many:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        raise TypeError("many numbers are neither equal to another nor not")
+        raise dims.UndecidedError("many numbers are neither equal to another nor not")
 
     def __bool__(self) -> bool:
-        raise TypeError("many numbers are neither true nor false")
+        raise dims.UndecidedError("many numbers are neither true nor false")
 
     def __repr__(self) -> str:
         return f"Many({list(self.values)[:4]}…)"
@@ -165,6 +165,9 @@ class _Lists:
         columns = [values_of(other, count) for other in others]
         rows = zip(*columns, strict=True) if columns else [()] * count
         return Many([own if own in row else 0 for own, row in zip(values_of(size, count), rows, strict=True)])
+
+    def one_of(self, value: Any) -> int:
+        return max(1, int(value.values[-1]))
 
     def exact_where(self, value: Any, ends: Any) -> Any:
         end, due = ends(Many(value.values))

@@ -18,7 +18,7 @@ from shapecalc.source import read_object, read_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from shapecalc.errors import Problem
+    from shapecalc.errors import Hint, Problem
     from shapecalc.language.document import Reader
 
 __all__ = ["Specification", "read_specification"]
@@ -34,6 +34,7 @@ class Specification:
         self.document = document
         self.unreadable = {_location(problem): problem for problem in unreadable}
         self.problems = self.besides_unreadable([*unreadable, *problems])
+        self.unreadable = {place: p for p in self.problems if (place := _location(p)) in self.unreadable}
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -41,9 +42,21 @@ class Specification:
         return tuple(self.document.variants) if self.document else ()
 
     def besides_unreadable(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Return problems without those of a text that could not be read: what is wrong with it has been reported."""
-        unreadable = self.unreadable
-        return tuple([p for p in problems if unreadable.get(_location(p), p) is p] if unreadable else problems)
+        """Return problems without those of a text that could not be read: what is wrong with it has been reported.
+
+        One without a hint has that of what follows from it.
+        """
+        if not self.unreadable:
+            return tuple(problems)
+        own: list[Problem] = []
+        hints: dict[Any, str | Hint] = {}
+        for problem in problems:
+            place = _location(problem)
+            if self.unreadable.get(place, problem) is problem:
+                own.append(problem)
+            else:
+                hints.setdefault(place, problem.hint)
+        return tuple([p if p.hint else p._replace(hint=hints.get(_location(p), "")) for p in own])
 
     def build(
         self,

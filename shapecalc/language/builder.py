@@ -49,8 +49,7 @@ class GraphBuilder(Written):
     """Expands lists of layers to nodes, and collects their problems."""
 
     def __init__(self, blocks: Mapping[str, BlockDefinition], variables: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.blocks = blocks
+        super().__init__(blocks)
         self.variables = variables
         reports = Reports()
         self.problems = reports.problems
@@ -68,7 +67,7 @@ class GraphBuilder(Written):
     ) -> tuple[Flow, ...]:
         """Expand a list of layers, each on the output of the one above; return the output of the last one."""
         for value in entries:
-            entry = self._entry(value)
+            entry = self._entry(value, scope)
             if isinstance(entry, Problem):
                 self.report(entry, scope)
                 flow = self._broken(scope, "layer", value.mark, flow)
@@ -80,11 +79,11 @@ class GraphBuilder(Written):
                 flow = self._broken(scope, entry.kind, entry.mark, flow)
         return flow
 
-    def _entry(self, value: Value) -> Entry | Problem:
+    def _entry(self, value: Value, scope: Scope, *, is_branch: bool = False) -> Entry | Problem:
         key = id(value)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = read_entry(value, self.blocks)
+            entry = self._entries[key] = read_entry(value, self.blocks, scope.names, is_branch=is_branch)
         return entry
 
     def _broken(self, scope: Scope, kind: str, mark: Mark, flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
@@ -218,7 +217,7 @@ class GraphBuilder(Written):
         if cls.branches:
             branches, value = branches_of(cls, entry.value)
             if branches is not None:
-                flow = tuple([end for branch in branches for end in self._branch(branch, scope, variables, flow)])
+                flow = tuple([end for one in branches for end in self._branch(one, scope, variables, flow, branches)])
         if cls.inputs == (0, 0) and "from" not in entry.own:
             flow = ()
         elif len(flow) > 1 and "from" not in entry.own and not cls.branches:
@@ -226,11 +225,11 @@ class GraphBuilder(Written):
         return flow, self._maker.layer(cls, entry, value, scope, variables)
 
     def _branch(
-        self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
+        self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], all_: Sequence[Value]
     ) -> tuple[Flow, ...]:
-        """Return the outputs of a branch: one, or for an item with `for` one for each of its values."""
+        """Return the outputs of a branch of a merge: one, or for an item with `for` one for each of its values."""
         if isinstance(branch, Scalar):
-            return (read_reference(branch, scope, variables, is_branch=True),)
+            return (read_reference(branch, scope, variables, all_),)
         if isinstance(branch, ListValue):
             return self.expand(branch.items, scope, variables, flow)[:1]
         if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # only references
@@ -238,7 +237,7 @@ class GraphBuilder(Written):
             turns = list(turns_of(own, variables, MAX_LAYERS))
             self._add_steps(len(turns), branch.mark, scope)
             return tuple([read_reference(item, scope, turn) for turn in turns for item in listed(own["from"])])
-        entry = self._entry(branch)
+        entry = self._entry(branch, scope, is_branch=True)
         if isinstance(entry, Problem) or "for" not in entry.own:
             return self.expand([branch], scope, variables, flow)[:1]
         ends: list[Flow] = []

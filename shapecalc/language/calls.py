@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
+from shapecalc.language.tensors import RUNNING, read_operand
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.source import ListValue, MapValue, as_list, read_text, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
@@ -25,22 +26,23 @@ _TARGET = re.compile(r"\s*((?:\w+\.)*(\w+))\s*=(?!=)\s*(?=\S+\()", re.DOTALL)
 _CALLEE = re.compile(r"\s*((?:\w+\.)*)(\w+)\s*")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _CONSTANTS = ("True", "False", "true", "false", "null", "None")
+_OF_VARIABLES = re.compile(r"\w+(\s*(\*|//|\+|-)\s*\w+)+")
 _PRODUCT = re.compile(r"\d+(\s*(\*|//|\+|-)\s*\d+)+")
 _KERAS, _TORCH = ("tf", "tensorflow", "keras", "layers"), ("torch", "nn", "F", "functional")
 _FUNCTIONS = re.compile(r"(.*\.)?(F|functional)\.|torch\.|tf\.(nn\.)?|keras\.ops\.|ops\.")
-_INPUTS = ("x", "input", "inputs", "out")
 
 
 class Call(NamedTuple):
     """A call: what is before the name, the name, the arguments, and the name of the attribute that it is assigned to.
 
-    `arguments` is None without brackets, as in `nn.ReLU`.
+    `arguments` is None without brackets, as in `nn.ReLU`; `operands` are what the layer is applied to: `Add()([x, y])`.
     """
 
     prefix: str
     word: str
     arguments: tuple[str, ...] | None
     target: str = ""
+    operands: tuple[str, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -52,17 +54,39 @@ class Call(NamedTuple):
         """Whether it is a class or a function of a framework, not a method of a tensor."""
         return any(word in (*_KERAS, *_TORCH) for word in self.prefix.split("."))
 
-    def of_input(self, cls: type[Layer] | None) -> Call | None:
-        """Return the call without the input that it is applied to, as `F.relu(x)` is; None for a layer's own call."""
-        is_function = self.is_own or _FUNCTIONS.fullmatch(self.prefix) is not None
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function of a framework, on tensors: not a class, nor a method."""
+        return _FUNCTIONS.fullmatch(self.prefix) is not None
+
+    @property
+    def is_functional(self) -> bool:
+        """Whether it is a function of PyTorch's `functional`, not a class."""
+        return self.is_of_library and any(word in ("F", "functional") for word in self.prefix.split("."))
+
+    @property
+    def owner(self) -> str:
+        """The tensor that it is a method of: `x` of `x.view(-1, 8)`; empty for other calls."""
+        is_method = self.word.islower() and not self.is_of_library and self.prefix.count(".") == 1
+        return self.prefix[:-1] if is_method and not self.is_own else ""
+
+    def of_input(self, cls: type[Layer] | None, known: Collection[str] = ()) -> Call | None:
+        """Return the call with its input among the operands, as that of `F.relu(x)`; None for a layer's own call.
+
+        `known` are the names of layers and inputs.
+        """
+        if self.operands:
+            return self
+        is_function = self.is_own or self.is_function
         if not self.arguments:
             return None
         first = self.arguments[0]
-        if not is_function and not self.prefix and self.word.islower() and cls and _is_name(first):
-            is_function = first in _INPUTS or not cls.required_arguments()
+        if not is_function and not self.prefix and self.word.islower() and cls:
+            is_tensor = first in (*RUNNING, *known) or not cls.required_arguments()
+            is_function = is_tensor and (_is_name(first) or bool(read_operand(first, known).item))
         if not is_function or EQUALS.fullmatch(first):
             return None
-        return self._replace(arguments=self.arguments[1:])
+        return self._replace(arguments=self.arguments[1:], operands=(first,))
 
 
 def _is_name(text: str) -> bool:
@@ -86,7 +110,10 @@ def read_call(text: str) -> Call | None:
     behind = rest[end:].strip()
     if not end or (behind and _closing(behind) != len(behind)):  # layers are called in turn: Dense(10)(x)
         return None
-    return Call(found[1], found[2], tuple(split_parts(rest[1 : end - 1])), target)
+    operands = tuple(split_parts(behind[1:-1]))
+    if not target and assigned and not operands and found[2][:1].isupper():  # not what a function returns
+        target = assigned[2]
+    return Call(found[1], found[2], tuple(split_parts(rest[1 : end - 1])), target, operands)
 
 
 def _closing(text: str) -> int:
@@ -206,6 +233,8 @@ def written(cls: type[Layer], name: str, text: str) -> str:
         return short(yaml)
     if _is_name(yaml):
         return yaml if argument.required else "…"  # a variable
+    if argument.required and argument.numeric and _OF_VARIABLES.fullmatch(yaml):
+        return short(yaml)
     value, problems = read_text(f"[{yaml}]", "") if yaml else (None, [])
     if problems or not isinstance(value, ListValue) or len(value.items) != 1:
         return "…"

@@ -229,6 +229,8 @@ class Compilation:
         elif "layers" in self.document.keys and not is_given:
             size = "3x224x224" if self.layout == CHW else "224x224x3"
             hint = f"write for instance  input: {size}  at the top, or give --input (input= of load() in Python)"
+            if self.document.keys["layers"].mark == self.document.mark:  # the text is only a list
+                hint = hint.replace("at the top,", "at the top, and  layers:  above the list,")
             self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
         return {}
 

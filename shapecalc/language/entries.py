@@ -13,8 +13,9 @@ from shapecalc.model.checks import check_number
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from shapecalc.language.habits import Place
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
@@ -103,8 +104,26 @@ def _arguments_of(cls: type[Layer] | None, value: Value) -> list[Value]:
     return [item for word, item in value.pairs if word.text != "branches"] if isinstance(value, MapValue) else []
 
 
-def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
-    """Return the item that a value is, or its problem."""
+def read_entry(
+    value: Value, blocks: Collection[str], names: Callable[[], Collection[str]] = tuple, *, is_branch: bool = False
+) -> Entry | Problem:
+    """Return the item that a value is, or its problem; `names` returns those of layers and inputs, for its hint."""
+    read = _read(value, blocks)
+    if not isinstance(read, _Unknown):
+        return read
+    from shapecalc.language.habits import Place  # only when something is wrong
+
+    return _unknown(read, blocks, Place(names(), is_branch))
+
+
+class _Unknown(NamedTuple):
+    """A word that is no kind, and what is under it."""
+
+    key: Scalar
+    value: Value | None
+
+
+def _read(value: Value, blocks: Collection[str]) -> Entry | Problem | _Unknown:
     if isinstance(value, Scalar):
         return _bare(value, blocks)
     if not isinstance(value, MapValue):
@@ -124,7 +143,7 @@ def read_entry(value: Value, blocks: Collection[str]) -> Entry | Problem:
         key, item = others[0]
         cls = None if key.text in blocks else find_kind(key.text)
         if cls is None and key.text not in blocks:
-            return _unknown(key, item, blocks)
+            return _Unknown(key, item)
         constant = None if cls is None or cls.branches else _constant(item)
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
         return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
@@ -143,7 +162,7 @@ def _hint_without_kind(own: Mapping[str, Value]) -> str:
     return "write for instance conv: {…} beside it"
 
 
-def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
+def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem | _Unknown:
     if value.value is None or value.text == "":
         return Problem(
             "an item of the list is empty", value.mark, hint="write a kind, such as relu, or remove the item"
@@ -151,11 +170,12 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem:
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     if value.text not in blocks and not find_kind(value.text):
-        return _unknown(value, None, blocks)
+        return _Unknown(value, None)
     return Entry(value.text, value.mark, None, {}, _NO_WORK, ())
 
 
-def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Problem:
+def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Problem:
+    key = unknown.key
     bare = key.text.removeprefix("-")
     if bare != key.text and (bare in blocks or find_kind(bare)):
         before = key.mark.source.line(key.mark.line)[: key.mark.column - 1].rstrip()
@@ -175,13 +195,19 @@ def _unknown(key: Scalar, value: Value | None, blocks: Collection[str]) -> Probl
 
     from shapecalc.language.habits import hint_for_kind, without_call  # only when something is wrong
 
-    hint = hint_for_kind(key, value) or did_you_mean(
-        without_call(key.text), names, "`shapecalc layers` lists the kinds", lists=False
+    word = without_call(key.text)
+    of_block = f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name" if word in blocks else ""
+    hint = (
+        of_block
+        or hint_for_kind(key, unknown.value, place)
+        or did_you_mean(word, names, "`shapecalc layers` lists the kinds", lists=False)
     )
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
 _FROZEN = ("requires_grad", "trainable")
+_MEANT = {"inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name"}
+"""Layer-level keys under names of other programs."""
 
 
 def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
@@ -190,7 +216,8 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     if strange.text in _FROZEN:
         frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
-    hint = did_you_mean(strange.text, OWN_WORDS, lists=False)
+    meant = _MEANT.get(strange.text, "")
+    hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, OWN_WORDS, lists=False)
     names = cls.argument_names() if cls else None
     if hint and strange.text not in (names or ()):
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
@@ -205,7 +232,7 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     )
 
 
-def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Problem:
+def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Problem | _Unknown:
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
     if len(kinds) > 1:
         return Problem(
@@ -216,7 +243,7 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _unknown(*others[0], blocks)
+    return _Unknown(*others[0])
 
 
 def listed(value: Value) -> Sequence[Value]:

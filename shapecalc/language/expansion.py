@@ -11,9 +11,10 @@ from shapecalc.language.values import bad
 from shapecalc.model.graph import Block, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.errors import Mark
+    from shapecalc.language.document import BlockDefinition
     from shapecalc.language.scope import Scope
     from shapecalc.layers.base.layer import Layer
 
@@ -161,7 +162,8 @@ MAX_NAME = 400
 class Written:
     """The nodes expanded so far, within limits; a block that was expanded before is copied."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: Mapping[str, BlockDefinition]) -> None:
+        self.blocks = blocks
         self.nodes: list[Proto] = []
         self.instances: list[Block] = []
         self.shares: list[tuple[int, int, Pending]] = []
@@ -237,4 +239,4 @@ class Written:
             inside = self._named.get(full_name(scope, name))
             if inside is not None:
                 scope.define(name, inside.flows, (inside.start, inside.stop))
-        return scope.look_up(pending)
+        return scope.look_up(pending, self.blocks)

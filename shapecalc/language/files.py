@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config", "is_config",
-    "locate", "no_such_spec",
-    "read_bytes",
+    "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config",
+    "hint_for_network", "is_config", "locate", "no_such_spec", "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
@@ -76,6 +75,8 @@ def locate(spec: str) -> Found:
         bare = spec.removesuffix(_ENDING)
         message = f"there is no file {spec} here: this is the bundled specification {bare}"
         return found._replace(instead=(Problem(message, hint=_copy_hint(bare)),)) if bare != spec else found
+    if other := _with_other_ending(spec):
+        raise UsageError(Problem(f"there is no file {spec}", hint=f"did you mean {other}?"))
     bare, suffix = os.path.splitext(os.path.basename(spec))
     if suffix or not _is_bare(spec):
         meant = next((name for name in (bare, bare + suffix) if find_bundled(name)), "")
@@ -117,11 +118,22 @@ def _copy_hint(name: str) -> str:
     return f"`shapecalc init {name}` writes a copy"
 
 
+def hint_for_network(name: str) -> str:
+    """Return the hint for a bundled network in place of a part of one; empty for any other name."""
+    is_bundled = find_bundled(name) is not None
+    return f"{name} is a whole network, not a part of one: {_copy_hint(name)}, to be changed" if is_bundled else ""
+
+
 def no_such_spec(spec: str, message: str) -> UsageError:
     """Return the error for an unknown specification, with the nearest bundled one."""
     members = [member for _, member in bundled_members()]
     hint = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
     return UsageError(Problem(message, hint=hint))
+
+
+def _with_other_ending(spec: str) -> str:
+    """Return the file that has the name of one that does not exist, but .yaml or .yml at its end; empty for none."""
+    return next((path for end in _ENDINGS if os.path.isfile(path := _bare(spec) + end)), "")
 
 
 def _is_bare(spec: str) -> bool:

@@ -28,6 +28,12 @@ residual skip shortcut skipconnection | write `- add:` with its branches: the la
 parallel | write `- concat:` or `- add:` with its branches, each a list of layers
 modulelist moduledict | list the layers here, or name them as a block under `blocks:`
 lambda | write the layers that it computes
+zeros ones empty randn rand | write `- parameter:` if it is learned, or else `- constant:`, with its size without batch
+transformerencoder | write `- transformer_encoder_layer: {…}`, with `repeat:` below it for the number of layers
+transformerdecoder | write `- transformer_decoder_layer: {…}`, with `repeat:` below it for the number of layers
+transformer | write transformer_encoder_layer and transformer_decoder_layer, with `repeat:` for the number of layers
+pool pooling | write max_pool or avg_pool
+norm normalization | write batch_norm, layer_norm or group_norm
 """
 _ARGUMENTS = """
 batch_first time_major | remove it: sizes have no batch axis, and a sequence is (length, features)
@@ -35,6 +41,7 @@ device | remove it: it changes no size and no count
 dtype | remove it: it changes no size and no count; the bits of an element are options of `shapecalc memory`
 inplace | remove it: it changes no size; `shapecalc memory --in-place` counts it
 requires_grad trainable | write `frozen: true` beside {kind}, not under it, where its weights are not trained
+num_layers num_blocks | write `repeat:` beside {kind}, not under it, for several in sequence
 input_shape batch_input_shape input_dim | remove it: the size of the input is `input:` at the top
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
 kernel_regularizer bias_regularizer kernel_constraint bias_constraint | remove it: it changes no size and no count

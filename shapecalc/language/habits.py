@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
-from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced, tiled
+from shapecalc.language.files import hint_for_network
+from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced
+from shapecalc.language.tensors import hint_for_expression
+from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after, layer_of
 from shapecalc.layers import find_kind
-from shapecalc.layers.base.arguments import Choice
-from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
-from shapecalc.layers.base.layer import stated_rank
-from shapecalc.layers.base.per_axis import Padding
+from shapecalc.layers.base.axis_numbers import AxisNumber
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
@@ -24,27 +24,76 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
+__all__ = ["Place", "hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
 
 
-def hint_for_kind(key: Scalar, value: Value | None) -> str:
+def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
     call = read_call(key.text)
-    hint = _no_layer(key.text) or (_hint_for_call(call, value) if call else _hint_for_index(key.text))
+    cls = find_kind(call.word) if call else None
+    if call and cls and call.prefix and call.arguments is None:
+        return clean(f"write `- {call.word}{_as_written(value)}`")
+    hint = _no_layer(key.text) or (hint_for_call(call, place) if call else _hint_for_index(key.text))
+    hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
+    if hint:
+        return clean(_in_branch([]) if hint == SEQUENCE and place.is_branch else hint)
+    alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
+    foreign = hint_for_foreign_kind(call.word, alone) if call else ""
+    hint = "" if foreign and isinstance(value, MapValue) else _under_name(key.text, value)
     if hint:
         return clean(hint)
     if isinstance(value, Scalar) and isinstance(value.value, str):
-        if find_kind(value.text):
-            return clean(f"the kind is the key: write `- {value.text}: {{…}}`")
         printed = read_call(value.text)  # as PyTorch prints a module: (conv1): Conv2d(3, 64)
         if printed and printed.arguments is not None and find_kind(printed.word):
             name = key.text.strip("()")
-            return clean(_hint_for_call(printed._replace(target=name if name.isidentifier() else "")))
-    alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
-    foreign = hint_for_foreign_kind(call.word, alone) if call else ""
-    if not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
-        return _SEQUENCE
-    return clean(foreign)
+            return clean(hint_for_call(printed._replace(target=name if name.isidentifier() else ""), place))
+    if call and not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
+        return clean(_sequence(call.word, value.items, place))
+    return clean(foreign or (hint_for_network(call.word) if call else ""))
+
+
+_KIND_KEYS = ("type", "kind", "layer", "module", "class")
+
+
+def _under_name(name: str, value: Value | None) -> str:
+    """Return the hint for a layer under its name, `act: relu` or `conv1: {Conv2d: {…}}`; empty for any other value."""
+    inner: Value | None = value if isinstance(value, Scalar) and isinstance(value.value, str) else None
+    if isinstance(value, MapValue) and len(value.pairs) == 1:
+        inner, value = value.pairs[0]
+    else:
+        value = None
+    cls = find_kind(inner.text) if isinstance(inner, Scalar) else None
+    if not cls or not isinstance(inner, Scalar):
+        return ""
+    given = _as_written(value) or (": {…}" if cls.required_arguments() or name in _KIND_KEYS else "")
+    below = f", with `name: {name}` below it" if name.isidentifier() and name not in _KIND_KEYS else ""
+    return f"the kind is the key: write `- {inner.text}{given}`{below}"
+
+
+def _sequence(word: str, items: Sequence[Value], place: Place) -> str:
+    """Return the hint for a list of layers under a word that is no kind: `Sequential`, or a name of them."""
+    if place.is_branch:
+        return _in_branch(items)
+    if word[:1].isupper():
+        return SEQUENCE
+    return (
+        f"branches side by side are lists under `- concat:` or `- add:`, as `- - {_began(items[0])}`; other layers "
+        f"need nothing around them: list them here, or as the block {word} under `blocks:`, with `- {word}` here"
+    )
+
+
+def _in_branch(items: Sequence[Value]) -> str:
+    first, second = [*[_began(item) for item in items[:2]], "…", "…"][:2]
+    if len(items) == 1:
+        return f"a branch of one layer is a list: write `- - {first}`"
+    return f"layers in sequence are one branch: write them as a list, `- - {first}` and below it `  - {second}`"
+
+
+def _began(item: Value) -> str:
+    """Return how a layer begins: its kind, and that arguments follow."""
+    if isinstance(item, MapValue):
+        return f"{next((key.text for key, _ in item.pairs if find_kind(key.text)), '…')}: …"
+    return item.text if isinstance(item, Scalar) else "…"
 
 
 def _no_layer(text: str) -> str:
@@ -57,80 +106,15 @@ def _no_layer(text: str) -> str:
     return ""
 
 
+def _chain(text: str) -> str:
+    """Return the hint for calls in a chain: `x.flatten(2).transpose(1, 2)`."""
+    is_chain = len(text) <= LONGEST and re.fullmatch(r"[\w. =]*[\w.]\(.*\)\.\w+\(.*\)", text)
+    return "write each call as an item of its own, in order, without those that change no size" if is_chain else ""
+
+
 def _hint_for_index(text: str) -> str:
     """Return the hint for an indexed tensor: `x[:, 0]`."""
     return sliced(text[text.find("[") :]) if text.endswith("]") else ""
-
-
-_SEQUENCE = "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
-
-
-def _hint_for_call(call: Call, value: Value | None = None) -> str:
-    """Return the hint for a call in place of an item; empty for a call of anything but layers.
-
-    `value` is what is after the colon: of `nn.Linear: 10`.
-    """
-    cls = find_kind(call.word)
-    method = _hint_for_method(call, cls, value)
-    if method:
-        return method
-    arguments = call.arguments or ()
-    inner = [found for found in map(read_call, arguments) if found and found.arguments is not None]
-    function = call.of_input(cls)
-    if function and "(" in arguments[0] and inner and read_call(arguments[0]):
-        last = f"`- {call.word}`" if cls and not call.is_own else f"what `{call.prefix}{call.word}` is"
-        return f"write each call as an item of its own, the inner one first and {last} last"
-    if call.is_own and (cls is None or cls.required_arguments()):
-        like = cls or find_kind(call.word.rstrip("0123456789_"))
-        such = f", such as `- {_with_required(like)}`" if like else ""
-        return f"write the layer that `{call.prefix}{call.word}` is{such}"
-    if len(inner) == len(arguments) > 0 and all(find_kind(one.word) for one in inner) and (not cls or cls.branches):
-        wrapped = _parametrized(call, inner[0]) if len(inner) == 1 and not cls else ""
-        return wrapped or (_hint_for_call(inner[0]) if cls and len(inner) == 1 else _SEQUENCE)
-    if cls is None or not (call.prefix or call.arguments is not None):
-        return ""
-    rest, sources = (function.arguments or (), arguments[:1]) if function else (arguments, ())
-    if function and cls.branches:
-        sources = tuple(split_parts(arguments[0][1:-1])) if arguments[0][:1] in "[(" else sources
-        sources += tuple(part for part in rest if part.isidentifier())
-        rest = tuple(part for part in rest if not part.isidentifier())
-    hint = _layer_of(f"- {call.word}", cls, rest, call, is_function=function is not None)
-    below = f"name: {call.target}" if call.target else ""
-    if len(sources) > 1:
-        below = f"from: [{short(', '.join(sources))}]"
-    return hint + (f", with `{below}` below it" if below else "")
-
-
-def _parametrized(call: Call, inner: Call) -> str:
-    """Return the hint for a layer within a function that is one of its arguments: `weight_norm(nn.Conv1d(8, 8, 3))`."""
-    cls = find_kind(inner.word)
-    choices = (argument for argument in (cls.arguments.values() if cls else ()) if isinstance(argument, Choice))
-    name = next((argument.name for argument in choices if call.word in argument.words), "")
-    if not cls or not name:
-        return ""
-    hint = _layer_of(f"- {inner.word}", cls, [*(inner.arguments or ()), f"{name}='{call.word}'"], inner)
-    return hint.replace(f"'{call.word}'", call.word)
-
-
-def _hint_for_method(call: Call, cls: type[Layer] | None, value: Value | None) -> str:
-    """Return the hint for a method of a tensor, or a function of several: `x.view(-1, 8)`; empty for other calls."""
-    arguments = call.arguments or ()
-    if cls and call.prefix and call.arguments is None:
-        return f"write `- {call.word}{_as_written(value)}`"
-    if call.word == "repeat" and arguments and not call.is_own:
-        return tiled(", ".join(arguments))
-    if cls is None or not call.prefix or call.is_own:
-        return ""
-    tensors = [part for part in arguments if part.isidentifier() and part not in ("True", "False", "None")]
-    if call.prefix == "torch." and cls.inputs != (1, 1) and not cls.branches and len(tensors) > 1:
-        given = named(cls, [part for part in arguments if part not in tensors]).shown
-        return f"write `- {{{call.word}: {{{given}}}, from: [{', '.join(tensors)}]}}`"
-    first = cls.first_argument()
-    if not call.is_of_library and len(arguments) > 1 and isinstance(first, (Sizes, AxisNumbers)):
-        sizes = arguments[1:] if isinstance(first, Sizes) else arguments  # without the batch
-        return _layer_of(f"- {call.word}", cls, [f"[{', '.join(sizes)}]"])
-    pairs = _as_pairs(cls, call.word, arguments)
-    return _layer_of(f"- {call.word}", cls, pairs, call) if pairs != [*arguments] else ""
 
 
 def _as_written(value: Value | None) -> str:
@@ -141,26 +125,6 @@ def _as_written(value: Value | None) -> str:
         pairs = [f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in value.pairs]
         return f": {{{', '.join(pairs)}}}"
     return f": {short(value.text)}" if value is not None and value.value is not None else ""
-
-
-def _as_pairs(cls: type[Layer], word: str, parts: Sequence[str]) -> list[str]:
-    """Return arguments with PyTorch's paddings, the last axis first, as pairs: `(1, 2, 3, 4)` of `ZeroPad2d`."""
-    rank, first = stated_rank(word), cls.first_argument()
-    if rank is None or not isinstance(first, Padding) or first.minimum >= 0:
-        return [*parts]
-    found = []
-    for part in parts:
-        numbers = re.fullmatch(r"[\[(](?a:-?\d+(?:, *-?\d+)*)[\])]", part)
-        sides = re.findall(r"-?\d+", part) if numbers else []
-        is_list = len(sides) == 2 * rank
-        pairs = [f"[{a}, {b}]" for a, b in zip(sides[::2], sides[1::2], strict=True)] if is_list else []
-        found.append(f"[{', '.join(reversed(pairs))}]" if pairs else part)
-    return found
-
-
-def _with_required(cls: type[Layer]) -> str:
-    shown = named(cls, ()).shown
-    return f"{cls.kind}: {{{shown}}}" if shown else cls.kind
 
 
 def without_call(text: str) -> str:
@@ -181,7 +145,7 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
         return clean(foreign)
     layer = ""
     if isinstance(value, Scalar) and isinstance(value.value, str):
-        layer = _layer_after(cls, value.text) or _function_meant(cls, text, value.text)
+        layer = layer_after(cls, value.text) or _function_meant(cls, text, value.text)
     if layer and not did_you_mean(text, cls.argument_names(), lists=False):
         return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
     return ""
@@ -208,11 +172,16 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     if index:
         return index
     parts = _items(value)
+    call = Call("", kind, tuple(parts))
+    if isinstance(value, Scalar) and isinstance(value.value, bool):
+        parts, call = [str(value.value)], call._replace(prefix="nn.")
+        shown = named(cls, parts, call).shown
+        return clean(f"write `{kind}: {{{shown}}}`") if shown and "…" not in shown else ""
     if isinstance(value, ListValue) and _is_batch(cls, parts):
         return clean(f"sizes are given without the batch axis: write `{kind}: [{', '.join(parts[1:])}]`")
     if len(parts) < 2 and "=" not in "".join(parts):
         return ""
-    hint = _layer_of(kind, cls, parts)
+    hint = layer_of(kind, cls, parts, call)
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
 
 
@@ -222,30 +191,6 @@ def _is_batch(cls: type[Layer], parts: Sequence[str]) -> bool:
     if not isinstance(first, Sizes) or len(parts) < 2 or re.fullmatch(r"[1-9]\d*|-\d+", parts[0]):
         return False
     return written(cls, first.name, f"[{', '.join(parts[1:])}]") != "…"
-
-
-def _layer_of(
-    item: str, cls: type[Layer], parts: Sequence[str], call: Call | None = None, *, is_function: bool = False
-) -> str:
-    """Return the hint for the arguments of a call: the layer with them, and all that the call has besides."""
-    shown, left, strange = named(cls, parts, call, is_function=is_function)
-    hint = f"write `{item}{f': {{{shown}}}' if shown else ''}`"
-    if left:
-        hint += f", and give {short(', '.join(left))} by name"
-    for word, value in strange.items():
-        layer = _layer_after(cls, value)
-        hint += f"; then `- {layer}` as the next item" if layer else f"; {cls.kind} has no argument {short(word)}"
-    return hint
-
-
-def _layer_after(cls: type[Layer], text: str) -> str:
-    """Return the item of the layer that `'relu'` or `nn.ReLU()` names, if it may follow a kind; empty for any other."""
-    call = read_call(text.strip("'\" "))
-    kind = find_kind(call.word) if call and not cls.activates else None
-    if not call or not kind or kind.required_arguments():
-        return ""
-    shown, left, strange = named(kind, call.arguments or (), call)
-    return f"{call.word}: {{…}}" if left or strange else f"{call.word}: {{{shown}}}" if shown else call.word
 
 
 def _items(value: Value) -> list[str]:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
 from shapecalc.language import Specification, read_specification
-from shapecalc.language.files import STDIN, Found, bundled_folder, find_config, is_config, locate, read_bytes
+from shapecalc.language.files import (
+    STDIN,
+    Found,
+    bundled_folder,
+    find_config,
+    hint_for_network,
+    is_config,
+    locate,
+    read_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +198,7 @@ def _reader(path: str, shown: str) -> Reader:
             hint = "a file is used from the specification's own folder, or one below it"
             return None, [Problem(f"{name} is outside the folder of the specification", mark, hint=hint)]
         if not is_file:
-            hint = "its name is relative to the file that uses it"
+            hint = hint_for_network(name) or "its name is relative to the file that uses it"
             return None, [Problem(f"there is no file {name} beside the specification", mark, hint=hint)]
         try:
             return read_text(read_bytes(target), os.path.join(os.path.dirname(shown), name))

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, did_you_mean
-from shapecalc.escaping import clean
 from shapecalc.language.turns import loops_of
 from shapecalc.language.values import bad, word
 from shapecalc.model.graph import Reference
@@ -16,6 +15,7 @@ from shapecalc.source import ListValue, MapValue, Scalar
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from shapecalc.language.document import BlockDefinition
     from shapecalc.source import Value
 
 __all__ = [
@@ -32,19 +32,23 @@ __all__ = [
 
 _REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4}|[^\W\d]\w{0,99})\])?"
 _BRACES = r"\{([^{}]*)\}"
+_INSIDE = (
+    "inside a block only its own layers and its inputs can be named: "
+    "`input`, and `input2` where it is used with `from: [a, b]`"
+)
 _MAX_NAME = 100
 _MAX_FILLED = 1_000
 """The maximum length of a reference, with the names of the blocks around its target."""
 
 
 class Pending(NamedTuple):
-    """A reference to a name that may come later."""
+    """A reference to a name that may come later; with all branches of a merge, if it is one of them."""
 
     scope: Scope
     name: str
     output: int | str
     mark: Mark
-    is_branch: bool = False
+    branches: Sequence[Value] = ()
 
 
 Flow = Reference | Pending
@@ -95,10 +99,10 @@ class Scope:
         self.flows[name] = flows
         self.spans[name] = span
 
-    def pending(self, name: str, output: int | str, mark: Mark, is_branch: bool = False) -> Pending:
+    def pending(self, name: str, output: int | str, mark: Mark, branches: Sequence[Value] = ()) -> Pending:
         """Return a reference to a name of this scope that may come later."""
         self.waiting.add(self)
-        return Pending(self, name, output, mark, is_branch)
+        return Pending(self, name, output, mark, branches)
 
     def release(self) -> None:
         """Release the tensors of the names when all are resolved: scopes and references would keep each other alive."""
@@ -107,20 +111,21 @@ class Scope:
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
-    def _names(self, unknown: str) -> list[str]:
+    def names(self, unknown: str = "") -> list[str]:
         """Return the names that may be meant by another: of those with an expression, only their values."""
         return [name for name in (*self.flows, *self.taken) if name != unknown and "{" not in name]
 
-    def look_up(self, pending: Pending) -> Flow | Problem:
+    def look_up(self, pending: Pending, blocks: Mapping[str, BlockDefinition]) -> Flow | Problem:
         """Return what a name refers to, or its problem."""
         flows = self.flows.get(pending.name)
         if flows is None:
-            is_number = pending.name.removeprefix("-").isdigit()
-            by_name = "layers are referred to by name, not by number: give that one a `name:`"
-            branch = _branch_of(pending.name, self.flows) if pending.is_branch else ""
-            hint = by_name if is_number else branch or did_you_mean(pending.name, partial(self._names, pending.name))
-            why = ("inside a block only its own layers can be named, and its input, as `input`",) if self.stack else ()
-            return Problem(f"no layer, block or input is called {pending.name} here", pending.mark, why=why, hint=hint)
+            from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
+
+            inside = self.stack[-1] if self.stack else ""
+            unknown = Unknown(pending.name, self.flows, len(self.inputs), inside, pending.branches)
+            hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, partial(self.names, pending.name))
+            message = f"no layer, block or input is called {pending.name} here"
+            return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
         output = pending.output
         if isinstance(output, str):
             names = self.output_names.get(pending.name, ())
@@ -138,26 +143,7 @@ class Scope:
         return flow._replace(output=output) if isinstance(flow, Pending) else Reference(flow.node, output)
 
 
-def _branch_of(name: str, known: Collection[str]) -> str:
-    """Return the hint for a branch that is the name of a kind; empty for any other name.
-
-    A layer of that kind without a name may be meant, which is called by its number too.
-    """
-    from shapecalc.layers import find_kind  # only when something is wrong
-
-    bare = name.removeprefix("-")
-    cls = find_kind(bare)
-    if cls is None:
-        return ""
-    needs = bool(cls.required_arguments())
-    listed = f"write `[{bare}{': {…}' if needs else ''}]`"
-    numbered = [one for one in known if re.fullmatch(rf"{re.escape(cls.kind)}\d+", one)]
-    if numbered and bare == name:
-        return clean(f"did you mean {numbered[-1]}? For a new branch of one layer, {listed}")
-    return clean(f"a branch of one layer is a list: {listed}")
-
-
-def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], is_branch: bool = False) -> Flow:
+def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], branches: Sequence[Value] = ()) -> Flow:
     """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output, or by its name.
 
     Expressions in braces, `{i + 1}`, are evaluated, and a name of a `for` around it is replaced by its value.
@@ -171,7 +157,7 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], is_
     flows = scope.flows.get(name)
     if flows and not output and len(flows) == 1:
         return flows[0]  # already defined: the usual case
-    return scope.pending(name, output, value.mark, is_branch)
+    return scope.pending(name, output, value.mark, branches)
 
 
 def reference_text(value: Value, variables: Mapping[str, Any]) -> str:

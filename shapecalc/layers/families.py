@@ -16,7 +16,8 @@ FAMILIES = {
         clamp clip hardtanh
         elu
         exp exponential
-        gelu gelu10 geluaccurate gelufast gelunew gelupython gelupythontanh gelupytorchtanh
+        gelu gelu10 geluaccurate gelufast gelupython gelupythontanh gelupytorchtanh
+        gelunew
         glu
         hardshrink
         hardsigmoid
@@ -52,7 +53,6 @@ FAMILIES = {
         patchembed patchembedding
         patchmerging
         se seblock squeezeandexcitation squeezeexcitation
-        shiftedwindowattention
         transformerdecoderlayer
         transformerencoderlayer
     """,
@@ -228,6 +228,7 @@ FAMILIES = {
     "vision": """
         droppath stochasticdepth
         relativepositionbias
+        shiftedwindowattention
         windowattention
         windowdepartition windowreverse
         windowpartition

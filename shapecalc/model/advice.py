@@ -8,44 +8,41 @@ from shapecalc.errors import Hint
 from shapecalc.layers.base.ranks import extent, names_of_axes
 from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.model.inference import sizings_of
+from shapecalc.model.readings import IMAGE_RANK, MIN_IMAGE, is_image, with_channels, without_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.dims import Dim
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
-__all__ = ["IMAGE_CHANNELS", "IMAGE_RANK", "advised", "input_doubt", "smallest_input"]
+__all__ = ["advised", "input_doubt", "smallest_input"]
 
 _MOST_NODES = 5_000
 _MOST_WORK = 100_000  # nodes sized, over all trials: about a second
 _MOST_TRIALS = 60
 _MOST_DOUBLINGS = 22
 
-IMAGE_CHANNELS = (1, 3, 4)
-"""The channels that images have."""
-
-IMAGE_RANK = 3
-_MIN_IMAGE = 16
-
 
 def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems of sizing a network, with hints on its input."""
-    other_layout, others = _layout_doubt(graph), _batch_doubt(graph) or _channel_doubt(graph)
+    others = _batch_doubt(graph) or _reading(graph)
+    other_layout = "" if others else _layout_doubt(graph)
+    others = others or _channel_doubt(graph)
     found = list(problems)
     if not other_layout and any(problem.too_small for problem in problems):
         advice = smallest_input(graph)
         found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
     if not other_layout:
         from shapecalc.model.branches import with_branch_hints  # only where something is wrong
+        from shapecalc.model.copies import with_hints_for_copies
 
-        found = with_branch_hints(graph, found)
+        found = with_hints_for_copies(graph, with_branch_hints(graph, found))
     doubt = other_layout or others
     if doubt:
         known = found[0].hint
-        if known.startswith(_NO_BATCH) or (other_layout and _MOVED in known):
+        if known.startswith(_NO_BATCH) or (other_layout and _MOVED in known) or _is_square(graph):
             known = ""
         found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
     return found
@@ -63,7 +60,7 @@ def input_doubt(graph: Graph) -> str:
 def _layout_doubt(graph: Graph) -> str:
     """Return a note that the layout of an image may be wrong; empty for none."""
     for shape in graph.inputs.values():
-        if shape.rank != IMAGE_RANK or not _is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
+        if shape.rank != IMAGE_RANK or not is_image(shape.sizes if shape.channels_last else shape.sizes[::-1]):
             continue
         if shape.channels_last:
             read, layout, end, turned = "height × width × channels", CHW, "first", (*shape.sizes[1:], shape.sizes[0])
@@ -84,7 +81,7 @@ def _batch_doubt(graph: Graph) -> str:
         return ""
     batch, *sizes = shape.sizes
     sizes_first = sizes[::-1] if shape.channels_last else sizes
-    if not _is_image(sizes_first) or sizes_first[0] == _ALPHA or (shape.channels_last and batch != 1):
+    if not is_image(sizes_first) or sizes_first[0] == _ALPHA or (shape.channels_last and batch != 1):
         return ""
     written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))
     return f"{_NO_BATCH}: write {written}, not {found}, if {batch} is the batch"
@@ -96,7 +93,7 @@ def _channel_doubt(graph: Graph) -> str:
     It is then read as a sequence, by layers that work in any number of dimensions.
     """
     for index, shape in enumerate(graph.inputs.values()):
-        if shape.rank != IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < _MIN_IMAGE:
+        if shape.rank != IMAGE_RANK - 1 or shape.sizes[0] != shape.sizes[1] or shape.sizes[0] < MIN_IMAGE:
             continue
         readers = [
             node.layer for node in graph.nodes if node.layer and any(ref.node == -1 - index for ref in node.inputs)
@@ -110,16 +107,38 @@ def _channel_doubt(graph: Graph) -> str:
     return ""
 
 
+def _reading(graph: Graph) -> str:
+    """Return the hint that an input has a batch axis, or lacks its channel axis, with which more layers fit."""
+    if len(graph.nodes) > _MOST_NODES:
+        return ""
+    sizings, _ = sizings_of(graph)
+    if less := without_batch(graph, sizings):
+        batch = next(iter(graph.inputs.values())).sizes[0]
+        pairs = [f"{_written(shape)}, not {_written(graph.inputs[name])}" for name, shape in less.items()]
+        return f"{_NO_BATCH}: write {' and '.join(pairs)}, if {batch} is the batch"
+    found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
+    if not found:
+        return ""
+    colour = f", or {found[1]} in colour" if len(found) > 1 else ""
+    return f"the input has no channel axis: write {found[0]}{colour}"
+
+
+def _written(shape: Shape) -> str:
+    """Return a size as specifications have it."""
+    return "x".join(map(str, shape.sizes))
+
+
+def _is_square(graph: Graph) -> bool:
+    """Return whether the input has the sizes of a square image without its channels: no sequence is meant."""
+    shape, *others = graph.inputs.values()
+    sizes = shape.sizes
+    return not others and len(sizes) == IMAGE_RANK - 1 and sizes[0] == sizes[1] and sizes[0] >= MIN_IMAGE
+
+
 _ALPHA = 4
 """Channels of an image with transparency: after a batch axis it may as well be the slices of a volume."""
 _MOVED = "`- permute:"
 _NO_BATCH = "sizes are given without the batch axis"
-
-
-def _is_image(sizes: Sequence[Dim]) -> bool:
-    """Return whether sizes, the channels first, are those of an image."""
-    channels, *spatial = sizes
-    return channels in IMAGE_CHANNELS and min(spatial) >= _MIN_IMAGE
 
 
 def smallest_input(graph: Graph) -> str:

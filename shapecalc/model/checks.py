@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import EQUAL, holds
+from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Insertion, LayerError, count_noun, hint_of
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import normalise_word, stated_rank
@@ -66,6 +66,7 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
 def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Insertion | None:
     """Return the layer that moves the axis that has the stated size to where it is expected: the forgotten transpose.
 
+    For a layer on sequences the channels of a map move behind all its positions, which become one axis.
     None where no axis, or more than one, has the size, or where that alone would not fit.
     """
     x, (left, relation, right) = inputs[0], constraint[:3]
@@ -75,6 +76,9 @@ def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...])
     if x.sizes.count(right) != 1 or left not in x.sizes or left == right:
         return None
     found = x.sizes.index(right)
+    if layer.of_map and x.rank > 2 and found == x.channel_axis:
+        tokens = x.plain(prod(x.spatial), right)
+        return Insertion(layer.of_map) if _fits(layer, tokens, *inputs[1:]) else None
     for axis in (i for i, size in enumerate(x.sizes) if size == left):
         order = [i for i in range(x.rank) if i != found]
         order.insert(axis, found)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.dims import holds
+from shapecalc.errors import Hint, LayerError
+from shapecalc.layers.base.arguments import STATED
+from shapecalc.model.checks import check_inputs
+from shapecalc.model.inference import inputs_of, sizings_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from shapecalc.errors import Problem
+    from shapecalc.errors import Problem, Proposal
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.rows import Sizing
 
-__all__ = ["gathered"]
+__all__ = ["alike", "gathered", "proposals_at", "with_hints_for_copies"]
 
 _WORD = r"[\w.×]+"
 """Names and sizes; those with a digit (stage.3.conv2, 3×8×8) differ between copies."""
@@ -31,3 +39,70 @@ def gathered(problems: Iterable[Problem]) -> list[Problem]:
 
 def _unnumbered(word: re.Match[str]) -> str:
     return "#" if re.search(r"\d", word[0]) else word[0]
+
+
+def alike(graph: Graph, index: int) -> tuple[int, ...]:
+    """Return all layers with the location of one in the text: those of a repeated item, and of every use of a block."""
+    mark = graph.nodes[index].mark
+    if mark is None or not mark.line:
+        return (index,)
+    where = (mark.source.name, *mark[1:3])
+    return tuple(
+        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == where
+    )
+
+
+def proposals_at(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Proposal]:
+    """Return what the shape error of a layer proposes for its own arguments."""
+    node = graph.nodes[index]
+    layer, inputs = node.layer, inputs_of(node, graph, list(graph.inputs.values()), sizings, [])
+    if layer is None or len(inputs) < len(node.inputs):
+        return []
+    try:
+        check_inputs(layer, tuple(inputs))
+        unmet = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
+    except LayerError:
+        return []
+    return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
+
+
+def with_hints_for_copies(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems with the hint to leave a stated size out where no value fits all copies of a layer."""
+    indices = {node.name: index for index, node in enumerate(graph.nodes)}
+    if len(indices) > _MOST_NODES:
+        return list(problems)
+    return [
+        problem._replace(hint=_hint_for_copies(graph, indices[problem.layer], problem))
+        if problem.layer in indices
+        else problem
+        for problem in problems
+    ]
+
+
+def _hint_for_copies(graph: Graph, index: int, problem: Problem) -> Hint:
+    def work() -> str:
+        every = alike(graph, index)
+        if len(every) == 1:
+            return problem.hint
+        proposals = proposals_at(graph, sizings_of(graph)[0], index)
+        layer = graph.nodes[index].layer
+        stated = [one for one in proposals if layer and layer.arguments[one.argument].role == STATED]
+        if not stated or not problem.hint.startswith(stated[0].text) or _fit(graph, every, stated[0]):
+            return problem.hint
+        return f"leave {stated[0].argument} out: it is inferred"
+
+    return Hint(work)
+
+
+def _fit(graph: Graph, indices: Sequence[int], proposal: Proposal) -> bool:
+    """Return whether the layers at one location can all be inferred with what is proposed for one."""
+    nodes = list(graph.nodes)
+    for i in indices:
+        layer = nodes[i].layer
+        if layer and proposal.argument in layer.arguments:
+            nodes[i] = nodes[i]._replace(layer=layer.with_values({proposal.argument: proposal.values[0]}))
+    sizings, _ = sizings_of(graph._replace(nodes=tuple(nodes)))
+    return all(sizings[i] is not None for i in indices)
+
+
+_MOST_NODES = 5_000

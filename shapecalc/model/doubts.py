@@ -112,7 +112,8 @@ def _reasons(
     """Return the reasons to doubt a layer, which reads its input in that order of axes, each with its note."""
     found = []
     if type(layer).doubt is not Layer.doubt:
-        found.append((layer.kind, layer.doubt(*sizing.inputs)))
+        doubt = layer.doubt(*sizing.inputs)
+        found.append((layer.kind, "" if doubt and _is_part_of_another(graph, node) else doubt))
     if layer.branches:
         if len(read) == 1:
             found.append(("one branch", _on_one_branch(graph, node, layer)))
@@ -121,6 +122,13 @@ def _reasons(
     if order and read and read[0].order not in ("", order):
         found.append(("order of axes", _on_order(graph, layer, sizing.inputs[0], read[0])))
     return [(reason, doubt) for reason, doubt in found if doubt]
+
+
+def _is_part_of_another(graph: Graph, node: Node) -> bool:
+    """Return whether a layer is one of those of a composite: it is not written, so nothing can be put before it."""
+    from shapecalc.model.partial import is_made_of_others  # only where something is doubtful
+
+    return node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind)
 
 
 def _on_one_branch(graph: Graph, node: Node, layer: Layer) -> str:

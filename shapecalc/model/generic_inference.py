@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.dims import EQUAL, UP_TO, Constraint, holds
+from shapecalc.dims import EQUAL, UP_TO, Constraint, UndecidedError, holds, one_of
 from shapecalc.errors import LayerError, Problem, ShapeError
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.checks import check_inputs
@@ -97,8 +97,28 @@ def size_on_any(
 ) -> tuple[Sizing, list[Constraint]]:
     """Return the results of the formulas of a layer, and the constraints that are not trivial.
 
-    Errors: `LayerError` for what no number could fix.
+    Errors: `LayerError` for what no number could fix; its text is computed on ints, as it may depend on the sizes.
     """
+    try:
+        return _sized(layer, inputs, counts=counts, simplify=simplify)
+    except (LayerError, UndecidedError):
+        _check_on_ints(layer, inputs)
+        raise
+
+
+def _check_on_ints(layer: Layer, inputs: tuple[Shape, ...]) -> None:
+    """Check what does not depend on the numbers, at one of their values. Errors: `LayerError`."""
+    plain = [x._replace(sizes=tuple(map(one_of, x.sizes))) for x in inputs]
+    values = {name: tuple(map(one_of, v)) if isinstance(v, tuple) else one_of(v) for name, v in layer.values().items()}
+    sized = layer.with_values(values)
+    check_inputs(sized, plain)
+    tuple(sized.constraints(*plain))
+    sized.output(*plain)
+
+
+def _sized(
+    layer: Layer, inputs: tuple[Shape, ...], *, counts: bool, simplify: Callable[[Dim], Dim] | None
+) -> tuple[Sizing, list[Constraint]]:
     check_inputs(layer, inputs)
     constraints = [constraint for constraint in layer.constraints(*inputs) if not _is_trivial(constraint)]
     output = layer.output(*inputs)

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from shapecalc.dims import Dim, total
@@ -11,7 +11,7 @@ from shapecalc.escaping import clean
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph
-from shapecalc.model.rows import ReportLine, Row, Totals, sum_rows
+from shapecalc.model.rows import ReportLine, Row, Sizing, Totals, sum_rows
 
 __all__ = ["Report", "check_depth"]
 
@@ -49,8 +49,8 @@ class Report(Answer):
     drawn_by = "render"
     table = "layers"
     __slots__ = (
-        "_ancestries", "_by_name", "_in_blocks", "_notes", "batch", "convention", "graph", "layout", "missing",
-        "problems", "rows", "total", "unfinished",
+        "_ancestries", "_by_name", "_doubt", "_in_blocks", "_notes", "batch", "convention", "graph", "layout",
+        "missing", "problems", "rows", "total", "unfinished",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,7 @@ class Report(Answer):
         self._ancestries: dict[int, list[int]] = {}
         self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
         self._notes: tuple[str, ...] | None = None
+        self._doubt: Callable[[Graph, Sequence[Sizing]], str] | None = None
 
     def cut_short(self, problems: Iterable[Problem], missing: int, unfinished: Iterable[int]) -> "Report":
         """Return the same as a partial report: the problems, and the layers that could not be inferred.
@@ -80,6 +81,11 @@ class Report(Answer):
         partial.missing = missing
         partial.unfinished = frozenset(unfinished)
         return partial
+
+    def with_doubt(self, doubt: Callable[[Graph, Sequence[Sizing]], str]) -> "Report":
+        """Return this report, with a note that is computed when notes are read and there is no other."""
+        self._doubt = doubt
+        return self
 
     @property
     def is_complete(self) -> bool:
@@ -115,7 +121,10 @@ class Report(Answer):
         if self._notes is None:
             from shapecalc.model.doubts import doubts_of  # sizes alone are wanted far more often
 
-            self._notes = (*self.graph.notes, *doubts_of(self.graph, [row.sizing for row in self.rows]))
+            sizings = [row.sizing for row in self.rows]
+            found = doubts_of(self.graph, sizings)
+            last = self._doubt(self.graph, sizings) if self._doubt and not found and not self.graph.notes else ""
+            self._notes = (*self.graph.notes, *found, *filter(None, [last]))
         return self._notes
 
     def shape_of(self, node: int, output: int = 0) -> Shape:

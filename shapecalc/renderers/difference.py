@@ -11,7 +11,7 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
 from shapecalc.renderers.comparison import FIGURES, batch_note
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.text.cells import cell_width, shorten
+from shapecalc.text.cells import cell_width, cut_off, shorten, wrap
 
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
@@ -118,7 +118,7 @@ def _cells(facts: dict[str, Any]) -> dict[str, str]:
 def _fitted(  # noqa: C901  (each step is a thing to do without)
     columns: list[str], lines: list[TableLine], width: int
 ) -> tuple[list[str], list[TableLine]]:
-    """Return the columns that fit: arguments are dropped first, or kinds if arguments changed."""
+    """Return the columns that fit: arguments are wrapped or dropped first, or kinds if arguments changed."""
     table = [list(line.cells) for line in lines]
     for row in table:
         row[1] = shorten(row[1], _NAME_MOST)
@@ -132,14 +132,20 @@ def _fitted(  # noqa: C901  (each step is a thing to do without)
         """Return the remaining width for the arguments."""
         return room() + max(cell_width(row[-1]) for row in table)
 
-    changed = [row[-1] for row, line in zip(table, lines, strict=True) if line.cells[0] == "−" and row[-1]]
-    if table and room() < 0 and left() < _ARGUMENTS_MIN and changed:
+    pairs = _pairs(lines)
+    changed = [table[i][-1] for i in pairs if table[i][-1]]
+    least = max([_ARGUMENTS_MIN, *(cell_width(word) for text in changed for word in text.split(" "))])
+    if table and room() < 0 and left() < least and changed:
         columns, table = [columns[0], *columns[2:]], [[*row[:2], *row[3:]] for row in table]
+    if table and left() < least and changed:
+        longest = max(_NAME_MIN, max(cell_width(row[1]) for row in table) + left() - least)
+        for row in table:
+            row[1] = shorten(row[1], longest)
     if table and room() < 0:
         spare = left()
         if spare >= _ARGUMENTS_MIN:
-            for row in table:
-                row[-1] = _cut(row[-1], spare)
+            lines = _wrapped(table, lines, spare, pairs)
+            table = [list(line.cells) for line in lines]
         else:
             columns, table = columns[:-1], [row[:-1] for row in table]
     if table and room() < 0 and columns[1] == "kind":
@@ -151,8 +157,19 @@ def _fitted(  # noqa: C901  (each step is a thing to do without)
     return columns, [TableLine(tuple(row), line.style) for row, line in zip(table, lines, strict=True)]
 
 
-def _cut(text: str, room: int) -> str:
-    return text if cell_width(text) <= room else f"{text[: room - 1]}…"
+def _pairs(lines: list[TableLine]) -> set[int]:
+    """Return the indices of the two lines of each changed layer: the second has no name where it is the same."""
+    return {i for k, line in enumerate(lines) if line.cells[:2] == ("+", "") for i in (k - 1, k)}
+
+
+def _wrapped(table: list[list[str]], lines: list[TableLine], room: int, whole: set[int]) -> list[TableLine]:
+    """Return the lines of a table with the last column cut to `room` cells, or for those that are `whole` wrapped."""
+    found = []
+    for index, (row, line) in enumerate(zip(table, lines, strict=True)):
+        first, *more = wrap(row[-1], room) if index in whole else [cut_off(row[-1], room)]
+        found.append(TableLine((*row[:-1], first), line.style))
+        found += [TableLine((*[""] * (len(row) - 1), piece), line.style) for piece in more]
+    return found
 
 
 def _sums(difference: Difference) -> list[str]:

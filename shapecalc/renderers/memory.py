@@ -12,15 +12,16 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.serving import draw_fits, serving_notes, show_bits, show_both, weights_note
+from shapecalc.renderers.serving import attention_notes, draw_fits, serving_notes, show_bits, show_both, weights_note
 from shapecalc.renderers.small_devices import draw_placement, placement_notes
+from shapecalc.renderers.training import training_amounts, training_notes
 from shapecalc.renderers.view import check_depth
 from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.questions.memory import FitTable, LayerMemory, Memory, Training
+    from shapecalc.questions.memory import FitTable, LayerMemory, Memory
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_memory"]
@@ -70,13 +71,7 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
             words = " and ".join([name for name, size in kept.items() if size])
             yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
         return
-    yield "gradients of weights", memory.training.gradients
-    yield (
-        f"state of {memory.training.optimizer}" + (", master copy" if memory.training.mixed_precision else ""),
-        (memory.training.state),
-    )
-    yield "activations, at the peak", memory.training.peak - memory.training.activation_gradients
-    yield "gradients of activations, at the peak", memory.training.activation_gradients
+    yield from training_amounts(memory.training)
 
 
 def _parts(memory: Memory) -> Table:
@@ -186,8 +181,9 @@ def _notes(memory: Memory) -> Iterator[str]:
     yield f"{weights_note(memory)} Buffers: running statistics and tables, at {show_bits(bits.buffers)} bits."
     yield from serving_notes(memory)
     yield f"Activations: at {show_bits(bits.activations)} bits, for {_samples(memory)}. {_liveness(memory)}"
+    yield from attention_notes(memory)
     if memory.training:
-        yield from _training_notes(memory, memory.training)
+        yield from training_notes(memory, memory.training)
     if memory.kv_cache:
         yield _cache(memory)
         yield from _windows(memory)
@@ -242,8 +238,9 @@ def _liveness(memory: Memory) -> str:
     return (
         "A tensor is live from the layer that outputs it (an input of the network: from the start) to the last layer "
         f"that reads it (an output of the network: to the end). {_in_place(memory.in_place)}"
-        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)})"
-           if memory.in_place != ("none",) and not memory.training and not memory.patches else "")
+        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)}; as eager "
+           "PyTorch runs it is larger: --in-place torch)"
+           if memory.in_place not in {("none",), ("torch",)} and not memory.training and not memory.patches else "")
         + f". Views (reshape, flatten, dropout at inference) need no memory. {_ORDERS[memory.order]}"
     )  # fmt: skip
 
@@ -251,20 +248,13 @@ def _liveness(memory: Memory) -> str:
 def _in_place(words: Sequence[str]) -> str:
     if tuple(words) == ("none",):
         return "No layer runs in place"
+    if tuple(words) == ("torch",):
+        return (
+            "As eager PyTorch runs: layers run in place where they are written so (inplace: true), the input of a "
+            "module is alive until it returns, and indices of max pools and statistics of norms are written"
+        )
     others = [clean(word) for word in words if word not in ("all", "depthwise")]
     which = ["Element-wise layers" + (f" ({', '.join(others)})" if others else "")] if {*words} != {"depthwise"} else []
     which += ["depthwise convolutions, by channel,"] if "depthwise" in words else []
     shown = " and ".join(which)
     return f"{shown[0].upper()}{shown[1:]} run in place where no later layer reads their input"
-
-
-def _training_notes(memory: Memory, training: Training) -> Iterator[str]:
-    yield (
-        f"Training: {show_bytes(training.kept)} of activations are saved for the backward pass, as in PyTorch; "
-        f"with the gradients of activations, memory peaks in the {training.direction} pass, at {clean(training.at)}. "
-        f"Gradients of weights have {show_bits(memory.widths.weights)} bits."
-    )
-    bytes_each = {"none": 0, "sgd": 0}.get(training.optimizer)
-    state = "has no state" if bytes_each == 0 else "keeps its state in fp32"
-    master = "; mixed precision adds an fp32 copy of the weights" if training.mixed_precision else ""
-    yield f"The optimizer ({training.optimizer}) {state}{master}."

@@ -63,6 +63,19 @@ def weights_note(memory: Memory) -> str:
     return f"Weights: {clean(found.name)}{origin}{source}{others}{average}; {shared}"
 
 
+def attention_notes(memory: Memory) -> Iterator[str]:
+    """Yield the note on the scores of eager attention."""
+    if memory.attention != "eager":
+        return
+    if memory.training:
+        yield "Eager attention saves the softmax of its scores for the backward pass."
+    else:
+        yield (
+            "Eager attention has its scores in memory, and their softmax in fp32; keys and values that are repeated "
+            "for groups of heads are not counted."
+        )
+
+
 def serving_notes(memory: Memory) -> Iterator[str]:
     """Yield the notes on what a run is, and what of it is counted."""
     run = memory.run
@@ -82,12 +95,7 @@ def serving_notes(memory: Memory) -> Iterator[str]:
         scores = ", with the scores of the last one alone" if run.logits == "last" else ""
         tokens = f"{which} {memory.context.tokens:,} tokens of each sample at once"
         yield f"Activations are those of a prefill: {tokens}{scores}."
-    if run.attention == "eager":
-        yield (
-            "Eager attention has its scores in memory, and their softmax in fp32; keys and values that are repeated "
-            "for groups of heads are not counted."
-        )
-    else:
+    if run.attention == "flash":
         yield "Flash attention has no scores in memory (--attention eager counts them)."
     if run.sources:
         sizes = ", ".join(f"{clean(name)} {show_size(size)}" for name, size in run.sources.items())

@@ -93,4 +93,5 @@ def _footer(answer: LegalSizes) -> str:
     if not answer.axes:
         return "no input has an axis whose size can vary"
     searched = max((entry.legal.searched for entry in answer.axes), default=0)
-    return f"tried every size up to {searched}; verified by inference at {answer.verified} sizes, some of them larger"
+    verified = f"{answer.verified} sizes, some of them larger" if answer.verified != 1 else "1 size"
+    return f"tried every size up to {searched}; verified by inference at {verified}"

@@ -15,6 +15,7 @@ from shapecalc.renderers.columns import COLUMNS, Column
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
 from shapecalc.renderers.listing import listing
+from shapecalc.renderers.serving import show_bits
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine
-    from shapecalc.questions.speed import Bound, Device, LayerSpeed, Speed
+    from shapecalc.questions.speed import Bound, Device, ElementBits, LayerSpeed, Speed
     from shapecalc.renderers.blocks import Block
     from shapecalc.renderers.selection import Selection
 
@@ -163,8 +164,9 @@ def _notes(speed: Speed) -> Iterator[str]:
         "layers move less: of the whole network only weights, inputs and outputs are counted."
     )
     yield (
-        f"{bits.weights}-bit weights, {bits.activations}-bit activations; {peak.format} at {show_operations(peak.rate)}"
-        f"{_instead(speed)}, memory at {show_scaled(roofline.bandwidth, 'B/s')}. Ridge point: "
+        f"{_weights(bits)}, {show_bits(bits.activations)}-bit activations; {peak.format} at "
+        f"{show_operations(peak.rate)}{_instead(speed)}, "
+        f"memory at {show_scaled(roofline.bandwidth, 'B/s')}. Ridge point: "
         f"{_show_ratio(roofline.ridge)} FLOP/B; a layer with fewer is memory-bound."
     )
     yield (
@@ -175,6 +177,11 @@ def _notes(speed: Speed) -> Iterator[str]:
     if speed.why_no_decoding:
         yield f"No bounds on decoding: {clean(speed.why_no_decoding)}."
     yield from _of_device(speed)
+
+
+def _weights(bits: ElementBits) -> str:
+    shown = show_bits(bits.weights)
+    return f"Weights in {bits.format}, on average {shown} bits" if bits.format else f"{shown}-bit weights"
 
 
 def _whole(bound: Bound) -> str:
@@ -189,7 +196,7 @@ def _instead(speed: Speed) -> str:
     bits = speed.widths.activations
     if speed.roofline.peak.bits == bits:
         return ""
-    return f" (there is no peak of {bits} bits)"
+    return f" (there is no peak of {show_bits(bits)} bits)"
 
 
 def _hides(speed: Speed) -> bool:
@@ -243,8 +250,8 @@ def _decoding_notes(speed: Speed) -> Iterator[str]:
     each = "" if step.batch == 1 else f", {_rate(1 / step.bound.seconds)} for each sample"
     yield (
         f"A decoding step reads {show_scaled(step.weights, 'B')} of weights, once for the batch, and "
-        f"{show_scaled(step.cache, 'B') if step.cache else 'nothing'} of the cache ({speed.widths.kv_cache} bits): at "
-        f"most {_rate(step.tokens_per_second)} tokens a second{each}."
+        f"{show_scaled(step.cache, 'B') if step.cache else 'nothing'} of the cache "
+        f"({show_bits(speed.widths.kv_cache)} bits): at most {_rate(step.tokens_per_second)} tokens a second{each}."
     )
     yield "For the first token, layers after the last attention work for the last position alone."
     if step.spread:

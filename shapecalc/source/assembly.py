@@ -26,9 +26,12 @@ class StopReadingError(Exception):
 
 
 class _Frame:
-    """A list or a mapping that is not closed yet; `seen` is None for a list."""
+    """A list or a mapping that is not closed yet; `seen` is None for a list.
 
-    __slots__ = ("anchor", "at", "begun", "contents", "height", "key", "merges", "seen")
+    `numbers` are keys of a mapping that are no words, as long as it has nothing else: it is a set, `{784, 10}`.
+    """
+
+    __slots__ = ("anchor", "at", "begun", "contents", "height", "is_set", "key", "merges", "numbers", "seen")
 
     def __init__(self, at: At, is_map: bool, anchor: str | None, begun: int) -> None:
         self.at = at
@@ -39,6 +42,8 @@ class _Frame:
         self.key: Scalar | None = None
         self.merges = False
         self.height = 1
+        self.is_set = True
+        self.numbers: list[Scalar] = []
 
 
 _OPEN = (None, 0, 0)
@@ -82,6 +87,8 @@ class TreeBuilder:
         value: Value
         if frame.seen is None:
             value = ListValue(frame.contents, frame.at)
+        elif frame.numbers:
+            value = self._of_set(frame)
         else:
             value = MapValue(self.merged(frame) if frame.merges else frame.contents, frame.at)
         self.total -= 1  # it was counted when it began
@@ -133,6 +140,8 @@ class TreeBuilder:
         else:
             if frame.key is not self.refused:
                 frame.contents.append((frame.key, value))
+            elif not isinstance(value, Scalar) or value.text or value.quoted:
+                self._no_set(frame)
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
@@ -140,7 +149,11 @@ class TreeBuilder:
         if value is self.refused:
             return self.refused
         if not isinstance(value, Scalar) or type(value.value) is not str or not value.text:
-            self.problems.append(_bad_key(value))
+            if frame.is_set and not seen and isinstance(value, Scalar) and value.text:
+                frame.numbers.append(value)
+            else:
+                self._no_set(frame)
+                self.problems.append(_bad_key(value))
             return self.refused
         text = value.text
         if text in seen:
@@ -155,10 +168,30 @@ class TreeBuilder:
             return self.refused
         if text == "<<" and not value.quoted:
             frame.merges = True
-        if not seen and 0 < value.at[1] == frame.at[1] and value.at[2] == frame.at[2]:
-            frame.at = value.at  # a block mapping begins with its first key, and is marked by it
+        if not seen:
+            if frame.numbers:
+                self._no_set(frame)
+            if 0 < value.at[1] == frame.at[1] and value.at[2] == frame.at[2]:
+                frame.at = value.at  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
         return value
+
+    def _no_set(self, frame: _Frame) -> None:
+        """Report the keys of a mapping that are numbers: it is no set, since it has words or values too."""
+        self.problems += map(_bad_key, frame.numbers)
+        frame.numbers, frame.is_set = [], False
+
+    def _of_set(self, frame: _Frame) -> Value:
+        """Report a set of numbers, and return the value or the list that it means."""
+        first, *others = frame.numbers
+        shown = short(", ".join(value.text for value in frame.numbers))
+        if others:  # the hint is that for the list, if the reader has one
+            message = f"`{{{shown}}}` has values without keys: a list is written in [ ]"
+            self.problems.append(Problem(message, Mark(*frame.at)))
+            return ListValue([*frame.numbers], frame.at)
+        hint = f"write {shown} without the braces"
+        self.problems.append(Problem(f"`{{{shown}}}` has a value without a key", Mark(*frame.at), hint=hint))
+        return first
 
     def merged(self, frame: _Frame) -> list[tuple[Scalar, Value]]:
         """Return the pairs of a mapping with those that `<<` merges; keys of the mapping itself win."""

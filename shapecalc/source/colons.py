@@ -1,7 +1,7 @@
-"""An item that is only a word, with keys below it: `- relu` and, under it, `name: act`.
+"""An item that is only a word, or a call, with keys below it: `- relu` and, under it, `name: act`.
 
 That is not valid YAML, which requires `- relu:`, but its meaning is clear. So if a text is not YAML, the colons are
-inserted, and it is read again.
+inserted, and it is read again. (A call, `- nn.ReLU()`, is no layer either, but its own error says what to write.)
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["structural_lines", "with_colons"]
 
-_ITEM = re.compile(r"""( *(?:- +)+)(-?[A-Za-z_][\w.-]*|"[^"\\]*"|'[^']*')([ \t\r]*(?:[ \t]#.*)?)$""")
+_CALL = r"[A-Za-z_][\w.]*(?: *= *[\w.]+)?\([^#:]*\)"
+_ITEM = re.compile(rf"""( *(?:- +)+)(-?[A-Za-z_][\w.-]*|{_CALL}|"[^"\\]*"|'[^']*')([ \t\r]*(?:[ \t]#.*)?)$""")
 _KEY = re.compile(r"( *)[A-Za-z_][\w.-]*:(?:\s|$)")
 _NOTHING = re.compile(r"\s*(#.*)?$")
 _TEXT_FOLLOWS = re.compile(r"(?:^|[ :-])[|>][-+0-9]*[ \t\r]*(?:#.*)?$")

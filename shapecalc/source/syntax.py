@@ -90,6 +90,8 @@ def _indent(line: str) -> int:
 
 def _not_indented(mark: Mark) -> Problem:
     above = mark.source.line(mark.line - 1)
+    if mark.column == 1 and mark.source.line(mark.line).startswith("- ") and re.match(r"[\w.-]+: +[^\s#]", above):
+        return Problem("a list begins here without a key", mark, hint="write its key above it, such as `layers:`")
     is_closed = above.rstrip().endswith("}") and _indent(above) < mark.column - 1
     hint = "write it within the { } of the line above" if is_closed else ""
     message = "this line is not indented like its neighbours"

@@ -35,6 +35,36 @@ def test_diff_at_80_columns():
     assert run("diff", "vgg11", "vgg13", columns=80) == (0, VGG, "")
 
 
+CHANGED = """\
+− net, input 3×64×64
++ net, input 3×64×64
+
+   Layer               Output         Params        MACs  Arguments
+───────────────────────────────────────────────────────────────────────────
+−  a_first_…nvolution  128×32×32       3,456   3,538,944  out_channels=128,
+                                                          kernel_size=3×3,
+                                                          stride=2,
+                                                          padding=1
++                      256×64×64      19,200  78,643,200  out_channels=256,
+                                                          kernel_size=5×5,
+                                                          stride=1,
+                                                          padding=2
+−  fc1                 10          1,310,730   1,310,720
++                                 10,485,770  10,485,760
+
+"""
+
+
+def test_what_changed_is_wrapped_and_never_cut(tmp_path):
+    for name, arguments in (
+        ("a", "out_channels: 128, kernel_size: 3, stride: 2, padding: 1"),
+        ("b", "out_channels: 256, kernel_size: 5, stride: 1, padding: 2"),
+    ):
+        layers = f"- conv: {{{arguments}, bias: false}}\n  name: a_first_convolution\n- fc: 10\n"
+        (tmp_path / f"{name}.yaml").write_text(f"name: net\ninput: 3x64x64\nlayers:\n{layers}")
+    assert run("diff", str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml"), columns=80).out.startswith(CHANGED)
+
+
 def test_diff_of_settings_and_of_sizes():
     ran = run("diff", "resnet50", "--set-b", "width_per_group=128")
     assert ran.status == 0

@@ -83,7 +83,8 @@ def test_variants_of_a_file(completed):
 
 
 @pytest.mark.parametrize(
-    "name", some([one for one in commands() if one not in ("devices", "init", "layer", "schema", "specs")], 2)
+    "name",
+    some([one for one in commands() if one not in ("devices", "init", "layer", "schema", "specs", "weights")], 2),
 )
 def test_every_command_completes_its_first_word(completed, name):
     words = completed(name, "max_pool" if name == "layers" else "unet_p")
@@ -223,7 +224,7 @@ def test_the_kinds_that_are_there_are_offered_and_their_other_names_once_begun(c
 FREE = {
     "--input", "--input-a", "--input-b",  # sizes
     "--params", "--macs", "--memory", "--budget", "--max-params", "--min-params", "--output-size",  # amounts
-    "--context", "--contexts", "--batches", "--prefill",  # tokens and samples
+    "--context", "--contexts", "--batches", "--prefill", "--prompt",  # tokens and samples
     "--weights-of",  # a pattern of names
     "--at",  # a position
     "--flash", "--sram", "--patches",  # amounts; patches, with a layer

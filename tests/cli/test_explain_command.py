@@ -22,6 +22,11 @@ def test_only_named_layers():
     assert "MACs" not in ran.out
 
 
+def test_layers_are_separated_by_commas_or_spaces():
+    assert run("explain", "alexnet", "conv1,conv2") == run("explain", "alexnet", "conv1", "conv2")
+    assert "AlexNet has no layer conv9\n" in run("explain", "alexnet", "conv1,conv9").err
+
+
 def test_numbers_are_separated_by_commas_or_repeated():
     one = run("explain", "alexnet", "fc1", "--what", "params, macs")
     assert (one.out, one.status) == (run("explain", "alexnet", "fc1", "--what", "params", "--what", "macs").out, 0)

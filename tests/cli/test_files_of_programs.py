@@ -131,7 +131,7 @@ def test_layer_checks_the_rank_in_the_name():
     )
     assert (ran.status, ran.err) == (1, (
         "conv2d needs channels and 2 spatial axes, but its input 1×3×9×9 has 4 axes in all\n"
-        "   sizes are given without the batch axis: write 3×9×9, not 1×3×9×9\n"
+        "   sizes are given without the batch axis: write 3x9x9, not 1x3x9x9, if 1 is the batch\n"
     ))  # fmt: skip
     assert run("layer", "conv2d", "--input", "3x9x9", "--out-channels", "3", "--kernel-size", "3").status == 0
 

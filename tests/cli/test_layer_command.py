@@ -126,6 +126,8 @@ _USED_TWICE = "layer conv --input 3x9x9 --out-channels 4 --kernel-size 3 "
          "one value"),
         ("layer permute --input 3x8x9 --dims 2 3 1", "Got unexpected extra arguments (3 1): write a list as one word: --dims "
          "2x3x1"),
+        (_USED_TWICE + "--bias=false", "Option '--bias' does not take a value: write --no-bias alone"),
+        (_USED_TWICE + "--bias=true", "Option '--bias' does not take a value: write --bias alone"),
         (_USED_TWICE + "--bias False", "Got unexpected extra argument (False): write --no-bias alone"),
         (_USED_TWICE + "--use-bias yes", "Got unexpected extra argument (yes): write --bias alone"),
         (_USED_TWICE + "--no-bias false", "Got unexpected extra argument (false): --no-bias has no value"),

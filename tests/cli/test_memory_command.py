@@ -115,10 +115,10 @@ def test_colour():
 
 
 def test_every_optimizer_can_be_named():
-    from shapecalc.cli.memory import OPTIMIZERS
-    from shapecalc.questions.memory import training
+    from shapecalc.cli.training import OPTIMIZERS
+    from shapecalc.questions.memory import optimizers
 
-    assert list(OPTIMIZERS) == list(training.OPTIMIZERS)
+    assert list(OPTIMIZERS) == list(optimizers.OPTIMIZERS)
 
 
 def test_names_are_escaped():
@@ -237,3 +237,35 @@ def test_errors_of_serving(arguments: list[str], message: str) -> None:
     ran = run("memory", "llama-3-8b", *arguments)
     assert (ran.status, ran.out) == (2, "")
     assert message in ran.err
+
+
+def test_training_on_several_devices():
+    ran = run("memory", "gpt2", "--set", "seq=64", "--precision", "mixed", "--devices", "8", "--zero", "3",
+              "--checkpoint", "blocks", "--lora", "rank=8,targets=c_attn", columns=100)  # fmt: skip
+    assert ran.status == 0
+    for text in (
+        "weights of adapters", "gathered weights of one layer", "loss: log-softmax, gradients",
+        "Devices: 8 = 8 (data). All bytes are those of one device.",
+        "ZeRO 3: each device has 1/8 of weights, gradients, and the optimizer's state",
+        "LoRA (rank=8,targets=c_attn): 294,912 parameters are trained",
+        "Checkpointing: of 12 segments (blocks) only the inputs are saved",
+    ):  # fmt: skip
+        assert text in " ".join(ran.out.split()), text
+
+
+def test_training_in_json():
+    ran = run("memory", "gpt2", "--set", "seq=64", "--tensor", "2", "--pipeline", "3", "--format", "json", columns=80)
+    found = json.loads(ran.out)
+    assert found["training"]["parallelism"] == {
+        "devices": 6, "zero": 0, "tensor": 2, "sequence": False, "pipeline": 3, "expert": 1, "microbatches": 3,
+    }  # fmt: skip
+    parts = ("gradients", "state", "weight_copies", "adapters", "gathered", "peak")
+    assert found["total"] == found["weights"] + found["buffers"] + sum(found["training"][part] for part in parts)
+
+
+def test_the_parts_add_up_to_the_total():
+    for options in (["--precision", "amp"], ["--lora", "rank=4"], ["--devices", "4", "--zero", "3"]):
+        ran = run("memory", "gpt2", "--set", "seq=64", "--optimizer", "adamw8bit", *options, columns=100)
+        lines = [line for line in ran.out.split("Weights:")[0].splitlines() if "iB" in line]
+        amounts = [int(re.search(r" ([\d,]{5,}) ", line)[1].replace(",", "")) for line in lines]
+        assert sum(amounts[:-1]) == amounts[-1], options

@@ -35,6 +35,8 @@ layers:
         (["layer", "conv", "out_channels=16", "kernel_size=3"],
          "Error: Got unexpected extra arguments (out_channels=16 kernel_size=3): write --out-channels 16"),
         (["layer", "conv", "colour=3"], "Error: Got unexpected extra argument (colour=3)\n"),
+        (["sweep", "-", "--set", "width=1-4"], "--set width: '1-4' is not a range of numbers\n"
+         "   write FROM:TO:STEP, as in 16:128:16\n"),
         (["sweep", "-", "--set", "width=8..16"], "--set width: '8..16' is not a range of numbers\n"
          "   write FROM:TO:STEP, as in 16:128:16"),
         (["solve", "-", "--params", "10k"], "name the variables to find\n"

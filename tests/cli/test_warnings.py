@@ -193,3 +193,11 @@ def test_a_path_without_a_file_is_an_error(command, spec, hint, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     ran = run(*command.split(), spec)
     assert (ran.status, ran.err) == (2, f"there is no file {spec}\n{hint}")
+
+
+@pytest.mark.parametrize(("spec", "there"), [("net", "net.yaml"), ("net.yml", "net.yaml"), ("net.yaml", "net.yml")])
+def test_a_file_with_the_other_ending_is_suggested(spec, there, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / there).write_text("input: 3\nlayers: [{fc: 4}]\n")
+    ran = run("summary", spec)
+    assert (ran.status, ran.out, ran.err) == (2, "", f"there is no file {spec}\n   did you mean {there}?\n")

@@ -12,6 +12,8 @@ from shapecalc.errors import ShapecalcError, SpecError
 from shapecalc.layers import KINDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shapecalc.layers.base.layer import Layer
 
 
@@ -83,8 +85,53 @@ def hint(item: str) -> str:
         ("'x = F.dropout(x, 0.5, training=self.training)'", "write `- dropout: {p: 0.5}`; dropout has no argument training"),
         ("'F.conv2d(x, w)'", "write `- conv2d: {out_channels: …, kernel_size: …}`, and give w by name"),
         ("'torch.flatten(x, 1)'", "write `- flatten: {start_dim: 1}`"),
-        ("'torch.cat([a, b], dim=1)'", "write `- cat: {dim: 1}`, with `from: [a, b]` below it"),
-        ("'torch.add(x, residual)'", "write `- add`, with `from: [x, residual]` below it"),
+        ("'torch.cat([a, b], dim=1)'", "write `- cat: {branches: [a, b], dim: 1}`; a and b are no names "
+         "here: write `input` for the input, a list of layers for a branch, or `name: a` below the layer that is meant"),
+        ("'torch.add(x, residual)'", "write `- add: [[], residual]`; residual is no name here: write `input` for the input, a "
+         "list of layers for a branch, or `name: residual` below the layer that is meant"),
+        ("'F.scaled_dot_product_attention(q, input, v)'",
+         "write `- {scaled_dot_product_attention: {}, from: [q, input, v]}`; q and v are no names here: write `input` for the "
+         "input or `name: q` below the layer that is meant"),
+        ("'torch.cat(features, 1)'", "write its inputs as `- cat: {branches: […, …], dim: 1}`, each a name, a list of layers, or "
+         "[] for the layer above"),
+        ("'torch.add(x, 1)'", "a number changes no size: remove the item"),
+        ("x * 0.5", "a number changes no size: remove the item"),
+        ("conv + relu", "`shapecalc layers` lists the kinds"),
+        ("global-avg-pol", "did you mean global_avg_pool?"),
+        ("F.relu(input)", "write `- relu`, with `from: input` below it if input is not the layer above here"),
+        ("F.relu(-x)", "write each operation as an item of its own, the inner ones first and `- relu` last"),
+        ("self.fc1(x + input)", "write `- add: [[], input]` first, then the layer that `self.fc1` is, such as "
+         "`- fc: {out_features: …}`"),
+        ("conv1 = Conv2d(3, 8, 3)",
+         "write `- Conv2d: {in_channels: 3, out_channels: 8, kernel_size: 3}`, with `name: conv1` below it"),
+        ("h = relu(x)", "write `- relu`"),
+        ("'nn.Linear(d, 4 * d)'", "write `- Linear: {out_features: 4 * d}`"),
+        ("'F.pad(x, (p, p))'", "write `- pad: {padding: …, dim: [-1]}`"),
+        ("'x.repeat(2, 1)'",
+         "write `- tile: [2, 1]` to repeat the input along its axes, if none of these is the batch axis"),
+        ("'nn.Parameter(torch.zeros(1, 64))'", "write `- Parameter: [1, 64]`, or [64] in place of [1, 64] if the 1 is the batch axis"),
+        ("'nn.Parameter(torch.randn(64))'", "write `- Parameter: [64]`"),
+        ("ReLU: true", "write `ReLU: {inplace: true}`"),
+        ("Conv2d: [3, 6, 5]", "write `Conv2d: {in_channels: 3, out_channels: 6, kernel_size: 5}`"),
+        ("'torch.split(x, 392, 1)'", "write `- split: {sizes: 392, dim: 1}`"),
+        ("'torch.zeros(1, 64)'",
+         "write `- parameter:` if it is learned, or else `- constant:`, with its size without batch"),
+        ("pool", "write max_pool or avg_pool"),
+        ("nn.TransformerEncoder(layer, 6)",
+         "write `- transformer_encoder_layer: {…}`, with `repeat:` below it for the number of layers"),
+        ("transformer_encoder_layer: {nhead: 4, dim_feedforward: 8, num_layers: 6}",
+         "write `repeat:` beside transformer_encoder_layer, not under it, for several in sequence"),
+        ("relu1: ReLU", "the kind is the key: write `- ReLU`, with `name: relu1` below it"),
+        ("first: {Conv2d: {out_channels: 3, kernel_size: 3}}",
+         "the kind is the key: write `- Conv2d: {out_channels: 3, kernel_size: 3}`, with `name: first` below it"),
+        ("'x.flatten(2).transpose(1, 2)'",
+         "write each call as an item of its own, in order, without those that change no size"),
+        ("{relu: {}, inputs: a}", "write `from:`"),
+        ("{relu: {}, if: false}", "write `when:`"),
+        ("path: [relu, {fc: 10}]", "branches side by side are lists under `- concat:` or `- add:`, as `- - relu`; other layers need "
+         "nothing around them: list them here, or as the block path under `blocks:`, with `- path` here"),
+        ("{add: [{nn.Sequential: [relu, {fc: 10}]}, input]}",
+         "layers in sequence are one branch: write them as a list, `- - relu` and below it `  - fc: …`"),
         ("x = self.conv(x)",
          "write the layer that `self.conv` is, such as `- conv: {out_channels: …, kernel_size: …}`"),
         ("self.fc1(x)", "write the layer that `self.fc1` is, such as `- fc: {out_features: …}`"),
@@ -186,7 +233,12 @@ FOREIGN = [
     ("3x32x32", "max_pool2x3", "- max_pool: {kernel_size: [2, 3]}", "write `{}`"),
     ("3x32x32", "LayerNorm2d: 3", "- layer_norm: {axis: channels}", "write `{}`"),
     ("3x32x32", "repeat: [2, 1]", "- tile: [2, 1]", "write `{}` to repeat the input along its axes"),
-    ("3x32x32", "x.repeat(2, 1)", "- tile: [2, 1]", "write `{}` to repeat the input along its axes"),
+    ("64x56x56", "'x.repeat(1, 2, 1, 1)'", "- tile: [2, 1, 1]", "write `{}` to repeat the input along its axes"),
+    ("64x56x56", "'F.pad(x, (0, 1))'", "- pad: {padding: [[0, 1]], dim: [-1]}", "write `{}`"),
+    ("64x56x56", "\"F.pad(x, [1, 2, 3, 4], mode='reflect')\"",
+     "- pad: {padding: [[3, 4], [1, 2]], mode: 'reflect', dim: [-2, -1]}", "write `{}`"),
+    ("64", "nn.Parameter(torch.zeros(1, 1, 64))", "- Parameter: [1, 64]\n- add: [input, parameter1]",
+     "write `- Parameter: [1, 64]`, without the 1 in front, which is the batch axis"),
     ("3x32x32", "F.max_pool2d(x, 2)", "- max_pool2d: {kernel_size: 2}", "write `{}`"),
     ("20x12x12", "'x.view(-1, 2880)'", "- view: {shape: [2880]}", "write `{}`"),
     ("3x32x32", "'x.permute(0, 2, 3, 1)'", "- permute: {dims: [0, 2, 3, 1]}", "write `{}`"),
@@ -307,3 +359,78 @@ def test_a_colon_without_a_space(item: str, column: int, words: str) -> None:
 @pytest.mark.parametrize("cls", [cls for cls in KINDS.values() if cls.in_calls], ids=lambda cls: cls.kind)
 def test_positions_in_calls_are_arguments(cls: type[Layer]) -> None:
     assert {*(cls.in_calls or ()), *(cls.in_keras_calls or ())} - {""} <= cls.arguments.keys()
+
+
+SKIP = "input: 4x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, padding: 1}\n  name: skip\n"
+MORE = SKIP + "- max_pool: 2\n"
+CONV = "- conv: {out_channels: 4, kernel_size: 3, padding: 1}\n"
+IN_PLACE = "    - conv: {out_channels: 4, kernel_size: 3, padding: 1}\n    - batch_norm\n    - relu\n"
+LISTED = "  - - conv: {out_channels: 4, kernel_size: 3, padding: 1}\n    - batch_norm\n    - relu\n"
+
+# What is written, the part of its hint that is followed, what that gives, and its outputs and parameters in PyTorch.
+FOLLOWED = [
+    (SKIP + CONV + "- F.relu(x + skip)\n", "write `- add: [[], skip]` first, then `- relu`",
+     SKIP + CONV + "- add: [[], skip]\n- relu\n", (4, 8, 8), 296),
+    (SKIP + CONV + "- F.max_pool2d(skip, 4)\n- add: [max_pool1, [{max_pool: 4, from: conv1}]]\n",
+     "write `- max_pool2d: {kernel_size: 4}`, with `from: skip` below it",
+     SKIP + CONV + "- max_pool2d: {kernel_size: 4}\n  from: skip\n- add: [max_pool1, [{max_pool: 4, from: conv1}]]\n",
+     (4, 2, 2), 296),
+    (MORE + "- F.pad(x, (0, 1))\n", "write `- pad: {padding: [[0, 1]], dim: [-1]}`",
+     MORE + "- pad: {padding: [[0, 1]], dim: [-1]}\n", (4, 4, 5), 148),
+    (MORE + "- x.repeat(1, 2, 1, 1)\n", "write `- tile: [2, 1, 1]` to repeat the input along its axes",
+     MORE + "- tile: [2, 1, 1]\n", (8, 4, 4), 148),
+    (SKIP + "- add:\n" + IN_PLACE, "a branch of one layer is a list: write `[relu]`; the items here are branches side by side: layers "
+     "in sequence are one branch, a list of its own (`- - …` and below it `  - …`), and the input alone is `- []`",
+     SKIP + "- add:\n" + LISTED + "  - []\n", (4, 8, 8), 304),
+    (SKIP + "- concat:\n  - Sequential:\n" + IN_PLACE + "  - []\n",
+     "layers in sequence are one branch: write them as a list, `- - conv: …` and below it `  - batch_norm`",
+     SKIP + "- concat:\n" + LISTED + "  - []\n", (8, 8, 8), 304),
+    ("input: 4x8x8\nblocks: {left: [relu], right: [tanh]}\nlayers:\n- cat: [left, right]\n",
+     "a branch of one block is a list: write `[left]`",
+     "input: 4x8x8\nblocks: {left: [relu], right: [tanh]}\nlayers:\n- cat: [[left], [right]]\n", (8, 8, 8), 0),
+    ("input: 4x8x8\nlayers:\n" + CONV + CONV + "- add: [conv2d1, conv2]\n", "did you mean conv1?",
+     "input: 4x8x8\nlayers:\n" + CONV + CONV + "- add: [conv1, conv2]\n", (4, 8, 8), 296),
+    ("input: 4x8x8\nblocks: {up: [{upsample: 2}, {cat: [upsample1, input2]}]}\nlayers:\n- {relu: {}, name: d1}\n- max_pool: 2\n"
+     "- up\n", "up has one input where it is used: name each there, as in `from: [a, b]`",
+     "input: 4x8x8\nblocks: {up: [{upsample: 2}, {cat: [upsample1, input2]}]}\nlayers:\n- {relu: {}, name: d1}\n- max_pool: 2\n"
+     "- {up: {}, from: [max_pool1, d1]}\n", (8, 8, 8), 0),
+    ("input: 4\nlayers:\n- nn.Linear(4, 8)\n  name: fc1\n", "write `- Linear: {in_features: 4, out_features: 8}`",
+     "input: 4\nlayers:\n- Linear: {in_features: 4, out_features: 8}\n  name: fc1\n", (8,), 40),
+    ("input: 4\nlayers:\n- relu\n  name: a\n- tanh\n  form: a\n", "did you mean from?",
+     "input: 4\nlayers:\n- relu\n  name: a\n- tanh\n  from: a\n", (4,), 0),
+    ("input: 4\nlayers:\n- Linear: {4, 8}\n", "write `Linear: {in_features: 4, out_features: 8}`",
+     "input: 4\nlayers:\n- Linear: {in_features: 4, out_features: 8}\n", (8,), 40),
+    ("input: 4x8x8\nlayers:\n- MaxPool2d: {2}\n", "write 2 without the braces",
+     "input: 4x8x8\nlayers:\n- MaxPool2d: 2\n", (4, 4, 4), 0),
+    ("- fc: 10\n- relu\n", "write for instance  input: 3x224x224  at the top, and  layers:  above the list, or give --input "
+     "(input= of load() in Python)", "input: 3x224x224\nlayers:\n- fc: 10\n- relu\n", (10,), 1_505_290),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "expected", "fixed", "output", "params"), FOLLOWED)
+def test_a_followed_hint_gives_the_network_that_was_meant(
+    spec: str, expected: str, fixed: str, output: tuple[int, ...], params: int
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(spec).infer()
+    assert expected in [str(problem.hint) for problem in caught.value.problems]
+    report = shapecalc.load(fixed).infer()
+    assert ([tuple(sizes) for sizes in report.outputs.values()], report.total.params) == ([output], params)
+
+
+def test_a_call_of_a_block() -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load("input: 4\nblocks: {cbr: {args: {w: required}, layers: [{fc: w}]}}\nlayers:\n- cbr(64)\n")
+    (problem,) = caught.value.problems
+    assert problem.hint == "a block is used as `- cbr: {…}`, with its arguments by name"
+
+
+def test_a_bundled_network_among_the_files_that_are_used(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("use: resnet50\ninput: 3x32x32\nlayers: [relu]\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(file)
+    (problem,) = caught.value.problems
+    assert problem.hint == (
+        "resnet50 is a whole network, not a part of one: `shapecalc init resnet50` writes a copy, to be changed"
+    )

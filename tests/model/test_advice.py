@@ -315,3 +315,95 @@ def test_notes_of_several_networks_have_their_names():
     found = both[0].diff(other).to_dict()
     assert (found["a"]["notes"], "notes" in found["b"]) == ([NOTE], False)
     assert both[0].diff(both[1]).is_empty
+
+
+MEANT = {
+    "a batch of sequences": (
+        "32x20x64", [{"LSTM": {"input_size": 64, "hidden_size": 8}}],
+        "sizes are given without the batch axis: write 20x64, not 32x20x64, if 32 is the batch\n"
+        "otherwise add a permute and a reshape or flatten before it",
+        ("20x64", []), (20, 8)),
+    "a batch of token ids": (
+        "32x20", [{"embedding": {"num_embeddings": 9, "embedding_dim": 4}}, {"GRU": {"hidden_size": 8}}],
+        "sizes are given without the batch axis: write 20, not 32x20, if 32 is the batch\n"
+        "otherwise add a permute and a reshape or flatten before it",
+        (20, []), (20, 8)),
+    "a batch of two inputs": (
+        {"a": "32x20x4", "b": "32x20x4"}, [{"add": ["a", "b"]}, {"RNN": 8}],
+        "sizes are given without the batch axis: write 20x4, not 32x20x4 and 20x4, not 32x20x4, if 32 is the batch\n"
+        "otherwise add a permute and a reshape or flatten before it",
+        ({"a": "20x4", "b": "20x4"}, []), (20, 8)),
+    "a batch of series": (
+        "32x20x1", [{"LSTM": {"input_size": 1, "hidden_size": 8}}],
+        "sizes are given without the batch axis: write 20x1, not 32x20x1, if 32 is the batch\n"
+        "otherwise add a permute and a reshape or flatten before it",
+        ("20x1", []), (20, 8)),
+    "one axis of a sequence": (
+        20, [{"LSTM": {"input_size": 1, "hidden_size": 8}}],
+        "write `- unsqueeze: 2` before it, for one feature at each step; or an embedding, for token ids",
+        (20, [{"unsqueeze": 2}]), (20, 8)),
+    "a grey image": (
+        "28x28", [{"Conv2d": {"in_channels": 1, "out_channels": 8, "kernel_size": 3}}],
+        "the input has no channel axis: write 1x28x28", ("1x28x28", []), (8, 26, 26)),
+    "an image with its channels last": (
+        "28x28", [{"Conv2D": {"filters": 8, "kernel_size": 3}}],
+        "the input has no channel axis: write 28x28x1, or 28x28x3 in colour", ("28x28x1", []), (26, 26, 8)),
+    "a signal": (
+        160, [{"Conv1d": {"in_channels": 1, "out_channels": 8, "kernel_size": 9}}],
+        "the input has no channel axis: write 1x160\n"
+        "otherwise add a reshape or unflatten before it, for spatial axes", ("1x160", []), (8, 152)),
+    "attention on a map": (
+        "64x14x14", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}],
+        "axis 1 of its input is 64: write `- to_tokens` before it", ("64x14x14", ["to_tokens"]), (196, 64)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_the_followed_hint_gives_what_was_meant(name: str) -> None:
+    size, layers, hint, (meant, before), output = MEANT[name]
+    more: dict[str, Any] = {"layout": "HWC"} if "last" in name else {}
+
+    def spec(size: Any, layers: list[Any]) -> dict[str, Any]:
+        return {"inputs" if isinstance(size, dict) else "input": size, "layers": layers, **more}
+
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(spec(size, layers)).infer()
+    assert caught.value.problems[0].hint == hint
+    report = shapecalc.load(spec(meant, [*before, *layers])).infer()
+    assert (next(iter(report.outputs.values())), report.notes) == (output, ())
+
+
+def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:
+    """Of torch.nn.MultiheadAttention(64, 4) on 196 tokens: four projections, and two products of 196×196×64."""
+    layers = ["to_tokens", {"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}]
+    assert shapecalc.load(layers, input="64x14x14").infer().total.macs == 4 * 196 * 64**2 + 2 * 196**2 * 64
+
+
+@pytest.mark.parametrize(
+    ("size", "layers"),
+    [
+        ("3x8x8", [{"conv": {"out_channels": 8, "kernel_size": 3, "groups": 2}}]),  # a small image
+        (
+            "5x8x8",
+            [{"conv": {"out_channels": 8, "kernel_size": 3, "groups": 2}}],
+        ),  # an axis of 5, which 2 do not divide
+        ("3x64x64", [{"LSTM": 8}]),
+        ("5x20x64", [{"Conv2d": {"out_channels": 4, "kernel_size": 3}}, "flatten", {"LSTM": 8, "from": "input"},
+                     "flatten", {"concat": ["flatten1", "flatten2"]}]),  # one of two branches
+        (20, [{"LSTM": 8}]),
+        (20, [{"fc": 4}, {"Conv2d": {"out_channels": 8, "kernel_size": 3}}]),
+        ("5x7x9", [{"linear": {"in_features": 63, "out_features": 4}}]),
+    ],
+)  # fmt: skip
+def test_no_hint_on_an_axis_where_none_is_likely(size: Any, layers: list[Any]) -> None:
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load({"input": size, "layers": layers}).infer()
+    assert "batch axis" not in caught.value.problems[0].hint
+    assert "channel axis" not in caught.value.problems[0].hint
+
+
+def test_a_stated_size_that_fits_every_copy_is_suggested() -> None:
+    layer = {"Conv2d": {"in_channels": 4, "out_channels": 3, "kernel_size": 1}, "repeat": 2}
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(f"input: 3x8x8\nlayers:\n- {json.dumps(layer)}\n").infer()
+    assert caught.value.problems[0].hint == "in_channels: 3 would fit, or leave it out: it is inferred"

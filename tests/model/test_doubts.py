@@ -77,6 +77,18 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         ("8x9x9", ["mul"], "mul1 has one input: name the others too, as in mul: [input, …]"),
         ({"a": 3, "b": 4}, [{"relu": None, "from": "a"}, "concat", {"concat": ["concat1", "b"]}],
          "concat1 has one input: name the others too, as in concat: [relu1, …]"),
+        # A batch axis, which nothing combines.
+        ("32x20", [{"Embedding": {"num_embeddings": 1000, "embedding_dim": 64}},
+                   {"TransformerEncoderLayer": {"d_model": 64, "nhead": 4}}, {"Linear": 10}],
+         "no layer combines the 32 along the first axis: write 20, not 32x20, if 32 is the batch"),
+        ("32x20x64", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}],
+         "no layer combines the 32 along the first axis: write 20x64, not 32x20x64, if 32 is the batch"),
+        ("32x20x64", [{"TransformerEncoderLayer": {"d_model": 64, "nhead": 4}}],
+         "no layer combines the 32 along the first axis: write 20x64, not 32x20x64, if 32 is the batch"),
+        ("32x784", [{"Linear": 128}, "ReLU", {"Linear": 10}],
+         "no layer combines the 32 along the first axis: write 784, not 32x784, if 32 is the batch"),
+        ({"a": "32x9", "b": "32x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"}, {"add": ["linear1", "linear2"]}],
+         "no layer combines the 32 along the first axis: write 9, not 32x9 and 7, not 32x7, if 32 is the batch"),
     ],
 )  # fmt: skip
 def test_doubtful_layers_have_a_note(size, layers, note):
@@ -113,6 +125,16 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("10x64", [{"lstm": {"units": 8, "convention": "torch"}}, {"lstm": {"hidden_size": 8}},
                    {"rnn": {"units": 8, "bias": False}}, {"gru": {"units": 8}}], {}),
         ("3x8x8", [{"unfold": 3}, {"lstm": 5}], {}),
+        # The first axis is a part of the sample: combined with others, of one layer alone, of a batch of one, of a map.
+        ("20x64", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}, {"Linear": 10}], {}),
+        ("32x784", [{"Linear": 128}, {"Linear": 10}, "flatten"], {}),
+        ("32x784", [{"Linear": 128}, {"Linear": 10}, {"mean": 1}], {}),
+        ("32x784", [{"Linear": 10}, "softmax"], {}),
+        ("1x784", [{"Linear": 128}, {"Linear": 10}], {}),
+        ("32x20x64", ["relu", "softmax"], {}),
+        ("56x56x96", ["layer_norm", {"linear": 384}, "gelu", {"linear": 96}], {"layout": "HWC"}),
+        ({"a": "32x9", "b": "31x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"},
+                                      {"concat": {"dim": 1}, "from": ["linear1", "linear2"]}], {}),
     ],
 )  # fmt: skip
 def test_what_may_be_meant_has_none(size, layers, more):

@@ -52,6 +52,29 @@ def test_an_error_independent_of_numbers_is_raised():
         infer_generic(network.graph)
 
 
+@pytest.mark.parametrize(
+    ("size", "layers", "message"),
+    [
+        ("8x3x32x32", ["BatchNorm2d"], "BatchNorm2d needs channels and 2 spatial axes, but its input 8×3×9×32 has 4 axes in all"),
+        ("5x16", [{"parameter": [1, 1, 16]}, {"concat": ["parameter1", "input"]}],
+         "its inputs have different numbers of axes: input 1 is 1×1×16, input 2 is 5×9"),
+    ],
+)  # fmt: skip
+def test_the_text_of_an_error_is_computed_on_ints(size, layers, message):
+    graph = with_sizes(shapecalc.load(layers, input=size).graph, {("input", len(layers) % 2): Many([4, 9])})
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        infer_generic(graph)
+    assert caught.value.problems[0].message == message
+
+
+def test_a_formula_that_branches_on_a_dimension_is_still_an_error(monkeypatch):
+    network = shapecalc.load(["relu"], input="3x8x8")
+    layer = type(network.graph.nodes[0].layer)
+    monkeypatch.setattr(layer, "output", lambda _, x: x.map_of(1, x.spatial) if x.spatial[0] == 4 else x, raising=False)
+    with pytest.raises(dims.UndecidedError, match="neither equal"):
+        infer_generic(with_sizes(network.graph, {("input", 0): Many([4, 9])}))
+
+
 NUMBERS = st.lists(st.integers(-50, 50), min_size=3, max_size=3)
 
 

@@ -12,7 +12,7 @@ from searching import some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, NOTHING, OUTPUTS, TRAINED
+from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, NOTHING, OUTPUTS, TRAINED, UPCAST, WIDENED
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.liveness import run
@@ -151,7 +151,7 @@ def test_an_input_that_is_an_output_is_live_to_the_end():
         "layers": [{"linear": 4, "name": "a", "from": "x"}],
         "outputs": ["a", "y"],
     }
-    found = memory(shapecalc.load(spec).infer(), training=True)
+    found = memory(shapecalc.load(spec).infer(), training=True, loss="none")
     assert found.activations.peak == (8 + 4 + 100) * 4
     assert found.training.peak == (8 + 4 + 100 + 4) * 4  # with the gradient of `a`
 
@@ -561,11 +561,11 @@ def test_every_kind_declares_what_the_backward_pass_needs():
             assert layer.saves in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED, DERIVED), kind
             assert layer.saves != TRAINED or layer.weights(*shapes), kind
             output = layer.output(*shapes)
-            assert layer.saved(*shapes) in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED, DERIVED), kind
+            assert layer.saved(*shapes) in (INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED, DERIVED, UPCAST), kind
             for numbers, bits in layer.kept(output, *shapes):
                 assert type(numbers) is int, kind
                 assert numbers >= 0, kind
-                assert bits in (0, 8, 32, 64), kind
+                assert bits in (0, 8, 32, 64, WIDENED), kind
             assert layer.kv_cache(*shapes) >= 0, kind
 
 

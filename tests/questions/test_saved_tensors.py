@@ -13,7 +13,7 @@ from searching import some
 
 import shapecalc
 from shapecalc.layers import KINDS
-from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED, Composite
+from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, OUTPUTS, TRAINED, UPCAST, WIDENED, Composite
 from shapecalc.layers.base.shape import Shape
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "saved_tensors.json").read_text(encoding="utf-8"))
@@ -42,11 +42,11 @@ def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
     sample: dict[str, int] = {}
     beside = [*layer.kept(output, *shapes), *(layer.kept_for_weights(output, *shapes) if learns else ())]
     for elements, bits in beside:
-        if elements:
+        if elements and bits != WIDENED:
             key = str(bits or WIDTH)
             sample[key] = sample.get(key, 0) + elements * (bits or WIDTH) // 8
     return {
-        "inputs": read if saves in (INPUTS, BOTH, DERIVED) or (saves == TRAINED and learns) else [],
+        "inputs": read if saves in (INPUTS, BOTH, DERIVED, UPCAST) or (saves == TRAINED and learns) else [],
         "outputs": [0] if saves in (OUTPUTS, BOTH) else [],
         "sample": sample,
     }

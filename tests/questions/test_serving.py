@@ -209,6 +209,35 @@ def test_cross_attention_has_the_keys_of_its_source() -> None:
     assert names.get("scores of decoder.0.cross_attn.cross_attn", 6 * 1500 * 8) == 6 * 1500 * 8
 
 
+def test_the_scores_of_eager_attention_without_a_context() -> None:
+    """The whole sequence attends to itself: two heads, 7 queries and 7 keys; a windowed layer's keys are fewer."""
+    wide = {**HEADS, "is_causal": True}
+    network = shapecalc.load({"input": [7, 8], "layers": [{"mha": wide, "name": "attention"}]})
+    found = network.memory(attention="eager", activations=16, batch=3)
+    assert found.activations.held[-1] == ("scores of attention", 3 * 2 * 7 * 7 * (2 + 4))
+    assert found.activations.peak == network.memory(activations=16, batch=3).activations.peak + 3 * 2 * 7 * 7 * 6
+    assert (found.run, found.attention, found.to_dict()["attention"]) == (None, "eager", "eager")
+    assert "Eager attention has its scores in memory" in found.render(width=100)
+    swin = shapecalc.load("swin_t").memory(attention="eager")  # stage 1: 64 windows of 49 tokens, 3 heads
+    assert "scores of stage1.0.attn.attn" in {held.name for held in swin.activations.held}
+    assert swin.activations.held[-1].bytes == 64 * 3 * 49 * 49 * (4 + 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"attention": "eager", "order": "best"}, "the best order is found without the scores of eager attention"),
+        ({"in_place": "torch", "order": "best"}, "PyTorch runs layers in their own order"),
+        ({"optimzer": "adam"}, "memory has no option optimzer"),
+        ({"context": 9, "lora": 8}, "a context is for decoding, not for training"),
+    ],
+)
+def test_options_of_serving_and_training_together(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        shapecalc.load("gpt2").memory(**options)
+    assert caught.value.problems[0].message == message
+
+
 # Tables.
 
 
@@ -319,7 +348,6 @@ def test_numbers_of_tokens(given: str, tokens: int) -> None:
     ("options", "message"),
     [
         ({"prefill": 5}, "prefill is for a context"),
-        ({"attention": "eager"}, "attention is for a context"),
         ({"logits": "first", "context": 4}, "logits cannot be first"),
         (
             {"context": 1024},

@@ -162,7 +162,6 @@ FAR = {
     "a divisor of what a divisor rounds": ("2x9", [{"upsample": 6}, {"reshape": [2, -1, 9_001]}, "flatten",
                                            {"reshape": [-1, 14_000]}],
                                            "multiples of 31503500", "multiples of 31503500"),
-    "nothing": ("3x8", [{"conv": {**CONV, "groups": 2}}], "none up to 16384", "none up to 16384"),
 }  # fmt: skip
 
 
@@ -237,10 +236,26 @@ def test_the_command():
     assert found["verified"] > 10
 
 
-def test_no_legal_size():
-    text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, groups: 2}\n"
-    ran = run("sizes", "-", text=text)
-    assert (ran.status, "none up to" in ran.out) == (1, True)
+WITHOUT_A_LEGAL_SIZE = {
+    "groups": ("3x8x8", [{"conv": {"out_channels": 4, "kernel_size": 3, "groups": 2}}]),
+    "stated channels": ("3x32x32", [{"Conv2d": {"in_channels": 4, "out_channels": 4, "kernel_size": 3}}]),
+    "a batch axis": ("8x3x32x32", ["BatchNorm2d", "Flatten", {"Linear": 10}]),
+    "a batch of one": ("1x3x32x32", [{"BatchNorm1d": 3}]),
+    "a class token with a batch axis": (
+        "196x16",
+        [{"Parameter": [1, 1, 16], "name": "cls"}, {"cat": ["cls", "input"]}],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_A_LEGAL_SIZE.values(), ids=WITHOUT_A_LEGAL_SIZE)
+def test_without_a_legal_size_the_error_is_that_of_the_summary(case, tmp_path):
+    size, layers = case
+    spec = tmp_path / "net.yaml"
+    spec.write_text(json.dumps({"input": size, "layers": layers}))
+    ran, summary = run("sizes", str(spec)), run("summary", str(spec))
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == summary.err != ""
 
 
 ROUNDED = ["floor", "ceil", "caffe"]

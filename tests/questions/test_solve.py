@@ -647,6 +647,57 @@ def test_the_batch_axis_of_a_sequence_is_removed():
     assert solve(text, fix=True).fixes[0].changes[0].new == (3, 64)
 
 
+@pytest.mark.parametrize(
+    ("text", "fixes", "output"),
+    [
+        ("input: [32, 3, 28, 28]\nlayers:\n- Conv2d: {in_channels: 3, out_channels: 6, kernel_size: 5}\n- Flatten\n"
+         "- Linear: {in_features: 3456, out_features: 10}\n", ["the input: input 3×28×28, not 32×3×28×28"], (10,)),
+        ("input: [32, 20]\nlayers:\n- Embedding: {num_embeddings: 9, embedding_dim: 64}\n- LSTM: {input_size: 64, hidden_size: 8}\n",
+         ["the input: input 20, not 32×20"], (20, 8)),
+        ("input: 28x28\nlayers:\n- Conv2d: {in_channels: 1, out_channels: 6, kernel_size: 5}\n",
+         ["the input: input 1×28×28, not 28×28"], (6, 24, 24)),
+        ("input: [1, 1, 28, 28]\nlayers:\n- Conv2d: {out_channels: 6, kernel_size: 5}\n"
+         "- Linear: {in_features: 3456, out_features: 10}\n",
+         ["the input: input 1×28×28, not 1×1×28×28", "linear1: flatten before it"], (10,)),
+        ("input: 64x14x14\nlayers:\n- MultiheadAttention: {embed_dim: 64, num_heads: 4}\n",
+         ["multi_head_attention1: to_tokens before it"], (196, 64)),
+    ],
+)  # fmt: skip
+def test_the_first_fix_is_what_was_meant(text, fixes, output):
+    first = solve(text, fix=True).fixes[0]
+    assert [change.text() for change in first.changes] == fixes
+    assert next(iter(first.outputs.values())) == output
+    changed = shapecalc.load(first.changes[-1].edit.text).infer()
+    assert next(iter(changed.outputs.values())) == output
+
+
+LEFT_OUT = {
+    "first": ("- Conv2d: {in_channels: 3, out_channels: 8, kernel_size: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
+    "between": ("- Conv2d: {out_channels: 8, in_channels: 3, kernel_size: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
+    "last": ("- Conv2d: {out_channels: 8, kernel_size: 3, in_channels: 3}", "- Conv2d: {out_channels: 8, kernel_size: 3}"),
+    "a line": ("- Conv2d:\n    out_channels: 8\n    in_channels: 3\n    kernel_size: 3",
+               "- Conv2d:\n    out_channels: 8\n    kernel_size: 3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "left"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_stated_size_that_fits_not_every_copy_is_left_out(written, left):
+    text = f"input: 3x9x9\nlayers:\n{written}\n  repeat: 3\n"
+    answer = solve(text, fix=True)
+    (change,) = answer.fixes[0].changes
+    assert change.text() == "conv1 (and 2 more layers): in_channels left out, not 3"
+    assert change.to_dict()["new"] is None
+    assert change.edit.text == text.replace(written, left)
+    assert "in_channels left out, not 3" in draw_fixes(answer)
+
+
+def test_a_stated_size_given_alone_is_left_out():
+    block = "blocks:\n  b:\n    args: {width: required}\n    layers:\n    - BatchNorm2d: 3\n    - conv: {out_channels: width, kernel_size: 1}\n"
+    answer = solve(f"input: 3x9x9\n{block}layers:\n- b: 8\n- b: 4\n", fix=True)
+    (change,) = answer.fixes[0].changes
+    assert (change.edit.old, change.edit.new) == ("    - BatchNorm2d: 3", "    - BatchNorm2d: {}")
+
+
 # Composites, and limits.
 
 

@@ -439,3 +439,28 @@ def test_json_has_what_the_library_has():
     assert len(contract["layers"]) == len(found.report.rows)
     assert sum(layer["seconds"] for layer in contract["layers"]) == pytest.approx(contract["layer_by_layer"])
     assert os.fspath(contract["device"]["key"]) == "h100"
+
+
+def test_named_formats_of_weights_are_those_of_memory():
+    net = shapecalc.load("llama-3-8b")
+    found = net.speed("h100", weights="q4_k_m", context="8k")
+    memory = net.memory(weights="q4_k_m")
+    own = {layer.name: layer.weights for layer in memory.layers}
+    table = "embed_tokens"
+    for layer in found.layers:
+        if layer.name != table:
+            assert abs(layer.weights - own[layer.name]) < 8, layer.name  # tensors are rounded up to bytes
+    row = own[table] // 128256  # one row of the table
+    assert found.decoding.weights == pytest.approx(memory.weights - own[table] + row, abs=8 * 32)
+    assert found.decoding.context == 8192
+    assert found.to_dict()["bits"] == {"weights": 4.8944, "activations": 16, "kv_cache": 16, "format": "q4_k_m"}
+    assert "Weights in q4_k_m, on average 4.89 bits" in found.render("text", width=200)
+
+
+def test_other_formats_of_some_layers():
+    report = shapecalc.load("gpt2")  # its head shares the table of tokens
+    usual = report.speed("h100", weights=8, context=9)
+    wider = report.speed("h100", weights=8, weights_of="wte=16", context=9)
+    table = 50257 * 768
+    assert wider.decoding.weights - usual.decoding.weights == table
+    assert wider.network.bytes - usual.network.bytes == table

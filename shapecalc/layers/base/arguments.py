@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "ATTENTION",
     "CHANNELS_OUT",
     "CROPPING",
     "DILATION",
@@ -53,6 +54,7 @@ OUTPUT_PADDING = "the elements added at the end of the output of a transposed wi
 CROPPING = "the elements cropped from the edges"
 GROUPS = "the parts that the channels are split into"
 CHANNELS_OUT = "the channels of the output"
+ATTENTION = "the implementation of attention"
 
 
 class Argument:

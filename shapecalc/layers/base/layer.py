@@ -24,18 +24,23 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
 
 __all__ = [
+    "AS_INPUT",
     "BOTH",
     "CHANNELS_FIRST",
     "DERIVED",
     "FEATURES_LAST",
     "INPUTS",
+    "IN_FP32",
     "KINDS",
     "NOTHING",
     "OUTPUTS",
     "TRAINED",
+    "UPCAST",
+    "WIDENED",
     "Composite",
     "Example",
     "Layer",
+    "Projection",
     "WeightShapes",
     "is_bias",
     "normalise_word",
@@ -63,12 +68,32 @@ class Example(NamedTuple):
     buffers: int = 0
 
 
+class Projection(NamedTuple):
+    """A matrix that multiplies each position of an input, or of what is computed inside (`input` is -1).
+
+    `also` are its names in other libraries.
+    """
+
+    in_features: Dim
+    out_features: Dim
+    positions: Dim
+    input: int = 0
+    also: tuple[str, ...] = ()
+
+
 INPUTS = "inputs"
 OUTPUTS = "outputs"
 BOTH = "inputs and outputs"
 NOTHING = "nothing"
 TRAINED = "inputs, for trained weights"
 DERIVED = "inputs, for their own gradient"
+UPCAST = "inputs, in fp32"
+
+IN_FP32 = "in fp32"
+AS_INPUT = "in the type of the input"
+
+WIDENED = -1
+"""The bits, in `Layer.kept`, of an fp32 copy of what has fewer bits: nothing where activations have 32 already."""
 
 CHANNELS_FIRST = "channels first"
 FEATURES_LAST = "features last"
@@ -93,14 +118,20 @@ class Layer:
     input, its weights); `only_training`, whether it has an effect only in training;
     `is_unknown`, whether its parameters and MACs are not known, which is no count of 0;
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
-    gradient of its weights alone, or DERIVED: its inputs, for their own gradient alone; `branches`, whether it is
-    written with branches or references (add, concat); `in_calls`, its arguments by position in calls of PyTorch, where
-    these are not only the required ones or the first, and `in_keras_calls` in those of Keras, where these are others;
+    gradient of its weights alone, DERIVED: its inputs, for their own gradient alone, or UPCAST: its inputs, or copies
+    of them in fp32 where they have fewer bits; `scores`, whether its output, as that of a network, is usually the
+    scores of classes, of which a loss is computed; `autocast`, how PyTorch's autocast computes it: IN_FP32, or
+    AS_INPUT, in the type of its input (otherwise a layer that multiplies is computed in 16 bits, and any other in the
+    widest type of its inputs and weights); `looks_up`, whether its weights are a table of rows, which several devices
+    can share; `untrained`, those of its weights that are not trained though it is not frozen; `branches`, whether it is
+    written with branches or references (add, concat); `operator`, Python's sign for it; `in_calls`, its arguments by
+    position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
+    of Keras, where these are others;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps; `is_causal`, whether each position attends to none after it, as in a
-    decoder; `along_channels`, the argument that makes it work along channels instead of the last axis; `weight_roles`,
-    the roles of its weights by name (`layers/base/roles.py`), and `routed_by`, the index of the input by which experts
-    are chosen; `examples`.
+    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `is_causal`,
+    whether each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work
+    along channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
+    and `routed_by`, the index of the input by which experts are chosen; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -119,11 +150,17 @@ class Layer:
     is_unknown: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
+    scores: ClassVar[bool] = False
+    autocast: ClassVar[str] = ""
+    looks_up: ClassVar[bool] = False
+    untrained: ClassVar[frozenset[str]] = frozenset()
     branches: ClassVar[bool] = False
+    operator: ClassVar[str] = ""
     in_calls: ClassVar[tuple[str, ...] | None] = None
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
     mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
+    of_map: ClassVar[str] = ""
     is_causal: Any = False
     along_channels: ClassVar[str] = ""
     weight_roles: ClassVar[Mapping[str, str]] = {}
@@ -261,6 +298,10 @@ class Layer:
         """Return the buffers, by name: tensors that are stored but not trained, such as running statistics."""
         return {}
 
+    def projections(self, *inputs: Any, **_: Any) -> dict[str, Projection]:
+        """Return the matrices that it multiplies positions with, which LoRA adapts, by name ("": the layer itself)."""
+        return {}
+
     def macs(self, output: Any, *inputs: Any, **_: Any) -> Dim:
         """Return the multiply-accumulates for one sample."""
         return 0
@@ -321,7 +362,8 @@ class Layer:
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
         """Return what the backward pass needs for one sample besides what `saves` names: elements, and bits of each.
 
-        0 bits are those of the activations (attention's scores); others have their own width (the indices of a pool).
+        0 bits are those of the activations (attention's scores); others have their own width (the indices of a pool),
+        and `WIDENED` is an fp32 copy that is made where activations have fewer bits.
         With `kept_for_weights` and `saved` (only for plain ints) that is what PyTorch saves, as recorded in
         tests/data/saved_tensors.json.
         """
@@ -358,6 +400,11 @@ class Layer:
     def axis_order_out(self) -> str:
         """The order of the axes of its first output, if it makes them: as in `axis_order`."""
         return self.axis_order
+
+    @property
+    def is_written_in_place(self) -> bool:
+        """Whether it is written to work in place, as PyTorch's `inplace=True`."""
+        return False
 
     def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, str]:
         """Return the letters of the axes of the first input and of the output in `explain`; empty for the usual ones.
@@ -438,3 +485,5 @@ class Composite(Layer):
     """
 
     layers: ClassVar[str] = ""
+    also_parts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The names of its layers in other libraries, by their own."""

@@ -13,7 +13,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged, shifted
-from shapecalc.layers.base.layer import INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import IN_FP32, INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,10 @@ class _Function(Layer):
     sorts = ("activations",)
     extra_saved: ClassVar[int] = 0
 
+    @property
+    def is_written_in_place(self) -> bool:
+        return bool(self.__dict__.get("inplace", False))
+
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(self.extra_saved * x.elements, 0)] if self.extra_saved else []
 
@@ -50,6 +54,8 @@ class _Rectifier(_Function):
 
 class _AlongAxis(_Function):
     """An activation whose elements along one axis depend on one another."""
+
+    autocast = IN_FP32
 
     dim = AxisNumber("the axis along which elements are normalised, or channels; if not set, element-wise for `rf`",
                      None, channels=True, also=["axis"])  # fmt: skip
@@ -92,16 +98,9 @@ _FUNCTIONS = {
     "celu": _Entry("Continuously differentiable exponential linear unit.", arguments={"alpha": ("scale below 0", 1.0)}),
     "gelu": _Entry(
         "Gaussian error linear unit: x·Φ(x).",
-        (
-            "gelu_new",
-            "gelu_fast",
-            "gelu_python",
-            "gelu_pytorch_tanh",
-            "gelu_python_tanh",
-            "gelu_accurate",
-            "gelu_10",
-        ),
+        ("gelu_fast", "gelu_python", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate", "gelu_10"),
     ),
+    "gelu_new": _Entry("GELU's approximation by tanh, made of several operations as in transformers' GPT-2."),
     "quick_gelu": _Entry("CLIP's approximation of GELU: x·sigmoid(1.702·x)."),
     "abs": _Entry("Absolute value.", ("absolute",)),
     "silu": _Entry("Sigmoid linear unit: x·sigmoid(x).", ("swish",)),
@@ -151,6 +150,7 @@ _KEPT = {
     "rrelu": (INPUTS, 1),  # the slopes that were drawn
     "log_sigmoid": (INPUTS, 1),  # exp(-|x|)
     "softsign": (INPUTS, 1),  # 1 + |x|
+    "gelu_new": (INPUTS, 3),  # x/2, the hyperbolic tangent, and 1 + that
     "quick_gelu": (INPUTS, 1),  # the logistic function
     "tanhshrink": (NOTHING, 1),  # tanh(x)
 }

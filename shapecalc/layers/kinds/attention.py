@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
+from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
-from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
 from shapecalc.layers.base.roles import ATTENTION_OUTPUT, KEY, QUERY, QUERY_KEY_VALUE, VALUE
-from shapecalc.layers.kinds.scaled_dot_product import (
-    CAUSAL,
-    SUM_BITS,
-    attended,
-    hidden_pairs,
-    mask_constraints,
-    product_macs,
-)
+from shapecalc.layers.kinds import scaled_dot_product as sdp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +23,6 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
 
 __all__ = ["MultiHeadAttention"]
-
-_MASK_BITS = 8
-"""Bits of an element of a dropout's mask."""
 
 
 class MultiHeadAttention(Layer):
@@ -42,13 +32,13 @@ class MultiHeadAttention(Layer):
     values. Each is (…, length, features); the axes before the last two (windows, frames) are batch axes.
 
     Where frameworks differ: PyTorch keeps the three input projections in one `in_proj_weight` when all are of one
-    width, as here where there is one input and no other width is given; others keep them separate: the counts are the
-    same. `kdim` and `vdim` are PyTorch's, the widths of the inputs of keys and values; they are inferred,
-    and checked where stated. `head_dim` (Keras: `key_dim`) and `v_head_dim` (Keras: `value_dim`) are the widths of
-    one head, by default embed_dim // num_heads as in PyTorch; Keras requires it. `num_kv_heads` shares each key and
-    value head between several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a
-    learned bias for each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or
-    not, within a `window` or not.
+    width, as here with one input and no other width; others keep them separate (`packed`: false). `kdim` and `vdim`
+    are PyTorch's, the widths of the inputs of keys and values; they are inferred, and checked where stated.
+    `head_dim` (Keras: `key_dim`) and `v_head_dim` (Keras: `value_dim`) are the widths of one head, by default
+    embed_dim // num_heads as in PyTorch; Keras requires it. `num_kv_heads` shares each key and value head between
+    several query heads (grouped-query; 1: multi-query). Whisper has `k_bias: false`. T5 adds a learned bias for
+    each of `relative_buckets` distances in every head. MACs count the whole L×S square, masked or not, within a
+    `window` or not.
 
     With `window` each position attends to that many positions, itself included: with `is_causal` to those up to it
     (Mistral, Gemma, gpt-oss), else to half of them on either side (ModernBERT); a cache need not be longer. `qk_norm`
@@ -63,6 +53,7 @@ class MultiHeadAttention(Layer):
     in_calls = ("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim", "vdim")
     in_keras_calls = ("num_heads", "head_dim", "v_head_dim", "dropout")
     sequences = True
+    of_map = "to_tokens"
     weight_roles: ClassVar = {
         "in_proj_weight": QUERY_KEY_VALUE, "q_proj_weight": QUERY, "k_proj_weight": KEY, "v_proj_weight": VALUE,
         "gate_proj_weight": QUERY, "out_proj.weight": ATTENTION_OUTPUT,
@@ -72,6 +63,7 @@ class MultiHeadAttention(Layer):
 
     num_heads = Integer("heads that the features are split into", symbol="h")
     embed_dim = Stated("features of the queries and of the output")
+    packed = Flag("one matrix projects to queries, keys and values; as in PyTorch by default", None)
     kdim = Stated("features of the keys' input")
     vdim = Stated("features of the values' input")
     num_kv_heads = Integer("heads of keys and values, for grouped-query attention; num_heads by default", None)
@@ -97,7 +89,9 @@ class MultiHeadAttention(Layer):
     attn_mask = Flag("the last input is a mask or biases of the scores, (…, length, length of the keys)", False)
     dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("output the attention weights too, averaged over the heads, as a second output", False)
-    is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
+    attn_implementation = Choice(sdp.IMPLEMENTATION, (sdp.FLASH, sdp.MATH, sdp.EAGER), sdp.FLASH, role=ATTENTION)
+    softmax_in_fp32 = Flag(sdp.SOFTMAX, False)
+    is_causal = Flag(sdp.CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
         Example({"embed_dim": 12, "num_heads": 4, "bias": False}, (6, 12), (6, 12), 576, 4_320,
@@ -129,7 +123,7 @@ class MultiHeadAttention(Layer):
     @property
     def _packed(self) -> bool:
         apart = (self.kdim, self.vdim, self.head_dim, self.v_head_dim, self.num_kv_heads)
-        return all(value is None for value in apart)
+        return all(value is None for value in apart) if self.packed is None else bool(self.packed)
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         q, k, v = self._triple(inputs)
@@ -152,7 +146,7 @@ class MultiHeadAttention(Layer):
             yield from same_leading(q, k, 2, "the queries' input", "the keys' input")
             yield from same_leading(k, v, 1, "the keys' input", "the values' input")
         if self.attn_mask:
-            yield from mask_constraints(inputs[-1], (*q.sizes[:-2], self.num_heads, q.sizes[-2], self._keys(k)))
+            yield from sdp.mask_constraints(inputs[-1], (*q.sizes[:-2], self.num_heads, q.sizes[-2], self._keys(k)))
 
     def output(self, *inputs: Shape) -> Any:
         q = inputs[0]
@@ -173,13 +167,13 @@ class MultiHeadAttention(Layer):
         packed = self._packed and self._is_self(inputs)
         shapes: WeightShapes = {}
         if packed:
-            shapes["in_proj_weight"] = (3 * width, width)
+            shapes["in_proj_weight"] = (queries + keys + values, width)
         else:
             shapes["q_proj_weight"] = (queries, width)
             shapes["k_proj_weight"] = (keys, k.sizes[-1])
             shapes["v_proj_weight"] = (values, v.sizes[-1])
         if self.qkv_bias and packed and self.k_bias:
-            shapes["in_proj_bias"] = (3 * width,)
+            shapes["in_proj_bias"] = (queries + keys + values,)
         elif self.qkv_bias:
             shapes.update({"q_proj_bias": (queries,), "v_proj_bias": (values,)})
         if self.k_bias and "in_proj_bias" not in shapes:
@@ -216,18 +210,36 @@ class MultiHeadAttention(Layer):
         """Return the size of the weight of a normalisation of queries or keys."""
         return {"head": (head,), "heads": (heads, head)}.get(self.qk_norm, (heads * head,))
 
+    def projections(self, *inputs: Shape) -> dict[str, Projection]:
+        q, k, v = self._triple(inputs)
+        width, (head, v_head), leading = q.sizes[-1], self._head_dims(q), prod(q.sizes[:-2])
+        queries, mixed = self.num_heads * head, self.num_heads * v_head
+        of_keys, of_values = self._kv_heads * head, self._kv_heads * v_head
+        length, keys = leading * q.sizes[-2], leading * k.sizes[-2]
+        at = ((0, 0, 0), (0, 1, 1), (0, 1, 2))[len(inputs) - (2 if self.attn_mask else 1)]
+        found = {
+            "q_proj": Projection(width, queries, length, at[0], ("query", "q")),
+            "k_proj": Projection(k.sizes[-1], of_keys, keys, at[1], ("key", "k")),
+            "v_proj": Projection(v.sizes[-1], of_values, keys, at[2], ("value", "v")),
+        }
+        if self._packed and self._is_self(inputs):
+            found = {"in_proj": Projection(width, queries + of_keys + of_values, length, 0, sdp.PACKED)}
+        if self.gate:
+            found["gate_proj"] = Projection(width, mixed, length)
+        return {**found, "out_proj": Projection(mixed, width, length, -1, ("o_proj", "o", "c_proj"))}
+
     def macs(self, output: Any, *inputs: Shape) -> Dim:
         q, k, v = self._triple(inputs)
         width, (head, v_head) = q.sizes[-1], self._head_dims(q)
         leading, length = prod(q.sizes[:-2]), q.sizes[-2]
         around = length * width * self.num_heads * (head + (2 * v_head if self.gate else v_head))
         kept = k.sizes[-2] * self._kv_heads * (k.sizes[-1] * head + v.sizes[-1] * v_head)
-        square = product_macs(self.num_heads, length, self._keys(k), head, v_head)
+        square = sdp.product_macs(self.num_heads, length, self._keys(k), head, v_head)
         return leading * (around + kept + square)
 
     def needed_macs(self, output: Any, *inputs: Shape) -> int:
         q, k, _ = self._triple(inputs)
-        hidden = hidden_pairs(q.sizes[-2], k.sizes[-2], self.window, is_causal=self.is_causal)
+        hidden = sdp.hidden_pairs(q.sizes[-2], k.sizes[-2], self.window, is_causal=self.is_causal)
         return int(self.macs(output, *inputs) - hidden * self._pair_macs(q))
 
     def past_macs(self, *inputs: Shape) -> Dim:
@@ -235,7 +247,7 @@ class MultiHeadAttention(Layer):
 
     def _pair_macs(self, q: Shape) -> Dim:
         """Return the MACs of a query and a key, in all heads."""
-        return product_macs(prod(q.sizes[:-2]) * self.num_heads, 1, 1, *self._head_dims(q))
+        return sdp.product_macs(prod(q.sizes[:-2]) * self.num_heads, 1, 1, *self._head_dims(q))
 
     def kv_cache(self, *inputs: Shape) -> Dim:
         """Return how many elements a decoder keeps for each past position: its key and its value."""
@@ -256,11 +268,12 @@ class MultiHeadAttention(Layer):
     def _keys_and_values(self, *inputs: Shape) -> Dim:
         """Return the elements of one position's keys and values."""
         q, k, _ = self._triple(inputs)
-        head, v_head = self._head_dims(q)
-        return prod(k.sizes[:-2]) * (self._kv_heads * (head + v_head))
+        return prod(k.sizes[:-2]) * (self._kv_heads * sum(self._head_dims(q)))
 
     def kept(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = self._triple(inputs)
+        if self.attn_implementation != sdp.FLASH and not self.need_weights:
+            return self._kept_unfused(q, k)
         head, v_head = self._head_dims(q)
         length, keys, heads = q.sizes[-2], self._keys(k), self.num_heads
         leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, self._is_self(inputs)
@@ -269,24 +282,36 @@ class MultiHeadAttention(Layer):
         inside = inside + self._normalised(q, k) + (length * heads * v_head if self.gate else 0)
         if not self.need_weights:
             inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
-            sums = heads * length
-            if self.qk_norm != "none":
-                sums = sums + (
-                    length + k.sizes[-2] if self.qk_norm == "width" else length * heads + k.sizes[-2] * self._kv_heads
-                )
-            return [(leading * inside, 0), (leading * sums, SUM_BITS)]
+            return [(leading * inside, 0), (leading * (heads * length + self._norms(q, k)), sdp.SUM_BITS)]
         inside = inside + (length * heads * head if packed and not extra else 0)  # the queries, and as they are scaled
         scores = leading * heads * length * keys
-        if not 0 < self.dropout < 1:
-            return [(leading * inside + scores, 0)]
-        return [(leading * inside + 2 * scores, 0), (scores, _MASK_BITS)]
+        return [(leading * inside, 0), *sdp.scores_kept(scores, self.dropout, in_fp32=self.softmax_in_fp32)]
+
+    def _kept_unfused(self, q: Shape, k: Shape) -> list[tuple[Dim, int]]:
+        """Return what is kept where scores are stored: each head of the queries has its own keys and values then."""
+        head, v_head = self._head_dims(q)
+        leading, heads, length, keys = prod(q.sizes[:-2]), self.num_heads, q.sizes[-2], self._keys(k)
+        inside = leading * heads * (length * head + keys * (head + v_head))
+        around = leading * (self._normalised(q, k) + (length * heads * v_head if self.gate else 0))
+        scores = leading * heads * length * keys
+        norms = (leading * self._norms(q, k), sdp.SUM_BITS)
+        if self.attn_implementation == sdp.MATH:
+            return [(around, 0), norms, (inside + scores, 32)]
+        return [(inside + around, 0), norms, *sdp.scores_kept(scores, self.dropout, in_fp32=self.softmax_in_fp32)]
 
     def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = self._triple(inputs)
         kept = self._normalised(q, k)
-        if self.gate or self.need_weights:  # fused attention needs its output in any case
+        if (
+            self.gate or self.need_weights or self.attn_implementation != sdp.FLASH
+        ):  # flash needs its output in any case
             kept = kept + q.sizes[-2] * self.num_heads * self._head_dims(q)[1]
         return [(prod(q.sizes[:-2]) * kept, 0)]
+
+    def _norms(self, q: Shape, k: Shape) -> Dim:
+        """Return how many deviations the normalisations of queries and keys keep."""
+        heads = {"none": (0, 0), "width": (1, 1)}.get(self.qk_norm, (self.num_heads, self._kv_heads))
+        return q.sizes[-2] * heads[0] + k.sizes[-2] * heads[1]
 
     def _normalised(self, q: Shape, k: Shape) -> Dim:
         """Return the elements of queries and keys that are normalised."""
@@ -300,7 +325,7 @@ class MultiHeadAttention(Layer):
         masks = 1 if self.attn_mask else 0
         queries = [] if self._is_self(inputs) else [rearranged(0, inputs[0], along)]
         looks = [
-            rearranged(i, x, along, window) if window and i < len(inputs) - masks else attended(i, x)
+            rearranged(i, x, along, window) if window and i < len(inputs) - masks else sdp.attended(i, x)
             for i, x in enumerate(inputs)
         ]
         return [*queries, *looks[len(queries) :]]

@@ -11,12 +11,19 @@ __all__ = [
     "FeedForward",
     "PatchEmbedding",
     "PatchMerging",
-    "ShiftedWindowAttention",
     "SqueezeExcitation",
     "SwiGlu",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
 ]
+
+_PARTS = {
+    "linear1": ("fc1", "c_fc", "fc_in", "up_proj", "dense_h_to_4h", "wi"),
+    "linear2": ("fc2", "c_proj", "fc_out", "down_proj", "dense_4h_to_h", "wo"),
+}
+"""Other libraries' names for the two layers of a feed-forward network."""
+_GATED_PARTS = {"w1": ("gate_proj", "wi_0"), "w3": ("up_proj", "wi_1"), "w2": ("down_proj", "wo")}
+"""Other libraries' names for the three layers of a gated one."""
 
 _FUNCTIONS = Activation.arguments["function"].words
 
@@ -26,6 +33,7 @@ class FeedForward(Composite):
 
     kind = "feed_forward"
     also = ("mlp", "ffn", "position_wise_feed_forward")
+    also_parts = _PARTS
 
     dim = Integer("features of the input and of the output", also=["d_model"])
     hidden_dim = Integer("features between the two layers", also=["dim_feedforward", "intermediate_size"])
@@ -56,11 +64,13 @@ class SwiGlu(Composite):
 
     kind = "swiglu"
     also = ("gated_feed_forward", "gated_mlp", "geglu")
+    also_parts = _GATED_PARTS
 
     dim = Integer("features of the input and of the output", also=["d_model"])
     hidden_dim = Integer("features between the linear layers", also=["dim_feedforward", "intermediate_size"])
     activation = Choice("activation of the gate", _FUNCTIONS, "silu")
     bias = Flag("learned biases in all three linear layers", False, also=["use_bias"])
+    dropout = Number("fraction of the gated features that is dropped in training", 0.0, minimum=0, maximum=1)
 
     layers = """
     - mul:
@@ -69,6 +79,8 @@ class SwiGlu(Composite):
         - activation: activation
       - - linear: {out_features: hidden_dim, bias: bias}
           name: w3
+    - dropout: dropout
+      when: dropout > 0
     - linear: {out_features: dim, bias: bias}
       name: w2
     """
@@ -103,6 +115,7 @@ class _TransformerLayer(Composite):
     """What the transformer's layers share: their arguments, which are PyTorch's."""
 
     in_calls = ("d_model", "nhead", "dim_feedforward", "dropout", "activation", "layer_norm_eps")
+    also_parts = _PARTS
 
     d_model = Integer("features of the input and of the output", also=["embed_dim", "dim"])
     nhead = Integer("heads of the attention", also=["num_heads"])
@@ -291,40 +304,4 @@ class PatchMerging(Composite):
                 "Swin-T's first patch merging, torchvision; MACs by PyTorch's flop counter", "HWC"),
         Example({"dim": 96, "norm_after": True}, (56, 56, 96), (28, 28, 192), 74_112, 57_802_752,
                 "Swin v2-T's at 224, torchvision; MACs by PyTorch's flop counter", "HWC"),
-    )  # fmt: skip
-
-
-class ShiftedWindowAttention(Composite):
-    """Shifted window attention of Swin: rolls the map, attends within windows, and restores the map.
-
-    `position: mlp` computes its position biases with a small network (Swin v2). Where the window covers the map,
-    torchvision does not shift; that changes no size or count.
-    """
-
-    kind = "shifted_window_attention"
-
-    num_heads = Integer("heads that the channels are split into")
-    window_size = PerAxis("side of a window, in tokens", 7)
-    shift_size = Integer("how far the map is rolled before it is partitioned", 0, minimum=0)
-    position = Choice("source of the position biases: table (Swin), mlp (Swin v2), none",
-                      ("table", "mlp", "none"), "table")  # fmt: skip
-    qkv_bias = Flag("learned biases of queries, keys and values", True)
-    proj_bias = Flag("learned biases of the output projection", True)
-
-    layers = """
-    - roll: {shifts: [-shift_size, -shift_size], dims: [1, 2]}
-      when: shift_size > 0
-    - window_partition: window_size
-    - window_attention: {num_heads: num_heads, window_size: window_size, position: position,
-                         qkv_bias: qkv_bias, proj_bias: proj_bias}
-      name: attn
-    - window_reverse: {window_size: window_size}
-      from: [attn, input]
-    - roll: {shifts: [shift_size, shift_size], dims: [1, 2]}
-      when: shift_size > 0
-    """
-
-    examples = (
-        Example({"num_heads": 3, "window_size": 7, "shift_size": 3}, (56, 56, 96), (56, 56, 96), 37_755, 145_108_992,
-                "Swin-T's second block, torchvision; MACs by PyTorch's flop counter", "HWC", 2_401),
     )  # fmt: skip

@@ -42,6 +42,7 @@ class Embedding(Layer):
     in_calls = ("num_embeddings", "embedding_dim", "padding_idx")
     in_keras_calls = ("num_embeddings", "embedding_dim")
     weight_roles: ClassVar = {"weight": TOKENS}
+    looks_up = True
     saves = TRAINED
 
     num_embeddings = Integer("rows of the table: the size of the vocabulary", also=["input_dim"], symbol="V")

@@ -39,6 +39,7 @@ class Experts(Layer):
     kind = "experts"
     also = ("routed_experts",)
     sequences = True
+    of_map = "to_tokens"
     weight_roles: ClassVar = {"gate_up_proj": EXPERTS_UP, "up_proj": EXPERTS_UP, "down_proj": EXPERTS_DOWN}
     routed_by = 1
     saves = NOTHING

@@ -8,11 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
-from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
-from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number, Stated
+from shapecalc.layers.base.layer import TRAINED, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
 from shapecalc.layers.base.roles import ATTENTION_OUTPUT, FROM_LATENT, KEY, QUERY
-from shapecalc.layers.kinds.scaled_dot_product import CAUSAL, SUM_BITS, attended, hidden_pairs, product_macs
+from shapecalc.layers.kinds.scaled_dot_product import (
+    CAUSAL,
+    EAGER,
+    FLASH,
+    IMPLEMENTATION,
+    SOFTMAX,
+    SUM_BITS,
+    attended,
+    hidden_pairs,
+    product_macs,
+    scores_kept,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +48,7 @@ class MultiHeadLatentAttention(Layer):
     kind = "multi_head_latent_attention"
     also = ("mla", "latent_attention")
     sequences = True
+    of_map = "to_tokens"
     weight_roles: ClassVar = {
         **dict.fromkeys(("q_proj.weight", "q_a_proj.weight", "q_b_proj.weight"), QUERY),
         "kv_a_proj_with_mqa.weight": KEY, "kv_b_proj.weight": FROM_LATENT, "o_proj.weight": ATTENTION_OUTPUT,
@@ -53,6 +65,8 @@ class MultiHeadLatentAttention(Layer):
     embed_dim = Stated("features of the input and of the output")
     bias = Flag("learned biases of the projections to the latents and of the output", False, also=["attention_bias"])
     dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+    attn_implementation = Choice(IMPLEMENTATION, (FLASH, EAGER), FLASH, role=ATTENTION)
+    softmax_in_fp32 = Flag(SOFTMAX, False)
     is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
@@ -99,6 +113,13 @@ class MultiHeadLatentAttention(Layer):
             shapes["o_proj.bias"] = (width,)
         return shapes
 
+    def projections(self, x: Shape) -> dict[str, Projection]:
+        found = {}
+        for name, (out, features) in self._matrices(x.sizes[-1]).items():
+            reads = -1 if name.startswith(("q_b", "kv_b", "o_")) else 0
+            found[name.removesuffix(".weight")] = Projection(features, out, prod(x.sizes[:-1]), reads)
+        return found
+
     def macs(self, output: Shape, x: Shape) -> Dim:
         leading, length = prod(x.sizes[:-2]), x.sizes[-2]
         projections = sum(prod(sizes) for sizes in self._matrices(x.sizes[-1]).values())
@@ -128,7 +149,11 @@ class MultiHeadLatentAttention(Layer):
         inside = heads * (2 * self._qk_head_dim + self.qk_nope_head_dim + 2 * self.v_head_dim)
         latents = self._latents() + self.qk_rope_head_dim
         norms = 1 if self.q_lora_rank is None else 2
-        return [(positions * (inside + latents), 0), (positions * (heads + norms), SUM_BITS)]
+        kept = [(positions * (inside + latents), 0)]
+        if self.attn_implementation == FLASH:
+            return [*kept, (positions * (heads + norms), SUM_BITS)]
+        scores = scores_kept(positions * heads * x.sizes[-2], self.dropout, in_fp32=self.softmax_in_fp32)
+        return [*kept, (positions * norms, SUM_BITS), *scores]
 
     def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         normalised = 2 * self._latents()  # and then scaled

@@ -8,7 +8,7 @@ from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import TRAINED, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 from shapecalc.layers.base.roles import PROJECTION
 
@@ -25,6 +25,7 @@ class _Connected(Parametrized, Layer):
 
     saves = TRAINED
     weight_roles: ClassVar = {"weight": PROJECTION}
+    scores = True
 
     out_features = Integer("number of output features", also=["units"], symbol="F_out")
     bias = Flag("learned bias of each output feature", True, also=["use_bias"])
@@ -61,6 +62,9 @@ class FullyConnected(_Connected):
 
     def output(self, x: Shape) -> Shape:
         return x.plain(self.out_features)
+
+    def projections(self, x: Shape) -> dict[str, Projection]:
+        return {"": Projection(x.elements, self.out_features, 1)}
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return x.elements * self.out_features
@@ -104,6 +108,9 @@ class Linear(_Connected):
             ("linear works along the last axis alone, with the same weights at every position of the others",),
             lambda place: f"{place(flat)}, for {x.elements:,} features; or fc, which flattens its input",
         )
+
+    def projections(self, x: Shape) -> dict[str, Projection]:
+        return {"": Projection(x.sizes[-1], self.out_features, prod(x.sizes[:-1]))}
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return prod(x.sizes) * self.out_features

@@ -61,9 +61,9 @@ class Add(ElementwiseMerge):
     """Element-wise sum of the inputs, as at the end of a residual block."""
 
     kind = "add"
+    operator = "+"
     saves = NOTHING
     also = ("addition", "sum_of")
-
     examples = (
         Example({}, [(256, 56, 56), (256, 56, 56)], (256, 56, 56), source="He et al. 2015, ResNet-50's conv2_x"),
         Example({}, [(2, 1, 4), (3, 1)], (2, 3, 4), source="PyTorch 2.13.0, run"),
@@ -74,17 +74,17 @@ class Mul(ElementwiseMerge):
     """Element-wise product of the inputs: gates, and channel weights of size C×1×1."""
 
     kind = "mul"
+    operator = "*"
     also = ("multiply", "product")
 
-    examples = (
-        Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),
-    )  # fmt: skip
+    examples = (Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),)
 
 
 class Sub(ElementwiseMerge):
     """Element-wise difference of two inputs."""
 
     kind = "sub"
+    operator = "-"
     saves = NOTHING
     also = ("subtract",)
     inputs = (2, 2)
@@ -95,6 +95,7 @@ class Div(ElementwiseMerge):
     """Element-wise quotient of two inputs."""
 
     kind = "div"
+    operator = "/"
     also = ("divide",)
     inputs = (2, 2)
     examples = (Example({}, [(8, 4), (8, 1)], (8, 4), source="PyTorch's broadcasting rules"),)
@@ -130,7 +131,6 @@ class Concat(Layer):
     also = ("concatenate", "cat")
     inputs = (1, None)
     branches = True
-
     dim = AxisNumber("the axis along which they are joined, or channels", CHANNELS, channels=True, also=["axis"])
 
     examples = (
@@ -180,10 +180,13 @@ def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
     first, other = inputs[0].text, inputs[number - 1].text
     message = f"its inputs have different numbers of axes: input 1 is {first}, input {number} is {other}"
     short = min(range(len(inputs)), key=lambda i: inputs[i].rank)
+    longer = [i for i, x in enumerate(inputs) if x.rank > inputs[short].rank]
     if [x.sizes[1:] for x in inputs if x.rank == 2] == [inputs[short].sizes] * (len(inputs) - 1):  # a class token
         inserted = [Insertion("unsqueeze: 1", short)]
     elif inputs[short].rank == 1:
-        inserted = [Insertion("flatten", i) for i, x in enumerate(inputs) if x.rank > 1]
+        inserted = [Insertion("flatten", i) for i in longer]
+    elif all(inputs[i].rank == inputs[short].rank + 1 and inputs[i].sizes[0] == 1 for i in longer):  # a batch axis
+        inserted = [Insertion("squeeze: 1", i) for i in longer]
     else:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
     return LayerError(message, hint=lambda place: "; ".join(map(place, inserted)))
@@ -315,11 +318,8 @@ def _joining_hint(axis: int, inputs: tuple[Shape, ...], number: int) -> _Hint:
     first, x = inputs[0], inputs[number - 1]
     here = f"along {axis_name(first, axis)} they can be joined if all other axes are equal"
     unlike = [i for i, pair in enumerate(zip(first.sizes, x.sizes, strict=True)) if pair[0] != pair[1]]
-    if (
-        not first.is_map
-        and len(unlike) == 1
-        and all(y.with_axis(unlike[0], 1) == first.with_axis(unlike[0], 1) for y in inputs)
-    ):
+    alike = len(unlike) == 1 and all(y.with_axis(unlike[0], 1) == first.with_axis(unlike[0], 1) for y in inputs)
+    if alike and not first.is_map:
         return f"{here}; dim: {unlike[0] + 1} would join them along {axis_name(first, unlike[0])}"
     if not first.is_map or axis != first.channel_axis:
         return here

@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Insertion, LayerError
-from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, AxisNumbers, axis_index, axis_indices, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged
-from shapecalc.layers.base.layer import FEATURES_LAST, NOTHING, Example, Layer, WeightShapes, stated_rank
+from shapecalc.layers.base.layer import (
+    AS_INPUT,
+    FEATURES_LAST,
+    IN_FP32,
+    INPUTS,
+    NOTHING,
+    UPCAST,
+    WIDENED,
+    Example,
+    Layer,
+    WeightShapes,
+    stated_rank,
+)
 from shapecalc.layers.base.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -70,6 +82,8 @@ def _affine(layer: Any, sizes: tuple[Dim, ...]) -> WeightShapes:
 
 class _TrackedNorm(_ChannelNorm):
     """What normalisations with running statistics share."""
+
+    autocast = AS_INPUT
 
     in_calls = ("num_features", "eps", "momentum", "affine", "track_running_stats")
 
@@ -167,6 +181,7 @@ class GroupNorm(_ChannelNorm):
     """Group normalisation: groups of channels of each sample by their mean and variance."""
 
     kind = "group_norm"
+    autocast = IN_FP32
     in_calls = ("num_groups", "num_channels", "eps", "affine")
     in_keras_calls = ("num_groups",)
     also = ("group_normalization",)
@@ -196,6 +211,7 @@ class _AxesNorm(Layer):
     """What normalisations over stated axes share: weights of those axes' sizes."""
 
     elementwise = True
+    autocast = IN_FP32
     sorts = ("normalisation", "normalization", "norms")
     scale: Any = True
     bias: Any = False
@@ -297,21 +313,36 @@ class LayerNorm(_AxesNorm):
 
 
 class RmsNorm(_AxesNorm):
-    """RMS normalisation: by the root mean square over the last axis, or over the given axes."""
+    """RMS normalisation: by the root mean square over the last axis, or over the given axes.
+
+    Where frameworks differ: PyTorch's is one operation, `fused`; those of transformers are made of several, which keep
+    fp32 copies of inputs of fewer bits for the backward pass: `upcast` as LlamaRMSNorm, `fp32` as GemmaRMSNorm,
+    `variance` as T5LayerNorm.
+    """
 
     kind = "rms_norm"
     also = ("rms_normalization", "rms_layer_norm")
+
+    implementation = Choice(
+        "one fused operation, or several: on an fp32 copy of the input, all in fp32, or the variance alone",
+        ("fused", "upcast", "fp32", "variance"),
+        "fused",
+    )
 
     examples = (
         Example({"normalized_shape": 8}, (3, 8), (3, 8), 8, source="PyTorch 2.13.0, run"),
         Example({}, (128, 4096), (128, 4096), 4_096, source="Llama-2-7B's norms, transformers 5.23"),
     )  # fmt: skip
 
+    def saved(self, x: Shape) -> str:
+        return UPCAST if self.implementation in ("upcast", "fp32") else INPUTS
+
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        return [(self._rows(x), _STATISTIC_BITS)]
+        copy = [(x.elements, WIDENED)] if self.implementation == "variance" else []
+        return [(self._rows(x), _STATISTIC_BITS), *copy]
 
     def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        return [(x.elements, 0)]  # what the weight scales
+        return [(x.elements, _STATISTIC_BITS if self.implementation == "fp32" else 0)]  # what the weight scales
 
 
 class Normalization(Layer):

@@ -31,6 +31,7 @@ class Matmul(Layer):
     """
 
     kind = "matmul"
+    operator = "@"
     also: ClassVar[tuple[str, ...]] = ("batch_matmul",)
     sequences = True
     inputs = (2, 2)

@@ -22,7 +22,7 @@ from shapecalc.layers.base.arguments import (
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -31,6 +31,14 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 _CONCAT = "concat"
 _NONE = "none"
+
+
+_FLATTENED = "add a permute and a reshape or flatten before it"
+
+
+def _one_feature(place: Callable[[Insertion], str]) -> str:
+    """Return the hint for an input of one axis: the numbers of a series, or the numbers of tokens."""
+    return f"{place(Insertion('unsqueeze: 2'))}, for one feature at each step; or an embedding, for token ids"
 
 
 class _Recurrent(Layer):
@@ -115,11 +123,8 @@ class _Recurrent(Layer):
 
     def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
         if x.rank != 2:
-            sizes = "×".join(map(str, x.sizes))
-            raise LayerError(
-                f"{self.kind} needs a length and features, but its input is {sizes}",
-                hint="add a permute and a reshape or flatten before it",
-            )
+            message = f"{self.kind} needs a length and features, but its input is {x.text}"
+            raise LayerError(message, hint=_one_feature if x.rank == 1 else _FLATTENED)
         if self.input_size is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
         for number, (given, due) in enumerate(zip(states, self._states(x), strict=False), 1):

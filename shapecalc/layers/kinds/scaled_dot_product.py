@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import BROADCASTS, DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Flag, Number
+from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Number
 from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import BOTH, Example, Layer
+from shapecalc.layers.base.layer import BOTH, INPUTS, WIDENED, Example, Layer
 from shapecalc.layers.base.ranks import need_rank, same_leading
 
 if TYPE_CHECKING:
@@ -21,8 +21,21 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
 
 __all__ = [
-    "CAUSAL", "SUM_BITS", "ScaledDotProductAttention", "attended", "hidden_pairs", "mask_constraints", "product_macs",
-]  # fmt: skip
+    "CAUSAL",
+    "EAGER",
+    "FLASH",
+    "IMPLEMENTATION",
+    "MATH",
+    "PACKED",
+    "SOFTMAX",
+    "SUM_BITS",
+    "ScaledDotProductAttention",
+    "attended",
+    "hidden_pairs",
+    "mask_constraints",
+    "product_macs",
+    "scores_kept",
+]
 
 
 def product_macs(leading: Dim, length: Dim, keys: Dim, head_dim: Dim, v_head_dim: Dim) -> Dim:
@@ -59,6 +72,31 @@ CAUSAL = (
 )
 """The doc of the argument, which every kind of attention has."""
 
+PACKED = ("c_attn", "qkv_proj", "query_key_value", "Wqkv", "qkv")
+"""Other libraries' names for one matrix of queries, keys and values."""
+
+FLASH, MATH, EAGER = "flash", "math", "eager"
+
+IMPLEMENTATION = "how it is computed: flash stores no scores, math (in fp32) and eager do; changes no size"
+"""The doc of the argument `attn_implementation`."""
+
+SOFTMAX = "eager attention has its softmax in fp32, whatever the activations have"
+"""The doc of the argument `softmax_in_fp32`."""
+
+_MASK_BITS = 8
+"""Bits of an element of a dropout's mask."""
+
+
+def scores_kept(scores: Dim, dropout: float, *, in_fp32: bool) -> list[tuple[Dim, int]]:
+    """Return what eager attention keeps of its scores: their softmax, and where they are dropped the mask and the rest.
+
+    A softmax `in_fp32` is kept in addition to what the values are weighted with, if that has fewer bits.
+    """
+    if not 0 < dropout < 1:
+        return [(scores, 0), *([(scores, WIDENED)] if in_fp32 else [])]
+    return [(scores, 32 if in_fp32 else 0), (scores, 0), (scores, _MASK_BITS)]
+
+
 SUM_BITS = 32
 """Bits of the sum over the keys that fused attention saves per query instead of scores (Dao et al. 2022)."""
 
@@ -88,6 +126,8 @@ class ScaledDotProductAttention(Layer):
     is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
     enable_gqa = Flag("keys and values may have fewer heads than the queries", False)
     dropout_p = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
+    attn_implementation = Choice(IMPLEMENTATION, (FLASH, EAGER), FLASH, role=ATTENTION)
+    softmax_in_fp32 = Flag(SOFTMAX, False)
 
     examples = (
         Example({}, [(3, 5, 4), (3, 7, 4), (3, 7, 2)], (3, 5, 2), 0, 630,
@@ -139,8 +179,14 @@ class ScaledDotProductAttention(Layer):
             return 0, 0
         return prod(k.sizes[:-2]) * (k.sizes[-1] + v.sizes[-1]), k.sizes[-2]
 
+    def saved(self, *_: Shape) -> str:
+        return BOTH if self.attn_implementation == FLASH else INPUTS
+
     def kept(self, output: Shape, q: Shape, k: Shape, v: Shape, *_: Shape) -> list[tuple[Dim, int]]:
-        return [(prod(q.sizes[:-1]), SUM_BITS)]
+        queries = prod(q.sizes[:-1])
+        if self.attn_implementation == FLASH:
+            return [(queries, SUM_BITS)]
+        return scores_kept(queries * k.sizes[-2], self.dropout_p, in_fp32=self.softmax_in_fp32)
 
     def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
         q, *others = inputs

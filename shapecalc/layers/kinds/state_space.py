@@ -45,6 +45,7 @@ class _StateSpace(Layer):
     """What these layers share: projections in and out, a causal convolution, and a recurrence with a state."""
 
     sequences = True
+    of_map = "to_tokens"
     weight_roles: ClassVar = dict.fromkeys(
         ("in_proj.weight", "x_proj.weight", "dt_proj.weight", "out_proj.weight", "in_proj_qkvz.weight",
          "in_proj_ba.weight"), MIXER,

@@ -30,6 +30,7 @@ class Split(Layer):
     """
 
     kind = "split"
+    in_calls = ("sizes", "dim")
     view = True
     saves = NOTHING
 
@@ -78,6 +79,7 @@ class Chunk(Layer):
     """
 
     kind = "chunk"
+    in_calls = ("chunks", "dim")
     view = True
     saves = NOTHING
 

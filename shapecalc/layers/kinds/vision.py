@@ -10,19 +10,35 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number
+from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, everything
-from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import NOTHING, TRAINED, Composite, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
 from shapecalc.layers.base.ranks import need_rank
-from shapecalc.layers.kinds.scaled_dot_product import attended, product_macs
+from shapecalc.layers.kinds.scaled_dot_product import (
+    EAGER,
+    IMPLEMENTATION,
+    MATH,
+    PACKED,
+    SOFTMAX,
+    attended,
+    product_macs,
+    scores_kept,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["RelativePositionBias", "StochasticDepth", "WindowAttention", "WindowPartition", "WindowReverse"]
+__all__ = [
+    "RelativePositionBias",
+    "ShiftedWindowAttention",
+    "StochasticDepth",
+    "WindowAttention",
+    "WindowPartition",
+    "WindowReverse",
+]
 
 
 class _Windows(Layer):
@@ -116,6 +132,8 @@ class WindowAttention(Layer):
     qkv_bias = Flag("learned biases of queries, keys and values", True)
     proj_bias = Flag("learned biases of the output projection", True, also=["out_bias"])
     cpb_hidden = Integer("hidden features of the network that computes the biases", 512)
+    attn_implementation = Choice(IMPLEMENTATION, (MATH, EAGER), EAGER, role=ATTENTION)
+    softmax_in_fp32 = Flag(SOFTMAX, False)
 
     examples = (
         Example({"num_heads": 3, "window_size": 7}, (64, 49, 96), (64, 49, 96), 37_755, 145_108_992,
@@ -152,6 +170,13 @@ class WindowAttention(Layer):
             shapes["cpb_mlp.2.weight"] = (heads, self.cpb_hidden)
         return shapes
 
+    def projections(self, x: Shape) -> dict[str, Projection]:
+        channels, positions = x.sizes[-1], prod(x.sizes[:-1])
+        return {
+            "qkv": Projection(channels, 3 * channels, positions, 0, PACKED),
+            "proj": Projection(channels, channels, positions, -1, ("o_proj",)),
+        }
+
     def buffers(self, x: Shape) -> WeightShapes:
         if self.position == "none":
             return {}
@@ -171,12 +196,18 @@ class WindowAttention(Layer):
             macs = macs + self._distances() * (self.cpb_hidden * (len(self._window()) + self.num_heads))
         return macs
 
+    def score_heads(self, x: Shape) -> Dim:
+        return prod(x.sizes[:-2]) * self.num_heads
+
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         tokens, channels = x.sizes[-2:]
-        each = 3 * channels + self.num_heads * tokens
+        each, positions = 3 * channels, prod(x.sizes[:-1])
+        scores = positions * self.num_heads * tokens
         if self.position == "mlp":  # queries and keys, normalised, and their norms
             each = each + 3 * channels + 4 * self.num_heads
-        return [(prod(x.sizes[:-1]) * each, 0)]
+        if self.attn_implementation == MATH:
+            return [(positions * each + scores, 32)]
+        return [(positions * each, 0), *scores_kept(scores, 0, in_fp32=self.softmax_in_fp32)]
 
     def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         tokens, channels = x.sizes[-2:]
@@ -244,3 +275,42 @@ class StochasticDepth(Layer):
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(1, 0)] if self.p > 0 and self.mode == "row" else []  # whether the sample's branch passes
+
+
+class ShiftedWindowAttention(Composite):
+    """Shifted window attention of Swin: rolls the map, attends within windows, and restores the map.
+
+    `position: mlp` computes its position biases with a small network (Swin v2). Where the window covers the map,
+    torchvision does not shift; that changes no size or count.
+    """
+
+    kind = "shifted_window_attention"
+
+    num_heads = Integer("heads that the channels are split into")
+    window_size = PerAxis("side of a window, in tokens", 7)
+    shift_size = Integer("how far the map is rolled before it is partitioned", 0, minimum=0)
+    position = Choice("source of the position biases: table (Swin), mlp (Swin v2), none",
+                      ("table", "mlp", "none"), "table")  # fmt: skip
+    qkv_bias = Flag("learned biases of queries, keys and values", True)
+    proj_bias = Flag("learned biases of the output projection", True)
+    attn_implementation = Choice(IMPLEMENTATION, (MATH, EAGER), EAGER, role=ATTENTION)
+    softmax_in_fp32 = Flag(SOFTMAX, False)
+
+    layers = """
+    - roll: {shifts: [-shift_size, -shift_size], dims: [1, 2]}
+      when: shift_size > 0
+    - window_partition: window_size
+    - window_attention: {num_heads: num_heads, window_size: window_size, position: position,
+                         qkv_bias: qkv_bias, proj_bias: proj_bias, attn_implementation: attn_implementation,
+                         softmax_in_fp32: softmax_in_fp32}
+      name: attn
+    - window_reverse: {window_size: window_size}
+      from: [attn, input]
+    - roll: {shifts: [shift_size, shift_size], dims: [1, 2]}
+      when: shift_size > 0
+    """
+
+    examples = (
+        Example({"num_heads": 3, "window_size": 7, "shift_size": 3}, (56, 56, 96), (56, 56, 96), 37_755, 145_108_992,
+                "Swin-T's second block, torchvision; MACs by PyTorch's flop counter", "HWC", 2_401),
+    )  # fmt: skip

@@ -9,44 +9,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
-from shapecalc.errors import Problem, UsageError
+from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.rows import once
 from shapecalc.questions.memory.cache import Cache, cache_of
+from shapecalc.questions.memory.decoding import with_scores
 from shapecalc.questions.memory.figures import activations_of, layers_of
 from shapecalc.questions.memory.formats import read_bits
-from shapecalc.questions.memory.in_place import ALL, read_in_place
+from shapecalc.questions.memory.implementation import EAGER, FLASH, with_attention
+from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.liveness import run
 from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import MemoryPlan, inputs_read, make_plan, stored
 from shapecalc.questions.memory.results import (
     Activations,
     Budget,
-    Context,
-    FitTable,
     Held,
     LayerMemory,
     Memory,
-    ServedRun,
-    Training,
     WeightFormat,
     Widths,
-    plain_bits,
 )
-from shapecalc.questions.memory.serving import (
-    EAGER,
-    Capacity,
-    ServedDecoder,
-    check_serving,
-    read_serving,
-    table_of,
-)
-from shapecalc.questions.memory.training import check_optimizer, optimizer_bytes, train
-from shapecalc.questions.memory.weights import average_bits, choose_storing, unread, weight_bytes, weight_format
-from shapecalc.text.given import read_flag, read_string
-from shapecalc.text.units import parse_bits, parse_bytes
+from shapecalc.questions.memory.results_of_serving import Context, FitTable, ServedRun
+from shapecalc.questions.memory.results_of_training import Training
+from shapecalc.questions.memory.serving import Capacity, ServedDecoder, Serving, check_serving, read_serving, table_of
+from shapecalc.questions.memory.training_options import TRAINING, read_training
+from shapecalc.questions.memory.training_step import training_of
+from shapecalc.questions.memory.weights import average_bits, choose_storing, tensor_bytes, unread, weight_format
+from shapecalc.questions.memory.widths import check_trained, choose_widths
+from shapecalc.text.given import read_string
+from shapecalc.text.units import parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from fractions import Fraction
 
     from shapecalc.layers.base.layer import WeightShapes
@@ -72,8 +66,6 @@ GIVEN = "given"
 BEST = "best"
 _EXACT = "exact"
 _HEURISTIC = "heuristic"
-_LEAST_TRAINED = 8
-"""Bits of the narrowest weights and activations that are trained: those of FP8 (Micikevicius et al. 2022)."""
 
 
 class _Order(NamedTuple):
@@ -92,48 +84,54 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     buffers: int | str = 32,
     in_place: str | Sequence[str] = ALL,
     order: str = GIVEN,
-    training: bool = False,
-    optimizer: str | None = None,
-    mixed_precision: bool = False,
+    attention: str = FLASH,
     budget: int | str | None = None,
-    **serving: Any,
+    **options: Any,
 ) -> Memory:
     """Return the bytes that a network needs, for the batch of the report.
 
-    `weights`, `activations` and `buffers` are bits of an element: 32 by default, or those of the model's own file; 16
-    for the first two with `mixed_precision`. `weights` may be a format (`"q4_k_m"`), `weights_of` are patterns of
-    layers with another: `["lm_head=16"]`. `in_place` are the element-wise layers that overwrite their input if nothing
-    else needs it: all, none, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the one with the
-    minimum peak. `training` adds gradients, what the backward pass needs, and the state of the `optimizer` (adam by
-    default); an optimizer and mixed precision imply it. `budget`, bytes as an int or `"24GiB"`, adds the largest batch,
-    and for a decoder the longest context. `serving` are the options of a decoder that generates text: `context`, past
-    tokens of every sample, adds their KV cache, and the activations are those of a step of decoding; `kv_bits`,
-    `prefill`, `logits`, `attention`; `table`, `contexts`, `batches` (`shapecalc.questions.memory.serving.Serving`).
+    `weights`, `activations` and `buffers` are bits of an element: 32 by default, or those of the model's own file; in
+    training those of its precision. `weights` may be a format (`"q4_k_m"`), `weights_of` are patterns of layers with
+    another: `["lm_head=16"]`. `in_place` are the element-wise layers that overwrite their input if nothing else needs
+    it: all, none, as eager torch has it, or some (`"activations"`, `["relu", "add"]`). `order` is given or best: the
+    one with the minimum peak. `attention` is flash, or eager, which has its scores in memory. `budget`, bytes as an int
+    or `"24GiB"`, adds the largest batch, and for a decoder the longest context.
+
+    Other options are those of training, or of a decoder that generates text. `training` adds gradients, what the
+    backward pass needs, and the state of the optimizer; its options, which imply it, are those of `read_training`.
+    `context`, past tokens of every sample, adds their KV cache, and the activations are those of a step of decoding;
+    `kv_bits`, `prefill`, `logits`; `table`, `contexts`, `batches` (`shapecalc.questions.memory.serving.Serving`).
     Errors: `UsageError` for an invalid option, or one that contradicts another.
     """
-    mixed_precision = read_flag(mixed_precision, "mixed_precision")
-    trains = read_flag(training, "training") or mixed_precision or optimizer is not None
-    _check_order(order, trains=trains)
-    asked = read_serving(serving)
-    if asked.is_asked and trains:
+    _check_options(options)
+    training = read_training(**{name: given for name, given in options.items() if name in TRAINING})
+    asked = read_serving({name: given for name, given in options.items() if name in Serving._fields}, attention)
+    words, may = read_in_place(in_place)
+    _check_order(order, words, trains=training is not None, is_eager=asked.attention == EAGER)
+    if asked.is_asked and training:
         raise UsageError(Problem("a context is for decoding, not for training", hint="leave one of the two out"))
-    storing, origin = choose_storing(report, weights, weights_of, trains=trains, mixed_precision=mixed_precision)
-    stored_weights = weight_bytes(report, storing)
-    widths = _widths(report, average_bits(report, storing, stored_weights), activations, buffers, trains=trains,
-                     mixed_precision=mixed_precision)  # fmt: skip
-    if trains:
-        _check_trained(report, widths, storing.is_named)
+    storing, origin = choose_storing(report, weights, weights_of, training.precision.weights if training else None)
+    tensors = tensor_bytes(report, storing)
+    stored_weights = [sum(own.values()) for own in tensors]
+    widths = choose_widths(report, average_bits(report, storing, stored_weights), activations, buffers, training)
+    if training:
+        check_trained(report, widths, training, is_named=storing.is_named)
+    report = with_attention(report, asked.attention)
     cache = cache_of(report, widths.activations if asked.kv_bits is None else read_bits(asked.kv_bits, "the KV cache"))
     asked = check_serving(asked, report, cache)
-    words, may = read_in_place(in_place)
+    eager = words == (TORCH,)
     served, ran, plan = None, report, None
-    if (cache.past or cache.state) and not trains and (asked.is_asked or budget is not None):
-        served = ServedDecoder(report, asked, lambda run: make_plan(run, widths.activations, may), widths.activations)
+    if (cache.past or cache.state) and not training and (asked.is_asked or budget is not None):
+        served = ServedDecoder(
+            report, asked, lambda run: make_plan(run, widths.activations, may, eager=eager), widths.activations
+        )
     if served and asked.context is not None:
         ran, plan = served.run_at(asked.context)
     read = inputs_read(ran)
-    plan = plan or make_plan(ran, widths.activations, may, read=read)
-    chosen = _order(plan, order, is_eager=asked.attention == EAGER)
+    if plan is None:
+        plan = make_plan(ran, widths.activations, may, read=read, eager=eager)
+        plan = with_scores(plan, ran, None, widths.activations) if asked.attention == EAGER else plan
+    chosen = _order(plan, order)
     found = run(plan, chosen.steps)
     buffer_bytes = _own_bytes(report, lambda sizing: sizing.buffer_shapes, widths.buffers)
     result = Memory(
@@ -157,59 +155,36 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         notes=(*report.notes, *unread(report, weights)),
         weight_format=weight_format(storing, origin),
         run=served.served(asked.context) if served and asked.context is not None else None,
+        attention=asked.attention,
     )
-    if trains:
-        trained = make_plan(report, widths.activations, may, training=True, read=read)
-        result = result._replace(
-            training=_training(
-                report, trained, stored_weights, "adam" if optimizer is None else optimizer, mixed_precision
-            )
-        )
+    if training:
+        trained = training_of(report, training.with_widths(widths), may, read, tensors, eager=eager)
+        result = result._replace(training=trained, weights=trained.weights)
     return _with_budget(result, None if budget is None else parse_bytes(budget), cache, served)
 
 
-def _check_order(order: str, *, trains: bool) -> None:
+def _check_options(options: Mapping[str, Any]) -> None:
+    known = (*Serving._fields, *TRAINING)
+    for name in options:
+        if name not in known:
+            raise UsageError(Problem(f"memory has no option {name}", hint=did_you_mean(name, known)))
+
+
+def _check_order(order: str, in_place: Sequence[str], *, trains: bool, is_eager: bool) -> None:
     if read_string(order, "order") not in (GIVEN, BEST):
         raise UsageError(Problem(f"there is no order {order}", hint=f"it is {GIVEN} or {BEST}"))
-    if order == BEST and trains:
+    if order == GIVEN:
+        return
+    if trains:
         raise UsageError(Problem("the best order is for inference, not for training", hint="leave one of the two out"))
-
-
-def _widths(
-    report: Report, weights: int | Fraction, activations: Any, buffers: Any, *, trains: bool, mixed_precision: bool
-) -> Widths:
-    own = report.graph.stored
-    usual: Any = 16 if mixed_precision else own.activations if own and not trains else 32
-    return Widths(
-        weights,
-        parse_bits(usual if activations is None else activations, "activations"),
-        parse_bits(buffers, "buffers"),
-    )
-
-
-def _check_trained(report: Report, widths: Widths, is_named: bool) -> None:
-    """Check that gradients may have these widths. Errors: `UsageError`."""
-    if is_named and any(row.trainable for row in report.rows):
-        message = "weights in a format of stored weights cannot be trained: their gradients have no such format"
-        raise UsageError(Problem(message, hint="train with weights of 16 or 32 bits, or freeze those in the format"))
-    for bits, what in ((widths.weights, "weights"), (widths.activations, "activations")):
-        if bits < _LEAST_TRAINED and any(row.trainable for row in report.rows):
-            shown = plain_bits(bits)
-            raise UsageError(
-                Problem(
-                    f"{what} of {shown} bits cannot be trained: their gradients would have {shown} bits too",
-                    why=("fine-tuning of quantised weights freezes them, and trains others (QLoRA)",)
-                    if what == "weights"
-                    else (),
-                    hint=f"train with {what} of {_LEAST_TRAINED} bits or more, or leave training out",
-                )
-            )
-
-
-def _order(plan: MemoryPlan, order: str, *, is_eager: bool) -> _Order:
-    if order != GIVEN and is_eager:
+    if is_eager:
         message = "the best order is found without the scores of eager attention"
         raise UsageError(Problem(message, hint="leave one of the two out"))
+    if tuple(in_place) == (TORCH,):
+        raise UsageError(Problem("PyTorch runs layers in their own order", hint="leave --order best out"))
+
+
+def _order(plan: MemoryPlan, order: str) -> _Order:
     if order == GIVEN:
         return _Order(range(len(plan.steps)), GIVEN)
     steps, is_exact = best_order(plan)
@@ -220,25 +195,6 @@ def _own_bytes(report: Report, shapes: Callable[[Sizing], WeightShapes], bits: i
     """Return the bytes of some tensors of every layer: 0 where it shares those of another."""
     tensors = once(lambda row: sum(stored(prod(sizes), bits) for sizes in shapes(row.sizing).values()))
     return [tensors(row) if row.node.shares < 0 else 0 for row in report.rows]
-
-
-def _training(
-    report: Report, plan: MemoryPlan, weights: Sequence[int], optimizer: str, mixed_precision: bool
-) -> Training:
-    optimizer = check_optimizer(optimizer)
-    moments = train(plan)
-    peak = max(moments, key=lambda moment: moment.live, default=None)
-    return Training(
-        optimizer=optimizer,
-        mixed_precision=mixed_precision,
-        gradients=sum(size for row, size in zip(report.rows, weights, strict=True) if not row.node.frozen),
-        state=optimizer_bytes(optimizer, sum(row.trainable for row in report.rows), mixed_precision=mixed_precision),
-        kept=max((moment.kept for moment in moments), default=0),
-        peak=peak.live if peak else 0,
-        at=report.rows[plan.steps[peak.step].node].name if peak else "",
-        direction=peak.direction if peak else "",
-        activation_gradients=peak.gradients if peak else 0,
-    )
 
 
 def _context(report: Report, cache: Cache, tokens: int) -> Context:

@@ -16,7 +16,7 @@ from shapecalc.questions.memory.plan import Storage, stored
 from shapecalc.questions.memory.tensors import roles_of_projections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
     from fractions import Fraction
 
     from shapecalc.model.graph import Graph
@@ -182,10 +182,14 @@ def scores_of(row: Row) -> Scores | None:
     return Scores(heads, queries, _UNLIMITED, source or queries)
 
 
-def with_scores(plan: MemoryPlan, rows: Sequence[Row], tokens: int, bits: int | Fraction, batch: int) -> MemoryPlan:
-    """Return a plan in which layers of attention have their scores in memory while they run."""
+def with_scores(plan: MemoryPlan, report: Report, tokens: int | None, bits: int | Fraction) -> MemoryPlan:
+    """Return a plan in which layers of attention have their scores in memory while they run.
+
+    `tokens` are those up to the last one that runs; None without a cache: as many as run.
+    """
     steps = []
     for step in plan.steps:
-        scores = scores_of(rows[step.node])
-        steps.append(step._replace(temporary=batch * scores.bytes(tokens, bits)) if scores else step)
+        scores = scores_of(report.rows[step.node])
+        size = scores.bytes(scores.queries if tokens is None else tokens, bits) if scores else 0
+        steps.append(step._replace(temporary=report.batch * size) if size else step)
     return plan._replace(steps=tuple(steps))

@@ -12,26 +12,30 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["ALL", "NONE", "read_in_place", "words_in_place"]
+__all__ = ["ALL", "NONE", "TORCH", "read_in_place", "words_in_place"]
 
 ALL = "all"
 NONE = "none"
 DEPTHWISE = "depthwise"
 """The word for convolutions each of whose output channels depends on one input channel."""
+TORCH = "torch"
+"""As eager PyTorch runs: in place where it is written so, and with the inputs of modules alive until they return."""
 
 
 def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
     """Return the values of the option, and the predicate of its layers.
 
-    `given` is `all`, `none`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as a string
-    with commas or a list; `depthwise` (also beside `all`) are convolutions that work channel by channel.
+    `given` is `all`, `none`, `torch`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as
+    a string with commas or a list; `depthwise` (also beside `all`) are convolutions that work channel by channel.
     Errors: `UsageError`.
     """
     words = given.split(",") if isinstance(given, str) else read_names(given, "in_place")
     names = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
-    if not names or (len(names) > 1 and {ALL, NONE} & {*names} and {*names} != {ALL, DEPTHWISE}):
-        hint = f"give all, none, or some of {_examples()} and names of kinds"
+    if not names or (len(names) > 1 and {ALL, NONE, TORCH} & {*names} and {*names} != {ALL, DEPTHWISE}):
+        hint = f"give all, none, torch, or some of {_examples()} and names of kinds"
         raise UsageError(Problem(f"{given!r} is not a choice of layers to run in place", hint=hint))
+    if names == (TORCH,):
+        return names, lambda layer: layer.is_written_in_place
     chosen = {_chosen(name) for name in names if name not in (ALL, NONE, DEPTHWISE)}
     elementwise, by_channel = ALL in names, DEPTHWISE in names
 
@@ -60,7 +64,7 @@ def _chosen(name: str) -> str:
 
 def words_in_place() -> list[str]:
     """Return the words for layers that may work in place."""
-    return list(dict.fromkeys((ALL, NONE, DEPTHWISE, *_families(), *_elementwise())))
+    return list(dict.fromkeys((ALL, NONE, TORCH, DEPTHWISE, *_families(), *_elementwise())))
 
 
 def _families() -> dict[str, str]:

@@ -81,10 +81,10 @@ def _walk(plan: MemoryPlan, order: Iterable[int]) -> Iterator[tuple[Moment, dict
         live.update(dict.fromkeys(step.writes))
         total += sum([storages[i].size for i in step.writes])
         during = max(total, before) + step.channel if over >= 0 else total
-        yield Moment(index, during + step.temporary, over), live
-        for i in step.reads:
+        yield Moment(index, during + step.temporary + step.work, over), live
+        for i in (*step.reads, *step.holds):
             left[i] -= 1
-        total -= release((*step.reads, *step.writes))
+        total -= release((*step.reads, *step.holds, *step.writes))
 
 
 def overwritten(plan: MemoryPlan, step: Step, left: Sequence[int], kept: Sequence[int] = ()) -> int:

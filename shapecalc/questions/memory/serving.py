@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.decoding import (
     decoder_of,
     scores_of,
@@ -18,8 +18,9 @@ from shapecalc.questions.memory.decoding import (
     with_sizes_of,
     without_idle,
 )
+from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention
 from shapecalc.questions.memory.liveness import BEGINNING, run
-from shapecalc.questions.memory.results import FitTable, ServedRun
+from shapecalc.questions.memory.results_of_serving import FitTable, ServedRun
 from shapecalc.text.given import plain, read_flag, read_string
 from shapecalc.text.units import parse_tokens
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     Plan = Callable[[Report], MemoryPlan]
 
 __all__ = [
-    "ATTENTION",
     "LOGITS",
     "LONGEST",
     "Capacity",
@@ -46,7 +46,6 @@ __all__ = [
     "table_of",
 ]
 
-FLASH, EAGER = ATTENTION = ("flash", "eager")
 LAST, ALL = LOGITS = ("last", "all")
 LONGEST = 10**9
 """The most tokens that can be asked for."""
@@ -91,15 +90,11 @@ class Serving(NamedTuple):
         return positions - 1 if positions is not None and self.prefill is None else positions
 
 
-def read_serving(given: Mapping[str, Any]) -> Serving:
-    """Return the options of serving. Errors: `UsageError` for an unknown one, or a wrong value."""
-    unknown = next((name for name in given if name not in Serving._fields), "")
-    if unknown:
-        raise UsageError(Problem(f"memory has no option {unknown}", hint=did_you_mean(unknown, Serving._fields)))
+def read_serving(given: Mapping[str, Any], attention: str = FLASH) -> Serving:
+    """Return the options of serving, by the names of its fields. Errors: `UsageError` for a wrong value."""
     asked = {name: value for name, value in given.items() if value is not None and value is not False}
-    for name, words in (("logits", LOGITS), ("attention", ATTENTION)):
-        if name in asked and read_string(asked[name], name) not in words:
-            raise UsageError(Problem(f"{name} cannot be {asked[name]}", hint=f"it is {' or '.join(words)}"))
+    if "logits" in asked and read_string(asked["logits"], "logits") not in LOGITS:
+        raise UsageError(Problem(f"logits cannot be {asked['logits']}", hint=f"it is {' or '.join(LOGITS)}"))
     if "table" in asked:
         asked["table"] = read_flag(asked["table"], "table")
     if "prefill" in asked:
@@ -110,8 +105,8 @@ def read_serving(given: Mapping[str, Any]) -> Serving:
         if name in asked:
             asked[name] = _numbers(asked[name], name, least)
             asked["table"] = True
-    serving = Serving(**asked)
-    needless = [name for name in ("prefill", "logits", "attention") if name in asked]
+    serving = Serving(**asked, attention=read_attention(attention))
+    needless = [name for name in ("prefill", "logits") if name in asked]
     if needless and not serving.is_asked:
         message = f"{needless[0]} is for a context"
         raise UsageError(Problem(message, hint="add --context 8k, or --table for several"))
@@ -154,7 +149,7 @@ class ServedDecoder:
         """Return the report and the plan of a run at a context."""
         report, plan = self.plan_of(self.serving.queries(context))
         if self.serving.attention == EAGER:
-            plan = with_scores(plan, report.rows, self.serving.keys(context), self.bits, report.batch)
+            plan = with_scores(plan, report, self.serving.keys(context), self.bits)
         return report, plan
 
     def served(self, context: int) -> ServedRun:

@@ -16,15 +16,17 @@ from shapecalc.layers.base.layer import is_bias
 from shapecalc.model.inference import infer
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.folding import fold_norms
-from shapecalc.questions.memory.in_place import ALL, read_in_place
+from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.patches import PatchedRun, read_patches, run_patched
+from shapecalc.questions.memory.placement import Flash, Placement, Sram
 from shapecalc.questions.memory.plan import stored
-from shapecalc.questions.memory.results import Flash, Memory, Placement, Sram
+from shapecalc.questions.memory.training_options import TRAINING, read_training
 from shapecalc.text.given import read_flag
 from shapecalc.text.units import parse_bytes
 
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
+    from shapecalc.questions.memory.results import Memory
 
 __all__ = ["memory_on_device"]
 
@@ -75,18 +77,24 @@ def memory_on_device(
     return found._replace(placement=_placement(found, report, asked, folded))
 
 
+_SERVING = ("context", "prefill", "logits", "table", "contexts", "batches")
+
+
 def _check(options: dict[str, Any], asked: _Asked) -> None:
     """Check that the options do not contradict each other. Errors: `UsageError`."""
     given = (
         "patches" if asked.patches is not None else "folded batch normalisations" if asked.folds else "flash and SRAM"
     )
-    if options.get("training") or options.get("optimizer") is not None or options.get("mixed_precision"):
+    if read_training(**{name: given for name, given in options.items() if name in TRAINING}):
         raise UsageError(Problem(f"{given} are for inference, not for training", hint="leave one of the two out"))
     if asked.patches is None:
         return
-    for name, usual in (("order", "given"), ("budget", None), ("context", None)):
-        if options.get(name, usual) not in (usual, None):
+    usuals = {"order": "given", "budget": None, **dict.fromkeys(_SERVING), "attention": "flash"}
+    for name, usual in usuals.items():
+        if options.get(name, usual) not in (usual, None, False, ()):
             raise UsageError(Problem(f"patches do not go with {name}", hint="leave one of the two out"))
+    if read_in_place(options.get("in_place", ALL))[0] == (TORCH,):
+        raise UsageError(Problem("patches do not run as eager PyTorch does", hint="leave --in-place torch out"))
 
 
 def _patched(found: Memory, report: Report, patched: PatchedRun) -> Memory:

@@ -5,41 +5,34 @@ derivatives.yaml), in addition to what is live. In the backward pass, in reverse
 gradient of its output and writes the gradient of its input; then its saved tensors are released. Saved tensors are
 never overwritten.
 
-The optimizer's state is as in PyTorch's `torch.optim`, in fp32. Mixed precision is that of Micikevicius et al. 2018
-(arXiv:1710.03740) as ZeRO counts it (Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1): weights and gradients of
-16 bits, and of 32 bits a master copy of the weights and the state; with Adam 2 + 2 + 4 + 4 + 4 = 16 bytes a parameter.
+After the last layer comes the loss, if there is one: a step of its own, which reads the scores.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.questions.memory.liveness import overwritten
-from shapecalc.text.given import read_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from shapecalc.questions.memory.checkpointing import Segment
+    from shapecalc.questions.memory.loss import LossBytes
     from shapecalc.questions.memory.plan import MemoryPlan
 
-__all__ = ["BACKWARD", "FORWARD", "OPTIMIZERS", "Pass", "check_optimizer", "optimizer_bytes", "train"]
-
-OPTIMIZERS: dict[str, int] = {
-    "none": 0, "sgd": 0, "momentum": 1, "rmsprop": 1, "adagrad": 1, "lion": 1, "adam": 2, "adamw": 2,
-}  # fmt: skip
-"""The number of values in an optimizer's state per trainable parameter: momentum, mean square, or both (Adam)."""
+__all__ = ["BACKWARD", "FORWARD", "RECOMPUTE", "Pass", "train"]
 
 FORWARD = "forward"
 BACKWARD = "backward"
-_STATE_BYTES = 4
-_MASTER_BYTES = 4
+RECOMPUTE = "recomputing"
 
 
 class Pass(NamedTuple):
     """A moment of a training step: in which pass, at which step, and the bytes of activations and their gradients.
 
-    `kept` are those of saved activations, `gradients` those of gradients of activations, `live` all.
+    `kept` are those of saved activations, `gradients` those of gradients of activations, `loss` those of the loss,
+    `live` all. The step after the last one is the loss.
     """
 
     direction: str
@@ -47,25 +40,12 @@ class Pass(NamedTuple):
     live: int
     kept: int
     gradients: int
+    loss: int = 0
 
 
-def check_optimizer(name: str) -> str:
-    """Return an optimizer's name. Errors: `UsageError` for an unknown one."""
-    known = read_string(name, "optimizer").lower()  # PyTorch's classes are Adam, AdamW
-    if known not in OPTIMIZERS:
-        hint = did_you_mean(name, OPTIMIZERS)
-        raise UsageError(Problem(f"there is no optimizer {name}", hint=hint))
-    return known
-
-
-def optimizer_bytes(name: str, trainable: int, *, mixed_precision: bool) -> int:
-    """Return the bytes of an optimizer's state by the number of parameters, with the master copy of mixed precision."""
-    return trainable * (OPTIMIZERS[name] * _STATE_BYTES + (_MASTER_BYTES if mixed_precision else 0))
-
-
-def train(plan: MemoryPlan) -> list[Pass]:
-    """Return all moments of a training step, in order."""
-    training = _Training(plan)
+def train(plan: MemoryPlan, losses: Sequence[LossBytes] = (), segments: Sequence[Segment] = ()) -> list[Pass]:
+    """Return all moments of a training step, in order; with segments that are recomputed."""
+    training = _Training(plan, losses, segments)
     return [*training.forward(), *training.backward()]
 
 
@@ -89,15 +69,18 @@ class _Bag:
 
 
 class _Training:
-    def __init__(self, plan: MemoryPlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: MemoryPlan, losses: Sequence[LossBytes], segments: Sequence[Segment]) -> None:
+        self.plan, self.losses = plan, losses
+        self.starts = {segment.first: segment for segment in segments}
+        self.ends = {segment.end - 1: segment for segment in segments}
+        self.recomputed = {index for segment in segments for index in range(segment.first, segment.end)}
         self.held, self.kept, self.gradients = _Bag(plan), _Bag(plan), _Bag(plan)
         self.extra = 0  # saved in addition to the storages
         self.outputs = [i for i, storage in enumerate(plan.storages) if storage.is_output]
 
-    def _moment(self, direction: str, step: int) -> Pass:
-        live = self.held.bytes + self.extra + self.gradients.bytes
-        return Pass(direction, step, live, self.kept.bytes + self.extra, self.gradients.bytes)
+    def _moment(self, direction: str, step: int, loss: int = 0) -> Pass:
+        live = self.held.bytes + self.extra + self.gradients.bytes + loss
+        return Pass(direction, step, live, self.kept.bytes + self.extra, self.gradients.bytes, loss)
 
     def forward(self) -> Iterator[Pass]:
         """Yield the moments of the forward pass."""
@@ -105,25 +88,62 @@ class _Training:
         left = [len(storage.users) for storage in storages]
         self.held.add(i for i in range(self.plan.inputs) if left[i] or storages[i].is_output)
         for index, step in enumerate(self.plan.steps):
-            self.held.add(step.saves)
-            self.kept.add(step.saves)
+            if index in self.starts:
+                self._keep(self.starts[index].inputs)
+            if index not in self.recomputed:
+                self._keep(step.saves)
+                self.extra += step.extra
             over = overwritten(self.plan, step, left, self.kept.reasons)
             self.held.add(step.writes)
             self.held.remove([over] if over >= 0 else [])
-            self.extra += step.extra
             yield self._moment(FORWARD, index)
-            for storage in step.reads:
+            for storage in (*step.reads, *step.holds):
                 left[storage] -= 1
-            gone = [i for i in (*step.reads, *step.writes) if not left[i] and i != over]
+            gone = [i for i in (*step.reads, *step.holds, *step.writes) if not left[i] and i != over]
             self.held.remove(i for i in gone if not storages[i].is_output)
+        saved = sum(loss.saved for loss in self.losses)
+        if self.losses:
+            yield self._moment(FORWARD, len(self.plan.steps), saved + max(loss.forward for loss in self.losses))
+
+    def _keep(self, storages: Iterable[int]) -> None:
+        self.held.add(storages)
+        self.kept.add(storages)
+
+    def _release(self, storages: Iterable[int]) -> None:
+        self.held.remove(storages)
+        self.kept.remove(storages)
+
+    def _recompute(self, segment: Segment) -> Iterator[Pass]:
+        """Yield the moments in which a segment runs again, and saves what it did not before."""
+        steps = range(segment.first, segment.end)
+        last = {storage: index for index in steps for storage in self.plan.steps[index].reads}
+        live: list[int] = []
+        for index in steps:
+            step = self.plan.steps[index]
+            self._keep(step.saves)
+            self.extra += step.extra
+            self.held.add(step.writes)
+            live += step.writes
+            yield self._moment(RECOMPUTE, index)
+            gone = [storage for storage in live if last.get(storage, segment.first) <= index]
+            self.held.remove(gone)
+            live = [storage for storage in live if storage not in gone]
+        self.held.remove(live)
 
     def backward(self) -> Iterator[Pass]:
         """Yield the moments of the backward pass."""
         trained = {storage for step in self.plan.steps if step.trains for storage in step.writes}
         self.gradients.add(storage for storage in self.outputs if storage in trained)
+        if self.losses:
+            saved = sum(loss.saved for loss in self.losses)
+            yield self._moment(BACKWARD, len(self.plan.steps), saved + max(loss.backward for loss in self.losses))
         for index in range(len(self.plan.steps) - 1, -1, -1):
             step = self.plan.steps[index]
+            if index in self.ends:
+                yield from self._recompute(self.ends[index])
             if not step.trains:
+                if index in self.starts:
+                    self._release(self.starts[index].inputs)
                 continue
             found = [storage for storage in step.writes if self.gradients.reasons[storage]]
             if found:
@@ -132,5 +152,6 @@ class _Training:
                 yield self._moment(BACKWARD, index)
             self.gradients.remove(found)
             self.extra -= step.extra
-            self.held.remove(step.saves)
-            self.kept.remove(step.saves)
+            self._release(step.saves)
+            if index in self.starts:
+                self._release(self.starts[index].inputs)

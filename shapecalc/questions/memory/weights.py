@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.tensors import Tensor
 
-__all__ = ["Storing", "average_bits", "choose_storing", "read_storing", "unread", "weight_bytes", "weight_format"]
+__all__ = [
+    "Storing",
+    "average_bits",
+    "bits_of_layers",
+    "choose_storing",
+    "read_storing",
+    "tensor_bytes",
+    "unread",
+    "weight_bytes",
+    "weight_format",
+]
 
-_USUAL, _MIXED = 32, 16
+_USUAL = 32
 
 
 class Storing(NamedTuple):
@@ -69,6 +79,11 @@ def weight_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
     With `active` only the bytes that one token reads: of experts, those that it is routed to.
     Errors: `UsageError` for a pattern without a layer.
     """
+    return [sum(own.values()) for own in tensor_bytes(report, storing, active=active)]
+
+
+def tensor_bytes(report: Report, storing: Storing, *, active: bool = False) -> list[dict[str, int]]:
+    """Return the bytes of every tensor of weights of every layer, by its name; otherwise as `weight_bytes`."""
     rows = tensors_of(report)
     traits = traits_of(rows)
     chosen = _chosen(report, storing, rows)
@@ -83,7 +98,7 @@ def weight_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
             )
         return known[key]
 
-    return [sum(stored(tensor, other) for tensor in row) for row, other in zip(rows, chosen, strict=True)]
+    return [{tensor.name: stored(tensor, other) for tensor in row} for row, other in zip(rows, chosen, strict=True)]
 
 
 def _chosen(report: Report, storing: Storing, rows: Sequence[tuple[Tensor, ...]]) -> list[Format | None]:
@@ -99,21 +114,15 @@ def _chosen(report: Report, storing: Storing, rows: Sequence[tuple[Tensor, ...]]
     return [storing.chosen(some) for some in names]
 
 
-def choose_storing(
-    report: Report, weights: Any, weights_of: Any, *, trains: bool, mixed_precision: bool
-) -> tuple[Storing, str]:
+def choose_storing(report: Report, weights: Any, weights_of: Any, trained: Any = None) -> tuple[Storing, str]:
     """Return how weights are stored, and the file of the model that says so (empty: it is asked for, or usual).
 
-    Errors: `UsageError`.
+    `trained` are the usual bits in training; None at inference. Errors: `UsageError`.
     """
     own = report.graph.stored
-    if weights is not None or mixed_precision or trains or own is None:
-        usual = _MIXED if mixed_precision else _USUAL
-        storing = read_storing(usual if weights is None else weights, weights_of)
-        if mixed_precision and storing.format.bits != _MIXED:
-            message = f"mixed precision has weights of {_MIXED} bits, not {weights}"
-            raise UsageError(Problem(message, hint="leave one of the two out"))
-        return storing, ""
+    if weights is not None or trained is not None or own is None:
+        usual = _USUAL if trained is None else trained
+        return read_storing(usual if weights is None else weights, weights_of), ""
     return read_storing(own.weights, weights_of), own.origin
 
 
@@ -126,6 +135,21 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
     from fractions import Fraction
 
     return Fraction(8 * sum(stored), parameters) if parameters else _USUAL
+
+
+def bits_of_layers(report: Report, storing: Storing) -> list[int | Fraction]:
+    """Return the bits of a weight of every layer, on average; of shared ones those of the layer that owns them."""
+    if storing.format.bits is not None and not storing.others:
+        return [storing.format.bits] * len(report.rows)
+    from fractions import Fraction
+
+    found: list[int | Fraction] = []
+    for row, stored in zip(report.rows, weight_bytes(report, storing), strict=True):
+        elements = row.weights + row.biases
+        found.append(Fraction(8 * stored, elements) if elements else 0)
+    return [
+        found[row.node.shares] if row.node.shares >= 0 else own for row, own in zip(report.rows, found, strict=True)
+    ]
 
 
 def weight_format(storing: Storing, origin: str) -> WeightFormat | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims.lists import Many, exact
 from shapecalc.errors import Problem, ShapeError, UsageError
+from shapecalc.model.advice import advised
 from shapecalc.model.answer import Answer
 from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import sizings_of
@@ -104,15 +105,18 @@ class LegalSizes(Answer, _LegalSizesFields):
 def find_sizes(graph: Graph) -> LegalSizes:
     """Return the input sizes that a network accepts. Its own sizes need not be among them.
 
-    Errors: `ShapeError` for what no input size would fix.
+    Errors: `ShapeError` for what no input size would fix, and if none of those tried did.
     """
     try:
-        return _find_sizes(graph)
+        answer = _find_sizes(graph)
+        if all(entry.legal.smallest for entry in answer.axes):
+            return answer
     except ShapeError:
-        problems = sizings_of(graph)[1]
-        if problems:  # reported for the given sizes, not for many at once
-            raise ShapeError(problems) from None
-        raise
+        if not sizings_of(graph)[1]:
+            raise
+    from shapecalc.model.copies import gathered  # only where something is wrong
+
+    raise ShapeError(advised(graph, gathered(sizings_of(graph)[1])))  # for the given sizes, not for many at once
 
 
 def _find_sizes(graph: Graph) -> LegalSizes:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.dims import holds
 from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
+from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
-from shapecalc.model.advice import IMAGE_CHANNELS, IMAGE_RANK
-from shapecalc.model.checks import check_inputs
+from shapecalc.model.copies import alike, proposals_at
 from shapecalc.model.inference import inputs_of, size_layer
+from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, with_channels, without_batch
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
     cost_of_added,
     cost_of_batch_axis,
     cost_of_change,
+    cost_of_channel_axis,
     cost_of_input,
     cost_of_layout,
 )
@@ -62,6 +63,8 @@ class ArgumentChange(NamedTuple):
         more = f" (and {count_noun(len(self.layers) - 1, 'more layer')})" if len(self.layers) > 1 else ""
         if self.adds:
             return f"{where}{more}: {self.argument} before it"
+        if self.new is None:
+            return f"{where}{more}: {self.argument} left out, not {_shown(self.old)}"
         old = "" if self.old is None else f", not {_shown(self.old)}"
         old += " (given, not in the file)" if self.overrides else ""
         return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
@@ -86,9 +89,10 @@ def candidates(
     failing = [i for i, node in enumerate(graph.nodes) if node.name in wrong]
     distances = _distances(graph, failing)
     hints = _hints(graph, sizings, failing)
-    proposals = {index: _proposals(graph, sizings, index) for index in failing}
+    proposals = {index: proposals_at(graph, sizings, index) for index in failing}
     proposed = {index: _by_value(graph.nodes[index], every) for index, every in proposals.items()}
     is_too_small = any(problem.too_small for problem in problems)
+    yield from _readings(graph, sizings, given)
     yield from _input_changes(graph, given, _ANY if is_too_small else _FARTHEST)
     by_location: dict[Any, list[int]] = {}
     for index in sorted(distances, key=lambda i: (distances[i], -i)):
@@ -98,13 +102,13 @@ def candidates(
     for indices in list(by_location.values())[:_MOST_LAYERS]:
         index = indices[0]
         block = _composite(graph, index)
-        alike = _same_location(graph, index)
-        values = CandidateValues(hints, _gathered(proposed.get(i, {}) for i in alike))
+        copies = alike(graph, index)
+        values = CandidateValues(hints, _gathered(proposed.get(i, {}) for i in copies))
         if block is not None:
-            yield from _composite_changes(graph, block, alike, values, distances[index])
+            yield from _composite_changes(graph, block, copies, values, distances[index])
             continue
         kind = graph.nodes[index].kind
-        every = tuple([i for i in alike if graph.nodes[i].kind == kind])
+        every = tuple([i for i in copies if graph.nodes[i].kind == kind])
         if added := _forgotten(graph, sizings, index) if index in proposed else "":
             cost = cost_of_added(len(every))
             names = tuple([graph.nodes[i].name for i in every])
@@ -115,19 +119,6 @@ def candidates(
 def _inputs_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Shape]:
     """Return the input shapes of a layer, without those that could not be inferred."""
     return inputs_of(graph.nodes[index], graph, list(graph.inputs.values()), sizings, [])
-
-
-def _proposals(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Proposal]:
-    """Return what the shape error of a layer proposes for its own arguments."""
-    layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
-    if layer is None or len(inputs) < len(graph.nodes[index].inputs):
-        return []
-    try:
-        check_inputs(layer, tuple(inputs))
-        unmet = [constraint for constraint in layer.constraints(*inputs) if not holds(constraint)]
-    except LayerError:
-        return []
-    return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
 
 
 def _by_value(node: Node, proposals: Iterable[Proposal]) -> dict[int, list[Any]]:
@@ -186,17 +177,6 @@ def _composite_changes(
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
 
 
-def _same_location(graph: Graph, index: int) -> tuple[int, ...]:
-    """Return all layers with the same location in the text: those of every use of a block."""
-    mark = graph.nodes[index].mark
-    if mark is None or not mark.line:
-        return (index,)
-    where = (mark.source.name, *mark[1:3])
-    return tuple(
-        i for i, node in enumerate(graph.nodes) if node.mark and (node.mark.source.name, *node.mark[1:3]) == where
-    )
-
-
 def _distances(graph: Graph, failing: Sequence[int]) -> dict[int, int]:
     """Return the distance of each layer to the next layer with a shape error."""
     found = dict.fromkeys(failing, 0)
@@ -229,7 +209,9 @@ def _layer_changes(
         return
     for name, argument in layer.arguments.items():
         old = layer.values()[name]
-        for new in values.of(argument, old):
+        # Copies have inputs of different sizes, so that no number need fit all of them.
+        left_out = [None] if argument.role == STATED and old is not None and len(indices) > 1 else []
+        for new in [*left_out, *values.of(argument, old)]:
             cost = cost_of_change(argument, old, new, distance, len(indices))
             change = ArgumentChange(
                 tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
@@ -249,14 +231,25 @@ _FARTHEST, _ANY = 4, math.inf
 """How many times larger an input may become: any number, if it is too small for a window."""
 
 
-def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterator[ArgumentChange]:
-    """Yield the inputs without their batch axis or in the other layout, if they may be, and the nearest legal sizes."""
+def _readings(graph: Graph, sizings: Sequence[Sizing | None], given: Collection[str]) -> Iterator[ArgumentChange]:
+    """Yield the inputs without their batch axis, with the channel axis that they lack, or in the other layout."""
+    likely = [(without_batch(graph, sizings), cost_of_batch_axis())] if len(graph.inputs) == 1 else []
+    likely += [(inputs, cost_of_channel_axis()) for inputs in with_channels(graph, sizings)]
+    read = [(name, shape.sizes, cost) for inputs, cost in likely for name, shape in inputs.items()]
+    turned = [(name, sizes) for name, shape in graph.inputs.items() for sizes in _in_other_layout(shape)]
+    for name, sizes, cost in [*read, *((name, sizes, cost_of_layout()) for name, sizes in turned)]:
+        yield _input_change(graph, name, sizes, cost, given)
+
+
+def _input_change(
+    graph: Graph, name: str, sizes: tuple[int, ...], cost: float, given: Collection[str]
+) -> ArgumentChange:
     mark = next((node.mark for node in graph.nodes if node.mark), None)
-    for name, shape in graph.inputs.items():
-        likely = [(shape.sizes[1:], cost_of_batch_axis())] if shape.rank > 2 and shape.sizes[0] == 1 else []
-        likely += [(sizes, cost_of_layout()) for sizes in _in_other_layout(shape)]
-        for sizes, cost in likely:
-            yield ArgumentChange((), name, list(shape.sizes), sizes, cost, mark, overrides=name in given)
+    return ArgumentChange((), name, list(graph.inputs[name].sizes), sizes, cost, mark, overrides=name in given)
+
+
+def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterator[ArgumentChange]:
+    """Yield the inputs with the nearest legal sizes."""
     try:
         entries = find_sizes(graph).axes
     except (ShapeError, UsageError):  # no size would fix it, or the search is too large
@@ -272,8 +265,7 @@ def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterat
                 picked = {(name, axis): one[pick] for axis, one in enumerate(near)}
                 new = with_sizes(graph, picked).inputs[name].sizes
                 if new != shape.sizes and all(size <= times * old for size, old in zip(new, shape.sizes, strict=True)):
-                    cost = cost_of_input(free, list(picked.values()))
-                    yield ArgumentChange((), name, list(shape.sizes), new, cost, mark, overrides=name in given)
+                    yield _input_change(graph, name, new, cost_of_input(free, list(picked.values())), given)
 
 
 def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:

@@ -33,6 +33,7 @@ __all__ = [
     "cost_of_added",
     "cost_of_batch_axis",
     "cost_of_change",
+    "cost_of_channel_axis",
     "cost_of_input",
     "cost_of_layout",
     "cost_of_window",
@@ -158,12 +159,14 @@ class ChangeCost(NamedTuple):
     reason: str
 
 
-_INPUT_SIZE, _BATCH_AXIS, _LAYOUT, _ADDED, _OTHER = "input size", "batch axis", "layout", "added layer", "other"
+_BATCH_AXIS, _CHANNEL_AXIS, _LAYOUT, _INPUT_SIZE = "batch axis", "channel axis", "layout", "input size"
+_ADDED, _OTHER = "added layer", "other"
 _TAPS, _DOUBLINGS, _NUMBER, _WORD, _INPUT_DOUBLINGS = "taps", "doublings", "number", "word", "input doublings"
 _DISTANCE, _LAYERS = "distance", "layers"
 
 CHANGES: dict[str, ChangeCost] = {
-    _BATCH_AXIS: ChangeCost("an input without its first axis of 1", -1.0, "most likely the batch axis"),
+    _BATCH_AXIS: ChangeCost("an input without its first axis", -1.0, "most likely the batch axis"),
+    _CHANNEL_AXIS: ChangeCost("an input with an axis of 1 or 3 channels", -0.9, "most likely left out"),
     _LAYOUT: ChangeCost("an input of 1, 3 or 4 channels in the other layout", -0.8, "most likely the layout"),
     _ADDED: ChangeCost(
         "a flatten before a linear layer whose `in_features` is the number of elements of its input", -0.5,
@@ -213,6 +216,11 @@ def _step(old: Any, new: Any, *, is_window: bool) -> float:
 def cost_of_batch_axis() -> float:
     """Return the cost of removing the batch axis of an input."""
     return CHANGES[_BATCH_AXIS].weight
+
+
+def cost_of_channel_axis() -> float:
+    """Return the cost of adding the channel axis of an input."""
+    return CHANGES[_CHANNEL_AXIS].weight
 
 
 def cost_of_layout() -> float:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before"]
+__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before", "leave_out"]
 
 
 class Edit(NamedTuple):
-    """A text with one line changed (or, if `old` is empty, added); or several that follow each other."""
+    """A text with one line changed, or several that follow each other: added if `old` is empty, removed if `new` is."""
 
     text: str
     line: int
@@ -62,6 +62,36 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
     if argument == first.name:
         return _replaced(text, given, written)
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
+
+
+def leave_out(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -> Edit | None:
+    """Return the text without an argument of the layer at a mark; None if that cannot be written."""
+    key, given = _entry_at(text, mark) or (None, None)
+    if isinstance(given, Scalar):
+        first = layer.first_argument(key.text) if key else None
+        return _replaced(text, given, "{}") if first and argument == first.name else None
+    pairs = given.pairs if isinstance(given, MapValue) else []
+    names = layer.argument_names()
+    found = next(((name, item) for name, item in pairs if names.get(name.text) == argument), None)
+    return _without_pair(text, *found) if found and isinstance(found[1], Scalar) and len(pairs) > 1 else None
+
+
+def _without_pair(text: str, key: Scalar, value: Value) -> Edit | None:
+    """Return the text without a key and its value: with the comma next to them, or their whole line."""
+    lines = text.splitlines()
+    line, start = key.mark.line, key.mark.column - 1
+    old = lines[line - 1]
+    end = value.mark.column - 1 + value.mark.length
+    if value.mark.line != line or key.mark.column >= value.mark.column:
+        return None
+    if not (old[:start] + old[end:]).strip():
+        del lines[line - 1]
+        return Edit("\n".join(lines) + "\n", line, old, "")
+    after = re.compile(r"\s*,\s*").match(old, end)
+    if after:
+        return _spliced(text, line, start, after.end() - start, "")
+    before = re.search(r"\s*,\s*$", old[:start])
+    return _spliced(text, line, before.start(), end - before.start(), "") if before else None
 
 
 def insert_before(text: str, mark: Mark, item: str) -> Edit | None:

@@ -13,7 +13,7 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.solve.applying import applied
 from shapecalc.questions.solve.changes import ArgumentChange, candidates
-from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before
+from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before, leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -140,7 +140,9 @@ class _Search:
         for change in candidates(graph, sizings, problems, self.given):
             if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
                 continue
-            if before and (change.composite or change.adds):  # it is written into the text, without the other change
+            if change.composite and before:  # it is written into the text, without the other change
+                continue
+            if change.adds and any(other.layers for other in before):  # (an input's size moves no line)
                 continue
             self.work -= len(graph.nodes) * (_REREAD if change.composite else 1)
             if self.is_cut_short():
@@ -205,4 +207,8 @@ def _edit(text: str, change: ArgumentChange, graph: Graph) -> Edit | None:
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
     layer = KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer
-    return edit_argument(text, change.mark, layer, change.argument, change.new) if layer else None
+    if layer is None:
+        return None
+    if change.new is None:
+        return leave_out(text, change.mark, layer, change.argument)
+    return edit_argument(text, change.mark, layer, change.argument, change.new)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.questions.memory.formats import read_bits
+from shapecalc.questions.memory.weights import average_bits, bits_of_layers, read_storing, weight_bytes
 from shapecalc.questions.speed.decoding import check_tokens, decoder_of
 from shapecalc.questions.speed.devices import Device, Peak, bundled_devices, device_text, find_device
 from shapecalc.questions.speed.results import (
@@ -25,10 +27,11 @@ from shapecalc.questions.speed.results import (
     Speed,
 )
 from shapecalc.questions.speed.work import layers_work, network_bytes
-from shapecalc.text.units import parse_bits
+from shapecalc.text.units import parse_bits, parse_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from fractions import Fraction
 
     from shapecalc.model.report import Report
 
@@ -52,31 +55,38 @@ __all__ = [
 ]
 
 
-def speed(
+def speed(  # noqa: PLR0913  (each is an option of its own)
     report: Report,
     resized: Callable[[Any], Report],
     *,
     device: Any,
-    weights: int | str = 16,
-    activations: int | str = 16,
+    weights: int | str | None = None,
+    weights_of: Any = (),
+    activations: int | str | None = None,
     kv_bits: int | str | None = None,
-    prompt: int | None = None,
-    context: int | None = None,
+    prompt: int | str | None = None,
+    context: int | str | None = None,
 ) -> Speed:
     """Return lower bounds on the time that a network needs on a device, for the batch of the report.
 
     `resized` returns the report with another size of its one input. `device` is the name of a bundled device, the path
-    of a file, or a mapping with its keys. `weights`, `activations` and `kv_bits` (by default those of activations) are
-    bits of an element: arithmetic has the width of activations. Of a decoder, also the time to the first token after a
-    `prompt`, by default as long as the input, and that of a decoding step after a `context`, by default the prompt.
+    of a file, or a mapping with its keys. `weights` and `activations` are bits of an element: 16 by default, or those
+    of the model's own file; `weights` may be a format (`"q4_k_m"`), `weights_of` are patterns of layers with another.
+    `kv_bits` are by default those of activations. Arithmetic has the width of activations. Of a decoder, also the time
+    to the first token after a `prompt`, by default as long as the input, and that of a decoding step after a `context`,
+    by default the prompt: both are numbers of tokens, or `"8k"`.
     Errors: `UsageError` for an invalid option, `SpecError` for a wrong file of a device.
     """
-    chosen = find_device(device)
-    width = parse_bits(activations, "activations")
-    kv_cache = width if kv_bits is None else parse_bits(kv_bits, "the KV cache")
-    widths = ElementBits(parse_bits(weights, "weights"), width, kv_cache)
+    chosen, asked = find_device(device), {"prompt": prompt, "context": context}
+    own = report.graph.stored
+    storing = read_storing(_or_usual(weights, own and own.weights), weights_of)
+    weight_bits = bits_of_layers(report, storing)
+    width = parse_bits(_or_usual(activations, own and own.activations), "activations")
+    kv_cache = width if kv_bits is None else read_bits(kv_bits, "the KV cache")
+    average = average_bits(report, storing, weight_bytes(report, storing))
+    widths = ElementBits(average, width, kv_cache, storing.format.name if storing.is_named else "")
     roofline = Roofline(chosen.bandwidth, chosen.peak_at(width))
-    work = layers_work(report, widths.weights, width)
+    work = layers_work(report, weight_bits, width)
     layers = tuple([
         LayerSpeed(row.name, row.kind, own.weights, own.activations, roofline.bound(own.bytes, own.macs))
         for row, own in zip(report.rows, work, strict=True)
@@ -84,15 +94,29 @@ def speed(
     moved = network_bytes(report, [own.weights for own in work], width)
     whole = roofline.bound(moved, sum(own.macs for own in work))
     found = Speed(report, chosen, widths, roofline, layers, whole)
-    return _with_decoding(found, resized, prompt, context)
+    tokens = [None if given is None else parse_tokens(given, f"the {what}") for what, given in asked.items()]
+    return _with_decoding(found, resized, weight_bits, *tokens)
+
+
+_USUAL = 16
+"""Bits of weights and activations, as models are served."""
+
+
+def _or_usual(asked: Any, own: Any) -> Any:
+    """Return the bits that are asked for, or else those of the model's own file, or the usual ones."""
+    return asked if asked is not None else own or _USUAL
 
 
 def _with_decoding(
-    found: Speed, resized: Callable[[Any], Report], prompt: int | None, context: int | None
-) -> Speed:  # fmt: skip
+    found: Speed,
+    resized: Callable[[Any], Report],
+    weight_bits: Sequence[int | Fraction],
+    prompt: int | None,
+    context: int | None,
+) -> Speed:
     """Return the bounds with those on decoding. Errors: `UsageError` if these are asked for and there are none."""
     try:
-        decoder = decoder_of(found.report, resized, found.roofline, found.widths, prompt)
+        decoder = decoder_of(found.report, resized, found.roofline, found.widths, weight_bits, prompt)
         first = decoder.first_token() if decoder else None
     except UsageError as error:
         if prompt is not None or context is not None:

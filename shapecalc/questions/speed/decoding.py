@@ -17,7 +17,8 @@ from shapecalc.questions.speed.results import Decoding, ElementBits, Prompt, Roo
 from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most, weights_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from fractions import Fraction
 
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.cache import Cache
@@ -35,6 +36,7 @@ class Decoder(NamedTuple):
     cache: Cache
     roofline: Roofline
     widths: ElementBits
+    weight_bits: Sequence[int | Fraction]
 
     def first_token(self) -> Prompt:
         """Return the bound on the time to the first token after the prompt."""
@@ -44,12 +46,12 @@ class Decoder(NamedTuple):
         macs = sum(
             all_ if needs else one for all_, one, needs in zip(whole, last, self._before_attention(), strict=True)
         )
-        weights = once_each(self.token, weights_read(self.token, self.widths.weights))
+        weights = once_each(self.token, weights_read(self.token, self.weight_bits))
         return Prompt(tokens, self.roofline.bound(weights, macs))
 
     def step(self, context: int) -> Decoding:
         """Return the bound on a decoding step after `context` tokens in every sample."""
-        batch, bits = self.token.batch, self.widths.weights
+        batch, bits = self.token.batch, self.weight_bits
         macs = sum(self._macs_of_a_token(context))
         cached = batch * self._cached(context)
         weights = once_each(self.token, weights_read(self.token, bits))
@@ -89,11 +91,17 @@ class Decoder(NamedTuple):
 
 
 def decoder_of(
-    report: Report, resized: Callable[[Any], Report], roofline: Roofline, widths: ElementBits, prompt: int | None
+    report: Report,
+    resized: Callable[[Any], Report],
+    roofline: Roofline,
+    widths: ElementBits,
+    weight_bits: Sequence[int | Fraction],
+    prompt: int | None,
 ) -> Decoder | None:
     """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
 
-    `resized` returns the report with another size of the input. It is None for a network that caches nothing.
+    `resized` returns the report with another size of the input; `weight_bits` are those of a weight of each layer. It
+    is None for a network that caches nothing.
     Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
     """
     cache = cache_of(report, widths.kv_cache)
@@ -109,7 +117,7 @@ def decoder_of(
     else:
         check_tokens(prompt, "prompt", 1, cache.limit)
         whole = _at_length(report, resized, prompt)
-    return Decoder(whole, _at_length(report, resized, 1), cache, roofline, widths)
+    return Decoder(whole, _at_length(report, resized, 1), cache, roofline, widths, weight_bits)
 
 
 def check_tokens(tokens: Any, what: str, least: int, limit: int | None) -> None:

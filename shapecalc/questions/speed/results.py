@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.model.answer import Answer
+from shapecalc.questions.memory.results import plain_bits
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -33,11 +34,17 @@ COMPUTE = "compute"
 
 
 class ElementBits(NamedTuple):
-    """The bits of an element: of weights, of activations, of the KV cache."""
+    """The bits of an element: of weights (on average, in a `format` with a name), of activations, of the KV cache."""
 
     weights: int | Fraction
     activations: int | Fraction
     kv_cache: int | Fraction
+    format: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return them in the form of the JSON contract."""
+        bits = {name: plain_bits(value) for name, value in zip(self._fields, self[:3], strict=False)}
+        return {**bits, **({"format": self.format} if self.format else {})}
 
 
 class Bound(NamedTuple):
@@ -211,7 +218,7 @@ class Speed(Answer):
             "inputs": {name: list(sizes) for name, sizes in self.report.inputs.items()},
             "batch": self.report.batch,
             "device": self.device.to_dict(),
-            "bits": self.widths._asdict(),
+            "bits": self.widths.to_dict(),
             "peak": {"format": peak.format, "bits": peak.bits, "rate": peak.rate},
             "ridge": self.roofline.ridge,
             "network": bound_to_dict(self.network),

@@ -14,7 +14,7 @@ from shapecalc.model.rows import once
 from shapecalc.questions.memory.plan import stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from fractions import Fraction
 
     from shapecalc.layers.base.dependence import AxisDependence
@@ -44,7 +44,9 @@ def bytes_of_weights(shapes: WeightShapes, bits: int | Fraction) -> int:
     return sum(stored(prod(sizes), bits) for sizes in shapes.values())
 
 
-def layers_work(report: Report, weight_bits: int | Fraction, activation_bits: int | Fraction) -> list[LayerWork]:
+def layers_work(
+    report: Report, weight_bits: Sequence[int | Fraction], activation_bits: int | Fraction
+) -> list[LayerWork]:
     """Return the work of every layer on its own, for the batch of the report."""
     columns = needed_macs(report), weights_read(report, weight_bits), _moved(report, activation_bits)
     return [LayerWork(*work) for work in zip(*columns, strict=True)]
@@ -61,30 +63,33 @@ def needed_macs(report: Report) -> list[int]:
     return [needed(row) * report.batch for row in report.rows]
 
 
-def weights_read(report: Report, bits: int | Fraction) -> list[int]:
+def weights_read(report: Report, bits: Sequence[int | Fraction]) -> list[int]:
     """Return the bytes of weights that every layer reads at least, whatever its input: those of the fewest experts.
 
-    Of shared weights each layer that uses them reads its own part.
+    `bits` are those of a weight of each layer. Of shared weights each layer that uses them reads its own part.
     """
-
-    @once
-    def read(row: Row) -> int:
-        assert row.node.layer is not None
-        return bytes_of_weights(row.node.layer.read_weights(*row.sizing.inputs), bits)
-
-    return [read(row) for row in report.rows]
+    shapes = _shapes_read()
+    return [bytes_of_weights(shapes(row), own) for row, own in zip(report.rows, bits, strict=True)]
 
 
-def weights_at_most(report: Report, bits: int | Fraction, tokens: int) -> list[int]:
+def weights_at_most(report: Report, bits: Sequence[int | Fraction], tokens: int) -> list[int]:
     """Return the bytes of weights that every layer reads if no two of so many tokens use the same rows or experts."""
+    shapes = _shapes_read()
+    return [
+        min(bytes_of_weights(row.sizing.weight_shapes, own), tokens * bytes_of_weights(shapes(row), own))
+        for row, own in zip(report.rows, bits, strict=True)
+    ]
+
+
+def _shapes_read() -> Callable[[Row], WeightShapes]:
+    """Return a function from layers to the weights that they read at least."""
 
     @once
-    def read(row: Row) -> int:
+    def shapes(row: Row) -> WeightShapes:
         assert row.node.layer is not None
-        whole = bytes_of_weights(row.node.layer.weights(*row.sizing.inputs), bits)
-        return min(whole, tokens * bytes_of_weights(row.node.layer.read_weights(*row.sizing.inputs), bits))
+        return row.node.layer.read_weights(*row.sizing.inputs)
 
-    return [read(row) for row in report.rows]
+    return shapes
 
 
 def network_bytes(report: Report, weights: Sequence[int], activation_bits: int | Fraction) -> int:

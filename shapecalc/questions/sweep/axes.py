@@ -174,7 +174,7 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
         if not piece.strip():
             raise UsageError(Problem(f"{label}={text} has an empty value", hint="write for instance 2,3,4"))
         found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
-        if re.fullmatch(r"(?a)\s*-?\d+\s*(\.{2,3}|…)\s*-?\d+\s*", piece):
+        if re.fullmatch(r"(?a)\s*-?\d+\s*(\.{2,3}|…)\s*-?\d+\s*", piece) or _is_span(piece):
             raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=RANGE))
         if not found:
             values.append(convert(piece.strip()))
@@ -184,6 +184,12 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
             return span
         values += span
     return values
+
+
+def _is_span(piece: str) -> bool:
+    """Return whether a text is two numbers that grow with a minus sign between them, as people write a range: 1-4."""
+    found = re.fullmatch(r"(?a)\s*(\d{1,9})\s*[-–]\s*(\d{1,9})\s*", piece)
+    return found is not None and int(found[1]) < int(found[2])
 
 
 RANGE = "write FROM:TO:STEP, as in 16:128:16"

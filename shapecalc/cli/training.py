@@ -1,0 +1,75 @@
+"""The options of `memory` for training: its precision and optimizer, what is recomputed, adapters, devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shapecalc.cli.options import WholeNumber, completed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["training_options"]
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+OPTIMIZERS = (
+    "none", "sgd", "momentum", "rmsprop", "adagrad", "adadelta", "lion", "adam", "adamw", "amsgrad", "nadam", "radam",
+    "adamax", "adafactor", "muon", "adam8bit", "adamw8bit", "lion8bit",
+)  # fmt: skip
+
+
+def _group(name: str, text: str) -> Callable[[_Command], _Command]:
+    return click.option(name, type=WholeNumber(1, 10**7), metavar="N", help=text)
+
+
+_OPTIONS = (
+    click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state."),
+    click.option(
+        "--optimizer", metavar="NAME", type=click.Choice(OPTIMIZERS, case_sensitive=False),
+        help="Choose the optimizer: none, sgd, momentum, adam, adamw, adamw8bit, adafactor, lion, muon, …; implies "
+        "--training.  [default: adam]",
+    ),
+    click.option(
+        "--precision", type=click.Choice(["fp32", "bf16", "fp16", "amp", "mixed"], case_sensitive=False),
+        help="Train in fp32, in 16 bits (bf16, fp16), with autocast (amp), or in 16 bits with an fp32 copy of the "
+        "weights (mixed).  [default: fp32]",
+    ),
+    click.option("--mixed-precision", is_flag=True, help="The same as --precision mixed."),
+    click.option(
+        "--state-bits", metavar="BITS", shell_complete=completed("bits"),
+        help="Set the bits of a value of the optimizer's state.",
+    ),
+    click.option(
+        "--loss", type=click.Choice(["cross_entropy", "none"], case_sensitive=False),
+        help="Count this loss, where the network outputs scores.  [default: cross_entropy]",
+    ),
+    click.option(
+        "--checkpoint", metavar="BLOCKS", shell_complete=completed("among", ("blocks", "none")),
+        help="Keep only the inputs of blocks, and recompute the rest: blocks (all), a number of blocks at once, or "
+        "names (layer3.*).",
+    ),
+    click.option(
+        "--lora", metavar="OPTIONS", shell_complete=completed("among", ("rank=16,targets=all-linear",)),
+        help="Train adapters beside frozen weights: rank=16,targets=q_proj,v_proj (or all-linear).",
+    ),
+    _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
+    click.option(
+        "--zero", type=click.IntRange(0, 3), metavar="STAGE",
+        help="Divide the optimizer's state (1), gradients too (2), and weights too (3, as FSDP) among devices.",
+    ),
+    _group("--tensor", "Divide each layer among N devices, as Megatron does."),
+    click.option("--sequence", is_flag=True, help="With --tensor, divide the positions of everything else."),
+    _group("--pipeline", "Divide the blocks into N stages; the stage that needs the most is shown."),
+    _group("--microbatches", "Let N batches follow one another through the pipeline.  [default: its stages]"),
+    _group("--expert", "Divide experts among N devices."),
+)  # fmt: skip
+
+
+def training_options(function: _Command) -> _Command:
+    """Add the options to a command; each implies `--training`. `read_training` has their meaning."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function

@@ -1,0 +1,117 @@
+"""Hints for references to names that no layer has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.escaping import clean
+from shapecalc.layers import find_kind
+from shapecalc.source import MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from shapecalc.language.document import BlockDefinition
+    from shapecalc.source import Value
+
+__all__ = ["Unknown", "hint_for_reference"]
+
+
+class Unknown(NamedTuple):
+    """A name that no layer, block or input of its scope has.
+
+    `known` are those that have one, `inputs` how many inputs there are, `inside` the block around (empty for none),
+    and `branches` all those of the merge, where the name is one of them.
+    """
+
+    name: str
+    known: Collection[str]
+    inputs: int
+    inside: str
+    branches: Sequence[Value]
+
+
+def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) -> str:
+    """Return the hint for an unknown name that is one of these habits, or empty; `blocks` are those of the file."""
+    name, known = unknown.name, unknown.known
+    if name.removeprefix("-").isdigit():
+        return "layers are referred to by name, not by number: give that one a `name:`"
+    hint = _further_input(unknown, blocks.get(unknown.inside))
+    if not hint and unknown.branches:
+        hint = _branch_of(name, known, blocks)
+        if hint and name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1:
+            hint += _IN_SEQUENCE
+    return clean(hint or _numbered(name, known))
+
+
+_IN_SEQUENCE = (
+    "; the items here are branches side by side: layers in sequence are one branch, "
+    "a list of its own (`- - …` and below it `  - …`), and the input alone is `- []`"
+)
+
+
+def _further_input(unknown: Unknown, block: BlockDefinition | None) -> str:
+    """Return the hint for what a block does not have as an input yet: `input2`, or an argument that names a layer."""
+    name, number = unknown.name, unknown.inputs + 1
+    others = ", ".join("abcdefgh"[:number])
+    if block and name in block.arguments and number <= len("abcdefgh"):
+        return (
+            f"an argument is a value, not a layer: name each input where {block.name} is used, "
+            f"as in `from: [{others}]`, and write `input{number}` here for the last"
+        )
+    if block and re.fullmatch(r"input[1-9]\d*", name):
+        has = "one input" if number == 2 else f"{number - 1} inputs"
+        return f"{block.name} has {has} where it is used: name each there, as in `from: [{others}]`"
+    return ""
+
+
+def _branch_of(name: str, known: Collection[str], blocks: Mapping[str, BlockDefinition]) -> str:
+    """Return the hint for a branch that is the name of a kind or a block; empty for any other name.
+
+    A layer of that kind without a name may be meant, which is called by its number too.
+    """
+    bare = name.removeprefix("-")
+    block, cls = blocks.get(bare), find_kind(bare)
+    if not block and not cls:
+        return ""
+    required = [key for key, value in block.arguments.items() if value is None] if block else []
+    needs = bool(required or (cls and not block and cls.required_arguments()))
+    listed = f"write `[{bare}{': {…}' if needs else ''}]`"
+    numbered = _unnamed(bare if block or not cls else cls.kind, known)
+    if numbered and bare == name:
+        return f"did you mean {numbered[-1]}? For a new branch of one layer, {listed}"
+    return f"a branch of one {'block' if block else 'layer'} is a list: {listed}"
+
+
+def _unnamed(kind: str, known: Collection[str]) -> list[str]:
+    """Return the layers that are called by their kind and their number."""
+    return [one for one in known if re.fullmatch(rf"{re.escape(kind)}\d+", one)]
+
+
+def _is_in_place(branch: Value, known: Collection[str]) -> bool:
+    """Return whether a branch is a layer that is written in its place: not a name, nor a list."""
+    if isinstance(branch, MapValue):
+        return any(find_kind(key.text) for key, _ in branch.pairs)
+    text = branch.text if isinstance(branch, Scalar) else ""
+    return bool(text) and text not in known and find_kind(text) is not None
+
+
+def _numbered(name: str, known: Collection[str]) -> str:
+    """Return the hint for a layer that is called by another name of its kind: `conv2d1`, which is `conv1`.
+
+    Keras counts `conv2d`, `conv2d_1`: there only the names are told.
+    """
+    digits = len(name) - len(name.rstrip("0123456789"))
+    if any(one.startswith(name) for one in known):
+        return ""
+    for count in range(digits, 0, -1):
+        word, number = name[:-count], name[-count:]
+        cls = find_kind(word.rstrip("_"))
+        unnamed = _unnamed(cls.kind, known) if cls else []
+        if cls and unnamed:
+            if f"{cls.kind}{number}" in unnamed and not word.endswith("_"):
+                return f"did you mean {cls.kind}{number}?"
+            shown = f"{unnamed[0]} to {unnamed[-1]}" if len(unnamed) > 1 else unnamed[0]
+            return f"layers of kind {cls.kind} without a name are called {shown} here, in order"
+    return ""

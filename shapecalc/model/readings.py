@@ -1,0 +1,153 @@
+"""Other readings of the sizes of a network's inputs: without a batch axis, or with the channel axis that they lack.
+
+A reading is one only if inference agrees: more layers can be inferred than with the sizes as written, and none less.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import LayerError
+from shapecalc.layers.base.layer import FEATURES_LAST
+from shapecalc.layers.base.shape import UNKNOWN
+from shapecalc.model.checks import check_inputs
+from shapecalc.model.inference import inputs_of, sizings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shapecalc.dims import Dim
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.rows import Sizing
+
+__all__ = ["IMAGE_CHANNELS", "IMAGE_RANK", "MIN_IMAGE", "batch_note", "is_image", "with_channels", "without_batch"]
+
+IMAGE_CHANNELS = (1, 3, 4)
+"""The channels that images have."""
+
+IMAGE_RANK = 3
+MIN_IMAGE = 16
+_COLOURS = (1, 3)
+_MOST_NODES = 5_000
+
+
+def is_image(sizes: Sequence[Dim]) -> bool:
+    """Return whether sizes, the channels first, are those of an image."""
+    channels, *spatial = sizes
+    return channels in IMAGE_CHANNELS and min(spatial) >= MIN_IMAGE
+
+
+def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
+    """Return the inputs without their first axis, if they all begin with one size and more layers then fit.
+
+    Empty if they do not, for an image, in the other layout only before a layer on sequences, and (unless that size is
+    1) where the first layer that then fits did not have too many axes before.
+    """
+    less = _without_first_axis(graph)
+    index = _gained(graph, less, sizings) if less else -1
+    layer = graph.nodes[index].layer if index >= 0 else None
+    if layer is None or (layer.axis_order != FEATURES_LAST and any(map(_is_turned_image, graph.inputs.values()))):
+        return {}
+    is_one = all(shape.sizes[:1] == (1,) for shape in graph.inputs.values())
+    return less if is_one or _refuses_axes(graph, sizings, index) else {}
+
+
+def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[dict[str, Shape]]:
+    """Yield the one input with an axis for channels, of 1 and of 3, if more layers then fit."""
+    if len(graph.inputs) != 1 or len(graph.nodes) > _MOST_NODES:
+        return
+    ((name, shape),) = graph.inputs.items()
+    if shape is UNKNOWN or not 0 < shape.rank < IMAGE_RANK:
+        return
+    for channels in _COLOURS[: shape.rank]:
+        sizes = (*shape.sizes, channels) if shape.channels_last else (channels, *shape.sizes)
+        more = {name: shape._replace(sizes=sizes, is_map=len(sizes) >= IMAGE_RANK)}
+        index = _gained(graph, more, sizings)
+        layer = graph.nodes[index].layer if index >= 0 else None
+        if layer and layer.expected_ranks():  # it needs channels and spatial axes, not a length and features
+            yield more
+
+
+def batch_note(graph: Graph, sizings: Sequence[Sizing]) -> str:
+    """Return the note that the first axis of the inputs of a valid network may be the batch axis; empty for none."""
+    less = _parallel(graph, sizings)
+    if not less:
+        return ""
+    names = [("x".join(map(str, x.sizes)), "x".join(map(str, graph.inputs[name].sizes))) for name, x in less.items()]
+    size = names[0][1].partition("x")[0]
+    written = " and ".join([f"{one}, not {whole}" for one, whole in names])
+    return f"no layer combines the {size} along the first axis: write {written}, if {size} is the batch"
+
+
+def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
+    """Return the inputs of a valid network without their first axis, if no layer combines what is along it.
+
+    That is so if all weights then stay as they are, and every output and the MACs have the size of that axis as a
+    factor: it may be the batch axis. Empty for any other network, for the sizes of a map with its channels last, and
+    for one layer on features, which is a part of a network on positions × features.
+    """
+    less = _without_first_axis(graph)
+    if not less:
+        return {}
+    macs = sum(sizing.macs for sizing in sizings)
+    is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
+    if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
+        return {}
+    size = next(iter(graph.inputs.values())).sizes[0]
+    if size == 1 or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
+        return {}
+    found, problems = sizings_of(graph._replace(inputs={**graph.inputs, **less}))
+    if problems:
+        return {}
+    one = [sizing for sizing in found if sizing is not None]
+    same = all(a.weight_shapes == b.weight_shapes for a, b in zip(sizings, one, strict=True))
+    if not same or macs != size * sum(sizing.macs for sizing in one):
+        return {}
+    ends = [(sizings[ref.node].outputs[ref.output], one[ref.node].outputs[ref.output]) for ref in graph.outputs
+            if ref.node >= 0]  # fmt: skip
+    return less if all(whole.sizes == (size, *part.sizes) for whole, part in ends) else {}
+
+
+def _without_first_axis(graph: Graph) -> dict[str, Shape]:
+    shapes = graph.inputs.values()
+    if not shapes or len(graph.nodes) > _MOST_NODES or any(shape is UNKNOWN or shape.rank < 2 for shape in shapes):
+        return {}
+    first = {shape.sizes[0] for shape in shapes}
+    if len(first) > 1 or (first != {1} and any(_is_an_image(shape) for shape in shapes)):
+        return {}
+    rests = {name: shape.without_first_axis() for name, shape in graph.inputs.items()}
+    return {name: rest._replace(is_map=rest.rank >= IMAGE_RANK) for name, rest in rests.items()}
+
+
+def _is_an_image(shape: Shape) -> bool:
+    """Return whether an input has the sizes of an image in its own layout, or of a small square one."""
+    sizes = shape.sizes[::-1] if shape.channels_last else shape.sizes
+    return shape.rank == IMAGE_RANK and (is_image(sizes) or (sizes[0] in IMAGE_CHANNELS and sizes[1] == sizes[2]))
+
+
+def _is_turned_image(shape: Shape) -> bool:
+    """Return whether an input has the sizes of an image in the other layout."""
+    return shape.rank == IMAGE_RANK and is_image(shape.sizes if shape.channels_last else shape.sizes[::-1])
+
+
+def _refuses_axes(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> bool:
+    """Return whether a layer has a shape error for the number of axes of its inputs, not for a size."""
+    node = graph.nodes[index]
+    inputs = tuple(inputs_of(node, graph, list(graph.inputs.values()), sizings, []))
+    if node.layer is None or len(inputs) < len(node.inputs):
+        return False
+    try:
+        check_inputs(node.layer, inputs)
+        tuple(node.layer.constraints(*inputs))
+    except LayerError:
+        return True
+    return False
+
+
+def _gained(graph: Graph, inputs: Mapping[str, Shape], sizings: Sequence[Sizing | None]) -> int:
+    """Return the first layer that can be inferred only with other sizes of some inputs; -1 if others then cannot."""
+    found, _ = sizings_of(graph._replace(inputs={**graph.inputs, **inputs}))
+    gained = [i for i, pair in enumerate(zip(sizings, found, strict=True)) if pair[0] is None and pair[1] is not None]
+    lost = any(new is None and old is not None for old, new in zip(sizings, found, strict=True))
+    return gained[0] if gained and not lost else -1

@@ -1,0 +1,200 @@
+"""Low-rank adaptation (LoRA): the weights are frozen, and beside chosen matrices two small ones are trained.
+
+Hu et al. 2021 (arXiv:2106.09685); counts are those of the peft library. Beside a matrix of out×in elements stand A of
+rank×in and B of out×rank. Which matrices a layer has is declared by its kind (`Layer.projections`); a target is the
+name of a layer or of one of its matrices, here or in transformers, or `all-linear`: all but the scores at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import prod
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.layers.base.layer import NOTHING, TRAINED, Layer
+from shapecalc.questions.memory.implementation import with_rows
+from shapecalc.questions.memory.loss import scores_of
+from shapecalc.text.given import read_names
+from shapecalc.text.units import read_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from shapecalc.dims import Dim
+    from shapecalc.layers.base.layer import Projection, WeightShapes
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
+
+__all__ = ["ALL_LINEAR", "Lora", "read_lora", "with_lora"]
+
+ALL_LINEAR = "all-linear"
+_HIGHEST = 10**6
+_WORDS = {"rank": "rank", "r": "rank", "targets": "targets", "target_modules": "targets", "dropout": "dropout",
+          "lora_dropout": "dropout"}  # fmt: skip
+_HINT = "write for instance rank=16,targets=q_proj,v_proj or rank=16,targets=all-linear"
+
+
+class Lora(NamedTuple):
+    """The rank of the adapters, the matrices that have one, and the fraction of their inputs dropped in training."""
+
+    rank: int
+    targets: tuple[str, ...] = (ALL_LINEAR,)
+    dropout: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The option as it is written."""
+        dropped = f",dropout={self.dropout:g}" if self.dropout else ""
+        return f"rank={self.rank},targets={','.join(self.targets)}{dropped}"
+
+
+def read_lora(given: Any) -> Lora | None:
+    """Return adapters: of `rank=16,targets=q_proj,v_proj`, a mapping of that, or a rank. Errors: `UsageError`."""
+    if given is None:
+        return None
+    words = _words(given)
+    rank = words.get("rank", "")
+    number = rank if type(rank) is int else read_whole(rank) if isinstance(rank, str) else None
+    if number is None or not 1 <= number <= _HIGHEST:
+        raise UsageError(Problem(f"the rank of LoRA is {rank!r}" if rank != "" else "LoRA has no rank", hint=_HINT))
+    targets = tuple([name.strip() for name in read_names(words.get("targets", ALL_LINEAR), "targets") if name.strip()])
+    if not targets:
+        raise UsageError(Problem("LoRA has no targets", hint=_HINT))
+    return Lora(number, targets, _fraction(words.get("dropout", 0)))
+
+
+def _words(given: Any) -> dict[str, Any]:
+    if type(given) is int:
+        return {"rank": given}
+    pairs = dict(given) if hasattr(given, "keys") else _parse(given) if isinstance(given, str) else None
+    if pairs is None:
+        raise UsageError(Problem(f"LoRA is {given!r}", hint=_HINT))
+    for word in pairs:
+        if word not in _WORDS:
+            raise UsageError(Problem(f"LoRA has no {word}", hint=did_you_mean(str(word), _WORDS) or _HINT))
+    return {_WORDS[word]: value for word, value in pairs.items()}
+
+
+def _parse(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    word = "rank"
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        word, value = (name.strip(), value) if equals else (word, part)
+        found[word] = [*found.get(word, []), value.strip()]
+    return {word: values if _WORDS.get(word) == "targets" else ",".join(values) for word, values in found.items()}
+
+
+def _fraction(given: Any) -> float:
+    try:
+        found = float(given)
+    except (TypeError, ValueError):
+        found = -1.0
+    if not 0 <= found < 1:
+        raise UsageError(Problem(f"the dropout of LoRA is {given!r}", hint="give a fraction from 0 up to 1"))
+    return found
+
+
+def with_lora(report: Report, lora: Lora) -> Report:
+    """Return the report of the network with adapters, all else frozen. Errors: `UsageError` for an unknown target."""
+    scores = {reference.node for reference in scores_of(report)}
+    named = [_named(report, row) for row in report.rows]
+    _check_targets(lora, [names for own in named for names in own.values()])
+    rows = []
+    for index, (row, own) in enumerate(zip(report.rows, named, strict=True)):
+        chosen = [name for name, names in own.items() if _is_target(names, lora.targets, is_last=index in scores)]
+        rows.append(_adapted(row, lora, chosen) if chosen else row._replace(node=row.node._replace(frozen=True)))
+    if all(row.node.frozen for row in rows):
+        raise UsageError(Problem(f"{report.name or 'the network'} has no matrix that LoRA can adapt"))
+    return with_rows(report, rows)
+
+
+def _named(report: Report, row: Row) -> dict[str, tuple[str, ...]]:
+    """Return all names of every matrix of a layer, that of the layer first, by its own in the layer."""
+    from shapecalc.layers import find_kind
+
+    layer = row.node.layer
+    if layer is None:
+        return {}
+    around = find_kind(report.graph.blocks[row.block].kind) if row.block >= 0 else None
+    parts: Mapping[str, tuple[str, ...]] = getattr(around, "also_parts", {})
+    path, _, last = row.name.rpartition(".")
+    names = [last, *parts.get(last, ())]
+    found = {}
+    for name, projection in layer.projections(*row.sizing.inputs).items():
+        inside = (name, *projection.also) if name else ()
+        found[name] = tuple(
+            [f"{row.name}.{word}" for word in inside] or [f"{path}.{word}".lstrip(".") for word in names]
+        )
+    return found
+
+
+def _is_target(names: Iterable[str], targets: Collection[str], *, is_last: bool) -> bool:
+    if ALL_LINEAR in targets and not is_last:
+        return True
+    return any(f".{name}".endswith(f".{target}") for name in names for target in targets)
+
+
+def _check_targets(lora: Lora, named: list[tuple[str, ...]]) -> None:
+    for target in lora.targets:
+        if target != ALL_LINEAR and not any(_is_target(names, (target,), is_last=True) for names in named):
+            known = sorted({name.rpartition(".")[2] for names in named for name in names})
+            hint = did_you_mean(target, [*known, ALL_LINEAR]) or f"matrices are called {', '.join(known[:20])}"
+            raise UsageError(Problem(f"LoRA has no target {target} in the network", hint=hint))
+
+
+def _adapted(row: Row, lora: Lora, chosen: list[str]) -> Row:
+    """Return a layer with adapters beside some of its matrices."""
+    layer = row.node.layer
+    assert layer is not None
+    found = layer.projections(*row.sizing.inputs)
+    adapted: Any = object.__new__(_kind_with_adapters(type(layer)))
+    own = frozenset(row.sizing.weight_shapes)
+    adapters = {name: found[name] for name in chosen}
+    adapted.__dict__.update({**layer.__dict__, "adapters": adapters, "lora": lora, "untrained": own})
+    shapes = adapted.weights(*row.sizing.inputs)
+    added = sum(prod(sizes) for name, sizes in shapes.items() if name not in own)
+    sizing = row.sizing._replace(weight_shapes=shapes)
+    node = row.node._replace(layer=adapted, frozen=False)
+    return row._replace(node=node, sizing=sizing, weights=added, biases=0)
+
+
+class _WithAdapters(Layer):
+    """What a layer with adapters has in place of its own kind's."""
+
+    adapters: dict[str, Projection]
+    lora: Lora
+
+    def weights(self, *inputs: Any) -> WeightShapes:
+        added: WeightShapes = {}
+        for name, matrix in self.adapters.items():
+            before = f"{name}." if name else ""
+            added[f"{before}lora_A"] = (self.lora.rank, matrix.in_features)
+            added[f"{before}lora_B"] = (matrix.out_features, self.lora.rank)
+        return {**super().weights(*inputs), **added}
+
+    def saved(self, *inputs: Any) -> str:
+        reads = any(matrix.input >= 0 for matrix in self.adapters.values()) and not self.lora.dropout
+        saved = super().saved(*inputs)
+        return NOTHING if saved == TRAINED and not reads else saved
+
+    def kept_for_weights(self, output: Any, *inputs: Any) -> list[tuple[Dim, int]]:
+        """Return the output of every A; with dropout its input and mask; inside, what its matrix would need."""
+        kept: list[tuple[Dim, int]] = []
+        for matrix in self.adapters.values():
+            kept.append((matrix.positions * self.lora.rank, 0))
+            if self.lora.dropout:
+                kept += [(matrix.positions * matrix.in_features, bits) for bits in (0, 8)]
+        inside = any(matrix.input < 0 for matrix in self.adapters.values())
+        return [*kept, *(super().kept_for_weights(output, *inputs) if inside else ())]
+
+
+_kinds: dict[type[Layer], type[Layer]] = {}
+
+
+def _kind_with_adapters(kind: type[Layer]) -> type[Layer]:
+    """Return the class of layers of a kind with adapters; one for each kind."""
+    if kind not in _kinds:
+        own = type(f"{kind.__name__}WithAdapters", (_WithAdapters, kind), {"__module__": __name__})
+        _kinds.setdefault(kind, own)
+    return _kinds[kind]

@@ -1,0 +1,67 @@
+"""The result of training: what it needs in addition to what a network needs at inference. In bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.questions.memory.results import plain_bits
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from shapecalc.questions.memory.parallelism import Parallelism
+
+__all__ = ["Training"]
+
+
+class Training(NamedTuple):
+    """The memory of training, besides weights and buffers.
+
+    `gradients` are those of the parameters; `state` the optimizer's, with the master copy of mixed precision; `kept`
+    the saved activations at the end of the forward pass; `peak` the maximum of live activations and their gradients, in
+    the pass `direction` of the layer `at` (or the loss); `activation_gradients` is the part of the gradients, and
+    `loss_at_peak` that of the loss. `trainable` is the number of parameters that are trained, `state_bits` the bits of
+    the optimizer's state, `weight_copies` those that autocast makes. `loss` is cross_entropy or none; `scores` are the
+    bytes of what it is computed of, and `loss_saved` what it saves for the backward pass (in addition to `kept`). With
+    a `checkpoint`, so many `segments` of blocks are recomputed in the backward pass. `adapters`
+    are the bytes of the weights of `lora`, which alone are trained. With
+    a `parallelism`, all bytes are those of one device, in a pipeline of that in the `stage` with the most; `weights`
+    are those of the network there, and `gathered` those of the largest layer that ZeRO puts together while it runs.
+    """
+
+    optimizer: str
+    mixed_precision: bool
+    gradients: int
+    state: int
+    kept: int
+    peak: int
+    at: str
+    direction: str
+    activation_gradients: int
+    precision: str = "fp32"
+    state_bits: int | Fraction = 32
+    trainable: int = 0
+    weight_copies: int = 0
+    loss: str = "none"
+    scores: int = 0
+    loss_saved: int = 0
+    loss_at_peak: int = 0
+    checkpoint: str = "none"
+    segments: int = 0
+    lora: str = ""
+    adapters: int = 0
+    weights: int = 0
+    gathered: int = 0
+    parallelism: Parallelism | None = None
+    stage: int = 0
+
+    @property
+    def on_device(self) -> int:
+        """The bytes of all that are on a device, but for buffers."""
+        fixed = self.weights + self.adapters + self.weight_copies + self.gathered
+        return fixed + self.gradients + self.state + self.peak
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        found = {**self._asdict(), "state_bits": plain_bits(self.state_bits)}
+        return {**found, "parallelism": self.parallelism._asdict() if self.parallelism else None}

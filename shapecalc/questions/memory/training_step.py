@@ -1,0 +1,213 @@
+"""The memory of training a network: gradients, the optimizer's state, and the peak of a training step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.dims import prod
+from shapecalc.questions.memory.checkpointing import segments_of
+from shapecalc.questions.memory.lora import with_lora
+from shapecalc.questions.memory.loss import CROSS_ENTROPY, LossBytes, loss_bytes, scores_of
+from shapecalc.questions.memory.optimizers import Trained
+from shapecalc.questions.memory.parallelism import ONE_DEVICE, Splits, splits_of
+from shapecalc.questions.memory.plan import make_plan, stored
+from shapecalc.questions.memory.results_of_training import Training
+from shapecalc.questions.memory.stages import in_flight, stage_numbers, stage_plan
+from shapecalc.questions.memory.training import FORWARD, Pass, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
+    from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.memory.training_options import TrainingOptions
+
+__all__ = ["training_of"]
+
+LOSS = "the loss"
+"""The name of its step."""
+_STATE, _GRADIENTS, _WEIGHTS = 1, 2, 3
+"""The stages of ZeRO that divide them."""
+_MATRIX = 2
+_MASTER_BITS = 32
+_AUTOCAST_BITS = 16
+
+
+def training_of(
+    report: Report,
+    options: TrainingOptions,
+    in_place: Callable[[Layer], bool],
+    read: Sequence[tuple[int, ...]] | None = None,
+    tensors: Sequence[Mapping[str, int]] = (),
+    *,
+    eager: bool = False,
+) -> Training:
+    """Return the memory of training on one device, besides buffers: on that of a pipeline that needs the most.
+
+    `tensors` are the bytes of the weights of every layer, by their names, without adapters. `in_place`, `read` and
+    `eager` are those of `make_plan`.
+    """
+    if options.lora:
+        report = with_lora(report, options.lora)
+    precision, parallel = options.precision, options.parallel or ONE_DEVICE
+    plan = make_plan(
+        report, precision.activations, in_place, training=True, read=read, autocast=precision.autocast, eager=eager
+    )
+    splits = splits_of(report) if parallel.tensor > 1 or parallel.expert > 1 else Splits(*[frozenset[int]()] * 3)
+    plan = splits.apply(plan, parallel) if parallel.tensor > 1 else plan
+    if parallel.pipeline == 1:
+        return _Stage(report, options, plan, splits, tensors).training()
+    numbers = stage_numbers(report, parallel.pipeline)
+    stages = [
+        _Stage(report, options, stage_plan(plan, numbers, number), splits, tensors, numbers, number)
+        for number in range(parallel.pipeline)
+    ]
+    return max((stage.training() for stage in stages), key=lambda training: training.on_device)
+
+
+class _Stage:
+    """The layers of a network that are on one device: all, or those of a stage of a pipeline."""
+
+    def __init__(
+        self,
+        report: Report,
+        options: TrainingOptions,
+        plan: MemoryPlan,
+        splits: Splits,
+        tensors: Sequence[Mapping[str, int]],
+        numbers: Sequence[int] = (),
+        number: int = 0,
+    ) -> None:
+        self.report, self.options, self.plan, self.splits, self.tensors = report, options, plan, splits, tensors
+        self.numbers, self.number = numbers, number
+        self.parallel = options.parallel or ONE_DEVICE
+
+    def training(self) -> Training:
+        """Return the memory of training."""
+        options, parallel, precision = self.options, self.parallel, self.options.precision
+        weights = self.weights()
+        trained = [weight for weight in weights if weight.trains]
+        losses = self.losses()
+        segments = segments_of(self.report, self.plan, options.checkpoint) if options.checkpoint else []
+        moments = train(self.plan, losses, segments)
+        peak = max(moments, key=lambda moment: moment.live, default=Pass("", -1, 0, 0, 0))
+        kept = max((moment.kept for moment in moments if moment.direction == FORWARD), default=0)
+        waiting = in_flight(self.number, parallel.pipeline, parallel.microbatches) - 1
+        state_bits = precision.state if options.state_bits is None else options.state_bits
+        owned = _bytes(trained, parallel.zero >= _WEIGHTS)
+        frozen = _bytes([weight for weight in weights if not weight.trains], parallel.zero >= _WEIGHTS)
+        state = [weight.divided(parallel.zero >= _STATE) for weight in trained]
+        master = sum(stored(tensor.elements, _MASTER_BITS) for tensor in state) if precision.master else 0
+        return Training(
+            optimizer=options.optimizer.name,
+            mixed_precision=precision.master,
+            gradients=_bytes(trained, parallel.zero >= _GRADIENTS),
+            state=options.optimizer.state(state, state_bits) + master,
+            kept=kept,
+            peak=peak.live + waiting * kept,
+            at=_name(self.report, self.plan, peak),
+            direction=peak.direction,
+            activation_gradients=peak.gradients,
+            precision=precision.name,
+            state_bits=8 if options.optimizer.in_bytes else state_bits,
+            trainable=sum(int(prod(weight.tensor.sizes)) for weight in trained),
+            weight_copies=_copies(self.report) if precision.autocast else 0,
+            loss=options.loss if losses else "none",
+            scores=sum(loss.scores for loss in losses),
+            loss_saved=sum(loss.saved for loss in losses),
+            loss_at_peak=peak.loss,
+            checkpoint=options.checkpoint.text if options.checkpoint else "none",
+            segments=len(segments),
+            lora=options.lora.text if options.lora else "",
+            adapters=owned if options.lora else 0,
+            weights=frozen + (0 if options.lora else owned),
+            gathered=self.gathered() if parallel.zero >= _WEIGHTS and parallel.data > 1 else 0,
+            parallelism=options.parallel,
+            stage=self.number,
+        )
+
+    def losses(self) -> list[LossBytes]:
+        """Return what the losses need that are computed on this device."""
+        if self.options.loss != CROSS_ENTROPY or not any(row.trainable for row in self.report.rows):
+            return []
+        bits = _AUTOCAST_BITS if self.options.precision.autocast else self.options.precision.activations
+        found = [
+            loss_bytes(self.report, scores, bits)
+            for scores in scores_of(self.report)
+            if not self.numbers or self.numbers[scores.node] == self.number
+        ]
+        return [LossBytes(*[-(-size // self.parallel.tensor) for size in loss]) for loss in found]
+
+    def weights(self) -> list[_Weight]:
+        """Return every tensor of weights on this device; one that layers share once."""
+        scores = {reference.node for reference in scores_of(self.report)}
+        found: list[_Weight] = []
+        owners: set[int] = set()
+        for index, row in enumerate(self.report.rows):
+            owner = row.node.shares if row.node.shares >= 0 else index
+            if owner in owners or (self.numbers and self.numbers[index] != self.number):
+                continue
+            owners.add(owner)
+            found += self._of(owner, self.report.rows[owner], is_last=owner in scores)
+        return found
+
+    def _of(self, index: int, row: Row, *, is_last: bool) -> list[_Weight]:
+        assert row.node.layer is not None
+        multiplies = bool(row.sizing.macs) and not is_last
+        found = []
+        for name, sizes in row.sizing.weight_shapes.items():
+            parts = self.splits.divisor(index, row, name, self.parallel)
+            experts = self.parallel.expert if self.splits.is_routed(row, name) else 1
+            tensor = Trained(sizes, multiplies and len(sizes) == _MATRIX, parts)
+            trains = not row.node.frozen and name not in row.node.layer.untrained
+            size = self.tensors[index].get(name)
+            if size is None:  # that of an adapter
+                size = stored(int(prod(sizes)), self.options.precision.weights)
+            found.append(_Weight(tensor, size, trains, max(self.parallel.data // experts, 1), index))
+        return found
+
+    def gathered(self) -> int:
+        """Return the bytes of the largest layer's weights, and of their gradients, while it runs undivided."""
+        layers: dict[int, int] = {}
+        for weight in self.weights():
+            own = weight.on_device(is_divided=False) * (2 if weight.trains else 1)
+            layers[weight.layer] = layers.get(weight.layer, 0) + own
+        return max(layers.values(), default=0)
+
+
+class _Weight(NamedTuple):
+    """A tensor of weights, its bytes, whether it is trained, how many devices have the same part of it, its layer."""
+
+    tensor: Trained
+    bytes: int
+    trains: bool
+    copies: int
+    layer: int
+
+    def divided(self, is_divided: bool) -> Trained:
+        """Return the part of a device, where those that would have the same divide it."""
+        return self.tensor._replace(parts=self.tensor.parts * self.copies) if is_divided else self.tensor
+
+    def on_device(self, *, is_divided: bool) -> int:
+        """Return the bytes of that part."""
+        whole = max(int(prod(self.tensor.sizes)), 1)
+        return -(-self.bytes * self.divided(is_divided).elements // whole)
+
+
+def _bytes(weights: Iterable[_Weight], is_divided: bool) -> int:
+    return sum(weight.on_device(is_divided=is_divided) for weight in weights)
+
+
+def _name(report: Report, plan: MemoryPlan, moment: Pass) -> str:
+    if moment.step < 0:
+        return ""
+    return report.rows[plan.steps[moment.step].node].name if moment.step < len(plan.steps) else LOSS
+
+
+def _copies(report: Report) -> int:
+    """Return the bytes of the copies that autocast makes of the weights of layers that multiply, once for each."""
+    owners = {row.node.shares if row.node.shares >= 0 else i for i, row in enumerate(report.rows) if row.sizing.macs}
+    shapes = [report.rows[i].sizing.weight_shapes for i in owners]
+    return sum(stored(int(prod(sizes)), _AUTOCAST_BITS) for own in shapes for sizes in own.values())

@@ -1,0 +1,52 @@
+"""What transformers' models keep for the backward pass, against what they save when run (data/language_models.json)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from record_language_models import MODELS, TOKENS, record
+
+import shapecalc
+
+RECORDED = json.loads((Path(__file__).parent.parent / "data" / "language_models.json").read_text(encoding="utf-8"))
+ATTENTION = {"sdpa": "flash", "eager": "eager"}
+CASES = [(kind, case) for kind, entry in RECORDED["models"].items() for case in entry["saved"]]
+
+
+def memory(kind: str, folder: Path, **options: Any) -> Any:
+    """Return the memory of a recorded model: from its config, or the bundled spec."""
+    model = MODELS[kind]
+    if model.spec:
+        return shapecalc.load(model.spec).memory(**model.options, **options)
+    path = folder / "config.json"
+    path.write_text(json.dumps(RECORDED["models"][kind]["config"]), encoding="utf-8")
+    return shapecalc.load(str(path)).memory(vars={"seq": TOKENS}, **options)
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=str)
+def test_a_model_keeps_what_it_saves_when_run(kind: str, case: str, tmp_path: Path) -> None:
+    precision, attention = case.split()
+    found = memory(kind, tmp_path, precision=precision, attention=ATTENTION[attention]).training
+    assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
+
+
+@pytest.mark.parametrize(("kind", "case"), [(kind, case) for kind, case in CASES if MODELS[kind].spec], ids=str)
+def test_a_config_says_what_a_model_keeps(kind: str, case: str, tmp_path: Path) -> None:
+    """Of the families that have a specification of their own: their config.json sets dropout and attention too."""
+    precision, attention = case.split()
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(RECORDED["models"][kind]["config"]), encoding="utf-8")
+    seq = {} if "image_size" in MODELS[kind].fields else {"seq": TOKENS}
+    found = shapecalc.load(str(path)).memory(vars=seq, precision=precision, attention=ATTENTION[attention]).training
+    assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+def test_the_record_agrees_with_the_installed_transformers() -> None:
+    pytest.importorskip("transformers")
+    assert json.loads(json.dumps(record())) == RECORDED["models"]

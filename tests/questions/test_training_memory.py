@@ -1,0 +1,366 @@
+"""Memory to train: the loss, optimizers, precision, checkpointing, LoRA and several devices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shapecalc
+
+LORA = json.loads((Path(__file__).parent.parent / "data" / "lora.json").read_text(encoding="utf-8"))
+GIGA = 10**9
+
+
+def training(net: Any, **options: Any) -> Any:
+    """Return what training needs of a network, or of one by its name."""
+    network = net if hasattr(net, "memory") else shapecalc.load(net)
+    return network.memory(**{"training": True, **options}).training
+
+
+def stack(layers: int = 2, hidden: int = 64, heads: int = 4, seq: int = 32) -> Any:
+    """Return a GPT as in Megatron: LayerNorm, attention and a feed-forward network with GELU, dropout after each."""
+    spec = {
+        "name": "gpt", "input": [seq],
+        "layers": [
+            {"embedding": {"num_embeddings": 512, "embedding_dim": hidden}, "name": "embed"},
+            {"layer": None, "name": "layers", "repeat": layers}, {"layer_norm": {}}, {"linear": 512, "name": "head"},
+        ],
+        "blocks": {"layer": {"layers": [
+            {"add": [["layer_norm", {"multi_head_attention": {"num_heads": heads, "dropout": 0.1, "is_causal": True}},
+                      {"dropout": 0.1}], []]},
+            {"add": [["layer_norm", {"feed_forward": {"dim": hidden, "hidden_dim": 4 * hidden, "activation": "gelu"}},
+                      {"dropout": 0.1}], []]},
+        ]}},
+    }  # fmt: skip
+    return shapecalc.load(spec)
+
+
+# The loss.
+
+
+def test_the_loss_is_cross_entropy_of_the_logits() -> None:
+    spec = {"input": [5], "layers": [{"embedding": {"num_embeddings": 7, "embedding_dim": 4}}, {"linear": 7}]}
+    found = training(spec, batch=3)
+    logits = 3 * 5 * 7 * 4
+    assert found.scores == logits
+    assert found.loss_saved == logits + 3 * 5 * 8  # the log-softmax, and an int64 for each target
+    assert (found.loss, found.at, found.direction) == ("cross_entropy", "the loss", "backward")
+    assert found.loss_at_peak == found.loss_saved + logits  # and the gradient of the log-softmax
+    assert found.activation_gradients == logits
+    without = training(spec, batch=3, loss="none")
+    assert (without.loss, without.scores, without.loss_saved, without.loss_at_peak) == ("none", 0, 0, 0)
+    assert without.kept == found.kept
+
+
+def test_logits_of_16_bits_are_copied_to_32() -> None:
+    spec = {"input": [5], "layers": [{"linear": {"out_features": 700, "bias": False}}]}
+    found = training(spec, precision="bf16")
+    assert found.scores == 700 * 2
+    assert found.loss_at_peak == (700 * 4 + 8) + 2 * 700 * 4  # saved, and two gradients in fp32 before that in bf16
+
+
+@pytest.mark.parametrize("last", ["relu", {"conv": {"out_channels": 2, "kernel_size": 1}}])
+def test_what_is_no_score_has_no_loss(last: Any) -> None:
+    assert (
+        training({"input": "3x4x4", "layers": [{"conv": {"out_channels": 2, "kernel_size": 1}}, last]}).loss == "none"
+    )
+
+
+def test_a_bias_of_tied_scores_does_not_hide_them() -> None:
+    layers = [{"embedding": {"num_embeddings": 7, "embedding_dim": 4}, "name": "table"},
+              {"linear": {"out_features": 7, "bias": False}, "share": "table"},
+              {"add": [[], [{"parameter": [7]}]]}]  # fmt: skip
+    assert training({"input": [5], "layers": layers}).scores == 5 * 7 * 4
+
+
+# Optimizers and precision.
+
+MATRIX = {"input": [100], "layers": [{"linear": {"out_features": 50}}]}
+N = 100 * 50 + 50
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "state"),
+    [("sgd", 0), ("momentum", 4 * N), ("lion", 4 * N), ("adamw", 8 * N), ("amsgrad", 12 * N),
+     ("adafactor", 4 * (100 + 50 + 50)), ("muon", 8 * N),  # of one layer, which is the last, muon is adamw
+     ("adam8bit", 2 * (5000 + 4 * 20) + 8 * 50), ("lion8bit", 5000 + 4 * 20 + 4 * 50)],
+)  # fmt: skip
+def test_the_state_of_an_optimizer(optimizer: str, state: int) -> None:
+    """For 8 bits: a byte a value and an fp32 scale for each 256; the 50 biases, fewer than 4,096, keep 32 bits."""
+    assert training(MATRIX, optimizer=optimizer).state == state
+
+
+def test_muon_has_one_value_for_hidden_matrices() -> None:
+    spec = {"input": [100], "layers": [{"linear": {"out_features": 50}}, "relu", {"linear": {"out_features": 10}}]}
+    assert training(spec, optimizer="muon").state == 4 * (5000 + 2 * (50 + 500 + 10))
+
+
+@pytest.mark.parametrize(
+    ("precision", "weights", "gradients", "state"),
+    [("fp32", 4, 4, 8), ("bf16", 2, 2, 4), ("fp16", 2, 2, 4), ("amp", 4, 4, 8), ("mixed", 2, 2, 12)],
+)
+def test_the_bytes_of_a_parameter(precision: str, weights: int, gradients: int, state: int) -> None:
+    """ZeRO's 16 for mixed precision (Rajbhandari et al. 2020); torch.optim's state has the type of the parameters."""
+    found = shapecalc.load(MATRIX).memory(precision=precision)
+    assert (found.weights, found.training.gradients, found.training.state) == (weights * N, gradients * N, state * N)
+    assert found.training.weight_copies == (2 * N if precision == "amp" else 0)
+
+
+def test_the_state_may_have_other_bits() -> None:
+    assert training(MATRIX, precision="bf16", state_bits=32).state == 8 * N
+    assert training(MATRIX, state_bits="bf16").state == 4 * N
+    assert training(MATRIX, weights=16).state == 4 * N
+
+
+def test_autocast_copies_a_shared_table_once() -> None:
+    layers = [{"embedding": {"num_embeddings": 9, "embedding_dim": 4}, "name": "table"}, {"layer_norm": {}},
+              {"linear": {"out_features": 9, "bias": False}, "share": "table"}]  # fmt: skip
+    assert training({"input": [5], "layers": layers}, precision="amp").weight_copies == 9 * 4 * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"optimizer": "adan"}, "there is no optimizer adan"), ({"precision": "fp64"}, "there is no precision fp64"),
+     ({"loss": "mse"}, "there is no loss mse"), ({"attention": "paged"}, "attention cannot be paged"),
+     ({"optimizer": "adam8bit", "state_bits": 16}, "adam8bit has a state of 8 bits, not 16"),
+     ({"precision": "amp", "weights": 16}, "amp has weights of 32 bits, not 16"),
+     ({"precision": "amp", "activations": 16}, "amp chooses the bits of activations itself"),
+     ({"precision": "bf16", "mixed_precision": True}, "mixed precision is not bf16"),
+     ({"checkpoint": "layers.9"}, "there is no block layers.9 to checkpoint"), ({"checkpoint": 0}, "checkpoint is 0"),
+     ({"checkpoint": ","}, "checkpoint is ','"), ({"lora": "targets=head"}, "LoRA has no rank"),
+     ({"lora": "rank=-1"}, "the rank of LoRA is '-1'"), ({"lora": "rank=2,targets=nose"}, "LoRA has no target nose"),
+     ({"lora": "rank=2,targets="}, "LoRA has no targets"), ({"lora": "rank=2,alpha=3"}, "LoRA has no alpha"),
+     ({"lora": "rank=2,dropout=x"}, "the dropout of LoRA is 'x'"), ({"lora": 2.5}, "LoRA is 2.5"),
+     ({"zero": 4}, "zero is 4"), ({"devices": 0}, "devices is 0"),
+     ({"devices": 6, "tensor": 4}, "6 devices cannot be divided into groups of 4 (tensor)"),
+     ({"sequence": True}, "sequence parallelism goes with tensor parallelism"),
+     ({"pipeline": 2, "zero": 2}, "stage 2 of ZeRO does not go with a pipeline"),
+     ({"pipeline": 3}, "gpt has 2 blocks for 3 stages of a pipeline")],
+)  # fmt: skip
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(shapecalc.UsageError) as error:
+        stack().memory(**options)
+    assert str(error.value).startswith(message)
+
+
+# Checkpointing.
+
+
+def test_of_a_checkpointed_block_only_the_input_is_kept() -> None:
+    """2·s·b·h bytes a layer, as Korthikanti et al. 2022, section 5, have it for full recomputation."""
+    kept = [training(stack(layers), precision="bf16", checkpoint="blocks", batch=3).kept for layers in (2, 4)]
+    assert kept[1] - kept[0] == 2 * (2 * 32 * 3 * 64)
+
+
+def test_several_blocks_are_recomputed_as_one() -> None:
+    found = [training(stack(8), precision="bf16", checkpoint=every) for every in (1, 2, 4)]
+    assert [each.segments for each in found] == [8, 4, 2]
+    inputs = 2 * 32 * 64
+    assert found[0].kept - found[1].kept == 4 * inputs
+    assert found[1].kept - found[2].kept == 2 * inputs
+
+
+def test_recomputing_needs_one_segment_at_a_time() -> None:
+    """The peak is what is kept, and what one block keeps without checkpointing, and gradients."""
+    options = {"loss": "none", "in_place": "none"}
+    whole = training(stack(8), **options)
+    found = training(stack(8), checkpoint="blocks", **options)
+    block = (whole.kept - training(stack(6), **options).kept) // 2
+    assert found.kept + block <= found.peak <= found.kept + block + 4 * 4 * 32 * 64 * 4
+    assert found.direction in {"backward", "recomputing"}
+    assert training(stack(8), checkpoint="layers.7", **options).kept < whole.kept
+    assert training(stack(8), checkpoint="layers.*", **options).kept == found.kept
+    assert training(stack(8), checkpoint="none", **options) == whole
+
+
+def test_a_network_without_blocks_has_none_to_checkpoint() -> None:
+    with pytest.raises(shapecalc.UsageError, match="AlexNet has no blocks to checkpoint"):
+        training("alexnet", checkpoint="blocks")
+
+
+def test_stages_of_a_pipeline_recompute_blocks_of_their_own() -> None:
+    one = training(stack(8), pipeline=2, checkpoint="layers.*", microbatches=1)
+    assert one.segments == 4
+    assert training(stack(8), pipeline=2, checkpoint="layers.0", microbatches=1).kept > one.kept
+
+
+def test_a_block_of_one_layer_is_not_checkpointed(tmp_path: Path) -> None:
+    """The final norm of Llama is one. PyTorch (gradient_checkpointing_enable) saves 19,440 bytes, 4 of each token more."""
+    from test_language_model_training import TOKENS, memory
+
+    found = memory("llama", tmp_path, checkpoint="blocks").training
+    assert (found.segments, found.kept) == (2, 19_440 - 4 * TOKENS)
+
+
+# LoRA.
+
+
+@pytest.mark.parametrize("case", LORA["trainable"])
+def test_adapters_have_the_parameters_of_peft(case: str) -> None:
+    spec, rank, targets = case.split()
+    found = training(spec, lora=f"rank={rank},targets={targets}", vars={"seq": 16})
+    assert found.trainable == LORA["trainable"][case]
+    assert (found.adapters, found.gradients, found.state) == tuple(4 * each * found.trainable for each in (1, 1, 2))
+
+
+@pytest.mark.parametrize("case", LORA["saved"])
+def test_adapters_keep_what_peft_saves(case: str, tmp_path: Path) -> None:
+    from test_language_model_training import memory
+
+    kind, rank, targets = case.split()
+    found = memory(kind, tmp_path, lora={"r": int(rank), "target_modules": targets.split(",")}).training
+    assert found.kept == pytest.approx(LORA["saved"][case], rel=0.03)
+
+
+def test_adapters_beside_weights_of_4_bits() -> None:
+    """QLoRA (Dettmers et al. 2023): weights at 4 bits, and all that is trained at 16."""
+    found = shapecalc.load("llama-2-7b").memory(lora="rank=8,targets=q_proj,v_proj", weights=4, precision="bf16",
+                                                vars={"seq": 16})  # fmt: skip
+    assert found.weights * 2 == 6_738_415_616
+    assert found.training.adapters == 2 * 4_194_304
+    assert found.training.state == 4 * 4_194_304
+
+
+@pytest.mark.parametrize("weights", ["nf4", "q4_k_m", "awq-g128"])
+def test_adapters_beside_weights_in_a_named_format(weights: str) -> None:
+    """The frozen weights have the bytes that they have when they are served, on several devices a part of them."""
+    network = shapecalc.load("llama-3-8b")
+    options = {"lora": 16, "precision": "bf16", "vars": {"seq": 64}, "weights": weights}
+    served, alone = network.memory(weights=weights).weights, network.memory(**options)
+    divided = network.memory(**options, devices=8, zero=3).training
+    assert alone.weights == alone.training.weights == served
+    assert alone.training.adapters == 2 * alone.training.trainable
+    assert divided.weights == pytest.approx(served / 8, abs=len(alone.layers) * 4)
+    assert divided.adapters * 8 == alone.training.adapters
+    with pytest.raises(shapecalc.UsageError, match="weights in a format of stored weights cannot be trained"):
+        network.memory(training=True, weights=weights)
+
+
+def test_weights_of_different_bits_are_trained_each_with_its_own() -> None:
+    found = training(stack(), weights_of=["head=16"])
+    bits = {name: 2 if name == "head" else 4 for name in ("head", "others")}
+    head, others = 512 * 64 + 512, found.trainable - (512 * 64 + 512)
+    assert found.weights == found.gradients == head * bits["head"] + others * bits["others"]
+
+
+def test_bits_of_the_state_may_be_a_fraction() -> None:
+    found = shapecalc.load(MATRIX).memory(training=True, state_bits=4.5)
+    assert found.to_dict()["training"]["state_bits"] == 4.5
+    assert "keeps its state in 4.5 bits" in found.render(width=100)
+
+
+def test_activations_beside_adapters_have_gradients_too() -> None:
+    with pytest.raises(shapecalc.UsageError, match="activations of 4 bits cannot be trained"):
+        stack().memory(lora=4, activations=4)
+
+
+def test_dropout_of_adapters_is_kept() -> None:
+    without, with_dropout = (
+        training(stack(), lora=f"rank=4,targets=linear1,dropout={p}", loss="none") for p in (0, 0.1)
+    )
+    assert with_dropout.kept - without.kept == 2 * 32 * 64  # the dropped input in place of it, and a mask of bytes
+
+
+def test_a_layer_without_adapters_is_frozen() -> None:
+    found = training(stack(), lora={"rank": 4, "targets": ["head"]})
+    assert found.trainable == 4 * (64 + 512)
+    assert found.kept == 32 * 64 * 4 + 32 * 4 * 4  # the input of the head, and the output of A
+
+
+# Several devices.
+
+
+def test_zero_divides_what_the_paper_says() -> None:
+    """Rajbhandari et al. 2020, figure 1: 7.5 billion parameters, 64 devices: 120, 31.4, 16.6 and 1.9 GB."""
+    width = 86_600
+    net = {"input": [1], "layers": [{"linear": {"out_features": width, "in_features": 1, "bias": False}},
+                                    {"linear": {"out_features": width, "bias": False}}]}  # fmt: skip
+    sums = []
+    for stage in range(4):
+        found = shapecalc.load(net).memory(precision="mixed", devices=64, zero=stage, loss="none")
+        sums.append((found.weights + found.training.gradients + found.training.state) / GIGA)
+    assert [round(each, 1) for each in sums] == [120.0, 31.4, 16.6, 1.9]
+
+
+def test_zero_3_puts_one_layer_together() -> None:
+    """DeepSpeed's estimate (stage3.py) adds 4 bytes for each parameter of the largest layer: 16-bit weight, gradient."""
+    found = training(stack(hidden=64), precision="mixed", devices=8, zero=3)
+    assert found.gathered == 4 * (512 * 64 + 512)
+    assert training(stack(), precision="mixed", devices=8, zero=2).gathered == 0
+
+
+def kept_by_megatron(**options: Any) -> float:
+    """Return the bytes that a layer keeps, over s·b·h, without the statistics of its norms."""
+    kept = [training(stack(layers), precision="bf16", batch=3, **options).kept for layers in (2, 4)]
+    parts = options.get("tensor", 1) if options.get("sequence") else 1
+    return (kept[1] - kept[0]) / 2 / (32 * 3 * 64) - 16 / 64 / parts
+
+
+SCORES = 5 * 4 * 32 / 64
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_a_layer_keeps_what_megatron_says(parts: int) -> None:
+    """Korthikanti et al. 2022, table 2: sbh(34 + 5as/h); with tensor and with sequence parallelism; selective."""
+    assert kept_by_megatron(attention="eager", tensor=parts) == 10 + 24 / parts + SCORES / parts
+    sums = 4 * 4 / 64 / parts  # flash attention keeps a sum for each query and head
+    assert kept_by_megatron(tensor=parts) == 10 + 24 / parts + sums
+    if parts > 1:
+        assert kept_by_megatron(attention="eager", tensor=parts, sequence=True) == (34 + SCORES) / parts
+
+
+def test_weights_that_share_a_layer() -> None:
+    net, hidden = stack(), 64
+    whole = net.memory(training=True).weights
+    half = net.memory(tensor=2).weights
+    norms, row_biases = 5 * 2 * hidden, 2 * 2 * hidden
+    assert half - 4 * (norms + row_biases) == (whole - 4 * (norms + row_biases)) // 2
+
+
+def test_a_pipeline_has_microbatches_in_flight() -> None:
+    """1F1B: the first of p stages has saved the activations of p microbatches (Narayanan et al. 2021)."""
+    net = stack(8)
+    one = training(net, pipeline=4, microbatches=1)
+    four = training(net, pipeline=4, microbatches=8)
+    assert four.stage == 0
+    assert training(net, pipeline=4).peak == four.peak  # as many microbatches as stages, by default
+    block = (training(stack(8)).kept - training(stack(6)).kept) // 2
+    assert four.kept == 2 * block + 32 * 4  # two blocks, and the tokens
+    assert four.peak > 4 * four.kept
+    assert one.peak < four.peak
+
+
+def test_stages_have_all_weights_together() -> None:
+    net = stack(4)
+    whole = net.memory(training=True).weights
+    stage = net.memory(pipeline=2, microbatches=1)
+    assert 0 < stage.weights < whole
+
+
+def test_experts_are_divided() -> None:
+    spec = {"input": [8, 16], "layers": [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 32}}]}
+    one, shared = (shapecalc.load(spec).memory(devices=4, expert=expert) for expert in (1, 4))
+    experts = 4 * 4 * 3 * 16 * 32
+    assert one.weights - shared.weights == experts * 3 // 4
+    divided = shapecalc.load(spec).memory(devices=4, expert=4, zero=1)  # nothing is left to divide experts by
+    assert shared.training.state - divided.training.state == 2 * 4 * 4 * 16 * 3 // 4
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("optimizer", ["adamw", "adagrad", "amsgrad", "adafactor", "adadelta", "nadam"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_state_is_that_of_torch(optimizer: str, precision: str) -> None:
+    torch = pytest.importorskip("torch")
+    classes = {"adamw": "AdamW", "adagrad": "Adagrad", "amsgrad": "Adam", "adafactor": "Adafactor",
+               "adadelta": "Adadelta", "nadam": "NAdam"}  # fmt: skip
+    layer = torch.nn.Linear(100, 50).to(torch.bfloat16 if precision == "bf16" else torch.float32)
+    words = {"amsgrad": True} if optimizer == "amsgrad" else {}
+    made = getattr(torch.optim, classes[optimizer])(layer.parameters(), **words)
+    layer(torch.ones(1, 100, dtype=layer.weight.dtype)).sum().backward()
+    made.step()
+    tensors = [value for state in made.state.values() for value in state.values() if torch.is_tensor(value)]
+    state = sum(tensor.nbytes for tensor in tensors if tensor.numel() > 1)
+    assert training(MATRIX, optimizer=optimizer, precision=precision).state == state

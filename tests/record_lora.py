@@ -1,0 +1,72 @@
+"""Records adapters of the peft library: `python tests/record_lora.py > tests/data/lora.json`; it needs peft.
+
+Trainable parameters of whole models (on the meta device), and what small ones save for the backward pass for one
+sample, as tests/record_language_models.py records it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from record_language_models import MODELS, _as_on_a_gpu, _inputs, _saved
+
+__all__ = ["COUNTED", "KEPT", "record"]
+
+_LLAMA_2 = (
+    "Llama",
+    {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
+)
+_LLAMA_3 = ("Llama", {"vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+                      "num_attention_heads": 32, "num_key_value_heads": 8})  # fmt: skip
+COUNTED: list[tuple[str, tuple[str, dict[str, Any]], int, str]] = [
+    ("llama-2-7b", _LLAMA_2, 8, "q_proj,v_proj"),
+    ("llama-2-7b", _LLAMA_2, 8, "all-linear"),
+    ("llama-2-7b", _LLAMA_2, 8, "gate_proj,down_proj"),
+    ("llama-3-8b", _LLAMA_3, 16, "q_proj,k_proj,v_proj,o_proj"),
+    ("llama-3-8b", _LLAMA_3, 16, "all-linear"),
+    ("gpt2", ("GPT2", {}), 8, "c_attn"),
+    ("gpt2", ("GPT2", {}), 8, "all-linear"),
+    ("t5-small", ("T5", {}), 8, "q,v"),
+]
+"""A bundled network, the class and config of its model, a rank and targets."""
+KEPT = [("llama", 4, "q_proj,v_proj"), ("llama", 4, "all-linear"), ("gpt2", 4, "c_attn")]
+"""A model of `MODELS`, a rank and targets."""
+
+_CLASSES = {"Llama": "LlamaForCausalLM", "GPT2": "GPT2LMHeadModel", "T5": "T5ForConditionalGeneration"}
+
+
+def record() -> dict[str, Any]:
+    """Return the trainable parameters of every network, and the bytes that every model saves with flash attention."""
+    import peft
+    import torch
+    import transformers
+
+    def adapted(name: str, fields: dict[str, Any], rank: int, targets: str) -> Any:
+        config = getattr(transformers, f"{name}Config")(**fields)
+        network = getattr(transformers, _CLASSES[name])._from_config(config, attn_implementation="sdpa").train()
+        modules = targets if targets == "all-linear" else targets.split(",")
+        return peft.get_peft_model(network, peft.LoraConfig(r=rank, target_modules=modules))
+
+    trainable, saved = {}, {}
+    for spec, (name, fields), rank, targets in COUNTED:
+        with torch.device("meta"):
+            trainable[f"{spec} {rank} {targets}"] = adapted(name, fields, rank, targets).get_nb_trainable_parameters()[
+                0
+            ]
+    for kind, rank, targets in KEPT:
+        model = MODELS[kind]
+        network = adapted(model.name, model.fields, rank, targets)
+        network.config.use_cache = False
+        with _as_on_a_gpu():
+            two, four = (_saved(network, _inputs(model, batch, torch.float32), autocast=False) for batch in (2, 4))
+        saved[f"{kind} {rank} {targets}"] = (four - two) // 2
+    return {
+        "source": f"peft {peft.__version__}, transformers {transformers.__version__}",
+        "trainable": trainable,
+        "saved": saved,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(record(), indent=1))
