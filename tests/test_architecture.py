@@ -166,7 +166,6 @@ def test_the_public_api():
 LONG = {
     "shapecalc.errors": "marks, problems and errors: each uses the ones before",
     "shapecalc.layers.base.layer": "the contract of a kind: one class, nearly all of it docstrings",
-    "shapecalc.layers.kinds.attention": "one kind, in the variants of all families: what it counts and what it keeps",
     "shapecalc.layers.kinds.norm": "one family, whose kinds differ in the axes of their statistics, and in who keeps them",
     "shapecalc.network": "what the library offers: signatures, docstrings, and the errors of each",
     "shapecalc.questions.solve.budgets": "one search, whose steps share their state",

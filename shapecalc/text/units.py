@@ -178,11 +178,6 @@ def plain_bits(bits: int | Fraction) -> int | float:
 _EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
 
 
-def plain_bits(bits: int | Fraction) -> int | float:
-    """Return bits as a number of JSON."""
-    return bits if isinstance(bits, int) else round(float(bits), 4)
-
-
 def parse_tokens(given: Any, what: str = "the context") -> int:
     """Return a number of tokens: of `8192`, `8,192`, `8k` (8 × 1,024), `1M` (1,024 × 1,024). Errors: `UsageError`."""
     found = _TOKENS.fullmatch(given.strip()) if isinstance(given, str) else None
