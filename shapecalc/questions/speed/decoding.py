@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.cache import Cache
 
-__all__ = ["Decoder", "decoder_of"]
+__all__ = ["BoundedDecoder", "decoder_of"]
 
 _LONGEST = 10**9
 
 
-class Decoder(NamedTuple):
+class BoundedDecoder(NamedTuple):
     """A decoder at the length of its report (its prompt), and at one token."""
 
     prompt: Report
@@ -97,7 +97,7 @@ def decoder_of(
     widths: ElementBits,
     weight_bits: Sequence[int | Fraction],
     prompt: int | None,
-) -> Decoder | None:
+) -> BoundedDecoder | None:
     """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
 
     `resized` returns the report with another size of the input; `weight_bits` are those of a weight of each layer. It
@@ -117,7 +117,7 @@ def decoder_of(
     else:
         check_tokens(prompt, "prompt", 1, cache.limit)
         whole = _at_length(report, resized, prompt)
-    return Decoder(whole, _at_length(report, resized, 1), cache, roofline, widths, weight_bits)
+    return BoundedDecoder(whole, _at_length(report, resized, 1), cache, roofline, widths, weight_bits)
 
 
 def check_tokens(tokens: Any, what: str, least: int, limit: int | None) -> None:
