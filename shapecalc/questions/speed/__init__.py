@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.formats import read_bits
-from shapecalc.questions.memory.weights import average_bits, bits_of_layers, read_storing, weight_bytes
+from shapecalc.questions.memory.weights.formats import read_bits
+from shapecalc.questions.memory.weights.stored_bytes import average_bits, bits_of_layers, read_storing, weight_bytes
 from shapecalc.questions.speed.decoding import check_tokens, decoder_of
 from shapecalc.questions.speed.devices import Device, Peak, bundled_devices, device_text, find_device
 from shapecalc.questions.speed.results import (

@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.decoding import (
+from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention
+from shapecalc.questions.memory.liveness import BEGINNING, run
+from shapecalc.questions.memory.serving.decoding import (
     decoder_of,
     scores_of,
     with_scores,
     with_sizes_of,
     without_idle,
 )
-from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention
-from shapecalc.questions.memory.liveness import BEGINNING, run
-from shapecalc.questions.memory.results_of_serving import FitTable, ServedRun
+from shapecalc.questions.memory.serving.results import FitTable, ServedRun
 from shapecalc.text.given import plain, read_flag, read_string
 from shapecalc.text.units import parse_tokens
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.cache import Cache
-    from shapecalc.questions.memory.decoding import Decoder, Scores
     from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.memory.serving.decoding import Decoder, Scores
 
     Plan = Callable[[Report], MemoryPlan]
 
