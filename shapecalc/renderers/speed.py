@@ -210,12 +210,13 @@ def _skips(speed: Speed) -> bool:
 
 
 def _of_device(speed: Speed) -> Iterator[str]:
-    """Yield where the figures of the device are from, and whether the weights fit its memory."""
+    """Yield where the figures of the device are from, and whether weights and cache fit its memory."""
     device = speed.device
-    weights = sum(layer.weights for layer in speed.layers)
-    if device.memory is not None and weights > device.memory:
-        moved, memory = show_scaled(weights, "B"), show_scaled(device.memory, "B")
-        yield f"The weights that are read, {moved}, are more than the {memory} of the device."
+    cache = speed.decoding.cache if speed.decoding else 0
+    if device.memory is not None and speed.stored + cache > device.memory:
+        held = f"the weights, {show_scaled(speed.stored, 'B')},"
+        held += f" and the cache, {show_scaled(cache, 'B')}," if cache else ""
+        yield f"It does not fit: {held} are more than the {show_scaled(device.memory, 'B')} of the device."
     note = f" Note: {clean(device.note)}." if device.note else ""
     if device.source:
         yield f"Dense peaks, without sparsity: {clean(device.source)}.{note}"

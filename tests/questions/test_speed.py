@@ -464,3 +464,24 @@ def test_other_formats_of_some_layers():
     table = 50257 * 768
     assert wider.decoding.weights - usual.decoding.weights == table
     assert wider.network.bytes - usual.network.bytes == table
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "note"),
+    [
+        ("mixtral-8x7b", {"context": 0}, "It does not fit: the weights, 93.4 GB, are more than the 80.0 GB of the device."),
+        ("llama-3-8b", {"context": "1M", "batch": 1},
+         "It does not fit: the weights, 16.1 GB, and the cache, 137 GB, are more than the 80.0 GB of the device."),
+        ("llama-3-8b", {}, ""),
+        ("mixtral-8x7b", {"context": 0, "weights": "q4_k_m"}, ""),
+    ],
+)  # fmt: skip
+def test_all_weights_and_the_cache_must_fit(name, options, note):
+    found = shapecalc.load(name).speed("h100", **options)
+    text = " ".join(found.render("text", width=200, depth=1).split())
+    assert note in text if note else "does not fit" not in text
+    assert found.to_dict()["weights"] == found.stored
+
+
+def test_what_is_stored_is_all_weights():
+    assert shapecalc.load("mixtral-8x7b").speed("h100").stored == 2 * 46_702_792_704

@@ -82,7 +82,8 @@ def speed(
     weight_bits = bits_of_layers(report, storing)
     width = parse_bits(_or_usual(activations, own and own.activations), "activations")
     kv_cache = width if kv_bits is None else read_bits(kv_bits, "the KV cache")
-    average = average_bits(report, storing, weight_bytes(report, storing))
+    each = weight_bytes(report, storing)
+    average = average_bits(report, storing, each)
     widths = ElementBits(average, width, kv_cache, storing.format.name if storing.is_named else "")
     roofline = Roofline(chosen.bandwidth, chosen.peak_at(width))
     work = layers_work(report, weight_bits, width)
@@ -92,7 +93,7 @@ def speed(
     ])  # fmt: skip
     moved = network_bytes(report, [own.weights for own in work], width)
     whole = roofline.bound(moved, sum(own.macs for own in work))
-    found = Speed(report, chosen, widths, roofline, layers, whole)
+    found = Speed(report, chosen, widths, roofline, layers, whole, sum(each))
     tokens = [None if given is None else parse_tokens(given, f"the {what}") for what, given in asked.items()]
     return _with_decoding(found, weight_bits, *tokens)
 
@@ -133,4 +134,6 @@ def _with_decoding(
 
 
 def _changed(found: Speed, **fields: Any) -> Speed:
-    return Speed(found.report, found.device, found.widths, found.roofline, found.layers, found.network, **fields)
+    return Speed(
+        found.report, found.device, found.widths, found.roofline, found.layers, found.network, found.stored, **fields
+    )

@@ -162,11 +162,14 @@ class Speed(Answer):
     """Lower bounds on the time that a network needs on a device; never predictions. Immutable.
 
     `layers` are those of every layer on its own, whose times add up to `layer_by_layer`; `network` is that of the whole
-    network, however its layers are fused. A decoder also has `prompt` and `decoding`; `why_no_decoding` says why a
-    network that caches keys and values has none.
+    network, however its layers are fused; `stored` are the bytes of all weights. A decoder also has `prompt` and
+    `decoding`; `why_no_decoding` says why a network that caches keys and values has none.
     """
 
-    __slots__ = ("decoding", "device", "layers", "network", "prompt", "report", "roofline", "why_no_decoding", "widths")
+    __slots__ = (
+        "decoding", "device", "layers", "network", "prompt", "report", "roofline", "stored",
+        "why_no_decoding", "widths",
+    )  # fmt: skip
     drawn_by = "speed.draw_speed"
     table = "layers"
 
@@ -178,6 +181,7 @@ class Speed(Answer):
         roofline: Roofline,
         layers: tuple[LayerSpeed, ...],
         network: Bound,
+        stored: int,
         *,
         prompt: Prompt | None = None,
         decoding: Decoding | None = None,
@@ -189,6 +193,7 @@ class Speed(Answer):
         self.roofline = roofline
         self.layers = layers
         self.network = network
+        self.stored = stored
         self.prompt = prompt
         self.decoding = decoding
         self.why_no_decoding = why_no_decoding
@@ -223,6 +228,7 @@ class Speed(Answer):
             "ridge": self.roofline.ridge,
             "network": bound_to_dict(self.network),
             "layer_by_layer": self.layer_by_layer,
+            "weights": self.stored,
             **({"prompt": self.prompt.to_dict()} if self.prompt else {}),
             **({"decoding": self.decoding.to_dict()} if self.decoding else {}),
             "layers": [layer.to_dict() for layer in self.layers],
