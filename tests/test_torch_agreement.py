@@ -167,6 +167,7 @@ def activation(draw: Draw) -> Iterator[Trial]:
     word, function = draw.choice((("abs", torch.abs), ("exponential", torch.exp)))
     yield Trial(word, {}, (shape,), called(function))
     yield Trial("quick_gelu", {}, (shape,), called(lambda x: x * torch.sigmoid(1.702 * x)))
+    yield Trial("gelu_new", {}, (shape,), called(lambda x: F.gelu(x, approximate="tanh")))
     yield Trial("activation", {"function": "gelu"}, (shape,), called(F.gelu))
     yield Trial("activation", {"function": "hard_silu"}, (shape,), called(F.hardswish))
 
