@@ -122,7 +122,7 @@ class Network:
         `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
-        from shapecalc.questions.memory.small_devices import memory_on_device
+        from shapecalc.questions.memory.small_devices.device import memory_on_device
 
         return memory_on_device(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)
 
@@ -145,11 +145,7 @@ class Network:
         """
         from shapecalc.questions.speed import speed
 
-        def resized(sizes: Any) -> Report:
-            return self.infer(input=sizes, vars=vars, batch=batch, layout=layout)
-
-        report = self.infer(input=input, vars=vars, batch=batch, layout=layout)
-        return speed(report, resized, device=device, **options)
+        return speed(self.infer(input=input, vars=vars, batch=batch, layout=layout), device=device, **options)
 
     def receptive_field(
         self,

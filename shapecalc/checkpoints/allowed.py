@@ -13,7 +13,7 @@ from shapecalc.checkpoints.contents import TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["INERT", "KNOWN", "AllowedName", "Inert", "Tensor", "TensorStorage", "set_entry"]
+__all__ = ["INERT", "KNOWN", "AllowedName", "Inert", "TensorStorage", "TensorView", "set_entry"]
 
 
 class Inert:
@@ -31,7 +31,7 @@ class TensorStorage:
         self.dtype, self.key, self.elements = dtype, key, elements
 
 
-class Tensor:
+class TensorView:
     """A tensor: its type and sizes, and which elements of its storage it is; one without data has no storage."""
 
     __slots__ = ("dtype", "offset", "shape", "storage", "strides")
@@ -56,23 +56,23 @@ def _inert(*_: Any) -> Inert:
     return INERT
 
 
-def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorView:
     if not isinstance(storage, TensorStorage):
         raise TypeError
-    return Tensor(storage, storage.dtype, offset, shape, strides)
+    return TensorView(storage, storage.dtype, offset, shape, strides)
 
 
-def _view_of_type(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> Tensor:
+def _view_of_type(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> TensorView:
     dtype = next(item.dtype for item in more if isinstance(item, AllowedName))
     found = _view(storage, offset, shape, strides)
     found.dtype = dtype
     return found
 
 
-def _without_data(dtype: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
+def _without_data(dtype: Any, shape: Any, strides: Any, *_: Any) -> TensorView:
     if not isinstance(dtype, AllowedName):
         raise TypeError
-    return Tensor(None, dtype.dtype, 0, shape, strides)
+    return TensorView(None, dtype.dtype, 0, shape, strides)
 
 
 def _first(value: Any, *_: Any) -> Any:

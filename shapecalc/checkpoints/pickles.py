@@ -30,7 +30,7 @@ _MARK = object()
 def read_pickle(path: str, content: Any, start: int = 0) -> tuple[Any, int]:
     """Return what a pickle at a position of a file holds, and the position behind it. Nothing is imported or called.
 
-    Tensors are `Tensor`, what else the file may name is `Inert`. Errors: `CheckpointError` for another name, a broken
+    Tensors are `TensorView`, all else that it may name is `Inert`. Errors: `CheckpointError` for another name, a broken
     pickle, or one that is too long.
     """
     return _Interpreter(path, content, start).run()

@@ -10,7 +10,7 @@ import mmap
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.checkpoints.allowed import Tensor
+from shapecalc.checkpoints.allowed import TensorView
 from shapecalc.checkpoints.contents import Checkpoint, StoredTensor, broken, check_sizes, open_file, stored_bytes
 from shapecalc.checkpoints.pickles import read_pickle
 
@@ -100,20 +100,20 @@ def read_legacy(path: str) -> Checkpoint:
     return _checkpoint(path, "PyTorch, the format before version 1.6", found, size, containers)
 
 
-def _walk(path: str, value: Any) -> tuple[list[tuple[str, Tensor]], list[str]]:
+def _walk(path: str, value: Any) -> tuple[list[tuple[str, TensorView]], list[str]]:
     """Return the tensors of nested dicts and lists, with their names joined by dots, and the names of these dicts.
 
     Each container is gone through once.
     """
-    if not isinstance(value, (dict, list, tuple, Tensor)):
+    if not isinstance(value, (dict, list, tuple, TensorView)):
         raise broken(path, "it holds no tensors", "a state dict is saved by torch.save(model.state_dict(), FILE)")
     seen: set[int] = set()
-    found: list[tuple[str, Tensor]] = []
+    found: list[tuple[str, TensorView]] = []
     containers: list[str] = []
     stack: list[tuple[str, Any, int]] = [("", value, 0)]
     while stack:
         name, value, depth = stack.pop()
-        if isinstance(value, Tensor):
+        if isinstance(value, TensorView):
             found.append((name, value))
         elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
             seen.add(id(value))
@@ -127,7 +127,7 @@ def _walk(path: str, value: Any) -> tuple[list[tuple[str, Tensor]], list[str]]:
 
 
 def _checkpoint(
-    path: str, format_: str, found: list[tuple[str, Tensor]], size: int, containers: list[str]
+    path: str, format_: str, found: list[tuple[str, TensorView]], size: int, containers: list[str]
 ) -> Checkpoint:
     counts: dict[str, _Counted] = {}
     return Checkpoint(path, format_, [_stored(path, name, tensor, counts) for name, tensor in found], size=size,
@@ -148,7 +148,7 @@ class _Counted:
         return next((name for first, last, name in self.ranges if first <= start and end <= last), "")
 
 
-def _stored(path: str, name: str, tensor: Tensor, counts: dict[str, _Counted]) -> StoredTensor:
+def _stored(path: str, name: str, tensor: TensorView, counts: dict[str, _Counted]) -> StoredTensor:
     """Return a tensor with what it adds: nothing where it is a view of elements that were counted before."""
     shape, storage = tensor.shape, tensor.storage
     wrong = _wrong_sizes(tensor)
@@ -177,7 +177,7 @@ _MOST_RANGES = 1000
 """The maximum number of tensors of one storage that another is compared to."""
 
 
-def _wrong_sizes(tensor: Tensor) -> str:
+def _wrong_sizes(tensor: TensorView) -> str:
     """Return what is wrong with the sizes of a tensor; empty for valid ones."""
     shape, strides = tensor.shape, tensor.strides
     if not isinstance(shape, tuple) or not isinstance(strides, tuple):

@@ -245,7 +245,7 @@ def _bits(_: click.Context) -> Iterable[str]:
 
 
 def _formats_of_weights(_: click.Context) -> Iterable[str]:
-    from shapecalc.questions.memory.formats import format_names
+    from shapecalc.questions.memory.weights.formats import format_names
     from shapecalc.text.units import FORMATS_OF_NUMBERS
 
     return (*FORMATS_OF_NUMBERS, *format_names())

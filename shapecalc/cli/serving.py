@@ -51,7 +51,7 @@ def weight_options(usual: str) -> Callable[[_Command], _Command]:
 
 
 def serving_options(function: _Command) -> _Command:
-    """Add the options to a command; their names are those of `shapecalc.questions.memory.serving.Serving`."""
+    """Add the options to a command; their names are those of `shapecalc.questions.memory.serving.capacity.Serving`."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

@@ -86,9 +86,7 @@ class Fields(NamedTuple):
         if not isinstance(name, str):
             raise SpecError([self.wrong("architectures", "a list of the name of a class")])
         found = _task(name)
-        if found == "text" and self.fields["model_type"].endswith(
-            "_text"
-        ):  # Gemma3TextModel: the type is a text's alone
+        if found == "text" and self.fields["model_type"].endswith("_text"):  # Gemma3TextModel: there is no other part
             found = "base"
         if found not in known:
             message, hint = f"{name} is not a class that is known", f"known tasks: {', '.join(known)}"

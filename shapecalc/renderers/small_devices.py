@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.questions.memory import Memory
-    from shapecalc.questions.memory.placement import Flash, Patches, Sram
+    from shapecalc.questions.memory.small_devices.results import Flash, Patches, Sram
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_placement", "placement_notes"]

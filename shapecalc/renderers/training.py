@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.questions.memory import Memory, Training
-    from shapecalc.questions.memory.parallelism import Parallelism
+    from shapecalc.questions.memory.training.parallelism import Parallelism
 
 __all__ = ["training_amounts", "training_notes"]
 

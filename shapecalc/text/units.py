@@ -170,12 +170,12 @@ def parse_bits(given: Any, what: str) -> int | Fraction:
     return whole
 
 
-_EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
-
-
 def plain_bits(bits: int | Fraction) -> int | float:
     """Return bits as a number of JSON."""
     return bits if isinstance(bits, int) else round(float(bits), 4)
+
+
+_EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
 
 
 def parse_tokens(given: Any, what: str = "the context") -> int:

@@ -116,7 +116,7 @@ def test_colour():
 
 def test_every_optimizer_can_be_named():
     from shapecalc.cli.training import OPTIMIZERS
-    from shapecalc.questions.memory import optimizers
+    from shapecalc.questions.memory.training import optimizers
 
     assert list(OPTIMIZERS) == list(optimizers.OPTIMIZERS)
 

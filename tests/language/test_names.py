@@ -84,6 +84,13 @@ def test_tensors_of_one_name_are_joined_before_they_are_changed() -> None:
     assert library_shapes(naming, {"k.w": (2, 7), "v.w": (3, 7)}) == {"both": (7, 5)}
 
 
+def test_of_alternatives_the_one_that_is_there_is_meant() -> None:
+    naming = Naming({"a.*": ["new", "old ^T", "oldest"]})
+    assert library_shapes(naming, {"a.w": (2, 5)}) == {"new": (2, 5)}
+    assert library_shapes(naming, {"a.w": (2, 5)}, {"old"}) == {"old": (5, 2)}
+    assert library_shapes(naming, {"a.w": (2, 5)}, {"oldest", "other"}) == {"oldest": (2, 5)}
+
+
 def test_a_parameter_without_a_name_is_an_error() -> None:
     with pytest.raises(shapecalc.UsageError, match=r"other\.w has no name in the library"):
         library_shapes(Naming({"layer.*": ["x"]}), {"layer.w": (1,), "other.w": (1,)})

@@ -18,7 +18,7 @@ from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.liveness import run
 from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import make_plan, stored
-from shapecalc.questions.memory.training import train
+from shapecalc.questions.memory.training.backward import train
 from shapecalc.text.units import parse_bits, parse_bytes
 
 

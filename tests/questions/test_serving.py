@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import shapecalc
-from shapecalc.questions.memory.decoding import decoder_of
+from shapecalc.questions.memory.serving.decoding import decoder_of
 
 UsageError = shapecalc.UsageError
 

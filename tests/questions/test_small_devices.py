@@ -14,9 +14,9 @@ from running import run
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.model.graph import Reference
-from shapecalc.questions.memory.folding import fold_norms
-from shapecalc.questions.memory.patches import read_patches
-from shapecalc.questions.memory.regions import divided, regions_of
+from shapecalc.questions.memory.small_devices.folding import fold_norms
+from shapecalc.questions.memory.small_devices.patches import read_patches
+from shapecalc.questions.memory.small_devices.regions import divided, regions_of
 
 KIB = 1024
 INT8 = {"weights": 8, "activations": 8}

@@ -11,10 +11,10 @@ import shapecalc
 from shapecalc.layers import KINDS
 from shapecalc.layers.base import roles
 from shapecalc.layers.base.shape import Shape
-from shapecalc.questions.memory.format_tables import GGML_IN_PLACE, GGML_TYPES, GGUF_MIXTURES, SCALED
-from shapecalc.questions.memory.formats import format_names, parse_format, read_bits
-from shapecalc.questions.memory.tensors import tensors_of, traits_of
-from shapecalc.questions.memory.weights import read_storing, weight_bytes
+from shapecalc.questions.memory.weights.format_tables import GGML_IN_PLACE, GGML_TYPES, GGUF_MIXTURES, SCALED
+from shapecalc.questions.memory.weights.formats import format_names, parse_format, read_bits
+from shapecalc.questions.memory.weights.stored_bytes import read_storing, weight_bytes
+from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 
 
 def bytes_of(spec: Any, weights: Any, weights_of: Any = (), *, active: bool = False, **variables: Any) -> int:

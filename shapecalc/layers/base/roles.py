@@ -2,7 +2,8 @@
 
 A kind maps the names of its weights to roles in `weight_roles`. A tensor without a role is none of these matrices: the
 weight of a normalisation, a bias, a vector. Of a PROJECTION, what it is follows from where it stands in the network
-(`shapecalc.questions.memory.tensors`): in a feed-forward network, before experts, or as the output of a language model.
+(`shapecalc.questions.memory.weights.tensors`): in a feed-forward network, before experts, or as the output of a
+language model.
 """
 
 from __future__ import annotations

@@ -12,9 +12,7 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.rows import once
 from shapecalc.questions.memory.cache import Cache, cache_of
-from shapecalc.questions.memory.decoding import with_scores
 from shapecalc.questions.memory.figures import activations_of, layers_of
-from shapecalc.questions.memory.formats import read_bits
 from shapecalc.questions.memory.implementation import EAGER, FLASH, with_attention
 from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.liveness import run
@@ -29,12 +27,27 @@ from shapecalc.questions.memory.results import (
     WeightFormat,
     Widths,
 )
-from shapecalc.questions.memory.results_of_serving import Context, FitTable, ServedRun
-from shapecalc.questions.memory.results_of_training import Training
-from shapecalc.questions.memory.serving import Capacity, ServedDecoder, Serving, check_serving, read_serving, table_of
-from shapecalc.questions.memory.training_options import TRAINING, read_training
-from shapecalc.questions.memory.training_step import training_of
-from shapecalc.questions.memory.weights import average_bits, choose_storing, tensor_bytes, unread, weight_format
+from shapecalc.questions.memory.serving.capacity import (
+    Capacity,
+    ServedDecoder,
+    Serving,
+    check_serving,
+    read_serving,
+    table_of,
+)
+from shapecalc.questions.memory.serving.decoding import with_scores
+from shapecalc.questions.memory.serving.results import Context, FitTable, ServedRun
+from shapecalc.questions.memory.training.options import TRAINING, read_training
+from shapecalc.questions.memory.training.results import Training
+from shapecalc.questions.memory.training.step import training_of
+from shapecalc.questions.memory.weights.formats import read_bits
+from shapecalc.questions.memory.weights.stored_bytes import (
+    average_bits,
+    choose_storing,
+    tensor_bytes,
+    unread,
+    weight_format,
+)
 from shapecalc.questions.memory.widths import check_trained, choose_widths
 from shapecalc.text.given import read_string
 from shapecalc.text.units import parse_bytes
@@ -100,7 +113,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     Other options are those of training, or of a decoder that generates text. `training` adds gradients, what the
     backward pass needs, and the state of the optimizer; its options, which imply it, are those of `read_training`.
     `context`, past tokens of every sample, adds their KV cache, and the activations are those of a step of decoding;
-    `kv_bits`, `prefill`, `logits`; `table`, `contexts`, `batches` (`shapecalc.questions.memory.serving.Serving`).
+    `kv_bits`, `prefill`, `logits`; `table`, `contexts`, `batches` (`memory.serving.capacity.Serving`).
     Errors: `UsageError` for an invalid option, or one that contradicts another.
     """
     _check_options(options)

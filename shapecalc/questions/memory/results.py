@@ -10,9 +10,9 @@ from shapecalc.text.units import plain_bits
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from shapecalc.questions.memory.placement import Patches, Placement
-    from shapecalc.questions.memory.results_of_serving import Context, FitTable, ServedRun
-    from shapecalc.questions.memory.results_of_training import Training
+    from shapecalc.questions.memory.serving.results import Context, FitTable, ServedRun
+    from shapecalc.questions.memory.small_devices.results import Patches, Placement
+    from shapecalc.questions.memory.training.results import Training
 
 __all__ = ["Activations", "Budget", "Held", "LayerMemory", "Memory", "WeightFormat", "Widths"]
 

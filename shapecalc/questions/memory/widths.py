@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from shapecalc.model.report import Report
-    from shapecalc.questions.memory.training_options import TrainingOptions
+    from shapecalc.questions.memory.training.options import TrainingOptions
 
 __all__ = ["check_trained", "choose_widths"]
 

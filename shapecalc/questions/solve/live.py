@@ -16,10 +16,10 @@ from shapecalc.model.inference import infer
 from shapecalc.model.rows import own
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.cache import cache_of, cached_elements
-from shapecalc.questions.memory.decoding import with_length
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
-from shapecalc.questions.memory.serving import ServedDecoder, Serving, check_serving
+from shapecalc.questions.memory.serving.capacity import ServedDecoder, Serving, check_serving
+from shapecalc.questions.memory.serving.decoding import with_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ __all__ = ["Live", "bytes_of", "exact_bytes", "live_bytes", "plan_of"]
 class Live(NamedTuple):
     """The plan of a network's live tensors. At a `context` it is that of a step of decoding, after so many past tokens.
 
-    `axes` are those of inputs that the sequence of the decoder is (`shapecalc.questions.memory.decoding`).
+    `axes` are those of inputs that the sequence of the decoder is (`shapecalc.questions.memory.serving.decoding`).
     """
 
     plan: MemoryPlan

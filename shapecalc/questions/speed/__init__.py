@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.formats import read_bits
-from shapecalc.questions.memory.weights import average_bits, bits_of_layers, read_storing, weight_bytes
+from shapecalc.questions.memory.weights.formats import read_bits
+from shapecalc.questions.memory.weights.stored_bytes import average_bits, bits_of_layers, read_storing, weight_bytes
 from shapecalc.questions.speed.decoding import check_tokens, decoder_of
 from shapecalc.questions.speed.devices import Device, Peak, bundled_devices, device_text, find_device
 from shapecalc.questions.speed.results import (
@@ -30,7 +30,7 @@ from shapecalc.questions.speed.work import layers_work, network_bytes
 from shapecalc.text.units import parse_bits, parse_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from shapecalc.model.report import Report
@@ -55,9 +55,8 @@ __all__ = [
 ]
 
 
-def speed(  # noqa: PLR0913  (each is an option of its own)
+def speed(
     report: Report,
-    resized: Callable[[Any], Report],
     *,
     device: Any,
     weights: int | str | None = None,
@@ -69,7 +68,7 @@ def speed(  # noqa: PLR0913  (each is an option of its own)
 ) -> Speed:
     """Return lower bounds on the time that a network needs on a device, for the batch of the report.
 
-    `resized` returns the report with another size of its one input. `device` is the name of a bundled device, the path
+    `device` is the name of a bundled device, the path
     of a file, or a mapping with its keys. `weights` and `activations` are bits of an element: 16 by default, or those
     of the model's own file; `weights` may be a format (`"q4_k_m"`), `weights_of` are patterns of layers with another.
     `kv_bits` are by default those of activations. Arithmetic has the width of activations. Of a decoder, also the time
@@ -95,7 +94,7 @@ def speed(  # noqa: PLR0913  (each is an option of its own)
     whole = roofline.bound(moved, sum(own.macs for own in work))
     found = Speed(report, chosen, widths, roofline, layers, whole)
     tokens = [None if given is None else parse_tokens(given, f"the {what}") for what, given in asked.items()]
-    return _with_decoding(found, resized, weight_bits, *tokens)
+    return _with_decoding(found, weight_bits, *tokens)
 
 
 _USUAL = 16
@@ -109,14 +108,13 @@ def _or_usual(asked: Any, own: Any) -> Any:
 
 def _with_decoding(
     found: Speed,
-    resized: Callable[[Any], Report],
     weight_bits: Sequence[int | Fraction],
     prompt: int | None,
     context: int | None,
 ) -> Speed:
     """Return the bounds with those on decoding. Errors: `UsageError` if these are asked for and there are none."""
     try:
-        decoder = decoder_of(found.report, resized, found.roofline, found.widths, weight_bits, prompt)
+        decoder = decoder_of(found.report, found.roofline, found.widths, weight_bits, prompt)
         first = decoder.first_token() if decoder else None
     except UsageError as error:
         if prompt is not None or context is not None:

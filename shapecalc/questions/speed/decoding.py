@@ -10,25 +10,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Problem, ShapecalcError, UsageError
+from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.plan import stored
+from shapecalc.questions.memory.serving import decoding as serving
 from shapecalc.questions.speed.results import Decoding, ElementBits, Prompt, Roofline, Routing
 from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most, weights_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.cache import Cache
 
-__all__ = ["Decoder", "decoder_of"]
+__all__ = ["BoundedDecoder", "decoder_of"]
 
 _LONGEST = 10**9
 
 
-class Decoder(NamedTuple):
+class BoundedDecoder(NamedTuple):
     """A decoder at the length of its report (its prompt), and at one token."""
 
     prompt: Report
@@ -92,16 +93,14 @@ class Decoder(NamedTuple):
 
 def decoder_of(
     report: Report,
-    resized: Callable[[Any], Report],
     roofline: Roofline,
     widths: ElementBits,
     weight_bits: Sequence[int | Fraction],
     prompt: int | None,
-) -> Decoder | None:
+) -> BoundedDecoder | None:
     """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
 
-    `resized` returns the report with another size of the input; `weight_bits` are those of a weight of each layer. It
-    is None for a network that caches nothing.
+    `weight_bits` are those of a weight of each layer. It is None for a network that caches nothing.
     Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
     """
     cache = cache_of(report, widths.kv_cache)
@@ -116,8 +115,8 @@ def decoder_of(
         whole = report
     else:
         check_tokens(prompt, "prompt", 1, cache.limit)
-        whole = _at_length(report, resized, prompt)
-    return Decoder(whole, _at_length(report, resized, 1), cache, roofline, widths, weight_bits)
+        whole = _run_of(report, prompt)
+    return BoundedDecoder(whole, _run_of(report, 1), cache, roofline, widths, weight_bits)
 
 
 def check_tokens(tokens: Any, what: str, least: int, limit: int | None) -> None:
@@ -129,24 +128,20 @@ def check_tokens(tokens: Any, what: str, least: int, limit: int | None) -> None:
         raise UsageError(Problem(message, hint=f"give at most {limit:,}"))
 
 
-def _at_length(report: Report, resized: Callable[[Any], Report], tokens: int) -> Report:
-    """Return the report of a sequence of so many tokens. Errors: `UsageError` if its input does not decide that."""
-    (sizes,) = report.inputs.values()
-    axis = max(len(sizes) - 2, 0)
-    if sizes[axis] == tokens:
+def _run_of(report: Report, tokens: int) -> Report:
+    """Return the report of a run over so many tokens. Errors: `UsageError` if no input has the length as an axis."""
+    if _length(report) == tokens:
         return report
-    problem = Problem(
-        f"the length of {report.name or 'the network'} cannot be changed to {tokens:,}",
-        why=("a decoding step is the network at an input of one token",),
-        hint="write the specification so that every size follows from that of its input",
+    decoder = serving.decoder_of(report)
+    if decoder.axes:
+        return decoder.run_of(tokens)
+    raise UsageError(
+        Problem(
+            f"the length of {report.name or 'the network'} cannot be changed to {tokens:,}",
+            why=("a decoding step is the network at an input of one token",),
+            hint="write the specification so that every size follows from that of its input",
+        )
     )
-    try:
-        found = resized((*sizes[:axis], tokens, *sizes[axis + 1 :]))
-    except ShapecalcError:
-        raise UsageError(problem) from None
-    if len(found.rows) != len(report.rows) or _length(found) != tokens:
-        raise UsageError(problem)
-    return found
 
 
 def _length(report: Report) -> int:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.questions.memory.stages import outermost_blocks
+from shapecalc.questions.memory.training.stages import outermost_blocks
 from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 

@@ -9,7 +9,7 @@ from shapecalc.text.units import plain_bits
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from shapecalc.questions.memory.parallelism import Parallelism
+    from shapecalc.questions.memory.training.parallelism import Parallelism
 
 __all__ = ["Training"]
 

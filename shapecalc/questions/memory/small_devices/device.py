@@ -15,12 +15,12 @@ from shapecalc.errors import Problem, UsageError
 from shapecalc.layers.base.layer import is_bias
 from shapecalc.model.inference import infer
 from shapecalc.questions.memory import memory
-from shapecalc.questions.memory.folding import fold_norms
 from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
-from shapecalc.questions.memory.patches import PatchedRun, read_patches, run_patched
-from shapecalc.questions.memory.placement import Flash, Placement, Sram
 from shapecalc.questions.memory.plan import stored
-from shapecalc.questions.memory.training_options import TRAINING, read_training
+from shapecalc.questions.memory.small_devices.folding import fold_norms
+from shapecalc.questions.memory.small_devices.patches import PatchedRun, read_patches, run_patched
+from shapecalc.questions.memory.small_devices.results import Flash, Placement, Sram
+from shapecalc.questions.memory.training.options import TRAINING, read_training
 from shapecalc.text.given import read_flag
 from shapecalc.text.units import parse_bytes
 

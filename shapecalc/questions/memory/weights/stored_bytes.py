@@ -7,9 +7,9 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.questions.memory.formats import Format, parse_format
 from shapecalc.questions.memory.results import WeightFormat
-from shapecalc.questions.memory.tensors import tensors_of, traits_of
+from shapecalc.questions.memory.weights.formats import Format, parse_format
+from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 from shapecalc.text.given import read_names
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from shapecalc.model.report import Report
-    from shapecalc.questions.memory.tensors import Tensor
+    from shapecalc.questions.memory.weights.tensors import Tensor
 
 __all__ = [
     "Storing",

@@ -17,9 +17,9 @@ from shapecalc.questions.memory.liveness import overwritten
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shapecalc.questions.memory.checkpointing import Segment
-    from shapecalc.questions.memory.loss import LossBytes
     from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.memory.training.checkpointing import Segment
+    from shapecalc.questions.memory.training.loss import LossBytes
 
 __all__ = ["BACKWARD", "FORWARD", "RECOMPUTE", "Pass", "train"]
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.decoding import (
+from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention
+from shapecalc.questions.memory.liveness import BEGINNING, run
+from shapecalc.questions.memory.serving.decoding import (
     decoder_of,
     scores_of,
     with_scores,
     with_sizes_of,
     without_idle,
 )
-from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention
-from shapecalc.questions.memory.liveness import BEGINNING, run
-from shapecalc.questions.memory.results_of_serving import FitTable, ServedRun
+from shapecalc.questions.memory.serving.results import FitTable, ServedRun
 from shapecalc.text.given import plain, read_flag, read_string
 from shapecalc.text.units import parse_tokens
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.cache import Cache
-    from shapecalc.questions.memory.decoding import Decoder, Scores
     from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.memory.serving.decoding import Decoder, Scores
 
     Plan = Callable[[Report], MemoryPlan]
 
@@ -160,7 +160,7 @@ class ServedDecoder:
         phase = "decoding" if self.serving.prefill is None else "prefill"
         return ServedRun(phase, tokens, self.serving.logits, self.serving.attention, sources)
 
-    def peaks(self) -> tuple[Line, ...]:
+    def peaks(self) -> tuple[LiveLine, ...]:
         """Return the lines whose maximum is the peak of the activations of one sample."""
         first = 2 if self.serving.prefill is not None and self.decoder.axes else 1
         report, plan = self.plan_of(first)
@@ -173,13 +173,13 @@ class ServedDecoder:
         scores += [scores_of(report.rows[step.node]) for step in plan.steps]
         is_eager = self.serving.attention == EAGER
         lines = [
-            Line(bytes_ - first * slope, slope, found if is_eager else None)
+            LiveLine(bytes_ - first * slope, slope, found if is_eager else None)
             for bytes_, slope, found in zip(live, slopes, scores, strict=True)
         ]
         return tuple(dict.fromkeys(lines))
 
 
-class Line(NamedTuple):
+class LiveLine(NamedTuple):
     """The live bytes of one sample at a step: `at_none`, and `each` for every token of a run, and scores."""
 
     at_none: int
@@ -207,7 +207,7 @@ class Capacity(NamedTuple):
 
     fixed: int
     cache: Cache
-    lines: tuple[Line, ...]
+    lines: tuple[LiveLine, ...]
     serving: Serving
     bits: int | Fraction
 

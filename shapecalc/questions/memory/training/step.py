@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import prod
-from shapecalc.questions.memory.checkpointing import segments_of
-from shapecalc.questions.memory.lora import with_lora
-from shapecalc.questions.memory.loss import CROSS_ENTROPY, LossBytes, loss_bytes, scores_of
-from shapecalc.questions.memory.optimizers import Trained
-from shapecalc.questions.memory.parallelism import ONE_DEVICE, Splits, splits_of
 from shapecalc.questions.memory.plan import make_plan, stored
-from shapecalc.questions.memory.results_of_training import Training
-from shapecalc.questions.memory.stages import in_flight, stage_numbers, stage_plan
-from shapecalc.questions.memory.training import FORWARD, Pass, train
+from shapecalc.questions.memory.training.backward import FORWARD, Pass, train
+from shapecalc.questions.memory.training.checkpointing import segments_of
+from shapecalc.questions.memory.training.lora import with_lora
+from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, loss_bytes, scores_of
+from shapecalc.questions.memory.training.optimizers import Trained
+from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, splits_of
+from shapecalc.questions.memory.training.results import Training
+from shapecalc.questions.memory.training.stages import in_flight, stage_numbers, stage_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.plan import MemoryPlan
-    from shapecalc.questions.memory.training_options import TrainingOptions
+    from shapecalc.questions.memory.training.options import TrainingOptions
 
 __all__ = ["training_of"]
 

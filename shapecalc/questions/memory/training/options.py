@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.checkpointing import Checkpointing, read_checkpointing
-from shapecalc.questions.memory.lora import Lora, read_lora
-from shapecalc.questions.memory.loss import CROSS_ENTROPY, read_loss
-from shapecalc.questions.memory.optimizers import OPTIMIZERS, Optimizer, read_optimizer
-from shapecalc.questions.memory.parallelism import Parallelism, read_parallelism
-from shapecalc.questions.memory.precision import PRECISIONS, Precision, read_precision
+from shapecalc.questions.memory.training.checkpointing import Checkpointing, read_checkpointing
+from shapecalc.questions.memory.training.lora import Lora, read_lora
+from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, read_loss
+from shapecalc.questions.memory.training.optimizers import OPTIMIZERS, Optimizer, read_optimizer
+from shapecalc.questions.memory.training.parallelism import Parallelism, read_parallelism
+from shapecalc.questions.memory.training.precision import PRECISIONS, Precision, read_precision
 from shapecalc.text.given import read_flag
 from shapecalc.text.units import parse_bits, plain_bits
 

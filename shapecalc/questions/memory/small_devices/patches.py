@@ -15,10 +15,10 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory.liveness import Moment, run
-from shapecalc.questions.memory.placement import Patches
 from shapecalc.questions.memory.plan import MemoryPlan, Storage, make_plan, stored
-from shapecalc.questions.memory.regions import Region, divided, elements_of, regions_of, spatial_axes
 from shapecalc.questions.memory.results import Held
+from shapecalc.questions.memory.small_devices.regions import Region, divided, elements_of, regions_of, spatial_axes
+from shapecalc.questions.memory.small_devices.results import Patches
 from shapecalc.text.units import read_sizes
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from shapecalc.layers.base.roles import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.questions.memory.tensors import Tensor, Traits
+    from shapecalc.questions.memory.weights.tensors import Tensor, Traits
 
 __all__ = [
     "GGML_IN_PLACE", "GGML_TYPES", "GGUF_ALWAYS", "GGUF_KEPT", "GGUF_MIXTURES", "GGUF_SOURCE", "OUTPUT", "SCALED",

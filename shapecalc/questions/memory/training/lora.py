@@ -13,7 +13,7 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Layer
 from shapecalc.questions.memory.implementation import with_rows
-from shapecalc.questions.memory.loss import scores_of
+from shapecalc.questions.memory.training.loss import scores_of
 from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 

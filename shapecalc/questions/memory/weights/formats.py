@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.roles import TOKENS
-from shapecalc.questions.memory import format_tables as tables
 from shapecalc.questions.memory.plan import stored
+from shapecalc.questions.memory.weights import format_tables as tables
 from shapecalc.text.units import parse_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-    from shapecalc.questions.memory.format_tables import Rule, Scale
-    from shapecalc.questions.memory.tensors import Tensor, Traits
+    from shapecalc.questions.memory.weights.format_tables import Rule, Scale
+    from shapecalc.questions.memory.weights.tensors import Tensor, Traits
 
 __all__ = ["Format", "format_names", "parse_format", "read_bits"]
 

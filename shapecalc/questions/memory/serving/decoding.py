@@ -13,7 +13,7 @@ from shapecalc.errors import ShapeError
 from shapecalc.layers.base.roles import OUTPUT
 from shapecalc.model.inference import infer
 from shapecalc.questions.memory.plan import Storage, stored
-from shapecalc.questions.memory.tensors import roles_of_projections
+from shapecalc.questions.memory.weights.tensors import roles_of_projections
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -1,0 +1,1 @@
+"""The memory of small devices: flash and SRAM apart, folded normalisations, stages in patches."""

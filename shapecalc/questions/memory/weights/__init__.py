@@ -1,0 +1,1 @@
+"""The bytes of weights in the formats that they are stored in."""
