@@ -732,6 +732,6 @@ WITHOUT_COUNTERPART = {
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding "
-    "sinusoidal_embedding swiglu mask_token to_map unused_parameter gelu_new",
+    "sinusoidal_embedding swiglu mask_token to_map unused_parameter",
 }
 """Kinds without a single module or function in PyTorch."""

@@ -257,6 +257,11 @@ def test_mixed_precision_of_adapters_leaves_the_weights_as_they_are() -> None:
     assert (found.widths.weights, found.training.adapters) == (4, 2 * found.training.trainable)
 
 
+def test_weights_of_few_bits_are_trained_only_beside_adapters() -> None:
+    with pytest.raises(shapecalc.UsageError, match="weights of 4 bits cannot be trained"):
+        stack().memory(training=True, weights=4)
+
+
 def test_activations_beside_adapters_have_gradients_too() -> None:
     with pytest.raises(shapecalc.UsageError, match="activations of 4 bits cannot be trained"):
         stack().memory(lora=4, activations=4)
