@@ -167,6 +167,7 @@ def activation(draw: Draw) -> Iterator[Trial]:
     word, function = draw.choice((("abs", torch.abs), ("exponential", torch.exp)))
     yield Trial(word, {}, (shape,), called(function))
     yield Trial("quick_gelu", {}, (shape,), called(lambda x: x * torch.sigmoid(1.702 * x)))
+    yield Trial("gelu_new", {}, (shape,), called(lambda x: F.gelu(x, approximate="tanh")))
     yield Trial("activation", {"function": "gelu"}, (shape,), called(F.gelu))
     yield Trial("activation", {"function": "hard_silu"}, (shape,), called(F.hardswish))
 
@@ -731,6 +732,6 @@ WITHOUT_COUNTERPART = {
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding "
-    "sinusoidal_embedding swiglu mask_token to_map unused_parameter gelu_new",
+    "sinusoidal_embedding swiglu mask_token to_map unused_parameter",
 }
 """Kinds without a single module or function in PyTorch."""

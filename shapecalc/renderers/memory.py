@@ -235,11 +235,11 @@ _ORDERS = {
 
 def _liveness(memory: Memory) -> str:
     peak = memory.activations
+    eager = "" if memory.placement else "; as eager PyTorch runs it is larger: --in-place torch"
     return (
         "A tensor is live from the layer that outputs it (an input of the network: from the start) to the last layer "
         f"that reads it (an output of the network: to the end). {_in_place(memory.in_place)}"
-        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)}; as eager "
-           "PyTorch runs it is larger: --in-place torch)"
+        + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)}{eager})"
            if memory.in_place not in {("none",), ("torch",)} and not memory.training and not memory.patches else "")
         + f". Views (reshape, flatten, dropout at inference) need no memory. {_ORDERS[memory.order]}"
     )  # fmt: skip

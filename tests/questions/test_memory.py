@@ -474,7 +474,7 @@ def test_training_agrees_with_its_definition(in_place):
         moments = train(make_plan(report, 32, lambda _: in_place, training=True))
         assert [moment.live for moment in moments if moment.direction == "forward"] == [*expected.forward()], seed
         assert [moment.live for moment in moments if moment.direction == "backward"] == [*expected.backward()], seed
-        result = memory(report, training=True, in_place="all" if in_place else "none").training
+        result = memory(report, training=True, loss="none", in_place="all" if in_place else "none").training
         last = expected.steps[-1] if expected.steps else -1
         assert result.kept == sum(map(expected.size, expected.saved_by(last))), seed
         assert result.peak == max([moment.live for moment in moments], default=0), seed

@@ -50,3 +50,11 @@ def test_torch_is_a_choice_of_its_own(options: dict[str, str]) -> None:
 def test_the_record_agrees_with_the_installed_pytorch() -> None:
     pytest.importorskip("torch")
     assert record() == RECORDED
+
+
+def test_the_input_of_a_block_is_released_when_it_returns() -> None:
+    wide, narrow = ({"conv": {"out_channels": channels, "kernel_size": 1}} for channels in (64, 4))
+    spec = {"input": "4x8x8", "layers": [wide, {"block": None, "name": "block"}, wide],
+            "blocks": {"block": {"layers": [narrow, narrow]}}}  # fmt: skip
+    found = shapecalc.load(spec).memory(in_place="torch").activations
+    assert (found.peak, found.at) == ((4 + 64 + 4 + 4) * 8 * 8 * 4, "block.conv2")  # the network's input, the block's

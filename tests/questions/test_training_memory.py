@@ -248,8 +248,18 @@ def test_weights_of_different_bits_are_trained_each_with_its_own() -> None:
 
 def test_bits_of_the_state_may_be_a_fraction() -> None:
     found = shapecalc.load(MATRIX).memory(training=True, state_bits=4.5)
-    assert found.to_dict()["training"]["state_bits"] == 4.5
+    assert '"state_bits": 4.5' in json.dumps(found.to_dict())
     assert "keeps its state in 4.5 bits" in found.render(width=100)
+
+
+def test_mixed_precision_of_adapters_leaves_the_weights_as_they_are() -> None:
+    found = stack().memory(lora=4, precision="mixed", weights=4)
+    assert (found.widths.weights, found.training.adapters) == (4, 2 * found.training.trainable)
+
+
+def test_weights_of_few_bits_are_trained_only_beside_adapters() -> None:
+    with pytest.raises(shapecalc.UsageError, match="weights of 4 bits cannot be trained"):
+        stack().memory(training=True, weights=4)
 
 
 def test_activations_beside_adapters_have_gradients_too() -> None:
