@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+from crafted_checkpoints import write_safetensors
 from running import run
 
 from shapecalc.cli import cli
@@ -25,6 +26,7 @@ COMMAND = [sys.executable, "-c", "from shapecalc.cli import main; main()"]
 COMMANDS = {
     "check": ("SPEC",),
     "compare": ("SPEC", "SPEC"),
+    "devices": ("h100",),
     "diff": ("SPEC", "SPEC"),
     "explain": ("SPEC",),
     "formula": ("SPEC",),
@@ -36,8 +38,10 @@ COMMANDS = {
     "sizes": ("SPEC",),
     "specs": ("lenet",),
     "solve": ("SPEC", "--fix"),
+    "speed": ("SPEC", "--device", "h100"),
     "summary": ("SPEC",),
     "sweep": ("SPEC", "--input", "3x{8,9}x="),
+    "weights": ("CHECKPOINT",),
 }
 SPEC = "use: parts/block.yaml\ninput: 3x8x8\nlayers:\n  - b\n"
 BLOCK = "blocks:\n  b: [{conv: {out_channels: 4, kernel_size: 3}}, relu]\n"
@@ -60,11 +64,13 @@ def spec(tmp_path, monkeypatch):
     os.mkdir("parts")
     Path("parts/block.yaml").write_text(BLOCK, encoding="utf-8")
     Path("net.yaml").write_text(SPEC, encoding="utf-8")
+    write_safetensors(Path("parts/model.safetensors"), {"fc.weight": ("F32", (2, 3))})
     return tmp_path
 
 
 def words_of(name):
-    return [name, *("net.yaml" if word == "SPEC" else word for word in COMMANDS[name])]
+    files = {"SPEC": "net.yaml", "CHECKPOINT": "parts/model.safetensors"}
+    return [name, *(files.get(word, word) for word in COMMANDS[name])]
 
 
 def everything(folder):

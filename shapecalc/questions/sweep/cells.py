@@ -8,10 +8,11 @@ import numpy as np
 
 from shapecalc.dims import UP_TO, Constraint, prod
 from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
-from shapecalc.errors import ShapeError
+from shapecalc.errors import ShapeError, UsageError
 from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
+from shapecalc.model.graph import Graph
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
 from shapecalc.questions.solve.live import live_bytes, plan_of
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.model.graph import Graph
     from shapecalc.model.origin import Origin
     from shapecalc.model.rows import Sizing, Totals
     from shapecalc.questions.solve.live import Live
@@ -190,7 +190,10 @@ class Cells:
 
     def _build(self, chosen: Sequence[Any]) -> tuple[Graph, list[Problem]]:
         variables, inputs = self.grid.settings(chosen)
-        return self.origin.build(variables, inputs)
+        try:
+            return self.origin.build(variables, inputs)
+        except UsageError as error:  # a size of an input that these variables leave out
+            return Graph("", {}, (), ()), list(error.problems)
 
     def _blame(
         self, ranges: Ranges, chosen: Sequence[Any], problems: Sequence[Problem], wide: Iterable[int]
