@@ -122,6 +122,7 @@ class Network:
         `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
+        import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
         from shapecalc.questions.memory.small_devices.device import memory_on_device
 
         return memory_on_device(self.infer(input=input, vars=vars, batch=batch, layout=layout), **options)

@@ -143,6 +143,57 @@ def test_each_library_is_imported_from_one_module(library):
 
 
 @pytest.mark.slow
+def _scopes(tree):
+    """Yield the statements of a module, and of each function in it, that import anything at run time."""
+    for scope in ast.walk(tree):
+        if isinstance(scope, (ast.Module, ast.FunctionDef)):
+            inner = [scope]
+            found = []
+            while inner:
+                for node in ast.iter_child_nodes(inner.pop()):
+                    if isinstance(node, (ast.Import, ast.ImportFrom)):
+                        found.append(node)
+                    elif not isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not _is_for_types(node):
+                        inner.append(node)
+            yield sorted(found, key=lambda node: node.lineno)
+
+
+def _is_for_types(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _names_of(node):
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+
+
+def parts_before_rooms(path, tree):
+    """Return what a module imports of a question's room before the room itself, from outside it."""
+    own = name_of(path)
+    found = []
+    for imports in _scopes(tree):
+        rooms = set()
+        for name in (name for node in imports for name in _names_of(node)):
+            room = ".".join(name.split(".")[:3])
+            if name == room:
+                rooms.add(room)
+            elif name.startswith("shapecalc.questions.") and not own.startswith(room) and room not in rooms:
+                found.append(f"{own}: {name}")
+    return found
+
+
+def test_a_room_is_loaded_before_a_part_of_it():
+    """A thread that imports a part holds its lock while it waits for the room, which may wait for that part.
+
+    Renderers have an answer of the room, so that it is loaded; a command has one thread.
+    """
+    reached = [path for path in FILES if not name_of(path).startswith(("shapecalc.renderers", "shapecalc.cli"))]
+    found = [each for path in reached for each in parts_before_rooms(path, ast.parse(path.read_text("utf-8")))]
+    assert found == ["shapecalc.questions.speed.decoding: shapecalc.questions.memory.cache",
+                     "shapecalc.questions.speed.decoding: shapecalc.questions.memory.plan",
+                     "shapecalc.questions.speed.decoding: shapecalc.questions.memory.serving",
+                     "shapecalc.questions.speed.work: shapecalc.questions.memory.plan"], "after their own room"  # fmt: skip
+
+
 def test_public_class_names_are_unique():
     places = {}
     for path in FILES:

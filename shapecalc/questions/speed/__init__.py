@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.weights.formats import read_bits
 from shapecalc.questions.memory.weights.stored_bytes import average_bits, bits_of_layers, read_storing, weight_bytes

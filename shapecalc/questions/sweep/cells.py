@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import shapecalc.questions.solve  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.dims import UP_TO, Constraint, prod
 from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError, UsageError
