@@ -53,7 +53,7 @@ def _parsed(source: Source) -> Any:
         reason = "its nesting is too deep" if isinstance(error, RecursionError) else "a number in it is too long"
         raise SpecError([Problem(f"{source.name} cannot be read: {reason}")]) from None
     if twice:
-        message = f"{twice[0][:80]} is a second time in it"
+        message = f"{twice[0][:80]} is there twice"
         raise SpecError([Problem(message, _second(source, twice[0]), hint="leave one of them out")])
     return found
 

@@ -373,3 +373,11 @@ def test_copies_of_tied_tensors_are_no_difference(tmp_path: Path) -> None:
     found = network().compare_weights(tmp_path / "m.pt")
     assert kinds(found) == [("extra", name, 1) for name in others]
     assert found.notes == ()
+
+
+def test_a_prefix_is_found_among_many_that_begin_fewer_names(tmp_path: Path) -> None:
+    net = shapecalc.load([{"linear": 3, "name": "fc"}], input=[4])
+    held: Tensors = {f"part{i}.w": ("F32", (1,)) for i in range(30)}
+    held.update({"net.fc.weight": ("F32", (3, 4)), "net.fc.bias": ("F32", (3,))})
+    found = compared(tmp_path, held, net)
+    assert (found.matching, found.prefixes) == (2, ("net.", ""))

@@ -116,9 +116,9 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         for sort in ("shared", "buffers")
         for name, shape in _named(report, report.tensor_shapes(sort), inside).items()
     }
-    mismatches, matching = _mismatches(inside, expected, optional)
     copies = _tied_copies(inside, {*expected, *optional})
-    mismatches = [one for one in mismatches if one.kind != "extra" or one.names[0] not in copies]
+    others = {name: weight for name, weight in inside.items() if name not in copies}
+    mismatches, matching = _mismatches(others, expected, optional)
     prefixes = theirs.removeprefix(container), own
     is_of_base = bool(base) and (
         prefixes == ("", base) or (prefixes == (base, "") and not any(name.startswith(base) for name in expected))
