@@ -13,7 +13,7 @@ from shapecalc.checkpoints.contents import TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["INERT", "KNOWN", "AllowedName", "Inert", "TensorStorage", "TensorView", "set_entry"]
+__all__ = ["INERT", "KNOWN", "AllowedName", "Inert", "SparseParts", "TensorStorage", "TensorView", "set_entry"]
 
 
 class Inert:
@@ -38,6 +38,10 @@ class TensorView:
 
     def __init__(self, storage: TensorStorage | None, dtype: str, offset: Any, shape: Any, strides: Any) -> None:
         self.storage, self.dtype, self.offset, self.shape, self.strides = storage, dtype, offset, shape, strides
+
+
+class SparseParts(dict[str, TensorView]):
+    """The tensors that a sparse one is stored as, by their names in PyTorch: the last has the values."""
 
 
 class AllowedName:
@@ -73,6 +77,19 @@ def _without_data(dtype: Any, shape: Any, strides: Any, *_: Any) -> TensorView:
     if not isinstance(dtype, AllowedName):
         raise TypeError
     return TensorView(None, dtype.dtype, 0, shape, strides)
+
+
+_PARTS = {2: ("indices", "values"), 3: ("compressed_indices", "plain_indices", "values")}
+"""The parts of a sparse tensor of coordinates, and of one of compressed rows or columns, by their number."""
+
+
+def _sparse(_: Any, parts: Any, *__: Any) -> SparseParts:
+    if not isinstance(parts, tuple):
+        raise TypeError
+    views = [part for part in parts if isinstance(part, TensorView)]
+    if len(views) not in _PARTS:
+        raise TypeError
+    return SparseParts(zip(_PARTS[len(views)], views, strict=True))
 
 
 def _first(value: Any, *_: Any) -> Any:
@@ -111,7 +128,7 @@ KNOWN: dict[tuple[str, str], AllowedName] = {
     ("torch._utils", "_rebuild_parameter"): AllowedName(_first),
     ("torch._utils", "_rebuild_parameter_with_state"): AllowedName(_first),
     ("torch._utils", "_rebuild_meta_tensor_no_storage"): AllowedName(_without_data),
-    ("torch._utils", "_rebuild_sparse_tensor"): AllowedName(_inert),
+    ("torch._utils", "_rebuild_sparse_tensor"): AllowedName(_sparse),
     ("torch._utils", "_rebuild_device_tensor_from_numpy"): AllowedName(_inert),
     ("torch._tensor", "_rebuild_from_type_v2"): AllowedName(_subclass),
     ("torch.nn.parameter", "Parameter"): AllowedName(_first),
@@ -131,9 +148,9 @@ KNOWN: dict[tuple[str, str], AllowedName] = {
     ("torch", "ComplexDoubleStorage"): AllowedName(_inert, "C128"),
     ("torch", "ByteStorage"): AllowedName(_inert, "U8"),
     ("torch", "CharStorage"): AllowedName(_inert, "I8"),
-    ("torch", "QInt8Storage"): AllowedName(_inert, "I8"),
-    ("torch", "QUInt8Storage"): AllowedName(_inert, "U8"),
-    ("torch", "QInt32Storage"): AllowedName(_inert, "I32"),
+    ("torch", "QInt8Storage"): AllowedName(_inert, "QI8"),
+    ("torch", "QUInt8Storage"): AllowedName(_inert, "QU8"),
+    ("torch", "QInt32Storage"): AllowedName(_inert, "QI32"),
 }
 """The names that a file may have, and what comes of them. Nothing of another name is made, or called."""
 

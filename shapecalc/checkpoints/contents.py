@@ -31,13 +31,16 @@ BITS = {
 }  # fmt: skip
 """The bits of an element of each type, by the names of safetensors."""
 
+_QUANTISED_BITS = {"QI8": 8, "QU8": 8, "QI32": 32}
+"""Those of PyTorch's quantised types, which no other format has: integers that stand for parameters."""
+
 TYPES = {
     "float64": "F64", "double": "F64", "float32": "F32", "float": "F32", "float16": "F16", "half": "F16",
     "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "float8_e4m3fnuz": "F8_E4M3FNUZ",
     "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e8m0fnu": "F8_E8M0", "complex128": "C128", "complex64": "C64",
     "complex32": "C32", "int64": "I64", "long": "I64", "int32": "I32", "int": "I32", "int16": "I16", "short": "I16",
-    "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL", "qint8": "I8",
-    "quint8": "U8", "qint32": "I32",
+    "int8": "I8", "uint64": "U64", "uint32": "U32", "uint16": "U16", "uint8": "U8", "bool": "BOOL", "qint8": "QI8",
+    "quint8": "QU8", "qint32": "QI32",
 }  # fmt: skip
 """The type of each name of PyTorch."""
 
@@ -132,7 +135,7 @@ _MOST_OBJECTS = 1_000_000
 
 def stored_bytes(dtype: str, elements: int) -> int:
     """Return the bytes that elements of a type need, rounded up to whole bytes."""
-    return -(-elements * BITS[dtype] // 8)
+    return -(-elements * (BITS.get(dtype) or _QUANTISED_BITS[dtype]) // 8)
 
 
 def check_sizes(shape: Sequence[Any]) -> str:

@@ -10,9 +10,10 @@ import mmap
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.checkpoints.allowed import TensorView
+from shapecalc.checkpoints.allowed import SparseParts, TensorView
 from shapecalc.checkpoints.contents import Checkpoint, StoredTensor, broken, check_sizes, open_file, stored_bytes
 from shapecalc.checkpoints.pickles import read_pickle
+from shapecalc.errors import count_noun
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -44,13 +45,13 @@ def read_zip(path: str) -> Checkpoint:
             struct_error) as error:  # fmt: skip
         hint = "the file is cut short, or was not written to its end: copy or download it again"
         raise broken(path, f"its zip archive is broken: {str(error)[:80].lower()}", hint) from None
-    found, containers = _walk(path, read_pickle(path, content)[0])
+    found, containers, sparse = _walk(path, read_pickle(path, content)[0])
     for storage in {tensor.storage.key: tensor.storage for _, tensor in found if tensor.storage}.values():
         name, needed = f"{root}data/{storage.key}", stored_bytes(storage.dtype, storage.elements)
         if sizes.get(name) != needed:
             held = f"has {sizes[name]:,} bytes" if name in sizes else "is missing"
             raise broken(path, f"its storage {name[:200]} {held}, and its tensors need {needed:,}")
-    return _checkpoint(path, "PyTorch", found, size, containers)
+    return _checkpoint(path, "PyTorch", found, size, containers, sparse)
 
 
 def _pickle_of(path: str, archive: ZipFile) -> tuple[str, bytes]:
@@ -91,25 +92,26 @@ def read_legacy(path: str) -> Checkpoint:
             parts.append(part)
         if parts[1] != _PROTOCOL:
             raise broken(path, f"it is of the protocol {str(parts[1])[:20]} of PyTorch: {_PROTOCOL} is known")
-        found, containers = _walk(path, parts[3])
+        found, containers, sparse = _walk(path, parts[3])
         storages = {tensor.storage.key: tensor.storage for _, tensor in found if tensor.storage}
         needed = sum(8 + stored_bytes(storage.dtype, storage.elements) for storage in storages.values())
         if needed > size - at:
             message = f"its storages need {needed:,} bytes, and the file has {size - at:,} after its pickles"
             raise broken(path, message, "the file is cut short: copy or download it again")
-    return _checkpoint(path, "PyTorch, the format before version 1.6", found, size, containers)
+    return _checkpoint(path, "PyTorch, the format before version 1.6", found, size, containers, sparse)
 
 
-def _walk(path: str, value: Any) -> tuple[list[tuple[str, TensorView]], list[str]]:
+def _walk(path: str, value: Any) -> tuple[list[tuple[str, TensorView]], list[str], int]:
     """Return the tensors of nested dicts and lists, with their names joined by dots, and the names of these dicts.
 
-    Each container is gone through once.
+    The number is how many are sparse tensors, which are dicts of what they store. Each container is gone through once.
     """
     if not isinstance(value, (dict, list, tuple, TensorView)):
         raise broken(path, "it holds no tensors", "a state dict is saved by torch.save(model.state_dict(), FILE)")
     seen: set[int] = set()
     found: list[tuple[str, TensorView]] = []
     containers: list[str] = []
+    sparse = 0
     stack: list[tuple[str, Any, int]] = [("", value, 0)]
     while stack:
         name, value, depth = stack.pop()
@@ -118,20 +120,28 @@ def _walk(path: str, value: Any) -> tuple[list[tuple[str, TensorView]], list[str
         elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
             seen.add(id(value))
             containers.append(name)
+            sparse += isinstance(value, SparseParts)
             if depth > _DEEPEST:
                 raise broken(path, f"{name[:200]} is nested too deeply")
             items = value.items() if isinstance(value, dict) else enumerate(value)
             inner = [(f"{name}.{key}" if name else str(key), item, depth + 1) for key, item in items]
             stack += inner[::-1]
-    return found, [name for name in containers if name]
+    return found, [name for name in containers if name], sparse
 
 
 def _checkpoint(
-    path: str, format_: str, found: list[tuple[str, TensorView]], size: int, containers: list[str]
+    path: str, format_: str, found: list[tuple[str, TensorView]], size: int, containers: list[str], sparse: int
 ) -> Checkpoint:
+    """Return the checkpoint. Of tensors that share a storage the largest is counted first: others are views of it."""
+    extents = [_extent(path, name, tensor) for name, tensor in found]
     counts: dict[str, _Counted] = {}
-    return Checkpoint(path, format_, [_stored(path, name, tensor, counts) for name, tensor in found], size=size,
-                      containers=containers)  # fmt: skip
+    stored: dict[int, StoredTensor] = {}
+    for index in sorted(range(len(found)), key=lambda index: extents[index][0] - extents[index][1]):
+        stored[index] = _stored(*found[index], extents[index], counts)
+    held = f"{count_noun(sparse, 'sparse tensor')}: counted are the values that are stored, not the zeros between them."
+    tensors = [stored[index] for index in range(len(found))]
+    return Checkpoint(path, format_, tensors, size=size, containers=containers,
+                      notes=[held] if sparse else [])  # fmt: skip
 
 
 class _Counted:
@@ -148,21 +158,29 @@ class _Counted:
         return next((name for first, last, name in self.ranges if first <= start and end <= last), "")
 
 
-def _stored(path: str, name: str, tensor: TensorView, counts: dict[str, _Counted]) -> StoredTensor:
-    """Return a tensor with what it adds: nothing where it is a view of elements that were counted before."""
-    shape, storage = tensor.shape, tensor.storage
+def _extent(path: str, name: str, tensor: TensorView) -> tuple[int, int]:
+    """Return where in its storage a tensor begins and ends, in bytes. Errors: `CheckpointError` if it cannot."""
     wrong = _wrong_sizes(tensor)
     if wrong:
         raise broken(path, f"its tensor {name[:200]} cannot have its shape: {wrong}")
-    elements = prod(shape)
-    if storage is None or not elements:
-        return StoredTensor(name, tensor.dtype, shape, elements, 0)
-    last = sum((size - 1) * stride for size, stride in zip(shape, tensor.strides, strict=True))
-    unit = stored_bytes(tensor.dtype, 1)
+    storage = tensor.storage
+    if storage is None or not prod(tensor.shape):
+        return 0, 0
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))
+    unit, whole = stored_bytes(tensor.dtype, 1), stored_bytes(storage.dtype, storage.elements)
     start, end = tensor.offset * unit, (tensor.offset + last + 1) * unit
-    whole = stored_bytes(storage.dtype, storage.elements)
     if end > whole:
         raise broken(path, f"its tensor {name[:200]} goes beyond its storage, which has {whole:,} bytes")
+    return start, end
+
+
+def _stored(name: str, tensor: TensorView, extent: tuple[int, int], counts: dict[str, _Counted]) -> StoredTensor:
+    """Return a tensor with what it adds: nothing where it is a view of elements that were counted before."""
+    storage, elements = tensor.storage, prod(tensor.shape)
+    if storage is None or not elements:
+        return StoredTensor(name, tensor.dtype, tensor.shape, elements, 0)
+    start, end = extent
+    unit, whole = stored_bytes(tensor.dtype, 1), stored_bytes(storage.dtype, storage.elements)
     counted = counts.setdefault(storage.key, _Counted())
     shares = counted.holder(start, end)
     added = 0 if shares else min(elements * unit, end - start, whole - counted.bytes)
@@ -170,7 +188,7 @@ def _stored(path: str, name: str, tensor: TensorView, counts: dict[str, _Counted
         counted.ranges.append((start, end, name))
     counted.bytes += added
     shares = shares or ("" if added else counted.ranges[0][2])
-    return StoredTensor(name, tensor.dtype, shape, added // unit, added, shares)
+    return StoredTensor(name, tensor.dtype, tensor.shape, added // unit, added, shares)
 
 
 _MOST_RANGES = 1000

@@ -19,14 +19,7 @@ __all__ = ["Fields", "read_fields"]
 def read_fields(content: bytes, name: str) -> Fields:
     """Return the fields of a config.json, which has a model_type; `name` is its name in errors. Errors: `SpecError`."""
     source = Source(name, content.decode("utf-8-sig", "replace"))
-    try:
-        found = json.loads(source.text)
-    except json.JSONDecodeError as error:
-        mark = Mark(source, error.lineno, error.colno)
-        raise SpecError([Problem(f"it is not JSON: {error.msg.lower()}", mark)]) from None
-    except (RecursionError, ValueError) as error:
-        reason = "its nesting is too deep" if isinstance(error, RecursionError) else "a number in it is too long"
-        raise SpecError([Problem(f"{name} cannot be read: {reason}")]) from None
+    found = _parsed(source)
     if not isinstance(found, dict):
         raise SpecError([Problem("it is not an object of fields", Mark(source, 1, 1))])
     config = Fields(source, found)
@@ -37,6 +30,32 @@ def read_fields(content: bytes, name: str) -> Fields:
     if not isinstance(kind, str):
         raise SpecError([config.wrong("model_type", "a text")])
     return config
+
+
+def _parsed(source: Source) -> Any:
+    """Return what a JSON text holds. Errors: `SpecError` if it is none, or has a field twice."""
+    twice: list[str] = []
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for field, value in pairs:
+            if field in fields:
+                twice.append(field)
+            fields[field] = value
+        return fields
+
+    try:
+        found = json.loads(source.text, object_pairs_hook=object_of)
+    except json.JSONDecodeError as error:
+        mark = Mark(source, error.lineno, error.colno)
+        raise SpecError([Problem(f"it is not JSON: {error.msg.lower()}", mark)]) from None
+    except (RecursionError, ValueError) as error:
+        reason = "its nesting is too deep" if isinstance(error, RecursionError) else "a number in it is too long"
+        raise SpecError([Problem(f"{source.name} cannot be read: {reason}")]) from None
+    if twice:
+        message = f"{twice[0][:80]} is there twice"
+        raise SpecError([Problem(message, _second(source, twice[0]), hint="leave one of them out")])
+    return found
 
 
 class Fields(NamedTuple):
@@ -58,9 +77,7 @@ class Fields(NamedTuple):
         found = next((place for name, place in _places(self.source.text) if name == path), None)
         if found is None:
             return None
-        start = self.source.text.rfind("\n", 0, found) + 1
-        line = self.source.text.count("\n", 0, found) + 1
-        return Mark(self.source, line, found - start + 1, len(field) + 2)
+        return _mark_at(self.source, found, field)
 
     def nested(self, names: Sequence[str]) -> Fields:
         """Return the object within this one under the first of the names that has one; an empty one for none."""
@@ -119,6 +136,22 @@ def _task(name: str) -> str:
 
 
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"(?=(\s*:)?)|[{}\[\]]')
+
+
+def _mark_at(source: Source, place: int, field: str) -> Mark:
+    """Return the mark of a field whose name is at a place of the text."""
+    start = source.text.rfind("\n", 0, place) + 1
+    return Mark(source, source.text.count("\n", 0, place) + 1, place - start + 1, len(field) + 2)
+
+
+def _second(source: Source, field: str) -> Mark | None:
+    """Return the mark of a field where it is a second time; None if it is not found in the text."""
+    seen: set[tuple[str, ...]] = set()
+    for path, place in _places(source.text):
+        if path[-1] == field and path in seen:
+            return _mark_at(source, place, field)
+        seen.add(path)
+    return None
 
 
 def _places(text: str) -> Iterator[tuple[tuple[str, ...], int]]:

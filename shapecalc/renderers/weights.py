@@ -51,7 +51,7 @@ def draw_weights(
     if format_ == "csv":
         return _csv(list(lines_of(members, None if depth == AUTO else depth)))  # type: ignore[arg-type]
     lines = _screenful(members) if depth == AUTO else list(lines_of(members, depth))  # type: ignore[arg-type]
-    blocks: list[Block] = [Title(_title(weights)), _table(weights, lines, width)]
+    blocks: list[Block] = [Title(_title(weights)), *([_table(weights, lines, width)] if lines else [])]
     if len(weights.types) > 1 or weights.total.is_packed:
         blocks.append(_types(weights))
     return draw_blocks([*blocks, *map(Note, _notes(weights))], format_, width, color=color)
@@ -136,14 +136,17 @@ def _types(weights: Weights) -> Table:
 def _notes(weights: Weights) -> Iterator[str]:
     total = weights.total
     size = total.bytes + total.overhead
-    yield f"{show_count(total.params)} parameters in {size:,} bytes ({show_bytes(size)})."
+    if not weights.weights:
+        yield "It holds no tensors."
+    else:
+        yield f"{show_count(total.params)} parameters in {size:,} bytes ({show_bytes(size)})."
     if total.overhead:
         yield (
             "Packed weights are counted as the weights that they represent. Scales are their scales, zero points and "
             "indices; bits are those of a parameter, scales included."
         )
     if any(weight.shares for weight in weights.weights):
-        yield "Shared: the elements are those of a tensor above, and count once."
+        yield "Shared: the elements are those of another tensor, and count once."
     if any(weight.params == 0 and not weight.shares and weight.bytes for weight in weights.weights):
         yield (
             "Without parameters are integers, running statistics, tables, and the state of an optimizer: their bytes "

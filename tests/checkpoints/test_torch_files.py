@@ -73,8 +73,50 @@ def test_state_dicts_of_modules(tmp_path: Path) -> None:
     quantised = {"q": torch.quantize_per_tensor(torch.zeros(2, 3), 0.1, 0, torch.qint8),
                  "meta": torch.zeros(2, 3, device="meta")}  # fmt: skip
     assert [one[:5] for one in saved(torch, quantised, tmp_path / "m.pt")] == [
-        ("q", "I8", (2, 3), 6, 6), ("meta", "F32", (2, 3), 6, 0),
+        ("q", "QI8", (2, 3), 6, 6), ("meta", "F32", (2, 3), 6, 0),
     ]  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("way", WAYS)
+def test_the_largest_of_a_storage_has_the_elements(way: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    weight = torch.zeros(4, 5)
+    assert saved(torch, {"b": weight[0], "a": weight, "c": weight}, tmp_path / "m.pt", way) == [
+        ("b", "F32", (5,), 0, 0, "a"), ("a", "F32", (4, 5), 20, 80, ""), ("c", "F32", (4, 5), 0, 0, "a"),
+    ]  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")  # the layout of compressed rows is said to be in beta
+@pytest.mark.parametrize("way", ["zip", "before 1.6"])
+def test_sparse_tensors_are_what_they_store(way: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    dense = torch.eye(3)
+    dense[0, 2] = 1
+    assert saved(torch, {"s": dense.to_sparse(), "w": torch.zeros(2)}, tmp_path / "m.pt", way) == [
+        ("s.indices", "I64", (2, 4), 8, 64, ""), ("s.values", "F32", (4,), 4, 16, ""), ("w", "F32", (2,), 2, 8, ""),
+    ]  # fmt: skip
+    note = "counted are the values that are stored, not the zeros between them."
+    assert read_checkpoint(str(tmp_path / "m.pt")).notes == [f"1 sparse tensor: {note}"]
+    value = {"r": dense.to_sparse_csr(), "p": torch.nn.Parameter(dense.to_sparse_csc())}
+    assert [one[:5] for one in saved(torch, value, tmp_path / "m.pt", way)] == [
+        (f"{name}.{part}", dtype, (size,), size, size * unit)
+        for name in "rp"
+        for part, dtype, size, unit in (
+            ("compressed_indices", "I64", 4, 8), ("plain_indices", "I64", 4, 8), ("values", "F32", 4, 4),
+        )
+    ]  # fmt: skip
+    assert read_checkpoint(str(tmp_path / "m.pt")).notes == [f"2 sparse tensors: {note}"]
+
+
+SPARSE = b"ctorch._utils\n_rebuild_sparse_tensor\n(N%btR"
+
+
+@pytest.mark.parametrize("parts", [b"N", b"(t", b"(" + b"N" * 3 + b"t"])
+def test_sparse_tensors_without_parts(parts: bytes, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="its pickle cannot be read"):
+        read_checkpoint(archive(tmp_path / "m.pt", entry(SPARSE % parts)))
 
 
 @pytest.mark.torch

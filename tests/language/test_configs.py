@@ -171,6 +171,10 @@ def test_deepseek_v3_has_671_billion_parameters_of_which_37_6_are_active(tmp_pat
 WRONG = {
     "truncated": ('{"model_type": "llama", "hidden', "config.json:1:25: it is not JSON: unterminated string starting at"),
     "empty": ("", "config.json:1:1: it is not JSON: expecting value"),
+    "a field twice": ('{"model_type": "llama",\n "vocab_size": 3,\n "a": {"vocab_size": 4},\n "vocab_size": 5}',
+                      "config.json:4:2: vocab_size is there twice"),
+    "a field twice within another": ('{"model_type": "llama",\n "rope_scaling": {"type": "a", "type": "b"}}',
+                                     "config.json:2:32: type is there twice"),
     "a list": ("[1]", "config.json:1:1: it is not an object of fields"),
     "without a type": ({"hidden_size": 4}, "config.json has no model_type"),
     "type not a text": ({"model_type": 3}, "config.json:2:3: model_type is 3: it must be a text"),

@@ -260,3 +260,19 @@ def test_an_empty_checkpoint(tmp_path: Path) -> None:
     found = held(tmp_path, {})
     assert found.total.params == 0
     assert "0 tensors" in str(found)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")  # quantised tensors are on their way out
+def test_quantised_tensors_of_pytorch_have_parameters_and_an_empty_dict_has_none(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    kinds = {"QI8": torch.qint8, "QU8": torch.quint8, "QI32": torch.qint32}
+    held = {name: torch.quantize_per_tensor(torch.zeros(2, 3), 0.1, 0, kind) for name, kind in kinds.items()}
+    torch.save(held, tmp_path / "m.pt")
+    found = shapecalc.weights(tmp_path / "m.pt")
+    assert [(one.name, one.dtype, one.params, one.bytes) for one in found.weights] == [
+        ("QI8", "QI8", 6, 6), ("QU8", "QU8", 6, 6), ("QI32", "QI32", 6, 24),
+    ]  # fmt: skip
+    torch.save({}, tmp_path / "m.pt")
+    text = str(shapecalc.weights(tmp_path / "m.pt"))
+    assert text.splitlines() == ["m.pt · PyTorch · 0 tensors", "", "It holds no tensors."]

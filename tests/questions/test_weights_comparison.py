@@ -324,3 +324,60 @@ def test_very_many_differences_are_fast(tmp_path: Path) -> None:
     found = compared(tmp_path, held)
     assert len(found.mismatches) > 5_000
     assert "more lines: all are in JSON and CSV." in str(found)
+
+
+def adam(torch: Any, held: dict[str, Any]) -> dict[str, Any]:
+    """The state of Adam, as `torch.optim.Adam.state_dict()` has it: three tensors a parameter."""
+    state = {
+        i: {"step": torch.tensor(1.0), "exp_avg": torch.zeros_like(one), "exp_avg_sq": torch.zeros_like(one)}
+        for i, one in enumerate(held.values())
+    }
+    return {"state": state, "param_groups": [{"params": [*state]}]}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("around", "prefix", "optimizer"),
+    [
+        ("state_dict", "", "optimizer"), ("model_state_dict", "", "optimizer_state_dict"), ("model", "", "optim"),
+        ("state_dict", "module.", "optimizer"), ("state_dict", "model.", "optimizer_states"),
+    ],
+)  # fmt: skip
+def test_the_state_of_adam_beside_the_tensors(around: str, prefix: str, optimizer: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    held = {f"{prefix}{name}": torch.zeros(shape) for name, (_, shape) in tensors().items()}
+    torch.save({"epoch": 3, optimizer: [adam(torch, held)], around: held}, tmp_path / "m.pt")
+    found = network().compare_weights(tmp_path / "m.pt")
+    assert (found.matching, found.mismatches, found.prefixes) == (39, (), (prefix, ""))
+    assert found.notes == (f"Compared is what the checkpoint has under {around}.",)
+    assert found.is_same == (not prefix)
+
+
+@pytest.mark.torch
+def test_copies_of_tied_tensors_are_no_difference(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    held = {name: torch.zeros(shape) for name, (_, shape) in tensors().items()}
+    table = held["model.embed_tokens.weight"]
+    first = {"encoder.embed_tokens.weight": table, **held, "decoder.embed_tokens.weight": table}
+    torch.save(first, tmp_path / "m.pt")
+    found = network().compare_weights(tmp_path / "m.pt")
+    assert found.is_same
+    assert found.matching == 39
+    assert found.notes == ("2 more tensors share their elements with one of the network: tied, and no difference.",)
+    torch.save({**held, "tied": table}, tmp_path / "m.pt")
+    assert network().compare_weights(tmp_path / "m.pt").notes == (
+        "1 more tensor shares its elements with one of the network: tied, and no difference.",
+    )
+    others = {"part": table[:50], "clone": table.clone(), "new": (new := torch.zeros(3)), "tied_new": new}
+    torch.save({**held, **others}, tmp_path / "m.pt")
+    found = network().compare_weights(tmp_path / "m.pt")
+    assert kinds(found) == [("extra", name, 1) for name in others]
+    assert found.notes == ()
+
+
+def test_a_prefix_is_found_among_many_that_begin_fewer_names(tmp_path: Path) -> None:
+    net = shapecalc.load([{"linear": 3, "name": "fc"}], input=[4])
+    held: Tensors = {f"part{i}.w": ("F32", (1,)) for i in range(30)}
+    held.update({"net.fc.weight": ("F32", (3, 4)), "net.fc.bias": ("F32", (3,))})
+    found = compared(tmp_path, held, net)
+    assert (found.matching, found.prefixes) == (2, ("net.", ""))

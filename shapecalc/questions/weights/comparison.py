@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import count_noun
 from shapecalc.model.answer import Answer
 from shapecalc.model.naming import library_shapes
+from shapecalc.questions.weights.prefixes import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,9 +23,6 @@ __all__ = ["Mismatch", "WeightsComparison", "compare_weights"]
 VERSION = 1
 """The version of the JSON contract."""
 _Shape = tuple[int, ...]
-_SHARE = 0.3
-"""The share of names that a prefix must begin."""
-_LEVELS = 3
 _MOST_NAMES = 2_000
 
 
@@ -111,7 +108,7 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
     notes: list[str] = []
     found = {weight.represents: weight for weight in weights.weights}
     base = report.graph.naming.base if report.graph.naming else ""
-    (theirs, own), expected = _aligned(found, report)
+    (theirs, own), expected = aligned(found, report)
     container = max([key for key in weights.containers if theirs.startswith(key)], key=len, default="")
     inside = {name.removeprefix(theirs): one for name, one in found.items() if name.startswith(container)}
     optional = {
@@ -119,11 +116,18 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         for sort in ("shared", "buffers")
         for name, shape in _named(report, report.tensor_shapes(sort), inside).items()
     }
-    mismatches, matching = _mismatches(inside, expected, optional)
+    copies = _tied_copies(inside, {*expected, *optional})
+    others = {name: weight for name, weight in inside.items() if name not in copies}
+    mismatches, matching = _mismatches(others, expected, optional)
     prefixes = theirs.removeprefix(container), own
-    is_of_base = bool(base) and prefixes in (("", base), (base, ""))
+    is_of_base = bool(base) and (
+        prefixes == ("", base) or (prefixes == (base, "") and not any(name.startswith(base) for name in expected))
+    )
     if container:
         notes.append(f"Compared is what the checkpoint has under {weights.containers[container]}.")
+    if copies:
+        words = "tensor shares its" if len(copies) == 1 else "tensors share their"
+        notes.append(f"{len(copies):,} more {words} elements with one of the network: tied, and no difference.")
     if weights.missing:
         files = count_noun(len(weights.missing), "file")
         words = "is missing: its" if len(weights.missing) == 1 else "are missing: their"
@@ -150,37 +154,6 @@ def _named(report: Report, shapes: dict[str, _Shape], there: Collection[str]) ->
     return known
 
 
-def _aligned(found: Mapping[str, StoredWeight], report: Report) -> tuple[tuple[str, str], dict[str, _Shape]]:
-    """Return the prefixes in the checkpoint and in the network without which most names are the same; and the names."""
-    ours, naming = report.tensor_shapes(), report.graph.naming
-    expected = library_shapes(naming, ours, found) if naming else ours
-    best, prefixes = len(expected.keys() & found.keys()), ("", "")
-    if best * 2 < len(expected):
-        for theirs, own in product(_prefixes(found), _prefixes(expected)):
-            stripped = {name.removeprefix(theirs) for name in found}
-            if naming and own in ("", naming.base):
-                shapes = library_shapes(naming._replace(base="" if own else naming.base), ours, stripped)
-            else:
-                shapes = {name.removeprefix(own): shape for name, shape in expected.items()}
-            count = len(shapes.keys() & stripped)
-            if count > best:
-                best, prefixes, chosen = count, (theirs, own), shapes
-        if prefixes != ("", ""):
-            return prefixes, chosen
-    return prefixes, expected
-
-
-def _prefixes(names: Collection[str]) -> list[str]:
-    """Return what many names begin with, up to a few modules deep; nothing is the first."""
-    counts: dict[str, int] = {}
-    for name in names:
-        parts = name.split(".")
-        for level in range(1, min(_LEVELS, len(parts) - 1) + 1):
-            prefix = ".".join(parts[:level]) + "."
-            counts[prefix] = counts.get(prefix, 0) + 1
-    return ["", *[prefix for prefix, count in counts.items() if count >= _SHARE * len(names)]]
-
-
 def _mismatches(
     found: Mapping[str, StoredWeight], expected: Mapping[str, _Shape], optional: Mapping[str, _Shape]
 ) -> tuple[list[Mismatch], int]:
@@ -203,6 +176,18 @@ def _mismatches(
         elif weight.params or weight.shares:
             mismatches.append(Mismatch("extra", (name,), None, _shape(weight)))
     return _joined(mismatches), matching
+
+
+def _tied_copies(found: Mapping[str, StoredWeight], own: Collection[str]) -> set[str]:
+    """Return the tensors that the network has not, and that are wholly the elements of one which it has."""
+    shapes = {weight.name: weight.shape for weight in found.values()}
+    groups: dict[str, list[str]] = {}
+    for name, weight in found.items():
+        holder = weight.shares or weight.name
+        if shapes.get(holder) == weight.shape:
+            groups.setdefault(holder, []).append(name)
+    tied = [names for names in groups.values() if any(name in own for name in names)]
+    return {name for names in tied for name in names if name not in own}
 
 
 def _shape(weight: StoredWeight) -> _Shape:

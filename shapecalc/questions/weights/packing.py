@@ -202,7 +202,7 @@ def _plain(tensors: Sequence[StoredTensor], others: set[str]) -> list[StoredWeig
     if not tensors:
         return []
     names, dtypes, shapes, elements, sizes, shares = zip(*tensors, strict=True)
-    quantised = {dtype: dtype not in BITS for dtype in {*dtypes}}  # blocks of GGUF, with a scale of their own
+    quantised = {dtype: dtype not in BITS for dtype in {*dtypes}}  # blocks of GGUF, or PyTorch's integers with a scale
     learned = {dtype: quantised[dtype] or (dtype[0] in "FBC" and dtype != "BOOL") for dtype in quantised}
     params: Sequence[int] = elements
     if others or not all(learned.values()):

@@ -1,0 +1,54 @@
+"""What names begin with in a checkpoint and not in a network, or the reverse: the prefixes that align them."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from shapecalc.model.naming import library_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from shapecalc.model.report import Report
+    from shapecalc.questions.weights.packing import StoredWeight
+
+__all__ = ["aligned"]
+
+_SHARE = 0.3
+"""A prefix begins as many names as this share of the tensors of the smaller side: an optimizer may be beside them."""
+_LEVELS = 3
+_MOST_PREFIXES = 12
+
+
+def aligned(found: Mapping[str, StoredWeight], report: Report) -> tuple[tuple[str, str], dict[str, tuple[int, ...]]]:
+    """Return the prefixes in the checkpoint and in the network without which most names are the same; and the names."""
+    ours, naming = report.tensor_shapes(), report.graph.naming
+    expected = library_shapes(naming, ours, found) if naming else ours
+    best, prefixes = len(expected.keys() & found.keys()), ("", "")
+    if best * 2 < len(expected):
+        least = _SHARE * min(len(found), len(expected))
+        for theirs, own in product(_prefixes(found, least), _prefixes(expected, least)):
+            stripped = {name.removeprefix(theirs) for name in found}
+            if naming and own in ("", naming.base):
+                shapes = library_shapes(naming._replace(base="" if own else naming.base), ours, stripped)
+            else:
+                shapes = {name.removeprefix(own): shape for name, shape in expected.items()}
+            count = len(shapes.keys() & stripped)
+            if count > best:
+                best, prefixes, chosen = count, (theirs, own), shapes
+        if prefixes != ("", ""):
+            return prefixes, chosen
+    return prefixes, expected
+
+
+def _prefixes(names: Collection[str], least: float) -> list[str]:
+    """Return what at least some number of names begin with, up to a few modules deep; nothing is the first."""
+    counts: dict[str, int] = {}
+    for name in names:
+        parts = name.split(".")
+        for level in range(1, min(_LEVELS, len(parts) - 1) + 1):
+            prefix = ".".join(parts[:level]) + "."
+            counts[prefix] = counts.get(prefix, 0) + 1
+    often = [prefix for prefix, count in counts.items() if count >= least]
+    return ["", *sorted(often, key=lambda prefix: -counts[prefix])[:_MOST_PREFIXES]]
