@@ -32,6 +32,8 @@ _MOST_WORK = 200_000
 
 _REREAD = 20
 """The number of layers that are inferred in the time of reading one again."""
+_SEARCHED = 40
+"""The number of times that a network is inferred in the time of searching for sizes of its inputs."""
 _BEAM = 24
 _TOLD = 12
 
@@ -137,6 +139,9 @@ class _Search:
         sizings, problems = sizings_of(graph)
         good: list[ArgumentChange] = []
         better: list[tuple[ArgumentChange, int]] = []
+        self.work -= _SEARCHED * len(graph.nodes) if before else 0
+        if self.is_cut_short():
+            return good, better
         for change in candidates(graph, sizings, problems, self.given):
             if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
                 continue
