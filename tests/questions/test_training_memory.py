@@ -270,6 +270,16 @@ def test_a_layer_without_adapters_is_frozen() -> None:
     assert found.kept == 32 * 64 * 4 + 32 * 4 * 4  # the input of the head, and the output of A
 
 
+@pytest.mark.parametrize("options", [{}, {"pipeline": 2, "microbatches": 1}])
+def test_a_head_that_shares_the_embedding_has_an_adapter_of_its_own(options: dict[str, Any]) -> None:
+    """Rank 8 beside GPT-2's lm_head: peft 0.21 trains 8·(768 + 50,257) parameters."""
+    net = shapecalc.load("gpt2")
+    found = net.memory(lora="rank=8,targets=lm_head", vars={"seq": 16}, **options).training
+    assert found.trainable == 408_200
+    both = net.memory(lora="rank=8,targets=lm_head,linear1", vars={"seq": 16}).training
+    assert both.trainable == 408_200 + 12 * 8 * (768 + 3_072)
+
+
 # Several devices.
 
 
