@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,25 @@ def test_a_layer_keeps_what_megatron_says(parts: int) -> None:
     assert kept_by_megatron(tensor=parts) == 10 + 24 / parts + sums
     if parts > 1:
         assert kept_by_megatron(attention="eager", tensor=parts, sequence=True) == (34 + SCORES) / parts
+
+
+@pytest.mark.parametrize(
+    ("spec", "tensor", "message", "hint"),
+    [("llama-3-8b", 3, "32 heads cannot be divided among 3 devices", "a divisor of 32: 2$"),
+     ("llama-3-8b", 16, "8 heads of keys and values cannot be divided among 16 devices", "8: 8 .repeated heads"),
+     ("gpt2", 8, "12 heads cannot be divided among 8 devices", "a divisor of 12: 6$")])  # fmt: skip
+def test_devices_that_share_a_layer_have_whole_heads(spec: str, tensor: int, message: str, hint: str) -> None:
+    """Megatron-LM: num_attention_heads (and num_query_groups) must be multiples of the tensor parallel size."""
+    with pytest.raises(shapecalc.UsageError, match=message) as caught:
+        shapecalc.load(spec).memory(tensor=tensor, vars={"seq": 8})
+    assert re.search(hint, caught.value.problems[0].hint)
+
+
+def test_the_cache_is_not_said_to_be_that_of_one_device() -> None:
+    net, said = shapecalc.load("llama-3-8b"), "The cache below is that of all devices which share a sample."
+    assert said in " ".join(net.memory(tensor=8, vars={"seq": 8}).render(width=100).split())
+    assert said not in " ".join(net.memory(devices=8, zero=3, vars={"seq": 8}).render(width=100).split())
+    assert said not in " ".join(shapecalc.load(MATRIX).memory(tensor=2).render(width=100).split())
 
 
 def test_weights_that_share_a_layer() -> None:

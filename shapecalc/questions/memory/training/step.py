@@ -11,7 +11,7 @@ from shapecalc.questions.memory.training.checkpointing import segments_of
 from shapecalc.questions.memory.training.lora import with_lora
 from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, loss_bytes, scores_of
 from shapecalc.questions.memory.training.optimizers import Trained
-from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, splits_of
+from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, check_heads, splits_of
 from shapecalc.questions.memory.training.results import Training
 from shapecalc.questions.memory.training.stages import in_flight, stage_numbers, stage_plan
 
@@ -52,6 +52,7 @@ def training_of(
     if options.lora:
         report = with_lora(report, options.lora)
     precision, parallel = options.precision, options.parallel or ONE_DEVICE
+    check_heads(report, parallel)
     plan = make_plan(
         report, precision.activations, in_place, training=True, read=read, autocast=precision.autocast, eager=eager
     )
