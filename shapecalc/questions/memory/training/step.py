@@ -9,7 +9,7 @@ from shapecalc.questions.memory.plan import make_plan, stored
 from shapecalc.questions.memory.training.backward import FORWARD, Pass, train
 from shapecalc.questions.memory.training.checkpointing import segments_of
 from shapecalc.questions.memory.training.lora import with_lora
-from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, loss_bytes, scores_of
+from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, layers_of_scores, loss_bytes, scores_of
 from shapecalc.questions.memory.training.optimizers import Trained
 from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, check_heads, splits_of
 from shapecalc.questions.memory.training.results import Training
@@ -143,7 +143,7 @@ class _Stage:
 
     def weights(self) -> list[_Weight]:
         """Return every tensor of weights on this device; one that layers share once, adapters of each beside it."""
-        scores = {reference.node for reference in scores_of(self.report)}
+        scores = layers_of_scores(self.report)
         found: list[_Weight] = []
         owners: set[int] = set()
         for index, row in enumerate(self.report.rows):
