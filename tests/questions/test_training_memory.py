@@ -207,6 +207,27 @@ def test_adapters_have_the_parameters_of_peft(case: str) -> None:
     assert (found.adapters, found.gradients, found.state) == tuple(4 * each * found.trainable for each in (1, 1, 2))
 
 
+@pytest.mark.parametrize("case", LORA["modules"])
+def test_adapters_of_a_config_are_beside_the_modules_of_the_library(case: str, tmp_path: Path) -> None:
+    """Queries, keys and values of BERT have three; gate and up of Phi-3 have one; a pattern is a name's end."""
+    (tmp_path / "config.json").write_text(json.dumps(LORA["modules"][case]["config"]), encoding="utf-8")
+    targets = case.split()[1].split(",")
+    found = shapecalc.load(tmp_path / "config.json").memory(lora={"rank": 4, "targets": targets}).training
+    assert found.trainable == LORA["modules"][case]["trainable"]
+
+
+def test_names_here_are_targets_too_where_the_library_has_others(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}), encoding="utf-8")
+    net = shapecalc.load(path)
+    assert net.memory(lora="rank=4,targets=in_proj").training.trainable == 12 * 3 * 4 * (768 + 768)
+    assert net.memory(lora="rank=4,targets=layer.0.feed_forward.mlp.linear1").training.trainable == 4 * (768 + 3_072)
+    assert net.memory(lora="rank=4,targets=layer.3.output.dense").training.trainable == 4 * (768 + 3_072)
+    with pytest.raises(shapecalc.UsageError, match="LoRA has no target queri") as caught:
+        net.memory(lora="rank=4,targets=queri")
+    assert caught.value.problems[0].hint == "did you mean query?"
+
+
 @pytest.mark.parametrize("case", LORA["saved"])
 def test_adapters_keep_what_peft_saves(case: str, tmp_path: Path) -> None:
     from test_language_model_training import memory
