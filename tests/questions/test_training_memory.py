@@ -196,6 +196,18 @@ def test_a_block_of_one_layer_is_not_checkpointed(tmp_path: Path) -> None:
     assert (found.segments, found.kept) == (2, 19_440 - 4 * TOKENS)
 
 
+@pytest.mark.parametrize(("fields", "kept"), [({}, 15_059_968), ({"hidden_dropout_prob": 0}, 15_059_968 - 5 * 98_304)])
+def test_dropout_of_a_config_is_counted(fields: dict[str, Any], kept: int, tmp_path: Path) -> None:
+    """BERT-base of 2 layers, 128 tokens: PyTorch's saved tensors for a sample in `.train()`, as on a GPU.
+
+    Recorded as in tests/record_language_models.py; there the mask of a dropout is a byte for each of 128·768 elements.
+    """
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "num_hidden_layers": 2, **fields}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    found = shapecalc.load(tmp_path / "config.json").memory(training=True, vars={"seq": 128}, loss="none").training
+    assert found.kept == pytest.approx(kept, rel=0.001)
+
+
 # LoRA.
 
 
@@ -226,6 +238,19 @@ def test_names_here_are_targets_too_where_the_library_has_others(tmp_path: Path)
     with pytest.raises(shapecalc.UsageError, match="LoRA has no target queri") as caught:
         net.memory(lora="rank=4,targets=queri")
     assert caught.value.problems[0].hint == "did you mean query?"
+
+
+def test_the_answer_says_where_peft_may_count_others(tmp_path: Path) -> None:
+    """Where the names of the library are known and there are no experts, there is nothing to say."""
+    bundled = shapecalc.load("gpt2").memory(lora="rank=4,targets=c_attn", vars={"seq": 8}).notes
+    assert any("is one matrix here, with one adapter; where a library has it as 3" in note for note in bundled)
+    assert not shapecalc.load("gpt2").memory(lora="rank=4,targets=linear1", vars={"seq": 8}).notes
+    for kind, name, words in (("bert", "BertModel", ""), ("gpt2", "GPT2LMHeadModel", ""),
+                              ("mixtral", "MixtralForCausalLM", "the experts of a mixture have no adapters")):  # fmt: skip
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"model_type": kind, "architectures": [name]}), encoding="utf-8")
+        notes = [note for note in shapecalc.load(path).memory(lora=4).notes if note.startswith("LoRA")]
+        assert (len(notes) == 1 and words in notes[0]) if words else not notes
 
 
 @pytest.mark.parametrize("case", LORA["saved"])

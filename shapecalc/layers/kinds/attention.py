@@ -211,7 +211,7 @@ class MultiHeadAttention(sdp.Heads):
             "v_proj": Projection(v.sizes[-1], of_values, keys, at[2], ("value", "v")),
         }
         if self._packed and self._is_self(inputs):
-            found = {"in_proj": Projection(width, queries + of_keys + of_values, length, 0, sdp.PACKED)}
+            found = {"in_proj": Projection(width, queries + of_keys + of_values, length, 0, sdp.PACKED, joins=3)}
         if self.gate:
             found["gate_proj"] = Projection(width, mixed, length)
         return {**found, "out_proj": Projection(mixed, width, length, -1, ("o_proj", "o", "c_proj"))}

@@ -173,7 +173,7 @@ class WindowAttention(Layer):
     def projections(self, x: Shape) -> dict[str, Projection]:
         channels, positions = x.sizes[-1], prod(x.sizes[:-1])
         return {
-            "qkv": Projection(channels, 3 * channels, positions, 0, PACKED),
+            "qkv": Projection(channels, 3 * channels, positions, 0, PACKED, joins=3),
             "proj": Projection(channels, channels, positions, -1, ("o_proj",)),
         }
 

@@ -19,7 +19,7 @@ from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.dims import Dim
     from shapecalc.layers.base.layer import Projection, WeightShapes
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.training.matrices import Matrix
 
-__all__ = ["ALL_LINEAR", "Lora", "read_lora", "with_lora"]
+__all__ = ["ALL_LINEAR", "Lora", "lora_notes", "read_lora", "with_lora"]
 
 ALL_LINEAR = "all-linear"
 _HIGHEST = 10**6
@@ -99,26 +99,43 @@ def _fraction(given: Any) -> float:
 
 def with_lora(report: Report, lora: Lora) -> Report:
     """Return the report of the network with adapters, all else frozen. Errors: `UsageError` for an unknown target."""
-    words = _scores_of_words(report)
     matrices = matrices_of(report)
     _check_targets(lora, [matrix for own in matrices for matrix in own])
-    modules = {matrix.module for own in matrices for matrix in own if matrix.module}
-    there = [target for target in lora.targets if is_called(modules, target)]
-    here = [target for target in lora.targets if target not in there]
     rows = []
-    for index, (row, own) in enumerate(zip(report.rows, matrices, strict=True)):
-        is_all = ALL_LINEAR in lora.targets and index not in words
-        chosen = {
-            matrix.key: matrix.projection
-            for matrix in own
-            if is_all
-            or any(is_called([matrix.module], target) for target in there)
-            or any(is_called(matrix.names, target) for target in here)
-        }
-        rows.append(_adapted(row, lora, chosen) if chosen else row._replace(node=row.node._replace(frozen=True)))
+    for row, own in zip(report.rows, _chosen(report, lora, matrices), strict=True):
+        adapters = {matrix.key: matrix.projection for matrix in own}
+        rows.append(_adapted(row, lora, adapters) if own else row._replace(node=row.node._replace(frozen=True)))
     if all(row.node.frozen for row in rows):
         raise UsageError(Problem(f"{report.name or 'the network'} has no matrix that LoRA can adapt"))
     return with_rows(report, rows)
+
+
+def lora_notes(report: Report, lora: Lora) -> Iterator[str]:
+    """Yield where peft may count other adapters: beside experts, and beside what another library has apart."""
+    if any(row.sizing.inactive for row in report.rows):
+        yield "LoRA: the experts of a mixture have no adapters here; in peft they may have, and a router may have none"
+    for own in _chosen(report, lora, matrices_of(report)):
+        for matrix in own:
+            if matrix.projection.joins > 1 and not matrix.module:
+                what = f"{matrix.names[0]} is one matrix here, with one adapter"
+                yield f"LoRA: {what}; where a library has it as {matrix.projection.joins}, each has its own"
+                return
+
+
+def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[list[Matrix]]:
+    """Return the matrices of every layer that have adapters; a target that the library knows is meant as there."""
+    words = _scores_of_words(report)
+    modules = {matrix.module for own in matrices for matrix in own if matrix.module}
+    there = [target for target in lora.targets if is_called(modules, target)]
+    here = [target for target in lora.targets if target not in there]
+
+    def has_one(index: int, matrix: Matrix) -> bool:
+        if ALL_LINEAR in lora.targets and index not in words:
+            return True
+        in_library = any(is_called([matrix.module], target) for target in there)
+        return in_library or any(is_called(matrix.names, target) for target in here)
+
+    return [[matrix for matrix in own if has_one(index, matrix)] for index, own in enumerate(matrices)]
 
 
 def _scores_of_words(report: Report) -> set[int]:
