@@ -42,6 +42,7 @@ MODULES = [
     "BartForConditionalGeneration all-linear", "GPT2LMHeadModel lm_head", "GPT2LMHeadModel c_proj",
     "Phi3ForCausalLM all-linear", "Phi3ForCausalLM gate_up_proj", "GPTNeoXForCausalLM dense", "CLIPModel all-linear",
     "Dinov2Model all-linear", "LlamaForSequenceClassification all-linear",
+    "ElectraForSequenceClassification out_proj",
 ]  # fmt: skip
 """A class of transformers, with the defaults of its config, and targets; the rank is 4."""
 

@@ -228,6 +228,18 @@ def test_adapters_of_a_config_are_beside_the_modules_of_the_library(case: str, t
     assert found.trainable == LORA["modules"][case]["trainable"]
 
 
+def test_matrices_of_a_layer_that_the_library_has_as_one_have_one_adapter() -> None:
+    from shapecalc.model.naming import Naming
+    from shapecalc.questions.memory.training.matrices import matrices_of
+
+    layer = {"multi_head_attention": {"num_heads": 4, "num_kv_heads": 2}, "name": "mix"}
+    report = shapecalc.load({"input": [8, 64], "layers": [layer]}).infer()
+    names = {f"mix.{one}_proj_weight": ("attn.qkv.weight",) for one in "qkv"}
+    report.graph = report.graph._replace(naming=Naming(names))
+    found = [(m.module, m.projection.in_features, m.projection.out_features) for m in matrices_of(report)[0]]
+    assert found == [("attn.qkv", 64, 64 + 2 * 32), ("", 64, 64)]
+
+
 def test_names_here_are_targets_too_where_the_library_has_others(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}), encoding="utf-8")
