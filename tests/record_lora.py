@@ -33,7 +33,38 @@ COUNTED: list[tuple[str, tuple[str, dict[str, Any]], int, str]] = [
 KEPT = [("llama", 4, "q_proj,v_proj"), ("llama", 4, "all-linear"), ("gpt2", 4, "c_attn")]
 """A model of `MODELS`, a rank and targets."""
 
+MODULES = [
+    "BertForMaskedLM query,value", "BertForMaskedLM all-linear", "BertModel dense",
+    "BertForSequenceClassification all-linear", "ViTForImageClassification q_proj,v_proj",
+    "DistilBertForMaskedLM q_lin,v_lin", "AlbertForMaskedLM all-linear", "ElectraForMaskedLM all-linear",
+    "DebertaV2ForMaskedLM query_proj,value_proj", "ModernBertForMaskedLM all-linear", "ModernBertForMaskedLM Wi",
+    "T5ForConditionalGeneration wi,wo", "BartForConditionalGeneration q_proj,v_proj",
+    "BartForConditionalGeneration all-linear", "GPT2LMHeadModel lm_head", "GPT2LMHeadModel c_proj",
+    "Phi3ForCausalLM all-linear", "Phi3ForCausalLM gate_up_proj", "GPTNeoXForCausalLM dense", "CLIPModel all-linear",
+    "Dinov2Model all-linear", "LlamaForSequenceClassification all-linear",
+    "ElectraForSequenceClassification out_proj",
+]  # fmt: skip
+"""A class of transformers, with the defaults of its config, and targets; the rank is 4."""
+
 _CLASSES = {"Llama": "LlamaForCausalLM", "GPT2": "GPT2LMHeadModel", "T5": "T5ForConditionalGeneration"}
+
+
+def record_modules() -> dict[str, dict[str, Any]]:
+    """Return the trainable parameters of every class and targets, with the config.json that says what they are of."""
+    import peft
+    import torch
+    import transformers
+
+    found = {}
+    for case in MODULES:
+        name, targets = case.split()
+        kind = getattr(transformers, name)
+        modules = targets if targets == "all-linear" else targets.split(",")
+        with torch.device("meta"):
+            network = peft.get_peft_model(kind(kind.config_class()), peft.LoraConfig(r=4, target_modules=modules))
+        config = {"model_type": kind.config_class.model_type, "architectures": [name]}
+        found[case] = {"config": config, "trainable": network.get_nb_trainable_parameters()[0]}
+    return found
 
 
 def record() -> dict[str, Any]:
@@ -65,6 +96,7 @@ def record() -> dict[str, Any]:
         "source": f"peft {peft.__version__}, transformers {transformers.__version__}",
         "trainable": trainable,
         "saved": saved,
+        "modules": record_modules(),
     }
 
 

@@ -53,7 +53,7 @@ def training_notes(memory: Memory, training: Training) -> Iterator[str]:
         again = "each is computed again in the backward pass, one at a time"
         yield f"Checkpointing: of {segments} only the inputs are saved; {again}."
     if training.parallelism:
-        yield from _devices(training.parallelism, training)
+        yield from _devices(training.parallelism, training, caches=bool(memory.kv_cache or memory.state_cache))
     if training.lora:
         trained = f"{training.trainable:,} parameters are trained"
         bits = show_bits(memory.widths.weights)
@@ -62,12 +62,14 @@ def training_notes(memory: Memory, training: Training) -> Iterator[str]:
     yield f"The optimizer ({training.optimizer}) {_state(training)}{_PRECISIONS.get(training.precision, '')}."
 
 
-def _devices(devices: Parallelism, training: Training) -> Iterator[str]:
+def _devices(devices: Parallelism, training: Training, *, caches: bool) -> Iterator[str]:
     """Yield how devices share the work, and what the figures are of."""
     groups = {"data": devices.data, "tensor": devices.tensor, "pipeline": devices.pipeline}
     shown = " × ".join([f"{size:,} ({name})" for name, size in groups.items() if size > 1]) or "1"
     stage = f", in stage {training.stage + 1} of the pipeline, which needs the most" if devices.pipeline > 1 else ""
-    yield f"Devices: {devices.devices:,} = {shown}. All bytes are those of one device{stage}."
+    shares = caches and devices.tensor * devices.pipeline > 1
+    whole = " The cache below is that of all devices which share a sample." if shares else ""
+    yield f"Devices: {devices.devices:,} = {shown}. All bytes are those of one device{stage}.{whole}"
     if devices.zero:
         divided = ("the optimizer's state", "gradients, and the optimizer's state",
                    "weights, gradients, and the optimizer's state")[devices.zero - 1]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,18 @@ def test_a_block_of_one_layer_is_not_checkpointed(tmp_path: Path) -> None:
     assert (found.segments, found.kept) == (2, 19_440 - 4 * TOKENS)
 
 
+@pytest.mark.parametrize(("fields", "kept"), [({}, 15_059_968), ({"hidden_dropout_prob": 0}, 15_059_968 - 5 * 98_304)])
+def test_dropout_of_a_config_is_counted(fields: dict[str, Any], kept: int, tmp_path: Path) -> None:
+    """BERT-base of 2 layers, 128 tokens: PyTorch's saved tensors for a sample in `.train()`, as on a GPU.
+
+    Recorded as in tests/record_language_models.py; there the mask of a dropout is a byte for each of 128·768 elements.
+    """
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"], "num_hidden_layers": 2, **fields}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    found = shapecalc.load(tmp_path / "config.json").memory(training=True, vars={"seq": 128}, loss="none").training
+    assert found.kept == pytest.approx(kept, rel=0.001)
+
+
 # LoRA.
 
 
@@ -204,6 +217,52 @@ def test_adapters_have_the_parameters_of_peft(case: str) -> None:
     found = training(spec, lora=f"rank={rank},targets={targets}", vars={"seq": 16})
     assert found.trainable == LORA["trainable"][case]
     assert (found.adapters, found.gradients, found.state) == tuple(4 * each * found.trainable for each in (1, 1, 2))
+
+
+@pytest.mark.parametrize("case", LORA["modules"])
+def test_adapters_of_a_config_are_beside_the_modules_of_the_library(case: str, tmp_path: Path) -> None:
+    """Queries, keys and values of BERT have three; gate and up of Phi-3 have one; a pattern is a name's end."""
+    (tmp_path / "config.json").write_text(json.dumps(LORA["modules"][case]["config"]), encoding="utf-8")
+    targets = case.split()[1].split(",")
+    found = shapecalc.load(tmp_path / "config.json").memory(lora={"rank": 4, "targets": targets}).training
+    assert found.trainable == LORA["modules"][case]["trainable"]
+
+
+def test_matrices_of_a_layer_that_the_library_has_as_one_have_one_adapter() -> None:
+    from shapecalc.model.naming import Naming
+    from shapecalc.questions.memory.training.matrices import matrices_of
+
+    layer = {"multi_head_attention": {"num_heads": 4, "num_kv_heads": 2}, "name": "mix"}
+    report = shapecalc.load({"input": [8, 64], "layers": [layer]}).infer()
+    names = {f"mix.{one}_proj_weight": ("attn.qkv.weight",) for one in "qkv"}
+    report.graph = report.graph._replace(naming=Naming(names))
+    found = [(m.module, m.projection.in_features, m.projection.out_features) for m in matrices_of(report)[0]]
+    assert found == [("attn.qkv", 64, 64 + 2 * 32), ("", 64, 64)]
+
+
+def test_names_here_are_targets_too_where_the_library_has_others(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_type": "bert", "architectures": ["BertModel"]}), encoding="utf-8")
+    net = shapecalc.load(path)
+    assert net.memory(lora="rank=4,targets=in_proj").training.trainable == 12 * 3 * 4 * (768 + 768)
+    assert net.memory(lora="rank=4,targets=layer.0.feed_forward.mlp.linear1").training.trainable == 4 * (768 + 3_072)
+    assert net.memory(lora="rank=4,targets=layer.3.output.dense").training.trainable == 4 * (768 + 3_072)
+    with pytest.raises(shapecalc.UsageError, match="LoRA has no target queri") as caught:
+        net.memory(lora="rank=4,targets=queri")
+    assert caught.value.problems[0].hint == "did you mean query?"
+
+
+def test_the_answer_says_where_peft_may_count_others(tmp_path: Path) -> None:
+    """Where the names of the library are known and there are no experts, there is nothing to say."""
+    bundled = shapecalc.load("gpt2").memory(lora="rank=4,targets=c_attn", vars={"seq": 8}).notes
+    assert any("is one matrix here, with one adapter; where a library has it as 3" in note for note in bundled)
+    assert not shapecalc.load("gpt2").memory(lora="rank=4,targets=linear1", vars={"seq": 8}).notes
+    for kind, name, words in (("bert", "BertModel", ""), ("gpt2", "GPT2LMHeadModel", ""),
+                              ("mixtral", "MixtralForCausalLM", "the experts of a mixture have no adapters")):  # fmt: skip
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"model_type": kind, "architectures": [name]}), encoding="utf-8")
+        notes = [note for note in shapecalc.load(path).memory(lora=4).notes if note.startswith("LoRA")]
+        assert (len(notes) == 1 and words in notes[0]) if words else not notes
 
 
 @pytest.mark.parametrize("case", LORA["saved"])
@@ -280,6 +339,16 @@ def test_a_layer_without_adapters_is_frozen() -> None:
     assert found.kept == 32 * 64 * 4 + 32 * 4 * 4  # the input of the head, and the output of A
 
 
+@pytest.mark.parametrize("options", [{}, {"pipeline": 2, "microbatches": 1}])
+def test_a_head_that_shares_the_embedding_has_an_adapter_of_its_own(options: dict[str, Any]) -> None:
+    """Rank 8 beside GPT-2's lm_head: peft 0.21 trains 8·(768 + 50,257) parameters."""
+    net = shapecalc.load("gpt2")
+    found = net.memory(lora="rank=8,targets=lm_head", vars={"seq": 16}, **options).training
+    assert found.trainable == 408_200
+    both = net.memory(lora="rank=8,targets=lm_head,linear1", vars={"seq": 16}).training
+    assert both.trainable == 408_200 + 12 * 8 * (768 + 3_072)
+
+
 # Several devices.
 
 
@@ -320,6 +389,25 @@ def test_a_layer_keeps_what_megatron_says(parts: int) -> None:
     assert kept_by_megatron(tensor=parts) == 10 + 24 / parts + sums
     if parts > 1:
         assert kept_by_megatron(attention="eager", tensor=parts, sequence=True) == (34 + SCORES) / parts
+
+
+@pytest.mark.parametrize(
+    ("spec", "tensor", "message", "hint"),
+    [("llama-3-8b", 3, "32 heads cannot be divided among 3 devices", "a divisor of 32: 2$"),
+     ("llama-3-8b", 16, "8 heads of keys and values cannot be divided among 16 devices", "8: 8 .repeated heads"),
+     ("gpt2", 8, "12 heads cannot be divided among 8 devices", "a divisor of 12: 6$")])  # fmt: skip
+def test_devices_that_share_a_layer_have_whole_heads(spec: str, tensor: int, message: str, hint: str) -> None:
+    """Megatron-LM: num_attention_heads (and num_query_groups) must be multiples of the tensor parallel size."""
+    with pytest.raises(shapecalc.UsageError, match=message) as caught:
+        shapecalc.load(spec).memory(tensor=tensor, vars={"seq": 8})
+    assert re.search(hint, caught.value.problems[0].hint)
+
+
+def test_the_cache_is_not_said_to_be_that_of_one_device() -> None:
+    net, said = shapecalc.load("llama-3-8b"), "The cache below is that of all devices which share a sample."
+    assert said in " ".join(net.memory(tensor=8, vars={"seq": 8}).render(width=100).split())
+    assert said not in " ".join(net.memory(devices=8, zero=3, vars={"seq": 8}).render(width=100).split())
+    assert said not in " ".join(shapecalc.load(MATRIX).memory(tensor=2).render(width=100).split())
 
 
 def test_weights_that_share_a_layer() -> None:

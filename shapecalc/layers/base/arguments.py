@@ -55,6 +55,8 @@ CROPPING = "the elements cropped from the edges"
 GROUPS = "the parts that the channels are split into"
 CHANNELS_OUT = "the channels of the output"
 ATTENTION = "the implementation of attention"
+HEADS = "the heads that the features are split into"
+KV_HEADS = "the heads of keys and values, where these are fewer"
 
 
 class Argument:

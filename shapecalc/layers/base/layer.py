@@ -71,7 +71,7 @@ class Example(NamedTuple):
 class Projection(NamedTuple):
     """A matrix that multiplies each position of an input, or of what is computed inside (`input` is -1).
 
-    `also` are its names in other libraries.
+    `also` are its names in other libraries, `joins` how many matrices it is in some of them.
     """
 
     in_features: Dim
@@ -79,6 +79,7 @@ class Projection(NamedTuple):
     positions: Dim
     input: int = 0
     also: tuple[str, ...] = ()
+    joins: int = 1
 
 
 INPUTS = "inputs"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
-from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number, Stated
+from shapecalc.layers.base.arguments import ATTENTION, HEADS, KV_HEADS, Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Projection, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
@@ -60,12 +60,13 @@ class MultiHeadAttention(sdp.Heads):
     saves = TRAINED
     inputs = (1, 4)
 
-    num_heads = Integer("heads that the features are split into", symbol="h")
+    num_heads = Integer("heads that the features are split into", symbol="h", role=HEADS)
     embed_dim = Stated("features of the queries and of the output")
     packed = Flag("one matrix projects to queries, keys and values; as in PyTorch by default", None)
     kdim = Stated("features of the keys' input")
     vdim = Stated("features of the values' input")
-    num_kv_heads = Integer("heads of keys and values, for grouped-query attention; num_heads by default", None)
+    num_kv_heads = Integer("heads of keys and values, for grouped-query attention; num_heads by default", None,
+                           role=KV_HEADS)  # fmt: skip
     head_dim = Integer("features of one head; embed_dim // num_heads by default", None, also=["key_dim"], symbol="d")
     v_head_dim = Integer(
         "features of one head of the values", None, also=["value_dim"], default_from="head_dim", symbol="d_v"
@@ -210,7 +211,7 @@ class MultiHeadAttention(sdp.Heads):
             "v_proj": Projection(v.sizes[-1], of_values, keys, at[2], ("value", "v")),
         }
         if self._packed and self._is_self(inputs):
-            found = {"in_proj": Projection(width, queries + of_keys + of_values, length, 0, sdp.PACKED)}
+            found = {"in_proj": Projection(width, queries + of_keys + of_values, length, 0, sdp.PACKED, joins=3)}
         if self.gate:
             found["gate_proj"] = Projection(width, mixed, length)
         return {**found, "out_proj": Projection(mixed, width, length, -1, ("o_proj", "o", "c_proj"))}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import Flag, Integer, Stated
+from shapecalc.layers.base.arguments import HEADS, Flag, Integer, Stated
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
 from shapecalc.layers.kinds.scaled_dot_product import attended, product_macs
@@ -42,7 +42,7 @@ class DisentangledAttention(Layer):
     inputs = (2, 2)
     input_names = ("sequence", "distances")
 
-    num_heads = Integer("heads that the features are split into", symbol="h")
+    num_heads = Integer("heads that the features are split into", symbol="h", role=HEADS)
     embed_dim = Stated("features of the sequence and of the output")
     share_att_key = Flag("project the distances by the weights of the contents", True)
     c2p = Flag("scores of contents with positions", True)

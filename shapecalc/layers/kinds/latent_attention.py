@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
-from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number, Stated
+from shapecalc.layers.base.arguments import ATTENTION, HEADS, Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
 from shapecalc.layers.base.roles import ATTENTION_OUTPUT, FROM_LATENT, KEY, QUERY
@@ -55,7 +55,7 @@ class MultiHeadLatentAttention(Layer):
     }  # fmt: skip
     saves = TRAINED
 
-    num_heads = Integer("number of heads", symbol="h")
+    num_heads = Integer("number of heads", symbol="h", role=HEADS)
     kv_lora_rank = Integer("features of the latent of keys and values, which is cached", symbol="c")
     qk_nope_head_dim = Integer("features of a head's query and key without positions", 128, symbol="d_n")
     qk_rope_head_dim = Integer("features of a head's query and of the shared key that are rotated", 64, symbol="d_r")

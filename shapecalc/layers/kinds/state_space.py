@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod, total
-from shapecalc.layers.base.arguments import Flag, Integer, Stated
+from shapecalc.layers.base.arguments import HEADS, Flag, Integer, Stated
 from shapecalc.layers.base.dependence import AxisDependence, Look, rearranged
 from shapecalc.layers.base.layer import TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
@@ -194,7 +194,7 @@ class Mamba2(_Selective):
 
     state_size = Integer("elements of the state of each channel", 128, also=["d_state"], symbol="N")
     num_heads = Integer("heads; expand·d_model // head_dim by default", None, also=["nheads"], symbol="h",
-                        replaces="expand")  # fmt: skip
+                        replaces="expand", role=HEADS)  # fmt: skip
     head_dim = Integer("channels of each head", 64, also=["headdim"], symbol="P")
     n_groups = Integer("groups of heads that share B and C", 1, also=["ngroups"], symbol="g")
     expand = Integer("channels inside, as a multiple of d_model", 2, symbol="E")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import ATTENTION, Choice, Flag, Integer, Number
+from shapecalc.layers.base.arguments import ATTENTION, HEADS, Choice, Flag, Integer, Number
 from shapecalc.layers.base.dependence import Look, everything
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Composite, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
@@ -126,7 +126,7 @@ class WindowAttention(Layer):
     sequences = True
     saves = TRAINED
 
-    num_heads = Integer("heads that the channels are split into", symbol="h")
+    num_heads = Integer("heads that the channels are split into", symbol="h", role=HEADS)
     window_size = PerAxis("side of a window, in tokens", symbol="w", also=["partition_size"])
     position = Choice("source of the position biases", ("table", "mlp", "none"), "table")
     qkv_bias = Flag("learned biases of queries, keys and values", True)
@@ -173,7 +173,7 @@ class WindowAttention(Layer):
     def projections(self, x: Shape) -> dict[str, Projection]:
         channels, positions = x.sizes[-1], prod(x.sizes[:-1])
         return {
-            "qkv": Projection(channels, 3 * channels, positions, 0, PACKED),
+            "qkv": Projection(channels, 3 * channels, positions, 0, PACKED, joins=3),
             "proj": Projection(channels, channels, positions, -1, ("o_proj",)),
         }
 
@@ -286,7 +286,7 @@ class ShiftedWindowAttention(Composite):
 
     kind = "shifted_window_attention"
 
-    num_heads = Integer("heads that the channels are split into")
+    num_heads = Integer("heads that the channels are split into", role=HEADS)
     window_size = PerAxis("side of a window, in tokens", 7)
     shift_size = Integer("how far the map is rolled before it is partitioned", 0, minimum=0)
     position = Choice("source of the position biases: table (Swin), mlp (Swin v2), none",

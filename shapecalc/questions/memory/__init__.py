@@ -37,6 +37,7 @@ from shapecalc.questions.memory.serving.capacity import (
 )
 from shapecalc.questions.memory.serving.decoding import with_scores
 from shapecalc.questions.memory.serving.results import Context, FitTable, ServedRun
+from shapecalc.questions.memory.training.lora import lora_notes
 from shapecalc.questions.memory.training.options import TRAINING, read_training
 from shapecalc.questions.memory.training.results import Training
 from shapecalc.questions.memory.training.step import training_of
@@ -172,7 +173,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     )
     if training:
         trained = training_of(report, training.with_widths(widths), may, read, tensors, eager=eager)
-        result = result._replace(training=trained, weights=trained.weights)
+        notes = lora_notes(report, training.lora) if training.lora else ()
+        result = result._replace(training=trained, weights=trained.weights, notes=(*result.notes, *notes))
     return _with_budget(result, None if budget is None else parse_bytes(budget), cache, served)
 
 

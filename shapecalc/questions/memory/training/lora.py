@@ -1,8 +1,8 @@
 """Low-rank adaptation (LoRA): the weights are frozen, and beside chosen matrices two small ones are trained.
 
 Hu et al. 2021 (arXiv:2106.09685); counts are those of the peft library. Beside a matrix of out×in elements stand A of
-rank×in and B of out×rank. Which matrices a layer has is declared by its kind (`Layer.projections`); a target is the
-name of a layer or of one of its matrices, here or in transformers, or `all-linear`: all but the scores at the end.
+rank×in and B of out×rank. A target is the name, or its end, of a module of the library (where the names of a network
+there are known), or else of a layer or one of its matrices here; or `all-linear`: all but the scores of words.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Layer
 from shapecalc.questions.memory.implementation import with_rows
-from shapecalc.questions.memory.training.loss import scores_of
+from shapecalc.questions.memory.training.loss import layers_of_scores
+from shapecalc.questions.memory.training.matrices import is_called, matrices_of
 from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.dims import Dim
     from shapecalc.layers.base.layer import Projection, WeightShapes
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
+    from shapecalc.questions.memory.training.matrices import Matrix
 
-__all__ = ["ALL_LINEAR", "Lora", "read_lora", "with_lora"]
+__all__ = ["ALL_LINEAR", "Lora", "lora_notes", "read_lora", "with_lora"]
 
 ALL_LINEAR = "all-linear"
 _HIGHEST = 10**6
@@ -97,60 +99,71 @@ def _fraction(given: Any) -> float:
 
 def with_lora(report: Report, lora: Lora) -> Report:
     """Return the report of the network with adapters, all else frozen. Errors: `UsageError` for an unknown target."""
-    scores = {reference.node for reference in scores_of(report)}
-    named = [_named(report, row) for row in report.rows]
-    _check_targets(lora, [names for own in named for names in own.values()])
+    matrices = matrices_of(report)
+    _check_targets(lora, [matrix for own in matrices for matrix in own])
     rows = []
-    for index, (row, own) in enumerate(zip(report.rows, named, strict=True)):
-        chosen = [name for name, names in own.items() if _is_target(names, lora.targets, is_last=index in scores)]
-        rows.append(_adapted(row, lora, chosen) if chosen else row._replace(node=row.node._replace(frozen=True)))
+    for row, own in zip(report.rows, _chosen(report, lora, matrices), strict=True):
+        adapters = {matrix.key: matrix.projection for matrix in own}
+        rows.append(_adapted(row, lora, adapters) if own else row._replace(node=row.node._replace(frozen=True)))
     if all(row.node.frozen for row in rows):
         raise UsageError(Problem(f"{report.name or 'the network'} has no matrix that LoRA can adapt"))
     return with_rows(report, rows)
 
 
-def _named(report: Report, row: Row) -> dict[str, tuple[str, ...]]:
-    """Return all names of every matrix of a layer, that of the layer first, by its own in the layer."""
-    from shapecalc.layers import find_kind
-
-    layer = row.node.layer
-    if layer is None:
-        return {}
-    around = find_kind(report.graph.blocks[row.block].kind) if row.block >= 0 else None
-    parts: Mapping[str, tuple[str, ...]] = getattr(around, "also_parts", {})
-    path, _, last = row.name.rpartition(".")
-    names = [last, *parts.get(last, ())]
-    found = {}
-    for name, projection in layer.projections(*row.sizing.inputs).items():
-        inside = (name, *projection.also) if name else ()
-        found[name] = tuple(
-            [f"{row.name}.{word}" for word in inside] or [f"{path}.{word}".lstrip(".") for word in names]
-        )
-    return found
+def lora_notes(report: Report, lora: Lora) -> Iterator[str]:
+    """Yield where peft may count other adapters: beside experts, and beside what another library has apart."""
+    if any(row.sizing.inactive for row in report.rows):
+        yield "LoRA: the experts of a mixture have no adapters here; in peft they may have, and a router may have none"
+    for own in _chosen(report, lora, matrices_of(report)):
+        for matrix in own:
+            if matrix.projection.joins > 1 and not matrix.module:
+                what = f"{matrix.names[0]} is one matrix here, with one adapter"
+                yield f"LoRA: {what}; where a library has it as {matrix.projection.joins}, each has its own"
+                return
 
 
-def _is_target(names: Iterable[str], targets: Collection[str], *, is_last: bool) -> bool:
-    if ALL_LINEAR in targets and not is_last:
-        return True
-    return any(f".{name}".endswith(f".{target}") for name in names for target in targets)
+def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[list[Matrix]]:
+    """Return the matrices of every layer that have adapters; a target that the library knows is meant as there."""
+    words = _scores_of_words(report)
+    modules = {matrix.module for own in matrices for matrix in own if matrix.module}
+    there = [target for target in lora.targets if is_called(modules, target)]
+    here = [target for target in lora.targets if target not in there]
+
+    def has_one(index: int, matrix: Matrix) -> bool:
+        if ALL_LINEAR in lora.targets and index not in words:
+            return True
+        in_library = any(is_called([matrix.module], target) for target in there)
+        return in_library or any(is_called(matrix.names, target) for target in here)
+
+    return [[matrix for matrix in own if has_one(index, matrix)] for index, own in enumerate(matrices)]
 
 
-def _check_targets(lora: Lora, named: list[tuple[str, ...]]) -> None:
+def _scores_of_words(report: Report) -> set[int]:
+    """Return the layers whose scores are of the words of a table in the network: transformers' output embeddings.
+
+    Those of classes are adapted by `all-linear`, unless peft is told that the task is SEQ_CLS.
+    """
+    tables = [row.sizing.weight_shapes for row in report.rows if row.node.layer and row.node.layer.looks_up]
+    words = {sizes[0] for shapes in tables for sizes in shapes.values()}
+    return {index for index in layers_of_scores(report) if report.rows[index].sizing.outputs[0].sizes[-1] in words}
+
+
+def _check_targets(lora: Lora, matrices: list[Matrix]) -> None:
+    """Check that every target is one in the library or here; errors have the names of the library, if there are any."""
     for target in lora.targets:
-        if target != ALL_LINEAR and not any(_is_target(names, (target,), is_last=True) for names in named):
-            known = sorted({name.rpartition(".")[2] for names in named for name in names})
+        if target != ALL_LINEAR and not any(is_called([*own.names, own.module], target) for own in matrices):
+            names = [own.module for own in matrices if own.module] or [name for own in matrices for name in own.names]
+            known = sorted({name.rpartition(".")[2] for name in names})
             hint = did_you_mean(target, [*known, ALL_LINEAR]) or f"matrices are called {', '.join(known[:20])}"
             raise UsageError(Problem(f"LoRA has no target {target} in the network", hint=hint))
 
 
-def _adapted(row: Row, lora: Lora, chosen: list[str]) -> Row:
+def _adapted(row: Row, lora: Lora, adapters: Mapping[str, Projection]) -> Row:
     """Return a layer with adapters beside some of its matrices."""
     layer = row.node.layer
     assert layer is not None
-    found = layer.projections(*row.sizing.inputs)
     adapted: Any = object.__new__(_kind_with_adapters(type(layer)))
     own = frozenset(row.sizing.weight_shapes)
-    adapters = {name: found[name] for name in chosen}
     adapted.__dict__.update({**layer.__dict__, "adapters": adapters, "lora": lora, "untrained": own})
     shapes = adapted.weights(*row.sizing.inputs)
     added = sum(prod(sizes) for name, sizes in shapes.items() if name not in own)
@@ -162,7 +175,7 @@ def _adapted(row: Row, lora: Lora, chosen: list[str]) -> Row:
 class _WithAdapters(Layer):
     """What a layer with adapters has in place of its own kind's."""
 
-    adapters: dict[str, Projection]
+    adapters: Mapping[str, Projection]
     lora: Lora
 
     def weights(self, *inputs: Any) -> WeightShapes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
 
-__all__ = ["CROSS_ENTROPY", "LOSSES", "LossBytes", "loss_bytes", "read_loss", "scores_of"]
+__all__ = ["CROSS_ENTROPY", "LOSSES", "LossBytes", "layers_of_scores", "loss_bytes", "read_loss", "scores_of"]
 
 CROSS_ENTROPY = "cross_entropy"
 LOSSES = (CROSS_ENTROPY, "none")
@@ -50,20 +50,26 @@ def read_loss(given: Any) -> str:
 
 def scores_of(report: Report) -> list[Reference]:
     """Return the outputs of the network that are scores of classes: of a layer of scores, or that and a bias."""
-    found = []
-    for output in report.graph.outputs:
-        reference = output
-        while reference.node >= 0:
-            node = report.rows[reference.node].node
-            layer = node.layer
-            if layer is None or layer.scores:
-                break
-            if not (layer.branches or layer.view) or not node.inputs:
-                break
-            reference = node.inputs[0]
-        if reference.node >= 0 and getattr(report.rows[reference.node].node.layer, "scores", False):
-            found.append(output)
-    return found
+    return [output for output in report.graph.outputs if _computes(report, output) >= 0]
+
+
+def layers_of_scores(report: Report) -> set[int]:
+    """Return the layers that compute these scores, without what follows them: the matrix, not its bias."""
+    return {_computes(report, output) for output in report.graph.outputs} - {-1}
+
+
+def _computes(report: Report, output: Reference) -> int:
+    """Return the layer of scores that an output is of; -1 for none."""
+    reference = output
+    while reference.node >= 0:
+        node = report.rows[reference.node].node
+        layer = node.layer
+        if layer is not None and layer.scores:
+            return reference.node
+        if layer is None or not (layer.branches or layer.view) or not node.inputs:
+            break
+        reference = node.inputs[0]
+    return -1
 
 
 def loss_bytes(report: Report, scores: Reference, bits: int | Fraction) -> LossBytes:

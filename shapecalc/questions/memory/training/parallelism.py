@@ -3,8 +3,8 @@
 Devices form groups: `tensor` share each layer, `pipeline` the layers, and what remains (`data`) have samples of their
 own; `expert` of those share the experts. ZeRO (Rajbhandari et al. 2020, arXiv:1910.02054; FSDP is its stage 3) divides
 over the data group the optimizer's state (1), gradients too (2), and weights too (3). Tensor and sequence parallelism
-are Megatron's (Korthikanti et al. 2022, arXiv:2205.05198): of attention and of two matrices in a row each device has
-its part of the features; with `sequence` it has its part of the positions of everything else.
+are Megatron's (Korthikanti et al. 2022, arXiv:2205.05198): of attention each device has its heads, of two matrices in a
+row its part of the features; with `sequence` it has its part of the positions of everything else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
+from shapecalc.layers.base.arguments import HEADS, KV_HEADS
 from shapecalc.text.given import read_flag
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.plan import MemoryPlan
 
-__all__ = ["ONE_DEVICE", "Parallelism", "Splits", "read_parallelism", "splits_of"]
+__all__ = ["ONE_DEVICE", "Parallelism", "Splits", "check_heads", "read_parallelism", "splits_of"]
 
 _MOST = 10**7
 _STAGES = 3
@@ -151,6 +152,26 @@ class Splits(NamedTuple):
             ]
         )
         return plan._replace(storages=storages, steps=steps)
+
+
+def check_heads(report: Report, parallel: Parallelism) -> None:
+    """Check that the devices that share a layer can have whole heads of it, as Megatron requires. Errors: `UsageError`.
+
+    Fewer heads of keys and values than devices would be repeated on several; that is not counted, so it is refused.
+    """
+    for row in report.rows:
+        layer = row.node.layer
+        if layer is None:
+            continue
+        roles = layer.argument_roles()
+        for role, what in ((HEADS, "heads"), (KV_HEADS, "heads of keys and values")):
+            number = getattr(layer, roles[role]) if role in roles else None
+            if number is not None and number % parallel.tensor:
+                message = f"{row.name}: {number:,} {what} cannot be divided among {parallel.tensor:,} devices (tensor)"
+                most = max(size for size in range(1, min(number, parallel.tensor) + 1) if number % size == 0)
+                why = f"give --tensor a divisor of {number:,}: {most:,}"
+                hint = f"{why} (repeated heads are not counted)" if number < parallel.tensor else why
+                raise UsageError(Problem(message, hint=hint))
 
 
 def splits_of(report: Report) -> Splits:

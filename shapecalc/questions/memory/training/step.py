@@ -9,14 +9,14 @@ from shapecalc.questions.memory.plan import make_plan, stored
 from shapecalc.questions.memory.training.backward import FORWARD, Pass, train
 from shapecalc.questions.memory.training.checkpointing import segments_of
 from shapecalc.questions.memory.training.lora import with_lora
-from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, loss_bytes, scores_of
+from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, layers_of_scores, loss_bytes, scores_of
 from shapecalc.questions.memory.training.optimizers import Trained
-from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, splits_of
+from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, check_heads, splits_of
 from shapecalc.questions.memory.training.results import Training
 from shapecalc.questions.memory.training.stages import in_flight, stage_numbers, stage_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
@@ -52,6 +52,7 @@ def training_of(
     if options.lora:
         report = with_lora(report, options.lora)
     precision, parallel = options.precision, options.parallel or ONE_DEVICE
+    check_heads(report, parallel)
     plan = make_plan(
         report, precision.activations, in_place, training=True, read=read, autocast=precision.autocast, eager=eager
     )
@@ -141,23 +142,29 @@ class _Stage:
         return [LossBytes(*[-(-size // self.parallel.tensor) for size in loss]) for loss in found]
 
     def weights(self) -> list[_Weight]:
-        """Return every tensor of weights on this device; one that layers share once."""
-        scores = {reference.node for reference in scores_of(self.report)}
+        """Return every tensor of weights on this device; one that layers share once, adapters of each beside it."""
+        scores = layers_of_scores(self.report)
         found: list[_Weight] = []
         owners: set[int] = set()
         for index, row in enumerate(self.report.rows):
             owner = row.node.shares if row.node.shares >= 0 else index
-            if owner in owners or (self.numbers and self.numbers[index] != self.number):
+            if self.numbers and self.numbers[index] != self.number:
                 continue
-            owners.add(owner)
-            found += self._of(owner, self.report.rows[owner], is_last=owner in scores)
+            if owner not in owners:
+                owners.add(owner)
+                found += self._of(owner, self.report.rows[owner], is_last=owner in scores)
+            if owner != index:  # what it has besides: an adapter of the scores, whose matrix is the embedding's
+                shared = self.report.rows[owner].sizing.weight_shapes
+                found += self._of(index, row, is_last=index in scores, without=shared)
         return found
 
-    def _of(self, index: int, row: Row, *, is_last: bool) -> list[_Weight]:
+    def _of(self, index: int, row: Row, *, is_last: bool, without: Collection[str] = ()) -> list[_Weight]:
         assert row.node.layer is not None
         multiplies = bool(row.sizing.macs) and not is_last
         found = []
         for name, sizes in row.sizing.weight_shapes.items():
+            if name in without:
+                continue
             parts = self.splits.divisor(index, row, name, self.parallel)
             experts = self.parallel.expert if self.splits.is_routed(row, name) else 1
             tensor = Trained(sizes, multiplies and len(sizes) == _MATRIX, parts)
