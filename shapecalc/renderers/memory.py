@@ -12,7 +12,15 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.serving import attention_notes, draw_fits, serving_notes, show_bits, show_both, weights_note
+from shapecalc.renderers.serving import (
+    attention_notes,
+    cache_name,
+    draw_fits,
+    serving_notes,
+    show_bits,
+    show_both,
+    weights_note,
+)
 from shapecalc.renderers.small_devices import draw_placement, placement_notes
 from shapecalc.renderers.training import training_amounts, training_notes
 from shapecalc.renderers.view import check_depth
@@ -67,9 +75,7 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
     if memory.training is None:
         yield "activations, at the peak", memory.activations.peak
         if memory.context:
-            kept = {"KV cache": memory.kv_cache, "state": memory.state_cache}
-            words = " and ".join([name for name, size in kept.items() if size])
-            yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
+            yield cache_name(memory, memory.context.tokens), memory.context.bytes
         return
     yield from training_amounts(memory.training)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shapecalc.questions.memory import FitTable, Memory
 
-__all__ = ["draw_fits", "serving_notes", "show_bits", "show_both", "weights_note"]
+__all__ = ["cache_name", "draw_fits", "serving_notes", "show_bits", "show_both", "weights_note"]
 
 OVER = "over"
 """Shown where a total does not fit into the budget."""
@@ -31,6 +31,13 @@ def show_both(number: int) -> str:
 def show_bits(bits: int | Fraction) -> str:
     """Return bits as `16` or `4.89`."""
     return str(bits) if isinstance(bits, int) else f"{float(bits):.2f}".rstrip("0").rstrip(".")
+
+
+def cache_name(memory: Memory, tokens: int) -> str:
+    """Return what a decoder caches, by its name."""
+    kept = {"KV cache": memory.kv_cache, "state": memory.state_cache}
+    words = " and ".join([name for name, size in kept.items() if size])
+    return f"{words}, {count_noun(tokens, 'past token')}"
 
 
 def draw_fits(fits: FitTable) -> Table:

@@ -317,3 +317,11 @@ def test_bits_of_caches() -> None:
     assert found.context.bytes == 1000 * 65_536 * 34 // 32
     assert found.to_dict()["kv_cache_bits"] == 8.5
     assert {*SCALED} & {*GGML_TYPES} == {"mxfp4"}
+
+
+def test_fractions_are_shown_as_decimal_numbers() -> None:
+    found = shapecalc.load("llama-3-8b").memory(weights="4.5", weights_of={"lm_head": "16", "layers.1": "2.25"})
+    assert found.weight_format is not None
+    assert found.weight_format.name == "4.5 bits"
+    assert found.weight_format.others == {"lm_head": "16", "layers.1": "2.25"}
+    assert "Weights: 4.5 bits; lm_head: 16; layers.1: 2.25, on average" in " ".join(found.render(width=200).split())

@@ -11,6 +11,7 @@ from shapecalc.questions.memory.results import WeightFormat
 from shapecalc.questions.memory.weights.formats import Format, parse_format
 from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 from shapecalc.text.given import read_names
+from shapecalc.text.units import plain_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ __all__ = [
     "average_bits",
     "bits_of_layers",
     "choose_storing",
+    "formats_of_layers",
     "read_storing",
     "tensor_bytes",
     "unread",
@@ -101,6 +103,11 @@ def tensor_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
     return [{tensor.name: stored(tensor, other) for tensor in row} for row, other in zip(rows, chosen, strict=True)]
 
 
+def formats_of_layers(report: Report, storing: Storing) -> list[Format]:
+    """Return the format of the weights of every layer. Errors: `UsageError` for a pattern without a layer."""
+    return [other or storing.format for other in _chosen(report, storing, tensors_of(report))]
+
+
 def _chosen(report: Report, storing: Storing, rows: Sequence[tuple[Tensor, ...]]) -> list[Format | None]:
     """Return the format of every layer by a pattern; None without one."""
     if not storing.others:
@@ -156,8 +163,8 @@ def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
     """Return the format of weights for an answer; None for a number of bits that was asked for."""
     if not storing.is_named and not storing.others and not origin:
         return None
-    others = {pattern: format_.name or str(format_.bits) for pattern, format_ in storing.others}
-    name = storing.format.name or f"{storing.format.bits} bits"
+    others = {pattern: format_.name or str(plain_bits(format_.bits or 0)) for pattern, format_ in storing.others}
+    name = storing.format.name or f"{plain_bits(storing.format.bits or 0)} bits"
     return WeightFormat(name, storing.format.source, others, origin)
 
 
