@@ -130,7 +130,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     if training:
         check_trained(report, widths, training, is_named=storing.is_named)
     report = with_attention(report, asked.attention)
-    cache = cache_of(report, widths.activations if asked.kv_bits is None else read_bits(asked.kv_bits, "the KV cache"))
+    kv_bits = widths.activations if asked.kv_bits is None else read_bits(asked.kv_bits, "the KV cache")
+    cache = cache_of(report, kv_bits, widths.activations)
     asked = check_serving(asked, report, cache)
     eager = words == (TORCH,)
     served, ran, plan = None, report, None
@@ -163,7 +164,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         layers=layers_of(ran, plan, found, stored_weights, buffer_bytes),
         kv_bits=cache.bits,
         kv_windows=cache.windows,
-        state_cache=stored(cache.state, cache.bits),
+        state_cache=cache.states,
         context=None if asked.context is None else _context(report, cache, asked.context),
         notes=(*report.notes, *unread(report, weights)),
         weight_format=weight_format(storing, origin),
