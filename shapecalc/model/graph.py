@@ -100,6 +100,13 @@ class Stored(NamedTuple):
     note: str = ""
 
 
+class StatedContext(NamedTuple):
+    """The longest sequence that the file of a model states, in tokens, and the name of the file."""
+
+    tokens: int
+    origin: str
+
+
 class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
@@ -124,6 +131,7 @@ class Graph(NamedTuple):
     warnings: tuple[Problem, ...] = ()
     naming: Any = None  # a `Naming`, which most networks have not
     stored: Stored | None = None
+    stated_context: StatedContext | None = None
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

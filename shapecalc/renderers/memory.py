@@ -15,7 +15,9 @@ from shapecalc.renderers.footer import opening
 from shapecalc.renderers.serving import (
     attention_notes,
     cache_name,
+    context_notes,
     draw_fits,
+    past_stated,
     serving_notes,
     show_bits,
     show_both,
@@ -178,7 +180,9 @@ def _budget(memory: Memory) -> str:
         return fits
     batch = "one sample" if memory.batch == 1 else f"a batch of {memory.batch:,}"
     of = "" if memory.run else " of decoding"
-    return f"{fits} The longest context{of} with {batch} is {count_noun(budget.context, 'past token')}."
+    beyond = past_stated(memory, budget.context)
+    longest = f"{count_noun(budget.context, 'past token')}{beyond and f', {beyond}'}"
+    return f"{fits} The longest context{of} with {batch} is {longest}."
 
 
 def _notes(memory: Memory) -> Iterator[str]:
@@ -186,6 +190,7 @@ def _notes(memory: Memory) -> Iterator[str]:
     bits = memory.widths
     yield f"{weights_note(memory)} Buffers: running statistics and tables, at {show_bits(bits.buffers)} bits."
     yield from serving_notes(memory)
+    yield from context_notes(memory)
     yield f"Activations: at {show_bits(bits.activations)} bits, for {_samples(memory)}. {_liveness(memory)}"
     yield from attention_notes(memory)
     if memory.training:

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from shapecalc.questions.memory import FitTable, Memory
 
-__all__ = ["cache_name", "draw_fits", "serving_notes", "show_bits", "show_both", "weights_note"]
+__all__ = [
+    "cache_name",
+    "context_notes",
+    "draw_fits",
+    "past_stated",
+    "serving_notes",
+    "show_bits",
+    "show_both",
+    "weights_note",
+]
 
 OVER = "over"
 """Shown where a total does not fit into the budget."""
@@ -81,6 +90,24 @@ def attention_notes(memory: Memory) -> Iterator[str]:
             "Eager attention has its scores in memory, and their softmax in fp32; keys and values that are repeated "
             "for groups of heads are not counted."
         )
+
+
+def past_stated(memory: Memory, tokens: int) -> str:
+    """Return the words on a context beyond the one that the file of a model states; empty for one within it."""
+    stated = memory.stated_context
+    if stated is None or tokens <= stated.tokens:
+        return ""
+    return f"beyond the {count_noun(stated.tokens, 'token')} that {clean(stated.origin)} states"
+
+
+def context_notes(memory: Memory) -> Iterator[str]:
+    """Yield the note on contexts that are asked for, or in a table, beyond the one that the file of a model states."""
+    asked = [memory.context.tokens] if memory.context else []
+    shown = [*memory.fits.contexts, *(context or 0 for context in memory.fits.longest_context)] if memory.fits else []
+    longest = max((*asked, *shown), default=0)
+    words = past_stated(memory, longest)
+    if words:
+        yield f"A context of {count_noun(longest, 'token')} is {words} (max_position_embeddings)."
 
 
 def serving_notes(memory: Memory) -> Iterator[str]:

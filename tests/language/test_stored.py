@@ -88,3 +88,27 @@ def test_what_is_not_read_is_said(tmp_path: Any, quantised: Any, shown: str) -> 
 @pytest.mark.parametrize("type_", [5, "int8", "float12", ["bfloat16"], {}, "auto", ""])
 def test_types_that_are_not_known_are_no_default(type_: Any) -> None:
     assert read_stored({"torch_dtype": type_}, "config.json") is None
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_a_context_beyond_the_stated_one_is_noted(tmp_path: Any, within: bool) -> None:
+    limit = {"max_position_embeddings": 2048}
+    memory(tmp_path, **({"text_config": limit} if within else limit))
+    network = shapecalc.load(tmp_path)
+
+    def text(**options: Any) -> str:
+        return " ".join(network.memory(**options).render(width=100).split())
+
+    words = "beyond the 2,048 tokens that config.json states"
+    assert f"A context of 2,049 tokens is {words} (max_position_embeddings)." in text(context=2049)
+    assert words not in text(context=2048)
+    assert f"is {words}" in text(contexts="1k,4k")
+    assert words not in text(contexts="1k,2k")
+    assert f"past tokens, {words}." in text(budget="1GiB")
+    assert words not in text(budget=network.memory(context=2048).total)
+    assert network.memory().to_dict()["stated_context"] == {"tokens": 2048, "origin": "config.json"}
+
+
+@pytest.mark.parametrize("stated", [None, "2048", 0, -1, True, 2048.0, [2048]])
+def test_a_stated_context_that_is_no_number_is_none(tmp_path: Any, stated: Any) -> None:
+    assert memory(tmp_path, max_position_embeddings=stated).stated_context is None

@@ -170,6 +170,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         weight_format=weight_format(storing, origin),
         run=served.served(asked.context) if served and asked.context is not None else None,
         attention=asked.attention,
+        stated_context=report.graph.stated_context if cache.past else None,
     )
     if training:
         trained = training_of(report, training.with_widths(widths), may, read, tensors, eager=eager)
