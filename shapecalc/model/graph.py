@@ -91,13 +91,15 @@ class Expectation(NamedTuple):
 class Stored(NamedTuple):
     """How the file of a model says that it is stored: formats of weights and activations, and the name of the file.
 
-    `note` is what of it is not understood.
+    `note` is what of it is not understood; `unconverted` are the modules, by their names in the library, whose weights
+    keep 16 bits.
     """
 
     weights: str
     activations: str
     origin: str
     note: str = ""
+    unconverted: tuple[str, ...] = ()
 
 
 class StatedContext(NamedTuple):

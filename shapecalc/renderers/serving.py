@@ -27,6 +27,9 @@ __all__ = [
     "weights_note",
 ]
 
+_MOST_OTHERS = 8
+"""Most patterns of layers with other formats that a note lists."""
+
 OVER = "over"
 """Shown where a total does not fit into the budget."""
 
@@ -74,7 +77,9 @@ def weights_note(memory: Memory) -> str:
         return f"Weights: all parameters, biases included, at {bits} bits; {shared}"
     origin = f", as {clean(found.origin)} says" if found.origin else ""
     source = f" ({clean(found.source)})" if found.source else ""
-    others = "".join(f"; {clean(pattern)}: {clean(name)}" for pattern, name in found.others.items())
+    shown = list(found.others.items())[:_MOST_OTHERS]
+    others = "".join(f"; {clean(pattern)}: {clean(name)}" for pattern, name in shown)
+    others += f"; and {len(found.others) - len(shown):,} more" if len(found.others) > len(shown) else ""
     average = f", on average {bits} bits for each parameter" if source or others else ""
     return f"Weights: {clean(found.name)}{origin}{source}{others}{average}; {shared}"
 

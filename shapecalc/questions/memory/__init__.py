@@ -166,7 +166,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         kv_windows=cache.windows,
         state_cache=cache.states,
         context=None if asked.context is None else _context(report, cache, asked.context),
-        notes=(*report.notes, *unread(report, weights)),
+        notes=(*report.notes, *unread(report, weights, storing)),
         weight_format=weight_format(storing, origin),
         run=served.served(asked.context) if served and asked.context is not None else None,
         attention=asked.attention,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.weights.format_tables import Rule, Scale
     from shapecalc.questions.memory.weights.tensors import Tensor, Traits
 
-__all__ = ["Format", "format_names", "parse_format", "read_bits"]
+__all__ = ["Format", "Uniform", "format_names", "parse_format", "read_bits"]
 
 _WIDE_BITS, _VECTOR_BITS = 16, 32
 _MATRIX = 2
