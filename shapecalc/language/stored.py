@@ -15,6 +15,7 @@ __all__ = ["read_stored"]
 _TYPE = re.compile(r"(?:torch\.)?(b?)float(8|16|32|64)(?:_e\dm\d\w*)?", re.ASCII)
 _MOST_GROUP = 10**6
 _USUAL = "fp32"
+_MOST_SHOWN = 40
 
 
 def read_stored(fields: Mapping[str, Any], origin: str) -> Stored | None:
@@ -27,7 +28,10 @@ def read_stored(fields: Mapping[str, Any], origin: str) -> Stored | None:
     width = ("bf" if found[1] else "fp") + found[2] if found else ""
     quantised = fields.get("quantization_config")
     if not quantised:
-        return Stored(width, width, origin) if width else None
+        if width or not isinstance(type_, str) or type_ in ("", "auto"):
+            return Stored(width, width, origin) if width else None
+        note = f"the dtype of {origin} ({type_[:_MOST_SHOWN]}) is not known: give --weights and --activations"
+        return Stored("", "", "", note)
     name = _format(quantised) if isinstance(quantised, dict) else ""
     if name:
         assert isinstance(quantised, dict)

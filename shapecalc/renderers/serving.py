@@ -134,7 +134,7 @@ def serving_notes(memory: Memory) -> Iterator[str]:
         scores = ", with the scores of the last one alone" if run.logits == "last" else ""
         tokens = f"{which} {memory.context.tokens:,} tokens of each sample at once"
         yield f"Activations are those of a prefill: {tokens}{scores}."
-    if run.attention == "flash":
+    if run.attention == "flash" and (memory.kv_cache or memory.cross_kv_cache):
         yield "Flash attention has no scores in memory (--attention eager counts them)."
     if run.sources:
         sizes = ", ".join(f"{clean(name)} {show_size(size)}" for name, size in run.sources.items())

@@ -85,7 +85,7 @@ def test_what_is_not_read_is_said(tmp_path: Any, quantised: Any, shown: str) -> 
     assert shapecalc.load(tmp_path).memory(weights=4).notes == ()
 
 
-@pytest.mark.parametrize("type_", [5, "int8", "float12", ["bfloat16"], {}, "auto", ""])
+@pytest.mark.parametrize("type_", [5, ["bfloat16"], {}, "auto", ""])
 def test_types_that_are_not_known_are_no_default(type_: Any) -> None:
     assert read_stored({"torch_dtype": type_}, "config.json") is None
 
@@ -192,3 +192,12 @@ def test_exceptions_of_experts(tmp_path: Any, module: str, is_read: bool, matric
     found = memory(tmp_path, **fields, quantization_config={**AWQ, "modules_to_not_convert": [module]})
     assert bool(found.notes) is not is_read
     assert found.weights == plain.weights + matrices * 2 * DOWN_SAVED
+
+
+@pytest.mark.parametrize("type_", ["int8", "float12", "weird"])
+def test_types_that_are_not_known_are_said(tmp_path: Any, type_: str) -> None:
+    found = memory(tmp_path, torch_dtype=type_)
+    said = f"the dtype of config.json ({type_}) is not known: give --weights and --activations"
+    assert found.notes == (said,)
+    assert (found.widths[:2], found.weight_format) == ((32, 32), None)
+    assert shapecalc.load(tmp_path).memory(weights=8).notes == ()

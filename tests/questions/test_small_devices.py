@@ -336,3 +336,10 @@ def test_the_cache_decides_the_exit_status():
     asked = ("memory", "gpt2", "--weights", "8", "--activations", "8", "--sram", "8MiB")
     assert run("memory", *asked[1:], "--context", "64").status == 0
     assert run("memory", *asked[1:], "--context", "512").status == 1
+
+
+@pytest.mark.parametrize("given", ["4", "4,stage3.0"])
+def test_one_number_of_patches_is_to_be_two(given):
+    with pytest.raises(UsageError) as error:
+        MOBILENET.memory(**INT8, patches=given)
+    assert error.value.problems[0].hint == "write 4x4"

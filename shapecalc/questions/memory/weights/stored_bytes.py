@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.questions.memory.results import WeightFormat
-from shapecalc.questions.memory.weights.formats import Format, Uniform, parse_format
+from shapecalc.questions.memory.weights.format_tables import EXPERTS
+from shapecalc.questions.memory.weights.formats import Format, Scaled, Uniform, parse_format
 from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 from shapecalc.questions.memory.weights.unconverted import unconverted_of
 from shapecalc.text.given import read_names
@@ -140,7 +141,7 @@ def choose_storing(report: Report, weights: Any, weights_of: Any, trained: Any =
     if weights is not None or trained is not None or own is None:
         usual = _USUAL if trained is None else trained
         return read_storing(usual if weights is None else weights, weights_of), ""
-    storing = read_storing(own.weights, weights_of)
+    storing = read_storing(own.weights or _USUAL, weights_of)
     if not own.unconverted:
         return storing, own.origin
     found = unconverted_of(report, own.unconverted)
@@ -186,6 +187,15 @@ def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
 
 
 def unread(report: Report, weights: Any, storing: Storing) -> tuple[str, ...]:
-    """Return the notes on what is not understood of the weights in the file of a model, if no format is given."""
+    """Return the notes on what is not understood of a model's file, without a format given, and on one without use."""
     notes = (report.graph.stored.note, storing.note) if report.graph.stored and weights is None else ()
-    return tuple(filter(None, notes))
+    return tuple(filter(None, (*notes, _unused(report, storing.format))))
+
+
+def _unused(report: Report, format_: Format) -> str:
+    """Return the note on a format that stores no tensor of a network in few bits; empty if it does."""
+    roles = format_.roles if isinstance(format_, Scaled) else ()
+    if not roles or any(tensor.role in roles for row in tensors_of(report) for tensor in row):
+        return ""
+    what = "matrices of experts" if roles == EXPERTS else "the matrices of linear layers"
+    return f"{format_.name} is for {what}, and this network has none: all parameters have 16 bits"
