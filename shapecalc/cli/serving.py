@@ -19,7 +19,7 @@ _OPTIONS = (
     click.option("--context", metavar="N",
                  help="Show the memory of serving after N past tokens of every sample: 8192, or 8k for 8 × 1,024."),
     click.option("--kv-bits", metavar="BITS", shell_complete=completed("bits"),
-                 help="Set the bits of an element of the KV cache: 16, 8, q8_0, …  [default: those of activations]"),
+                 help="Set the bits of cached keys and values: 16, 8, q8_0, …  [default: those of activations]"),
     click.option("--prefill", metavar="[CHUNK]", is_flag=False, flag_value="0", default=None,
                  help="Run the last CHUNK tokens of the context at once, or all of them, instead of decoding one."),
     click.option("--logits", type=click.Choice(["last", "all"]),

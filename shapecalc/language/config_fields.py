@@ -110,6 +110,15 @@ class Fields(NamedTuple):
             raise SpecError([Problem(message, self.mark("architectures"), hint=hint)])
         return found
 
+    def longest_context(self) -> int | None:
+        """Return the longest sequence that the file states, its text model's if that has fields of its own, or None."""
+        text = self.fields.get("text_config")
+        for fields in (self.fields, text if isinstance(text, dict) else {}):
+            tokens = fields.get("max_position_embeddings")
+            if type(tokens) is int and tokens > 0:
+                return tokens
+        return None
+
     def labels(self, usual: int) -> int:
         """Return the number of labels that a head tells apart: those of its class if none are given.
 

@@ -26,6 +26,7 @@ from shapecalc.language.scope import reference_text
 from shapecalc.language.stored import read_stored
 from shapecalc.language.values import BadValueError, condition, plain, shown_value
 from shapecalc.layers import find_kind
+from shapecalc.model.graph import StatedContext
 from shapecalc.model.naming import Naming
 from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
@@ -47,7 +48,7 @@ _LARGEST = 10**9
 class ConfiguredFamily(NamedTuple):
     """The family of a model: its file, the variables that the config sets, the name of the model, and its location.
 
-    `stored` is how the config says that its weights are stored.
+    `stored` is how the config says that its weights are stored, `context` the longest sequence that it states.
     """
 
     path: str
@@ -56,6 +57,7 @@ class ConfiguredFamily(NamedTuple):
     mark: Mark | None = None
     naming: Naming | None = None
     stored: Stored | None = None
+    context: StatedContext | None = None
 
 
 def read_config(content: bytes, path: str) -> ConfiguredFamily:
@@ -79,8 +81,10 @@ def read_config(content: bytes, path: str) -> ConfiguredFamily:
     values = _Config(config, parts, config.task(parts.tasks))
     variables = values.variables()
     title = os.path.basename(named.rstrip("/")) or kind
-    stored = read_stored(config.fields, os.path.basename(path))
-    return ConfiguredFamily(family, variables, title, config.mark("model_type"), values.naming(), stored)
+    origin = os.path.basename(path)
+    stored, tokens = read_stored(config.fields, origin), config.longest_context()
+    context = None if tokens is None else StatedContext(tokens, origin)
+    return ConfiguredFamily(family, variables, title, config.mark("model_type"), values.naming(), stored, context)
 
 
 def _name_of(path: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.language.document import Reader
-    from shapecalc.model.graph import Graph, Stored
+    from shapecalc.model.graph import Graph, StatedContext, Stored
     from shapecalc.model.naming import Naming
     from shapecalc.source import Value
 
@@ -36,7 +36,7 @@ class Member(NamedTuple):
 
     `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
     a model, `title` is its name, `mark` its location, `naming` the names of its parameters in its library, `stored` how
-    it says that its weights are stored.
+    it says that its weights are stored, `context` the longest sequence that it states.
     """
 
     specification: Specification
@@ -49,6 +49,7 @@ class Member(NamedTuple):
     mark: Mark | None = None
     naming: Naming | None = None
     stored: Stored | None = None
+    context: StatedContext | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ class Member(NamedTuple):
         """Return the graph with these variables and input sizes, and all problems."""
         graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
         if self.title:
-            graph = graph._replace(name=self.title, naming=self.naming, stored=self.stored)
+            graph = graph._replace(name=self.title, naming=self.naming, stored=self.stored, stated_context=self.context)
         if self.mark:
             of = (("with the fields of this config:", self.mark),)
             graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
@@ -116,7 +117,7 @@ def _configured(content: bytes, name: str) -> Member:
     specification = read_specification(read_bytes(family.path), file, _reader(family.path, file))
     return Member(
         specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark,
-        naming=family.naming, stored=family.stored,
+        naming=family.naming, stored=family.stored, context=family.context,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ __all__ = ["read_stored"]
 _TYPE = re.compile(r"(?:torch\.)?(b?)float(8|16|32|64)(?:_e\dm\d\w*)?", re.ASCII)
 _MOST_GROUP = 10**6
 _USUAL = "fp32"
+_MOST_SHOWN = 40
 
 
 def read_stored(fields: Mapping[str, Any], origin: str) -> Stored | None:
@@ -27,10 +28,16 @@ def read_stored(fields: Mapping[str, Any], origin: str) -> Stored | None:
     width = ("bf" if found[1] else "fp") + found[2] if found else ""
     quantised = fields.get("quantization_config")
     if not quantised:
-        return Stored(width, width, origin) if width else None
+        if width or not isinstance(type_, str) or type_ in ("", "auto"):
+            return Stored(width, width, origin) if width else None
+        note = f"the dtype of {origin} ({type_[:_MOST_SHOWN]}) is not known: give --weights and --activations"
+        return Stored("", "", "", note)
     name = _format(quantised) if isinstance(quantised, dict) else ""
     if name:
-        return Stored(name, width or "16", origin)
+        assert isinstance(quantised, dict)
+        modules, unread = _exceptions(quantised)
+        note = f"exceptions in the quantization_config of {origin} are not read: {', '.join(unread)}" if unread else ""
+        return Stored(name, width or "16", origin, note, modules)
     method = quantised.get("quant_method") if isinstance(quantised, dict) else None
     shown = method if isinstance(method, str) and len(method) <= len(origin) + 40 else "of no known form"
     note = f"the quantization_config of {origin} ({shown}) is not read: give the format with --weights"
@@ -52,3 +59,21 @@ def _format(given: Mapping[str, Any]) -> str:
         blocks = given.get("weight_block_size")
         return "fp8-tensor" if blocks is None else "fp8-block128" if blocks == [128, 128] else ""
     return "mxfp4" if method == "mxfp4" else ""
+
+
+_MODULES = ("modules_to_not_convert", "llm_int8_skip_modules", "ignored_layers")
+_OTHERS = ("dynamic", "lm_head", "modules_in_block_to_quantize")
+"""Exceptions of GPTQ: by patterns with formats of their own; the scores of tokens quantised too; only some modules."""
+
+
+def _exceptions(given: Mapping[str, Any]) -> tuple[tuple[str, ...], list[str]]:
+    """Return the modules that a `quantization_config` excepts, and the fields with exceptions that are not read."""
+    found: list[str] = []
+    unread = [field for field in _OTHERS if given.get(field)]
+    for field in _MODULES:
+        names = given.get(field) or []
+        if isinstance(names, list) and all(isinstance(name, str) and name for name in names):
+            found += names
+        else:
+            unread.append(field)
+    return tuple(dict.fromkeys(found)), unread

@@ -91,13 +91,22 @@ class Expectation(NamedTuple):
 class Stored(NamedTuple):
     """How the file of a model says that it is stored: formats of weights and activations, and the name of the file.
 
-    `note` is what of it is not understood.
+    `note` is what of it is not understood; `unconverted` are the modules, by their names in the library, whose weights
+    keep 16 bits.
     """
 
     weights: str
     activations: str
     origin: str
     note: str = ""
+    unconverted: tuple[str, ...] = ()
+
+
+class StatedContext(NamedTuple):
+    """The longest sequence that the file of a model states, in tokens, and the name of the file."""
+
+    tokens: int
+    origin: str
 
 
 class Graph(NamedTuple):
@@ -124,6 +133,7 @@ class Graph(NamedTuple):
     warnings: tuple[Problem, ...] = ()
     naming: Any = None  # a `Naming`, which most networks have not
     stored: Stored | None = None
+    stated_context: StatedContext | None = None
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

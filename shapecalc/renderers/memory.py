@@ -12,7 +12,17 @@ from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_block
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
-from shapecalc.renderers.serving import attention_notes, draw_fits, serving_notes, show_bits, show_both, weights_note
+from shapecalc.renderers.serving import (
+    attention_notes,
+    cache_name,
+    context_notes,
+    draw_fits,
+    past_stated,
+    serving_notes,
+    show_bits,
+    show_both,
+    weights_note,
+)
 from shapecalc.renderers.small_devices import draw_placement, placement_notes
 from shapecalc.renderers.training import training_amounts, training_notes
 from shapecalc.renderers.view import check_depth
@@ -67,9 +77,7 @@ def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
     if memory.training is None:
         yield "activations, at the peak", memory.activations.peak
         if memory.context:
-            kept = {"KV cache": memory.kv_cache, "state": memory.state_cache}
-            words = " and ".join([name for name, size in kept.items() if size])
-            yield f"{words}, {count_noun(memory.context.tokens, 'past token')}", memory.context.bytes
+            yield cache_name(memory, memory.context.tokens), memory.context.bytes
         return
     yield from training_amounts(memory.training)
 
@@ -172,7 +180,9 @@ def _budget(memory: Memory) -> str:
         return fits
     batch = "one sample" if memory.batch == 1 else f"a batch of {memory.batch:,}"
     of = "" if memory.run else " of decoding"
-    return f"{fits} The longest context{of} with {batch} is {count_noun(budget.context, 'past token')}."
+    beyond = past_stated(memory, budget.context)
+    longest = f"{count_noun(budget.context, 'past token')}{beyond and f', {beyond}'}"
+    return f"{fits} The longest context{of} with {batch} is {longest}."
 
 
 def _notes(memory: Memory) -> Iterator[str]:
@@ -180,6 +190,7 @@ def _notes(memory: Memory) -> Iterator[str]:
     bits = memory.widths
     yield f"{weights_note(memory)} Buffers: running statistics and tables, at {show_bits(bits.buffers)} bits."
     yield from serving_notes(memory)
+    yield from context_notes(memory)
     yield f"Activations: at {show_bits(bits.activations)} bits, for {_samples(memory)}. {_liveness(memory)}"
     yield from attention_notes(memory)
     if memory.training:
@@ -189,8 +200,11 @@ def _notes(memory: Memory) -> Iterator[str]:
         yield from _windows(memory)
     if memory.state_cache:
         amount = f"{show_both(memory.state_cache)} for a sample"
-        where = f"at {show_bits(memory.kv_bits)} bits; {'in' if memory.context else 'not in'} the total."
-        yield (f"State of recurrences: {amount}, however many tokens are past, {where}")
+        where = f"at {show_bits(bits.activations)} bits, those of activations; {'in' if memory.context else 'not in'}"
+        yield (
+            f"State of recurrences: {amount}, however many tokens are past, {where} the total. A runtime that keeps "
+            "them in fp32, as transformers 5 does, needs more."
+        )
     if memory.cross_kv_cache:
         each = memory.cross_kv_cache_per_source_token
         yield (

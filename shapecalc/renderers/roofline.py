@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import show_scaled
 from shapecalc.renderers.front import INK, save_picture
+from shapecalc.renderers.serving import show_bits
 from shapecalc.text.cells import shorten
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ def _dress(axes: Any, speed: Speed, low: float, high: float) -> None:
     axes.tick_params(colors=INK, labelsize=9)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left", markerscale=0.7)
     bits, batch = speed.widths, speed.report.batch
-    words = [speed.device.name, f"{bits.weights}-bit weights, {bits.activations}-bit activations"]
+    shown = show_bits(bits.weights)
+    weights = f"{bits.format} weights (on average {shown} bits)" if bits.format else f"{shown}-bit weights"
+    words = [speed.device.name, f"{weights}, {show_bits(bits.activations)}-bit activations"]
     words += [f"batch {batch:,}"] if batch != 1 else []
     axes.set_title(shorten(clean(speed.name or "network"), _WIDE), loc="left", fontsize=12, fontweight="bold",
                    color=INK, parse_math=False, pad=22)  # fmt: skip

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from shapecalc.questions.memory import FitTable, Memory
 
-__all__ = ["draw_fits", "serving_notes", "show_bits", "show_both", "weights_note"]
+__all__ = [
+    "cache_name",
+    "context_notes",
+    "draw_fits",
+    "past_stated",
+    "serving_notes",
+    "show_bits",
+    "show_both",
+    "weights_note",
+]
+
+_MOST_OTHERS = 8
+"""Most patterns of layers with other formats that a note lists."""
 
 OVER = "over"
 """Shown where a total does not fit into the budget."""
@@ -31,6 +43,13 @@ def show_both(number: int) -> str:
 def show_bits(bits: int | Fraction) -> str:
     """Return bits as `16` or `4.89`."""
     return str(bits) if isinstance(bits, int) else f"{float(bits):.2f}".rstrip("0").rstrip(".")
+
+
+def cache_name(memory: Memory, tokens: int) -> str:
+    """Return what a decoder caches, by its name."""
+    kept = {"KV cache": memory.kv_cache, "state": memory.state_cache}
+    words = " and ".join([name for name, size in kept.items() if size])
+    return f"{words}, {count_noun(tokens, 'past token')}"
 
 
 def draw_fits(fits: FitTable) -> Table:
@@ -58,7 +77,9 @@ def weights_note(memory: Memory) -> str:
         return f"Weights: all parameters, biases included, at {bits} bits; {shared}"
     origin = f", as {clean(found.origin)} says" if found.origin else ""
     source = f" ({clean(found.source)})" if found.source else ""
-    others = "".join(f"; {clean(pattern)}: {clean(name)}" for pattern, name in found.others.items())
+    shown = list(found.others.items())[:_MOST_OTHERS]
+    others = "".join(f"; {clean(pattern)}: {clean(name)}" for pattern, name in shown)
+    others += f"; and {len(found.others) - len(shown):,} more" if len(found.others) > len(shown) else ""
     average = f", on average {bits} bits for each parameter" if source or others else ""
     return f"Weights: {clean(found.name)}{origin}{source}{others}{average}; {shared}"
 
@@ -74,6 +95,24 @@ def attention_notes(memory: Memory) -> Iterator[str]:
             "Eager attention has its scores in memory, and their softmax in fp32; keys and values that are repeated "
             "for groups of heads are not counted."
         )
+
+
+def past_stated(memory: Memory, tokens: int) -> str:
+    """Return the words on a context beyond the one that the file of a model states; empty for one within it."""
+    stated = memory.stated_context
+    if stated is None or tokens <= stated.tokens:
+        return ""
+    return f"beyond the {count_noun(stated.tokens, 'token')} that {clean(stated.origin)} states"
+
+
+def context_notes(memory: Memory) -> Iterator[str]:
+    """Yield the note on contexts that are asked for, or in a table, beyond the one that the file of a model states."""
+    asked = [memory.context.tokens] if memory.context else []
+    shown = [*memory.fits.contexts, *(context or 0 for context in memory.fits.longest_context)] if memory.fits else []
+    longest = max((*asked, *shown), default=0)
+    words = past_stated(memory, longest)
+    if words:
+        yield f"A context of {count_noun(longest, 'token')} is {words} (max_position_embeddings)."
 
 
 def serving_notes(memory: Memory) -> Iterator[str]:
@@ -95,7 +134,7 @@ def serving_notes(memory: Memory) -> Iterator[str]:
         scores = ", with the scores of the last one alone" if run.logits == "last" else ""
         tokens = f"{which} {memory.context.tokens:,} tokens of each sample at once"
         yield f"Activations are those of a prefill: {tokens}{scores}."
-    if run.attention == "flash":
+    if run.attention == "flash" and (memory.kv_cache or memory.cross_kv_cache):
         yield "Flash attention has no scores in memory (--attention eager counts them)."
     if run.sources:
         sizes = ", ".join(f"{clean(name)} {show_size(size)}" for name, size in run.sources.items())

@@ -9,6 +9,7 @@ from shapecalc.escaping import clean
 from shapecalc.renderers.blocks import Paragraph, Table
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
+from shapecalc.renderers.serving import cache_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,9 @@ def draw_placement(memory: Memory) -> list[Block]:
     shown = [(name, size) for name, size in parts if size or name == "weights"]
     lines = [TableLine((f"  {name}", f"{size:,}", show_bytes(size), "", ""), "dim") for name, size in shown]
     rows = [_line("flash", flash), *lines, _line("SRAM", placement.sram)]
-    rows.append(TableLine(("  activations, at the peak", f"{placement.sram.total:,}", show_bytes(placement.sram.total),
-                           "", ""), "dim"))  # fmt: skip
+    held = [("activations, at the peak", placement.sram.activations)]
+    held += [(cache_name(memory, memory.context.tokens), placement.sram.cache)] if memory.context else []
+    rows += [TableLine((f"  {name}", f"{size:,}", show_bytes(size), "", ""), "dim") for name, size in held]
     table = Table(("Device", "bytes", "", "budget", "fits"), rows, numbers=(1, 2, 3))
     return [table, *([Paragraph(_patches(memory.patches))] if memory.patches else [])]
 
@@ -61,7 +63,8 @@ def placement_notes(memory: Memory) -> Iterator[str]:
     if placement is None:
         return
     scales = "biases have 32 bits, and each output channel has a scale in fp32" if placement.flash.scales else ""
-    yield f"Flash: weights and buffers{f'; {scales}' if scales else ''}. SRAM: activations. The program is not counted."
+    held = "activations, and what the decoder caches" if memory.context else "activations"
+    yield f"Flash: weights and buffers{f'; {scales}' if scales else ''}. SRAM: {held}. The program is not counted."
     if placement.folds:
         yield (
             f"{count_noun(placement.folded, 'batch normalisation')} folded into the convolutions before them, which "

@@ -158,6 +158,19 @@ def test_a_plot_names_the_layers_the_limits_and_the_ridge(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [("q8_0", "q8_0 weights (on average 8.5 bits), 16-bit activations"), ("4.5", "4.5-bit weights, 16-bit act")],
+)
+def test_a_plot_names_the_format_of_weights(bits, words, tmp_path):
+    mpl = pytest.importorskip("matplotlib")
+    path = tmp_path / "roofline.svg"
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        assert run("speed", "llama-3-8b", "--device", "h100", "--weights", bits, "--plot", str(path)).status == 0
+    assert words in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_networks_without_arithmetic_are_plotted(tmp_path):
     pytest.importorskip("matplotlib")
     spec, path = tmp_path / "flat.yaml", tmp_path / "roofline.svg"

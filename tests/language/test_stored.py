@@ -85,6 +85,119 @@ def test_what_is_not_read_is_said(tmp_path: Any, quantised: Any, shown: str) -> 
     assert shapecalc.load(tmp_path).memory(weights=4).notes == ()
 
 
-@pytest.mark.parametrize("type_", [5, "int8", "float12", ["bfloat16"], {}, "auto", ""])
+@pytest.mark.parametrize("type_", [5, ["bfloat16"], {}, "auto", ""])
 def test_types_that_are_not_known_are_no_default(type_: Any) -> None:
     assert read_stored({"torch_dtype": type_}, "config.json") is None
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_a_context_beyond_the_stated_one_is_noted(tmp_path: Any, within: bool) -> None:
+    limit = {"max_position_embeddings": 2048}
+    memory(tmp_path, **({"text_config": limit} if within else limit))
+    network = shapecalc.load(tmp_path)
+
+    def text(**options: Any) -> str:
+        return " ".join(network.memory(**options).render(width=100).split())
+
+    words = "beyond the 2,048 tokens that config.json states"
+    assert f"A context of 2,049 tokens is {words} (max_position_embeddings)." in text(context=2049)
+    assert words not in text(context=2048)
+    assert f"is {words}" in text(contexts="1k,4k")
+    assert words not in text(contexts="1k,2k")
+    assert f"past tokens, {words}." in text(budget="1GiB")
+    assert words not in text(budget=network.memory(context=2048).total)
+    assert network.memory().to_dict()["stated_context"] == {"tokens": 2048, "origin": "config.json"}
+
+
+@pytest.mark.parametrize("stated", [None, "2048", 0, -1, True, 2048.0, [2048]])
+def test_a_stated_context_that_is_no_number_is_none(tmp_path: Any, stated: Any) -> None:
+    assert memory(tmp_path, max_position_embeddings=stated).stated_context is None
+
+
+MATRIX = 256 * 256
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 64}
+ATTENTION_SAVED = 4 * (
+    2 * MATRIX - (MATRIX // 2 + MATRIX // 64 * 2 + MATRIX // 64 // 2)
+)  # scales of 16 bits, zeros of 4
+DOWN_SAVED = ATTENTION_SAVED // 2  # 512 rows of 256: two of four
+
+
+# The fields are those of transformers 5.24, utils/quantization_config.py; what a name matches: quantizers_utils.py.
+@pytest.mark.parametrize(
+    ("modules", "more"),
+    [
+        ([], 0),
+        (["lm_head", "model.embed_tokens"], 0),  # of 16 bits in any case
+        (["model.layers.0.self_attn"], ATTENTION_SAVED),
+        (["layers.0.self_attn"], ATTENTION_SAVED),
+        (["model.layers.*.self_attn"], 2 * ATTENTION_SAVED),
+        (["model.layers.0"], ATTENTION_SAVED + 3 * DOWN_SAVED),
+        (["down_proj"], 2 * DOWN_SAVED),
+        (["model.layers.1.mlp.down_proj"], DOWN_SAVED),
+        (["layers.10", "model.layers.0.self", "visual"], 0),
+        ([".*_proj"], 2 * (ATTENTION_SAVED + 3 * DOWN_SAVED)),
+    ],
+)
+def test_modules_that_are_not_converted_have_16_bits(tmp_path: Any, modules: list[str], more: int) -> None:
+    plain = memory(tmp_path, dtype="bfloat16", quantization_config=AWQ)
+    found = memory(tmp_path, dtype="bfloat16", quantization_config={**AWQ, "modules_to_not_convert": modules})
+    assert found.weights == plain.weights + more
+    assert found.notes == ()
+    assert found.weight_format.others == (dict.fromkeys(modules, "16") if more or "lm_head" in modules else {})
+
+
+def test_exceptions_of_bitsandbytes(tmp_path: Any) -> None:
+    nf4 = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    plain = memory(tmp_path, dtype="bfloat16", quantization_config=nf4)
+    found = memory(tmp_path, dtype="bfloat16", quantization_config={**nf4, "llm_int8_skip_modules": ["o_proj"]})
+    assert found.weights - plain.weights == 2 * (2 * MATRIX - MATRIX // 2 - MATRIX // 64 * 4)
+    own = shapecalc.load(tmp_path).memory(weights_of=["layers.*.attention=8"])
+    assert own.weights == plain.weights + 2 * 4 * (MATRIX - MATRIX // 2 - MATRIX // 64 * 4)  # a pattern goes before
+    assert shapecalc.load(tmp_path).memory(weights="nf4").weights == plain.weights
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"dynamic": {"-:.*down.*": {}}}, "dynamic"),
+        ({"lm_head": True}, "lm_head"),
+        ({"modules_to_not_convert": "lm_head"}, "modules_to_not_convert"),
+        ({"modules_to_not_convert": [1]}, "modules_to_not_convert"),
+        ({"modules_to_not_convert": [""]}, "modules_to_not_convert"),
+        ({"lm_head": True, "dynamic": {"x": {"bits": 8}}}, "dynamic, lm_head"),
+    ],
+)
+def test_exceptions_that_are_not_read_are_said(tmp_path: Any, fields: dict[str, Any], shown: str) -> None:
+    found = memory(tmp_path, dtype="bfloat16", quantization_config={"quant_method": "gptq", "bits": 4, **fields})
+    assert found.notes == (f"exceptions in the quantization_config of config.json are not read: {shown}",)
+    assert found.weight_format.name == "gptq-int4-g128"
+    assert shapecalc.load(tmp_path).memory(weights=4).notes == ()
+
+
+@pytest.mark.parametrize("name", ["(a+)+$", "a" * 201, "layers.1*", "*_proj", "model.layers.[01].mlp"])
+def test_patterns_that_are_not_read_are_said(tmp_path: Any, name: str) -> None:
+    found = memory(tmp_path, quantization_config={**AWQ, "modules_to_not_convert": ["down_proj", name]})
+    assert found.notes == ("modules that config.json keeps unquantised are not all read",)
+
+
+@pytest.mark.parametrize(
+    ("module", "is_read", "matrices"),
+    [("block_sparse_moe.experts", True, 6), ("mlp.experts", True, 6), ("layers.0.block_sparse_moe.experts.1", False, 0),
+     ("layers.1.mlp.experts.down_proj", True, 1), ("gate", True, 0)],
+)  # fmt: skip
+def test_exceptions_of_experts(tmp_path: Any, module: str, is_read: bool, matrices: int) -> None:
+    """The experts of a layer are one tensor here: an exception for one of them is said not to be read."""
+    fields = {"model_type": "mixtral", "num_local_experts": 2, "num_key_value_heads": 4, "dtype": "bfloat16"}
+    plain = memory(tmp_path, **fields, quantization_config=AWQ)
+    found = memory(tmp_path, **fields, quantization_config={**AWQ, "modules_to_not_convert": [module]})
+    assert bool(found.notes) is not is_read
+    assert found.weights == plain.weights + matrices * 2 * DOWN_SAVED
+
+
+@pytest.mark.parametrize("type_", ["int8", "float12", "weird"])
+def test_types_that_are_not_known_are_said(tmp_path: Any, type_: str) -> None:
+    found = memory(tmp_path, torch_dtype=type_)
+    said = f"the dtype of config.json ({type_}) is not known: give --weights and --activations"
+    assert found.notes == (said,)
+    assert (found.widths[:2], found.weight_format) == ((32, 32), None)
+    assert shapecalc.load(tmp_path).memory(weights=8).notes == ()

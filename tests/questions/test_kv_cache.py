@@ -238,9 +238,28 @@ def test_a_state_is_kept_however_long_the_context_is() -> None:
     assert found[0].total == net.memory(vars={"seq": 1}, activations=16).total + 2 * state
     text = " ".join(found[1].render(width=100).split())
     assert "state, 10 past tokens" in text
-    assert (
-        "State of recurrences: 1,474,560 bytes (1.41 MiB) for a sample, however many tokens are past, at 16 bits; in"
-        in text
-    )
+    said = "State of recurrences: 1,474,560 bytes (1.41 MiB) for a sample, however many tokens are past, at 16 bits"
+    assert f"{said}, those of activations; in the total." in text
     fits = net.memory(vars={"seq": 1}, activations=16, budget="8GiB").budget
     assert fits.context is None  # there is no limit
+
+
+def test_states_have_the_bits_of_activations() -> None:
+    """Keys and values alone are quantised; transformers 5.24 has the states at least as wide as activations."""
+    state = 24 * 1536 * (4 + 16)
+    found = shapecalc.load("mamba-130m").memory(activations=16, kv_bits=4, context=10)
+    assert found.context
+    assert found.state_cache == found.context.bytes == 2 * state
+    text = " ".join(found.render(width=100).split())
+    assert "at 16 bits, those of activations; in the total. A runtime that keeps them in fp32" in text
+
+
+def test_a_hybrid_has_a_cache_of_fewer_bits_than_its_state() -> None:
+    net = shapecalc.load("jamba-v0.1", vars={"seq": 1})
+    wide, narrow = (net.memory(activations=16, kv_bits=bits, context=1000) for bits in (16, 8))
+    assert wide.context
+    assert narrow.context
+    assert narrow.state_cache == wide.state_cache
+    assert narrow.kv_cache * 2 == wide.kv_cache == 4 * 2 * 8 * 128 * 2  # 4 layers, 8 heads of 128
+    assert narrow.context.bytes == 1000 * narrow.kv_cache + narrow.state_cache
+    assert narrow.context.reserved == narrow.context.bytes

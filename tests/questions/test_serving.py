@@ -163,7 +163,7 @@ def test_a_prefill_by_hand() -> None:
     chunk = net(*SMALL).memory(context=5, prefill=2, logits="all")
     assert chunk.activations.peak == (2 * 8 + 2 * 11) * 4
     assert chunk.context.bytes == every.context.bytes == 5 * 16 * 4
-    assert net(*SMALL).memory(context=5, prefill=50).run.tokens == 5
+    assert net(*SMALL).memory(contexts=[5], prefill=50).run.tokens == 5
 
 
 def test_tied_scores_are_of_the_last_token_too() -> None:
@@ -199,7 +199,9 @@ def test_a_window_limits_the_scores() -> None:
     chunk = windowed.memory(context=70, attention="eager", prefill=4)
     assert chunk.activations.held[-1].bytes == 2 * 4 * (7 + 4) * (4 + 4)  # 7 tokens before the first of the chunk
     fits = windowed.memory(contexts=[2, 5, 70], prefill=4, attention="eager").fits
-    totals = [windowed.memory(context=context, prefill=4, attention="eager").total for context in fits.contexts]
+    totals = [
+        windowed.memory(context=context, prefill=min(4, context), attention="eager").total for context in fits.contexts
+    ]
     assert [row[0] for row in fits.totals] == totals
 
 
@@ -249,8 +251,9 @@ def test_a_cell_is_the_total_there(spec: str, options: dict[str, Any]) -> None:
     network = shapecalc.load(spec)
     fits = network.memory(contexts=[1, 33, 500], batches=[1, 3], budget="1GiB", **options).fits
     for i, context in enumerate(fits.contexts):
+        chunk = {"prefill": min(64, context)} if options.get("prefill") == 64 else {}
         for j, batch in enumerate(fits.batches):
-            assert fits.totals[i][j] == network.memory(context=context, batch=batch, **options).total
+            assert fits.totals[i][j] == network.memory(context=context, batch=batch, **{**options, **chunk}).total
 
 
 @pytest.mark.parametrize("options", [{}, {"attention": "eager"}, {"prefill": True}])
@@ -355,9 +358,10 @@ def test_numbers_of_tokens(given: str, tokens: int) -> None:
         ),
         (
             {"context": 1025, "prefill": True},
-            "a context of 1,025 tokens are more than the 1,024 positions of the network",
+            "a context of 1,025 tokens is more than the 1,024 positions of the network",
         ),
         ({"contexts": "4k"}, "a context of 4,096 tokens and the next one are more than the 1,024 positions"),
+        ({"context": "8k", "prefill": "9k"}, "a chunk of 9,216 tokens is more than the context, 8,192"),
         ({"contexts": ""}, "one of the contexts is ''"),
         ({"contexts": []}, "there are 0 contexts"),
         ({"contexts": range(65)}, "there are 65 contexts"),
@@ -374,3 +378,7 @@ def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         shapecalc.load("gpt2").memory(**options)
     assert message in caught.value.problems[0].message
+
+
+def test_a_network_without_attention_has_no_note_on_it() -> None:
+    assert "Flash attention" not in shapecalc.load("mamba-130m").memory(context=10).render(width=100)

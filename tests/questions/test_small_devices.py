@@ -297,3 +297,49 @@ def test_options_that_contradict_each_other(options):
 def test_a_network_without_maps_has_no_stage():
     with pytest.raises(UsageError, match="no stage can run in patches"):
         network([{"linear": 3}], "8").memory(patches="2x2")
+
+
+NAMED = {"q8_0": (69_632, 1_024), "nf4": (36_864, 512), "awq-g128": (34_048, 512), "fp16": (131_072, 512)}
+
+
+@pytest.mark.parametrize(("format_", "weights", "biases"), [(name, *sizes) for name, sizes in NAMED.items()])
+def test_named_formats_have_their_own_scales(format_, weights, biases):
+    """256 rows of 8 blocks of 34 bytes (ggml-common.h); 1,024 scales of fp32; 512 scales of 16 bits, zeros of 4."""
+    net = shapecalc.load({"input": [256], "layers": [{"linear": 256}]})
+    found = net.memory(weights=format_, flash="1MiB")
+    assert found.placement.flash[:4] == (weights, biases, 0, 0)
+    assert found.placement.flash.total == found.weights
+
+
+def test_each_layer_is_split_by_its_own_format():
+    net = shapecalc.load({"input": [256], "layers": [{"linear": 256, "name": "a"}, {"linear": 256, "name": "b"}]})
+    found = net.memory(weights="q8_0", weights_of=["b=8"], flash="1MiB")
+    assert found.placement.flash[:4] == (69_632 + 65_536, 1_024 + 1_024, 1_024, 0)
+    with pytest.raises(UsageError, match="is named c"):
+        net.memory(weights="q8_0", weights_of=["c=8"], flash="1MiB")
+
+
+def test_sram_holds_the_cache():
+    found = shapecalc.load("gpt2").memory(weights=8, activations=8, context=512, sram="1MiB")
+    sram = found.placement.sram
+    assert sram.cache == found.context.bytes == 512 * 12 * 2 * 768  # keys and values of 12 layers
+    assert sram.total == sram.activations + sram.cache
+    assert not sram.fits
+    assert sram.activations < 2**20
+    text = found.render(width=100)
+    assert "  KV cache, 512 past tokens" in text
+    assert "SRAM: activations, and what the decoder caches." in " ".join(text.split())
+    assert found.to_dict()["placement"]["sram"]["cache"] == sram.cache
+
+
+def test_the_cache_decides_the_exit_status():
+    asked = ("memory", "gpt2", "--weights", "8", "--activations", "8", "--sram", "8MiB")
+    assert run("memory", *asked[1:], "--context", "64").status == 0
+    assert run("memory", *asked[1:], "--context", "512").status == 1
+
+
+@pytest.mark.parametrize("given", ["4", "4,stage3.0"])
+def test_one_number_of_patches_is_to_be_two(given):
+    with pytest.raises(UsageError) as error:
+        MOBILENET.memory(**INT8, patches=given)
+    assert error.value.problems[0].hint == "write 4x4"

@@ -317,3 +317,24 @@ def test_bits_of_caches() -> None:
     assert found.context.bytes == 1000 * 65_536 * 34 // 32
     assert found.to_dict()["kv_cache_bits"] == 8.5
     assert {*SCALED} & {*GGML_TYPES} == {"mxfp4"}
+
+
+def test_fractions_are_shown_as_decimal_numbers() -> None:
+    found = shapecalc.load("llama-3-8b").memory(weights="4.5", weights_of={"lm_head": "16", "layers.1": "2.25"})
+    assert found.weight_format is not None
+    assert found.weight_format.name == "4.5 bits"
+    assert found.weight_format.others == {"lm_head": "16", "layers.1": "2.25"}
+    assert "Weights: 4.5 bits; lm_head: 16; layers.1: 2.25, on average" in " ".join(found.render(width=200).split())
+
+
+def test_a_format_without_use_is_said() -> None:
+    note = "mxfp4 is for matrices of experts, and this network has none: all parameters have 16 bits"
+    assert shapecalc.load("llama-3-8b").memory(weights="mxfp4").notes[-1:] == (note,)
+    assert shapecalc.load("gpt-oss-20b").memory(weights="mxfp4").notes == ()
+    assert shapecalc.load("llama-3-8b").memory(weights="nf4").notes == ()
+
+
+def test_the_error_of_bits_of_caches_names_blocks() -> None:
+    with pytest.raises(shapecalc.UsageError) as caught:
+        shapecalc.load("gpt2").memory(kv_bits="q8", context=5)
+    assert "q8_0, q4_0" in str(caught.value.problems[0].hint)

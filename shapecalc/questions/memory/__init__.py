@@ -131,7 +131,8 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     if training:
         check_trained(report, widths, training, is_named=storing.is_named)
     report = with_attention(report, asked.attention)
-    cache = cache_of(report, widths.activations if asked.kv_bits is None else read_bits(asked.kv_bits, "the KV cache"))
+    kv_bits = widths.activations if asked.kv_bits is None else read_bits(asked.kv_bits, "the KV cache")
+    cache = cache_of(report, kv_bits, widths.activations)
     asked = check_serving(asked, report, cache)
     eager = words == (TORCH,)
     served, ran, plan = None, report, None
@@ -164,12 +165,13 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
         layers=layers_of(ran, plan, found, stored_weights, buffer_bytes),
         kv_bits=cache.bits,
         kv_windows=cache.windows,
-        state_cache=stored(cache.state, cache.bits),
+        state_cache=cache.states,
         context=None if asked.context is None else _context(report, cache, asked.context),
-        notes=(*report.notes, *unread(report, weights)),
+        notes=(*report.notes, *unread(report, weights, storing)),
         weight_format=weight_format(storing, origin),
         run=served.served(asked.context) if served and asked.context is not None else None,
         attention=asked.attention,
+        stated_context=report.graph.stated_context if cache.past else None,
     )
     if training:
         trained = training_of(report, training.with_widths(widths), may, read, tensors, eager=eager)

@@ -69,7 +69,7 @@ def cached_elements(nodes: Sequence[Node], sizings: Sequence[Sizing]) -> Cached:
 
 
 class Cache(NamedTuple):
-    """What a decoder caches for one sample, in elements of `bits` each.
+    """What a decoder caches for one sample, in elements of `bits` each, and of `state_bits` in states of recurrences.
 
     `past` is, for each window (0: all past tokens), what is cached for each token within it; `source_token` is for each
     token of the source, and `source` for all of it; `state` is that of recurrences, however many tokens are past;
@@ -77,6 +77,7 @@ class Cache(NamedTuple):
     """
 
     bits: int | Fraction
+    state_bits: int | Fraction
     past: dict[int, int]
     source_token: int
     source: int
@@ -93,22 +94,32 @@ class Cache(NamedTuple):
         """The bytes for each past token, by the window that it must be within; without those that need all."""
         return {window: stored(each, self.bits) for window, each in self.past.items() if window != UNLIMITED}
 
+    @property
+    def states(self) -> int:
+        """The bytes of the states of recurrences."""
+        return stored(self.state, self.state_bits)
+
     def needed(self, tokens: int) -> int:
         """Return the bytes after that many tokens: within a window, no more tokens are needed than it has."""
         elements = sum(each * (min(tokens, window) if window else tokens) for window, each in self.past.items())
-        return stored(elements + self.source + self.state, self.bits)
+        return stored(elements + self.source, self.bits) + self.states
 
     def reserved(self, tokens: int) -> int:
         """Return the bytes after that many tokens if all are kept, also those outside the windows."""
-        return stored(sum(self.past.values()) * tokens + self.source + self.state, self.bits)
+        return stored(sum(self.past.values()) * tokens + self.source, self.bits) + self.states
 
 
-def cache_of(report: Report, bits: int | Fraction) -> Cache:
-    """Return the KV cache of a decoder, with this number of bits per element; empty if no attention is causal."""
+def cache_of(report: Report, bits: int | Fraction, state_bits: int | Fraction | None = None) -> Cache:
+    """Return what a decoder caches, with this number of bits per element; empty if no attention is causal.
+
+    `state_bits` are those of states of recurrences, which are computed with: by default the same.
+    """
     found = cached_elements([row.node for row in report.rows], [row.sizing for row in report.rows])
     past: dict[int, int] = {}
     for window, each in found.past:
         past[window] = past.get(window, 0) + each
     limits = {row.node.layer.longest_sequence() for row in report.rows if row.node.layer}
     limit = min(filter(None, limits), default=None)
-    return Cache(bits, past, found.source_token, found.source, found.state, limit)
+    return Cache(
+        bits, bits if state_bits is None else state_bits, past, found.source_token, found.source, found.state, limit
+    )

@@ -10,6 +10,7 @@ from shapecalc.text.units import plain_bits
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from shapecalc.model.graph import StatedContext
     from shapecalc.questions.memory.serving.results import Context, FitTable, ServedRun
     from shapecalc.questions.memory.small_devices.results import Patches, Placement
     from shapecalc.questions.memory.training.results import Training
@@ -129,6 +130,7 @@ class _MemoryFields(NamedTuple):
     placement: Placement | None = None
     patches: Patches | None = None
     attention: str = "flash"
+    stated_context: StatedContext | None = None
 
 
 class Memory(Answer, _MemoryFields):
@@ -140,7 +142,8 @@ class Memory(Answer, _MemoryFields):
     number; `state_cache` is the state of recurrences of one sample, however many tokens are past. They are part of
     `total` only at a `context`, whose activations are those of `run`; `fits` are totals at several contexts and
     batches. `weight_format` is the format of the weights, if it is a named one. `order` is given, exact (the optimum)
-    or heuristic. `attention` is flash, or eager, which has its scores in memory.
+    or heuristic. `attention` is flash, or eager, which has its scores in memory. `stated_context` is the longest
+    sequence that the file of a model states; a longer context is no error.
     """
 
     __slots__ = ()
@@ -179,6 +182,7 @@ class Memory(Answer, _MemoryFields):
             "cross_kv_cache_per_source_token": self.cross_kv_cache_per_source_token,
             "state_cache": self.state_cache,
             **({"context": self.context._asdict()} if self.context else {}),
+            **({"stated_context": self.stated_context._asdict()} if self.stated_context else {}),
             **({"run": self.run.to_dict()} if self.run else {}),
             **({"fits": self.fits.to_dict()} if self.fits else {}),
             **({"training": self.training.to_dict()} if self.training else {}),

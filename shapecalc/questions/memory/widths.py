@@ -26,7 +26,7 @@ def choose_widths(
 ) -> Widths:
     """Return the bits of everything, with those of `weights` on average. Errors: `UsageError`."""
     own, precision = report.graph.stored, training.precision if training else None
-    usual: Any = precision.activations if precision else own.activations if own else _USUAL
+    usual: Any = precision.activations if precision else (own and own.activations) or _USUAL
     widths = Widths(
         weights,
         parse_bits(usual if activations is None else activations, "activations"),

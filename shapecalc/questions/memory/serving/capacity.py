@@ -101,6 +101,9 @@ def read_serving(given: Mapping[str, Any], attention: str = FLASH) -> Serving:
         asked["prefill"] = 0 if asked["prefill"] is True else parse_tokens(asked["prefill"], "the chunk of a prompt")
     if "context" in asked:
         asked["context"] = parse_tokens(asked["context"])
+        if asked.get("prefill", 0) > asked["context"]:
+            message = f"a chunk of {asked['prefill']:,} tokens is more than the context, {asked['context']:,}"
+            raise UsageError(Problem(message, hint="the chunk is a part of the context: its last tokens"))
     for name, least in (("contexts", 0), ("batches", 1)):
         if name in asked:
             asked[name] = _numbers(asked[name], name, least)
@@ -267,7 +270,8 @@ def check_serving(serving: Serving, report: Report, cache: Cache) -> Serving:
     for tokens_asked in (serving.context or 0, *serving.contexts):
         if limit is not None and tokens_asked > limit:
             tokens = f"a context of {tokens_asked:,} tokens" + (" and the next one" if serving.prefill is None else "")
-            message = f"{tokens} are more than the {cache.limit:,} positions of the network"
+            verb = "is" if serving.prefill is not None else "are"
+            message = f"{tokens} {verb} more than the {cache.limit:,} positions of the network"
             raise UsageError(Problem(message, hint=f"give at most {limit:,}"))
     return serving
 

@@ -2,8 +2,9 @@
 
 Flash holds what does not change. Of weights of at most 8 bits, biases are 32-bit integers and each output channel has a
 scale in fp32, as in integer-only inference (Jacob et al. 2018, arXiv:1712.05877; TensorFlow Lite's quantisation
-specification): the accumulator of int8 products has 32 bits. SRAM holds the activations at their peak. The program
-itself, and its buffers, are not counted.
+specification): the accumulator of int8 products has 32 bits. A format with a name has its scales within the bytes
+of its tensors, and its own bits of biases. SRAM holds the activations at their peak, and what a decoder caches at a
+context. The program itself, and its buffers, are not counted.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from shapecalc.questions.memory.small_devices.folding import fold_norms
 from shapecalc.questions.memory.small_devices.patches import PatchedRun, read_patches, run_patched
 from shapecalc.questions.memory.small_devices.results import Flash, Placement, Sram
 from shapecalc.questions.memory.training.options import TRAINING, read_training
+from shapecalc.questions.memory.weights.stored_bytes import choose_storing, formats_of_layers, tensor_bytes
 from shapecalc.text.given import read_flag
 from shapecalc.text.units import parse_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.results import Memory
+    from shapecalc.questions.memory.weights.stored_bytes import Storing
 
 __all__ = ["memory_on_device"]
 
@@ -74,7 +79,7 @@ def memory_on_device(
         counts, end = read_patches(patches)
         _, may = read_in_place(options.get("in_place", ALL))
         found = _patched(found, report, run_patched(report, counts, end, found.widths.activations, may))
-    return found._replace(placement=_placement(found, report, asked, folded))
+    return found._replace(placement=_placement(found, report, asked, folded, options))
 
 
 _SERVING = ("context", "prefill", "logits", "table", "contexts", "batches")
@@ -108,23 +113,24 @@ def _patched(found: Memory, report: Report, patched: PatchedRun) -> Memory:
     return found._replace(activations=peak, layers=tuple(layers), patches=patched.patches)
 
 
-def _placement(found: Memory, report: Report, asked: _Asked, folded: int) -> Placement:
-    flash = _flash(found, report, asked.flash)
-    sram = Sram(found.activations.peak, asked.sram)
+def _placement(found: Memory, report: Report, asked: _Asked, folded: int, options: Mapping[str, Any]) -> Placement:
+    storing, _ = choose_storing(report, options.get("weights"), options.get("weights_of", ()))
+    flash = _flash(found, report, asked.flash, storing)
+    sram = Sram(found.activations.peak, found.context.bytes if found.context else 0, asked.sram)
     return Placement(flash, sram, asked.folds, folded)
 
 
-def _flash(found: Memory, report: Report, budget: int | None) -> Flash:
+def _flash(found: Memory, report: Report, budget: int | None, storing: Storing) -> Flash:
     """Return what flash holds. A tensor's first axis is that of its output channels."""
-    bits, weights, biases, channels = found.widths.weights, 0, 0, 0
-    is_quantised = bits <= _QUANTISED
-    for row in report.rows:
-        if row.node.shares >= 0:
-            continue
-        for name, sizes in row.sizing.weight_shapes.items():
+    weights, biases, channels = 0, 0, 0
+    columns = zip(report.rows, tensor_bytes(report, storing), formats_of_layers(report, storing), strict=True)
+    for row, tensors, format_ in columns:
+        is_quantised = format_.bits is not None and format_.bits <= _QUANTISED
+        for name, size in tensors.items():
+            sizes = row.sizing.weight_shapes[name]
             if is_bias(name):
-                biases += stored(prod(sizes), _BIAS_BITS if is_quantised else bits)
+                biases += stored(prod(sizes), _BIAS_BITS) if is_quantised else size
             else:
-                weights += stored(prod(sizes), bits)
+                weights += size
                 channels += sizes[0] if is_quantised and len(sizes) > 1 else 0
     return Flash(weights, biases, stored(channels, _SCALE_BITS), found.buffers, budget)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["PatchedRun", "read_patches", "run_patched"]
 
@@ -93,7 +94,8 @@ def run_patched(
     ends = [index for index in range(len(report.rows)) if _why_not(report, index, counts) is None][:_MOST_ENDS]
     if not ends:
         message = f"no stage can run in patches of {'×'.join(map(str, counts))}"
-        raise UsageError(Problem(message, hint="its output must be a feature map that all later layers read alone"))
+        hint = _axes_hint(report.rows, counts) or "its output must be a feature map that all later layers read alone"
+        raise UsageError(Problem(message, hint=hint))
     best = min(ends, key=lambda index: _Patcher(report, plan, index, counts, bits).estimate())
     return _Patcher(report, plan, best, counts, bits).run(report.rows[best].name)
 
@@ -116,13 +118,22 @@ def _ancestors(report: Report, end: int) -> set[int]:
     return found
 
 
+def _axes_hint(rows: Sequence[Row], counts: tuple[int, ...]) -> str:
+    """Return how to write one count for feature maps of more axes; nothing where it is not that."""
+    shapes = [row.sizing.outputs[0] for row in rows]
+    axes = {len(spatial_axes(shape)) for shape in shapes if shape.is_map}
+    return f"write {'x'.join(map(str, counts * max(axes)))}" if len(counts) == 1 and axes and min(axes) > 1 else ""
+
+
 def _why_not(report: Report, end: int, counts: tuple[int, ...]) -> Problem | None:
     """Return why a stage that ends at a layer cannot run in patches; None if it can."""
     row = report.rows[end]
     name, shape = row.name, row.sizing.outputs[0]
     if len(row.sizing.outputs) > 1 or not shape.is_map or len(spatial_axes(shape)) != len(counts):
         message = f"the output of {name} has no {len(counts)} spatial axes to divide into patches"
-        return Problem(message, hint="end the stage at a layer whose output is a feature map")
+        return Problem(
+            message, hint=_axes_hint([row], counts) or "end the stage at a layer whose output is a feature map"
+        )
     if any(count > shape.sizes[axis] for count, axis in zip(counts, spatial_axes(shape), strict=True)):
         message = f"{'×'.join(map(str, counts))} patches are more than the positions of {name}"
         return Problem(message, hint="choose fewer patches, or an earlier end")

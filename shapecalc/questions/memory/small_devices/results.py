@@ -45,15 +45,16 @@ class Flash(NamedTuple):
 
 
 class Sram(NamedTuple):
-    """What SRAM holds: the activations at their peak; and its budget, if there is one."""
+    """What SRAM holds: the activations at their peak, what a decoder caches at a context; and its budget, if any."""
 
     activations: int
+    cache: int
     budget: int | None
 
     @property
     def total(self) -> int:
-        """The activations."""
-        return self.activations
+        """The sum of both."""
+        return self.activations + self.cache
 
     @property
     def fits(self) -> bool:

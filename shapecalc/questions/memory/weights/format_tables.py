@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.weights.tensors import Tensor, Traits
 
 __all__ = [
-    "GGML_IN_PLACE", "GGML_TYPES", "GGUF_ALWAYS", "GGUF_KEPT", "GGUF_MIXTURES", "GGUF_SOURCE", "OUTPUT", "SCALED",
-    "Rule", "Scale", "grouped",
+    "EXPERTS", "GGML_IN_PLACE", "GGML_TYPES", "GGUF_ALWAYS", "GGUF_KEPT", "GGUF_MIXTURES", "GGUF_SOURCE", "OUTPUT",
+    "SCALED", "Rule", "Scale", "grouped",
 ]  # fmt: skip
 
 # GGUF: llama.cpp at commit 007dbbf (2026).

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.weights.format_tables import Rule, Scale
     from shapecalc.questions.memory.weights.tensors import Tensor, Traits
 
-__all__ = ["Format", "format_names", "parse_format", "read_bits"]
+__all__ = ["Format", "Scaled", "Uniform", "format_names", "parse_format", "read_bits"]
 
 _WIDE_BITS, _VECTOR_BITS = 16, 32
 _MATRIX = 2
@@ -178,7 +178,11 @@ def read_bits(given: Any, what: str) -> int | Fraction:
 
         elements, size = tables.GGML_TYPES[word]
         return Fraction(8 * size, elements)
-    return parse_bits(given, what)
+    try:
+        return parse_bits(given, what)
+    except UsageError as error:
+        problem = error.problems[0]._replace(hint="write for instance 16, 8 or 4.5; or q8_0, q4_0, fp8, bf16")
+        raise UsageError(problem) from None
 
 
 def format_names() -> list[str]:

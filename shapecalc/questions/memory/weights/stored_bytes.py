@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.questions.memory.results import WeightFormat
-from shapecalc.questions.memory.weights.formats import Format, parse_format
+from shapecalc.questions.memory.weights.format_tables import EXPERTS
+from shapecalc.questions.memory.weights.formats import Format, Scaled, Uniform, parse_format
 from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
+from shapecalc.questions.memory.weights.unconverted import unconverted_of
 from shapecalc.text.given import read_names
+from shapecalc.text.units import plain_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +27,7 @@ __all__ = [
     "average_bits",
     "bits_of_layers",
     "choose_storing",
+    "formats_of_layers",
     "read_storing",
     "tensor_bytes",
     "unread",
@@ -32,16 +36,23 @@ __all__ = [
 ]
 
 _USUAL = 32
+UNCONVERTED = Uniform(16)
+"""The format of what a quantised model keeps as it was."""
 
 
 class Storing(NamedTuple):
     """How weights are stored: the format of all, and of layers whose name, or a block's around them, fits a pattern.
 
-    A later pattern takes precedence over those before it.
+    A later pattern takes precedence over those before it. Tensors that are `unconverted` (layer, a dot, name) have 16
+    bits unless a pattern is theirs; `modules` are what the file of the model names them by, and `note` is what of these
+    is not understood.
     """
 
     format: Format
     others: tuple[tuple[str, Format], ...] = ()
+    unconverted: frozenset[str] = frozenset()
+    modules: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def is_named(self) -> bool:
@@ -90,6 +101,8 @@ def tensor_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
     known: dict[tuple[Any, ...], int] = {}
 
     def stored(tensor: Tensor, other: Format | None) -> int:
+        if not other and f"{tensor.layer}.{tensor.name}" in storing.unconverted:
+            other = UNCONVERTED
         sizes = tensor.active if active else tensor.sizes
         key = (sizes, tensor.role, tensor.number, id(other))
         if key not in known:
@@ -99,6 +112,11 @@ def tensor_bytes(report: Report, storing: Storing, *, active: bool = False) -> l
         return known[key]
 
     return [{tensor.name: stored(tensor, other) for tensor in row} for row, other in zip(rows, chosen, strict=True)]
+
+
+def formats_of_layers(report: Report, storing: Storing) -> list[Format]:
+    """Return the format of the weights of every layer. Errors: `UsageError` for a pattern without a layer."""
+    return [other or storing.format for other in _chosen(report, storing, tensors_of(report))]
 
 
 def _chosen(report: Report, storing: Storing, rows: Sequence[tuple[Tensor, ...]]) -> list[Format | None]:
@@ -123,7 +141,13 @@ def choose_storing(report: Report, weights: Any, weights_of: Any, trained: Any =
     if weights is not None or trained is not None or own is None:
         usual = _USUAL if trained is None else trained
         return read_storing(usual if weights is None else weights, weights_of), ""
-    return read_storing(own.weights, weights_of), own.origin
+    storing = read_storing(own.weights or _USUAL, weights_of)
+    if not own.unconverted:
+        return storing, own.origin
+    found = unconverted_of(report, own.unconverted)
+    note = "" if found.is_whole else f"modules that {own.origin} keeps unquantised are not all read"
+    modules = own.unconverted if found.tensors else ()
+    return storing._replace(unconverted=found.tensors, modules=modules, note=note), own.origin
 
 
 def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int | Fraction:
@@ -156,12 +180,22 @@ def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
     """Return the format of weights for an answer; None for a number of bits that was asked for."""
     if not storing.is_named and not storing.others and not origin:
         return None
-    others = {pattern: format_.name or str(format_.bits) for pattern, format_ in storing.others}
-    name = storing.format.name or f"{storing.format.bits} bits"
+    others = dict.fromkeys(storing.modules, str(UNCONVERTED.bits))
+    others |= {pattern: format_.name or str(plain_bits(format_.bits or 0)) for pattern, format_ in storing.others}
+    name = storing.format.name or f"{plain_bits(storing.format.bits or 0)} bits"
     return WeightFormat(name, storing.format.source, others, origin)
 
 
-def unread(report: Report, weights: Any) -> tuple[str, ...]:
-    """Return the note on what the file of a model says of its weights, and is not understood, if no format is given."""
-    note = report.graph.stored.note if report.graph.stored and weights is None else ""
-    return (note,) if note else ()
+def unread(report: Report, weights: Any, storing: Storing) -> tuple[str, ...]:
+    """Return the notes on what is not understood of a model's file, without a format given, and on one without use."""
+    notes = (report.graph.stored.note, storing.note) if report.graph.stored and weights is None else ()
+    return tuple(filter(None, (*notes, _unused(report, storing.format))))
+
+
+def _unused(report: Report, format_: Format) -> str:
+    """Return the note on a format that stores no tensor of a network in few bits; empty if it does."""
+    roles = format_.roles if isinstance(format_, Scaled) else ()
+    if not roles or any(tensor.role in roles for row in tensors_of(report) for tensor in row):
+        return ""
+    what = "matrices of experts" if roles == EXPERTS else "the matrices of linear layers"
+    return f"{format_.name} is for {what}, and this network has none: all parameters have 16 bits"
