@@ -133,6 +133,7 @@ DOWN_SAVED = ATTENTION_SAVED // 2  # 512 rows of 256: two of four
         (["model.layers.*.self_attn"], 2 * ATTENTION_SAVED),
         (["model.layers.0"], ATTENTION_SAVED + 3 * DOWN_SAVED),
         (["down_proj"], 2 * DOWN_SAVED),
+        (["n_proj"], 2 * DOWN_SAVED),  # the end of a name, wherever it begins
         (["model.layers.1.mlp.down_proj"], DOWN_SAVED),
         (["layers.10", "model.layers.0.self", "visual"], 0),
         ([".*_proj"], 2 * (ATTENTION_SAVED + 3 * DOWN_SAVED)),
@@ -201,3 +202,9 @@ def test_types_that_are_not_known_are_said(tmp_path: Any, type_: str) -> None:
     assert found.notes == (said,)
     assert (found.widths[:2], found.weight_format) == ((32, 32), None)
     assert shapecalc.load(tmp_path).memory(weights=8).notes == ()
+
+
+@pytest.mark.parametrize("modules", [[f"x{i}" for i in range(5001)], [f".*x{i}" for i in range(21)]])
+def test_lists_that_are_too_long_are_not_read(tmp_path: Any, modules: list[str]) -> None:
+    found = memory(tmp_path, quantization_config={**AWQ, "modules_to_not_convert": modules})
+    assert found.notes == ("modules that config.json keeps unquantised are not all read",)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Unconverted", "unconverted_of"]
 
 _NAME = re.compile(r"(?=.{1,200}\Z)(?:[\w-]|\.\*?)+", re.ASCII)
-_MOST_PATTERNS = 100
-"""The maximum number of names with asterisks."""
+_MOST, _MOST_PATTERNS = 5_000, 20
+"""The maximum number of names, and of those with asterisks: a model may have 50,000 modules to match."""
 
 
 class Unconverted(NamedTuple):
@@ -35,7 +35,7 @@ def unconverted_of(report: Report, modules: Sequence[str]) -> Unconverted:
     names = [name for name in modules if _NAME.fullmatch(name)]
     patterns = [name for name in names if "*" in name]
     naming = report.graph.naming
-    if naming is None or len(names) < len(modules) or len(patterns) > _MOST_PATTERNS:
+    if naming is None or len(names) < len(modules) or max(len(names) - _MOST, len(patterns) - _MOST_PATTERNS) > 0:
         return Unconverted(frozenset(), is_whole=False)
     excepted, namings = _Names(names), _alternatives(naming)
     found, is_whole = set(), True
