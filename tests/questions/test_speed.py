@@ -485,3 +485,22 @@ def test_all_weights_and_the_cache_must_fit(name, options, note):
 
 def test_what_is_stored_is_all_weights():
     assert shapecalc.load("mixtral-8x7b").speed("h100").stored == 2 * 46_702_792_704
+
+
+def test_states_of_recurrences_have_the_bits_of_activations():
+    half = shapecalc.load("mamba-130m").speed("h100", context=5)
+    assert half.decoding.cache == 2 * 737_280
+    assert shapecalc.load("mamba-130m").speed("h100", context=5, kv_bits=4).decoding.cache == half.decoding.cache
+
+
+def test_modules_that_a_config_keeps_unquantised_are_read_wider(tmp_path):
+    config = {"model_type": "llama", "num_hidden_layers": 2, "torch_dtype": "float16",
+              "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}  # fmt: skip
+    stored = []
+    for kept in ([], ["down_proj"]):
+        config["quantization_config"]["modules_to_not_convert"] = kept
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        net = shapecalc.load(str(tmp_path / "config.json"), input=[8])
+        assert net.speed("h100").stored == net.memory().weights
+        stored.append(net.speed("h100").decoding.weights)
+    assert stored[1] - stored[0] == pytest.approx(2 * 11008 * 4096 * (16 - 4.15625) / 8, rel=1e-3)

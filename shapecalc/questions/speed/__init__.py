@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.weights.formats import read_bits
-from shapecalc.questions.memory.weights.stored_bytes import average_bits, bits_of_layers, read_storing, weight_bytes
+from shapecalc.questions.memory.weights.stored_bytes import average_bits, bits_of_layers, choose_storing, weight_bytes
 from shapecalc.questions.speed.decoding import check_tokens, decoder_of
 from shapecalc.questions.speed.devices import Device, Peak, bundled_devices, device_text, find_device
 from shapecalc.questions.speed.results import (
@@ -69,19 +69,21 @@ def speed(
 ) -> Speed:
     """Return lower bounds on the time that a network needs on a device, for the batch of the report.
 
-    `device` is the name of a bundled device, the path
-    of a file, or a mapping with its keys. `weights` and `activations` are bits of an element: 16 by default, or those
-    of the model's own file; `weights` may be a format (`"q4_k_m"`), `weights_of` are patterns of layers with another.
-    `kv_bits` are by default those of activations. Arithmetic has the width of activations. Of a decoder, also the time
-    to the first token after a `prompt`, by default as long as the input, and that of a decoding step after a `context`,
-    by default the prompt: both are numbers of tokens, or `"8k"`.
+    `device` is the name of a bundled device, the path of a file, or a mapping with its keys. `weights` and
+    `activations` are bits of an element: 16 by default, or those of the model's own file; `weights` may be a format
+    (`"q4_k_m"`), `weights_of` are patterns of layers with another. `kv_bits` are by default those of activations.
+    Arithmetic has the width of activations. Of a decoder, also the time to the first token after a `prompt`, by
+    default as long as the input, and that of a decoding step after a `context`, by default the prompt: both are
+    numbers of tokens, or `"8k"`.
     Errors: `UsageError` for an invalid option, `SpecError` for a wrong file of a device.
     """
     chosen, asked = find_device(device), {"prompt": prompt, "context": context}
     own = report.graph.stored
-    storing = read_storing(_or_usual(weights, own and own.weights), weights_of)
+    asked_weights = _USUAL if weights is None and not (own and own.weights) else weights
+    storing, _ = choose_storing(report, asked_weights, weights_of)
     weight_bits = bits_of_layers(report, storing)
-    width = parse_bits(_or_usual(activations, own and own.activations), "activations")
+    usual = own.activations if own and own.activations else _USUAL
+    width = parse_bits(usual if activations is None else activations, "activations")
     kv_cache = width if kv_bits is None else read_bits(kv_bits, "the KV cache")
     each = weight_bytes(report, storing)
     average = average_bits(report, storing, each)
@@ -101,11 +103,6 @@ def speed(
 
 _USUAL = 16
 """Bits of weights and activations, as models are served."""
-
-
-def _or_usual(asked: Any, own: Any) -> Any:
-    """Return the bits that are asked for, or else those of the model's own file, or the usual ones."""
-    return asked if asked is not None else own or _USUAL
 
 
 def _with_decoding(

@@ -67,7 +67,7 @@ class BoundedDecoder(NamedTuple):
     def _cached(self, context: int) -> int:
         """Return the bytes of one sample's cache that a step reads: a window holds the new token too."""
         past = sum(each * (min(context, window - 1) if window else context) for window, each in self.cache.past.items())
-        return stored(past + self.cache.state, self.widths.kv_cache)
+        return stored(past, self.widths.kv_cache) + self.cache.states
 
     def _macs_of_a_token(self, context: int) -> list[int]:
         """Return the multiply-accumulates of every layer for one token more in every sample."""
@@ -103,7 +103,7 @@ def decoder_of(
     `weight_bits` are those of a weight of each layer. It is None for a network that caches nothing.
     Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
     """
-    cache = cache_of(report, widths.kv_cache)
+    cache = cache_of(report, widths.kv_cache, widths.activations)
     if not cache.past and not cache.state:
         return None
     if cache.source or len(report.graph.inputs) != 1:

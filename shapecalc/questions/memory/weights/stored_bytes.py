@@ -154,7 +154,7 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
     """Return the bits of a weight, on average if they are not the same for all."""
     bits = storing.format.bits
     parameters = report.total.weights + report.total.biases
-    if bits is not None and (not storing.others or not parameters):
+    if bits is not None and (not (storing.others or storing.unconverted) or not parameters):
         return bits
     from fractions import Fraction
 
@@ -163,7 +163,7 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
 
 def bits_of_layers(report: Report, storing: Storing) -> list[int | Fraction]:
     """Return the bits of a weight of every layer, on average; of shared ones those of the layer that owns them."""
-    if storing.format.bits is not None and not storing.others:
+    if storing.format.bits is not None and not storing.others and not storing.unconverted:
         return [storing.format.bits] * len(report.rows)
     from fractions import Fraction
 
