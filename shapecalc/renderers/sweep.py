@@ -90,7 +90,7 @@ def _is_number(text: str) -> bool:
 def _memory(grid: SweepGrid) -> str:
     batch, context = grid.batch, grid.context
     cache = "" if context is None else f" in a step of decoding, and the cache of {context:,} past tokens"
-    option = "" if context is None else f" --context {context}"
+    option = ("" if context is None else f" --context {context}") + (f" --batch {batch}" if batch > 1 else "")
     samples = "for one sample" if batch == 1 else f"for a batch of {batch:,}, as the MACs are,"
     return (
         f"Memory: weights, buffers and live activations at their peak{cache}, {samples} in fp32; the total of "
