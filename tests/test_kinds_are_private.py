@@ -27,7 +27,10 @@ _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
     "add": ("a word of prose", {"renderers.weights_comparison"}),
+    "aligned": ("the name of a function", {"questions.weights.prefixes"}),
     "dropout": ("an option of LoRA", {"questions.memory.training.lora"}),
+    "indices": ("a part of a sparse tensor", {"checkpoints.allowed"}),
+    "max_position_embeddings": ("a field of configs", {"language.config_fields"}),
     "offset": ("a part of a pickle", {"checkpoints.allowed"}),
     "slice": ("a part of a pickle", {"checkpoints.allowed"}),
     "strides": ("a part of a pickle", {"checkpoints.allowed"}),
