@@ -45,7 +45,7 @@ def test_a_config_says_what_a_model_keeps(kind: str, case: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.torch
+@pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
 def test_the_record_agrees_with_the_installed_transformers() -> None:
     pytest.importorskip("transformers")
