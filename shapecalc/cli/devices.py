@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.formats import AS_SPECIFICATION, output_formats
+from shapecalc.cli.formats import output_formats, read_show
 from shapecalc.cli.options import completed
 from shapecalc.cli.output import emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError
@@ -17,17 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    """Record that YAML is written: that decides which --format and suffix of --output are valid."""
-    if value is not None:
-        ctx.meta[AS_SPECIFICATION] = True
-    return value
-
-
 @click.command(short_help="List the devices of `speed`, or print one.")
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option(
-    "--show", metavar="NAME", is_eager=True, callback=_read_show, shell_complete=completed("devices"),
+    "--show", metavar="NAME", is_eager=True, callback=read_show, shell_complete=completed("devices"),
     help="Print the file of a device, to write your own.",
 )  # fmt: skip
 @output_formats("text", "json", "markdown", "html")

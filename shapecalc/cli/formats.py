@@ -13,7 +13,14 @@ from shapecalc.renderers import ALSO
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["AS_SPECIFICATION", "SUFFIXES", "check_name_of_specification", "format_options", "output_formats"]
+__all__ = [
+    "AS_SPECIFICATION",
+    "SUFFIXES",
+    "check_name_of_specification",
+    "format_options",
+    "output_formats",
+    "read_show",
+]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -71,6 +78,13 @@ def format_options(
          {"metavar": "FILE", "type": click.Path(dir_okay=False), "callback": _read_output, "is_eager": True,
           "help": "Write to FILE instead of the screen."}),
     ]  # fmt: skip
+
+
+def read_show(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
+    """Record that --show writes YAML: that decides which --format and suffix of --output are valid."""
+    if value is not None:
+        ctx.meta[AS_SPECIFICATION] = True
+    return value
 
 
 def check_name_of_specification(output: str | None) -> None:

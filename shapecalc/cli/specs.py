@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.formats import AS_SPECIFICATION, output_formats
+from shapecalc.cli.formats import output_formats, read_show
 from shapecalc.cli.options import DIRECTION, completed
 from shapecalc.cli.output import emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from shapecalc.renderers.listing import ListedNetwork
 
 __all__ = ["command"]
-
-
-def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    """Record that a specification is written: that decides which --format and suffix of --output are valid."""
-    if value is not None:
-        ctx.meta[AS_SPECIFICATION] = True
-    return value
 
 
 @click.command(short_help="List the bundled networks, or print one.")
@@ -48,7 +41,7 @@ def _read_show(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="COLUMN", help=f"Sort by name, params or macs, {DIRECTION}.",
 )  # fmt: skip
 @click.option(
-    "--show", metavar="NAME", is_eager=True, callback=_read_show, shell_complete=completed("bundled"),
+    "--show", metavar="NAME", is_eager=True, callback=read_show, shell_complete=completed("bundled"),
     help="Print the specification of a network.",
 )  # fmt: skip
 @output_formats("text", "json", "markdown", "html")
