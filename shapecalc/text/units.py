@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS_OF_NUMBERS",
+    "MOST_TOKENS",
     "SEPARATORS",
     "parse_bits",
     "parse_bytes",
@@ -186,14 +187,15 @@ def parse_tokens(given: Any, what: str = "the context") -> int:
         from shapecalc.text.given import plain  # a number of numpy
 
         number = plain(number)
-    if type(number) is not int or not 0 <= number <= _MOST_TOKENS:
-        hint = f"give a number of tokens up to {_MOST_TOKENS:,}: 8192, or 8k for 8 × 1,024"
+    if type(number) is not int or not 0 <= number <= MOST_TOKENS:
+        hint = f"give a number of tokens up to {MOST_TOKENS:,}: 8192, or 8k for 8 × 1,024"
         raise UsageError(Problem(f"{what} is {given!r}", hint=hint))
     return number
 
 
 _TOKENS = re.compile(rf"((?:{_SEPARATED}|\d{{1,12}}))\s*([km]?)", re.ASCII | re.IGNORECASE)
-_MOST_TOKENS = 10**9
+MOST_TOKENS = 10**9
+"""The most tokens that can be asked for."""
 
 
 _UNIT = r"(?:\s*([kmgtp]i?b|[kmgbt])\b)"

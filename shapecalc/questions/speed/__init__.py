@@ -81,21 +81,21 @@ def speed(
     own = report.graph.stored
     asked_weights = _USUAL if weights is None and not (own and own.weights) else weights
     storing, _ = choose_storing(report, asked_weights, weights_of)
-    weight_bits = bits_of_layers(report, storing)
+    each = weight_bytes(report, storing)
+    weight_bits = bits_of_layers(report, storing, each)
     usual = own.activations if own and own.activations else _USUAL
     width = parse_bits(usual if activations is None else activations, "activations")
     kv_cache = width if kv_bits is None else read_bits(kv_bits, "the KV cache")
-    each = weight_bytes(report, storing)
     average = average_bits(report, storing, each)
     widths = ElementBits(average, width, kv_cache, storing.format.name if storing.is_named else "")
     roofline = Roofline(chosen.bandwidth, chosen.peak_at(width))
     work = layers_work(report, weight_bits, width)
     layers = tuple([
-        LayerSpeed(row.name, row.kind, own.weights, own.activations, roofline.bound(own.bytes, own.macs))
-        for row, own in zip(report.rows, work, strict=True)
+        LayerSpeed(row.name, row.kind, one.weights, one.activations, roofline.bound(one.bytes, one.macs))
+        for row, one in zip(report.rows, work, strict=True)
     ])  # fmt: skip
-    moved = network_bytes(report, [own.weights for own in work], width)
-    whole = roofline.bound(moved, sum(own.macs for own in work))
+    moved = network_bytes(report, [one.weights for one in work], width)
+    whole = roofline.bound(moved, sum(one.macs for one in work))
     found = Speed(report, chosen, widths, roofline, layers, whole, sum(each))
     tokens = [None if given is None else parse_tokens(given, f"the {what}") for what, given in asked.items()]
     return _with_decoding(found, weight_bits, *tokens)

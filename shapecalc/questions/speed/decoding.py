@@ -8,7 +8,7 @@ cached of every sample. What else it moves, one position's activations, may stay
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.cache import cache_of
@@ -16,6 +16,7 @@ from shapecalc.questions.memory.plan import stored
 from shapecalc.questions.memory.serving import decoding as serving
 from shapecalc.questions.speed.results import Decoding, ElementBits, Prompt, Roofline, Routing
 from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most, weights_read
+from shapecalc.text.units import MOST_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.cache import Cache
 
 __all__ = ["BoundedDecoder", "decoder_of"]
-
-_LONGEST = 10**9
 
 
 class BoundedDecoder(NamedTuple):
@@ -119,10 +118,11 @@ def decoder_of(
     return BoundedDecoder(whole, _run_of(report, 1), cache, roofline, widths, weight_bits)
 
 
-def check_tokens(tokens: Any, what: str, least: int, limit: int | None) -> None:
-    """Check a number of tokens. Errors: `UsageError` for one that the network does not reach."""
-    if type(tokens) is not int or not least <= tokens <= _LONGEST:
-        raise UsageError(Problem(f"{what} is {tokens!r}", hint=f"give a number of tokens from {least} to {_LONGEST:,}"))
+def check_tokens(tokens: int, what: str, least: int, limit: int | None) -> None:
+    """Check a number of tokens. Errors: `UsageError` for too few, and for more than the network reaches."""
+    if tokens < least:
+        hint = f"give a number of tokens from {least} to {MOST_TOKENS:,}"
+        raise UsageError(Problem(f"{what} is {tokens!r}", hint=hint))
     if limit is not None and tokens > limit:
         message = f"a {what} of {tokens:,} tokens is longer than the {limit:,} positions that the network has"
         raise UsageError(Problem(message, hint=f"give at most {limit:,}"))

@@ -40,7 +40,7 @@ class LayerWork(NamedTuple):
 
 
 def bytes_of_weights(shapes: WeightShapes, bits: int | Fraction) -> int:
-    """Return the bytes of the weights of a layer: the one place that knows how they are stored."""
+    """Return the bytes of the weights of a layer, of which each tensor is whole bytes."""
     return sum(stored(prod(sizes), bits) for sizes in shapes.values())
 
 

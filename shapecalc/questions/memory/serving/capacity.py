@@ -22,7 +22,7 @@ from shapecalc.questions.memory.serving.decoding import (
 )
 from shapecalc.questions.memory.serving.results import FitTable, ServedRun
 from shapecalc.text.given import plain, read_flag, read_string
-from shapecalc.text.units import parse_tokens
+from shapecalc.text.units import MOST_TOKENS, parse_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOGITS",
-    "LONGEST",
     "Capacity",
     "ServedDecoder",
     "Serving",
@@ -47,8 +46,6 @@ __all__ = [
 ]
 
 LAST, ALL = LOGITS = ("last", "all")
-LONGEST = 10**9
-"""The most tokens that can be asked for."""
 
 _ROWS, _COLUMNS = 6, 6
 _MOST_CELLS = 64
@@ -230,7 +227,7 @@ class Capacity(NamedTuple):
     def longest_context(self, budget: int, batch: int) -> int | None:
         """Return the longest context that fits with a batch; 0 where none does, None where any does."""
         limit = self.serving.limit(self.cache.limit)
-        low, high = 0, LONGEST if limit is None else limit
+        low, high = 0, MOST_TOKENS if limit is None else limit
         if self.total(high, batch) <= budget:
             return limit
         while high - low > 1:

@@ -90,7 +90,7 @@ def _check(options: dict[str, Any], asked: _Asked) -> None:
     given = (
         "patches" if asked.patches is not None else "folded batch normalisations" if asked.folds else "flash and SRAM"
     )
-    if read_training(**{name: given for name, given in options.items() if name in TRAINING}):
+    if read_training(**{name: value for name, value in options.items() if name in TRAINING}):
         raise UsageError(Problem(f"{given} are for inference, not for training", hint="leave one of the two out"))
     if asked.patches is None:
         return

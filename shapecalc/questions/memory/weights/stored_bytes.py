@@ -161,16 +161,19 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
     return Fraction(8 * sum(stored), parameters) if parameters else _USUAL
 
 
-def bits_of_layers(report: Report, storing: Storing) -> list[int | Fraction]:
-    """Return the bits of a weight of every layer, on average; of shared ones those of the layer that owns them."""
+def bits_of_layers(report: Report, storing: Storing, stored: Sequence[int]) -> list[int | Fraction]:
+    """Return the bits of a weight of every layer, on average; of shared ones those of the layer that owns them.
+
+    `stored` are the bytes of the weights of every layer, as `weight_bytes` returns them.
+    """
     if storing.format.bits is not None and not storing.others and not storing.unconverted:
         return [storing.format.bits] * len(report.rows)
     from fractions import Fraction
 
     found: list[int | Fraction] = []
-    for row, stored in zip(report.rows, weight_bytes(report, storing), strict=True):
+    for row, size in zip(report.rows, stored, strict=True):
         elements = row.weights + row.biases
-        found.append(Fraction(8 * stored, elements) if elements else 0)
+        found.append(Fraction(8 * size, elements) if elements else 0)
     return [
         found[row.node.shares] if row.node.shares >= 0 else own for row, own in zip(report.rows, found, strict=True)
     ]
