@@ -27,6 +27,7 @@ _CALLEE = re.compile(r"\s*((?:\w+\.)*)(\w+)\s*")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _CONSTANTS = ("True", "False", "true", "false", "null", "None")
 _OF_VARIABLES = re.compile(r"\w+(\s*(\*|//|\+|-)\s*\w+)+")
+_LAZY = re.compile(r"Lazy([A-Z]\w+)")
 _PRODUCT = re.compile(r"\d+(\s*(\*|//|\+|-)\s*\d+)+")
 _KERAS, _TORCH = ("tf", "tensorflow", "keras", "layers"), ("torch", "nn", "F", "functional")
 _FUNCTIONS = re.compile(r"(.*\.)?(F|functional)\.|torch\.|tf\.(nn\.)?|keras\.ops\.|ops\.")
@@ -105,7 +106,7 @@ def read_call(text: str) -> Call | None:
     target = assigned[2] if assigned and assigned[1] != assigned[2] else ""
     rest = text[found.end() :]
     if not rest:
-        return Call(found[1], found[2], None, target)
+        return _not_lazy(Call(found[1], found[2], None, target))
     end = _closing(rest)
     behind = rest[end:].strip()
     if not end or (behind and _closing(behind) != len(behind)):  # layers are called in turn: Dense(10)(x)
@@ -113,7 +114,16 @@ def read_call(text: str) -> Call | None:
     operands = tuple(split_parts(behind[1:-1]))
     if not target and assigned and not operands and found[2][:1].isupper():  # not what a function returns
         target = assigned[2]
-    return Call(found[1], found[2], tuple(split_parts(rest[1 : end - 1])), target, operands)
+    return _not_lazy(Call(found[1], found[2], tuple(split_parts(rest[1 : end - 1])), target, operands))
+
+
+def _not_lazy(call: Call) -> Call:
+    """Return the call of PyTorch's `LazyConv2d` as one of `Conv2d`, whose first argument is not stated."""
+    found = _LAZY.fullmatch(call.word)
+    if not found:
+        return call
+    arguments = call.arguments and ("…", *call.arguments)
+    return call._replace(prefix=call.prefix or "nn.", word=found[1], arguments=arguments)
 
 
 def _closing(text: str) -> int:

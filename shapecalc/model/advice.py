@@ -72,12 +72,12 @@ def _layout_doubt(graph: Graph) -> str:
 
 
 def _batch_doubt(graph: Graph) -> str:
-    """Return a note that the one input of a network may be an image with a batch axis before it (in HWC: a batch of 1).
+    """Return a note that an input may be an image with a batch axis before it (in HWC: a batch of 1).
 
-    (In HWC, several images are as likely a video clip.)
+    (In HWC, several images are as likely a video clip.) Several inputs must have the same sizes.
     """
     shape, *others = graph.inputs.values()
-    if others or shape.rank != IMAGE_RANK + 1:
+    if any(other != shape for other in others) or shape.rank != IMAGE_RANK + 1:
         return ""
     batch, *sizes = shape.sizes
     sizes_first = sizes[::-1] if shape.channels_last else sizes
@@ -113,9 +113,9 @@ def _reading(graph: Graph) -> str:
         return ""
     sizings, _ = sizings_of(graph)
     if less := without_batch(graph, sizings):
-        batch = next(iter(graph.inputs.values())).sizes[0]
+        batch = graph.inputs[next(iter(less))].sizes[0]
         pairs = [f"{_written(shape)}, not {_written(graph.inputs[name])}" for name, shape in less.items()]
-        return f"{_NO_BATCH}: write {' and '.join(pairs)}, if {batch} is the batch"
+        return f"{_NO_BATCH}: write {' and '.join(dict.fromkeys(pairs))}, if {batch} is the batch"
     found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
     if not found:
         return ""

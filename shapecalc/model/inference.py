@@ -85,11 +85,13 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
                 in_terms_of,
                 is_made_of_others,
                 location_of,
+                reads_input_of_composite,
                 with_inputs,
             )
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                error = in_terms_of(graph.blocks[node.block].kind, error)
+                kind = graph.blocks[node.block].kind
+                error = in_terms_of(kind, error, lambda: reads_input_of_composite(graph, index, sizings))
             else:
                 error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)

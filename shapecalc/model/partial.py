@@ -5,21 +5,29 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import LayerError
+from shapecalc.errors import Hint, LayerError
 from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.graph import Reference
 from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.errors import Insertion, Mark
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["in_terms_of", "inferred_part", "is_made_of_others", "location_of", "sharing_hint", "with_inputs"]
+__all__ = [
+    "in_terms_of",
+    "inferred_part",
+    "is_made_of_others",
+    "location_of",
+    "reads_input_of_composite",
+    "sharing_hint",
+    "with_inputs",
+]
 
 
 def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
@@ -58,10 +66,11 @@ def is_made_of_others(kind: str) -> bool:
     return cls is not None and issubclass(cls, Composite)
 
 
-def in_terms_of(kind: str, error: LayerError) -> LayerError:
+def in_terms_of(kind: str, error: LayerError, reads_input: Callable[[], bool]) -> LayerError:
     """Return an error within a composite in terms of its own arguments: `d_model`, not the `embed_dim` that it sets.
 
-    A hint is left out unless it is about one of them: the layers within are not written in the specification.
+    A hint is left out unless it is about one of them, or inserts a layer that stands before the whole composite as
+    well (`reads_input` is whether it does): the layers within are not written in the specification.
     """
     cls = KINDS[kind]
     assert issubclass(cls, Composite)
@@ -72,7 +81,27 @@ def in_terms_of(kind: str, error: LayerError) -> LayerError:
             message = re.sub(rf"\b{name} \(=", f"{own} (=", message)
             proposed = re.fullmatch(rf"{name}: (\w+) would fit.*", hint)
             found = f"{own}: {proposed[1]} would fit" if proposed else found
-    return LayerError(message, error.why, found, too_small=error.too_small, sides=error.sides)
+    inserted = Hint(lambda: hint if reads_input() else "") if error.insertions() else ""
+    return LayerError(message, error.why, found or inserted, too_small=error.too_small, sides=error.sides)
+
+
+def reads_input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> bool:
+    """Return whether the layer before the composite is what a layer in it reads, in its sizes unchanged.
+
+    It is not if the layer has several inputs, or the composite names its input.
+    """
+    node = graph.nodes[index]
+    block = node.block
+    before = index - 1
+    while before >= 0 and graph.nodes[before].block == block:
+        before -= 1
+    (ref, *others) = node.inputs
+    while not others and ref.node > before:
+        sizing = sizings[ref.node]
+        if sizing is None or [x.sizes for x in sizing.inputs] != [sizing.outputs[ref.output].sizes]:
+            return False
+        (ref, *others) = graph.nodes[ref.node].inputs
+    return not others and ref == Reference(before) and not _has_from(node.mark)
 
 
 def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: LayerError) -> tuple[str, ...]:

@@ -39,9 +39,9 @@ def is_image(sizes: Sequence[Dim]) -> bool:
 
 
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
-    """Return the inputs without their first axis, if they all begin with one size and more layers then fit.
+    """Return the inputs without their first axis, if they begin with one size and more layers then fit.
 
-    Empty if they do not, for an image, in the other layout only before a layer on sequences, and (unless that size is
+    Where only those with most axes do, only those. Empty if they do not, for an image, in the other layout only before a layer on sequences, and (unless that size is
     1) where the first layer that then fits did not have too many axes before.
     """
     less = _without_first_axis(graph)
@@ -49,7 +49,7 @@ def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, S
     layer = graph.nodes[index].layer if index >= 0 else None
     if layer is None or (layer.axis_order != FEATURES_LAST and any(map(_is_turned_image, graph.inputs.values()))):
         return {}
-    is_one = all(shape.sizes[:1] == (1,) for shape in graph.inputs.values())
+    is_one = all(graph.inputs[name].sizes[:1] == (1,) for name in less)
     return less if is_one or _refuses_axes(graph, sizings, index) else {}
 
 
@@ -94,7 +94,7 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
     if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
         return {}
-    size = next(iter(graph.inputs.values())).sizes[0]
+    size = graph.inputs[next(iter(less))].sizes[0]
     if size == 1 or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
         return {}
     found, problems = sizings_of(graph._replace(inputs={**graph.inputs, **less}))
@@ -110,13 +110,19 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
 
 
 def _without_first_axis(graph: Graph) -> dict[str, Shape]:
-    shapes = graph.inputs.values()
-    if not shapes or len(graph.nodes) > _MOST_NODES or any(shape is UNKNOWN or shape.rank < 2 for shape in shapes):
+    """Return the inputs without the first axis that they have in common; where they differ, those with most axes."""
+    inputs = graph.inputs
+    if not inputs or len(graph.nodes) > _MOST_NODES or any(shape is UNKNOWN for shape in inputs.values()):
         return {}
-    first = {shape.sizes[0] for shape in shapes}
-    if len(first) > 1 or (first != {1} and any(_is_an_image(shape) for shape in shapes)):
+    if len({shape.sizes[:1] for shape in inputs.values()}) > 1:
+        most = max(shape.rank for shape in inputs.values())
+        inputs = {name: shape for name, shape in inputs.items() if shape.rank == most}
+    first = {shape.sizes[:1] for shape in inputs.values()}
+    if len(first) > 1 or any(shape.rank < 2 for shape in inputs.values()):
         return {}
-    rests = {name: shape.without_first_axis() for name, shape in graph.inputs.items()}
+    if first != {(1,)} and any(_is_an_image(shape) for shape in inputs.values()):
+        return {}
+    rests = {name: shape.without_first_axis() for name, shape in inputs.items()}
     return {name: rest._replace(is_map=rest.rank >= IMAGE_RANK) for name, rest in rests.items()}
 
 

@@ -330,9 +330,14 @@ MEANT = {
         (20, []), (20, 8)),
     "a batch of two inputs": (
         {"a": "32x20x4", "b": "32x20x4"}, [{"add": ["a", "b"]}, {"RNN": 8}],
-        "sizes are given without the batch axis: write 20x4, not 32x20x4 and 20x4, not 32x20x4, if 32 is the batch\n"
+        "sizes are given without the batch axis: write 20x4, not 32x20x4, if 32 is the batch\n"
         "otherwise add a permute and a reshape or flatten before it",
         ({"a": "20x4", "b": "20x4"}, []), (20, 8)),
+    "a batch of one of two inputs": (
+        {"a": "20x4", "b": "32x20x4"}, [{"RNN": 4, "from": "b"}, {"add": [[], "a"]}],
+        "sizes are given without the batch axis: write 20x4, not 32x20x4, if 32 is the batch\n"
+        "otherwise add a permute and a reshape or flatten before it",
+        ({"a": "20x4", "b": "20x4"}, []), (20, 4)),
     "a batch of series": (
         "32x20x1", [{"LSTM": {"input_size": 1, "hidden_size": 8}}],
         "sizes are given without the batch axis: write 20x1, not 32x20x1, if 32 is the batch\n"

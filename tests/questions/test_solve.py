@@ -661,6 +661,11 @@ def test_the_batch_axis_of_a_sequence_is_removed():
          ["the input: input 1×28×28, not 1×1×28×28", "linear1: flatten before it"], (10,)),
         ("input: 64x14x14\nlayers:\n- MultiheadAttention: {embed_dim: 64, num_heads: 4}\n",
          ["multi_head_attention1: to_tokens before it"], (196, 64)),
+        ("input: 64x14x14\nlayers:\n- TransformerEncoderLayer: {d_model: 64, nhead: 4}\n",
+         ["transformer_encoder_layer1: to_tokens before it"], (196, 64)),
+        ("inputs: {a: 8x3x9x9, b: 8x3x9x9}\nlayers:\n- Conv2d: {out_channels: 4, kernel_size: 3}\n  from: a\n  name: ca\n"
+         "- Conv2d: {out_channels: 4, kernel_size: 3}\n  from: b\n- add: ca\n",
+         ["the input: a 3×9×9, not 8×3×9×9", "the input: b 3×9×9, not 8×3×9×9"], (4, 7, 7)),
     ],
 )  # fmt: skip
 def test_the_first_fix_is_what_was_meant(text, fixes, output):

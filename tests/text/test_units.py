@@ -53,7 +53,21 @@ def test_invalid_sizes(text):
     assert read_sizes(text) is None
 
 
-SIZES_REFUSED = [f"3x{text}x4" for text in NO_NUMBERS if len(text) < 50 and text != "0x10"] + ["3xx4", "3x", "x3", ""]
+@pytest.mark.parametrize("text", ["(3, 224, 224)", "[3,224,224]", " [3, 224, 224] ", "(3x224x224)"])
+def test_sizes_in_the_brackets_of_python(text):
+    assert parse_sizes(text) == (3, 224, 224)
+    assert shapecalc.load("alexnet_torchvision", input=text).infer().inputs["input"] == (3, 224, 224)
+
+
+def test_a_batch_in_brackets_is_left_out():
+    with pytest.raises(UsageError, match="write 3x224x224"):
+        parse_sizes("(None, 3, 224, 224)")
+
+
+SIZES_REFUSED = [
+    "(3, 4]", "((3, 4))", "()", "(3,)", "3xx4", "3x", "x3", "",
+    *(f"3x{text}x4" for text in NO_NUMBERS if len(text) < 50 and text != "0x10"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", some(SIZES_REFUSED, 6))

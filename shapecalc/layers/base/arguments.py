@@ -251,7 +251,10 @@ class Flag(Argument):
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise self.refuse(value)
+            error = self.refuse(value)
+            if value in (None, 0, 1):
+                error.hint = f"write {self.name}: {show(bool(value))}"
+            raise error
         return value
 
     def schema(self) -> dict[str, Any]:

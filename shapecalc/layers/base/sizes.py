@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
@@ -133,11 +134,12 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
     if isinstance(given, str):
         if given.strip() == "[]":
             return ()
-        sizes = read_sizes(given)
+        inner = re.sub(r"\s*(?:\((.+)\)|\[(.+)\])\s*", r"\1\2", given)  # as Python prints them: (3, 224, 224)
+        sizes = read_sizes(inner)
         if sizes is None:
             from shapecalc.source import short
 
-            alone = read_sizes(without_batch(given))
+            alone = read_sizes(without_batch(inner))
             without = f"sizes are given without the batch axis: write {'x'.join(map(str, alone))}" if alone else ""
             raise UsageError(Problem(f"'{short(given)}' is not a size", hint=without or "write sizes as 3x224x224"))
         given = sizes

@@ -10,6 +10,7 @@ from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.model.copies import alike, proposals_at
 from shapecalc.model.inference import inputs_of, size_layer
+from shapecalc.model.partial import reads_input_of_composite
 from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, with_channels, without_batch
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
@@ -104,16 +105,17 @@ def candidates(
         block = _composite(graph, index)
         copies = alike(graph, index)
         values = CandidateValues(hints, _gathered(proposed.get(i, {}) for i in copies))
-        if block is not None:
-            yield from _composite_changes(graph, block, copies, values, distances[index])
-            continue
         kind = graph.nodes[index].kind
         every = tuple([i for i in copies if graph.nodes[i].kind == kind])
         if added := _forgotten(graph, sizings, index) if index in proposed else "":
             cost = cost_of_added(len(every))
-            names = tuple([graph.nodes[i].name for i in every])
-            yield ArgumentChange(names, added, None, "before", cost, graph.nodes[index].mark, None, every, adds=True)
-        yield from _layer_changes(graph.nodes, every, values, distances[index])
+            names = tuple([block.name if block else graph.nodes[i].name for i in every])
+            mark, composite = graph.nodes[index].mark, block.kind if block else ""
+            yield ArgumentChange(names, added, None, "before", cost, mark, None, every, composite, adds=True)
+        if block is not None:
+            yield from _composite_changes(graph, block, copies, values, distances[index])
+        else:
+            yield from _layer_changes(graph.nodes, every, values, distances[index])
 
 
 def _inputs_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Shape]:
@@ -144,6 +146,8 @@ def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> st
     """Return the item of the layer that the hint of a layer's shape error inserts before it; empty for none."""
     layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
     if layer is None or len(inputs) < len(graph.nodes[index].inputs):
+        return ""
+    if _composite(graph, index) and not reads_input_of_composite(graph, index, sizings):
         return ""
     try:
         size_layer(layer, tuple(inputs))
@@ -233,7 +237,7 @@ _FARTHEST, _ANY = 4, math.inf
 
 def _readings(graph: Graph, sizings: Sequence[Sizing | None], given: Collection[str]) -> Iterator[ArgumentChange]:
     """Yield the inputs without their batch axis, with the channel axis that they lack, or in the other layout."""
-    likely = [(without_batch(graph, sizings), cost_of_batch_axis())] if len(graph.inputs) == 1 else []
+    likely = [(without_batch(graph, sizings), cost_of_batch_axis())]
     likely += [(inputs, cost_of_channel_axis()) for inputs in with_channels(graph, sizings)]
     read = [(name, shape.sizes, cost) for inputs, cost in likely for name, shape in inputs.items()]
     turned = [(name, sizes) for name, shape in graph.inputs.items() for sizes in _in_other_layout(shape)]
