@@ -41,8 +41,9 @@ def is_image(sizes: Sequence[Dim]) -> bool:
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
     """Return the inputs without their first axis, if they begin with one size and more layers then fit.
 
-    Where only those with most axes do, only those. Empty if they do not, for an image, in the other layout only before a layer on sequences, and (unless that size is
-    1) where the first layer that then fits did not have too many axes before.
+    Where only those with most axes do, only those. Empty if they do not, for an image, in the other layout only before
+    a layer on sequences, and (unless that size is 1) where the first layer that then fits did not have too many axes
+    before.
     """
     less = _without_first_axis(graph)
     index = _gained(graph, less, sizings) if less else -1

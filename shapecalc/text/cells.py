@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def wrap(text: str, room: int | None, hang: int = 0, *, splits: bool = True) -> 
     """Return a text in lines of at most `room` cells, broken between words where possible.
 
     The lines after the first are indented by `hang`, so that the end of a name does not look like a separate line. A
-    word that is too long is divided, unless `splits` is false.
+    word that is too long is divided, unless `splits` is false. Code in backticks stays whole; where it is too long for
+    a line, it is broken after commas.
     """
     if room is None or prose_width(text) <= room:
         return [text]
@@ -78,14 +80,26 @@ def wrap(text: str, room: int | None, hang: int = 0, *, splits: bool = True) -> 
         return [first, *[" " * hang + part for part in rest]]
     lines = [""]
     piece = max(room // 2, 1)  # of a word that is too long: it fits even with wide characters
-    words = [word if not splits or prose_width(word) <= room else _split(word, piece) for word in text.split(" ")]
+    words = _CODE.sub(lambda code: _joined(code[0], room), text).split(" ")
+    words = [word if not splits or prose_width(word) <= room else _split(word, piece) for word in words]
     for word in " ".join(words).split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
         if lines[-1] and prose_width(longer) > room:
             lines.append(word)
         else:
             lines[-1] = longer
-    return lines
+    return [line.replace(_JOINT, " ") for line in lines]
+
+
+_CODE = re.compile(r"`[^`]+`")
+_JOINT = "\0"
+"""A space at which no line is broken."""
+
+
+def _joined(code: str, room: int) -> str:
+    """Return code whose spaces are joints, as far as its parts then fit on a line: all, or those not after a comma."""
+    parts = [code] if prose_width(code) < room else code.split(", ")  # (a comma may follow the code)
+    return ", ".join(part.replace(" ", _JOINT) if prose_width(part) < room else part for part in parts)
 
 
 def _split(word: str, piece: int) -> str:

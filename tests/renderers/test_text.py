@@ -24,4 +24,7 @@ def test_texts_are_measured_cut_and_wrapped_by_cells() -> None:
     assert cell_width(shorten("卷积层" * 9, 11)) <= 11
     assert shorten("conv", 1) == shorten("conv", -3) == "…"
     assert wrap("aa bb cc", 5) == ["aa bb", "cc"]
+    assert wrap("write `- a: {b: 1}` below", 18) == ["write", "`- a: {b: 1}`", "below"]
+    assert wrap("write `- a: {b: 1, c: 2}`, or d", 15, splits=False) == ["write", "`- a: {b: 1,", "c: 2}`, or d"]
+    assert wrap("write `a word that is long`, `x y`", 12, splits=False) == ["write `a", "word that is", "long`, `x y`"]
     assert all(cell_width(line) <= 9 for line in wrap("卷积层" * 9 + " x " + "y" * 30, 9))
