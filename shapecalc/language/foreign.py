@@ -11,6 +11,8 @@ from shapecalc.layers.base.arguments import KERNEL
 from shapecalc.layers.base.layer import normalise_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.layers.base.layer import Layer
 
 __all__ = ["hint_for_foreign_argument", "hint_for_foreign_kind", "sliced", "tiled"]
@@ -57,11 +59,14 @@ def _table(text: str) -> dict[str, str]:
     return {word: hint for words, hint in pairs for word in words.split()}
 
 
-def hint_for_foreign_kind(word: str, alone: str = "") -> str:
-    """Return the hint for a name of another program, with a number `alone` as its value; empty for others."""
+def hint_for_foreign_kind(word: str, given: Sequence[str] = ()) -> str:
+    """Return the hint for a name of another program, with the values `given` for it; empty for others."""
     plain = normalise_word(word)
     if _LOSS.fullmatch(plain):
         return _LOSS_HINT
+    if plain == "select":
+        return _selected(given)
+    alone = given[0] if len(given) == 1 and given[0].isdecimal() else ""
     return _table(_KINDS).get(plain, "") or _window(word.lower(), alone) or _numbered(word)
 
 
@@ -69,6 +74,14 @@ def _numbered(word: str) -> str:
     """Return the hint for the name of a layer in place of its kind: `conv1`."""
     kind = word.rstrip("0123456789").rstrip("_")
     return f"write `- {kind}`, with `name: {word}` below it" if kind != word and find_kind(kind) else ""
+
+
+def _selected(given: Sequence[str]) -> str:
+    """Return the hint for `select(1, -1)`: what `[:, -1]` is."""
+    dim, index = (*given, "", "")[:2]
+    is_short = re.fullmatch(r"[1-9]", dim) and len(given) == 2
+    hint = sliced(f"[{':,' * int(dim)}{index}]") if is_short else ""
+    return hint or "write `- slice: {dim: …, start: …, end: …}` for the index and the next one, then `- squeeze: …`"
 
 
 def _window(word: str, alone: str) -> str:

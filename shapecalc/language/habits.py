@@ -37,8 +37,7 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
         return clean(_in_branch([]) if hint == SEQUENCE and place.is_branch else hint)
-    alone = value.text if isinstance(value, Scalar) and value.text.isdecimal() else ""
-    foreign = hint_for_foreign_kind(call.word, alone) if call else ""
+    foreign = hint_for_foreign_kind(call.word, _values(call, value)) if call else ""
     hint = "" if foreign and isinstance(value, MapValue) else _under_name(key.text, value)
     if hint:
         return clean(hint)
@@ -50,6 +49,16 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     if call and not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return clean(_sequence(call.word, value.items, place))
     return clean(foreign or (hint_for_network(call.word) if call else ""))
+
+
+def _values(call: Call, value: Value | None) -> list[str]:
+    """Return what is given for a word that is no kind: in a list, by name, or in a call, without the tensor."""
+    if isinstance(value, MapValue):
+        return [item.text for _, item in value.pairs if isinstance(item, Scalar)]
+    if value is not None:
+        return _items(value)
+    given = call.of_input(None) or call
+    return [part.rpartition("=")[2] for part in given.arguments or ()]
 
 
 _KIND_KEYS = ("type", "kind", "layer", "module", "class")

@@ -49,7 +49,7 @@ def settle(builder: GraphBuilder, outputs: Sequence[Flow], *, stated: bool, inpu
         notes = _left_out(protos, needed)
         order = [index for index in order if index in needed]
     elif not broken:
-        _report_unused(protos, settled, needed, builder)
+        _report_unused(protos, settled, needed, builder, list(inputs))
     if not broken:
         notes += _unused_inputs(
             [settled[index] for index in order], ends, inputs, builder, stated=stated and bool(ends)
@@ -239,7 +239,11 @@ def _left_out(protos: Sequence[Proto], needed: set[int]) -> tuple[str, ...]:
 
 
 def _report_unused(
-    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], needed: set[int], builder: GraphBuilder
+    protos: Sequence[Proto],
+    inputs: Sequence[tuple[Reference | None, ...]],
+    needed: set[int],
+    builder: GraphBuilder,
+    names: Sequence[str],
 ) -> None:
     """Report the layers whose output is not used: not those that only lead to such a layer."""
     used = {ref.node for refs in inputs for ref in refs if ref is not None}
@@ -253,11 +257,33 @@ def _report_unused(
             "the output of this layer is not used",
             protos[index].mark,
             protos[index].name,
-            hint=f"use it in a later layer (from: {protos[index].name}), list it under outputs:, or remove the layer",
+            hint=_one_branch(protos, inputs, index, names)
+            or f"use it in a later layer (from: {protos[index].name}), list it under outputs:, or remove the layer",
             also=protos[index].uses,
         )
         for index in unused
     )
+
+
+def _one_branch(
+    protos: Sequence[Proto], inputs: Sequence[tuple[Reference | None, ...]], index: int, names: Sequence[str]
+) -> str:
+    """Return the hint that the next layer merges one branch, which the unused layer should be the other of.
+
+    `names` are those of the network's inputs; a block refers to what is outside it as `input`.
+    """
+    after = protos[index + 1] if index + 1 < len(protos) else None
+    if after is None or not after.layer or not after.layer.branches or len(inputs[index + 1]) != 1:
+        return ""
+    (ref,) = inputs[index + 1]
+    scope = after.name[: after.name.rfind(".") + 1]
+    if ref is None or not protos[index].name.startswith(scope):
+        return ""
+    given = protos[ref.node].name if ref.node >= 0 else "" if scope else names[-1 - ref.node]
+    other = given.removeprefix(scope) if given.startswith(scope) and given else "input"
+    own = protos[index].name.removeprefix(scope)
+    item = f"{after.layer.kind}: {other}"
+    return f"{after.name} has one branch: write `- {item}`, without brackets, to merge it with {own}"
 
 
 def _unused_inputs(

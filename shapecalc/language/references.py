@@ -42,7 +42,7 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
         hint = _branch_of(name, known, blocks)
         if hint and name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1:
             hint += _IN_SEQUENCE
-    return clean(hint or _numbered(name, known))
+    return clean(hint or _copy(name, known) or _numbered(name, known))
 
 
 _IN_SEQUENCE = (
@@ -95,6 +95,16 @@ def _is_in_place(branch: Value, known: Collection[str]) -> bool:
         return any(find_kind(key.text) for key, _ in branch.pairs)
     text = branch.text if isinstance(branch, Scalar) else ""
     return bool(text) and text not in known and find_kind(text) is not None
+
+
+def _copy(name: str, known: Collection[str]) -> str:
+    """Return the hint for a copy of a repeated layer: `m1` or `m_1`, which is `m.1`."""
+    found = re.fullmatch(r"(.+?)[_-]?(\d+)", name)
+    copies = [one for one in known if found and one.startswith(f"{found[1]}.") and one[len(found[1]) + 1 :].isdigit()]
+    if not found or not copies:
+        return ""
+    meant = f"{found[1]}.{int(found[2])}"
+    return f"did you mean {meant}?" if meant in copies else f"the copies of {found[1]} are {copies[0]} to {copies[-1]}"
 
 
 def _numbered(name: str, known: Collection[str]) -> str:

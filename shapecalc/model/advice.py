@@ -8,7 +8,7 @@ from shapecalc.errors import Hint
 from shapecalc.layers.base.ranks import extent, names_of_axes
 from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.model.inference import sizings_of
-from shapecalc.model.readings import IMAGE_RANK, MIN_IMAGE, is_image, with_channels, without_batch
+from shapecalc.model.readings import IMAGE_RANK, MIN_IMAGE, is_batch_of_images, is_image, with_channels, without_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,17 +72,11 @@ def _layout_doubt(graph: Graph) -> str:
 
 
 def _batch_doubt(graph: Graph) -> str:
-    """Return a note that an input may be an image with a batch axis before it (in HWC: a batch of 1).
-
-    (In HWC, several images are as likely a video clip.) Several inputs must have the same sizes.
-    """
+    """Return a note that an input may be an image with a batch axis before it. Several must have the same sizes."""
     shape, *others = graph.inputs.values()
-    if any(other != shape for other in others) or shape.rank != IMAGE_RANK + 1:
+    if any(other != shape for other in others) or not is_batch_of_images(shape):
         return ""
     batch, *sizes = shape.sizes
-    sizes_first = sizes[::-1] if shape.channels_last else sizes
-    if not is_image(sizes_first) or sizes_first[0] == _ALPHA or (shape.channels_last and batch != 1):
-        return ""
     written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))
     return f"{_NO_BATCH}: write {written}, not {found}, if {batch} is the batch"
 
@@ -135,8 +129,6 @@ def _is_square(graph: Graph) -> bool:
     return not others and len(sizes) == IMAGE_RANK - 1 and sizes[0] == sizes[1] and sizes[0] >= MIN_IMAGE
 
 
-_ALPHA = 4
-"""Channels of an image with transparency: after a batch axis it may as well be the slices of a volume."""
 _MOVED = "`- permute:"
 _NO_BATCH = "sizes are given without the batch axis"
 

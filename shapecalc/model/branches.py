@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shapecalc.errors import Hint
 from shapecalc.layers.base.windowed import Windowed
+from shapecalc.model.doubts import on_token_ids
 from shapecalc.model.inference import sizings_of
 from shapecalc.model.partial import is_made_of_others
 
@@ -44,6 +45,9 @@ def with_branch_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem
 
 def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
     def work() -> str:
+        misread = _misread(trials.graph, index)
+        if misread:
+            return misread
         merge = _Merge(trials.graph, index, trials.sizings)
         if not merge.differs():
             return problem.hint
@@ -54,6 +58,16 @@ def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
         return also.join(filter(None, (cause, problem.hint)))
 
     return problem._replace(hint=Hint(work))
+
+
+def _misread(graph: Graph, index: int) -> str:
+    """Return the note on an embedding whose branch the layer merges, if it reads the features of another as ids."""
+    for ref in graph.nodes[index].inputs:
+        node = graph.nodes[ref.node] if ref.node >= 0 else None
+        note = on_token_ids(graph, node) if node else ""
+        if node and note:
+            return f"{node.name} {note}"
+    return ""
 
 
 class _Trials:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["doubts_of"]
+__all__ = ["doubts_of", "on_token_ids"]
 
 
 class _Flow(NamedTuple):
@@ -64,7 +64,7 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
 
 def _orders_of(layer: Layer) -> tuple[str, str, bool]:
     """Return the orders of the axes that a layer reads and makes, and whether only these can be doubted."""
-    is_plain = type(layer).doubt is Layer.doubt and not layer.branches and not layer.view
+    is_plain = type(layer).doubt is Layer.doubt and not (layer.branches or layer.view or layer.looks_up)
     return layer.axis_order, "" if layer.elementwise else layer.axis_order_out, is_plain
 
 
@@ -119,6 +119,8 @@ def _reasons(
             found.append(("one branch", _on_one_branch(graph, node, layer)))
         elif layer.elementwise and any(len(x.sizes) != len(sizing.inputs[0].sizes) for x in sizing.inputs):
             found.append(("batch axis", _on_ranks(sizing.inputs, read)))
+    if layer.looks_up:
+        found.append(("token ids", on_token_ids(graph, node)))
     if order and read and read[0].order not in ("", order):
         found.append(("order of axes", _on_order(graph, layer, sizing.inputs[0], read[0])))
     return [(reason, doubt) for reason, doubt in found if doubt]
@@ -129,6 +131,17 @@ def _is_part_of_another(graph: Graph, node: Node) -> bool:
     from shapecalc.model.partial import is_made_of_others  # only where something is doubtful
 
     return node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind)
+
+
+def on_token_ids(graph: Graph, node: Node) -> str:
+    """Return the note on a table of rows that reads the rows of another as token ids; empty for any other layer."""
+    if not node.layer or not node.layer.looks_up or not node.inputs or node.inputs[0].node < 0:
+        return ""
+    before = graph.nodes[node.inputs[0].node]
+    if not before.layer or not before.layer.looks_up:
+        return ""
+    ids = graph.name_of(before.inputs[0]) if before.inputs else "…"
+    return f"reads the features of {before.name} as token ids: write `from: {ids}` below it"
 
 
 def _on_one_branch(graph: Graph, node: Node, layer: Layer) -> str:

@@ -145,15 +145,25 @@ def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Si
             f" on its input {layer.input + 1}" if len(node.inputs) > 1 else " before it"
         )
     name = full.removeprefix(prefix)
-    giver = graph.nodes[ref.node].mark if ref.node >= 0 else None
-    if giver and node.mark and giver.source is node.mark.source and giver[1:3] > node.mark[1:3]:
+    if _is_within(graph, ref.node, node):
         return f"write `- {layer.item}` after {name}, at the end of its branch"
+    begins = next((i for i in range(index, 0, -1) if not _is_within(graph, i - 1, node)), 0)
     own = f"{re.sub(r'[^0-9A-Za-z_]+', '_', name).strip('_')}_{layer.kind}"
     while any(own == one.name.removeprefix(prefix) for one in graph.nodes):
         own += "_"
     item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
     from_ = f'"{name}"' if "[" in name else name
+    if begins < index:  # of branches that are lists another one would begin at a layer before the item
+        is_empty = graph.nodes[begins].inputs == (ref,)
+        branch, given = (item, "[]") if is_empty else (f"{item}, from: {from_}", name)
+        return f"write `[{{{branch}}}]` in place of {given}"
     return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+
+
+def _is_within(graph: Graph, index: int, node: Node) -> bool:
+    """Return whether a layer is written within the item of another: in a branch of it that is a list."""
+    mark = graph.nodes[index].mark if index >= 0 else None
+    return bool(mark and node.mark and mark.source is node.mark.source and mark[1:3] > node.mark[1:3])
 
 
 def _name_of(graph: Graph, ref: Reference, block: int) -> str:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
-__all__ = ["IMAGE_CHANNELS", "IMAGE_RANK", "MIN_IMAGE", "batch_note", "is_image", "with_channels", "without_batch"]
+__all__ = [
+    "IMAGE_CHANNELS",
+    "IMAGE_RANK",
+    "MIN_IMAGE",
+    "batch_note",
+    "is_batch_of_images",
+    "is_image",
+    "with_channels",
+    "without_batch",
+]
 
 IMAGE_CHANNELS = (1, 3, 4)
 """The channels that images have."""
@@ -29,6 +38,8 @@ IMAGE_CHANNELS = (1, 3, 4)
 IMAGE_RANK = 3
 MIN_IMAGE = 16
 _COLOURS = (1, 3)
+_ALPHA = 4
+"""Channels of an image with transparency."""
 _MOST_NODES = 5_000
 
 
@@ -38,20 +49,33 @@ def is_image(sizes: Sequence[Dim]) -> bool:
     return channels in IMAGE_CHANNELS and min(spatial) >= MIN_IMAGE
 
 
+def is_batch_of_images(shape: Shape) -> bool:
+    """Return whether sizes are those of an image with a batch axis before it (in HWC: a batch of 1).
+
+    (In HWC, several images are as likely a video clip; 4 channels as likely the slices of a volume.)
+    """
+    if shape.rank != IMAGE_RANK + 1:
+        return False
+    batch, *sizes = shape.sizes
+    sizes = sizes[::-1] if shape.channels_last else sizes
+    return is_image(sizes) and sizes[0] != _ALPHA and (batch == 1 or not shape.channels_last)
+
+
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
     """Return the inputs without their first axis, if they begin with one size and more layers then fit.
 
     Where only those with most axes do, only those. Empty if they do not, for an image, in the other layout only before
-    a layer on sequences, and (unless that size is 1) where the first layer that then fits did not have too many axes
-    before.
+    a layer on sequences, and (unless that size is 1, or they are batches of images) where the first layer that then
+    fits did not have too many axes before.
     """
     less = _without_first_axis(graph)
     index = _gained(graph, less, sizings) if less else -1
     layer = graph.nodes[index].layer if index >= 0 else None
     if layer is None or (layer.axis_order != FEATURES_LAST and any(map(_is_turned_image, graph.inputs.values()))):
         return {}
-    is_one = all(graph.inputs[name].sizes[:1] == (1,) for name in less)
-    return less if is_one or _refuses_axes(graph, sizings, index) else {}
+    whole = [graph.inputs[name] for name in less]
+    is_likely = all(shape.sizes[:1] == (1,) or is_batch_of_images(shape) for shape in whole)
+    return less if is_likely or _refuses_axes(graph, sizings, index) else {}
 
 
 def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[dict[str, Shape]]:
