@@ -76,22 +76,28 @@ class Mark(NamedTuple):
             return f"{name}:{self.line}:{self.column}"
         return f"{name}: {clean(self.path)}" if self.path else name
 
-    def excerpt(self) -> list[str]:
-        """Return the marked line with carets under the marked words; empty for Python objects."""
+    def excerpt(self, columns: int | None = None) -> list[str]:
+        """Return the marked line with carets under the marked words; empty for Python objects.
+
+        A line longer than that many columns (or than 110 characters) is shown around the mark.
+        """
         text = self.source.line(self.line) if self.line else ""
         if not text:
             return []
         start = self.column - 1
         width = max(1, min(self.length, len(text) - start))
-        if len(text) > _EXCERPT_WIDTH:  # a long line is shown around the mark
-            left = max(0, start - 20)
-            text, start = text[left : left + _EXCERPT_WIDTH], start - left
+        room = min(_EXCERPT_WIDTH, max((columns or _EXCERPT_WIDTH + _GUTTER) - _GUTTER, _LEFT + 1))
+        if len(text) > room:
+            left = max(0, min(start - _LEFT, start + width - room))
+            text, start = text[left : left + room], start - left
             width = max(1, min(width, len(text) - start))
         shown = "".join(c if c.isprintable() else " " for c in text)
         return [f"{self.line:>5} │ {shown}", f"      │ {' ' * start}{'^' * width}"]
 
 
 _EXCERPT_WIDTH = 110
+_GUTTER = 8
+_LEFT = 20
 
 
 class Hint:
@@ -161,19 +167,19 @@ class Problem(_Facts):
         copies = f" (in {self.copies:,} copies)" if self.copies > 1 else ""
         return (f"{self.subject}: {self.message}" if self.subject else self.message) + copies
 
-    def lines(self, level: str = "") -> list[str]:
+    def lines(self, level: str = "", columns: int | None = None) -> list[str]:
         """Return the whole text of the problem, each line clean: location and headline, the line itself, why, hint.
 
-        `level` is its level, if it is not an error: `warning`.
+        `level` is its level, if it is not an error: `warning`; cited lines are cut to that many columns.
         """
         headline = _cut(f"{level}: {self.headline}" if level else self.headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
-            lines += self.mark.excerpt()
+            lines += self.mark.excerpt(columns)
         lines += [f"   {_cut(line)}" for line in (*self.why, *filter(None, self.hint.split("\n")))]
         for words, mark in self.also:
             lines.append(f"   {_cut(words)} {mark}")
-            lines += mark.excerpt()
+            lines += mark.excerpt(columns)
         return lines
 
     def to_dict(self) -> dict[str, Any]:

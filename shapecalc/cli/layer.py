@@ -141,6 +141,9 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, Seq
     return read
 
 
+_BRACKETS = str.maketrans("()", "[]")
+
+
 def _read_named(texts: Sequence[str], argument: Argument) -> Any:
     """Return the values of a repeated option: `boxes=100x4` by their names, without names a list, or one alone."""
     pairs = [text.rpartition("=")[::2] for text in texts]
@@ -155,10 +158,10 @@ def _read(text: str, argument: Argument) -> Any:
     text = text.strip()
     if isinstance(argument, Choice) or (argument.words and text.isidentifier() and text not in _NOTHING):
         return text  # the argument reports an unknown word
-    if text.startswith("["):
+    if text[:1] in ("[", "("):  # a tuple is a list of Python
         import json
 
-        return json.loads(text)
+        return json.loads(text.translate(_BRACKETS))
     pieces = [_piece(piece) for piece in re.split(r"[x×,]", text)]
     alone = len(pieces) == 1 and not isinstance(pieces[0], list)
     return pieces[0] if alone else pieces

@@ -48,10 +48,10 @@ def warn(warnings: Iterable[Problem]) -> None:
     """Write warnings to standard error, each once per command."""
     printed = click.get_current_context().meta.setdefault(f"{__name__}.printed", set())
     for warning in warnings:
-        lines = warning.lines("warning")
+        lines = _wrapped(warning, "warning")
         if lines[0] not in printed:
             printed.add(lines[0])
-            complain([*_wrapped(lines), ""])
+            complain([*lines, ""])
 
 
 def inferred(network: Network, output: str | None, **options: Any) -> tuple[Report, ShapeError | None]:
@@ -159,15 +159,15 @@ def complain(lines: Iterable[str]) -> None:
     sys.stderr.write(f"{defuse(join_lines(lines))}\n")
 
 
-def _wrapped(lines: Iterable[str]) -> list[str]:
-    """Return the lines of a problem within the width of the terminal, but for those that cite a text."""
+def _wrapped(problem: Problem, level: str = "") -> list[str]:
+    """Return the lines of a problem within the width of the terminal."""
     width = terminal_width(sys.stderr)
     if width is None:
-        return list(lines)
+        return problem.lines(level)
     from shapecalc.text.cells import wrap
 
     found: list[str] = []
-    for line in lines:
+    for line in problem.lines(level, width):
         indent = len(line) - len(line.lstrip())
         room = max(width - indent, _MIN_ROOM)
         hang = 0 if indent else _HANG  # a path stays whole, to be copied
@@ -182,10 +182,10 @@ def show_error(error: ShapecalcError) -> None:
     shown = problems[:_MAX_SHOWN]
     lines: list[str] = []
     for problem in shown:
-        own = _wrapped(problem.lines())
+        own = _wrapped(problem)
         lines += ["", *own] if lines else own
     if len(problems) > len(shown):
         lines += ["", f"… and {count_noun(len(problems) - len(shown), 'more problem')}"]
     for warning in getattr(error, "warnings", ()):
-        lines += ["", *_wrapped(warning.lines("warning"))]
+        lines += ["", *_wrapped(warning, "warning")]
     complain(lines)

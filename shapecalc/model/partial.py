@@ -163,7 +163,9 @@ def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Si
 def _is_within(graph: Graph, index: int, node: Node) -> bool:
     """Return whether a layer is written within the item of another: in a branch of it that is a list."""
     mark = graph.nodes[index].mark if index >= 0 else None
-    return bool(mark and node.mark and mark.source is node.mark.source and mark[1:3] > node.mark[1:3])
+    if mark is None or node.mark is None or mark.source is not node.mark.source:
+        return False
+    return mark.line >= node.mark.line and mark.column > node.mark.column
 
 
 def _name_of(graph: Graph, ref: Reference, block: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.layer import FEATURES_LAST
+from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.shape import UNKNOWN
 from shapecalc.model.checks import check_inputs
 from shapecalc.model.inference import inputs_of, sizings_of
@@ -113,7 +113,7 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     for one layer on features, which is a part of a network on positions × features.
     """
     less = _without_first_axis(graph)
-    if not less:
+    if not less or _are_tokens(graph):
         return {}
     macs = sum(sizing.macs for sizing in sizings)
     is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
@@ -132,6 +132,13 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     ends = [(sizings[ref.node].outputs[ref.output], one[ref.node].outputs[ref.output]) for ref in graph.outputs
             if ref.node >= 0]  # fmt: skip
     return less if all(whole.sizes == (size, *part.sizes) for whole, part in ends) else {}
+
+
+def _are_tokens(graph: Graph) -> bool:
+    """Return whether the inputs are tokens × features, or less: there are experts, which only tokens choose."""
+    layers = {type(node.layer) for node in graph.nodes if node.layer}
+    has_experts = any(cls.active_weights is not Layer.active_weights for cls in layers)
+    return has_experts and all(shape.rank <= 2 for shape in graph.inputs.values())
 
 
 def _without_first_axis(graph: Graph) -> dict[str, Shape]:

@@ -661,6 +661,8 @@ def test_the_batch_axis_of_a_sequence_is_removed():
          ["the input: input 1×28×28, not 1×1×28×28", "linear1: flatten before it"], (10,)),
         ("input: 64x14x14\nlayers:\n- MultiheadAttention: {embed_dim: 64, num_heads: 4}\n",
          ["multi_head_attention1: to_tokens before it"], (196, 64)),
+        ("input: 8x3x32x32\nlayers:\n- conv: {out_channels: 6, kernel_size: 5}\n- max_pool: 2\n- fc: 10\n",
+         ["the input: input 3×32×32, not 8×3×32×32"], (10,)),
         ("input: 64x14x14\nlayers:\n- TransformerEncoderLayer: {d_model: 64, nhead: 4}\n",
          ["transformer_encoder_layer1: to_tokens before it"], (196, 64)),
         ("inputs: {a: 8x3x9x9, b: 8x3x9x9}\nlayers:\n- Conv2d: {out_channels: 4, kernel_size: 3}\n  from: a\n  name: ca\n"
