@@ -83,6 +83,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         except LayerError as error:
             from shapecalc.model.partial import (  # only for shape errors
                 in_terms_of,
+                in_variables,
                 is_made_of_others,
                 location_of,
                 reads_input_of_composite,
@@ -95,7 +96,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             else:
                 error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)
-            problems.append(problem_at(node, error))
+            problems.append(in_variables(problem_at(node, error)))
             return None
 
     sizings = walk(graph, size, problems)

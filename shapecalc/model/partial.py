@@ -14,13 +14,14 @@ from shapecalc.model.rows import can_share
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.errors import Insertion, Mark
+    from shapecalc.errors import Insertion, Mark, Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
 __all__ = [
     "in_terms_of",
+    "in_variables",
     "inferred_part",
     "is_made_of_others",
     "location_of",
@@ -102,6 +103,21 @@ def reads_input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing 
             return False
         (ref, *others) = graph.nodes[ref.node].inputs
     return not others and ref == Reference(before) and not _has_from(node.mark)
+
+
+def in_variables(problem: Problem) -> Problem:
+    """Return a problem whose hint names the variable that is written for an argument: `context: 2048 would fit`."""
+    mark = problem.mark
+    if mark is None or not mark.line:
+        return problem
+
+    def work() -> str:
+        found = re.match(r"(\w+)(?=: \d+ would fit)", problem.hint)
+        line = mark.source.line(mark.line) if found else ""
+        written = re.search(rf"\b{found[1]}: *([A-Za-z_]\w*) *[,}}]", line) if found else None
+        return problem.hint.replace(found[1], written[1], 1) if found and written else problem.hint
+
+    return problem._replace(hint=Hint(work))
 
 
 def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: LayerError) -> tuple[str, ...]:
