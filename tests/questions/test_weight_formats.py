@@ -11,8 +11,9 @@ import shapecalc
 from shapecalc.layers import KINDS
 from shapecalc.layers.base import roles
 from shapecalc.layers.base.shape import Shape
-from shapecalc.questions.memory.weights.format_tables import GGML_IN_PLACE, GGML_TYPES, GGUF_MIXTURES, SCALED
+from shapecalc.questions.memory.weights.format_tables import SCALED
 from shapecalc.questions.memory.weights.formats import format_names, parse_format, read_bits
+from shapecalc.questions.memory.weights.gguf_tables import IN_PLACE, MIXTURES, TYPES
 from shapecalc.questions.memory.weights.stored_bytes import read_storing, weight_bytes
 from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 
@@ -35,6 +36,75 @@ HEADER = 16_068_890_912 - 2 * 8_030_261_248 - 2 * 65 * 4_096
 def test_files_of_llama_3_8b(name: str) -> None:
     assert HEADER == 7_835_936
     assert bytes_of("llama-3-8b", name) == LLAMA_3_8B[name] - HEADER
+
+
+# Files of ThomasBaruzier/Meta-Llama-3.1-8B-Instruct-GGUF on the Hugging Face hub, made with an importance matrix: the
+# sizes of its commits. Their headers are alike. Every mixture of llama.cpp with "iq" in its name, but iq4_nl, is there.
+GUIDED_LLAMA_3_1_8B = {
+    "iq1_s": 2_019_628_256, "iq1_m": 2_161_972_448, "iq2_xxs": 2_399_212_768, "iq2_xs": 2_605_782_240,
+    "iq2_s": 2_758_489_312, "iq2_m": 2_948_281_568, "q2_k": 3_179_132_128, "iq3_xxs": 3_274_912_992,
+    "iq3_xs": 3_518_747_872, "iq3_s": 3_682_325_728, "iq3_m": 3_784_824_032, "iq4_xs-imatrix": 4_447_663_328,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GUIDED_LLAMA_3_1_8B)
+def test_files_made_with_an_importance_matrix(name: str) -> None:
+    assert GUIDED_LLAMA_3_1_8B[name] - bytes_of("llama-3-8b", name) == 7_836_896
+
+
+# Bits of a weight of Llama 3.1 8B: llama.cpp's tools/quantize/README.md, without an importance matrix where possible.
+README_OF_QUANTIZE = {
+    "iq1_s": 2.0042, "iq1_m": 2.1460, "iq2_xxs": 2.3824, "iq2_xs": 2.5882, "iq2_s": 2.7403, "iq2_m": 2.9294,
+    "iq3_xxs": 3.2548, "iq3_xs": 3.4977, "iq3_s": 3.6606, "iq3_m": 3.7628, "iq4_xs": 4.4597, "iq4_nl": 4.6818,
+    "q2_k_s": 2.9697, "q2_k": 3.1593, "q3_k_s": 3.6429, "q3_k_l": 4.2979, "q4_k_s": 4.6672, "q4_k_m": 4.8944,
+    "q5_k_s": 5.5704, "q5_k_m": 5.7036, "q6_k": 6.5633, "q8_0": 8.5008,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", README_OF_QUANTIZE)
+def test_bits_of_a_weight_in_mixtures(name: str) -> None:
+    assert round(8 * bytes_of("llama-3-8b", name) / 8_030_261_248, 4) == README_OF_QUANTIZE[name]
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "size", "header"),
+    [
+        # bartowski/Meta-Llama-3.1-70B-Instruct-GGUF: the sizes of its commits
+        ("llama-3-70b", "iq2_xxs", 19_097_389_632, 7_866_944),
+        ("llama-3-70b", "iq2_m", 24_119_294_112, 7_862_432),
+        ("llama-3-70b", "iq3_m", 31_937_034_400, 7_862_432),
+        ("llama-3-70b", "iq4_xs-imatrix", 37_902_661_792, 7_862_432),
+        # Artefact2/Mixtral-8x7B-v0.1-GGUF; its routers have 16 bits, as models were converted then
+        ("mixtral-8x7b", "iq2_xxs", 12_554_298_752, 779_648 - 2 * 32 * 8 * 4_096),
+        ("mixtral-8x7b", "iq2_xs", 13_921_641_856, 779_648 - 2 * 32 * 8 * 4_096),
+        ("mixtral-8x7b", "iq3_xxs", 18_240_406_912, 779_648 - 2 * 32 * 8 * 4_096),
+        ("mixtral-8x7b", "iq4_xs-imatrix", 25_078_482_304, 779_648 - 2 * 32 * 8 * 4_096),
+    ],
+)
+def test_other_files_made_with_an_importance_matrix(spec: str, name: str, size: int, header: int) -> None:
+    assert size - bytes_of(spec, name) == header
+
+
+def test_what_an_importance_matrix_changes() -> None:
+    """mradermacher/Meta-Llama-3.1-8B-Instruct-i1-GGUF, Q4_0: 4.68 GB, of which 4.66 without the matrix."""
+    assert [round((bytes_of("llama-3-8b", name) + HEADER) / 1e9, 2) for name in ("q4_0", "q4_0-imatrix")] == [
+        4.66,
+        4.68,
+    ]
+    eighth = 4 * 4_096 * 14_336 // 32  # blocks of the second layers of the first 4 feed-forward networks of 32
+    wider = bytes_of("llama-3-8b", "q5_0-imatrix") - bytes_of("llama-3-8b", "q5_0")
+    assert wider == eighth * (24 - 22)
+    narrower = bytes_of("llama-3-8b", "iq4_nl") - bytes_of("llama-3-8b", "iq4_nl-imatrix")
+    assert narrower == eighth * 22 - eighth * 18  # q5_k has 176 bytes for 256
+    assert parse_format("Q4_K_M-imatrix").name == "q4_k_m"
+
+
+def test_rows_of_the_scores_of_tokens_that_blocks_do_not_divide() -> None:
+    """llama-quant.cpp: q8_0, whatever else the output would have; 896 is no multiple of 256."""
+    spec: Any = {"input": [4], "layers": [{"embedding": {"num_embeddings": 50, "embedding_dim": 896}},
+                                          {"linear": {"out_features": 50, "bias": False}}]}  # fmt: skip
+    rows = shapecalc.load(spec).memory(weights="iq2_m").layers
+    assert [row.weights for row in rows] == [50 * 896 // 32 * 18, 50 * 896 // 32 * 34]  # iq4_nl, q8_0
 
 
 def test_llama_3_8b_in_q4_k_m_has_4_58_gib() -> None:
@@ -156,13 +226,14 @@ def test_bits_of_a_weight(name: Any, bits: Fraction) -> None:
 def test_the_blocks_of_llama_cpp() -> None:
     """Bits per weight as in the comments of ggml-common.h."""
     bits = {"q4_0": 4.5, "q4_1": 5, "q5_0": 5.5, "q5_1": 6, "q8_0": 8.5, "q2_k": 2.625, "q3_k": 3.4375, "q4_k": 4.5,
-            "q5_k": 5.5, "q6_k": 6.5625, "iq4_nl": 4.5, "iq4_xs": 4.25, "iq3_s": 3.4375, "mxfp4": 4.25, "f16": 16,
+            "q5_k": 5.5, "q6_k": 6.5625, "iq1_s": 1.5625, "iq1_m": 1.75, "iq2_xxs": 2.0625, "iq2_xs": 2.3125,
+            "iq2_s": 2.5625, "iq3_xxs": 3.0625, "iq4_nl": 4.5, "iq4_xs": 4.25, "iq3_s": 3.4375, "mxfp4": 4.25, "f16": 16,
             "bf16": 16, "f32": 32}  # fmt: skip
-    assert {name: 8 * size / elements for name, (elements, size) in GGML_TYPES.items()} == bits
-    assert {*GGML_IN_PLACE.values()} <= {*GGML_TYPES}
-    used = {base for base, _ in GGUF_MIXTURES.values()}
-    used |= {rule.type for _, rules in GGUF_MIXTURES.values() for some in rules.values() for rule in some}
-    assert used <= {*GGML_TYPES}
+    assert {name: 8 * size / elements for name, (elements, size) in TYPES.items()} == bits
+    assert {*IN_PLACE.values()} <= {*TYPES}
+    used = {base for base, _ in MIXTURES.values()}
+    used |= {rule.type for _, rules in MIXTURES.values() for some in rules.values() for rule in some}
+    assert used <= {*TYPES}
 
 
 def test_layers_by_name() -> None:
@@ -316,7 +387,7 @@ def test_bits_of_caches() -> None:
     assert found.context is not None
     assert found.context.bytes == 1000 * 65_536 * 34 // 32
     assert found.to_dict()["kv_cache_bits"] == 8.5
-    assert {*SCALED} & {*GGML_TYPES} == {"mxfp4"}
+    assert {*SCALED} & {*TYPES} == {"mxfp4"}
 
 
 def test_fractions_are_shown_as_decimal_numbers() -> None:

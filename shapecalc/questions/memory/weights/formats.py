@@ -3,7 +3,7 @@
 A number of bits is the same for all tensors. A GGUF file (llama.cpp) has blocks of 32 or 256 elements with their
 scales; its mixtures (`q4_k_m`) store some tensors in wider types. Formats of checkpoints (nf4, AWQ, GPTQ, fp8, mxfp4)
 store the matrices of some roles in few bits with scales, and all other tensors in 16 bits. The tables are in
-`format_tables`, with their sources.
+`gguf_tables` and `format_tables`, with their sources.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.layers.base.roles import TOKENS
+from shapecalc.layers.base.roles import OUTPUT, TOKENS
 from shapecalc.questions.memory.plan import stored
 from shapecalc.questions.memory.weights import format_tables as tables
+from shapecalc.questions.memory.weights import gguf_tables as gguf
 from shapecalc.text.units import parse_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-    from shapecalc.questions.memory.weights.format_tables import Rule, Scale
+    from shapecalc.questions.memory.weights.format_tables import Scale
+    from shapecalc.questions.memory.weights.gguf_tables import Rule
     from shapecalc.questions.memory.weights.tensors import Tensor, Traits
 
 __all__ = ["Format", "Scaled", "Uniform", "format_names", "parse_format", "read_bits"]
@@ -79,12 +81,12 @@ class Mixture(NamedTuple):
     name: str
     base: str
     rules: dict[str, tuple[Rule, ...]]
-    source: str = tables.GGUF_SOURCE
+    source: str = gguf.SOURCE
     bits: None = None
 
     def bytes_of(self, tensor: Tensor, sizes: Sequence[int], traits: Traits) -> int:
         """Return the bytes of a tensor."""
-        if len(sizes) < _MATRIX or not tensor.role or tensor.role in tables.GGUF_KEPT:
+        if len(sizes) < _MATRIX or not tensor.role or tensor.role in gguf.KEPT:
             return stored(math.prod(sizes), _VECTOR_BITS)
         return _in_blocks(self._type(tensor, traits), sizes)
 
@@ -95,9 +97,9 @@ class Mixture(NamedTuple):
     def _type(self, tensor: Tensor, traits: Traits) -> str:
         role = tensor.role
         if role == TOKENS and traits.tied:
-            role = tables.OUTPUT
+            role = OUTPUT
         chosen = self.base
-        for rule in (*tables.GGUF_ALWAYS.get(role, ()), *self.rules.get(role, ())):
+        for rule in self.rules.get(role, ()):
             if rule.types and chosen not in rule.types:
                 continue
             if rule.when is None or rule.when(tensor, traits):
@@ -110,10 +112,10 @@ class Mixture(NamedTuple):
 def _in_blocks(type_: str, sizes: Sequence[int]) -> int:
     """Return the bytes of a tensor in a type of blocks, or in the one that stands in for it where rows do not fit."""
     while True:
-        elements, size = tables.GGML_TYPES[type_]
-        if sizes[-1] % elements == 0 or type_ not in tables.GGML_IN_PLACE:
+        elements, size = gguf.TYPES[type_]
+        if sizes[-1] % elements == 0 or type_ not in gguf.IN_PLACE:
             return -(-math.prod(sizes) // elements) * size
-        type_ = tables.GGML_IN_PLACE[type_]
+        type_ = gguf.IN_PLACE[type_]
 
 
 class Scaled(NamedTuple):
@@ -150,8 +152,9 @@ def parse_format(given: Any, what: str = "weights") -> Format:
     Errors: `UsageError` for anything else.
     """
     word = given.strip().lower().replace("-k-", "_k_") if isinstance(given, str) else ""
-    if word in tables.GGUF_MIXTURES:
-        return Mixture(word, *tables.GGUF_MIXTURES[word])
+    mixture = word if word in gguf.MIXTURES else word.removesuffix(gguf.GUIDED)
+    if mixture in gguf.MIXTURES:
+        return Mixture(mixture, *gguf.MIXTURES[mixture])
     if word in tables.SCALED:
         return Scaled(word, *tables.SCALED[word])
     grouped = _GROUPED.fullmatch(word)
@@ -173,10 +176,10 @@ def read_bits(given: Any, what: str) -> int | Fraction:
     Errors: `UsageError`.
     """
     word = given.strip().lower() if isinstance(given, str) else ""
-    if word in tables.GGML_TYPES:
+    if word in gguf.TYPES:
         from fractions import Fraction
 
-        elements, size = tables.GGML_TYPES[word]
+        elements, size = gguf.TYPES[word]
         return Fraction(8 * size, elements)
     try:
         return parse_bits(given, what)
@@ -187,4 +190,4 @@ def read_bits(given: Any, what: str) -> int | Fraction:
 
 def format_names() -> list[str]:
     """Return the names of formats, but for those with groups of any size."""
-    return [*tables.GGUF_MIXTURES, *tables.SCALED, "awq-g128", "gptq-g128"]
+    return [*gguf.MIXTURES, *tables.SCALED, "awq-g128", "gptq-g128"]

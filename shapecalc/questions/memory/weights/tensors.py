@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.roles import (
     EXPERTS_DOWN,
+    EXPERTS_UP,
     FEED_FORWARD_DOWN,
     FEED_FORWARD_UP,
     FROM_LATENT,
@@ -35,7 +36,7 @@ __all__ = ["Tensor", "Traits", "roles_of_projections", "tensors_of", "traits_of"
 VALUES = (VALUE, QUERY_KEY_VALUE, FROM_LATENT)
 """The roles of a weight that attention's values come from: one in each layer of attention."""
 
-_DOWN = (FEED_FORWARD_DOWN, EXPERTS_DOWN)
+_FEED_FORWARD = (FEED_FORWARD_UP, FEED_FORWARD_DOWN, EXPERTS_UP, EXPERTS_DOWN)
 _MOST_FOLLOWED = 8
 """The maximum number of projections that one value is followed back to: more are no feed-forward network."""
 
@@ -111,15 +112,17 @@ def _numbered(rows: Sequence[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
         for tensor in row:
             values += tensor.role in VALUES
             places.append(values)
-            if tensor.role in _DOWN:
+            if tensor.role in _FEED_FORWARD:
                 after.append(values)
         own.append(places)
-    downs = {place: index for index, place in enumerate(dict.fromkeys(after))}
+    networks = {place: index for index, place in enumerate(dict.fromkeys(after))}
 
     def numbered(tensor: Tensor, place: int) -> Tensor:
         if tensor.role in VALUES:
             return tensor._replace(number=place - 1, numbered=values)
-        return tensor._replace(number=downs[place], numbered=len(downs)) if tensor.role in _DOWN else tensor
+        if tensor.role in _FEED_FORWARD:
+            return tensor._replace(number=networks[place], numbered=len(networks))
+        return tensor
 
     return [tuple(map(numbered, row, places)) for row, places in zip(rows, own, strict=True)]
 
