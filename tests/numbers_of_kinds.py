@@ -114,6 +114,7 @@ def work_out(layer: Layer, shapes: tuple[Shape, ...]) -> dict[str, Any]:
     numbers["kv_cache"] = layer.kv_cache(*shapes)
     numbers["cross_kv_cache"], numbers["source"] = layer.cross_kv_cache(*shapes)
     numbers["state_cache"] = layer.state_cache(*shapes)
+    numbers["recurrent_state"] = layer.recurrent_state(*shapes)
     for name in ("kept", "kept_for_weights"):
         for i, (elements, bits) in enumerate(getattr(layer, name)(output, *shapes)):
             numbers[f"{name} {i} of {bits}"] = elements

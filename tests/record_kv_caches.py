@@ -1,7 +1,8 @@
 """Records the contents of transformers' caches: `python tests/record_kv_caches.py > tests/data/kv_caches.json`.
 
 Small models of random weights, on the CPU. Elements are those of one sample: of self-attention for each generated
-token, of cross-attention for each token of the source.
+token, of cross-attention for each token of the source. Of recurrences the elements, and their bits where the model
+computes in bf16.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["CONFIGS", "record"]
+__all__ = ["CONFIGS", "RECURRENT", "record", "record_states"]
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "gpt2": {"n_layer": 3, "n_head": 4, "n_embd": 32, "vocab_size": 50, "n_positions": 16},
@@ -31,6 +32,22 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """The configuration of each family."""
 
+RECURRENT: dict[str, dict[str, Any]] = {
+    "mamba": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 5, "vocab_size": 50, "conv_kernel": 3},
+    "mamba2": {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8, "vocab_size": 50, "num_heads": 8,
+               "head_dim": 8, "n_groups": 2, "expand": 2, "chunk_size": 8},
+    "jamba": {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
+              "intermediate_size": 40, "vocab_size": 50, "attn_layer_period": 2, "attn_layer_offset": 1,
+              "expert_layer_period": 2, "expert_layer_offset": 1, "num_experts": 2, "mamba_d_state": 4,
+              "mamba_dt_rank": 4},
+    "qwen3_next": {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
+                   "head_dim": 8, "intermediate_size": 40, "moe_intermediate_size": 16,
+                   "shared_expert_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2, "vocab_size": 50,
+                   "linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8,
+                   "linear_value_head_dim": 6},
+}  # fmt: skip
+"""The configuration of each model with recurrences."""
+
 _SOURCE, _WRITTEN = 7, 5
 
 
@@ -41,6 +58,34 @@ def record() -> dict[str, dict[str, int]]:
     torch.manual_seed(0)
     with torch.no_grad():
         return {name: _held(name, config) for name, config in CONFIGS.items()}
+
+
+def record_states() -> dict[str, dict[str, list[int]]]:
+    """Return for every model with recurrences the elements of its cache and their bits, by what they are."""
+    import torch
+
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return {name: _states(name, config) for name, config in RECURRENT.items()}
+
+
+def _states(name: str, config: dict[str, Any]) -> dict[str, list[int]]:
+    import torch
+    import transformers
+
+    made = transformers.AutoConfig.for_model(name, **config)
+    model = transformers.AutoModelForCausalLM.from_config(made, dtype=torch.bfloat16).eval()
+    cache = model(torch.randint(3, 50, (1, _WRITTEN)), use_cache=True)["cache"]
+    found: dict[str, list[int]] = {}
+    for layer in cache.layers:
+        for what in ("conv_states", "recurrent_states", "keys", "values"):
+            held = getattr(layer, what, None)
+            for tensor in held.values() if isinstance(held, dict) else [held]:
+                if tensor is not None:
+                    elements, bits = found.get(what, [0, 8 * tensor.element_size()])
+                    assert bits == 8 * tensor.element_size()
+                    found[what] = [elements + tensor.numel(), bits]
+    return found
 
 
 def _held(name: str, config: dict[str, Any]) -> dict[str, int]:
@@ -88,4 +133,6 @@ if __name__ == "__main__":
 
     versions = f"transformers {transformers.__version__} on PyTorch {torch.__version__}"
     source = f"{versions}, run by tests/record_kv_caches.py: elements that past_key_values holds for a token"
-    print(json.dumps({"source": source, "families": record()}, indent=1))
+    widths = f"elements of the cache after {_WRITTEN} tokens of a model in bf16, and their bits"
+    recorded = {"source": source, "families": record(), "source of states": widths, "states": record_states()}
+    print(json.dumps(recorded, indent=1))

@@ -37,6 +37,7 @@ CACHES = [
 def test_the_state_agrees_with_the_cache_of_transformers(layer: Layer, window: Any, state: Any) -> None:
     for length in (1, 7, 1000):
         assert layer.state_cache(Shape((length, 24))) == prod(window) + prod(state)
+        assert layer.recurrent_state(Shape((length, 24))) == prod(state)
     assert layer.state_cache(Shape((4, 7, 24))) == 4 * (prod(window) + prod(state))  # four sequences
     assert layer.kv_cache(Shape((7, 24))) == 0
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_kv_caches import CONFIGS, record
+from record_kv_caches import CONFIGS, RECURRENT, record, record_states
 
 import shapecalc
 
-RECORDED = json.loads((Path(__file__).parent.parent / "data" / "kv_caches.json").read_text(encoding="utf-8"))[
-    "families"
-]
+_DATA = json.loads((Path(__file__).parent.parent / "data" / "kv_caches.json").read_text(encoding="utf-8"))
+RECORDED, STATES = _DATA["families"], _DATA["states"]
 
 
 def spec(family: str) -> tuple[Any, dict[str, Any]]:
@@ -108,6 +107,7 @@ def test_a_decoder_layer_is_causal_by_default() -> None:
 def test_the_record_agrees_with_the_installed_transformers() -> None:
     pytest.importorskip("transformers")
     assert record() == RECORDED
+    assert record_states() == STATES
 
 
 def gemma_3_27b(**more: Any) -> dict[str, Any]:
@@ -228,30 +228,43 @@ def test_the_text_and_the_json_have_the_context() -> None:
     assert "longest context" not in plain
 
 
+@pytest.mark.parametrize("name", RECURRENT)
+def test_states_agree_with_transformers(name: str, tmp_path: Path) -> None:
+    """Of a model in bf16 the convolution's inputs and attention's keys have 16 bits, the recurrence's states 32."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"model_type": name, "dtype": "bfloat16", **RECURRENT[name]}), encoding="utf-8")
+    expected = {what: elements * bits // 8 for what, (elements, bits) in STATES[name].items()}
+    found = shapecalc.load(config).memory(context=5)
+    assert found.state_cache == expected["conv_states"] + expected["recurrent_states"]
+    assert found.context.bytes == sum(expected.values())
+    assert found.run.tokens == 1
+    speed = shapecalc.load(config).speed("h100", context=5)
+    assert speed.decoding.cache == sum(expected.values())
+
+
 def test_a_state_is_kept_however_long_the_context_is() -> None:
     """mamba-130m in transformers' cache: 24 layers, 1,536 channels with 4 columns of the convolution and 16 states."""
     net = shapecalc.load("mamba-130m")
-    state = 24 * 1536 * (4 + 16)
+    state = 24 * 1536 * (4 * 2 + 16 * 4)
     found = [net.memory(vars={"seq": 1}, activations=16, context=tokens) for tokens in (0, 10, 1_000_000)]
-    assert {memory.context.bytes for memory in found} == {2 * state}
-    assert (found[0].kv_cache, found[0].state_cache) == (0, 2 * state)
-    assert found[0].total == net.memory(vars={"seq": 1}, activations=16).total + 2 * state
+    assert {memory.context.bytes for memory in found} == {state}
+    assert (found[0].kv_cache, found[0].state_cache) == (0, state)
+    assert found[0].total == net.memory(vars={"seq": 1}, activations=16).total + state
     text = " ".join(found[1].render(width=100).split())
     assert "state, 10 past tokens" in text
-    said = "State of recurrences: 1,474,560 bytes (1.41 MiB) for a sample, however many tokens are past, at 16 bits"
-    assert f"{said}, those of activations; in the total." in text
+    said = "State of recurrences: 2,654,208 bytes (2.53 MiB) for a sample, however many tokens are past: the states in fp32"
+    inputs = "as transformers keeps them, and the last inputs of their convolutions at 16 bits; in the total."
+    assert f"{said}, {inputs}" in text
     fits = net.memory(vars={"seq": 1}, activations=16, budget="8GiB").budget
     assert fits.context is None  # there is no limit
 
 
-def test_states_have_the_bits_of_activations() -> None:
-    """Keys and values alone are quantised; transformers 5.24 has the states at least as wide as activations."""
-    state = 24 * 1536 * (4 + 16)
-    found = shapecalc.load("mamba-130m").memory(activations=16, kv_bits=4, context=10)
+@pytest.mark.parametrize(("bits", "state_bits"), [(8, 32), (16, 32), (32, 32), (64, 64)])
+def test_states_are_no_keys_and_values(bits: int, state_bits: int) -> None:
+    """Keys and values alone are quantised; states are no narrower than fp32, and no narrower than activations."""
+    found = shapecalc.load("mamba-130m").memory(activations=bits, kv_bits=4, context=10)
     assert found.context
-    assert found.state_cache == found.context.bytes == 2 * state
-    text = " ".join(found.render(width=100).split())
-    assert "at 16 bits, those of activations; in the total. A runtime that keeps them in fp32" in text
+    assert found.state_cache == found.context.bytes == 24 * 1536 * (4 * bits + 16 * state_bits) // 8
 
 
 def test_a_hybrid_has_a_cache_of_fewer_bits_than_its_state() -> None:

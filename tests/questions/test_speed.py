@@ -118,7 +118,7 @@ def test_windows_and_states_are_what_a_step_reads():
         assert step.cache == past * 2 * 32 * 2
         assert step.bound.macs == 4 * 32 * 32 + (past + 1) * 2 * 32 + 32 * 50
     mamba = shapecalc.load("mamba-130m")
-    assert {mamba.speed("h100", context=n).decoding.cache for n in (0, 100, 10**6)} == {2 * 737_280}
+    assert {mamba.speed("h100", context=n).decoding.cache for n in (0, 100, 10**6)} == {24 * 1536 * (4 * 2 + 16 * 4)}
 
 
 # The first token: by counting every position.
@@ -487,9 +487,9 @@ def test_what_is_stored_is_all_weights():
     assert shapecalc.load("mixtral-8x7b").speed("h100").stored == 2 * 46_702_792_704
 
 
-def test_states_of_recurrences_have_the_bits_of_activations():
+def test_states_of_recurrences_are_no_keys_and_values():
     half = shapecalc.load("mamba-130m").speed("h100", context=5)
-    assert half.decoding.cache == 2 * 737_280
+    assert half.decoding.cache == shapecalc.load("mamba-130m").memory(activations=16).state_cache
     assert shapecalc.load("mamba-130m").speed("h100", context=5, kv_bits=4).decoding.cache == half.decoding.cache
 
 

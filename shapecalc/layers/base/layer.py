@@ -360,6 +360,10 @@ class Layer:
         """Return how many elements a decoder keeps for a sequence of any length: the state of a recurrence."""
         return 0
 
+    def recurrent_state(self, *inputs: Any, **_: Any) -> Dim:
+        """Return how many elements of `state_cache` are in fp32, whatever the activations have."""
+        return 0
+
     def kept(self, output: Any, *inputs: Any, **_: Any) -> Iterable[tuple[Dim, int]]:
         """Return what the backward pass needs for one sample besides what `saves` names: elements, and bits of each.
 

@@ -92,7 +92,11 @@ class _StateSpace(Layer):
 
     def state_cache(self, x: Shape) -> Dim:
         """Return how many elements a decoder keeps: the convolution's last inputs, and the recurrence's state."""
-        return prod(x.sizes[:-2]) * (prod(self._filters(x)) + self._state(x))
+        return prod(x.sizes[:-2]) * prod(self._filters(x)) + self.recurrent_state(x)
+
+    def recurrent_state(self, x: Shape) -> Dim:
+        """Return the elements of the recurrence's state, which transformers keeps in fp32."""
+        return prod(x.sizes[:-2]) * self._state(x)
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         """Return that each position depends on those up to it, as in a causal convolution as long as the sequence."""

@@ -136,7 +136,7 @@ def memory(  # noqa: PLR0913  (each is an option of its own)
     asked = check_serving(asked, report, cache)
     eager = words == (TORCH,)
     served, ran, plan = None, report, None
-    if (cache.past or cache.state) and not training and (asked.is_asked or budget is not None):
+    if (cache.past or cache.states) and not training and (asked.is_asked or budget is not None):
         served = ServedDecoder(
             report, asked, lambda run: make_plan(run, widths.activations, may, eager=eager), widths.activations
         )

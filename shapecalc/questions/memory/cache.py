@@ -1,8 +1,9 @@
 """What a decoder caches during autoregressive decoding: keys and values of its past tokens, and of its source.
 
 Causal attention caches a key and a value for each past token; within a window, of no more tokens than that. A
-recurrence keeps a state of one size, however many tokens are past. Cross-attention caches keys and values of its
-source, once: it is the attention whose queries depend on a causal attention and whose keys do not.
+recurrence keeps a state of one size, however many tokens are past, in fp32; the last inputs of its convolution are
+activations (as in transformers 5.24, tests/data/kv_caches.json). Cross-attention caches keys and values of its source,
+once: it is the attention whose queries depend on a causal attention and whose keys do not.
 """
 
 from __future__ import annotations
@@ -25,22 +26,31 @@ __all__ = ["Cache", "Cached", "cache_of", "cached_elements"]
 UNLIMITED = 0
 """The window of attention to all past tokens."""
 
+_RECURRENT_BITS = 32
+"""The bits of a recurrence's state, if activations have no more."""
+
 
 class Cached(NamedTuple):
     """What a decoder caches for one sample, in elements of any kind of number.
 
-    `past` has for each layer its window (0: all past tokens) and what it caches for each token within it.
+    `past` has for each layer its window (0: all past tokens) and what it caches for each token within it. `state` are
+    states of recurrences, and `inputs` the last ones of their convolutions.
     """
 
     past: list[tuple[Any, Any]]
     source_token: Any
     source: Any
     state: Any
+    inputs: Any
 
-    def needed(self, tokens: int) -> Any:
-        """Return the elements after that many tokens: within a window, no more tokens are needed than it has."""
+    def needed(self, tokens: int, bits: int | Fraction, activation_bits: int | Fraction) -> Any:
+        """Return the bytes after that many tokens: within a window, no more tokens are needed than it has."""
         within = [each * (tokens if window is UNLIMITED else minimum(tokens, window)) for window, each in self.past]
-        return total(within) + self.source + self.state
+        return stored(total(within) + self.source, bits) + self.states(activation_bits)
+
+    def states(self, activation_bits: int | Fraction) -> Any:
+        """Return the bytes that recurrences keep."""
+        return stored(self.inputs, activation_bits) + stored(self.state, max(_RECURRENT_BITS, activation_bits))
 
 
 def cached_elements(nodes: Sequence[Node], sizings: Sequence[Sizing]) -> Cached:
@@ -50,12 +60,15 @@ def cached_elements(nodes: Sequence[Node], sizings: Sequence[Sizing]) -> Cached:
     source_token: Any = 0
     source: Any = 0
     state: Any = 0
+    inputs: Any = 0
     for node, sizing in zip(nodes, sizings, strict=True):
         layer = node.layer
         assert layer is not None
         each = layer.kv_cache(*sizing.inputs)
         caches = type(each) is not int or each > 0
-        state = state + layer.state_cache(*sizing.inputs)
+        recurrent = layer.recurrent_state(*sizing.inputs)
+        state = state + recurrent
+        inputs = inputs + (layer.state_cache(*sizing.inputs) - recurrent)
         after = [ref.node >= 0 and follows[ref.node] for ref in node.inputs]
         follows.append(caches or any(after))
         if caches:
@@ -65,23 +78,22 @@ def cached_elements(nodes: Sequence[Node], sizings: Sequence[Sizing]) -> Cached:
             each, positions = layer.cross_kv_cache(*sizing.inputs)
             source_token = source_token + each
             source = source + each * positions
-    return Cached(past, source_token, source, state)
+    return Cached(past, source_token, source, state, inputs)
 
 
 class Cache(NamedTuple):
-    """What a decoder caches for one sample, in elements of `bits` each, and of `state_bits` in states of recurrences.
+    """What a decoder caches for one sample, in elements of `bits` each, and the bytes of what recurrences keep.
 
     `past` is, for each window (0: all past tokens), what is cached for each token within it; `source_token` is for each
-    token of the source, and `source` for all of it; `state` is that of recurrences, however many tokens are past;
+    token of the source, and `source` for all of it; `states` are the bytes of states, however many tokens are past;
     `limit` is the longest sequence that the network works on, if there is one.
     """
 
     bits: int | Fraction
-    state_bits: int | Fraction
     past: dict[int, int]
     source_token: int
     source: int
-    state: int = 0
+    states: int = 0
     limit: int | None = None
 
     @property
@@ -94,11 +106,6 @@ class Cache(NamedTuple):
         """The bytes for each past token, by the window that it must be within; without those that need all."""
         return {window: stored(each, self.bits) for window, each in self.past.items() if window != UNLIMITED}
 
-    @property
-    def states(self) -> int:
-        """The bytes of the states of recurrences."""
-        return stored(self.state, self.state_bits)
-
     def needed(self, tokens: int) -> int:
         """Return the bytes after that many tokens: within a window, no more tokens are needed than it has."""
         elements = sum(each * (min(tokens, window) if window else tokens) for window, each in self.past.items())
@@ -109,17 +116,12 @@ class Cache(NamedTuple):
         return stored(sum(self.past.values()) * tokens + self.source, self.bits) + self.states
 
 
-def cache_of(report: Report, bits: int | Fraction, state_bits: int | Fraction | None = None) -> Cache:
-    """Return what a decoder caches, with this number of bits per element; empty if no attention is causal.
-
-    `state_bits` are those of states of recurrences, which are computed with: by default the same.
-    """
+def cache_of(report: Report, bits: int | Fraction, activation_bits: int | Fraction) -> Cache:
+    """Return what a decoder caches, with this number of bits per element; empty if no attention is causal."""
     found = cached_elements([row.node for row in report.rows], [row.sizing for row in report.rows])
     past: dict[int, int] = {}
     for window, each in found.past:
         past[window] = past.get(window, 0) + each
     limits = {row.node.layer.longest_sequence() for row in report.rows if row.node.layer}
     limit = min(filter(None, limits), default=None)
-    return Cache(
-        bits, bits if state_bits is None else state_bits, past, found.source_token, found.source, found.state, limit
-    )
+    return Cache(bits, past, found.source_token, found.source, found.states(activation_bits), limit)

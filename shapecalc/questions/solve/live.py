@@ -61,7 +61,7 @@ def plan_of(graph: Graph, bits: int, context: int | None = None) -> Live | None:
         return Live(make_plan(report, bits, may))
     served = ServedDecoder(
         report,
-        check_serving(Serving(context), report, cache_of(report, bits)),
+        check_serving(Serving(context), report, cache_of(report, bits, bits)),
         lambda run: make_plan(run, bits, may),
         bits,
     )
@@ -86,8 +86,7 @@ def live_bytes(graph: Graph, sizings: Sequence[Sizing], live: Live, bits: int) -
     if live.axes:
         step = with_length(graph, live.axes, 1)
         ran = infer_generic(step, counts=False).sizings
-    cache = cached_elements(graph.nodes, sizings).needed(live.context)
-    return peak_of(step, ran, live.plan, bits) + stored(cache, bits)
+    return peak_of(step, ran, live.plan, bits) + cached_elements(graph.nodes, sizings).needed(live.context, bits, bits)
 
 
 def _sizes(graph: Graph, sizings: Sequence[Sizing], plan: MemoryPlan, bits: int) -> list[Any]:

@@ -103,7 +103,7 @@ def decoder_of(
     Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
     """
     cache = cache_of(report, widths.kv_cache, widths.activations)
-    if not cache.past and not cache.state:
+    if not cache.past and not cache.states:
         return None
     if cache.source or len(report.graph.inputs) != 1:
         why = "attends to a source, or has several inputs"

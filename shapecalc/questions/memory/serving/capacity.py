@@ -255,7 +255,7 @@ def check_serving(serving: Serving, report: Report, cache: Cache) -> Serving:
     """
     if not serving.is_asked:
         return serving
-    if not cache.past and not cache.state:
+    if not cache.past and not cache.states:
         message = f"{report.name or 'the network'} has no KV cache: no attention is causal"
         raise UsageError(Problem(message, hint="leave the context out, or write `is_causal: true` on its attention"))
     limit = serving.limit(cache.limit)
