@@ -11,12 +11,13 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.dims.lists import Many, mask, values_of
 from shapecalc.errors import Problem, ShapeError, UsageError
 from shapecalc.model.generic_inference import infer_generic
+from shapecalc.questions.memory.totals import exact_bytes, plan_of
 from shapecalc.questions.sizes import free_sizes, with_sizes
 from shapecalc.questions.solve.extent import find_extent, sampled
-from shapecalc.questions.solve.live import exact_bytes, plan_of
 from shapecalc.questions.solve.quantities import measure
 from shapecalc.questions.solve.settings import (
     INPUT,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.model.graph import Graph
-    from shapecalc.questions.solve.live import Live
+    from shapecalc.questions.memory.totals import Live
 
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 

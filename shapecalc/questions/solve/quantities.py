@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.questions.solve.live import bytes_of
+from shapecalc.questions.memory.totals import bytes_of
 from shapecalc.text.units import parse_bytes, parse_count
 
 if TYPE_CHECKING:
     from shapecalc.model.generic_inference import GenericReport
-    from shapecalc.questions.solve.live import Live
+    from shapecalc.questions.memory.totals import Live
 
 __all__ = ["BUDGETS", "measure", "read_budget"]
 

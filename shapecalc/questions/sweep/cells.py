@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import shapecalc.questions.solve  # noqa: F401  (the room before a part of it: threads)
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.dims import UP_TO, Constraint, prod
 from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError, UsageError
@@ -15,7 +15,7 @@ from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.graph import Graph
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
-from shapecalc.questions.solve.live import live_bytes, plan_of
+from shapecalc.questions.memory.totals import live_bytes, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.origin import Origin
     from shapecalc.model.rows import Sizing, Totals
-    from shapecalc.questions.solve.live import Live
+    from shapecalc.questions.memory.totals import Live
     from shapecalc.questions.sweep.axes import Ranges, SweepGrid
 
 __all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
