@@ -382,8 +382,8 @@ def sweep(
     where: str | None = None,
     batch: int = 1,
     layout: str = "",
-    context: Any = None,
     executor: Executor | None = None,
+    **memory: Any,
 ) -> Sweep:
     """Return what every combination of variables and input sizes costs: a row each, columns as numpy arrays.
 
@@ -391,9 +391,9 @@ def sweep(
     also the command's `"16:128:16"`); `input` is a
     size, a list of sizes, or a string such as `"3x{128:256:32}x="`; or a mapping of such for several inputs. `where`
     keeps the rows for which an expression holds: `"params < 5M and macs < 300M"`. MACs and memory are for a `batch` of
-    samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. At a `context`, memory is that of
-    a step of decoding after so many past tokens. `executor` is any
-    `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`.
+    samples; `layout` (CHW or HWC) is the order of the axes of sizes, of `input` too. `executor` is any
+    `concurrent.futures.Executor`: a process pool, or a Dask cluster's `client.get_executor()`. Others are options of
+    `Network.memory`, whose total memory is: `weights="q4_k_m"`, `activations=16`, `context="8k"`.
     Errors: `UsageError`, `SpecError` where the specification itself is wrong; a variant that is wrong is a row that
     is not `valid`. `MissingExtraError` without numpy.
     """
@@ -401,7 +401,7 @@ def sweep(
     from shapecalc.text.given import read_string
 
     where = "" if where is None else read_string(where, "where")
-    plan = plan_sweep(spec, vars, input, batch, layout, context)
+    plan = plan_sweep(spec, vars, input, batch, layout, **memory)
     condition = plan.condition(where) if where else None
     return joined(plan, [part.kept(condition) for part in plan.run(executor)])
 
@@ -412,7 +412,7 @@ def plan_sweep(
     input: Any = None,  # noqa: A002
     batch: int = 1,
     layout: str = "",
-    context: Any = None,
+    **memory: Any,
 ) -> SweepPlan:
     """Return the plan of a sweep, to be run part by part. Arguments and errors are those of `sweep`."""
     from shapecalc.questions.sweep import make_plan
@@ -424,10 +424,7 @@ def plan_sweep(
     def sized(sizes: Any) -> Network:
         return load(spec).with_overrides(sizes, None, layout) if layout else load(spec, input=sizes)
 
-    from shapecalc.text.units import parse_tokens
-
-    tokens = None if context is None else parse_tokens(context)
-    return make_plan(sized, variables, input, _check_batch(batch), layout, tokens)
+    return make_plan(sized, variables, input, memory, _check_batch(batch), layout)
 
 
 def solve(  # noqa: PLR0913  (one for each option of the question)
@@ -439,8 +436,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     params: Any = None,
     macs: Any = None,
     memory: Any = None,
-    bits: int = 32,
-    context: Any = None,
+    bits: Any = None,
+    batch: int = 1,
     fix: bool = False,
     vars: Mapping[str, Any] | None = None,  # noqa: A002
     **fixed: Any,
@@ -450,7 +447,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     - `solve("conv", input=227, output=55, stride=4)`: the arguments of a kind that lead to an output size.
     - `solve("unet", find=["width"], params="5M")`: the variables that meet budgets of `params`, `macs`, `memory`;
       `find={"width": range(16, 129, 8), "input": None}` sets which values to try, fractions too, also as the command
-      does: `"16:128:8"`. `memory` is the total of `shapecalc memory`, with `bits` for each element, and at a `context`.
+      does: `"16:128:8"`. MACs and memory are for a `batch`; memory is the total of `Network.memory` with the options of
+      it that are given (`weights="q4_k_m"`, `context="8k"`), or with `bits` for every element.
     - `solve("mine.yaml", fix=True)`: the smallest changes that fix a specification.
 
     Errors: `UsageError` for an invalid question; as `load`.
@@ -467,8 +465,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         sizes = _sizes(input)
         _check_rank(cls, target, sizes)
         return backwards.solve_window(cls, sizes, _sizes(output), fixed)
-    if fixed:
-        raise UsageError(Problem(f"{next(iter(fixed))} is an argument of a kind of layer, but {target} is not one"))
+    asked = {**dict.fromkeys(("weights", "activations", "buffers"), bits), **fixed}
+    question = backwards.read_question(target, asked, _check_batch(batch), is_needed=memory is not None)
     network = load(target, input=input, vars=vars)
     if read_flag(fix, "fix"):
         return _fixes(network)
@@ -484,19 +482,7 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"
         raise UsageError(Problem("name the variables to find", hint=hint))
-    tokens = _context(context, budgets)
-    return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, bits=bits, context=tokens)
-
-
-def _context(given: Any, budgets: Mapping[str, int]) -> int | None:
-    """Return the context of memory, if one is given. Errors: `UsageError`."""
-    if given is None:
-        return None
-    from shapecalc.text.units import parse_tokens
-
-    if "memory" not in budgets:
-        raise UsageError(Problem("a context is for a budget of memory", hint="add --memory 24GiB, or leave it out"))
-    return parse_tokens(given)
+    return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
 
 
 def kind_of(target: Any) -> type[Layer] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +17,7 @@ from shapecalc.cli.options import (
     network_options,
 )
 from shapecalc.cli.output import emit_answer
-from shapecalc.cli.serving import serving_options, weight_options
+from shapecalc.cli.serving import memory_options, table_options
 from shapecalc.cli.small_devices import small_device_options
 from shapecalc.cli.training import training_options
 
@@ -27,15 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
-
 
 @click.command(short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@weight_options("32")
-@_bits_option("--activations", help="Set the bits of an activation.  [default: those of a model's config.json, or 32]")
-@_bits_option("--buffers", default="32", show_default=True, help="Set the bits of a buffer (running statistics).")
-@serving_options
+@memory_options
+@table_options
 @batch_option
 @click.option(
     "--in-place",

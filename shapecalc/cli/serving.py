@@ -1,31 +1,37 @@
-"""The options of `memory` for a decoder that is served: its context, its cache, and what a run computes."""
+"""The options of `memory` that other commands have too: bits and formats, and those of a decoder that is served."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from shapecalc.cli.options import completed
+from shapecalc.cli.options import completed, parameters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["serving_options", "weight_options"]
+__all__ = ["asked_of_memory", "memory_options", "table_options", "weight_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
-_OPTIONS = (
+_bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
+
+_RUN = (
     click.option("--context", metavar="N",
                  help="Show the memory of serving after N past tokens of every sample: 8192, or 8k for 8 × 1,024."),
-    click.option("--kv-bits", metavar="BITS", shell_complete=completed("bits"),
-                 help="Set the bits of cached keys and values: 16, 8, q8_0, …  [default: those of activations]"),
+    _bits_option("--kv-bits", help="Set the bits of cached keys and values: 16, 8, q8_0, …  [default: those of "
+                 "activations]"),
     click.option("--prefill", metavar="[CHUNK]", is_flag=False, flag_value="0", default=None,
                  help="Run the last CHUNK tokens of the context at once, or all of them, instead of decoding one."),
     click.option("--logits", type=click.Choice(["last", "all"]),
                  help="Choose the tokens of a chunk whose scores are computed.  [default: last]"),
     click.option("--attention", type=click.Choice(["flash", "eager"], case_sensitive=False), default="flash",
                  show_default=True, help="Choose whether attention's scores are in memory (eager) or not."),
+)  # fmt: skip
+
+_TABLE = (
     click.option("--table", is_flag=True, help="Show the totals at several contexts and batches."),
     click.option("--contexts", metavar="LIST", help="Choose the contexts of the table: 4k,8k,32k. Implies --table."),
     click.option("--batches", metavar="LIST", help="Choose the batches of the table: 1,4,16. Implies --table."),
@@ -50,8 +56,30 @@ def weight_options(usual: str) -> Callable[[_Command], _Command]:
     return lambda function: formats(others(function))
 
 
-def serving_options(function: _Command) -> _Command:
-    """Add the options to a command; their names are those of `shapecalc.questions.memory.serving.capacity.Serving`."""
-    for option in reversed(_OPTIONS):
+def memory_options(function: _Command) -> _Command:
+    """Add the options of memory that the commands share to one: those of elements, and of a decoder that is served."""
+    elements = (
+        _bits_option("--activations",
+                     help="Set the bits of an activation.  [default: those of a model's config.json, or 32]"),
+        _bits_option("--buffers", default="32", show_default=True,
+                     help="Set the bits of a buffer (running statistics)."),
+    )  # fmt: skip
+    return weight_options("32")(_added((*elements, *_RUN), function))
+
+
+def asked_of_memory(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that `memory_options` adds, and are not as they are by default."""
+    names = [param.name or "" for param in parameters_of(memory_options)]
+    usual = {"buffers": "32", "attention": "flash", "weights_of": ()}
+    return {name: options[name] for name in names if options[name] not in (None, usual.get(name))}
+
+
+def table_options(function: _Command) -> _Command:
+    """Add the options of a table to a command."""
+    return _added(_TABLE, function)
+
+
+def _added(options: Sequence[Callable[[_Command], _Command]], function: _Command) -> _Command:
+    for option in reversed(options):
         function = option(function)
     return function

@@ -10,6 +10,7 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
     WholeNumber,
+    batch_option,
     completed,
     layout_option,
     load_network,
@@ -18,6 +19,7 @@ from shapecalc.cli.options import (
     set_option,
 )
 from shapecalc.cli.output import emit_answer, emit_json
+from shapecalc.cli.serving import asked_of_memory, memory_options
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 
@@ -47,14 +49,15 @@ __all__ = ["command"]
     help="SPEC: search the values of a variable, or of input; A and B may be fractions.",
 )
 @click.option("--params", metavar="N", help="SPEC: the maximum number of parameters: 5M, 300k.")
-@click.option("--macs", metavar="N", help="SPEC: the maximum number of MACs for one sample: 300M, 1.5G.")
+@click.option("--macs", metavar="N", help="SPEC: the maximum number of MACs, for the batch: 300M, 1.5G.")
 @click.option(
     "--memory", metavar="BYTES", help="SPEC: the maximum memory, the total of `shapecalc memory`: 512KiB, 24GiB."
 )
 @click.option(
-    "--bits", type=WholeNumber(1, 64), default=32, metavar="N", help="SPEC: the bits of each element, for --memory."
+    "--bits", type=WholeNumber(1, 64), metavar="N", help="SPEC: the bits of weights, activations and buffers."
 )
-@click.option("--context", metavar="N", help="SPEC: count memory in a step of decoding after N past tokens: 8192, 8k.")
+@memory_options
+@batch_option
 @click.option("--fix", is_flag=True, help="SPEC: find the smallest changes that fix its shape errors.")
 @set_option
 @layout_option
@@ -111,7 +114,9 @@ def _cut(answer: dict[str, Any], top: int) -> dict[str, Any]:
 
 
 def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked: Mapping[str, Any]) -> None:
-    budgets = [f"--{word}" for word in ("params", "macs", "memory", "fix", "layout") if asked[word]]
+    options = {word: asked[word] for word in ("params", "macs", "memory", "fix", "layout")}
+    options |= {**asked_of_memory(asked), "batch": asked["batch"] > 1}
+    budgets = [f"--{word.replace('_', '-')}" for word, value in options.items() if value]
     _refuse(budgets, f"{target} is a kind of layer")
     if not inputs or not wanted:
         what = "its output size" if inputs else "its input size" if wanted else "its input and output sizes"
@@ -234,4 +239,5 @@ def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapp
             )
         )
     network = load_network(spec, inputs, asked["settings"], asked["layout"] or "")
-    return solve(network, find=find, **budgets, bits=asked["bits"], context=asked["context"], fix=asked["fix"])
+    memory = {"bits": asked["bits"], "batch": asked["batch"], **asked_of_memory(asked)}
+    return solve(network, find=find, **budgets, **memory, fix=asked["fix"])

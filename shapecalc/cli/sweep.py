@@ -21,6 +21,7 @@ from shapecalc.cli.options import (
     spec_argument,
 )
 from shapecalc.cli.output import complain, emit, layout_of, warn, write_to_screen
+from shapecalc.cli.serving import asked_of_memory, memory_options
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ _PAGES = ("text", "markdown", "html")
 
 
 def _plan_of(
-    spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1, layout: str = "", context: Any = None
+    spec: str, settings: Sequence[str], inputs: Sequence[str], batch: int = 1, layout: str = "", **memory: Any
 ) -> SweepPlan:
     """Return the plan of the sweep that the command describes. Errors: `ShapecalcError`."""
     from shapecalc.network import plan_sweep
 
-    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch, layout, context)
+    return plan_sweep(spec, _read_sets(settings), _read_inputs(inputs), batch, layout, **memory)
 
 
 @click.command(short_help="Evaluate every combination of variables and input sizes.")
@@ -54,7 +55,7 @@ def _plan_of(
               help="Try these input sizes: 3x{128:256:32}x= (= repeats the size before it); NAME=SIZES for one of "
               "several inputs.")  # fmt: skip
 @batch_option
-@click.option("--context", metavar="N", help="Count memory in a step of decoding after N past tokens: 8192, 8k.")
+@memory_options
 @layout_option
 @click.option(
     "--where",
@@ -86,7 +87,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     """Evaluate every combination of variables and input sizes: parameters, MACs, memory and output size.
 
     Columns for --where, --sort and --pareto: variant (its number), the settings that vary, params, active_params, macs,
-    buffers, activations, memory (peak bytes in fp32, the total of `shapecalc memory`), valid (no shape error).
+    buffers, activations, memory (the total of `shapecalc memory` with the same options), valid (no shape error).
     """
     if more:  # a shell expands --input 3x{64,96}x64 without quotes to --input 3x64x64 3x96x64
         hint = "put braces in quotes, so that the shell does not expand them: --input '3x{64,96}x64'"
@@ -97,7 +98,8 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
-    plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "", options["context"])
+    memory = asked_of_memory(options)
+    plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "", **memory)
     warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],
@@ -220,7 +222,7 @@ def _reason(job: Job) -> list[str]:
         return []
     variables, inputs = job.plan.grid.at(row)
     try:
-        job.plan.network.infer(vars=variables, input=inputs or None)
+        job.plan.grid.question.total(job.plan.network.infer(vars=variables, input=inputs or None).graph)
     except ShapecalcError as error:
         problem = error.problems[0]
         number = job.gathering.seen - job.gathering.valid

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from shapecalc.questions.memory import FitTable, Memory
+    from shapecalc.questions.memory.totals import MemoryQuestion
 
 __all__ = [
     "cache_name",
     "context_notes",
     "draw_fits",
+    "memory_note",
     "past_stated",
     "serving_notes",
     "show_bits",
@@ -140,3 +142,15 @@ def serving_notes(memory: Memory) -> Iterator[str]:
         sizes = ", ".join(f"{clean(name)} {show_size(size)}" for name, size in run.sources.items())
         idle = "; its layers do not run in a step of decoding" if run.phase == "decoding" else ""
         yield f"The source keeps its own size, {sizes}{idle}."
+
+
+def memory_note(question: MemoryQuestion) -> str:
+    """Return what the memory of many settings is: the total of a command."""
+    context = question.context
+    cache = "" if context is None else f", and the cache of {count_noun(context, 'past token')}"
+    samples = "one sample" if question.batch == 1 else f"a batch of {question.batch:,}"
+    bits = "" if question.bits is None else f", at {question.bits} bits per element"
+    return (
+        f"weights, buffers and live activations at their peak{cache}, for {samples}{bits}; the total of "
+        f"`shapecalc memory{clean(question.words())}`"
+    )

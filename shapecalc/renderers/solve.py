@@ -8,6 +8,7 @@ from shapecalc.errors import count_noun
 from shapecalc.renderers.blocks import Code, Items, Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS
 from shapecalc.renderers.drawing import TableLine
+from shapecalc.renderers.serving import memory_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -118,16 +119,10 @@ def _searched(answer: BudgetSolutions) -> str:
 
 
 def _notes(answer: BudgetSolutions) -> list[str]:
-    bits = answer.bits
-    options = "" if bits == 32 else f" --weights {bits} --activations {bits} --buffers {bits}"
-    if answer.context is not None:
-        options += f" --context {answer.context}"
-    cache = "" if answer.context is None else f", and the cache of {answer.context:,} past tokens"
-    note = (
-        f"bytes: weights, buffers and live activations at their peak{cache}, for one sample, "
-        f"at {bits} bits per element; the total of `shapecalc memory{options}`"
-    )
-    return [*([note] if "memory" in answer.budgets and answer.searched else []), *answer.notes]
+    note = f"bytes: {memory_note(answer.question)}"
+    batch = answer.question.batch
+    samples = [f"MACs: for a batch of {batch:,}"] if batch > 1 and "macs" in answer.budgets else []
+    return [*samples, *([note] if "memory" in answer.budgets and answer.searched else []), *answer.notes]
 
 
 def _number(value: float) -> str:

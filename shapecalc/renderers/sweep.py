@@ -8,11 +8,12 @@ from shapecalc.errors import count_noun
 from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.listing import listing
+from shapecalc.renderers.serving import memory_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shapecalc.questions.sweep.axes import SweepGrid
+    from shapecalc.questions.memory.totals import MemoryQuestion
     from shapecalc.questions.sweep.driver import Job
     from shapecalc.questions.sweep.result import Sweep
     from shapecalc.renderers.blocks import Block
@@ -28,7 +29,7 @@ _NOTHING = "–"
 def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
     """Return the rows of a sweep as a table; as text only the first of very many."""
     shown = sweep.rows(slice(ROWS_SHOWN if format_ == "text" else None))
-    notes = [_memory(sweep.grid)]
+    notes = [_memory(sweep.grid.question)]
     if len(sweep) > len(shown):
         more = count_noun(len(sweep) - len(shown), "more row")
         notes.insert(0, f"… and {more}: where(), sort() and pareto() choose among them")
@@ -45,7 +46,7 @@ def _drawn(
     title: str, rows: Sweep, notes: Sequence[str], format_: str, width: int | None, *, color: bool
 ) -> str:  # fmt: skip
     blocks: list[Block] = [Title(title), _table(rows, width) if len(rows) else Note("no row is left")]
-    notes = notes if len(rows) else [note for note in notes if note != _memory(rows.grid)]
+    notes = notes if len(rows) else [note for note in notes if note != _memory(rows.grid.question)]
     return draw_blocks([*blocks, *map(Note, [*notes, *rows.notes])], format_, width, color=color)
 
 
@@ -87,19 +88,13 @@ def _is_number(text: str) -> bool:
     return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _memory(grid: SweepGrid) -> str:
-    batch, context = grid.batch, grid.context
-    cache = "" if context is None else f" in a step of decoding, and the cache of {context:,} past tokens"
-    option = ("" if context is None else f" --context {context}") + (f" --batch {batch}" if batch > 1 else "")
-    samples = "for one sample" if batch == 1 else f"for a batch of {batch:,}, as the MACs are,"
-    return (
-        f"Memory: weights, buffers and live activations at their peak{cache}, {samples} in fp32; the total of "
-        f"`shapecalc memory{option}`."
-    )
+def _memory(question: MemoryQuestion) -> str:
+    batch = " MACs are for the batch too." if question.batch > 1 else ""
+    return f"Memory: {memory_note(question)}.{batch}"
 
 
 def _footer(job: Job, shown: int) -> list[str]:
-    lines = [_memory(job.plan.grid)]
+    lines = [_memory(job.plan.grid.question)]
     left = (len(job.result()) if job.wish.pareto else job.gathering.kept) - shown
     if left > 0 and job.shown is not None:
         lines.insert(0, f"… and {count_noun(left, 'more row')}; choose rows with --where, --sort, --top or --pareto, "

@@ -40,7 +40,6 @@ LEFT_OUT = {
     "schema": _NO_NETWORK,
     "sizes": {"--batch": "sizes do not depend on it", "--depth": "it lists axes, not layers"},
     "solve": {
-        "--batch": "budgets are for one sample; `memory --budget` finds the batch",
         "--depth": "it lists no layers",
     },
     "specs": _NO_NETWORK,

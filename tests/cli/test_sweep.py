@@ -33,8 +33,8 @@ width   input           params          MACs    memory   output
    48   32×32×3              –             –         –   shape error
    48   227×227×3   51,308,552   674,556,824   197 MiB   1000
 
-Memory: weights, buffers and live activations at their peak, for one sample in fp32; the total of
-`shapecalc memory`.
+Memory: weights, buffers and live activations at their peak, for one sample, at 32 bits per element;
+the total of `shapecalc memory`.
 3 variants have shape errors; the first, width 16, 32×32×3: max_pool2 (max_pool): the 3×3 window
 does not fit its 2×2 input
 """
@@ -220,8 +220,13 @@ def test_a_sweep_for_a_batch_is_what_summary_and_memory_compute():
             assert row["memory"] == json.loads(run("memory", *asked).out)["total"]
             assert (row["params"], row["activations"]) == (one["params"], one["activations"])
     drawn = " ".join(run("sweep", "lenet5", "--batch", "5").out.split())
-    assert "for a batch of 5, as the MACs are, in fp32" in drawn
-    assert "for one sample in fp32" in " ".join(run("sweep", "lenet5").out.split())
+    assert (
+        "for a batch of 5, at 32 bits per element; the total of `shapecalc memory --batch 5`. MACs are for the batch too."
+        in drawn
+    )
+    assert "for one sample, at 32 bits per element; the total of `shapecalc memory`." in " ".join(
+        run("sweep", "lenet5").out.split()
+    )
     assert (
         "\n0,61706,61706,2082600,"
         in run("sweep", "lenet5", "--batch", "5", "--where", "macs > 2M", "--format", "csv").out

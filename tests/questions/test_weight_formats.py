@@ -295,6 +295,32 @@ def test_types_with_eight_experts() -> None:
     assert found["layers.5.mlp.gate"] == 8 * 4096 * 4
 
 
+def test_types_with_eight_experts_of_iq3_m() -> None:
+    """llama-quant.cpp: the second layers of experts are q4_k in the first and last eighths, and every third between."""
+    report = shapecalc.load("mixtral-8x7b").infer()
+    found = dict(zip([row.name for row in report.rows], weight_bytes(report, read_storing("iq3_m")), strict=True))
+    each = 8 * 4096 * 14_336 // 256
+    narrow, wide = each * (2 * 110 + 110), each * (2 * 110 + 144)
+    sizes = [size for name, size in found.items() if name.endswith("experts")]
+    assert len(sizes) == 32
+    assert [i for i, size in enumerate(sizes) if size == wide] == [
+        0,
+        1,
+        2,
+        3,
+        6,
+        9,
+        12,
+        15,
+        18,
+        21,
+        24,
+        27,
+        *range(28, 32),
+    ]
+    assert {*sizes} == {narrow, wide}
+
+
 def test_numbers_of_tensors() -> None:
     rows = tensors_of(shapecalc.load("deepseek-v3").infer())
     downs = [tensor for row in rows for tensor in row if tensor.role in (roles.EXPERTS_DOWN, roles.FEED_FORWARD_DOWN)]

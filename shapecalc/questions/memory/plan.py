@@ -81,9 +81,9 @@ class MemoryPlan(NamedTuple):
 
 
 def stored(numbers: int, bits: int | Fraction) -> int:
-    """Return the bytes of a tensor by its number of elements, rounded up."""
+    """Return the bytes of a tensor by its number of elements, rounded up; on any kind of number."""
     if type(bits) is not int:  # a fraction: 4.5 bits
-        return -int(-numbers * bits // 8)
+        return -(-numbers * bits.numerator // (8 * bits.denominator))
     return numbers * (bits // 8) if bits % 8 == 0 else -(-numbers * bits // 8)
 
 

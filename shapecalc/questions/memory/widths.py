@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.training.options import TrainingOptions
 
-__all__ = ["check_trained", "choose_widths"]
+__all__ = ["USUAL_BITS", "check_trained", "choose_widths"]
 
-_USUAL = 32
+USUAL_BITS = 32
+"""Bits of an element, if neither a caller nor the file of the model says otherwise."""
+
 _LEAST_TRAINED = 8
 """Bits of the narrowest weights and activations that are trained: those of FP8 (Micikevicius et al. 2022)."""
 
@@ -26,7 +28,7 @@ def choose_widths(
 ) -> Widths:
     """Return the bits of everything, with those of `weights` on average. Errors: `UsageError`."""
     own, precision = report.graph.stored, training.precision if training else None
-    usual: Any = precision.activations if precision else (own and own.activations) or _USUAL
+    usual: Any = precision.activations if precision else (own and own.activations) or USUAL_BITS
     widths = Widths(
         weights,
         parse_bits(usual if activations is None else activations, "activations"),

@@ -3,7 +3,7 @@
 from shapecalc.questions.solve.budgets import solve_budget
 from shapecalc.questions.solve.changes import ArgumentChange
 from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
-from shapecalc.questions.solve.quantities import BUDGETS, read_budget
+from shapecalc.questions.solve.quantities import BUDGETS, read_budget, read_question
 from shapecalc.questions.solve.settings import INPUT, BudgetSolution, BudgetSolutions
 from shapecalc.questions.solve.spans import Searched, read_range, read_values
 from shapecalc.questions.solve.windows import (
@@ -27,6 +27,7 @@ __all__ = [
     "WindowSolutions",
     "find_fixes",
     "read_budget",
+    "read_question",
     "read_range",
     "read_values",
     "slides",

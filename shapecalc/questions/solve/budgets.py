@@ -15,10 +15,10 @@ import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: 
 from shapecalc.dims.lists import Many, mask, values_of
 from shapecalc.errors import Problem, ShapeError, UsageError
 from shapecalc.model.generic_inference import infer_generic
-from shapecalc.questions.memory.totals import exact_bytes, plan_of
+from shapecalc.questions.memory.totals import MemoryQuestion
 from shapecalc.questions.sizes import free_sizes, with_sizes
 from shapecalc.questions.solve.extent import find_extent, sampled
-from shapecalc.questions.solve.quantities import measure
+from shapecalc.questions.solve.quantities import MEMORY, measure
 from shapecalc.questions.solve.settings import (
     INPUT,
     BudgetSolution,
@@ -32,6 +32,7 @@ from shapecalc.questions.solve.spans import default_fractions, has_fractions, se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from shapecalc.model.generic_inference import GenericReport
     from shapecalc.model.graph import Graph
     from shapecalc.questions.memory.totals import Live
 
@@ -55,6 +56,8 @@ _SAMPLED, _SAMPLED_BUILDS = 200_000, 2_000
 """The maximum number of layers inferred, and built, for the values of one octave."""
 _LEGAL_WITHIN = 4
 """A legal value is sought up to so many times that in the specification, if each setting is built on its own."""
+_TRIED = 64
+"""The maximum number of values in a row that are tried for one that is legal."""
 _KEPT = 1_000
 _INFERRED = 10
 
@@ -64,14 +67,12 @@ def solve_budget(
     rebuild: Rebuild,
     variables: Mapping[str, Sequence[float] | None],
     budgets: Mapping[str, int],
-    *,
-    bits: int = 32,
-    context: int | None = None,
+    question: MemoryQuestion | None = None,
 ) -> BudgetSolutions:
     """Return the settings of variables that meet every budget.
 
     `variables` maps each to the values to try, or None for all that may meet the budgets; `input` stands for the
-    spatial size. At a `context`, memory is that of a step of decoding after so many past tokens.
+    spatial size. `question` is what is asked of memory.
     Errors: `UsageError` for an unknown variable, or a search that is too large.
     """
     if not variables or not budgets:
@@ -80,15 +81,18 @@ def solve_budget(
         raise UsageError(f"a search is for networks of at most {_MOST_LAYERS:,} layers: this has {len(graph.nodes):,}")
     for name, values in variables.items():
         check_variable(graph, name, values)
+    asked = question or MemoryQuestion()
+    if MEMORY in budgets:
+        asked = asked.of(graph)
     try:
-        search = _Search(graph, rebuild, dict(variables), dict(budgets), bits, context)
+        search = _Search(graph, rebuild, dict(variables), dict(budgets), asked)
         try:
             return search.answer()
         except _UnlikeInferenceError:
             search.in_one_pass = False
             return search.answer()
     except _UnchangingError as error:
-        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, bits, (str(error),), context)
+        return BudgetSolutions(graph.name, dict(budgets), {}, "", 0, (), None, (str(error),), asked)
 
 
 class _UnlikeInferenceError(Exception):
@@ -108,15 +112,17 @@ class _Search:
         rebuild: Rebuild,
         variables: dict[str, Sequence[float] | None],
         budgets: dict[str, int],
-        bits: int,
-        context: int | None,
+        question: MemoryQuestion,
     ) -> None:
-        self.graph, self.rebuild, self.budgets, self.bits, self.context = graph, rebuild, budgets, bits, context
+        self.graph, self.rebuild, self.budgets, self.question = graph, rebuild, budgets, question
         self.names = list(variables)
         own = [name for name, values in variables.items() if values is None]
         fractions = {name: default_fractions(self._given(name)) for name in own if type(self._given(name)) is float}
         self.in_one_pass = (
-            not fractions and not any(map(has_fractions, variables.values())) and self._only_changes_sizes()
+            not fractions
+            and not any(map(has_fractions, variables.values()))
+            and (MEMORY not in budgets or question.is_for_many(graph))
+            and self._only_changes_sizes()
         )
         self.plan: Live | None = None
         self.built = 0
@@ -155,9 +161,7 @@ class _Search:
             self._confirm(solution)
         tried = {name: searched(values) for name, values in self.ranges.items()}
         notes = (*self.notes, *self.graph.notes)
-        return BudgetSolutions(
-            self.graph.name, self.budgets, tried, how, count, chosen, smallest, self.bits, notes, self.context
-        )
+        return BudgetSolutions(self.graph.name, self.budgets, tried, how, count, chosen, smallest, notes, self.question)
 
     def _check_size(self) -> None:
         settings = math.prod(len(values) for values in self.ranges.values())
@@ -178,11 +182,8 @@ class _Search:
         graph = self._graph(solution.settings)
         again: dict[str, int] = {}
         if graph is not None:
-            inferred = infer_generic(graph)
-            again = {
-                what: exact_bytes(graph, self.bits, self.context) if what == "memory" else int(measure(inferred, what))
-                for what in self.budgets
-            }
+            found = measure(infer_generic(graph), self.budgets, self.question.batch, lambda: self.question.total(graph))
+            again = {what: int(amount) for what, amount in found.items()}
         if again != solution.amounts:
             if self.in_one_pass:
                 raise _UnlikeInferenceError
@@ -242,10 +243,17 @@ class _Search:
         except ShapeError:
             return None
         right = [True] * candidates
-        for constraint in inferred.constraints:
+        asked = self.question.constraints(graph) if MEMORY in self.budgets else ()
+        for constraint in (*inferred.constraints, *asked):
             right = [a and b for a, b in zip(right, mask(constraint, candidates), strict=True)]
-        plan = self._plan(graph, numbers, right) if "memory" in self.budgets else None
-        amounts = {what: measure(inferred, what, plan, self.bits) for what in self.budgets}
+        if MEMORY in self.budgets and not self.in_one_pass and not all(right):
+            return None
+        try:
+            amounts = measure(
+                inferred, self.budgets, self.question.batch, lambda: self._bytes(inferred, numbers, right)
+            )
+        except (ShapeError, UsageError):  # it cannot be asked of this setting: a context is too long
+            return None
         return right, {what: values_of(amount, candidates) for what, amount in amounts.items()}
 
     def _graph(self, numbers: Mapping[str, Any]) -> Graph | None:
@@ -262,23 +270,22 @@ class _Search:
         if problems:
             return None
         if variables and not self.in_one_pass:
-            self.built += len(graph.nodes) * (_MEMORY if "memory" in self.budgets else 1)
+            self.built += len(graph.nodes) * (_MEMORY if MEMORY in self.budgets else 1)
         if INPUT in numbers:
             axes = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
             graph = with_sizes(graph, dict.fromkeys(axes, numbers[INPUT]))
         return graph
 
-    def _plan(self, graph: Graph, numbers: Mapping[str, Any], right: Sequence[bool]) -> Live | None:
-        """Return the liveness of tensors: if only sizes change, that of the first valid setting."""
+    def _bytes(self, inferred: GenericReport, numbers: Mapping[str, Any], right: Sequence[bool]) -> Any:
+        """Return the bytes of memory: with the plan of one valid setting if only sizes change, else each on its own."""
+        graph = inferred.graph
         if not self.in_one_pass:
-            return plan_of(graph, self.bits, self.context) if all(right) else None
-        if self.plan is None:
-            self.plan = plan_of(self.graph, self.bits, self.context)
+            return self.question.total(graph)
         if self.plan is None and any(right):
             first = right.index(True)
             one = self._graph({name: values_of(value, len(right))[first] for name, value in numbers.items()})
-            self.plan = plan_of(one, self.bits, self.context) if one else None
-        return self.plan
+            self.plan = self.question.plan(one) if one else None
+        return self.question.total_of(graph, inferred.sizings, self.plan) if self.plan else 0
 
     def _reach(self, name: str) -> Sequence[float]:
         """Return the values of a variable that may meet the budgets. Errors: `UsageError` if nothing limits it."""
@@ -370,13 +377,14 @@ class _Search:
         """Return the values next to the limit of a budget, found by bisection: the needs grow with them."""
         while high - low > self._room():
             middle = (low + high) // 2
-            if self._is_beyond({name: middle}):
+            if self._is_beyond(name, range(middle, min(middle + _TRIED, high))):
                 high = middle
             else:
                 low = middle
         return range(low, high + 1)
 
-    def _is_beyond(self, setting: Mapping[str, float]) -> bool:
-        """Return whether a setting, legal or not, is over a budget; False if it cannot be built."""
-        found = self._needed(setting, 1)
+    def _is_beyond(self, name: str, values: Sequence[int]) -> bool:
+        """Return whether the first value whose needs are known is over a budget; False if there is none."""
+        needed = (self._needed({name: value}, 1) for value in values)
+        found = next(filter(None, needed), None)
         return found is not None and any(int(found[1][what][0]) > most for what, most in self.budgets.items())

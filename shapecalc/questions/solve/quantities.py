@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.questions.memory.totals import bytes_of
+from shapecalc.questions.memory.totals import OPTIONS, MemoryQuestion
+from shapecalc.questions.memory.totals import read_question as question_of
 from shapecalc.text.units import parse_bytes, parse_count
 
 if TYPE_CHECKING:
-    from shapecalc.model.generic_inference import GenericReport
-    from shapecalc.questions.memory.totals import Live
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["BUDGETS", "measure", "read_budget"]
+    from shapecalc.model.generic_inference import GenericReport
+
+__all__ = ["BUDGETS", "MEMORY", "measure", "read_budget", "read_question"]
+
+MEMORY = "memory"
 
 BUDGETS = {
     "params": "parameters",
-    "macs": "MACs, for one sample",
-    "memory": "bytes that `shapecalc memory` totals: weights, buffers, and live activations at their peak",
+    "macs": "MACs, for the batch",
+    MEMORY: "bytes that `shapecalc memory` totals: weights, buffers, and live activations at their peak",
 }
 """The quantities that can have a budget."""
 
@@ -30,13 +34,26 @@ def read_budget(what: str, given: Any) -> int:
     """
     if what not in BUDGETS:
         raise UsageError(Problem(f"there is no budget of {what}", hint=did_you_mean(what, BUDGETS)))
-    read = parse_bytes if what == "memory" else parse_count
+    read = parse_bytes if what == MEMORY else parse_count
     return read(given, f"the budget of {what}")
 
 
-def measure(inferred: GenericReport, what: str, live: Live | None = None, bits: int = 32) -> Any:
-    """Return how much a network needs, in the kind of number of its inference; `bits` are those of an element.
+def read_question(target: Any, given: Mapping[str, Any], batch: int, *, is_needed: bool) -> MemoryQuestion:
+    """Return what is asked of memory, from the options of it. Errors: `UsageError`, also for options without use."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    for name in asked:
+        if name not in OPTIONS:
+            raise UsageError(Problem(f"{name} is an argument of a kind of layer, but {target} is not one"))
+        if not is_needed:
+            hint = "add --memory 24GiB, or leave it out"
+            raise UsageError(Problem(f"{name.replace('_', ' ')} is for a budget of memory", hint=hint))
+    return question_of(asked, batch)
 
-    `live` has the liveness of tensors, for memory; without one activations are left out.
-    """
-    return bytes_of(inferred, live, bits) if what == "memory" else getattr(inferred.totals(), what)
+
+def measure(inferred: GenericReport, budgets: Iterable[str], batch: int, memory: Callable[[], Any]) -> dict[str, Any]:
+    """Return how much a network needs, in the kind of number of its inference; `memory` returns its bytes."""
+    samples = {"macs": batch}
+    return {
+        what: memory() if what == MEMORY else getattr(inferred.totals(), what) * samples.get(what, 1)
+        for what in budgets
+    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.answer import Answer
-from shapecalc.questions.solve.quantities import BUDGETS
+from shapecalc.questions.memory.totals import MemoryQuestion
+from shapecalc.questions.solve.quantities import BUDGETS, MEMORY
 from shapecalc.questions.solve.spans import Searched, has_fractions
 
 if TYPE_CHECKING:
@@ -44,17 +46,16 @@ class _BudgetSolutionsFields(NamedTuple):
     meeting: int
     solutions: tuple[BudgetSolution, ...]
     least: BudgetSolution | None
-    bits: int = 32
     notes: tuple[str, ...] = ()
-    context: int | None = None
+    question: MemoryQuestion = MemoryQuestion()
 
 
 class BudgetSolutions(Answer, _BudgetSolutionsFields):
     """Settings that meet the budgets, the closest below them first; if there are none, the smallest setting.
 
     `searched` has for each variable the values tried, and `how`; `meeting` is the number of settings that meet the
-    budgets, of which the best are in `solutions`. `bits` are those of an element in memory, which is that of a step of
-    decoding if there is a `context`. `notes` are the limits of the search.
+    budgets, of which the best are in `solutions`. `question` is what was asked of memory. `notes` are the limits of the
+    search.
     """
 
     __slots__ = ()
@@ -72,8 +73,7 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
             "version": VERSION,
             "name": self.name,
             "budgets": self.budgets,
-            **({"bits": self.bits} if "memory" in self.budgets else {}),
-            **({} if self.context is None else {"context": self.context}),
+            **(self.question.to_dict() if MEMORY in self.budgets else {}),
             "searched": {name: values.to_dict() for name, values in self.searched.items()},
             "how": self.how,
             "count": self.meeting,
@@ -121,6 +121,6 @@ def unchanging(name: str, amounts: Mapping[str, int], *, over: bool) -> str:
     """Return the note that a variable does not change any quantity with a budget."""
     where = "beyond the budget" if over else "within the budget"
     shown = " and ".join(f"{amount:,} {BUDGETS[what].partition(',')[0]}" for what, amount in amounts.items())
-    if "memory" in amounts:
-        shown = " and ".join(f"{amount:,} {'bytes' if what == 'memory' else what}" for what, amount in amounts.items())
+    if MEMORY in amounts:
+        shown = " and ".join(f"{amount:,} {'bytes' if what == MEMORY else what}" for what, amount in amounts.items())
     return f"{name} does not change {' and '.join(amounts)}: there are {shown} for any value, {where}"

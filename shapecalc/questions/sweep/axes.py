@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError
 from shapecalc.layers.base.shape import CHW, HWC, Shape
+from shapecalc.questions.memory.totals import MemoryQuestion
 from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
@@ -78,20 +80,20 @@ _MAP = 3
 class SweepGrid(NamedTuple):
     """Every combination of the values of some axes; `fixed` are variables that have one value.
 
-    MACs and memory are for a `batch`; sizes are shown in a `layout`, that of the specification (`own_layout`) if empty.
-    `notes` are about the network with its own variables and the first sizes. At a `context`, memory is that of a step
-    of decoding after so many past tokens.
+    `question` is what is asked of memory, with the batch that MACs are for too; sizes are shown in a `layout`, that of
+    the specification (`own_layout`) if empty. `notes` are about the network with its own variables and the first sizes.
+    `in_one_pass` is whether the question is for many variants at once.
     """
 
     axes: tuple[SweepAxis, ...]
     variables: dict[str, int]
     inputs: dict[str, InputTemplate]
     fixed: dict[str, Any]
-    batch: int = 1
+    question: MemoryQuestion = MemoryQuestion()
     layout: str = ""
     own_layout: str = CHW
     notes: tuple[str, ...] = ()
-    context: int | None = None
+    in_one_pass: bool = True
 
     def shown(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
         """Return the sizes of an input as they are shown."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
-from shapecalc.dims import UP_TO, Constraint, prod
+from shapecalc.dims import UP_TO, Constraint, holds, prod
 from shapecalc.dims.columns import ColumnNumber, Ledger, NeedsValueError, array_of, mask
 from shapecalc.errors import ShapeError, UsageError
 from shapecalc.layers.base.arguments import Integer
@@ -15,7 +15,6 @@ from shapecalc.layers.base.sizes import Integers, Sizes
 from shapecalc.model.generic_inference import GenericReport, infer_generic
 from shapecalc.model.graph import Graph
 from shapecalc.model.inference import MAX_ELEMENTS, sizings_of
-from shapecalc.questions.memory.totals import live_bytes, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,15 +26,10 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.totals import Live
     from shapecalc.questions.sweep.axes import Ranges, SweepGrid
 
-__all__ = ["BYTES_PER_NUMBER", "COUNTS", "Cells"]
+__all__ = ["COUNTS", "Cells"]
 
 COUNTS = ("params", "active_params", "macs", "buffers", "activations", "memory")
 """The counts of every variant."""
-
-BYTES_PER_NUMBER = 4
-"""Bytes per element of weights, buffers and activations: fp32."""
-
-_BITS = 8 * BYTES_PER_NUMBER
 
 Results = dict[Any, Any]
 """Arrays over the variants of a part: every count, `valid`, and the size of each (output, axis)."""
@@ -55,7 +49,7 @@ class Cells:
     def __init__(self, origin: Origin, grid: SweepGrid) -> None:
         self.origin = origin
         self.grid = grid
-        self.slow = {i for i, axis in enumerate(grid.axes) if not axis.is_numeric}
+        self.slow = {i for i, axis in enumerate(grid.axes) if not (axis.is_numeric and grid.in_one_pass)}
         self._planned: tuple[Any, Live] | None = None
 
     def work_out(self, ranges: Ranges) -> Results:
@@ -114,7 +108,7 @@ class Cells:
         """
         key = (tuple([(type(node.layer), node.inputs) for node in graph.nodes]), graph.outputs, tuple(graph.inputs))
         if self._planned is None or self._planned[0] != key:
-            plan = plan_of(build(), _BITS, self.grid.context)
+            plan = self.grid.question.plan(build())
             if plan is None:
                 raise _UnexplainedError(axes)
             self._planned = key, plan
@@ -133,7 +127,8 @@ class Cells:
             inferred = infer_generic(graph)
         except ShapeError:  # for any numbers: none of them could fix it
             return {"valid": False}
-        for constraint in (*inferred.constraints, *_limits(inferred)):
+        asked = self.grid.question
+        for constraint in (*inferred.constraints, *_limits(inferred), *asked.constraints(graph)):
             good = mask(constraint)
             if good is False or (good is not True and not good.any()):
                 return {"valid": False}
@@ -143,9 +138,8 @@ class Cells:
         totals = inferred.totals()
         wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
         plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
-        peak = live_bytes(graph, inferred.sizings, plan, _BITS)
-        batch = self.grid.batch
-        found = _counts(totals._replace(macs=totals.macs * batch), inferred.sizings, peak * batch)
+        memory = asked.total_of(graph, inferred.sizings, plan)
+        found = _counts(totals._replace(macs=totals.macs * asked.batch), inferred.sizings, memory)
         for index, ref in enumerate(graph.outputs):
             for axis, size in enumerate(self.grid.output_shown(inferred.output(ref.node, ref.output))):
                 found[index, axis] = size
@@ -163,14 +157,24 @@ class Cells:
             return {"valid": False}
         whole = [sizing for sizing in sizings if sizing is not None]
         totals = GenericReport(graph, tuple(whole), ()).totals()
-        peak = live_bytes(graph, whole, self._plan(graph, lambda: graph), _BITS)
-        batch = self.grid.batch
-        found = _counts(totals._replace(macs=totals.macs * batch), whole, peak * batch)
+        try:
+            memory = self._memory(graph, whole)
+        except UsageError:  # it cannot be asked of this variant: a context is too long
+            return {"valid": False}
+        found = _counts(totals._replace(macs=totals.macs * self.grid.question.batch), whole, memory)
         shapes = list(graph.inputs.values())
         for index, ref in enumerate(graph.outputs):
             shape = shapes[-1 - ref.node] if ref.node < 0 else whole[ref.node].outputs[ref.output]
             found.update(((index, axis), size) for axis, size in enumerate(self.grid.output_shown(shape)))
         return {**found, "valid": True}
+
+    def _memory(self, graph: Graph, sizings: Sequence[Sizing]) -> int:
+        """Return the bytes of one valid variant. Errors: `UsageError`."""
+        if not self.grid.in_one_pass:
+            return self.grid.question.total(graph)
+        if not all(map(holds, self.grid.question.constraints(graph))):
+            raise UsageError("the context is too long")
+        return int(self.grid.question.total_of(graph, sizings, self._plan(graph, lambda: graph)))
 
     def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:
         """Return the value of an axis, or a column of its values in this part (for sizes: a tuple of columns)."""
@@ -250,14 +254,13 @@ def _largest(size: Any) -> int:
     return max(abs(size.low), abs(size.high)) if isinstance(size, ColumnNumber) else abs(int(size))
 
 
-def _counts(totals: Totals, sizings: Iterable[Sizing], peak: Any) -> Results:
-    """Return the counts; `peak` are the bytes of live activations at the peak."""
+def _counts(totals: Totals, sizings: Iterable[Sizing], memory: Any) -> Results:
+    """Return the counts, with the bytes of memory."""
     activations: Any = 0
     known: dict[int, Any] = {}
     for sizing in sizings:
         for shape in sizing.outputs:
             activations = activations + _elements(shape, known)
-    memory = (totals.params + totals.buffers) * BYTES_PER_NUMBER + peak
     return {**{name: getattr(totals, name) for name in COUNTS[:-2]}, "activations": activations, "memory": memory}
 
 

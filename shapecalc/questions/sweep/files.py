@@ -263,6 +263,6 @@ def _is_numbered(
 
 def not_this_sweep(path: str, why: str) -> UsageError:
     """Return the error of a file that is not the beginning of this sweep."""
-    options = "--set, --input, --batch, --context, --layout, --where and --format"
+    options = "--set, --input, --batch, --layout, --where, --format and options of memory"
     hint = f"give the same specification, {options}; or another --output"
     return UsageError(Problem(f"{path} cannot be continued: {why}", hint=hint))

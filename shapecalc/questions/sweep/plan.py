@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.ranks import AXIS_NAMES
 from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.layers.base.sizes import parse_sizes
+from shapecalc.questions.memory.totals import read_question
 from shapecalc.questions.sweep.axes import RANGE, InputTemplate, SweepAxis, SweepGrid, parse_input, parse_values, turned
 from shapecalc.questions.sweep.cells import COUNTS, Cells
 from shapecalc.questions.sweep.result import Sweep
@@ -142,19 +144,21 @@ def _unpacked(payload: bytes) -> Cells:
 
 
 def make_plan(
-    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, batch: int = 1, layout: str = "",
-    context: int | None = None,
+    load: Callable[[Any], NetworkLike], variables: Mapping[str, Any], inputs: Any, memory: Mapping[str, Any],
+    batch: int = 1, layout: str = "",
 ) -> SweepPlan:  # fmt: skip
-    """Return the plan of a sweep over these variables and inputs, for a batch (see `shapecalc.sweep`).
+    """Return the plan of a sweep over these variables and inputs, for a batch, with options of memory (see `sweep`).
 
     `load` returns the network with the sizes of its first variant (None: with its own). Sizes are in a `layout`, that
     of the network if empty. Errors: `UsageError`, and those
     of `load`.
     """
+    question = read_question(memory, batch)
     axes: list[SweepAxis] = []
     templates = _templates(inputs, axes)
     sizes = {name: template.sizes([axis.values[0] for axis in axes]) for name, template in templates.items()}
     network = load(sizes or None)
+    question = question.of(network.graph)
     if layout and layout != network.graph.layout:
         templates = {name: _turned(template, axes, network.graph.layout) for name, template in templates.items()}
     input_axes, axes = axes, []
@@ -174,8 +178,8 @@ def make_plan(
     templates = {name: _moved(template, len(axes)) for name, template in templates.items()}
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
     grid = SweepGrid(
-        (*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, batch, layout,
-        network.graph.layout, network.graph.notes, context,
+        (*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, question, layout,
+        network.graph.layout, network.graph.notes, question.is_for_many(network.graph),
     )  # fmt: skip
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOGITS",
     "Capacity",
+    "ContextError",
     "ServedDecoder",
     "Serving",
     "check_serving",
@@ -52,6 +53,10 @@ _MOST_CELLS = 64
 """The maximum number of contexts, and of batches, in a table."""
 _DEFAULT_TOP = 32_768
 """The longest context of a table where nothing limits it, and the network's own sequence is shorter."""
+
+
+class ContextError(UsageError):
+    """A context is longer than the sequences that a network works on."""
 
 
 class Serving(NamedTuple):
@@ -269,7 +274,7 @@ def check_serving(serving: Serving, report: Report, cache: Cache) -> Serving:
             tokens = f"a context of {tokens_asked:,} tokens" + (" and the next one" if serving.prefill is None else "")
             verb = "is" if serving.prefill is not None else "are"
             message = f"{tokens} {verb} more than the {cache.limit:,} positions of the network"
-            raise UsageError(Problem(message, hint=f"give at most {limit:,}"))
+            raise ContextError(Problem(message, hint=f"give at most {limit:,}"))
     return serving
 
 

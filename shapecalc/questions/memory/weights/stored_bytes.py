@@ -12,6 +12,7 @@ from shapecalc.questions.memory.weights.format_tables import EXPERTS
 from shapecalc.questions.memory.weights.formats import Format, Scaled, Uniform, parse_format
 from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 from shapecalc.questions.memory.weights.unconverted import unconverted_of
+from shapecalc.questions.memory.widths import USUAL_BITS
 from shapecalc.text.given import read_names
 from shapecalc.text.units import plain_bits
 
@@ -35,7 +36,6 @@ __all__ = [
     "weight_format",
 ]
 
-_USUAL = 32
 UNCONVERTED = Uniform(16)
 """The format of what a quantised model keeps as it was."""
 
@@ -139,9 +139,9 @@ def choose_storing(report: Report, weights: Any, weights_of: Any, trained: Any =
     """
     own = report.graph.stored
     if weights is not None or trained is not None or own is None:
-        usual = _USUAL if trained is None else trained
+        usual = USUAL_BITS if trained is None else trained
         return read_storing(usual if weights is None else weights, weights_of), ""
-    storing = read_storing(own.weights or _USUAL, weights_of)
+    storing = read_storing(own.weights or USUAL_BITS, weights_of)
     if not own.unconverted:
         return storing, own.origin
     found = unconverted_of(report, own.unconverted)
@@ -158,7 +158,7 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
         return bits
     from fractions import Fraction
 
-    return Fraction(8 * sum(stored), parameters) if parameters else _USUAL
+    return Fraction(8 * sum(stored), parameters) if parameters else USUAL_BITS
 
 
 def bits_of_layers(report: Report, storing: Storing, stored: Sequence[int]) -> list[int | Fraction]:
