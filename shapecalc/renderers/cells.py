@@ -32,6 +32,7 @@ __all__ = [
     "show_size",
     "show_time",
     "show_value",
+    "unchanged",
 ]
 
 UNKNOWN = "?"
@@ -138,7 +139,8 @@ def _plain_arguments(arguments: dict[str, Any]) -> str:
     return csv_cell(_show_arguments(arguments, "x"))
 
 
-def _same(value: Any) -> Any:
+def unchanged(value: Any) -> Any:
+    """Return what is ordered by its value."""
     return value
 
 
@@ -162,5 +164,5 @@ WINDOW = Sort(_show_sizes, _plain_sizes)
 ARGUMENTS = Sort(_show_arguments, _plain_arguments)
 COUNT = Sort(_show_count, _plain_count, is_number=True, adds=True, order=_count_rank)
 BYTES = Sort(show_bytes, str, is_number=True, adds=True, order=int)
-SHARE = Sort(show_share, _plain_share, adds=True, order=_same)
+SHARE = Sort(show_share, _plain_share, adds=True, order=unchanged)
 FIELD = Sort(clean, _plain_field, is_number=True, order=_field_rank)

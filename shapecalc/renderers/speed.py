@@ -10,7 +10,7 @@ from shapecalc.escaping import clean
 from shapecalc.questions.speed import MEMORY
 from shapecalc.renderers import selection_of
 from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, Table, check_format, draw_blocks
-from shapecalc.renderers.cells import NOTHING, TEXT, Sort, show_scaled, show_time
+from shapecalc.renderers.cells import NOTHING, TEXT, Sort, show_scaled, show_time, unchanged
 from shapecalc.renderers.columns import COLUMNS, Column
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
@@ -141,13 +141,9 @@ def _show_ratio(ratio: float) -> str:
     return (f"{ratio:,.0f}" if ratio >= 99.95 else f"{ratio:.1f}") if ratio else NOTHING
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-_BYTES = Sort(lambda size: show_scaled(size, "B") if size else NOTHING, str, is_number=True, adds=True, order=_same)
-_RATIO = Sort(_show_ratio, str, is_number=True, order=_same)
-_TIME = Sort(show_time, str, is_number=True, adds=True, order=_same)
+_BYTES = Sort(lambda size: show_scaled(size, "B") if size else NOTHING, str, is_number=True, adds=True, order=unchanged)
+_RATIO = Sort(_show_ratio, str, is_number=True, order=unchanged)
+_TIME = Sort(show_time, str, is_number=True, adds=True, order=unchanged)
 
 
 def show_operations(rate: float) -> str:

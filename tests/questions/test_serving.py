@@ -333,7 +333,7 @@ def test_solve_has_the_same_figures() -> None:
     alone = shapecalc.load("gpt2", vars=best.settings).memory(weights=16, activations=16, buffers=16, context=1000)
     assert alone.total == best.amounts["memory"]
     assert found.to_dict()["context"] == 1000
-    with pytest.raises(UsageError, match="a context is for a budget of memory"):
+    with pytest.raises(UsageError, match=r"^context is for a budget of memory"):
         shapecalc.solve("gpt2", find="hidden", params="5M", context=8)
     with pytest.raises(UsageError, match="AlexNet has no KV cache"):
         shapecalc.sweep("alexnet", input=["227x227x3", "256x256x3"], context=8)

@@ -14,13 +14,13 @@ from shapecalc.layers.base.shape import Shape
 from shapecalc.questions.memory.weights.format_tables import SCALED
 from shapecalc.questions.memory.weights.formats import format_names, parse_format, read_bits
 from shapecalc.questions.memory.weights.gguf_tables import IN_PLACE, MIXTURES, TYPES
-from shapecalc.questions.memory.weights.stored_bytes import read_storing, weight_bytes
+from shapecalc.questions.memory.weights.stored_bytes import read_storing, used_bytes, weight_bytes
 from shapecalc.questions.memory.weights.tensors import tensors_of, traits_of
 
 
-def bytes_of(spec: Any, weights: Any, weights_of: Any = (), *, active: bool = False, **variables: Any) -> int:
+def bytes_of(spec: Any, weights: Any, weights_of: Any = (), **variables: Any) -> int:
     report = shapecalc.load(spec, vars=variables).infer()
-    return sum(weight_bytes(report, read_storing(weights, weights_of), active=active))
+    return sum(weight_bytes(report, read_storing(weights, weights_of)))
 
 
 # Files of Meta-Llama-3-8B-Instruct, quantised without an importance matrix: ls -l of them at
@@ -187,10 +187,21 @@ def test_deepseek_v3_in_fp8() -> None:
     assert round(bytes_of("deepseek-v3", "fp8-block128") / 1e9) == 673
 
 
-def test_active_bytes_are_those_of_the_experts_of_a_token() -> None:
-    every, active = (bytes_of("mixtral-8x7b", 16, active=active) for active in (False, True))
-    assert (every, active) == (2 * 46_702_792_704, 2 * 12_879_925_248)
-    assert bytes_of("llama-3-8b", "q4_k_m", active=True) == bytes_of("llama-3-8b", "q4_k_m")
+def test_what_a_token_reads_is_in_the_format_of_each_tensor() -> None:
+    """Mixtral in q4_k_m: two of eight experts in their own types, of the table of tokens one row; routers in 32 bits."""
+    report = shapecalc.load("mixtral-8x7b").infer()
+    storing = read_storing("q4_k_m")
+    every, least = used_bytes(report, storing), used_bytes(report, storing, least=True)
+    assert every == weight_bytes(report, storing)
+    found = {row.name: (all_, some) for row, all_, some in zip(report.rows, every, least, strict=True)}
+    assert found["embed_tokens"] == (32_000 * 4096 * 144 // 256, 4096 * 144 // 256)
+    experts = [sizes for name, sizes in found.items() if name.endswith("experts")]
+    assert len({*experts}) == 2  # in some layers the second matrices have q6_k
+    assert all(all_ == 4 * some for all_, some in experts)
+    assert all(all_ == some for name, (all_, some) in found.items() if name.endswith("gate") or "norm" in name)
+    gpt2 = shapecalc.load("gpt2").infer()
+    used = dict(zip([row.name for row in gpt2.rows], used_bytes(gpt2, read_storing("q4_k_m"), least=True), strict=True))
+    assert (used["wte"], used["lm_head"]) == (768 * 210 // 256, 50_257 * 768 * 210 // 256)  # tied: q6_k
 
 
 LINEAR: Any = {"input": [3, 256], "layers": [{"linear": {"out_features": 192, "bias": False}}]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import shapecalc.questions.memory  # noqa: F401  (the room before a part of it: threads)
 from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.weights.formats import read_bits
-from shapecalc.questions.memory.weights.stored_bytes import average_bits, bits_of_layers, choose_storing, weight_bytes
+from shapecalc.questions.memory.weights.stored_bytes import average_bits, choose_storing, weight_bytes
 from shapecalc.questions.speed.decoding import check_tokens, decoder_of
 from shapecalc.questions.speed.devices import Device, Peak, bundled_devices, device_text, find_device
 from shapecalc.questions.speed.results import (
@@ -31,10 +31,8 @@ from shapecalc.questions.speed.work import layers_work, network_bytes
 from shapecalc.text.units import parse_bits, parse_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
     from shapecalc.model.report import Report
+    from shapecalc.questions.memory.weights.stored_bytes import Storing
 
 __all__ = [
     "COMPUTE",
@@ -82,14 +80,13 @@ def speed(
     asked_weights = _USUAL if weights is None and not (own and own.weights) else weights
     storing, _ = choose_storing(report, asked_weights, weights_of)
     each = weight_bytes(report, storing)
-    weight_bits = bits_of_layers(report, storing, each)
     usual = own.activations if own and own.activations else _USUAL
     width = parse_bits(usual if activations is None else activations, "activations")
     kv_cache = width if kv_bits is None else read_bits(kv_bits, "the KV cache")
     average = average_bits(report, storing, each)
     widths = ElementBits(average, width, kv_cache, storing.format.name if storing.is_named else "")
     roofline = Roofline(chosen.bandwidth, chosen.peak_at(width))
-    work = layers_work(report, weight_bits, width)
+    work = layers_work(report, storing, width)
     layers = tuple([
         LayerSpeed(row.name, row.kind, one.weights, one.activations, roofline.bound(one.bytes, one.macs))
         for row, one in zip(report.rows, work, strict=True)
@@ -98,7 +95,7 @@ def speed(
     whole = roofline.bound(moved, sum(one.macs for one in work))
     found = Speed(report, chosen, widths, roofline, layers, whole, sum(each))
     tokens = [None if given is None else parse_tokens(given, f"the {what}") for what, given in asked.items()]
-    return _with_decoding(found, weight_bits, *tokens)
+    return _with_decoding(found, storing, *tokens)
 
 
 _USUAL = 16
@@ -107,13 +104,13 @@ _USUAL = 16
 
 def _with_decoding(
     found: Speed,
-    weight_bits: Sequence[int | Fraction],
+    storing: Storing,
     prompt: int | None,
     context: int | None,
 ) -> Speed:
     """Return the bounds with those on decoding. Errors: `UsageError` if these are asked for and there are none."""
     try:
-        decoder = decoder_of(found.report, found.roofline, found.widths, weight_bits, prompt)
+        decoder = decoder_of(found.report, found.roofline, found.widths, storing, prompt)
         first = decoder.first_token() if decoder else None
     except UsageError as error:
         if prompt is not None or context is not None:

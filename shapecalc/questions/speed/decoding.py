@@ -14,16 +14,15 @@ from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.cache import cache_of
 from shapecalc.questions.memory.plan import stored
 from shapecalc.questions.memory.serving import decoding as serving
+from shapecalc.questions.memory.weights.stored_bytes import used_bytes
 from shapecalc.questions.speed.results import Decoding, ElementBits, Prompt, Roofline, Routing
-from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most, weights_read
+from shapecalc.questions.speed.work import needed_macs, once_each, weights_at_most
 from shapecalc.text.units import MOST_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.cache import Cache
+    from shapecalc.questions.memory.weights.stored_bytes import Storing
 
 __all__ = ["BoundedDecoder", "decoder_of"]
 
@@ -36,30 +35,31 @@ class BoundedDecoder(NamedTuple):
     cache: Cache
     roofline: Roofline
     widths: ElementBits
-    weight_bits: Sequence[int | Fraction]
+    storing: Storing
 
     def first_token(self) -> Prompt:
         """Return the bound on the time to the first token after the prompt."""
-        tokens = _length(self.prompt)
+        tokens = serving.length_of(self.prompt)
+        assert tokens is not None  # `_run_of` refuses others
         last = self._macs_of_a_token(tokens - 1)
         whole = needed_macs(self.prompt)
         macs = sum(
             all_ if needs else one for all_, one, needs in zip(whole, last, self._before_attention(), strict=True)
         )
-        weights = once_each(self.token, weights_read(self.token, self.weight_bits))
+        weights = once_each(self.token, used_bytes(self.token, self.storing, least=True))
         return Prompt(tokens, self.roofline.bound(weights, macs))
 
     def step(self, context: int) -> Decoding:
         """Return the bound on a decoding step after `context` tokens in every sample."""
-        batch, bits = self.token.batch, self.weight_bits
+        batch = self.token.batch
         macs = sum(self._macs_of_a_token(context))
         cached = batch * self._cached(context)
-        weights = once_each(self.token, weights_read(self.token, bits))
+        weights = once_each(self.token, used_bytes(self.token, self.storing, least=True))
         step = Decoding(context, batch, weights, cached, self.roofline.bound(weights + cached, macs))
         total = self.token.total
         if batch == 1 or total.active_params == total.params:
             return step
-        most = once_each(self.token, weights_at_most(self.token, bits, batch))
+        most = once_each(self.token, weights_at_most(self.token, self.storing, batch))
         spread = self.roofline.bound(most + cached, macs)
         return step._replace(spread=Routing(most, spread, batch / spread.seconds))
 
@@ -94,12 +94,12 @@ def decoder_of(
     report: Report,
     roofline: Roofline,
     widths: ElementBits,
-    weight_bits: Sequence[int | Fraction],
+    storing: Storing,
     prompt: int | None,
 ) -> BoundedDecoder | None:
     """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
 
-    `weight_bits` are those of a weight of each layer. It is None for a network that caches nothing.
+    It is None for a network that caches nothing.
     Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
     """
     cache = cache_of(report, widths.kv_cache, widths.activations)
@@ -115,7 +115,7 @@ def decoder_of(
     else:
         check_tokens(prompt, "prompt", 1, cache.limit)
         whole = _run_of(report, prompt)
-    return BoundedDecoder(whole, _run_of(report, 1), cache, roofline, widths, weight_bits)
+    return BoundedDecoder(whole, _run_of(report, 1), cache, roofline, widths, storing)
 
 
 def check_tokens(tokens: int, what: str, least: int, limit: int | None) -> None:
@@ -130,7 +130,7 @@ def check_tokens(tokens: int, what: str, least: int, limit: int | None) -> None:
 
 def _run_of(report: Report, tokens: int) -> Report:
     """Return the report of a run over so many tokens. Errors: `UsageError` if no input has the length as an axis."""
-    if _length(report) == tokens:
+    if serving.length_of(report) == tokens:
         return report
     decoder = serving.decoder_of(report)
     if decoder.axes:
@@ -142,13 +142,6 @@ def _run_of(report: Report, tokens: int) -> Report:
             hint="write the specification so that every size follows from that of its input",
         )
     )
-
-
-def _length(report: Report) -> int:
-    """Return the length of the sequence that the first attention or recurrence works on."""
-    index = next(index for index in range(len(report.rows)) if _caches(report, index))
-    length: int = report.rows[index].sizing.inputs[0].sizes[-2]
-    return length
 
 
 def _caches(report: Report, index: int) -> bool:

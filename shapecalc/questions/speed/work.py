@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.dims import prod
 from shapecalc.model.rows import once
 from shapecalc.questions.memory.plan import stored
+from shapecalc.questions.memory.weights.stored_bytes import used_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from shapecalc.layers.base.dependence import AxisDependence
-    from shapecalc.layers.base.layer import WeightShapes
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
+    from shapecalc.questions.memory.weights.stored_bytes import Storing
 
-__all__ = ["LayerWork", "layers_work", "needed_macs", "network_bytes", "weights_at_most", "weights_read"]
+__all__ = ["LayerWork", "layers_work", "needed_macs", "network_bytes", "weights_at_most"]
 
 
 class LayerWork(NamedTuple):
@@ -39,16 +40,9 @@ class LayerWork(NamedTuple):
         return self.weights + self.activations
 
 
-def bytes_of_weights(shapes: WeightShapes, bits: int | Fraction) -> int:
-    """Return the bytes of the weights of a layer, of which each tensor is whole bytes."""
-    return sum(stored(prod(sizes), bits) for sizes in shapes.values())
-
-
-def layers_work(
-    report: Report, weight_bits: Sequence[int | Fraction], activation_bits: int | Fraction
-) -> list[LayerWork]:
+def layers_work(report: Report, storing: Storing, activation_bits: int | Fraction) -> list[LayerWork]:
     """Return the work of every layer on its own, for the batch of the report."""
-    columns = needed_macs(report), weights_read(report, weight_bits), _moved(report, activation_bits)
+    columns = needed_macs(report), used_bytes(report, storing, least=True), _moved(report, activation_bits)
     return [LayerWork(*work) for work in zip(*columns, strict=True)]
 
 
@@ -63,33 +57,10 @@ def needed_macs(report: Report) -> list[int]:
     return [needed(row) * report.batch for row in report.rows]
 
 
-def weights_read(report: Report, bits: Sequence[int | Fraction]) -> list[int]:
-    """Return the bytes of weights that every layer reads at least, whatever its input: those of the fewest experts.
-
-    `bits` are those of a weight of each layer. Of shared weights each layer that uses them reads its own part.
-    """
-    shapes = _shapes_read()
-    return [bytes_of_weights(shapes(row), own) for row, own in zip(report.rows, bits, strict=True)]
-
-
-def weights_at_most(report: Report, bits: Sequence[int | Fraction], tokens: int) -> list[int]:
+def weights_at_most(report: Report, storing: Storing, tokens: int) -> list[int]:
     """Return the bytes of weights that every layer reads if no two of so many tokens use the same rows or experts."""
-    shapes = _shapes_read()
-    return [
-        min(bytes_of_weights(row.sizing.weight_shapes, own), tokens * bytes_of_weights(shapes(row), own))
-        for row, own in zip(report.rows, bits, strict=True)
-    ]
-
-
-def _shapes_read() -> Callable[[Row], WeightShapes]:
-    """Return a function from layers to the weights that they read at least."""
-
-    @once
-    def shapes(row: Row) -> WeightShapes:
-        assert row.node.layer is not None
-        return row.node.layer.read_weights(*row.sizing.inputs)
-
-    return shapes
+    columns = zip(used_bytes(report, storing), used_bytes(report, storing, least=True), strict=True)
+    return [min(every, tokens * least) for every, least in columns]
 
 
 def network_bytes(report: Report, weights: Sequence[int], activation_bits: int | Fraction) -> int:

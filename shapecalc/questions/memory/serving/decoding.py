@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory.plan import MemoryPlan
 
 __all__ = [
-    "SCORE_BITS", "Decoder", "Scores", "decoder_of", "scores_of", "with_length", "with_scores", "with_sizes_of",
-    "without_idle",
+    "SCORE_BITS", "Decoder", "Scores", "decoder_of", "length_of", "scores_of", "with_length", "with_scores",
+    "with_sizes_of", "without_idle",
 ]  # fmt: skip
 
 SCORE_BITS = 32
@@ -96,7 +96,7 @@ class Decoder(NamedTuple):
 
 def decoder_of(report: Report) -> Decoder:
     """Return a decoder with the axes of its sequence."""
-    length = _length(report)
+    length = length_of(report)
     if length is None:
         return Decoder(report, ())
     graph = report.graph
@@ -111,7 +111,7 @@ def decoder_of(report: Report) -> Decoder:
 def _follows(graph: Graph, axes: Collection[tuple[str, int]], length: int) -> bool:
     """Return whether all layers with a cache have a length if these axes of the inputs have it."""
     try:
-        return _length(infer(with_length(graph, axes, length))) == length
+        return length_of(infer(with_length(graph, axes, length))) == length
     except ShapeError:
         return False
 
@@ -127,7 +127,7 @@ def with_length(graph: Graph, axes: Collection[tuple[str, int]], length: int) ->
     return graph._replace(inputs=inputs, warnings=())
 
 
-def _length(report: Report) -> int | None:
+def length_of(report: Report) -> int | None:
     """Return the length that all layers with a cache have in common: attention, or else recurrences."""
     for lengths in (_lengths(report, "kv_cache"), _lengths(report, "state_cache")):
         if lengths:

@@ -49,10 +49,10 @@ class Format(Protocol):
     def bits(self) -> int | Fraction | None:
         """The bits of every element, if they are the same for all tensors."""
 
-    def bytes_of(self, tensor: Tensor, sizes: Sequence[int], traits: Traits) -> int:
-        """Return the bytes of a tensor, or of a part of it with other sizes."""
+    def bytes_of(self, tensor: Tensor, traits: Traits) -> int:
+        """Return the bytes of a tensor."""
 
-    def bytes_if_chosen(self, tensor: Tensor, sizes: Sequence[int]) -> int:
+    def bytes_if_chosen(self, tensor: Tensor) -> int:
         """Return the bytes of a tensor that is stored so by name (`--weights-of`), whatever its role."""
 
 
@@ -63,13 +63,13 @@ class Uniform(NamedTuple):
     name: str = ""
     source: str = ""
 
-    def bytes_of(self, tensor: Tensor, sizes: Sequence[int], traits: Traits) -> int:  # noqa: ARG002
+    def bytes_of(self, tensor: Tensor, traits: Traits) -> int:  # noqa: ARG002
         """Return the bytes of a tensor, rounded up."""
-        return stored(math.prod(sizes), self.bits)
+        return stored(math.prod(tensor.sizes), self.bits)
 
-    def bytes_if_chosen(self, tensor: Tensor, sizes: Sequence[int]) -> int:  # noqa: ARG002
+    def bytes_if_chosen(self, tensor: Tensor) -> int:
         """Return the bytes of a tensor, rounded up."""
-        return stored(math.prod(sizes), self.bits)
+        return stored(math.prod(tensor.sizes), self.bits)
 
 
 class Mixture(NamedTuple):
@@ -84,15 +84,15 @@ class Mixture(NamedTuple):
     source: str = gguf.SOURCE
     bits: None = None
 
-    def bytes_of(self, tensor: Tensor, sizes: Sequence[int], traits: Traits) -> int:
+    def bytes_of(self, tensor: Tensor, traits: Traits) -> int:
         """Return the bytes of a tensor."""
-        if len(sizes) < _MATRIX or not tensor.role or tensor.role in gguf.KEPT:
-            return stored(math.prod(sizes), _VECTOR_BITS)
-        return _in_blocks(self._type(tensor, traits), sizes)
+        if len(tensor.sizes) < _MATRIX or not tensor.role or tensor.role in gguf.KEPT:
+            return stored(math.prod(tensor.sizes), _VECTOR_BITS)
+        return _in_blocks(self._type(tensor, traits), tensor.sizes)
 
-    def bytes_if_chosen(self, tensor: Tensor, sizes: Sequence[int]) -> int:  # noqa: ARG002
+    def bytes_if_chosen(self, tensor: Tensor) -> int:
         """Return the bytes of a tensor in the type that gives the mixture its name."""
-        return _in_blocks(self.base, sizes)
+        return _in_blocks(self.base, tensor.sizes)
 
     def _type(self, tensor: Tensor, traits: Traits) -> str:
         role = tensor.role
@@ -128,18 +128,18 @@ class Scaled(NamedTuple):
     source: str
     bits: None = None
 
-    def bytes_of(self, tensor: Tensor, sizes: Sequence[int], traits: Traits) -> int:  # noqa: ARG002
+    def bytes_of(self, tensor: Tensor, traits: Traits) -> int:  # noqa: ARG002
         """Return the bytes of a tensor, with its scales."""
         if tensor.role not in self.roles:
-            return stored(math.prod(sizes), _WIDE_BITS)
-        return self.bytes_if_chosen(tensor, sizes)
+            return stored(math.prod(tensor.sizes), _WIDE_BITS)
+        return self.bytes_if_chosen(tensor)
 
-    def bytes_if_chosen(self, tensor: Tensor, sizes: Sequence[int]) -> int:  # noqa: ARG002
+    def bytes_if_chosen(self, tensor: Tensor) -> int:
         """Return the bytes of a tensor, with its scales, if it is a matrix."""
-        if len(sizes) < _MATRIX:
-            return stored(math.prod(sizes), _WIDE_BITS)
-        scales = sum(stored(scale.number(sizes), scale.bits) for scale in self.scales)
-        return stored(math.prod(sizes), self.element) + scales
+        if len(tensor.sizes) < _MATRIX:
+            return stored(math.prod(tensor.sizes), _WIDE_BITS)
+        scales = sum(stored(scale.number(tensor.sizes), scale.bits) for scale in self.scales)
+        return stored(math.prod(tensor.sizes), self.element) + scales
 
 
 _GROUPED = re.compile(r"(awq|gptq)(?:-int([348]))?(?:-g(\d{1,6}|all))?", re.ASCII)

@@ -7,6 +7,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.model.rows import once
 from shapecalc.questions.memory.results import WeightFormat
 from shapecalc.questions.memory.weights.format_tables import EXPERTS
 from shapecalc.questions.memory.weights.formats import Format, Scaled, Uniform, parse_format
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
     from shapecalc.questions.memory.weights.tensors import Tensor
 
 __all__ = [
     "Storing",
     "average_bits",
-    "bits_of_layers",
     "choose_storing",
     "formats_of_layers",
     "read_storing",
     "tensor_bytes",
     "unread",
+    "used_bytes",
     "weight_bytes",
     "weight_format",
 ]
@@ -84,34 +86,61 @@ def read_storing(weights: Any, weights_of: Any = ()) -> Storing:
     return Storing(parse_format(weights), tuple((name, parse_format(format_, name)) for name, format_ in pairs))
 
 
-def weight_bytes(report: Report, storing: Storing, *, active: bool = False) -> list[int]:
+def weight_bytes(report: Report, storing: Storing) -> list[int]:
     """Return the bytes of the weights of every layer of a report: 0 where it shares those of another.
 
-    With `active` only the bytes that one token reads: of experts, those that it is routed to.
     Errors: `UsageError` for a pattern without a layer.
     """
-    return [sum(own.values()) for own in tensor_bytes(report, storing, active=active)]
+    return [sum(own.values()) for own in tensor_bytes(report, storing)]
 
 
-def tensor_bytes(report: Report, storing: Storing, *, active: bool = False) -> list[dict[str, int]]:
+def tensor_bytes(report: Report, storing: Storing) -> list[dict[str, int]]:
     """Return the bytes of every tensor of weights of every layer, by its name; otherwise as `weight_bytes`."""
-    rows = tensors_of(report)
-    traits = traits_of(rows)
-    chosen = _chosen(report, storing, rows)
-    known: dict[tuple[Any, ...], int] = {}
+    sized = _Sized(report, storing)
+    return [{tensor.name: sized.bytes_of(i, tensor) for tensor in row} for i, row in enumerate(sized.rows)]
 
-    def stored(tensor: Tensor, other: Format | None) -> int:
-        if not other and f"{tensor.layer}.{tensor.name}" in storing.unconverted:
+
+def used_bytes(report: Report, storing: Storing, *, least: bool = False) -> list[int]:
+    """Return the bytes of the weights that every layer uses, shared ones too.
+
+    With `least` only of those that it reads whatever its input: of the fewest experts, of one row of a table.
+    """
+    sized = _Sized(report, storing)
+
+    @once
+    def shapes(row: Row) -> list[tuple[int, ...]]:
+        assert row.node.layer is not None
+        used = row.node.layer.read_weights(*row.sizing.inputs) if least else row.sizing.weight_shapes
+        return [used[name] for name in row.sizing.weight_shapes]
+
+    found = []
+    for index, row in enumerate(report.rows):
+        owner = index if row.node.shares < 0 else row.node.shares
+        parts = zip(sized.rows[owner], shapes(row), strict=True)
+        found.append(sum(sized.bytes_of(owner, tensor._replace(sizes=sizes)) for tensor, sizes in parts))
+    return found
+
+
+class _Sized:
+    """The tensors of a report, by the layers that own them, and their bytes in the formats of layers."""
+
+    def __init__(self, report: Report, storing: Storing) -> None:
+        self.storing = storing
+        self.rows = tensors_of(report)
+        self.traits = traits_of(self.rows)
+        self.chosen = _chosen(report, storing, self.rows)
+        self.known: dict[tuple[Any, ...], int] = {}
+
+    def bytes_of(self, index: int, tensor: Tensor) -> int:
+        """Return the bytes of a tensor of a layer, or of a part of it with other sizes."""
+        other = self.chosen[index]
+        if not other and f"{tensor.layer}.{tensor.name}" in self.storing.unconverted:
             other = UNCONVERTED
-        sizes = tensor.active if active else tensor.sizes
-        key = (sizes, tensor.role, tensor.number, id(other))
-        if key not in known:
-            known[key] = (
-                other.bytes_if_chosen(tensor, sizes) if other else storing.format.bytes_of(tensor, sizes, traits)
-            )
-        return known[key]
-
-    return [{tensor.name: stored(tensor, other) for tensor in row} for row, other in zip(rows, chosen, strict=True)]
+        key = (tensor.sizes, tensor.role, tensor.number, id(other))
+        if key not in self.known:
+            own = self.storing.format
+            self.known[key] = other.bytes_if_chosen(tensor) if other else own.bytes_of(tensor, self.traits)
+        return self.known[key]
 
 
 def formats_of_layers(report: Report, storing: Storing) -> list[Format]:
@@ -159,24 +188,6 @@ def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int
     from fractions import Fraction
 
     return Fraction(8 * sum(stored), parameters) if parameters else USUAL_BITS
-
-
-def bits_of_layers(report: Report, storing: Storing, stored: Sequence[int]) -> list[int | Fraction]:
-    """Return the bits of a weight of every layer, on average; of shared ones those of the layer that owns them.
-
-    `stored` are the bytes of the weights of every layer, as `weight_bytes` returns them.
-    """
-    if storing.format.bits is not None and not storing.others and not storing.unconverted:
-        return [storing.format.bits] * len(report.rows)
-    from fractions import Fraction
-
-    found: list[int | Fraction] = []
-    for row, size in zip(report.rows, stored, strict=True):
-        elements = row.weights + row.biases
-        found.append(Fraction(8 * size, elements) if elements else 0)
-    return [
-        found[row.node.shares] if row.node.shares >= 0 else own for row, own in zip(report.rows, found, strict=True)
-    ]
 
 
 def weight_format(storing: Storing, origin: str) -> WeightFormat | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.roles import (
     EXPERTS_DOWN,
     EXPERTS_UP,
@@ -42,7 +41,7 @@ _MOST_FOLLOWED = 8
 
 
 class Tensor(NamedTuple):
-    """A learned tensor: its layer, its name, its sizes, those of the part that one token uses, and its role.
+    """A learned tensor: its layer, its name, its sizes, and its role.
 
     Tensors of one sort are numbered by the layers of the network: it is `number`, from 0, of `numbered`.
     """
@@ -50,7 +49,6 @@ class Tensor(NamedTuple):
     layer: str
     name: str
     sizes: tuple[int, ...]
-    active: tuple[int, ...]
     role: str
     number: int = 0
     numbered: int = 1
@@ -90,14 +88,13 @@ def _tensors(row: Row, projection: str) -> tuple[Tensor, ...]:
     layer = row.node.layer
     if layer is None or row.node.shares >= 0:
         return ()
-    shapes = row.sizing.weight_shapes
-    routed = type(layer).active_weights is not Layer.active_weights
-    active = layer.active_weights(*row.sizing.inputs) if routed else shapes
-    found = []
-    for name, sizes in shapes.items():
-        role = layer.weight_roles.get(name, "")
-        found.append(Tensor(row.name, name, sizes, active[name], projection if role == PROJECTION else role))
-    return tuple(found)
+    roles = {name: layer.weight_roles.get(name, "") for name in row.sizing.weight_shapes}
+    return tuple(
+        [
+            Tensor(row.name, name, sizes, projection if roles[name] == PROJECTION else roles[name])
+            for name, sizes in row.sizing.weight_shapes.items()
+        ]
+    )
 
 
 def _numbered(rows: Sequence[tuple[Tensor, ...]]) -> list[tuple[Tensor, ...]]:
