@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from shapecalc.cli.options import completed, parameters_of
 
@@ -68,10 +69,10 @@ def memory_options(function: _Command) -> _Command:
 
 
 def asked_of_memory(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that `memory_options` adds, and are not as they are by default."""
+    """Return the options that `memory_options` adds, and that are given to the command that runs."""
+    given = click.get_current_context().get_parameter_source
     names = [param.name or "" for param in parameters_of(memory_options)]
-    usual = {"buffers": "32", "attention": "flash", "weights_of": ()}
-    return {name: options[name] for name in names if options[name] not in (None, usual.get(name))}
+    return {name: options[name] for name in names if given(name) is not ParameterSource.DEFAULT}
 
 
 def table_options(function: _Command) -> _Command:

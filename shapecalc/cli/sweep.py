@@ -226,6 +226,9 @@ def _reason(job: Job) -> list[str]:
     except ShapecalcError as error:
         problem = error.problems[0]
         number = job.gathering.seen - job.gathering.valid
-        words = f"{count_noun(number, 'variant')} {'has a shape error' if number == 1 else 'have shape errors'}"
+        wrong = ("has a shape error", "have shape errors")
+        if isinstance(error, UsageError):
+            wrong = ("is not valid", "are not valid")
+        words = f"{count_noun(number, 'variant')} {wrong[number != 1]}"
         return [f"{words}; the first, {job.describe(row)}: {problem.headline}"]
     return []

@@ -261,3 +261,18 @@ def test_the_layout_of_the_command():
     assert "\n3×257×257   62,378,344 " in drawn
     drawn = run("sweep", "unet", "--set", "width=4,8", "--layout", "hwc", "--format", "csv").out
     assert drawn.splitlines()[1] == "0,4,121658,121658,599705488,0,20059936,13024488,388x388x2,true"
+
+
+def test_a_context_that_is_too_long_for_a_variant(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: 4\nvars: {positions: 40}\nlayers:\n- embedding: {num_embeddings: 50, embedding_dim: 8}\n"
+        "- position_embedding: {num_positions: positions}\n- mha: {num_heads: 2, is_causal: true}\n",
+        encoding="utf-8",
+    )
+    ran = run("sweep", str(path), "--set", "positions=10,20,40", "--context", "19", "--weights", "8")
+    assert ran.status == 0
+    text = " ".join(ran.out.split())
+    reason = "a context of 19 tokens and the next one are more than the 10 positions of the network"
+    assert f"1 variant is not valid; the first, positions 10: {reason}" in text
+    assert "the total of `shapecalc memory --weights 8 --context 19`." in text

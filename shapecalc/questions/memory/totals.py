@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import WeightShapes
     from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.generic_inference import GenericReport
     from shapecalc.model.graph import Graph
-    from shapecalc.model.rows import Sizing
+    from shapecalc.model.rows import Sizing, Totals
     from shapecalc.questions.memory.results import Widths
 
 __all__ = ["OPTIONS", "Live", "MemoryQuestion", "read_question"]
@@ -162,14 +163,12 @@ class MemoryQuestion(NamedTuple):
         served = ServedDecoder(report, serving, lambda run: make_plan(run, bits, may), bits)
         return Live(served.run_at(self.context)[1], widths, kv_bits, self.context, served.decoder.axes)
 
-    def total_of(self, graph: Graph, sizings: Sequence[Sizing], live: Live) -> Any:
-        """Return the total on any kind of number."""
-        found: Any = 0
-        widths = live.widths
-        for node, sizing in zip(graph.nodes, sizings, strict=True):
-            mine = own(node, sizing)
-            found = found + _bytes_of(mine.weights + mine.biases, mine.weight_shapes, widths.weights)
-            found = found + _bytes_of(mine.buffers, mine.buffer_shapes, widths.buffers)
+    def total_of(self, inferred: GenericReport, totals: Totals, live: Live) -> Any:
+        """Return the total on any kind of number; `totals` are the counts of the same network."""
+        graph, sizings, widths = inferred.graph, inferred.sizings, live.widths
+        mine = [own(node, sizing) for node, sizing in zip(graph.nodes, sizings, strict=True)]
+        found = _bytes_of(totals.params, [sizing.weight_shapes for sizing in mine], widths.weights)
+        found = found + _bytes_of(totals.buffers, [sizing.buffer_shapes for sizing in mine], widths.buffers)
         if live.context is None:
             return found + _peak_of(graph, sizings, live, self.batch)
         step, ran = graph, sizings
@@ -217,11 +216,11 @@ def _each(value: Any) -> list[Any]:
     return [*value] if isinstance(value, (list, tuple)) else [value]
 
 
-def _bytes_of(elements: Any, shapes: WeightShapes, bits: int | Fraction) -> Any:
-    """Return the bytes of tensors, each of which is rounded up to whole bytes; `elements` are those of all."""
+def _bytes_of(elements: Any, layers: Sequence[WeightShapes], bits: int | Fraction) -> Any:
+    """Return the bytes of the tensors of layers, each rounded up to whole bytes; `elements` are those of all."""
     if type(bits) is int and bits % 8 == 0:
         return elements * (bits // 8)
-    return total(stored(prod(sizes), bits) for sizes in shapes.values())
+    return total(stored(prod(sizes), bits) for shapes in layers for sizes in shapes.values())
 
 
 def _sizes(graph: Graph, sizings: Sequence[Sizing], live: Live, batch: int) -> list[Any]:

@@ -285,7 +285,7 @@ class _Search:
             first = right.index(True)
             one = self._graph({name: values_of(value, len(right))[first] for name, value in numbers.items()})
             self.plan = self.question.plan(one) if one else None
-        return self.question.total_of(graph, inferred.sizings, self.plan) if self.plan else 0
+        return self.question.total_of(inferred, inferred.totals(), self.plan) if self.plan else 0
 
     def _reach(self, name: str) -> Sequence[float]:
         """Return the values of a variable that may meet the budgets. Errors: `UsageError` if nothing limits it."""

@@ -138,7 +138,7 @@ class Cells:
         totals = inferred.totals()
         wide = frozenset(axis for axis, span in enumerate(ranges) if _is_wide(span))
         plan = self._plan(graph, lambda: self._variant(ranges, _first(ledger.holding, len(ranges))), wide)
-        memory = asked.total_of(graph, inferred.sizings, plan)
+        memory = asked.total_of(inferred, totals, plan)
         found = _counts(totals._replace(macs=totals.macs * asked.batch), inferred.sizings, memory)
         for index, ref in enumerate(graph.outputs):
             for axis, size in enumerate(self.grid.output_shown(inferred.output(ref.node, ref.output))):
@@ -156,9 +156,10 @@ class Cells:
         if wrong:
             return {"valid": False}
         whole = [sizing for sizing in sizings if sizing is not None]
-        totals = GenericReport(graph, tuple(whole), ()).totals()
+        inferred = GenericReport(graph, tuple(whole), ())
+        totals = inferred.totals()
         try:
-            memory = self._memory(graph, whole)
+            memory = self._memory(inferred, totals)
         except UsageError:  # it cannot be asked of this variant: a context is too long
             return {"valid": False}
         found = _counts(totals._replace(macs=totals.macs * self.grid.question.batch), whole, memory)
@@ -168,13 +169,14 @@ class Cells:
             found.update(((index, axis), size) for axis, size in enumerate(self.grid.output_shown(shape)))
         return {**found, "valid": True}
 
-    def _memory(self, graph: Graph, sizings: Sequence[Sizing]) -> int:
+    def _memory(self, inferred: GenericReport, totals: Totals) -> int:
         """Return the bytes of one valid variant. Errors: `UsageError`."""
+        graph = inferred.graph
         if not self.grid.in_one_pass:
             return self.grid.question.total(graph)
         if not all(map(holds, self.grid.question.constraints(graph))):
             raise UsageError("the context is too long")
-        return int(self.grid.question.total_of(graph, sizings, self._plan(graph, lambda: graph)))
+        return int(self.grid.question.total_of(inferred, totals, self._plan(graph, lambda: graph)))
 
     def _chosen(self, axis: int, ranges: Ranges, ledger: Ledger) -> Any:
         """Return the value of an axis, or a column of its values in this part (for sizes: a tuple of columns)."""
