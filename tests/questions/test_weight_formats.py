@@ -252,6 +252,8 @@ def test_layers_by_name() -> None:
     head = 128_256 * 4_096
     assert bytes_of("llama-3-8b", "q4_k_m", ["lm_head=16"]) == base + 2 * head - head * 210 // 256
     assert bytes_of("llama-3-8b", "q4_k_m", {"lm_head": "q8_0"}) == base + head * 34 // 32 - head * 210 // 256
+    # a tensor in iq2_s is that, though most tensors of a file in iq2_s are iq2_xs
+    assert bytes_of("llama-3-8b", "q4_k_m", {"lm_head": "iq2_s"}) == base + head * 82 // 256 - head * 210 // 256
     # a block, and the last pattern that fits
     attention = 41_943_040
     assert bytes_of("llama-3-8b", 8, ["layers.*.attention=4"]) == 8_030_261_248 - 32 * attention // 2

@@ -92,7 +92,7 @@ class Mixture(NamedTuple):
 
     def bytes_if_chosen(self, tensor: Tensor) -> int:
         """Return the bytes of a tensor in the type that gives the mixture its name."""
-        return _in_blocks(self.base, tensor.sizes)
+        return _in_blocks(self.name if self.name in gguf.TYPES else self.base, tensor.sizes)
 
     def _type(self, tensor: Tensor, traits: Traits) -> str:
         role = tensor.role
