@@ -27,7 +27,7 @@ GOOD = {
 def test_tensors_are_those_of_the_header(tmp_path: Path) -> None:
     found = read_checkpoint(write_safetensors(tmp_path / "m.safetensors", GOOD))
     assert found.format == "safetensors"
-    assert [(t.name, t.dtype, t.shape, t.elements, t.bytes) for t in found.tensors] == [
+    assert [(t.name, t.dtype, t.shape, t.params, t.bytes) for t in found.tensors] == [
         ("a.weight", "F32", (2, 3), 6, 24), ("b", "BF16", (), 1, 2), ("c", "F8_E4M3", (0, 5), 0, 0),
         ("d", "F4", (3, 2), 6, 3), ("e", "I64", (1,), 1, 8),
     ]  # fmt: skip
@@ -42,7 +42,7 @@ def test_files_of_the_library(tmp_path: Path) -> None:
     tensors = {f"t.{kind}": torch.zeros(3, 5).to(kind) for kind in types} | {"é漢": torch.tensor(1.5)}
     library.save_file(tensors, tmp_path / "m.safetensors", metadata={"k": 'v "quoted" \n'})
     found = read_checkpoint(str(tmp_path / "m.safetensors")).tensors
-    assert {t.name: (t.shape, t.elements, t.bytes) for t in found} == {
+    assert {t.name: (t.shape, t.params, t.bytes) for t in found} == {
         name: (tuple(tensor.shape), tensor.numel(), tensor.nbytes) for name, tensor in tensors.items()
     }
 
@@ -116,7 +116,7 @@ def _read_list(path: str) -> None:
 
 
 def test_no_lie_is_told_by_a_good_file(tmp_path: Path) -> None:
-    assert read_checkpoint(write_header(tmp_path / "m.safetensors", one(), 8)).tensors[0].elements == 2
+    assert read_checkpoint(write_header(tmp_path / "m.safetensors", one(), 8)).tensors[0].params == 2
     assert read_checkpoint(write_header(tmp_path / "m.safetensors", b"{}", 0)).tensors == []
     spaced = json.dumps(one(), indent=2).replace("{", "{ ").encode() + b"     "
     assert read_checkpoint(write_header(tmp_path / "m.safetensors", spaced, 8)).tensors[0].bytes == 8

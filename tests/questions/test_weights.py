@@ -10,8 +10,9 @@ import pytest
 from crafted_checkpoints import write_gguf, write_safetensors
 
 import shapecalc
+from shapecalc.checkpoints import StoredTensor
 from shapecalc.questions.weights.modules import lines_of, tree_of
-from shapecalc.questions.weights.packing import StoredWeight, unpacked
+from shapecalc.questions.weights.packing import unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,14 +138,14 @@ def test_the_state_of_an_optimizer_is_no_parameter() -> None:
 # ---- modules ---------------------------------------------------------------------------------------------------------
 
 
-def weight(name: str, *shape: int) -> StoredWeight:
+def weight(name: str, *shape: int) -> StoredTensor:
     count = 1
     for size in shape:
         count *= size
-    return StoredWeight(name, "F32", shape, count, 4 * count)
+    return StoredTensor(name, "F32", shape, count, 4 * count)
 
 
-def shown(weights: list[StoredWeight], depth: int | None, *, folds: bool = True) -> list[tuple[str, int, int]]:
+def shown(weights: list[StoredTensor], depth: int | None, *, folds: bool = True) -> list[tuple[str, int, int]]:
     return [(line.name, line.copies, line.params) for line in lines_of(tree_of(weights, folds=folds), depth)]
 
 

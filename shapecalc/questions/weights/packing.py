@@ -6,17 +6,17 @@ elements of 4 bits with a scale of 8), as in gpt-oss; fp8: DeepSeek-V3's `weight
 `weight_scale`.
 """
 
-# No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
+from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import partial
-from itertools import repeat
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from shapecalc.checkpoints.contents import BITS, StoredTensor
 
-__all__ = ["StoredWeight", "unpacked"]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+__all__ = ["unpacked"]
 
 _WORD = 32
 """The bits of the integers that GPTQ and AWQ pack elements into."""
@@ -28,33 +28,12 @@ _BUFFERS = (
 _STATES = ("optim", "opt_state", "lr_sched", "scheduler", "rng", "scaler", "ema")
 
 
-class StoredWeight(NamedTuple):
-    """A weight, or another tensor, of a checkpoint.
-
-    `shape` is that of the weight which is represented (None where the header does not have it), `params` its elements;
-    `bytes` are those of the elements, `overhead` those of scales, zero points and the like; `tensors` is of how many it
-    consists. A buffer, or a state of an optimizer, has elements and no parameters. `represents` is its name before it
-    was packed.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...] | None
-    params: int
-    bytes: int
-    overhead: int = 0
-    tensors: int = 1
-    shares: str = ""
-    is_packed: bool = False
-    represents: str = ""
-
-
-def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) -> list[StoredWeight]:
+def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) -> Sequence[StoredTensor]:
     """Return the weights of a checkpoint, in the order of their first tensors.
 
     What is in `containers` named like an optimizer, dicts around tensors, is its state.
     """
-    every = "\n".join([tensor.name for tensor in tensors])
+    every = _without_digits([tensor.name for tensor in tensors])
     packed, used = _packed(tensors) if any(mark in every for mark in _MARKS) else ({}, set())
     others: set[str] = set()
     for buffer in _BUFFERS:
@@ -63,13 +42,19 @@ def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) 
     states = tuple([f"{container}." for container in containers if container.startswith(_STATES)])
     if states:
         others.update(tensor.name for tensor in tensors if tensor.name.startswith(states))
-    plain = _plain(tensors, others)
+    plain = _with_parameters(tensors, others)
     if not packed:
         return plain
-    return [packed.get(weight.name, weight) for weight in plain if weight.name in packed or weight.name not in used]
+    return [packed.get(tensor.name, tensor) for tensor in plain if tensor.name in packed or tensor.name not in used]
 
 
-def _packed(tensors: Sequence[StoredTensor]) -> tuple[dict[str, StoredWeight], set[str]]:
+def _without_digits(names: Iterable[str]) -> str:
+    """Return names without digits, each once: few, in which a word is found sooner than in thousands."""
+    written = "\n".join(names).encode(errors="replace").translate(None, b"0123456789")
+    return b"\n".join({*written.split(b"\n")}).decode()
+
+
+def _packed(tensors: Sequence[StoredTensor]) -> tuple[dict[str, StoredTensor], set[str]]:
     """Return the packed weights by the name of the tensor with their elements, and all tensors that they consist of."""
     modules: dict[str, dict[str, StoredTensor]] = {}
     for tensor in tensors:
@@ -81,7 +66,7 @@ def _packed(tensors: Sequence[StoredTensor]) -> tuple[dict[str, StoredWeight], s
             if module in modules:
                 modules[module][tensor.name[len(module) + 1 if module else 0 :]] = tensor
                 break
-    packed: dict[str, StoredWeight] = {}
+    packed: dict[str, StoredTensor] = {}
     used: set[str] = set()
     for module, members in modules.items():
         for weight, parts in _found(module, members):
@@ -106,7 +91,7 @@ def _modules_of(name: str) -> Iterable[str]:
             return
 
 
-def _found(module: str, members: dict[str, StoredTensor]) -> Iterable[tuple[StoredWeight, list[StoredTensor]]]:
+def _found(module: str, members: dict[str, StoredTensor]) -> Iterable[tuple[StoredTensor, list[StoredTensor]]]:
     """Yield the packed weights of a module, each with its tensors: the first one has the elements."""
     for read in (_grouped, _bitsandbytes, _integers, _scaled, _packed_words):
         found = read(module, members)
@@ -114,25 +99,25 @@ def _found(module: str, members: dict[str, StoredTensor]) -> Iterable[tuple[Stor
             yield found
     for leaf, blocks in members.items():
         scales = members.get(f"{leaf.removesuffix('_blocks')}_scales")
-        if leaf.endswith("_blocks") and scales and len(blocks.shape) > 1 and blocks.shape[:-1] == scales.shape:
-            *first, groups, width = blocks.shape
+        if leaf.endswith("_blocks") and scales and len(blocks.sizes) > 1 and blocks.sizes[:-1] == scales.sizes:
+            *first, groups, width = blocks.sizes
             shape = (*first, groups * width * 2)
             yield _weight(blocks, "MXFP4", shape, [scales], leaf.removesuffix("_blocks"), module)
 
 
-_Found = tuple[StoredWeight, list[StoredTensor]] | None
+_Found = tuple[StoredTensor, list[StoredTensor]] | None
 
 
 def _weight(
     elements: StoredTensor, dtype: str, shape: tuple[int, ...] | None, scales: Iterable[StoredTensor | None], leaf: str,
     module: str, params: int | None = None,
-) -> tuple[StoredWeight, list[StoredTensor]]:  # fmt: skip
+) -> tuple[StoredTensor, list[StoredTensor]]:  # fmt: skip
     others = [scale for scale in scales if scale is not None]
     count = prod(shape or ()) if params is None else params
     represents = f"{module}.{leaf}" if module else leaf
     overhead = sum(other.bytes for other in others)
-    weight = StoredWeight(
-        elements.name, dtype, shape, count, elements.bytes, overhead, 1 + len(others), "", True, represents
+    weight = StoredTensor(
+        elements.name, dtype, shape, count, elements.bytes, "", overhead, 1 + len(others), True, represents
     )
     return weight, [elements, *others]
 
@@ -143,12 +128,12 @@ def _grouped(module: str, members: dict[str, StoredTensor]) -> _Found:
     GPTQ packs along the input features, AWQ along the output features: the scales have as many columns as the latter.
     """
     words, scales, zeros = (members.get(name) for name in ("qweight", "scales", "qzeros"))
-    if words is None or scales is None or len(words.shape) != 2 or len(scales.shape) != 2 or not prod(scales.shape):
+    if words is None or scales is None or len(words.sizes) != 2 or len(scales.sizes) != 2 or not prod(scales.sizes):
         return None
-    (rows, columns), features = words.shape, scales.shape[1]
+    (rows, columns), features = words.sizes, scales.sizes[1]
     others = [scales, zeros, members.get("g_idx")]
     if columns == features:
-        packs = zeros.shape[1] if zeros and len(zeros.shape) == 2 and zeros.shape[1] else features // 8
+        packs = zeros.sizes[1] if zeros and len(zeros.sizes) == 2 and zeros.sizes[1] else features // 8
         bits = _WORD * packs // features
         return (
             _weight(words, f"GPTQ-{bits}", (features, rows * _WORD // bits), others, "weight", module) if bits else None
@@ -164,7 +149,7 @@ def _bitsandbytes(module: str, members: dict[str, StoredTensor]) -> _Found:
         return None
     others = [tensor for leaf, tensor in members.items() if leaf.startswith("weight.")]
     kind = next((leaf.rpartition("__")[2] for leaf in members if _BITSANDBYTES in leaf), "")
-    return _weight(bytes_, (kind or "4-bit").upper(), None, others, "weight", module, 2 * bytes_.elements)
+    return _weight(bytes_, (kind or "4-bit").upper(), None, others, "weight", module, 2 * bytes_.params)
 
 
 def _integers(module: str, members: dict[str, StoredTensor]) -> _Found:
@@ -188,28 +173,27 @@ def _scaled(module: str, members: dict[str, StoredTensor]) -> _Found:
 def _packed_words(module: str, members: dict[str, StoredTensor]) -> _Found:
     """Return a weight of compressed-tensors of 4 bits: eight elements a word, or two a byte (NVFP4)."""
     words, scales = members.get("weight_packed"), members.get("weight_scale")
-    if words is None or scales is None or len(words.shape) != 2:
+    if words is None or scales is None or len(words.sizes) != 2:
         return None
     names = ("weight_zero_point", "weight_g_idx", "weight_shape", "weight_global_scale", "input_global_scale")
-    rows, columns = words.shape
+    rows, columns = words.sizes
     shape = (rows, columns * BITS.get(words.dtype, 8) // 4)
     dtype = "NVFP4" if words.dtype == "U8" else "INT4"
     return _weight(words, dtype, shape, [scales, *(members.get(name) for name in names)], "weight", module)
 
 
-def _plain(tensors: Sequence[StoredTensor], others: set[str]) -> list[StoredWeight]:
-    """Return tensors that are not packed. Integers, and what is named by `others`, are no parameters."""
-    if not tensors:
-        return []
-    names, dtypes, shapes, elements, sizes, shares = zip(*tensors, strict=True)
-    quantised = {dtype: dtype not in BITS for dtype in {*dtypes}}  # blocks of GGUF, or PyTorch's integers with a scale
-    learned = {dtype: quantised[dtype] or (dtype[0] in "FBC" and dtype != "BOOL") for dtype in quantised}
-    params: Sequence[int] = elements
-    if others or not all(learned.values()):
-        params = [
-            count if learned[dtype] and name not in others else 0
-            for name, dtype, count in zip(names, dtypes, elements, strict=True)
-        ]
-    packed = [quantised[dtype] for dtype in dtypes]
-    columns = zip(names, dtypes, shapes, params, sizes, repeat(0), repeat(1), shares, packed, names, strict=False)
-    return [*map(partial(tuple.__new__, StoredWeight), columns)]
+def _with_parameters(tensors: Sequence[StoredTensor], others: set[str]) -> Sequence[StoredTensor]:
+    """Return tensors with their parameters: integers, and what is named by `others`, have none.
+
+    Types that are not of safetensors are blocks of GGUF, or PyTorch's integers with a scale.
+    """
+    integers = {dtype for dtype in {tensor.dtype for tensor in tensors} if dtype in BITS and not _is_real(dtype)}
+    if not integers and not others:
+        return tensors
+    return [
+        tensor._replace(params=0) if tensor.dtype in integers or tensor.name in others else tensor for tensor in tensors
+    ]
+
+
+def _is_real(dtype: str) -> bool:
+    return dtype[0] in "FBC" and dtype != "BOOL"
