@@ -74,7 +74,8 @@ _AGAIN = "the file is cut short, or was not written to its end: copy or download
 
 
 _ENTRY = re.compile(
-    r'"([^"]*)": ?\{"dtype": ?"([^"]*", ?"shape": ?\[[0-9, ]*)\], ?"data_offsets": ?\[([0-9]+), ?([0-9]+)\]\}, ?'
+    r'"([^"]*)": ?\{"dtype": ?"([^"]*", ?"shape": ?\[[0-9, ]*)\], ?'
+    r'"data_offsets": ?\[([0-9]+), ?([0-9]+)\]\}(?:, ?|\} *\Z)'
 )
 """An entry as the library writes it, or Python's json: its name, its type and sizes, the start and end of its data."""
 _GROUPS = 4
@@ -88,10 +89,10 @@ def _tensors_as_written(text: str, size: int) -> list[StoredTensor] | None:
 
     Works on columns of text, several times faster than JSON and tensor by tensor: there may be tens of thousands.
     """
-    start, *parts = _ENTRY.split(text.rstrip(" ").removesuffix("}") + ",")
+    start, *parts = _ENTRY.split(text)
     names, types, starts, ends, between = (parts[group :: _GROUPS + 1] for group in range(_GROUPS + 1))
     every = "".join(names)  # without escapes, and control characters, which JSON refuses
-    if not names or any(between) or "\\" in every or not every.isprintable():
+    if not names or any(between) or text.endswith((",", ", ")) or "\\" in every or not every.isprintable():
         return None
     try:
         if not _is_start(start) or len({*names, _METADATA}) <= len(names):
