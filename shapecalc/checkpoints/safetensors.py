@@ -12,7 +12,7 @@ from functools import partial
 from itertools import repeat
 from math import prod
 from operator import sub
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.contents import (
     BITS,
@@ -24,6 +24,9 @@ from shapecalc.checkpoints.contents import (
     first_repeated,
     open_file,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["read"]
 
@@ -98,18 +101,25 @@ def _tensors_as_written(text: str, size: int) -> list[StoredTensor] | None:
         if not _is_start(start) or len({*names, _METADATA}) <= len(names):
             return None
         found = {written: _type_and_sizes(written) for written in {*types}}
-        firsts, lasts = (json.loads(f"[{','.join(numbers)}]") for numbers in (starts, ends))
+        lasts = _numbers(ends)
+        firsts = [0, *lasts[:-1]] if starts == ["0", *ends[:-1]] else _numbers(starts)
     except (ValueError, KeyError, RecursionError):
         return None
     columns = [*zip(*map(found.__getitem__, types), strict=True)]
     if [*map(sub, lasts, firsts)] != [*columns[-1]]:
         return None
     if firsts != [0, *lasts[:-1]]:  # not in the order of their data
-        firsts, lasts = zip(*sorted(zip(firsts, lasts, strict=True)), strict=True)
+        firsts, lasts = map(list, zip(*sorted(zip(firsts, lasts, strict=True)), strict=True))
     if [*firsts, size] != [0, *lasts]:
         return None
     defaults = map(repeat, StoredTensor._field_defaults.values())
     return [*map(partial(tuple.__new__, StoredTensor), zip(names, *columns, *defaults, strict=False))]
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    """Return numbers. Errors: `ValueError` for one that begins with a zero, or has thousands of digits."""
+    found: list[int] = json.loads(f"[{','.join(texts)}]")
+    return found
 
 
 def _is_start(text: str) -> bool:

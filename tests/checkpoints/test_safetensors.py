@@ -129,15 +129,23 @@ USUAL = {
     "as the library writes it": COMPACT,
     "as Python's json writes it": json.dumps(json.loads(COMPACT), ensure_ascii=False).encode(),
     "without metadata": b"{" + COMPACT[COMPACT.index(b'"a"') :],
-    "in another order": json.dumps(dict(reversed(json.loads(COMPACT).items()))).encode().replace(b', "__m', b',"__m'),
+    "in another order": json.dumps(dict([*json.loads(COMPACT).items()][:0:-1]), ensure_ascii=False).encode(),
 }
-"""Headers in the usual form, of 26 bytes of data; the last one has its metadata at its end, which is not usual."""
+"""Headers in the usual form, of 26 bytes of data."""
 ODD = {
     "a control character in a name": (b'"a":', b'"a\x01":'),
     "a line break in a name": (b'"a":', b'"a\n":'),
     "an escape in a name": (b'"a":', b'"\\u0061":'),
     "a wrong escape in a name": (b'"a":', b'"\\a":'),
-    "a comma at the end": (b"26,26]}}", b"26,26]},"),
+    "a comma at the end": (b"26,26]}}   ", b"26,26]},"),
+    "a comma and a space at the end": (b"26,26]}}   ", b"26,26]}, "),
+    "a text without tensors": (COMPACT[COMPACT.index(b'"a"') :], b""),
+    "a brace alone": (COMPACT, b"{"),
+    "metadata and a comma": (COMPACT[COMPACT.index(b'"a"') :], b" "),
+    "metadata alone": (COMPACT[COMPACT.index(b'"a"') - 1 :], b"}"),
+    "metadata in metadata": (b'"pt"', b'{"a":' * 3 + b"1" + b"}" * 3),
+    "deep metadata": (b'"pt"', b"[" * 100_000 + b"]" * 100_000),
+    "very many objects in metadata": (b'"pt"', b"[" + b"{}," * 1_000_001 + b"{}]"),
     "a brace too few": (b"26,26]}}", b"26,26]}"),
     "a brace too many": (b"26,26]}}", b"26,26]}}}"),
     "a brace between": (b"24]},", b"24]}},"),
@@ -172,7 +180,7 @@ ODD = {
     "text after its end": (b"}}   ", b"}}  x"),
 }  # fmt: skip
 
-GOOD_AND_ODD = {"an escape in a name", "a field of the metadata that is a tensor"}
+GOOD_AND_ODD = {"an escape in a name", "a field of the metadata that is a tensor", "metadata in metadata"}
 
 
 def outcome(path: str) -> Any:
@@ -187,8 +195,7 @@ def test_headers_in_the_usual_form_need_no_json_of_their_tensors(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_header(tmp_path / "m", USUAL[way], 26)
-    if "order" not in way:
-        monkeypatch.setattr("shapecalc.checkpoints.safetensors._entries", None)
+    monkeypatch.setattr("shapecalc.checkpoints.safetensors._entries", None)
     assert sorted(read_checkpoint(path).tensors) == [
         StoredTensor("a", "F32", (2, 3), 6, 24), StoredTensor("b.é", "BF16", (), 1, 2),
         StoredTensor("c", "F4", (0, 1), 0, 0),
@@ -227,11 +234,11 @@ def test_changed_headers_are_read_or_refused_as_their_json_is(tmp_path: Path, mo
     "piece", [b'"a":{"dtype":"F32","shape":[', b'"a":{"dtype":"', b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0', b'"', b'"a":{']
 )  # fmt: skip
 def test_headers_that_almost_match_take_time_in_proportion(piece: bytes, tmp_path: Path) -> None:
-    path = write_header(tmp_path / "m", b"{" + piece * (8 * 2**20 // len(piece)), 0)
+    path = write_header(tmp_path / "m", b"{" + piece * (2**20 // len(piece)), 0)
     start = time.process_time()
     with pytest.raises(CheckpointError):
         read_checkpoint(path)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -261,4 +268,4 @@ def test_sixteen_thousand_tensors_take_no_longer_than_a_few_times_their_json(tmp
         assert len(read_checkpoint(path).tensors) == 16_000
         reading.append(time.process_time() - middle)
         parsing.append(middle - start)
-    assert min(reading) < 6 * min(parsing)
+    assert min(reading) < 2.5 * min(parsing)

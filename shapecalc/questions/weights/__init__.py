@@ -12,7 +12,6 @@ from shapecalc.checkpoints.contents import BITS
 from shapecalc.errors import UsageError
 from shapecalc.model.answer import Answer
 from shapecalc.questions.weights.packing import unpacked
-from shapecalc.text.given import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,5 +140,7 @@ def weights(path: str | os.PathLike[str]) -> Weights:
     `ShapecalcError` for a file of another format, or a broken one.
     """
     if not isinstance(path, (str, os.PathLike)):
+        from shapecalc.text.given import short
+
         raise UsageError(f"the path must be a path, not {short(path)}")
     return Weights(os.fspath(path))

@@ -46,7 +46,7 @@ class Module(NamedTuple):
 def tree_of(weights: Iterable[StoredTensor], *, folds: bool = True) -> Sequence["Module | Line"]:
     """Return the modules and weights of a checkpoint, outermost first; those alike are folded into one."""
     own = list(weights)
-    group = _Group([weight.name for weight in own], [*map(_LABEL, own)])
+    group = [weight.name for weight in own], [*map(_LABEL, own)]
     return _members("", group, 1, folds) if own else []
 
 
@@ -77,11 +77,8 @@ _LABEL: Callable[[StoredTensor], _Label] = attrgetter(
 )
 
 
-class _Group(NamedTuple):
-    """The weights of a module: their names within it, and what they are."""
-
-    rests: list[str]
-    labels: list[_Label]
+_Group = tuple[list[str], list[_Label]]
+"""The weights of a module: their names within it, and what they are."""
 
 
 def _members(prefix: str, group: _Group, copies: int, folds: bool) -> list["Module | Line"]:
@@ -96,24 +93,24 @@ def _members(prefix: str, group: _Group, copies: int, folds: bool) -> list["Modu
 
 def _grouped(prefix: str, group: _Group) -> dict[str, _Group]:
     """Return the weights of each member of a module, by its name with its number."""
+    rests, labels = group
     if prefix.count(".") >= _DEEPEST:
-        return {rest: _Group([""], [label]) for rest, label in zip(*group, strict=True)}
-    head, dot, tail = group.rests[0].partition(".")
-    if dot and not tail[:1].isdecimal() and all(map(str.startswith, group.rests, repeat(head + dot))):
-        return {head: _Group([rest[len(head) + 1 :] for rest in group.rests], group.labels)}
+        return {rest: ([""], [label]) for rest, label in zip(rests, labels, strict=True)}
+    head, dot, tail = rests[0].partition(".")
+    if dot and not tail[:1].isdecimal() and all(map(str.startswith, rests, repeat(head + dot))):
+        return {head: ([rest[len(head) + 1 :] for rest in rests], labels)}
     groups: dict[str, _Group] = {}
-    last, length, own = "\n", 0, group  # a numbered member with its dot, as names of one follow each other
-    for rest, label in zip(*group, strict=True):
-        if not rest.startswith(last) or len(rest) == length:
-            head, tail = _divided(rest)
-            own = groups.get(head) or groups.setdefault(head, _Group([], []))
-            is_numbered = tail and head.rpartition(".")[2].isdecimal()
-            last = f"{head}." if is_numbered else "\n"
-            length = len(last)
-        else:
+    last, length = "", 0  # the numbered member before, with its dot: names of one follow each other
+    for rest, label in zip(rests, labels, strict=True):
+        if length and rest.startswith(last) and len(rest) > length:
             tail = rest[length:]
-        own.rests.append(tail)
-        own.labels.append(label)
+        else:
+            head, tail = _divided(rest)
+            own_rests, own_labels = groups.setdefault(head, ([], []))
+            last = f"{head}." if tail and "." in head else ""
+            length = len(last)
+        own_rests.append(tail)
+        own_labels.append(label)
     return groups
 
 
@@ -130,8 +127,9 @@ def _divided(rest: str) -> tuple[str, str]:
 
 
 def _member(name: str, group: _Group, copies: int, folds: bool, label: str) -> "Module | Line":
-    if len(group.rests) == 1 and not group.rests[0]:  # the weight itself; or one beside a module of the same name
-        return _line(name.removesuffix("."), group.labels[0], copies)
+    rests, labels = group
+    if len(rests) == 1 and not rests[0]:  # the weight itself; or one beside a module of the same name
+        return _line(name.removesuffix("."), labels[0], copies)
     members = _members(f"{name}.", group, copies, folds)
     is_open = "." not in label and any(
         member.is_open or "." in member.name[len(name) + 1 :] for member in members if isinstance(member, Module)
@@ -171,11 +169,7 @@ def _runs(groups: dict[str, _Group], folds: bool) -> Iterator[list[str]]:
 
 def _is_alike(group: _Group, other: _Group) -> bool:
     """Return whether modules consist of the same weights, but for their names outside the module and their order."""
-    if len(group.rests) != len(other.rests):
-        return False
-    if group.rests == other.rests:
-        return group.labels == other.labels
-    return dict(zip(*group, strict=True)) == dict(zip(*other, strict=True))
+    return group == other or dict(zip(*group, strict=True)) == dict(zip(*other, strict=True))
 
 
 def _by_number(groups: Iterable[str]) -> list[tuple[str, tuple[str, int]]]:

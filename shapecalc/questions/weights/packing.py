@@ -136,7 +136,7 @@ def _bitsandbytes(module: str, members: dict[str, StoredTensor]) -> Iterator[_Pa
     if bytes_ is None or bytes_.dtype not in ("U8", "I8") or "weight.absmax" not in members:
         return
     others = [tensor for leaf, tensor in members.items() if leaf.startswith("weight.")]
-    kind = next((leaf.rpartition("__")[2] for leaf in members if _BITSANDBYTES in leaf), "")
+    kind = next((leaf.rpartition("__")[2] for leaf in members if "bitsandbytes__" in leaf), "")
     yield _weight(bytes_, (kind or "4-bit").upper(), None, others, "weight", module, 2 * bytes_.params)
 
 
@@ -181,11 +181,9 @@ def _blocks(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
 
 
 _Reader = Callable[[str, dict[str, StoredTensor]], Iterator[_Packed]]
-_BITSANDBYTES = "bitsandbytes__"
 _READERS: dict[str, _Reader] = {
-    "qweight": _grouped, "absmax": _bitsandbytes, "quant_map": _bitsandbytes, _BITSANDBYTES: _bitsandbytes,
-    "SCB": _integers, "weight_scale": _scaled, "scale_weight": _scaled, "weight_packed": _packed_words,
-    "_blocks": _blocks,
+    "qweight": _grouped, "absmax": _bitsandbytes, "SCB": _integers, "weight_scale": _scaled, "scale_weight": _scaled,
+    "weight_packed": _packed_words, "_blocks": _blocks,
 }  # fmt: skip
 """Parts of names of tensors that belong to a packed weight, and what reads those of a module."""
 
