@@ -11,7 +11,7 @@ that the medium would interpret. Letters of any script stay as they are.
 | LaTeX                   | `latex`                                       |
 | HTML, SVG               | `html`                                        |
 | CSV                     | `csv_cell`                                    |
-| JSON                    | `json_text`                                   |
+| JSON                    | `json_text`, for many values `json_lines`     |
 | GitHub's annotations    | `github`, for their properties `github_property` |
 | Python's source         | `python_names`                                |
 """
@@ -33,6 +33,7 @@ __all__ = [
     "html",
     "join_lines",
     "json_escape",
+    "json_lines",
     "json_text",
     "latex",
     "markdown",
@@ -145,11 +146,23 @@ def json_text(value: Any, indent: int | None = None) -> str:
     r"""Return a value as JSON in which everything is visible: invisible characters are written `\u202e`."""
     import json
 
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    flat = text if indent is None else text.replace("\n", "")
+    return _visible_json(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def _visible_json(text: str) -> str:
+    flat = text.replace("\n", "")
     if clean(flat) is flat:
         return text
     return re.sub(r"[^\n -~]", lambda found: found[0] if _is_seen(found[0]) else json_escape(found[0]), text)
+
+
+def json_lines(values: Iterable[Any]) -> list[str]:
+    """Return values as JSON, each as `json_text` returns it, in less time: there may be tens of thousands."""
+    import json
+
+    lines = [*map(json.JSONEncoder(ensure_ascii=False).encode, values)]
+    flat = "".join(lines)
+    return lines if clean(flat) is flat else [*map(_visible_json, lines)]
 
 
 def json_escape(character: str) -> str:

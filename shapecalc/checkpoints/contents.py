@@ -49,14 +49,30 @@ _MOST_AXES = 64
 
 
 class StoredTensor(NamedTuple):
-    """A tensor of a checkpoint. `elements` and `bytes` are 0 where it `shares` the storage of another, named one."""
+    """A tensor of a checkpoint, or several that are one packed weight.
+
+    `shape` is that of the weight which is represented (None where the header does not have it), `params` its elements;
+    `bytes` are those of the elements, `overhead` those of scales, zero points and the like; `tensors` is of how many it
+    consists. Both are 0 where it `shares` the storage of another, named one. A buffer, or a state of an optimizer, has
+    elements and no parameters. `represents` is the name of a packed weight before it was packed.
+    """
 
     name: str
     dtype: str
-    shape: tuple[int, ...]
-    elements: int
+    shape: tuple[int, ...] | None
+    params: int
     bytes: int
     shares: str = ""
+    overhead: int = 0
+    tensors: int = 1
+    is_packed: bool = False
+    represents: str = ""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Its shape: every single tensor has one."""
+        assert self.shape is not None
+        return self.shape
 
 
 class Checkpoint(NamedTuple):

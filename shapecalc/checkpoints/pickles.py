@@ -71,11 +71,18 @@ class _Interpreter:
             self.at = self.size
             raise IndexError
         self.at += count
-        return bytes(self.content[self.at - count : self.at])
+        found: bytes = self.content[self.at - count : self.at]
+        return found
 
     def number(self, width: int) -> int:
         """Return the next number of some bytes, without a sign."""
         return int.from_bytes(self.take(width), "little")
+
+    def byte(self) -> int:
+        """Return the next byte. Errors: `IndexError` behind the end."""
+        self.at += 1
+        found: int = self.content[self.at - 1]
+        return found
 
     def line(self, encoding: str = "utf-8") -> str:
         """Return the text up to the next line break."""
@@ -222,7 +229,7 @@ _ACTIONS: dict[int, Callable[[_Interpreter], Any]] = {
         "0": _Interpreter.pop, "1": _Interpreter.marked, "2": lambda m: m.stack.append(m.top()),
         "N": _push(None), "\x88": _push(True), "\x89": _push(False),
         ")": _push(()), "]": lambda m: m.stack.append([]), "}": lambda m: m.stack.append({}), "\x8f": _push(INERT),
-        "K": lambda m: m.stack.append(m.number(1)), "M": lambda m: m.stack.append(m.number(2)),
+        "K": lambda m: m.stack.append(m.byte()), "M": lambda m: m.stack.append(m.number(2)),
         "J": lambda m: m.stack.append(int.from_bytes(m.take(4), "little", signed=True)),
         "G": lambda m: m.stack.append(unpack_from(">d", m.take(8))[0]),
         "I": lambda m: m.stack.append(_integer(m.line())), "L": lambda m: m.stack.append(_integer(m.line())),
@@ -235,8 +242,8 @@ _ACTIONS: dict[int, Callable[[_Interpreter], Any]] = {
         "c": lambda m: m.find(m.line(), m.line()), "\x93": _find_above, "R": _Interpreter.call,
         "\x81": lambda m: m.new_object(has_keywords=False), "\x92": lambda m: m.new_object(has_keywords=True),
         "b": _Interpreter.build, "Q": _Interpreter.load_storage,
-        "q": lambda m: m.put(m.number(1)), "r": lambda m: m.put(m.number(4)), "\x94": lambda m: m.put(len(m.memo)),
-        "h": lambda m: _fetch(m, m.number(1)), "j": lambda m: _fetch(m, m.number(4)),
+        "q": lambda m: m.put(m.byte()), "r": lambda m: m.put(m.number(4)), "\x94": lambda m: m.put(len(m.memo)),
+        "h": lambda m: _fetch(m, m.byte()), "j": lambda m: _fetch(m, m.number(4)),
         "p": lambda m: m.put(_integer(m.line())), "g": lambda m: _fetch(m, _integer(m.line())),
         "a": lambda m: m.append_all([m.stack.pop()]), "e": lambda m: m.append_all(m.marked()),
         "s": _set_one, "u": lambda m: m.set_all(m.marked()), "d": lambda m: m.stack.append(_pairs(m.marked())),

@@ -7,11 +7,12 @@ fill the rest of the file without gaps or overlaps.
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
-from itertools import chain, pairwise, repeat
+from itertools import repeat
 from math import prod
-from operator import itemgetter, sub
-from typing import Any
+from operator import sub
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.contents import (
     BITS,
@@ -23,6 +24,9 @@ from shapecalc.checkpoints.contents import (
     first_repeated,
     open_file,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["read"]
 
@@ -38,16 +42,16 @@ def read(path: str) -> Checkpoint:
     with stream:
         header = _header(path, size, stream.read(_LENGTH), stream)
     rest = size - _LENGTH - len(header)
-    entries = _entries(path, header)
-    metadata = entries.pop("__metadata__", {})
-    if not isinstance(metadata, dict):
-        raise broken(path, "__metadata__ of its header is not an object of texts")
-    tensors = _tensors(entries, rest)
+    try:
+        text = header.decode()
+    except UnicodeDecodeError as error:
+        raise broken(path, f"its header is not UTF-8: byte {error.start:,} is {header[error.start]:#04x}") from None
+    tensors = _tensors_as_written(text, rest)
     if tensors is None:
-        for name, entry in entries.items():
-            _check_entry(path, name, entry)
+        check_objects(path, header, _OBJECTS_OF_AN_ENTRY * header.count(b'"data_offsets"'))
+        entries = _entries(path, text)
+        tensors = [_tensor(path, name, entry) for name, entry in entries.items()]
         _check_offsets(path, {name: entry["data_offsets"] for name, entry in entries.items()}, rest)
-        raise broken(path, "its header cannot be read")
     return Checkpoint(path, "safetensors", tensors, size=size)
 
 
@@ -72,21 +76,88 @@ _OBJECTS_OF_AN_ENTRY = 3
 _AGAIN = "the file is cut short, or was not written to its end: copy or download it again"
 
 
-def _entries(path: str, header: bytes) -> dict[str, Any]:
-    """Return the objects of a header. Errors: `CheckpointError` if it is no JSON, or has a name twice."""
-    check_objects(path, header, _OBJECTS_OF_AN_ENTRY * header.count(b'"data_offsets"'))
+_ENTRY = re.compile(
+    r'"([^"]*)": ?\{"dtype": ?"([^"]*", ?"shape": ?\[[0-9, ]*)\], ?'
+    r'"data_offsets": ?\[([0-9]+), ?([0-9]+)\]\}(?:, ?|\} *\Z)'
+)
+"""An entry as the library writes it, or Python's json: its name, its type and sizes, the start and end of its data."""
+_GROUPS = 4
+_METADATA = "__metadata__"
+_LONGEST_METADATA = 2**20
+"""The maximum length of usual metadata: they may have other objects in them, each of which needs memory."""
+
+
+def _tensors_as_written(text: str, size: int) -> list[StoredTensor] | None:
+    """Return the tensors of a header in the usual form, whose data has a size; None if anything is not as usual.
+
+    Works on columns of text, several times faster than JSON and tensor by tensor: there may be tens of thousands.
+    """
+    start, *parts = _ENTRY.split(text)
+    names, types, starts, ends, between = (parts[group :: _GROUPS + 1] for group in range(_GROUPS + 1))
+    every = "".join(names)  # without escapes, and control characters, which JSON refuses
+    if not names or any(between) or text.endswith((",", ", ")) or "\\" in every or not every.isprintable():
+        return None
     try:
-        entries = json.loads(header.decode())
-    except UnicodeDecodeError as error:
-        raise broken(path, f"its header is not UTF-8: byte {error.start:,} is {header[error.start]:#04x}") from None
+        if not _is_start(start) or len({*names, _METADATA}) <= len(names):
+            return None
+        found = {written: _type_and_sizes(written) for written in {*types}}
+        lasts = _numbers(ends)
+        firsts = [0, *lasts[:-1]] if starts == ["0", *ends[:-1]] else _numbers(starts)
+    except (ValueError, KeyError, RecursionError):
+        return None
+    columns = [*zip(*map(found.__getitem__, types), strict=True)]
+    if [*map(sub, lasts, firsts)] != [*columns[-1]]:
+        return None
+    if firsts != [0, *lasts[:-1]]:  # not in the order of their data
+        firsts, lasts = map(list, zip(*sorted(zip(firsts, lasts, strict=True)), strict=True))
+    if [*firsts, size] != [0, *lasts]:
+        return None
+    defaults = map(repeat, StoredTensor._field_defaults.values())
+    return [*map(partial(tuple.__new__, StoredTensor), zip(names, *columns, *defaults, strict=False))]
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    """Return numbers. Errors: `ValueError` for one that begins with a zero, or has thousands of digits."""
+    found: list[int] = json.loads(f"[{','.join(texts)}]")
+    return found
+
+
+def _is_start(text: str) -> bool:
+    """Return whether a text is the beginning of a header: its brace, and metadata if there are any."""
+    brace, name, metadata = text.partition(f'"{_METADATA}":')
+    if not name or len(text) > _LONGEST_METADATA:
+        return text == "{"
+    metadata = metadata.rstrip(" ")
+    return brace == "{" and metadata.endswith(",") and isinstance(json.loads(metadata[:-1]), dict)
+
+
+def _type_and_sizes(written: str) -> tuple[str, tuple[int, ...], int, int]:
+    """Return the type, the sizes, the elements and the bytes of a tensor. Errors: `ValueError`, `KeyError`."""
+    dtype, _, shape = written.partition('"')
+    sizes = json.loads(f"{shape[shape.index('[') :]}]")
+    if check_sizes(sizes):
+        raise ValueError
+    elements = prod(sizes)
+    bits = elements * BITS[dtype]
+    if bits % 8:
+        raise ValueError
+    return dtype, tuple(sizes), elements, bits // 8
+
+
+def _entries(path: str, header: str) -> dict[str, Any]:
+    """Return the objects of a header. Errors: `CheckpointError` if it is no JSON, or has a name twice."""
+    try:
+        entries = json.loads(header)
     except RecursionError:
         raise broken(path, "its header is nested too deeply") from None
     except ValueError as error:
         raise broken(path, f"its header is not JSON: {str(error)[:80].lower()}") from None
     if not isinstance(entries, dict):
         raise broken(path, "its header is not an object of tensors")
-    if header.count(b'"data_offsets"') != len(entries) - ("__metadata__" in entries):
+    if header.count('"data_offsets"') != len(entries) - (_METADATA in entries):
         json.loads(header, object_pairs_hook=lambda pairs: _without_repetition(path, pairs))
+    if not isinstance(entries.pop(_METADATA, {}), dict):
+        raise broken(path, "__metadata__ of its header is not an object of texts")
     return entries
 
 
@@ -97,39 +168,8 @@ def _without_repetition(path: str, pairs: list[tuple[str, Any]]) -> dict[str, An
     return found
 
 
-def _tensors(entries: dict[str, Any], size: int) -> list[StoredTensor] | None:
-    """Return the tensors of a header whose data has a size; None where anything is not as it should be.
-
-    Works on columns, a few times faster than tensor by tensor: there may be tens of thousands.
-    """
-    if not entries:
-        return [] if size == 0 else None
-    try:
-        dtypes, given, offsets = zip(*map(_PARTS_OF_ENTRY, entries.values()), strict=True)
-        shapes = [*map(tuple, given)]
-        starts, ends = zip(*offsets, strict=True)
-        held = [*map(sub, ends, starts)]
-        kinds = {*zip(dtypes, shapes, held, strict=True)}
-    except (KeyError, TypeError, ValueError):
-        return None
-    if {*map(type, chain(starts, ends, *given))} != {int} or {*map(type, chain(given, offsets))} != {list}:
-        return None
-    pairs = sorted(zip(starts, ends, strict=True))
-    if pairs[0][0] or pairs[-1][1] != size or any(end != start for (_, end), (start, _) in pairwise(pairs)):
-        return None
-    for dtype, shape, length in kinds:
-        if dtype not in BITS or check_sizes(shape) or prod(shape) * BITS[dtype] != 8 * length:
-            return None
-    elements = {shape: prod(shape) for shape in {*shapes}}
-    columns = zip(entries, dtypes, shapes, map(elements.__getitem__, shapes), held, repeat(""), strict=False)
-    return [*map(partial(tuple.__new__, StoredTensor), columns)]
-
-
-_PARTS_OF_ENTRY = itemgetter("dtype", "shape", "data_offsets")
-
-
-def _check_entry(path: str, name: str, entry: Any) -> None:
-    """Check that an entry is a tensor."""
+def _tensor(path: str, name: str, entry: Any) -> StoredTensor:
+    """Return the tensor of an entry. Errors: `CheckpointError` if it is none."""
     subject = f"its tensor {name[:200]}"
     if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= {*entry}:
         raise broken(path, f"{subject} is not {_FIELDS}")
@@ -146,6 +186,7 @@ def _check_entry(path: str, name: str, entry: Any) -> None:
     if bits != 8 * held:
         sizes = "×".join(map(str, shape)) or "a scalar"
         raise broken(path, f"{subject} has {held:,} bytes, and {sizes} of {dtype} are {-(-bits // 8):,}")
+    return StoredTensor(name, dtype, tuple(shape), prod(shape), held)
 
 
 def _check_offsets(path: str, offsets: dict[str, list[int]], size: int) -> None:

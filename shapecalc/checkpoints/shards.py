@@ -85,7 +85,9 @@ def read_index(path: str, read: Callable[[str], Checkpoint]) -> Checkpoint:
     if not there:
         raise UsageError(
             Problem(
-                f"none of the {len(shards):,} files that {path} lists is beside it",
+                f"the only file that {path} lists is not beside it"
+                if len(shards) == 1
+                else f"none of the {len(shards):,} files that {path} lists is beside it",
                 hint=f"their headers are read: the first is {min(shards)[:200]}",
             )
         )

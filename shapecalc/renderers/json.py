@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.escaping import json_text
+from shapecalc.escaping import json_lines, json_text
 
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
@@ -64,5 +64,5 @@ def write_contract(contract: dict[str, Any]) -> str:
 
 def _write(value: Any) -> str:
     if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
-        return "[\n" + ",\n".join([f"    {json_text(item)}" for item in value]) + "\n  ]"
+        return "[\n    " + ",\n    ".join(json_lines(value)) + "\n  ]"
     return json_text(value)

@@ -96,15 +96,19 @@ def _table(weights: Weights, lines: Sequence[Line], width: int | None) -> Table:
 
 
 def _fitted(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
-    """Return the columns that fit a width, with names cut in the middle; no number is cut."""
+    """Return the columns that fit a width, with names cut in the middle, but not to the same; no number is cut."""
     widths = {name: max(map(cell_width, [name, *cells])) for name, cells in columns.items()}
+    fitting: list[dict[str, list[str]]] = []
     for dropped in ("", *_DROPPED):
         widths.pop(dropped, None)
         room = width - sum(widths.values()) + widths["Name"] - _GAP * (len(widths) - 1)
+        names = [shorten(name, max(room, _NAME_MIN)) for name in columns["Name"]]
+        found = {name: names if name == "Name" else columns[name] for name in widths}
         if room >= min(widths["Name"], _NAME_KEPT):
-            break
-    names = [shorten(name, max(room, _NAME_MIN)) for name in columns["Name"]]
-    return {name: names if name == "Name" else columns[name] for name in widths}
+            fitting.append(found)
+            if len({*names}) == len({*columns["Name"]}):
+                return found
+    return fitting[0] if fitting else found
 
 
 def _types_of(line: Line) -> str:

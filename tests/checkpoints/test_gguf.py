@@ -38,7 +38,7 @@ def test_bits_of_types_are_those_stated(name: str) -> None:
 def test_tensors_are_those_of_the_header(version: int, tmp_path: Path) -> None:
     found = read_checkpoint(write_gguf(tmp_path / "m.gguf", GOOD, version=version))
     assert found.format == "GGUF"
-    assert [(t.name, t.dtype, t.shape, t.elements, t.bytes) for t in found.tensors] == [
+    assert [(t.name, t.dtype, t.shape, t.params, t.bytes) for t in found.tensors] == [
         ("token_embd.weight", "Q4_K", (3, 512), 1536, 864), ("blk.0.attn_norm.weight", "F32", (5,), 5, 20),
         ("o", "Q6_K", (2, 2, 256), 1024, 840),
     ]  # fmt: skip

@@ -41,6 +41,9 @@ def test_missing_shards(tmp_path: Path) -> None:
     (tmp_path / TWO).unlink()
     with pytest.raises(UsageError, match=r"none of the 2 files that .* lists is beside it"):
         read_checkpoint(str(tmp_path / "model.safetensors.index.json"))
+    sharded(tmp_path, index={"weight_map": {"w": "gone.safetensors"}})
+    with pytest.raises(UsageError, match=r"the only file that .* lists is not beside it"):
+        read_checkpoint(str(tmp_path / "model.safetensors.index.json"))
 
 
 def test_shards_that_do_not_agree_with_their_index(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def saved(torch: Any, value: Any, path: Path, way: str = "zip") -> list[tuple[Any, ...]]:
     torch.save(value, path, **WAYS[way])
-    return [(t.name, t.dtype, t.shape, t.elements, t.bytes, t.shares) for t in read_checkpoint(str(path)).tensors]
+    return [(t.name, t.dtype, t.shape, t.params, t.bytes, t.shares) for t in read_checkpoint(str(path)).tensors]
 
 
 @pytest.mark.torch

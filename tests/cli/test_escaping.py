@@ -34,6 +34,7 @@ from shapecalc.escaping import (
     github_property,
     html,
     join_lines,
+    json_lines,
     json_text,
     latex,
     markdown,
@@ -526,6 +527,11 @@ def test_json_escapes_invisible_characters() -> None:
             check_seen(text)
             assert json.loads(text) == value
     assert json_text("é漢字🎉") == '"é漢字🎉"'
+
+
+@pytest.mark.parametrize("values", [[], [{"a": 1}, ["é"]], [{"a": WORSE}, "b"], ["\ud800", {"\x7f": None}]])
+def test_many_values_are_written_as_each_of_them(values: list[Any]) -> None:
+    assert json_lines(values) == [json_text(value) for value in values]
 
 
 def test_ci_commands_are_escaped() -> None:

@@ -51,6 +51,22 @@ def test_tables_fit_the_terminal(width: int, tmp_path: Path) -> None:
         assert any("…" in line for line in lines if "×" in line) or width >= 120 or words
 
 
+@pytest.mark.parametrize(
+    ("width", "headings", "names"),
+    [(100, "Name Type Shape Params Bytes", 2), (80, "Name Type Params Bytes", 2), (72, "Name Params Bytes", 2), (60, "Name Type Params Bytes", 1)],
+)  # fmt: skip
+def test_columns_are_left_out_before_names_are_cut_to_the_same(
+    width: int, headings: str, names: int, tmp_path: Path
+) -> None:
+    every = [
+        f"m.layers.{i}.experts.{j}.{p}_proj.weight" for i in range(9) for j in range(256) for p in ("gate", "rate")
+    ]
+    path = write_safetensors(tmp_path / "m.safetensors", dict.fromkeys(every, ("BF16", (2048, 7168))))
+    _, _, head, _, *lines = run("weights", path, columns=width).out.splitlines()
+    assert head.split() == headings.split()
+    assert len({line.split(" ")[0] for line in lines[:2]}) == names
+
+
 def test_missing_shards_are_exit_status_1(tmp_path: Path) -> None:
     write_safetensors(tmp_path / "model-00002-of-00002.safetensors", {"w": ("F32", (2,))})
     index = {"weight_map": {"v": "model-00001-of-00002.safetensors", "w": "model-00002-of-00002.safetensors"}}

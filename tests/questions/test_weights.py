@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import pytest
 from crafted_checkpoints import write_gguf, write_safetensors
 
 import shapecalc
+from shapecalc.checkpoints import StoredTensor
 from shapecalc.questions.weights.modules import lines_of, tree_of
-from shapecalc.questions.weights.packing import StoredWeight, unpacked
+from shapecalc.questions.weights.packing import unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +65,9 @@ PACKED: dict[str, tuple[Tensors, str, tuple[int, ...] | None, float]] = {
         {"l.weight": ("F8_E4M3", (8, 4)), "l.weight_scale": ("F32", ()), "l.input_scale": ("F32", ())},
         "F8_E4M3", (8, 4), 10.0,
     ),
+    "fp8 of ComfyUI": (
+        {"l.weight": ("F8_E4M3", (8, 4)), "l.scale_weight": ("F32", ())}, "F8_E4M3", (8, 4), 9.0,
+    ),
     "compressed-tensors": (
         {"l.weight_packed": ("I32", (64, 16)), "l.weight_scale": ("BF16", (64, 1)), "l.weight_shape": ("I64", (2,))},
         "INT4", (64, 128), 4.140625,
@@ -97,6 +102,7 @@ def test_packed_weights(case: str, tmp_path: Path) -> None:
         {"l.qweight": ("I32", (4, 8)), "l.scales": ("F16", (1, 900))},
         {"e_blocks": ("U8", (4, 2)), "e_scales": ("U8", (5,))},
         {"e_blocks": ("U8", (4,)), "e_scales": ("U8", ())},
+        {"e_blocks": ("U8", (4, 2)), "f": ("U8", (4, 2)), "f_scales": ("U8", (4,))},
         {"l.weight": ("BF16", (4, 2)), "l.weight_scale": ("F32", ())},
         {"l.weight": ("F32", (4, 2)), "l.weight.absmax": ("F32", (4,))},
         {"qweight": ("I32", (1, 1)), "scales": ("F16", (1, 4_000))},
@@ -111,22 +117,21 @@ def test_what_only_looks_packed_is_what_it_is(tensors: Tensors, tmp_path: Path) 
 def test_types_of_gguf_have_their_scales_within(tmp_path: Path) -> None:
     found = shapecalc.weights(write_gguf(tmp_path / "m.gguf", {"a": ("Q4_K", (2, 256)), "b": ("I32", (4,))}))
     assert [(kind.dtype, kind.params, kind.bits) for kind in found.types] == [("Q4_K", 512, 4.5), ("I32", 0, 0.0)]
+    assert found.total.is_packed
 
 
 def test_what_is_no_parameter(tmp_path: Path) -> None:
     tensors: Tensors = {"bn.weight": ("F32", (4,)), "bn.running_mean": ("F32", (4,)), "bn.num_batches_tracked": ("I64", ()),
                         "rotary.inv_freq": ("F32", (8,)), "h.attn.bias": ("F32", (9,)), "attn.bias": ("F32", (9,)),
-                        "my_running_mean": ("F32", (5,)), "running_mean": ("F32", (5,))}  # fmt: skip
+                        "my_running_mean": ("F32", (5,)), "running_mean": ("F32", (5,)), "mask": ("BOOL", (2,))}  # fmt: skip
     found = held(tmp_path, tensors)
     assert {weight.name for weight in found.weights if weight.params} == {"bn.weight", "my_running_mean"}
     assert found.total.params == 9
-    assert found.total.bytes == 16 + 16 + 8 + 32 + 36 + 36 + 20 + 20
+    assert found.total.bytes == 16 + 16 + 8 + 32 + 36 + 36 + 20 + 20 + 2
     assert found.total.bits == 32
 
 
 def test_the_state_of_an_optimizer_is_no_parameter() -> None:
-    from shapecalc.checkpoints import StoredTensor
-
     tensors = [
         StoredTensor(name, "F32", (2,), 2, 8) for name in ("state_dict.w", "optimizer.state.0.exp_avg", "optim.w")
     ]
@@ -134,17 +139,22 @@ def test_the_state_of_an_optimizer_is_no_parameter() -> None:
     assert [weight.params for weight in unpacked(tensors)] == [2, 2, 2]
 
 
+def test_names_that_no_utf8_has() -> None:  # a pickle may have any
+    tensors = [StoredTensor(f"\ud800.{name}", "F32", (2,), 2, 8) for name in ("running_mean", "weight")]
+    assert [weight.params for weight in unpacked(tensors)] == [0, 2]
+
+
 # ---- modules ---------------------------------------------------------------------------------------------------------
 
 
-def weight(name: str, *shape: int) -> StoredWeight:
+def weight(name: str, *shape: int) -> StoredTensor:
     count = 1
     for size in shape:
         count *= size
-    return StoredWeight(name, "F32", shape, count, 4 * count)
+    return StoredTensor(name, "F32", shape, count, 4 * count)
 
 
-def shown(weights: list[StoredWeight], depth: int | None, *, folds: bool = True) -> list[tuple[str, int, int]]:
+def shown(weights: list[StoredTensor], depth: int | None, *, folds: bool = True) -> list[tuple[str, int, int]]:
     return [(line.name, line.copies, line.params) for line in lines_of(tree_of(weights, folds=folds), depth)]
 
 
@@ -155,6 +165,11 @@ STACK = [weight("model.embed.weight", 5, 2), *[weight(f"model.layers.{i}.{part}.
 def test_blocks_that_are_alike_are_one_line() -> None:
     assert shown(STACK, 1) == [("model.embed.weight", 1, 10), ("model.layers.0–11", 12, 96), ("head.weight", 1, 3)]
     assert shown(STACK, None)[1:3] == [("model.layers.0–11.a.weight", 12, 48), ("model.layers.0–11.b.weight", 12, 48)]
+
+
+def test_blocks_that_are_alike_but_for_the_order_of_their_weights_are_one_line() -> None:
+    weights = [weight(name, size) for name, size in (("m.0.a", 2), ("m.0.b", 3), ("m.1.b", 3), ("m.1.a", 2))]
+    assert shown(weights, 1) == [("m.0–1", 2, 10)]
 
 
 def test_a_block_that_differs_divides_the_run() -> None:
@@ -199,6 +214,34 @@ def test_experts_within_layers() -> None:
     weights = [weight(f"m.{i}.e.{j}.w", 2) for i in range(3) for j in range(4)]
     assert shown(weights, 1) == [("m.0–2", 3, 24)]
     assert shown(weights, 2) == [("m.0–2.e.0–3.w", 12, 24)]
+
+
+def test_members_are_the_same_in_any_order_of_the_names() -> None:
+    names = [
+        "l.1.a",
+        "l.1.b",
+        "l.1.",
+        "l.1",
+        "l.10.a",
+        "l.2.a",
+        "12.w",
+        "12.0.w",
+        "\nx",
+        "m.w",
+        "m.v",
+        ".1.x",
+        "l.1.0.w",
+        "l.",
+        "l..w",
+    ]
+    draw = random.Random(3)
+    found = set()
+    for _ in range(200):
+        draw.shuffle(names)
+        lines = [(depth, shown([weight(name, 1) for name in names], depth, folds=False)) for depth in (1, 2, None)]
+        found.add(tuple((depth, line) for depth, one in lines for line in sorted(one)))
+    assert len(found) == 1
+    assert len([line for depth, line in found.pop() if depth is None]) == len(names)
 
 
 def test_names_of_very_many_parts() -> None:

@@ -7,16 +7,16 @@ from collections import Counter
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.checkpoints import read_checkpoint
+from shapecalc.checkpoints import StoredTensor, read_checkpoint
+from shapecalc.checkpoints.contents import BITS
 from shapecalc.errors import UsageError
 from shapecalc.model.answer import Answer
-from shapecalc.questions.weights.packing import StoredWeight, unpacked
-from shapecalc.text.given import short
+from shapecalc.questions.weights.packing import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["StoredWeight", "TypeTotal", "Weights", "weights"]
+__all__ = ["StoredTensor", "TypeTotal", "Weights", "weights"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -69,7 +69,7 @@ class Weights(Answer):
         self.format, self.files, self.size = found.format, found.files, found.size
         self.missing = found.missing
         self.containers = {f"{name}.": name for name in found.containers}
-        self.weights: Sequence[StoredWeight] = unpacked(found.tensors, found.containers)
+        self.weights: Sequence[StoredTensor] = unpacked(found.tensors, found.containers)
         self.types = _totals(self.weights)
         self.total = _sum(self.types)
         self.notes: tuple[str, ...] = tuple(found.notes)
@@ -91,7 +91,7 @@ class Weights(Answer):
         }  # fmt: skip
 
 
-def _entry(weight: StoredWeight) -> dict[str, Any]:
+def _entry(weight: StoredTensor) -> dict[str, Any]:
     return {
         "name": weight.name,
         "dtype": weight.dtype,
@@ -109,11 +109,11 @@ def _sums(kind: TypeTotal) -> dict[str, Any]:
     return {"tensors": kind.tensors, "params": kind.params, "bytes": kind.bytes, "overhead": kind.overhead, **bits}
 
 
-def _totals(weights: Sequence[StoredWeight]) -> tuple[TypeTotal, ...]:
+def _totals(weights: Sequence[StoredTensor]) -> tuple[TypeTotal, ...]:
     """Return the sums of each type, those with the most bytes first."""
     sums: dict[str, list[int]] = {}
     for (dtype, *numbers, is_packed), count in Counter(map(_COUNTED, weights)).items():
-        own = sums.setdefault(dtype, [0, 0, 0, 0, 0, is_packed])
+        own = sums.setdefault(dtype, [0, 0, 0, 0, 0, is_packed or dtype not in BITS])
         _, params, size, overhead = numbers
         for index, number in enumerate((*numbers, size + overhead if params else 0)):
             own[index] += number * count
@@ -140,5 +140,7 @@ def weights(path: str | os.PathLike[str]) -> Weights:
     `ShapecalcError` for a file of another format, or a broken one.
     """
     if not isinstance(path, (str, os.PathLike)):
+        from shapecalc.text.given import short
+
         raise UsageError(f"the path must be a path, not {short(path)}")
     return Weights(os.fspath(path))

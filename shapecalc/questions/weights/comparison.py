@@ -14,9 +14,9 @@ from shapecalc.questions.weights.prefixes import aligned
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from shapecalc.checkpoints import StoredTensor
     from shapecalc.model.report import Report
     from shapecalc.questions.weights import Weights
-    from shapecalc.questions.weights.packing import StoredWeight
 
 __all__ = ["Mismatch", "WeightsComparison", "compare_weights"]
 
@@ -106,7 +106,7 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
     (`num_batches_tracked`) may be extra.
     """
     notes: list[str] = []
-    found = {weight.represents: weight for weight in weights.weights}
+    found = {weight.represents or weight.name: weight for weight in weights.weights}
     base = report.graph.naming.base if report.graph.naming else ""
     (theirs, own), expected = aligned(found, report)
     container = max([key for key in weights.containers if theirs.startswith(key)], key=len, default="")
@@ -155,7 +155,7 @@ def _named(report: Report, shapes: dict[str, _Shape], there: Collection[str]) ->
 
 
 def _mismatches(
-    found: Mapping[str, StoredWeight], expected: Mapping[str, _Shape], optional: Mapping[str, _Shape]
+    found: Mapping[str, StoredTensor], expected: Mapping[str, _Shape], optional: Mapping[str, _Shape]
 ) -> tuple[list[Mismatch], int]:
     """Return a mismatch for each tensor that differs, and how many are the same."""
     mismatches, matching = [], 0
@@ -178,7 +178,7 @@ def _mismatches(
     return _joined(mismatches), matching
 
 
-def _tied_copies(found: Mapping[str, StoredWeight], own: Collection[str]) -> set[str]:
+def _tied_copies(found: Mapping[str, StoredTensor], own: Collection[str]) -> set[str]:
     """Return the tensors that the network has not, and that are wholly the elements of one which it has."""
     shapes = {weight.name: weight.shape for weight in found.values()}
     groups: dict[str, list[str]] = {}
@@ -190,12 +190,12 @@ def _tied_copies(found: Mapping[str, StoredWeight], own: Collection[str]) -> set
     return {name for names in tied for name in names if name not in own}
 
 
-def _shape(weight: StoredWeight) -> _Shape:
+def _shape(weight: StoredTensor) -> _Shape:
     """Return the sizes of a weight; its elements in one axis where its sizes are not in the header."""
     return (weight.params,) if weight.shape is None else weight.shape
 
 
-def _is_of(weight: StoredWeight, shape: _Shape) -> bool:
+def _is_of(weight: StoredTensor, shape: _Shape) -> bool:
     """Return whether a weight has these sizes; packed experts may have their last axes swapped, as in gpt-oss."""
     if weight.shape is None:
         return weight.params == prod(shape)

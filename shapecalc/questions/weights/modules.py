@@ -2,12 +2,12 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-from shapecalc.questions.weights.packing import StoredWeight
+from shapecalc.checkpoints import StoredTensor
 
 __all__ = ["Line", "Module", "lines_of", "tree_of"]
 
@@ -43,10 +43,11 @@ class Module(NamedTuple):
     is_open: bool = False
 
 
-def tree_of(weights: Iterable[StoredWeight], *, folds: bool = True) -> Sequence["Module | Line"]:
+def tree_of(weights: Iterable[StoredTensor], *, folds: bool = True) -> Sequence["Module | Line"]:
     """Return the modules and weights of a checkpoint, outermost first; those alike are folded into one."""
     own = list(weights)
-    return _members("", _Group([weight.name for weight in own], own), 1, folds) if own else []
+    group = [weight.name for weight in own], [*map(_LABEL, own)]
+    return _members("", group, 1, folds) if own else []
 
 
 def lines_of(members: Iterable["Module | Line"], depth: int | None) -> Iterator[Line]:
@@ -69,11 +70,15 @@ _DEEPEST = 40
 _DIGITS = 9
 
 
-class _Group(NamedTuple):
-    """The weights of a module: their names within it, and themselves."""
+_Label = tuple[str, tuple[int, ...] | None, int, int, int, int, str]
+"""What a weight is but for its name: type, sizes, parameters, bytes, those of scales, tensors, what it shares."""
+_LABEL: Callable[[StoredTensor], _Label] = attrgetter(
+    "dtype", "shape", "params", "bytes", "overhead", "tensors", "shares"
+)
 
-    rests: list[str]
-    weights: list[StoredWeight]
+
+_Group = tuple[list[str], list[_Label]]
+"""The weights of a module: their names within it, and what they are."""
 
 
 def _members(prefix: str, group: _Group, copies: int, folds: bool) -> list["Module | Line"]:
@@ -88,31 +93,43 @@ def _members(prefix: str, group: _Group, copies: int, folds: bool) -> list["Modu
 
 def _grouped(prefix: str, group: _Group) -> dict[str, _Group]:
     """Return the weights of each member of a module, by its name with its number."""
+    rests, labels = group
     if prefix.count(".") >= _DEEPEST:
-        return {rest: _Group([""], [weight]) for rest, weight in zip(*group, strict=True)}
-    head, dot, tail = group.rests[0].partition(".")
-    if dot and not tail[:1].isdecimal() and all(map(str.startswith, group.rests, repeat(head + dot))):
-        return {head: _Group([rest[len(head) + 1 :] for rest in group.rests], group.weights)}
+        return {rest: ([""], [label]) for rest, label in zip(rests, labels, strict=True)}
+    head, dot, tail = rests[0].partition(".")
+    if dot and not tail[:1].isdecimal() and all(map(str.startswith, rests, repeat(head + dot))):
+        return {head: ([rest[len(head) + 1 :] for rest in rests], labels)}
     groups: dict[str, _Group] = {}
-    for rest, weight in zip(*group, strict=True):
-        head, dot, tail = rest.partition(".")
-        if tail[:1].isdecimal():
-            number, dot, deeper = tail.partition(".")
-            if number.isdecimal() and len(number) <= _DIGITS:
-                head, tail = f"{head}.{number}", deeper
-        if not head or (dot and not tail):  # a dot at an end divides nothing
-            head, tail = rest, ""
-        own = groups.get(head)
-        if own is None:
-            own = groups[head] = _Group([], [])
-        own.rests.append(tail)
-        own.weights.append(weight)
+    last, length = "", 0  # the numbered member before, with its dot: names of one follow each other
+    for rest, label in zip(rests, labels, strict=True):
+        if length and rest.startswith(last) and len(rest) > length:
+            tail = rest[length:]
+        else:
+            head, tail = _divided(rest)
+            own_rests, own_labels = groups.setdefault(head, ([], []))
+            last = f"{head}." if tail and "." in head else ""
+            length = len(last)
+        own_rests.append(tail)
+        own_labels.append(label)
     return groups
 
 
+def _divided(rest: str) -> tuple[str, str]:
+    """Return the name of a member with its number, and the rest of a name within it."""
+    head, dot, tail = rest.partition(".")
+    if tail[:1].isdecimal():
+        number, dot, deeper = tail.partition(".")
+        if number.isdecimal() and len(number) <= _DIGITS:
+            head, tail = f"{head}.{number}", deeper
+    if not head or (dot and not tail):  # a dot at an end divides nothing
+        return rest, ""
+    return head, tail
+
+
 def _member(name: str, group: _Group, copies: int, folds: bool, label: str) -> "Module | Line":
-    if len(group.rests) == 1 and not group.rests[0]:  # the weight itself; or one beside a module of the same name
-        return _line(name.removesuffix("."), group.weights[0], copies)
+    rests, labels = group
+    if len(rests) == 1 and not rests[0]:  # the weight itself; or one beside a module of the same name
+        return _line(name.removesuffix("."), labels[0], copies)
     members = _members(f"{name}.", group, copies, folds)
     is_open = "." not in label and any(
         member.is_open or "." in member.name[len(name) + 1 :] for member in members if isinstance(member, Module)
@@ -120,9 +137,9 @@ def _member(name: str, group: _Group, copies: int, folds: bool, label: str) -> "
     return Module(name, members, _sum(name, members, copies), is_open)
 
 
-def _line(name: str, weight: StoredWeight, copies: int) -> Line:
-    sums = (weight.params * copies, weight.bytes * copies, weight.overhead * copies)
-    return Line(name, (weight.dtype,), weight.shape, *sums, copies, copies, weight.shares)
+def _line(name: str, label: _Label, copies: int) -> Line:
+    dtype, shape, params, size, overhead, _, shares = label
+    return Line(name, (dtype,), shape, params * copies, size * copies, overhead * copies, copies, copies, shares)
 
 
 def _sum(name: str, members: Sequence["Module | Line"], copies: int) -> Line:
@@ -152,16 +169,7 @@ def _runs(groups: dict[str, _Group], folds: bool) -> Iterator[list[str]]:
 
 def _is_alike(group: _Group, other: _Group) -> bool:
     """Return whether modules consist of the same weights, but for their names outside the module and their order."""
-    if len(group.rests) != len(other.rests):
-        return False
-    if group.rests == other.rests:
-        return [*map(_LABEL, group.weights)] == [*map(_LABEL, other.weights)]
-    first, second = (dict(zip(one.rests, map(_LABEL, one.weights), strict=True)) for one in (group, other))
-    return first == second
-
-
-_LABEL = attrgetter("dtype", "shape", "params", "bytes", "overhead", "tensors", "shares")
-"""What a weight is but for its name."""
+    return group == other or dict(zip(*group, strict=True)) == dict(zip(*other, strict=True))
 
 
 def _by_number(groups: Iterable[str]) -> list[tuple[str, tuple[str, int]]]:

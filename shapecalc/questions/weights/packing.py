@@ -6,17 +6,18 @@ elements of 4 bits with a scale of 8), as in gpt-oss; fp8: DeepSeek-V3's `weight
 `weight_scale`.
 """
 
-# No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
+from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import partial
-from itertools import repeat
+from collections.abc import Callable, Iterator
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from shapecalc.checkpoints.contents import BITS, StoredTensor
 
-__all__ = ["StoredWeight", "unpacked"]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+__all__ = ["unpacked"]
 
 _WORD = 32
 """The bits of the integers that GPTQ and AWQ pack elements into."""
@@ -28,34 +29,13 @@ _BUFFERS = (
 _STATES = ("optim", "opt_state", "lr_sched", "scheduler", "rng", "scaler", "ema")
 
 
-class StoredWeight(NamedTuple):
-    """A weight, or another tensor, of a checkpoint.
-
-    `shape` is that of the weight which is represented (None where the header does not have it), `params` its elements;
-    `bytes` are those of the elements, `overhead` those of scales, zero points and the like; `tensors` is of how many it
-    consists. A buffer, or a state of an optimizer, has elements and no parameters. `represents` is its name before it
-    was packed.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...] | None
-    params: int
-    bytes: int
-    overhead: int = 0
-    tensors: int = 1
-    shares: str = ""
-    is_packed: bool = False
-    represents: str = ""
-
-
-def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) -> list[StoredWeight]:
+def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) -> Sequence[StoredTensor]:
     """Return the weights of a checkpoint, in the order of their first tensors.
 
     What is in `containers` named like an optimizer, dicts around tensors, is its state.
     """
-    every = "\n".join([tensor.name for tensor in tensors])
-    packed, used = _packed(tensors) if any(mark in every for mark in _MARKS) else ({}, set())
+    every = _without_digits([tensor.name for tensor in tensors])
+    packed, used = _packed(tensors) if any(mark in every for mark in _READERS) else ({}, set())
     others: set[str] = set()
     for buffer in _BUFFERS:
         if buffer in every:
@@ -63,153 +43,163 @@ def unpacked(tensors: Sequence[StoredTensor], containers: Collection[str] = ()) 
     states = tuple([f"{container}." for container in containers if container.startswith(_STATES)])
     if states:
         others.update(tensor.name for tensor in tensors if tensor.name.startswith(states))
-    plain = _plain(tensors, others)
+    plain = _with_parameters(tensors, others)
     if not packed:
         return plain
-    return [packed.get(weight.name, weight) for weight in plain if weight.name in packed or weight.name not in used]
+    return [packed.get(tensor.name, tensor) for tensor in plain if tensor.name in packed or tensor.name not in used]
 
 
-def _packed(tensors: Sequence[StoredTensor]) -> tuple[dict[str, StoredWeight], set[str]]:
+def _without_digits(names: Iterable[str]) -> str:
+    """Return names without digits, each once: few, in which a word is found sooner than in thousands."""
+    written = "\n".join(names).encode(errors="replace").translate(None, b"0123456789")
+    return b"\n".join({*written.split(b"\n")}).decode()
+
+
+def _packed(tensors: Sequence[StoredTensor]) -> tuple[dict[str, StoredTensor], set[str]]:
     """Return the packed weights by the name of the tensor with their elements, and all tensors that they consist of."""
-    modules: dict[str, dict[str, StoredTensor]] = {}
+    readers_of: dict[str, dict[_Reader, None]] = {}
+    known: dict[str, dict[_Reader, None]] = {}
     for tensor in tensors:
         module, _, leaf = tensor.name.rpartition(".")
-        if any(mark in leaf for mark in _MARKS):
-            modules.setdefault(module.removesuffix(".quant_state").removesuffix(".weight"), {})
-    for tensor in tensors:
-        for module in _modules_of(tensor.name):
-            if module in modules:
-                modules[module][tensor.name[len(module) + 1 if module else 0 :]] = tensor
-                break
-    packed: dict[str, StoredWeight] = {}
+        if leaf not in known:
+            known[leaf] = {reader: None for mark, reader in _READERS.items() if mark in leaf}
+        if known[leaf]:
+            module = module.removesuffix(".quant_state").removesuffix(".weight")
+            readers_of[module] = readers_of.get(module, {}) | known[leaf]
+    members = _members(tensors, readers_of)
+    packed: dict[str, StoredTensor] = {}
     used: set[str] = set()
-    for module, members in modules.items():
-        for weight, parts in _found(module, members):
-            packed[parts[0].name] = weight
-            used.update(part.name for part in parts)
+    for module, readers in readers_of.items():
+        for reader in readers:
+            for weight, parts in reader(module, members[module]):
+                packed[parts[0].name] = weight
+                used.update([part.name for part in parts])
     return packed, used
 
 
-_BITSANDBYTES = "bitsandbytes__"
-_MARKS = (
-    "qweight", "SCB", "weight_packed", "weight_scale", "scale_weight", "absmax", "quant_map", "_blocks", _BITSANDBYTES,
-)  # fmt: skip
-"""Parts of names of tensors that belong to a packed weight."""
+def _members(tensors: Sequence[StoredTensor], modules: Collection[str]) -> dict[str, dict[str, StoredTensor]]:
+    """Return the tensors of some modules by their names within them; a part of a weight may be below one."""
+    found: dict[str, dict[str, StoredTensor]] = {module: {} for module in modules}
+    for tensor in tensors:
+        module = tensor.name
+        for _ in range(_LEVELS):
+            module, dot, _ = module.rpartition(".")
+            if module in found:
+                found[module][tensor.name[len(module) + len(dot) :]] = tensor
+                break
+    return found
 
 
-def _modules_of(name: str) -> Iterable[str]:
-    """Yield the modules around a tensor, the innermost first, as far as a part of a weight may be below one."""
-    for _ in range(3):
-        name, dot, _ = name.rpartition(".")
-        yield name
-        if not dot:
-            return
+_LEVELS = 3
 
 
-def _found(module: str, members: dict[str, StoredTensor]) -> Iterable[tuple[StoredWeight, list[StoredTensor]]]:
-    """Yield the packed weights of a module, each with its tensors: the first one has the elements."""
-    for read in (_grouped, _bitsandbytes, _integers, _scaled, _packed_words):
-        found = read(module, members)
-        if found:
-            yield found
-    for leaf, blocks in members.items():
-        scales = members.get(f"{leaf.removesuffix('_blocks')}_scales")
-        if leaf.endswith("_blocks") and scales and len(blocks.shape) > 1 and blocks.shape[:-1] == scales.shape:
-            *first, groups, width = blocks.shape
-            shape = (*first, groups * width * 2)
-            yield _weight(blocks, "MXFP4", shape, [scales], leaf.removesuffix("_blocks"), module)
-
-
-_Found = tuple[StoredWeight, list[StoredTensor]] | None
+_Packed = tuple[StoredTensor, list[StoredTensor]]
+"""A packed weight with its tensors: the first one has the elements."""
 
 
 def _weight(
     elements: StoredTensor, dtype: str, shape: tuple[int, ...] | None, scales: Iterable[StoredTensor | None], leaf: str,
     module: str, params: int | None = None,
-) -> tuple[StoredWeight, list[StoredTensor]]:  # fmt: skip
+) -> _Packed:  # fmt: skip
     others = [scale for scale in scales if scale is not None]
     count = prod(shape or ()) if params is None else params
     represents = f"{module}.{leaf}" if module else leaf
     overhead = sum(other.bytes for other in others)
-    weight = StoredWeight(
-        elements.name, dtype, shape, count, elements.bytes, overhead, 1 + len(others), "", True, represents
+    weight = StoredTensor(
+        elements.name, dtype, shape, count, elements.bytes, "", overhead, 1 + len(others), True, represents
     )
     return weight, [elements, *others]
 
 
-def _grouped(module: str, members: dict[str, StoredTensor]) -> _Found:
-    """Return a weight of GPTQ or AWQ: words of 32 bits, with scales and zero points of groups of its rows.
+def _grouped(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
+    """Yield a weight of GPTQ or AWQ: words of 32 bits, with scales and zero points of groups of its rows.
 
     GPTQ packs along the input features, AWQ along the output features: the scales have as many columns as the latter.
     """
     words, scales, zeros = (members.get(name) for name in ("qweight", "scales", "qzeros"))
-    if words is None or scales is None or len(words.shape) != 2 or len(scales.shape) != 2 or not prod(scales.shape):
-        return None
-    (rows, columns), features = words.shape, scales.shape[1]
+    if words is None or scales is None or len(words.sizes) != 2 or len(scales.sizes) != 2 or not prod(scales.sizes):
+        return
+    (rows, columns), features = words.sizes, scales.sizes[1]
     others = [scales, zeros, members.get("g_idx")]
     if columns == features:
-        packs = zeros.shape[1] if zeros and len(zeros.shape) == 2 and zeros.shape[1] else features // 8
+        packs = zeros.sizes[1] if zeros and len(zeros.sizes) == 2 and zeros.sizes[1] else features // 8
         bits = _WORD * packs // features
-        return (
-            _weight(words, f"GPTQ-{bits}", (features, rows * _WORD // bits), others, "weight", module) if bits else None
-        )
-    bits = _WORD * columns // features
-    return _weight(words, f"AWQ-{bits}", (features, rows), others, "weight", module) if bits else None
+        if bits:
+            yield _weight(words, f"GPTQ-{bits}", (features, rows * _WORD // bits), others, "weight", module)
+    elif bits := _WORD * columns // features:
+        yield _weight(words, f"AWQ-{bits}", (features, rows), others, "weight", module)
 
 
-def _bitsandbytes(module: str, members: dict[str, StoredTensor]) -> _Found:
-    """Return a weight of 4 bits of bitsandbytes: two elements a byte. Its sizes are not in the header."""
+def _bitsandbytes(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
+    """Yield a weight of 4 bits of bitsandbytes: two elements a byte. Its sizes are not in the header."""
     bytes_ = members.get("weight")
     if bytes_ is None or bytes_.dtype not in ("U8", "I8") or "weight.absmax" not in members:
-        return None
+        return
     others = [tensor for leaf, tensor in members.items() if leaf.startswith("weight.")]
-    kind = next((leaf.rpartition("__")[2] for leaf in members if _BITSANDBYTES in leaf), "")
-    return _weight(bytes_, (kind or "4-bit").upper(), None, others, "weight", module, 2 * bytes_.elements)
+    kind = next((leaf.rpartition("__")[2] for leaf in members if "bitsandbytes__" in leaf), "")
+    yield _weight(bytes_, (kind or "4-bit").upper(), None, others, "weight", module, 2 * bytes_.params)
 
 
-def _integers(module: str, members: dict[str, StoredTensor]) -> _Found:
-    """Return a weight of 8 bits of bitsandbytes: integers, and a scale of each row."""
+def _integers(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
+    """Yield a weight of 8 bits of bitsandbytes: integers, and a scale of each row."""
     weight, scales = members.get("weight"), members.get("SCB")
     if weight is None or scales is None:
-        return None
-    return _weight(weight, weight.dtype, weight.shape, [scales, members.get("weight_format")], "weight", module)
+        return
+    yield _weight(weight, weight.dtype, weight.shape, [scales, members.get("weight_format")], "weight", module)
 
 
-def _scaled(module: str, members: dict[str, StoredTensor]) -> _Found:
-    """Return a weight of 8 bits with a scale, of the whole or of blocks."""
+def _scaled(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
+    """Yield a weight of 8 bits with a scale, of the whole or of blocks."""
     weight = members.get("weight")
     names = ("weight_scale", "weight_scale_inv", "scale_weight", "weight_zero_point", "input_scale", "scale_input")
     others = [members.get(name) for name in names]
     if weight is None or BITS.get(weight.dtype, 0) > 8 or not any(others[:3]):
-        return None
-    return _weight(weight, weight.dtype, weight.shape, others, "weight", module)
+        return
+    yield _weight(weight, weight.dtype, weight.shape, others, "weight", module)
 
 
-def _packed_words(module: str, members: dict[str, StoredTensor]) -> _Found:
-    """Return a weight of compressed-tensors of 4 bits: eight elements a word, or two a byte (NVFP4)."""
+def _packed_words(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
+    """Yield a weight of compressed-tensors of 4 bits: eight elements a word, or two a byte (NVFP4)."""
     words, scales = members.get("weight_packed"), members.get("weight_scale")
-    if words is None or scales is None or len(words.shape) != 2:
-        return None
+    if words is None or scales is None or len(words.sizes) != 2:
+        return
     names = ("weight_zero_point", "weight_g_idx", "weight_shape", "weight_global_scale", "input_global_scale")
-    rows, columns = words.shape
+    rows, columns = words.sizes
     shape = (rows, columns * BITS.get(words.dtype, 8) // 4)
     dtype = "NVFP4" if words.dtype == "U8" else "INT4"
-    return _weight(words, dtype, shape, [scales, *(members.get(name) for name in names)], "weight", module)
+    yield _weight(words, dtype, shape, [scales, *(members.get(name) for name in names)], "weight", module)
 
 
-def _plain(tensors: Sequence[StoredTensor], others: set[str]) -> list[StoredWeight]:
-    """Return tensors that are not packed. Integers, and what is named by `others`, are no parameters."""
-    if not tensors:
-        return []
-    names, dtypes, shapes, elements, sizes, shares = zip(*tensors, strict=True)
-    quantised = {dtype: dtype not in BITS for dtype in {*dtypes}}  # blocks of GGUF, or PyTorch's integers with a scale
-    learned = {dtype: quantised[dtype] or (dtype[0] in "FBC" and dtype != "BOOL") for dtype in quantised}
-    params: Sequence[int] = elements
-    if others or not all(learned.values()):
-        params = [
-            count if learned[dtype] and name not in others else 0
-            for name, dtype, count in zip(names, dtypes, elements, strict=True)
-        ]
-    packed = [quantised[dtype] for dtype in dtypes]
-    columns = zip(names, dtypes, shapes, params, sizes, repeat(0), repeat(1), shares, packed, names, strict=False)
-    return [*map(partial(tuple.__new__, StoredWeight), columns)]
+def _blocks(module: str, members: dict[str, StoredTensor]) -> Iterator[_Packed]:
+    """Yield the weights of MXFP4: blocks of two elements a byte, and a scale of each block."""
+    for leaf, blocks in members.items():
+        name = leaf.removesuffix("_blocks")
+        scales = members.get(f"{name}_scales") if name != leaf else None
+        if scales and len(blocks.sizes) > 1 and blocks.sizes[:-1] == scales.sizes:
+            *first, groups, width = blocks.sizes
+            yield _weight(blocks, "MXFP4", (*first, groups * width * 2), [scales], name, module)
+
+
+_Reader = Callable[[str, dict[str, StoredTensor]], Iterator[_Packed]]
+_READERS: dict[str, _Reader] = {
+    "qweight": _grouped, "absmax": _bitsandbytes, "SCB": _integers, "weight_scale": _scaled, "scale_weight": _scaled,
+    "weight_packed": _packed_words, "_blocks": _blocks,
+}  # fmt: skip
+"""Parts of names of tensors that belong to a packed weight, and what reads those of a module."""
+
+
+def _with_parameters(tensors: Sequence[StoredTensor], others: set[str]) -> Sequence[StoredTensor]:
+    """Return tensors with their parameters: integers, and what is named by `others`, have none.
+
+    Types that are not of safetensors are blocks of GGUF, or PyTorch's integers with a scale.
+    """
+    integers = {dtype for dtype in {tensor.dtype for tensor in tensors} if dtype in BITS and not _is_real(dtype)}
+    if not integers and not others:
+        return tensors
+    return [
+        tensor._replace(params=0) if tensor.dtype in integers or tensor.name in others else tensor for tensor in tensors
+    ]
+
+
+def _is_real(dtype: str) -> bool:
+    return dtype[0] in "FBC" and dtype != "BOOL"

@@ -10,8 +10,8 @@ from shapecalc.model.naming import library_shapes
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from shapecalc.checkpoints import StoredTensor
     from shapecalc.model.report import Report
-    from shapecalc.questions.weights.packing import StoredWeight
 
 __all__ = ["aligned"]
 
@@ -21,7 +21,7 @@ _LEVELS = 3
 _MOST_PREFIXES = 12
 
 
-def aligned(found: Mapping[str, StoredWeight], report: Report) -> tuple[tuple[str, str], dict[str, tuple[int, ...]]]:
+def aligned(found: Mapping[str, StoredTensor], report: Report) -> tuple[tuple[str, str], dict[str, tuple[int, ...]]]:
     """Return the prefixes in the checkpoint and in the network without which most names are the same; and the names."""
     ours, naming = report.tensor_shapes(), report.graph.naming
     expected = library_shapes(naming, ours, found) if naming else ours
