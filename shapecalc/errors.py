@@ -88,9 +88,11 @@ class Mark(NamedTuple):
         width = max(1, min(self.length, len(text) - start))
         room = min(_EXCERPT_WIDTH, max((columns or _EXCERPT_WIDTH + _GUTTER) - _GUTTER, _LEFT + 1))
         if len(text) > room:
-            left = max(0, min(start - _LEFT, start + width - room))
-            text, start = text[left : left + room], start - left
-            width = max(1, min(width, len(text) - start))
+            left = max(0, min(start - _LEFT, start + width + 1 - room))
+            shown, start = text[left : left + room], start - left
+            width = max(1, min(width, len(shown) - start))
+            before, behind = "…" if left and start else "", "…" if len(text) > left + room > start + width else ""
+            text = before + shown[len(before) : len(shown) - len(behind)] + behind
         shown = "".join(c if c.isprintable() else " " for c in text)
         return [f"{self.line:>5} │ {shown}", f"      │ {' ' * start}{'^' * width}"]
 

@@ -258,7 +258,7 @@ def test_sizes_are_named_by_their_number_of_axes(size, layer, words):
     assert words in run("summary", "-", text=f"input: {size}\nlayers: [{{{layer}}}]\n").out
 
 
-def test_errors_are_wrapped_to_the_terminal_but_not_the_lines_they_cite():
+def test_errors_are_wrapped_to_the_terminal_and_the_lines_they_cite_are_cut():
     text = (
         "input: 3x8x8\nlayers:\n"
         "- conv: {in_channels: 7, out_channels: 8, kernel_size: 3, padding: 1, stride: 2, dilation: 1}\n"
@@ -266,8 +266,13 @@ def test_errors_are_wrapped_to_the_terminal_but_not_the_lines_they_cite():
     assert run("check", "-", text=text, columns=60).err == (
         "<stdin>:3:3: conv1 (conv): channels of the input (=3) must\n"
         "   equal in_channels (=7)\n"
-        "    3 │ - conv: {in_channels: 7, out_channels: 8, kernel_size: 3, padding: 1, stride: 2, dilation: 1}\n"
+        "    3 │ - conv: {in_channels: 7, out_channels: 8, kernel_si…\n"
         "      │   ^^^^\n"
         "   in_channels: 3 would fit, or leave it out: it is inferred\n"
     )
+    wrong = text.replace("dilation: 1", "dilation: no").replace("7", "3")
+    assert [line for line in run("check", "-", text=wrong, columns=60).err.splitlines() if "│" in line] == [
+        "    3 │ …ernel_size: 3, padding: 1, stride: 2, dilation: no}",
+        "      │                                                  ^^",
+    ]
     assert "channels of the input (=3) must equal in_channels (=7)\n" in run("check", "-", text=text).err
