@@ -39,7 +39,7 @@ __all__ = ["command"]
     default="all",
     show_default=True,
     help="Choose layers to run in place: all, none, torch (as eager PyTorch does), activations, normalisation, "
-    "additions, depthwise, names of kinds.",
+    "additions, depthwise, residual, names of kinds.",
 )
 @click.option(
     "--order",

@@ -268,8 +268,17 @@ def _in_place(words: Sequence[str]) -> str:
             "As eager PyTorch runs: layers run in place where they are written so (inplace: true), the input of a "
             "module is alive until it returns, and indices of max pools and statistics of norms are written"
         )
-    others = [clean(word) for word in words if word not in ("all", "depthwise")]
-    which = ["Element-wise layers" + (f" ({', '.join(others)})" if others else "")] if {*words} != {"depthwise"} else []
+    others = [clean(word) for word in words if word not in ("all", "depthwise", "residual")]
+    named = f" ({', '.join(others)})" if others else ""
+    which = [f"element-wise layers{named}"] if others or "all" in words else []
     which += ["depthwise convolutions, by channel,"] if "depthwise" in words else []
-    shown = " and ".join(which)
-    return f"{shown[0].upper()}{shown[1:]} run in place where no later layer reads their input"
+    said = [f"{' and '.join(which)} run in place where no later layer reads their input"] if which else []
+    said += [_RESIDUAL] if "residual" in words else []
+    shown = "; ".join(said)
+    return f"{shown[0].upper()}{shown[1:]}"
+
+
+_RESIDUAL = (
+    "a convolution or fully connected layer whose output is only added to a tensor that nothing else needs any more "
+    "adds it onto that tensor, as it is computed"
+)

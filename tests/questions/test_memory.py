@@ -15,6 +15,7 @@ from shapecalc.layers import KINDS
 from shapecalc.layers.base.layer import BOTH, DERIVED, INPUTS, NOTHING, OUTPUTS, TRAINED, UPCAST, WIDENED
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory import memory
+from shapecalc.questions.memory.in_place import InPlace
 from shapecalc.questions.memory.liveness import run
 from shapecalc.questions.memory.order import best_order
 from shapecalc.questions.memory.plan import make_plan, stored
@@ -343,7 +344,7 @@ def orders(plan):
 def test_the_best_order_has_the_minimum_peak(in_place):
     better = 0
     for seed, rng, report in random_reports(range(1000, 1160), most=7):
-        plan = make_plan(report, 32, lambda _: in_place)
+        plan = make_plan(report, 32, InPlace(lambda _: in_place))
         peaks = [run(plan, order).peak.live for order in itertools.islice(orders(plan), 20_000)]
         if len(peaks) == 20_000:
             continue
@@ -383,7 +384,7 @@ def test_too_many_orders_are_not_all_tried(monkeypatch):
     for i in range(14):
         layers += [{"linear": 8 + i % 3, "name": f"a{i}", "from": "input"}, {"linear": 5 + i % 4, "name": f"b{i}"}]
     report = report_of([*layers, {"concat": [f"b{i}" for i in range(14)]}])
-    shuffled = make_plan(report, 32, lambda _: True)
+    shuffled = make_plan(report, 32, InPlace(lambda _: True))
     order, is_exact = best_order(shuffled, most=10)
     assert not is_exact or run(shuffled, order).peak.live <= run(shuffled).peak.live
     monkeypatch.setattr("shapecalc.questions.memory.order._MOST_SETS", 10)
@@ -471,7 +472,7 @@ def test_training_agrees_with_its_definition(in_place):
         expected = Training(report)
         if not in_place:
             expected.overwritten = lambda _: set()
-        moments = train(make_plan(report, 32, lambda _: in_place, training=True))
+        moments = train(make_plan(report, 32, InPlace(lambda _: in_place), training=True))
         assert [moment.live for moment in moments if moment.direction == "forward"] == [*expected.forward()], seed
         assert [moment.live for moment in moments if moment.direction == "backward"] == [*expected.backward()], seed
         result = memory(report, training=True, loss="none", in_place="all" if in_place else "none").training

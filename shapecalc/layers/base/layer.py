@@ -115,6 +115,8 @@ class Layer:
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
     `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
+    `is_sum`, whether its output is the sum of its inputs, and `accumulates`, whether each element of its output is a
+    sum of products that can start from an element of another tensor, onto which the layer can add its output;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it has an effect only in training;
     `is_unknown`, whether its parameters and MACs are not known, which is no count of 0;
@@ -147,6 +149,8 @@ class Layer:
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
     activates: ClassVar[bool] = False
+    is_sum: ClassVar[bool] = False
+    accumulates: ClassVar[bool] = False
     view: ClassVar[bool] = False
     is_unknown: ClassVar[bool] = False
     only_training: ClassVar[bool] = False

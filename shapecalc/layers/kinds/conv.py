@@ -29,6 +29,8 @@ __all__ = ["Conv", "Convolution", "DepthwiseConv", "LocallyConnected", "Separabl
 class Convolution(Windowed):
     """What convolutions share: a window over the spatial axes, and the channels that it mixes."""
 
+    accumulates = True
+
     kernel_size = PerAxis("size of the window", symbol="k")
     stride = PerAxis("step of the window", 1, also=["strides"], symbol="s", always=True)
     padding = Padding(

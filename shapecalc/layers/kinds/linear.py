@@ -23,6 +23,7 @@ __all__ = ["FullyConnected", "Linear"]
 class _Connected(Parametrized, Layer):
     """What fully connected layers share."""
 
+    accumulates = True
     saves = TRAINED
     weight_roles: ClassVar = {"weight": PROJECTION}
     scores = True

@@ -62,6 +62,7 @@ class Add(ElementwiseMerge):
 
     kind = "add"
     operator = "+"
+    is_sum = True
     saves = NOTHING
     also = ("addition", "sum_of")
     examples = (

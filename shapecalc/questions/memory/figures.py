@@ -22,8 +22,8 @@ def activations_of(report: Report, plan: MemoryPlan, found: Run) -> Activations:
     peak = found.peak
     names = [storage.name for storage in plan.storages]
     nothing = found
-    if any(step.may_overwrite for step in plan.steps):
-        kept = plan._replace(steps=tuple([step._replace(may_overwrite=False) for step in plan.steps]))
+    if any(step.may_overwrite or step.onto for step in plan.steps):
+        kept = plan._replace(steps=tuple([step._replace(may_overwrite=False, onto=()) for step in plan.steps]))
         nothing = run(kept, [moment.step for moment in found.moments[1:]])
     temporary = plan.steps[peak.step].temporary if peak.step >= 0 else 0
     scores = [Held(f"scores of {name_of_step(report, plan, peak)}", temporary)] if temporary else []

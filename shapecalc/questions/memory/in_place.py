@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.text.given import read_names
@@ -12,39 +12,53 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["ALL", "NONE", "TORCH", "read_in_place", "words_in_place"]
+__all__ = ["ALL", "NONE", "TORCH", "InPlace", "read_in_place", "words_in_place"]
 
 ALL = "all"
 NONE = "none"
 DEPTHWISE = "depthwise"
 """The word for convolutions each of whose output channels depends on one input channel."""
+RESIDUAL = "residual"
+"""The word for layers that add their output onto the other operand of an addition, as it is computed."""
 TORCH = "torch"
 """As eager PyTorch runs: in place where it is written so, and with the inputs of modules alive until they return."""
 
 
-def read_in_place(given: Any) -> tuple[tuple[str, ...], Callable[[Layer], bool]]:
-    """Return the values of the option, and the predicate of its layers.
+class InPlace(NamedTuple):
+    """Which layers may run in place.
+
+    They are these element-wise layers, those that work `by_channel`, and `residual`: those whose output is added onto
+    another tensor as it is computed.
+    """
+
+    elementwise: Callable[[Layer], bool]
+    by_channel: bool = False
+    residual: bool = False
+
+
+def read_in_place(given: Any) -> tuple[tuple[str, ...], InPlace]:
+    """Return the values of the option, and its layers.
 
     `given` is `all`, `none`, `torch`, or some of `activations`, `normalisation`, `additions` and the names of kinds, as
-    a string with commas or a list; `depthwise` (also beside `all`) are convolutions that work channel by channel.
-    Errors: `UsageError`.
+    a string with commas or a list; `depthwise` and `residual` (also beside `all`) are convolutions that work channel by
+    channel, and layers whose output is added onto the other operand of an addition. Errors: `UsageError`.
     """
     words = given.split(",") if isinstance(given, str) else read_names(given, "in_place")
     names = tuple(dict.fromkeys(word.strip().lower() for word in words if word.strip()))
-    if not names or (len(names) > 1 and {ALL, NONE, TORCH} & {*names} and {*names} != {ALL, DEPTHWISE}):
-        hint = f"give all, none, torch, or some of {_examples()} and names of kinds"
+    further = {DEPTHWISE, RESIDUAL}
+    alone = {*names} - further if ALL in names else {*names}
+    if not names or (len(alone) > 1 and {ALL, NONE, TORCH} & alone):
+        hint = f"give all, none, torch, or some of {_examples()} and kinds; {DEPTHWISE} and {RESIDUAL} go with all"
         raise UsageError(Problem(f"{given!r} is not a choice of layers to run in place", hint=hint))
     if names == (TORCH,):
-        return names, lambda layer: layer.is_written_in_place
-    chosen = {_chosen(name) for name in names if name not in (ALL, NONE, DEPTHWISE)}
-    elementwise, by_channel = ALL in names, DEPTHWISE in names
+        return names, InPlace(lambda layer: layer.is_written_in_place)
+    chosen = {_chosen(name) for name in names if name not in (ALL, NONE, *further)}
+    every = ALL in names
 
-    def may(layer: Layer) -> bool:
-        if not layer.elementwise:  # those of them that do not work by channel cannot in any case
-            return by_channel
-        return elementwise or layer.kind in chosen or layer.family in chosen
+    def elementwise(layer: Layer) -> bool:
+        return every or layer.kind in chosen or layer.family in chosen
 
-    return names, may
+    return names, InPlace(elementwise, DEPTHWISE in names, RESIDUAL in names)
 
 
 def _chosen(name: str) -> str:
@@ -64,7 +78,7 @@ def _chosen(name: str) -> str:
 
 def words_in_place() -> list[str]:
     """Return the words for layers that may work in place."""
-    return list(dict.fromkeys((ALL, NONE, TORCH, DEPTHWISE, *_families(), *_elementwise())))
+    return list(dict.fromkeys((ALL, NONE, TORCH, DEPTHWISE, RESIDUAL, *_families(), *_elementwise())))
 
 
 def _families() -> dict[str, str]:

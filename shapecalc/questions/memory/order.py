@@ -61,8 +61,8 @@ def best_order(plan: MemoryPlan, most: int = _MOST_SETS) -> tuple[list[int], boo
 
     The plan's own order is preferred if it is as good. Errors: `UsageError` for a plan of too many steps.
     """
-    if any(step.channel for step in plan.steps):
-        message = "the best order is not found with depthwise convolutions in place"
+    if any(step.channel or step.onto for step in plan.steps):
+        message = "the best order is not found with depthwise convolutions or residual additions in place"
         raise UsageError(Problem(message, hint="leave one of the two out"))
     given = list(range(len(plan.steps)))
     own = run(plan).peak.live

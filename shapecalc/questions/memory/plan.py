@@ -25,12 +25,12 @@ from shapecalc.model.graph import Reference
 from shapecalc.model.rows import once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
+    from shapecalc.questions.memory.in_place import InPlace
 
 __all__ = ["MemoryPlan", "Step", "Storage", "inputs_read", "make_plan", "stored"]
 
@@ -57,6 +57,8 @@ class Step(NamedTuple):
     addition; `trains` is whether a gradient flows through it. `channel` are bytes of a buffer for one channel, by which
     it overwrites a storage that is larger than its output too. As eager PyTorch runs, `holds` are storages that are
     alive until then, though no later step reads them, and `work` the bytes that it writes besides its outputs.
+    `onto` are the storages that it may add its output onto as it is computed: the other operands of the sum that alone
+    reads that output.
     """
 
     node: int
@@ -70,6 +72,7 @@ class Step(NamedTuple):
     trains: bool = False
     temporary: int = 0
     channel: int = 0
+    onto: tuple[int, ...] = ()
 
 
 class MemoryPlan(NamedTuple):
@@ -100,7 +103,7 @@ def inputs_read(report: Report) -> list[tuple[int, ...]]:
 def make_plan(
     report: Report,
     bits: int | Fraction,
-    in_place: Callable[[Layer], bool],
+    in_place: InPlace,
     *,
     training: bool = False,
     read: Sequence[tuple[int, ...]] | None = None,
@@ -132,13 +135,15 @@ def make_plan(
         writes = maker.write(index, row, maker.output_bits(row, reads))
         for storage in reads:
             maker.users[storage].add(len(steps))
-        by_channel = in_place(layer) and not training and layer.works_by_channel(*row.sizing.inputs)
-        step = Step(index, reads, writes, by_channel or (layer.elementwise and in_place(layer)))
+        by_channel = in_place.by_channel and not training and layer.works_by_channel(*row.sizing.inputs)
+        step = Step(index, reads, writes, by_channel or (layer.elementwise and in_place.elementwise(layer)))
         step = step._replace(channel=maker.channel_of(row)) if by_channel else step
         step = step._replace(work=maker.written_besides(row)) if eager and not training else step
         steps.append(maker.trained(step, row) if training else step)
     if eager:
         steps = maker.held(steps, number)
+    if in_place.residual and not training:
+        steps = maker.added(steps)
     return MemoryPlan(maker.storages(), tuple(steps), number)
 
 
@@ -243,6 +248,31 @@ class _Maker:
             step._replace(holds=tuple(sorted(held.difference(step.reads))))
             for step, held in zip(steps, holds, strict=True)
         ]
+
+    def added(self, steps: Sequence[Step]) -> list[Step]:
+        """Return the steps with what they may add their output onto: the other operands of a sum."""
+        writers = {step.writes[0]: index for index, step in enumerate(steps) if len(step.writes) == 1}
+        outputs = {self.at[reference] for reference in self.report.graph.outputs}
+        onto: dict[int, tuple[int, ...]] = {}
+        for index, step in enumerate(steps):
+            operands = self._operands(step)
+            for storage in operands:
+                layer = self.report.rows[steps[writers[storage]].node].node.layer if storage in writers else None
+                if layer and layer.accumulates and self.users[storage] == {index} and storage not in outputs:
+                    onto[writers[storage]] = tuple([i for i in operands if i != storage])
+        return [step._replace(onto=onto.get(index, ())) for index, step in enumerate(steps)]
+
+    def _operands(self, step: Step) -> list[int]:
+        """Return the storages that a sum reads once and whole: no part of them, and not broadcast."""
+        row = self.report.rows[step.node]
+        if not row.node.layer or not row.node.layer.is_sum:
+            return []
+        given = [self.at[ref] for ref in row.node.inputs]
+        size, elements = self.sizes[step.writes[0]], row.sizing.outputs[0].elements
+        whole = [
+            x.elements == elements and self.sizes[i] == size for i, x in zip(given, row.sizing.inputs, strict=True)
+        ]
+        return [i for i, is_whole in zip(given, whole, strict=True) if is_whole and given.count(i) == 1]
 
     def _readers(self, row: Row, storage: int) -> int:
         """Return how many matrices of a layer multiply a storage that it reads; at least one operation does."""

@@ -104,11 +104,12 @@ def _check(options: dict[str, Any], asked: _Asked) -> None:
 
 def _patched(found: Memory, report: Report, patched: PatchedRun) -> Memory:
     """Return the memory with the activations of a run in patches."""
+    layers = list(found.layers)
     names = {row.name: index for index, row in enumerate(report.rows)}
-    layers = [
-        layer if layer.live is None else layer._replace(live=patched.live.get(names[layer.name], layer.live))
-        for layer in found.layers
-    ]
+    for i, layer in enumerate(layers):
+        if layer.live is not None and names[layer.name] in patched.live:
+            node = names[layer.name]
+            layers[i] = layer._replace(live=patched.live[node], overwrites=patched.overwrites[node])
     peak = found.activations._replace(peak=patched.peak, at=patched.at, held=patched.held, overwritten="")
     return found._replace(activations=peak, layers=tuple(layers), patches=patched.patches)
 

@@ -22,12 +22,12 @@ from shapecalc.questions.memory.small_devices.results import Patches
 from shapecalc.text.units import read_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
+    from shapecalc.questions.memory.in_place import InPlace
 
 __all__ = ["PatchedRun", "read_patches", "run_patched"]
 
@@ -41,8 +41,8 @@ _MOST_ENDS = 400
 class PatchedRun(NamedTuple):
     """What is live while a network runs with its first stage in patches.
 
-    `live` is the most of every step, by its layer; `at` the layer at the peak, and `held` the tensors that are live
-    then.
+    `live` is the most of every step, by its layer, and `overwrites` what it overwrites in all patches; `at` is the
+    layer at the peak, and `held` are the tensors that are live then.
     """
 
     patches: Patches
@@ -50,6 +50,7 @@ class PatchedRun(NamedTuple):
     at: str
     held: tuple[Held, ...]
     live: dict[int, int]
+    overwrites: dict[int, str]
 
 
 class _Phase(NamedTuple):
@@ -78,7 +79,7 @@ def read_patches(given: Any) -> tuple[tuple[int, ...], str]:
 
 
 def run_patched(
-    report: Report, counts: tuple[int, ...], end: str, bits: int | Fraction, may: Callable[[Layer], bool]
+    report: Report, counts: tuple[int, ...], end: str, bits: int | Fraction, may: InPlace
 ) -> PatchedRun:  # fmt: skip
     """Return what is live if the stage that ends at a layer, or a block, runs in patches.
 
@@ -208,7 +209,11 @@ class _Patcher:
         order = [self.buffer, *[i for i in range(len(self.plan.storages)) if i != self.buffer]]
         moved = {storage: number for number, storage in enumerate(order)}
         steps = [
-            step._replace(reads=tuple([moved[i] for i in step.reads]), writes=tuple([moved[i] for i in step.writes]))
+            step._replace(
+                reads=tuple([moved[i] for i in step.reads]),
+                writes=tuple([moved[i] for i in step.writes]),
+                onto=tuple([moved[i] for i in step.onto]),
+            )
             for step in self.plan.steps
         ]
         outside = set(self.outside)
@@ -220,6 +225,7 @@ class _Patcher:
     def run(self, name: str) -> PatchedRun:
         """Return what is live in all patches, and in the rest."""
         live: dict[int, int] = {}
+        overwrites: dict[int, str] = {}
         best: tuple[int, str, tuple[Held, ...]] = (-1, "", ())
         computed = 0
         largest: Region = ()
@@ -239,6 +245,8 @@ class _Patcher:
                 if moment.step >= 0:
                     node = phase.plan.steps[moment.step].node
                     live[node] = max(live.get(node, 0), moment.live + phase.beside)
+                    over = phase.plan.storages[moment.overwritten].name if moment.overwritten >= 0 else ""
+                    overwrites[node] = over if overwrites.get(node, over) == over else ""
             if found.peak.live + phase.beside > best[0]:
                 at = self.report.rows[phase.plan.steps[found.peak.step].node].name if found.peak.step >= 0 else name
                 held = [Held(phase.plan.storages[i].name, phase.plan.storages[i].size) for i in found.held]
@@ -248,7 +256,7 @@ class _Patcher:
             max(live[self.plan.steps[i].node] for i in steps) if steps else 0 for steps in (self.inside, self.outside)
         ]
         patches = Patches(self.counts, name, peaks[0], peaks[1], self._input(largest), self._macs(None), computed)
-        return PatchedRun(patches, *best, live)
+        return PatchedRun(patches, *best, live, overwrites)
 
     def _phases(self) -> Iterator[tuple[_Phase, dict[Reference, Region] | None]]:
         for patch in self.patches():

@@ -16,11 +16,11 @@ from shapecalc.questions.memory.training.results import Training
 from shapecalc.questions.memory.training.stages import in_flight, stage_numbers, stage_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
+    from shapecalc.questions.memory.in_place import InPlace
     from shapecalc.questions.memory.plan import MemoryPlan
     from shapecalc.questions.memory.training.options import TrainingOptions
 
@@ -38,7 +38,7 @@ _AUTOCAST_BITS = 16
 def training_of(
     report: Report,
     options: TrainingOptions,
-    in_place: Callable[[Layer], bool],
+    in_place: InPlace,
     read: Sequence[tuple[int, ...]] | None = None,
     tensors: Sequence[Mapping[str, int]] = (),
     *,
