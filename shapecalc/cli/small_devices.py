@@ -17,8 +17,9 @@ _OPTIONS = (
     click.option("--flash", metavar="BYTES", help="Check that weights, biases and scales fit this flash: 1MiB."),
     click.option("--sram", metavar="BYTES", help="Check that activations fit this SRAM: 320KiB."),
     click.option("--fold-batch-norm", is_flag=True, help="Fold batch normalisations into convolutions before them."),
-    click.option("--patches", metavar="NxM[,LAYER]",
-                 help="Run the first stage, up to LAYER, in patches.  [default: the stage with the lowest peak]"),
+    click.option("--patches", metavar="NxM|auto[,LAYER]",
+                 help="Run the first stage, up to LAYER, in patches; auto: the fewest that fit --sram, or those with "
+                      "the lowest peak.  [default: the stage with the lowest peak]"),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.questions.memory import Memory
-    from shapecalc.questions.memory.small_devices.results import Flash, Patches, Sram
+    from shapecalc.questions.memory.small_devices.results import Flash, OptionChange, Patches, Sram
     from shapecalc.renderers.blocks import Block
 
 __all__ = ["draw_placement", "placement_notes"]
@@ -35,7 +35,24 @@ def draw_placement(memory: Memory) -> list[Block]:
     held += [(cache_name(memory, memory.context.tokens), placement.sram.cache)] if memory.context else []
     rows += [TableLine((f"  {name}", f"{size:,}", show_bytes(size), "", ""), "dim") for name, size in held]
     table = Table(("Device", "bytes", "", "budget", "fits"), rows, numbers=(1, 2, 3))
-    return [table, *([Paragraph(_patches(memory.patches))] if memory.patches else [])]
+    said = [_patches(memory.patches)] if memory.patches else []
+    said += [_change(change) for change in placement.changes]
+    said += [_UNCHANGED[name] for name, part in (("flash", placement.flash), ("SRAM", placement.sram))
+             if not part.fits and not any(change.part == name.lower() for change in placement.changes)]  # fmt: skip
+    return [table, *map(Paragraph, said)]
+
+
+_NAMES = {"flash": "flash", "sram": "SRAM"}
+_UNCHANGED = {
+    "flash": "Folding and weights of 4 bits do not lower what flash needs: use a smaller network.",
+    "SRAM": "In-place layers, folding, patches and activations of 8 bits do not lower what SRAM needs: use a smaller "
+            "network or input, or a shorter context.",
+}  # fmt: skip
+
+
+def _change(change: OptionChange) -> str:
+    fits = "which fits" if change.fits else "which does not fit either: use a smaller network or input"
+    return f"With {' '.join(change.options)} {_NAMES[change.part]} needs {show_bytes(change.bytes)}, {fits}."
 
 
 def _line(name: str, part: Flash | Sram) -> TableLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory.small_devices.folding import fold_norms
-from shapecalc.questions.memory.small_devices.patches import read_patches
 from shapecalc.questions.memory.small_devices.regions import divided, regions_of
+from shapecalc.questions.memory.small_devices.stage_search import read_patches
 
 KIB = 1024
 INT8 = {"weights": 8, "activations": 8}
@@ -271,6 +272,98 @@ def test_a_layer_that_sees_everything_makes_patches_useless():
     layers = [conv(6, 3, padding=1), {"mul": [[{"adaptive_avg_pool": 1}, conv(6, 1)], []]}, conv(2, 1), conv(1, 1)]
     found = network(layers).memory(**INT8, patches="2x2,conv3", in_place="none")
     assert found.patches.input == (4, 8, 8)
+
+
+@pytest.mark.parametrize("grid", ["2x2", "3x3", "4x4", "6x6", "8x8"])
+@pytest.mark.parametrize("words", ["none", "all,depthwise,residual"])
+def test_no_other_stage_has_a_lower_peak(grid, words):
+    layers = [conv(8, 3, stride=2, padding=1), {"add": [[conv(8, 3, padding=1), conv(8, 1)], []]}, "relu",
+              conv(12, 3, stride=2, padding=1), conv(16, 5, padding=2), {"max_pool": {"kernel_size": 2}}, "relu", {"fc": 3}]  # fmt: skip
+    net = network(layers, "3x72x72")
+    peaks = {}
+    for row in net.infer().rows:
+        with contextlib.suppress(UsageError):
+            peaks[row.name] = net.memory(**INT8, in_place=words, patches=f"{grid},{row.name}").activations.peak
+    chosen = net.memory(**INT8, in_place=words, patches=grid)
+    assert chosen.activations.peak == min(peaks.values()) == peaks[chosen.patches.end]
+    assert len(peaks) > 3
+
+
+@pytest.mark.slow
+def test_patches_by_themselves():
+    """Without a budget the lowest peak, in few patches; within one the fewest patches that fit."""
+    options = {**INT8, "in_place": "all,depthwise,residual", "fold_batch_norm": True}
+    grids = ["2x2", "3x3", "4x4", "5x5", "6x6", "8x8"]
+    peaks = {grid: MOBILENET.memory(**options, patches=grid).activations.peak for grid in grids}
+    lowest = min(grids, key=peaks.__getitem__)
+    for sram, grid in (
+        (None, lowest),
+        ("100KiB", lowest),
+        (peaks["3x3"], "3x3"),
+        (peaks["3x3"] - 1, "4x4"),
+        ("1MiB", "2x2"),
+    ):
+        found = MOBILENET.memory(**options, patches="auto", sram=sram)
+        assert "x".join(map(str, found.patches.counts)) == grid, sram
+        assert found.activations.peak == peaks[grid]
+    assert MOBILENET.memory(**options, patches="auto,stage2").patches.end == "stage2.1.add1"
+    assert network([conv(6, 3, padding=1), conv(2, 3, padding=1)], "4x32").memory(patches="auto").patches.counts[0] > 1
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ("auto,nowhere", "has no layer nowhere"), ("auto,classifier", "has no 1 spatial axes"),
+    ("auto,stage2.1.expand.conv1", "which is inside the stage"),
+])  # fmt: skip
+def test_stages_that_no_grid_divides(given, words):
+    with pytest.raises(UsageError, match=words):
+        MOBILENET.memory(**INT8, patches=given)
+
+
+# What to change.
+
+
+@pytest.mark.slow
+def test_what_to_change_where_it_does_not_fit():
+    found = MOBILENET.memory(**INT8, flash="2MiB", sram="256KiB")
+    for change in found.placement.changes:
+        options = dict(option.removeprefix("--").split(" ") for option in change.options if " " in option)
+        assert "--fold-batch-norm" in change.options
+        again = MOBILENET.memory(
+            **{**INT8, "fold_batch_norm": True, **{name.replace("-", "_"): value for name, value in options.items()}}
+        )
+        needs = {"flash": again.weights, "sram": again.activations.peak}[change.part]
+        assert change.bytes == needs if change.part == "sram" else change.bytes >= needs
+        assert change.fits
+    assert [change.part for change in found.placement.changes] == ["flash", "sram"]
+    text = " ".join(str(found).split())
+    assert "With --fold-batch-norm --weights 4 flash needs 1.79 MiB, which fits." in text
+    assert (
+        "With --fold-batch-norm --in-place all,depthwise,residual --patches 3x3 SRAM needs 246 KiB, which fits." in text
+    )
+    assert json.loads(json.dumps(found.to_dict()))["placement"]["changes"][1]["fits"]
+
+
+@pytest.mark.slow
+def test_the_smallest_change_is_shown():
+    """In-place layers are enough for 1,400 KiB, 8-bit activations come last; a network without norms folds none."""
+    (change,) = MOBILENET.memory(**INT8, sram="1400KiB").placement.changes
+    assert change.options == ("--in-place all,depthwise,residual",)
+    (change,) = MOBILENET.memory(sram="300KiB").placement.changes
+    assert change.options[-1] == "--activations 8"
+    (change,) = network([conv(8, 3), "relu", {"linear": 5}]).memory(flash=600).placement.changes
+    assert change.options == ("--weights 8",)
+
+
+@pytest.mark.slow
+def test_where_nothing_helps():
+    found = shapecalc.load("gpt2").memory(weights=4, activations=8, context=512, sram="1MiB", flash="1MiB")
+    assert found.placement.changes == ()
+    text = " ".join(str(found).split())
+    assert "Folding and weights of 4 bits do not lower what flash needs" in text
+    assert "do not lower what SRAM needs: use a smaller network or input, or a shorter context." in text
+    (change,) = MOBILENET.memory(**INT8, sram="10KiB").placement.changes
+    assert not change.fits
+    assert "which does not fit either" in " ".join(str(MOBILENET.memory(**INT8, sram="10KiB")).split())
 
 
 def test_one_axis():

@@ -44,9 +44,8 @@ class ElementwiseMerge(Layer):
                 yield Constraint(own, BROADCASTS, size, f"size of input {number}", "size of the others", error)
 
     def output(self, *inputs: Shape) -> Shape:
-        sizes = broadcast_sizes(inputs)
         widest = max(inputs, key=lambda x: x.rank)
-        return widest._replace(sizes=sizes, is_map=any(x.is_map for x in inputs))
+        return widest._replace(sizes=broadcast_sizes(inputs), is_map=any(x.is_map for x in inputs))
 
     def saved(self, *inputs: Shape) -> str:
         return self.saves if len(inputs) > 1 else NOTHING

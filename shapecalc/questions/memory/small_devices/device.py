@@ -9,6 +9,7 @@ context. The program itself, and its buffers, are not counted.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
@@ -18,9 +19,10 @@ from shapecalc.model.inference import infer
 from shapecalc.questions.memory import memory
 from shapecalc.questions.memory.in_place import ALL, TORCH, read_in_place
 from shapecalc.questions.memory.plan import stored
+from shapecalc.questions.memory.small_devices.changes import changes_of
 from shapecalc.questions.memory.small_devices.folding import fold_norms
-from shapecalc.questions.memory.small_devices.patches import PatchedRun, read_patches, run_patched
 from shapecalc.questions.memory.small_devices.results import Flash, Placement, Sram
+from shapecalc.questions.memory.small_devices.stage_search import read_patches, run_patched
 from shapecalc.questions.memory.training.options import TRAINING, read_training
 from shapecalc.questions.memory.weights.stored_bytes import choose_storing, formats_of_layers, tensor_bytes
 from shapecalc.text.given import read_flag
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
     from shapecalc.questions.memory.results import Memory
+    from shapecalc.questions.memory.small_devices.patches import PatchedRun
     from shapecalc.questions.memory.weights.stored_bytes import Storing
 
 __all__ = ["memory_on_device"]
@@ -58,7 +61,7 @@ def memory_on_device(
 
     `flash` and `sram` are budgets, bytes as an int or `"320KiB"`. `fold_batch_norm` folds batch normalisations into the
     convolutions before them. `patches` run the first stage patch by patch: `"4x4"`, or `"4x4,stage3"` with the layer or
-    block that ends it. Other options are those of `memory`.
+    block that ends it, or `"auto"`. Other options are those of `memory`.
     Errors: as `memory`, and `UsageError` for an invalid option or one that contradicts another.
     """
     asked = _Asked(
@@ -69,16 +72,31 @@ def memory_on_device(
     if not asked.folds and asked[:2] == (None, None) and patches is None:
         return memory(report, **options)
     _check(options, asked)
+    found = _placed(report, asked, options)
+    given = {**options, "fold_batch_norm": asked.folds, "patches": patches}
+    changes = changes_of(found, given, partial(_changed, report, asked))
+    return found._replace(placement=found.placement and found.placement._replace(changes=changes))
+
+
+def _changed(report: Report, asked: _Asked, *, fold_batch_norm: bool, patches: Any, **options: Any) -> Memory:
+    """Return the memory with other options and the same budgets. Errors: `UsageError`, if they contradict others."""
+    asked = asked._replace(folds=fold_batch_norm, patches=patches)
+    _check(options, asked)
+    return _placed(report, asked, options)
+
+
+def _placed(report: Report, asked: _Asked, options: dict[str, Any]) -> Memory:
+    """Return the memory with what flash and SRAM hold."""
     folded = 0
     if asked.folds:
         graph = fold_norms(report.graph)
         folded = len(report.graph.nodes) - len(graph.nodes)
         report = infer(graph, batch=report.batch, layout=report.layout, convention=report.convention)
     found = memory(report, **options)
-    if patches is not None:
-        counts, end = read_patches(patches)
+    if asked.patches is not None:
         _, may = read_in_place(options.get("in_place", ALL))
-        found = _patched(found, report, run_patched(report, counts, end, found.widths.activations, may))
+        run = run_patched(report, read_patches(asked.patches), found.widths.activations, may, asked.sram)
+        found = _patched(found, report, run)
     return found._replace(placement=_placement(found, report, asked, folded, options))
 
 

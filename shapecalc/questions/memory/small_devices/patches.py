@@ -8,34 +8,23 @@ rest of the network then runs layer by layer. Source: MCUNetV2, Lin et al. 2021,
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import prod
-from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.model.graph import Reference
 from shapecalc.questions.memory.liveness import Moment, run
-from shapecalc.questions.memory.plan import MemoryPlan, Storage, make_plan, stored
+from shapecalc.questions.memory.plan import MemoryPlan, Storage, stored
 from shapecalc.questions.memory.results import Held
-from shapecalc.questions.memory.small_devices.regions import Region, divided, elements_of, regions_of, spatial_axes
+from shapecalc.questions.memory.small_devices.regions import Region, divided, elements_of, regions_of
 from shapecalc.questions.memory.small_devices.results import Patches
-from shapecalc.text.units import read_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from shapecalc.model.report import Report
-    from shapecalc.model.rows import Row
-    from shapecalc.questions.memory.in_place import InPlace
 
-__all__ = ["PatchedRun", "read_patches", "run_patched"]
-
-_MOST = 64
-"""The most patches along an axis."""
-
-_MOST_ENDS = 400
-"""The most ends of a stage that are tried."""
+__all__ = ["PatchedRun", "Patcher", "ancestors"]
 
 
 class PatchedRun(NamedTuple):
@@ -64,53 +53,7 @@ class _Phase(NamedTuple):
         return run(self.plan, self.steps).peak
 
 
-def read_patches(given: Any) -> tuple[tuple[int, ...], str]:
-    """Return the patches along each axis, and the layer or block that ends the stage: of `4x4` or `4x4,stage3`.
-
-    Without an end it is empty. Errors: `UsageError`.
-    """
-    text = given if isinstance(given, str) else "x".join(map(str, given)) if isinstance(given, (list, tuple)) else ""
-    counts, _, end = text.partition(",")
-    found = read_sizes(counts) if re.fullmatch(r"[\dx× ]+", counts) else None
-    if not found or not all(1 <= count <= _MOST for count in found):
-        hint = f"write 4x4, or 4x4,LAYER to end the stage there; at most {_MOST} along an axis"
-        raise UsageError(Problem(f"patches are {given!r}", hint=hint))
-    return tuple(found), end.strip()
-
-
-def run_patched(
-    report: Report, counts: tuple[int, ...], end: str, bits: int | Fraction, may: InPlace
-) -> PatchedRun:  # fmt: skip
-    """Return what is live if the stage that ends at a layer, or a block, runs in patches.
-
-    Without an end, it is the one with the lowest peak. Errors: `UsageError` where the stage cannot be run by itself.
-    """
-    plan = make_plan(report, bits, may)
-    if end:
-        index = _index(report, end)
-        problem = _why_not(report, index, counts)
-        if problem:
-            raise UsageError(problem)
-        return _Patcher(report, plan, index, counts, bits).run(report.rows[index].name)
-    ends = [index for index in range(len(report.rows)) if _why_not(report, index, counts) is None][:_MOST_ENDS]
-    if not ends:
-        message = f"no stage can run in patches of {'×'.join(map(str, counts))}"
-        hint = _axes_hint(report.rows, counts) or "its output must be a feature map that all later layers read alone"
-        raise UsageError(Problem(message, hint=hint))
-    best = min(ends, key=lambda index: _Patcher(report, plan, index, counts, bits).estimate())
-    return _Patcher(report, plan, best, counts, bits).run(report.rows[best].name)
-
-
-def _index(report: Report, name: str) -> int:
-    """Return the index of a layer, or of the last layer of a block. Errors: `UsageError`."""
-    line = report.line(name)
-    if line is None:
-        names = [*[row.name for row in report.rows], *[block.name for block in report.graph.blocks]]
-        raise UsageError(Problem(f"{report.name or 'the network'} has no layer {name}", hint=did_you_mean(name, names)))
-    return report.rows.index(line.rows[-1])
-
-
-def _ancestors(report: Report, end: int) -> set[int]:
+def ancestors(report: Report, end: int) -> set[int]:
     """Return the layers that a layer depends on, and itself."""
     found = {end}
     for index in range(end, -1, -1):
@@ -119,48 +62,14 @@ def _ancestors(report: Report, end: int) -> set[int]:
     return found
 
 
-def _axes_hint(rows: Sequence[Row], counts: tuple[int, ...]) -> str:
-    """Return how to write one count for feature maps of more axes; nothing where it is not that."""
-    shapes = [row.sizing.outputs[0] for row in rows]
-    axes = {len(spatial_axes(shape)) for shape in shapes if shape.is_map}
-    return f"write {'x'.join(map(str, counts * max(axes)))}" if len(counts) == 1 and axes and min(axes) > 1 else ""
-
-
-def _why_not(report: Report, end: int, counts: tuple[int, ...]) -> Problem | None:
-    """Return why a stage that ends at a layer cannot run in patches; None if it can."""
-    row = report.rows[end]
-    name, shape = row.name, row.sizing.outputs[0]
-    if len(row.sizing.outputs) > 1 or not shape.is_map or len(spatial_axes(shape)) != len(counts):
-        message = f"the output of {name} has no {len(counts)} spatial axes to divide into patches"
-        return Problem(
-            message, hint=_axes_hint([row], counts) or "end the stage at a layer whose output is a feature map"
-        )
-    if any(count > shape.sizes[axis] for count, axis in zip(counts, spatial_axes(shape), strict=True)):
-        message = f"{'×'.join(map(str, counts))} patches are more than the positions of {name}"
-        return Problem(message, hint="choose fewer patches, or an earlier end")
-    stage = _ancestors(report, end)
-    for index, other in enumerate(report.rows):
-        for ref in () if index in stage else other.node.inputs:
-            if ref.node < 0 or (ref.node in stage and ref.node != end):
-                message = (
-                    f"{other.name} reads {report.graph.name_of(ref)}, which is inside the stage that ends at {name}"
-                )
-                return Problem(message, hint="end the stage at a layer that all others read alone")
-    early = [ref for ref in report.graph.outputs if ref.node in stage and ref.node != end]
-    if early:
-        return Problem(f"{report.graph.name_of(early[0])} is an output of the network inside the stage",
-                       hint="end the stage before it")  # fmt: skip
-    return None
-
-
-class _Patcher:
+class Patcher:
     """A network whose stage up to a layer runs in patches."""
 
     def __init__(
         self, report: Report, plan: MemoryPlan, end: int, counts: tuple[int, ...], bits: int | Fraction
     ) -> None:
         self.report, self.plan, self.end, self.counts, self.bits = report, plan, end, counts, bits
-        self.stage = _ancestors(report, end)
+        self.stage = ancestors(report, end)
         self.inside = [i for i, step in enumerate(plan.steps) if step.node in self.stage]
         self.outside = [i for i, step in enumerate(plan.steps) if step.node not in self.stage]
         self.shape = report.rows[end].sizing.outputs[0]
@@ -182,9 +91,11 @@ class _Patcher:
         return list(divided(self.shape, self.counts))
 
     def estimate(self) -> int:
-        """Return the peak with the patch in the middle, which is as large as any."""
-        every = self.patches()
-        return max(self.in_patch(every[len(every) // 2])[0].peak().live + self.whole, self.rest().peak().live)
+        """Return the peak with a patch in the middle, where few others are larger; that of all is not lower."""
+        middle = 0
+        for count in self.counts:
+            middle = middle * count + count // 2
+        return max(self.in_patch(self.patches()[middle])[0].peak().live + self.whole, self.rest().peak().live)
 
     def in_patch(self, patch: Region) -> tuple[_Phase, dict[Reference, Region]]:
         """Return the stage for one patch, whose output goes to the buffer; and the region of every tensor."""
@@ -222,8 +133,9 @@ class _Patcher:
         ])  # fmt: skip
         return _Phase(MemoryPlan(storages, tuple(steps), 1), self.outside)
 
-    def run(self, name: str) -> PatchedRun:
+    def run(self) -> PatchedRun:
         """Return what is live in all patches, and in the rest."""
+        name = self.report.rows[self.end].name
         live: dict[int, int] = {}
         overwrites: dict[int, str] = {}
         best: tuple[int, str, tuple[Held, ...]] = (-1, "", ())

@@ -77,7 +77,9 @@ def _needed(row: Row, region: Region) -> Iterator[tuple[Reference, Region]]:
 
 def _seen(dependence: AxisDependence, size: int, positions: range | None) -> range:
     """Return the range of an input's axis that positions of the output depend on; None: all the same."""
-    followed = range(1) if positions is None else positions
+    followed: Sequence[int] = range(1) if positions is None else positions
+    if len(followed) > 2 * dependence.period:  # in between they move on evenly, from the first to the last
+        followed = [*followed[: dependence.period], *followed[-dependence.period :]]
     if dependence.beyond != "zeros" or len(followed) > _STEPPED:
         return range(size)
     start, stop = size, 0

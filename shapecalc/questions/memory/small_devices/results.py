@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["Flash", "Patches", "Placement", "Sram"]
+__all__ = ["Flash", "OptionChange", "Patches", "Placement", "Sram"]
 
 
 class Patches(NamedTuple):
@@ -62,13 +62,26 @@ class Sram(NamedTuple):
         return self.budget is None or self.total <= self.budget
 
 
+class OptionChange(NamedTuple):
+    """Options with which flash or SRAM (`part`) need so many bytes, and whether these fit."""
+
+    part: str
+    options: tuple[str, ...]
+    bytes: int
+    fits: bool
+
+
 class Placement(NamedTuple):
-    """A network on a small device: flash and SRAM; whether batch normalisations are folded, and how many were."""
+    """A network on a small device: flash and SRAM; whether batch normalisations are folded, and how many were.
+
+    `changes` are what to change where it does not fit.
+    """
 
     flash: Flash
     sram: Sram
     folds: bool
     folded: int
+    changes: tuple[OptionChange, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -80,4 +93,5 @@ class Placement(NamedTuple):
         parts = {}
         for name, part in (("flash", self.flash), ("sram", self.sram)):
             parts[name] = {**part._asdict(), "total": part.total, "fits": part.fits}
-        return {**parts, "fold_batch_norm": self.folds, "folded": self.folded}
+        changes = [{**change._asdict(), "options": list(change.options)} for change in self.changes]
+        return {**parts, "fold_batch_norm": self.folds, "folded": self.folded, "changes": changes}
