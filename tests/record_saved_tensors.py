@@ -259,9 +259,21 @@ def _cases() -> Iterator[Case]:
     for more in ({}, {"p2c": False}, {"share_att_key": False}, {"share_att_key": False, "c2p": False}):
         said = ", ".join(f"{name}={value}" for name, value in more.items())
         yield Case("disentangled_attention", {"num_heads": 2, **more}, [[5, 8], [6, 8]], f"Disentangled(8, 2, {said})")
-    for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 6], [2, 7, 4]])):
+    for gated, sizes in ((True, [[5, 8], [5, 4]]), (False, [[5, 8], [5, 4]]), (True, [[2, 7, 8], [2, 7, 4]])):
         arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "gated": gated}
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
+    arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "limit": 7.0, "bias": True}
+    yield Case("experts", arguments, [[5, 8], [5, 4]], "Experts(8, 4, 2, 12, limit=7.0)")
+    for more in ({"rotary": True}, {"rotary": True, "contiguous_heads": True}, {"contiguous_heads": True}):
+        said = ", ".join(f"{name}={value}" for name, value in more.items())
+        yield Case("multi_head_attention", {"num_heads": 2, "bias": False, **more}, SEQUENCE, f"Packed(8, 2, {said})")
+    for more in ({"softcap": 50.0}, {"sinks": True}):
+        eager = {"num_heads": 4, "num_kv_heads": 2, "bias": False, "attn_implementation": "eager", **more}
+        yield Case("multi_head_attention", eager, SEQUENCE, f"Limited(8, 4, 2, {next(iter(more))}=True)")
+    yield Case("layer_norm", {"bias": False, "implementation": "fp32"}, SEQUENCE, "Centred(8)")
+    yield Case("softcap", {"cap": 30.0}, SEQUENCE, "lambda x: torch.tanh(x / 30.0) * 30.0")
+    yield Case("disentangled_attention", {"num_heads": 2, "dropout": 0.5}, [[5, 8], [6, 8]],
+               "Disentangled(8, 2, dropout=0.5)")  # fmt: skip
     for kind, name, states in (("rnn_cell", "RNNCell", 1), ("gru_cell", "GRUCell", 1), ("lstm_cell", "LSTMCell", 2)):
         yield Case(kind, {"hidden_size": 7}, [[8]], f"nn.{name}(8, 7)")
         yield Case(kind, {"hidden_size": 7}, [[8], *[[7]] * states], f"Stepped(nn.{name}(8, 7))")
@@ -551,6 +563,61 @@ def _modules() -> dict[str, Any]:
             scores = F.softmax(q @ k.mT * self.head**-0.5, dim=-1, dtype=torch.float32).to(q.dtype)
             return self.out((F.dropout(scores, self.dropout) @ v).transpose(1, 2).flatten(2))
 
+    class Limited(Grouped):
+        """Eager attention whose scores are capped, as in Gemma 2, or have sinks, as in gpt-oss."""
+
+        def __init__(
+            self, width: int, heads: int, kv_heads: int, *, softcap: bool = False, sinks: bool = False
+        ) -> None:
+            super().__init__(width, heads, kv_heads)
+            self.repeats, self.softcap = heads // kv_heads, softcap
+            self.sinks = normal(heads) if sinks else None
+
+        def forward(self, x: Any) -> Any:
+            q, k, v = (part(x).unflatten(-1, (-1, self.head)).transpose(1, 2) for part in (self.q, self.k, self.v))
+            k, v = (part.repeat_interleave(self.repeats, 1) for part in (k, v))
+            scores = q @ k.mT * self.head**-0.5
+            if self.softcap:
+                scores = torch.tanh(scores / 50.0) * 50.0
+            if self.sinks is not None:
+                scores = torch.cat([scores, self.sinks.reshape(1, -1, 1, 1).expand(*scores.shape[:3], 1)], -1)
+                scores = scores - scores.max(-1, keepdim=True).values
+            scores = F.softmax(scores, -1)
+            scores = scores if self.sinks is None else scores[..., :-1]
+            return self.out((scores @ v).transpose(1, 2).flatten(2))
+
+    class Packed(nn.Module):
+        """Attention as in Phi-3 and GPT-NeoX: one matrix of queries, keys and values; rotated, with a copy of each head."""
+
+        def __init__(self, width: int, heads: int, *, rotary: bool = False, contiguous_heads: bool = False) -> None:
+            super().__init__()
+            self.heads, self.contiguous = heads, contiguous_heads
+            self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+            self.rotary = Rotated(1, 1, width // heads) if rotary else None
+
+        def forward(self, x: Any) -> Any:
+            q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+            if self.rotary is not None:
+                q, k = self.rotary(q), self.rotary(k)
+            if self.contiguous and self.rotary is not None:
+                q, k = torch.cat([q], -1), torch.cat([k], -1)
+            mixed = F.scaled_dot_product_attention(q, k, v)
+            if self.contiguous and self.rotary is None:
+                mixed = mixed.contiguous()
+            return self.out(mixed.transpose(1, 2).flatten(2))
+
+    class Centred(nn.Module):
+        """transformers' CohereLayerNorm."""
+
+        def __init__(self, features: int) -> None:
+            super().__init__()
+            self.weight = normal(features)
+
+        def forward(self, x: Any) -> Any:
+            mean = x.mean(-1, keepdim=True)
+            variance = (x - mean).pow(2).mean(-1, keepdim=True)
+            return self.weight * ((x - mean) * torch.rsqrt(variance + 1e-5))
+
     class Unfused(nn.Module):
         """transformers' LlamaRMSNorm."""
 
@@ -613,10 +680,11 @@ def _modules() -> dict[str, Any]:
         """transformers' DisentangledSelfAttention of DeBERTa-v2, with its output projection, without dropout and mask."""
 
         def __init__(
-            self, width: int, heads: int, *, share_att_key: bool = True, c2p: bool = True, p2c: bool = True
-        ) -> None:
+            self, width: int, heads: int, *, share_att_key: bool = True, c2p: bool = True, p2c: bool = True,
+            dropout: float = 0.0,
+        ) -> None:  # fmt: skip
             super().__init__()
-            self.heads, self.c2p, self.p2c = heads, c2p, p2c
+            self.heads, self.c2p, self.p2c, self.dropout = heads, c2p, p2c, dropout
             self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
             self.pos_k = self.k if share_att_key else nn.Linear(width, width) if c2p else None
             self.pos_q = self.q if share_att_key else nn.Linear(width, width) if p2c else None
@@ -637,31 +705,43 @@ def _modules() -> dict[str, Any]:
                 queries = self.split(self.pos_q(table)).repeat(len(x), 1, 1)
                 found = (k @ queries.transpose(1, 2)).gather(-1, (5 - near).expand(len(q), -1, -1))
                 scores = scores + found.transpose(1, 2) / 2.0
-            mixed = scores.softmax(-1) @ v
+            mixed = F.dropout(scores.softmax(-1), self.dropout) @ v
             return self.out(mixed.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2))
 
     class Experts(nn.Module):
-        """transformers' MixtralExperts and the choice of its router, eager."""
+        """transformers' MixtralExperts and the choice of its router, by grouped_mm; with a limit GptOssExperts."""
 
-        def __init__(self, width: int, experts: int, top_k: int, inside: int, *, gated: bool = True) -> None:
+        def __init__(
+            self, width: int, experts: int, top_k: int, inside: int, *, gated: bool = True, limit: Any = None
+        ) -> None:
             super().__init__()
-            self.top_k, self.gated = top_k, gated
+            self.top_k, self.gated, self.limit = top_k, gated, limit
+            self.bias = None if limit is None else normal(experts, 2 * inside)
             self.up, self.down = normal(experts, (1 + gated) * inside, width), normal(experts, width, inside)
 
         def forward(self, x: Any, scores: Any) -> Any:
             tokens = x.reshape(-1, x.shape[-1])
             weights, chosen = scores.reshape(len(tokens), -1).topk(self.top_k, -1)
             weights = weights / weights.sum(-1, keepdim=True)
-            result = torch.zeros_like(tokens)
-            for expert in range(len(self.up)):
-                with torch.no_grad():
-                    token, position = torch.where(chosen == expert)
-                inside = F.linear(tokens[token], self.up[expert])
-                gate, up = inside.chunk(2, -1) if self.gated else (inside, None)
-                inside = F.silu(gate) * up if self.gated else F.silu(gate)
-                found = F.linear(inside, self.down[expert]) * weights[token, position, None]
-                result.index_add_(0, token, found)
-            return result.reshape(x.shape)
+            chosen, order = chosen.reshape(-1).sort()
+            ends = torch.histc(chosen.float(), len(self.up), 0, len(self.up) - 1).cumsum(0, dtype=torch.int32)
+            inside = F.grouped_mm(tokens[order // self.top_k], self.up.mT, offs=ends)
+            if self.bias is not None:
+                inside.add_(self.bias[chosen])
+            found = F.grouped_mm(self.gate(inside), self.down.mT, offs=ends) * weights.reshape(-1)[order, None]
+            back = torch.empty_like(order)
+            back[order] = torch.arange(len(order))
+            return found[back].view(len(tokens), self.top_k, -1).sum(1).reshape(x.shape)
+
+        def gate(self, inside: Any) -> Any:
+            if not self.gated:
+                return F.silu(inside)
+            if self.limit is None:
+                gate, up = inside.chunk(2, -1)
+                return F.silu(gate) * up
+            gate, up = inside[..., ::2], inside[..., 1::2]
+            gate, up = gate.clamp(max=self.limit), up.clamp(-self.limit, self.limit)
+            return (up + 1) * (gate * torch.sigmoid(gate * 1.702))
 
     class WindowAttention(nn.Module):
         """torchvision's shifted_window_attention, between partition and reverse."""

@@ -731,7 +731,7 @@ WITHOUT_COUNTERPART = {
     "unknown": "opaque",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
-    "normalization parameter position_embedding rotary_embedding "
+    "normalization parameter position_embedding rotary_embedding softcap "
     "sinusoidal_embedding swiglu mask_token to_map unused_parameter",
 }
 """Kinds without a single module or function in PyTorch."""

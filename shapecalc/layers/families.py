@@ -25,6 +25,7 @@ FAMILIES = {
         identity noop passthrough
         leakyrelu
         logistic sigmoid
+        logitsoftcapping softcap
         logsigmoid
         logsoftmax
         mish

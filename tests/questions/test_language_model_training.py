@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_language_models import MODELS, TOKENS, record
+from record_language_models import MODELS, record
 
 import shapecalc
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "language_models.json").read_text(encoding="utf-8"))
 ATTENTION = {"sdpa": "flash", "eager": "eager"}
+_read: dict[str, Any] = {}
 CASES = [(kind, case) for kind, entry in RECORDED["models"].items() for case in entry["saved"]]
 
 
@@ -21,9 +22,16 @@ def memory(kind: str, folder: Path, **options: Any) -> Any:
     model = MODELS[kind]
     if model.spec:
         return shapecalc.load(model.spec).memory(**model.options, **options)
-    path = folder / "config.json"
-    path.write_text(json.dumps(RECORDED["models"][kind]["config"]), encoding="utf-8")
-    return shapecalc.load(str(path)).memory(vars={"seq": TOKENS}, **options)
+    return of_config(kind, folder).memory(**model.with_config, **options)
+
+
+def of_config(kind: str, folder: Path) -> Any:
+    """Return the network that the config.json of a recorded model is read as."""
+    if kind not in _read:
+        path = folder / "config.json"
+        path.write_text(json.dumps(RECORDED["models"][kind]["config"]), encoding="utf-8")
+        _read[kind] = shapecalc.load(str(path))
+    return _read[kind]
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES, ids=str)
@@ -37,10 +45,8 @@ def test_a_model_keeps_what_it_saves_when_run(kind: str, case: str, tmp_path: Pa
 def test_a_config_says_what_a_model_keeps(kind: str, case: str, tmp_path: Path) -> None:
     """Of the families that have a specification of their own: their config.json sets dropout and attention too."""
     precision, attention = case.split()
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(RECORDED["models"][kind]["config"]), encoding="utf-8")
-    seq = {} if "image_size" in MODELS[kind].fields else {"seq": TOKENS}
-    found = shapecalc.load(str(path)).memory(vars=seq, precision=precision, attention=ATTENTION[attention]).training
+    options = {"precision": precision, "attention": ATTENTION[attention], **MODELS[kind].with_config}
+    found = of_config(kind, tmp_path).memory(**options).training
     assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
 
 

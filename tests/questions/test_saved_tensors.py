@@ -99,9 +99,9 @@ def test_every_kind_is_recorded_or_has_a_reason() -> None:
 
 
 def test_tensors_saved_once_per_batch_are_small_and_known() -> None:
-    """They are not counted: statistics of channels, biases that are looked up in a table, and listed positions."""
+    """They are not counted: statistics of channels, biases that are looked up in a table, and positions and ends of lists."""
     kinds = {case.kind for name, case in CASES.items() if RECORDED["cases"][name]["once"]}
-    assert kinds == {"batch_norm", "disentangled_attention", "gather", "window_attention", "position_embedding",
+    assert kinds == {"batch_norm", "disentangled_attention", "experts", "gather", "window_attention", "position_embedding",
                      "stochastic_depth"} & kinds  # fmt: skip
     assert "batch_norm" in kinds
 

@@ -156,6 +156,7 @@ class Layer:
     only_training: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     scores: ClassVar[bool] = False
+    of_scores: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
     looks_up: ClassVar[bool] = False
     untrained: ClassVar[frozenset[str]] = frozenset()

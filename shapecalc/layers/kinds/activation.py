@@ -109,6 +109,11 @@ _FUNCTIONS = {
     "log_sigmoid": _Entry("Logarithm of the sigmoid."),
     "tanh": _Entry("Hyperbolic tangent."),
     "tanhshrink": _Entry("x − tanh(x)."),
+    "softcap": _Entry(
+        "Soft limit of scores: cap·tanh(x / cap), as of the logits in Gemma 2.",
+        ("logit_softcapping",),
+        {"cap": ("the limit of the output", 30.0)},
+    ),
     "softplus": _Entry(
         "Softplus, a smooth ReLU: log(1 + eˣ).",
         arguments={"beta": ("sharpness", 1.0), "threshold": ("above it the output is x itself", 20.0)},
@@ -153,6 +158,7 @@ _KEPT = {
     "gelu_new": (INPUTS, 3),  # x/2, the hyperbolic tangent, and 1 + that
     "quick_gelu": (INPUTS, 1),  # the logistic function
     "tanhshrink": (NOTHING, 1),  # tanh(x)
+    "softcap": (NOTHING, 1),  # tanh(x / cap)
 }
 """What a function's backward pass needs again, and how many more tensors of its size; by default only its input."""
 
@@ -170,7 +176,7 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
     example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
     body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
             "saves": _KEPT.get(name, (INPUTS, 0))[0], "extra_saved": _KEPT.get(name, (INPUTS, 0))[1],
-            "view": name == "identity"}  # fmt: skip
+            "view": name == "identity", "of_scores": name == "softcap"}  # fmt: skip
     return type(name.title().replace("_", ""), (entry.base,), {**body, **arguments})
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MultiHeadAttention"]
 
+_INDEX_BITS = 64
+
 
 class MultiHeadAttention(sdp.Heads):
     """Multi-head attention with its projections: over its own input, or queries over another's keys and values.
@@ -83,14 +85,22 @@ class MultiHeadAttention(sdp.Heads):
     qk_norm = Choice("RMS normalisation of queries and keys: none, head, heads (a weight for each head), width",
                      ("none", "head", "heads", "width"), "none")  # fmt: skip
     qk_norm_bias = Flag("learned biases of those normalisations (LayerNorm, as in Phi)", False)
+    qk_norm_implementation = Choice(sdp.NORM, sdp.NORMS, sdp.FUSED)
+    rotary = Flag("queries and keys are rotated after their projection (RoPE); changes no size", False)
+    contiguous_heads = Flag(
+        "queries are copied head by head, as where a part of them is rotated; changes no size", False
+    )
     gate = Flag("multiply the output of the heads by a learned gate from 0 to 1", False)
     sinks = Flag("a learned score in each head that takes weight away from all keys", False)
+    softcap = Number("limit of the scores, by a hyperbolic tangent (Gemma 2); none by default", None, minimum=0,
+                     also=["attn_logit_softcapping"])  # fmt: skip
     alibi = Flag("biases that fall with the distance, without parameters (ALiBi)", False)
     attn_mask = Flag("the last input is a mask or biases of the scores, (…, length, length of the keys)", False)
     dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     need_weights = Flag("output the attention weights too, averaged over the heads, as a second output", False)
     attn_implementation = Choice(sdp.IMPLEMENTATION, (sdp.FLASH, sdp.MATH, sdp.EAGER), sdp.FLASH, role=ATTENTION)
     softmax_in_fp32 = Flag(sdp.SOFTMAX, False)
+    products_in_fp32 = Flag("eager attention multiplies queries and keys in fp32 (GPT-J); changes no size", False)
     is_causal = Flag(sdp.CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
@@ -267,32 +277,41 @@ class MultiHeadAttention(sdp.Heads):
         leading, extra, packed = prod(q.sizes[:-2]), self.add_bias_kv or self.add_zero_attn, self._is_self(inputs)
         packed = packed and self._packed  # queries, keys and values are one tensor, saved as a whole
         inside = length * heads * head + keys * self._kv_heads * (head + v_head)
-        inside = inside + self._normalised(q, k) + (length * heads * v_head if self.gate else 0)
+        inside = inside + (length * heads * v_head if self.gate else 0)
+        if packed and self.rotary:  # beside the values, which are a part of the packed tensor
+            inside = inside + self._queries_and_keys(q, k)
         if not self.need_weights:
             inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
-            return [(leading * inside, 0), (leading * (heads * length + self._norms(q, k)), sdp.SUM_BITS)]
+            return [(leading * inside, 0), (leading * heads * length, sdp.SUM_BITS), *self._kept_by_norms(q, k)]
         inside = inside + (length * heads * head if packed and not extra else 0)  # the queries, and as they are scaled
-        scores = leading * heads * length * keys
-        return [(leading * inside, 0), *sdp.scores_kept(scores, self.dropout, in_fp32=self.softmax_in_fp32)]
+        return [(leading * inside, 0), *self._kept_by_norms(q, k), *self._kept_scores(q, k)]
 
     def _kept_unfused(self, q: Shape, k: Shape) -> list[tuple[Dim, int]]:
         """Return what is kept where scores are stored: each head of the queries has its own keys and values then."""
         head, v_head = self._head_dims(q)
         leading, heads, length, keys = prod(q.sizes[:-2]), self.num_heads, q.sizes[-2], self._keys(k)
-        inside = leading * heads * (length * head + keys * (head + v_head))
-        around = leading * (self._normalised(q, k) + (length * heads * v_head if self.gate else 0))
-        scores = leading * heads * length * keys
-        norms = (leading * self._norms(q, k), sdp.SUM_BITS)
+        scored, values = leading * heads * head * (length + keys), leading * heads * keys * v_head
+        around = leading * (length * heads * v_head if self.gate else 0)
+        norms = self._kept_by_norms(q, k)
         if self.attn_implementation == sdp.MATH:
-            return [(around, 0), norms, (inside + scores, 32)]
-        return [(inside + around, 0), norms, *sdp.scores_kept(scores, self.dropout, in_fp32=self.softmax_in_fp32)]
+            return [(around, 0), *norms, (scored + values + leading * heads * length * keys, 32)]
+        bits = sdp.SUM_BITS if self.products_in_fp32 else 0
+        return [(scored, bits), (values + around, 0), *norms, *self._kept_scores(q, k)]
+
+    def _kept_scores(self, q: Shape, k: Shape) -> list[tuple[Dim, int]]:
+        """Return what is kept of stored scores: with sinks those too, and the index of the largest of each query."""
+        queries, keys = prod(q.sizes[:-2]) * self.num_heads * q.sizes[-2], self._keys(k)
+        kept = sdp.scores_kept(queries * (keys + 1 if self.sinks else keys), self.dropout, in_fp32=self.softmax_in_fp32)
+        capped = [(queries * keys, 0)] if self.softcap is not None else []
+        return [*kept, *capped, *([(queries, _INDEX_BITS)] if self.sinks else [])]
 
     def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = self._triple(inputs)
-        kept = self._normalised(q, k)
-        if self.gate or self.need_weights or self.attn_implementation != sdp.FLASH:  # which needs its output anyway
-            kept = kept + q.sizes[-2] * self.num_heads * self._head_dims(q)[1]
-        return [(prod(q.sizes[:-2]) * kept, 0)]
+        leading, mixed = prod(q.sizes[:-2]), q.sizes[-2] * self.num_heads * self._head_dims(q)[1]
+        is_other = self.gate or self.need_weights or self.attn_implementation != sdp.FLASH  # flash keeps its output
+        is_other = is_other or self.contiguous_heads
+        bits = sdp.SUM_BITS if self.qk_norm_implementation == "fp32" else 0
+        return [(leading * mixed if is_other else 0, 0), (leading * self._normalised(q, k), bits)]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
         along = {axis: axis for axis in range(inputs[0].rank - 1)}

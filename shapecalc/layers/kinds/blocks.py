@@ -40,13 +40,15 @@ class FeedForward(Composite):
     activation = Choice("activation between the two linear layers", _FUNCTIONS, "gelu")
     bias = Flag("learned biases in both linear layers", True, also=["use_bias"])
     dropout = Number("fraction dropped in training, after each linear layer", 0.0, minimum=0, maximum=1)
+    activation_dropout = Number("fraction dropped after the activation, if it is another", None, minimum=0, maximum=1,
+                                default_from="dropout")  # fmt: skip
 
     layers = """
     - linear: {out_features: hidden_dim, in_features: dim, bias: bias}
       name: linear1
     - activation: activation
-    - dropout: dropout
-      when: dropout > 0
+    - dropout: activation_dropout
+      when: activation_dropout > 0
     - linear: {out_features: dim, bias: bias}
       name: linear2
     - dropout: dropout

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
-from shapecalc.layers.base.arguments import HEADS, Flag, Integer, Stated
+from shapecalc.layers.base.arguments import HEADS, Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
-from shapecalc.layers.kinds.scaled_dot_product import attended, product_macs
+from shapecalc.layers.kinds.scaled_dot_product import attended, product_macs, scores_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,7 @@ class DisentangledAttention(Layer):
     share_att_key = Flag("project the distances by the weights of the contents", True)
     c2p = Flag("scores of contents with positions", True)
     p2c = Flag("scores of positions with contents", True)
+    dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
 
     examples = (
         Example({"num_heads": 12}, [(32, 768), (512, 768)], (32, 768), 2_362_368, 706_215_936,
@@ -98,8 +99,9 @@ class DisentangledAttention(Layer):
     def kept(self, output: Shape, x: Shape, distances: Shape) -> list[tuple[Dim, int]]:
         leading, (length, width), rows = prod(x.sizes[:-2]), x.sizes[-2:], distances.sizes[0]
         contents = (4 if self.p2c else 3) * length * width  # queries, values, and keys: scaled, and as they are
-        scores = self.num_heads * length * (length + self._products * rows)  # after the softmax; before the gathering
-        return [(leading * (contents + scores + self._products * rows * width), 0)]
+        gathered = self._products * rows * (self.num_heads * length + width)
+        scores = scores_kept(leading * self.num_heads * length * length, self.dropout, in_fp32=False)
+        return [(leading * (contents + gathered), 0), *scores]
 
     def kept_for_weights(self, output: Shape, x: Shape, distances: Shape) -> list[tuple[Dim, int]]:
         return [(prod(x.sizes), 0)]  # what the last projection reads

@@ -151,6 +151,7 @@ class RotaryEmbedding(Layer):
     kind = "rotary_embedding"
     in_calls = ()  # others begin with the features of a head
     sequences = True
+    view = True  # what is rotated are queries and keys, which attention counts
     saves = NOTHING
     also = ("rope", "rotary_position_embedding")
 

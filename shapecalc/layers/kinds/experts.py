@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, UP_TO, Constraint, Dim, prod
-from shapecalc.layers.base.arguments import Choice, Flag, Integer, Stated
+from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
 from shapecalc.layers.base.layer import NOTHING, Composite, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
@@ -51,6 +51,8 @@ class Experts(Layer):
     embed_dim = Stated("features of the input")
     gated = Flag("gated experts of three matrices (SwiGLU), not two", True)
     activation = Choice("activation in an expert", _FUNCTIONS, "silu")
+    limit = Number("limit of what a gate multiplies, which is clamped (gpt-oss); none by default", None, minimum=0,
+                   also=["swiglu_limit"])  # fmt: skip
     bias = Flag("learned biases in the experts", False, also=["use_bias"])
     correction_bias = Flag(
         "a bias of the scores by which experts are chosen, adjusted without gradients: a buffer (DeepSeek-V3)", False
@@ -97,12 +99,14 @@ class Experts(Layer):
         return prod(x.sizes[:-1]) * self.top_k
 
     def kept(self, output: Shape, x: Shape, scores: Shape) -> list[tuple[Dim, int]]:
-        inside, routed = 3 if self.gated else 1, self._routed(x)
-        each = inside * self.hidden_dim + 2 * x.sizes[-1] + 2  # with its score, before and after they are normalised
-        return [(routed * each + prod(x.sizes[:-1]), 0), (3 * routed, _INDEX_BITS)]
+        inside = (3 if self.limit is None else 6) if self.gated else 1  # clamped and multiplied step by step
+        routed = self._routed(x)
+        each = inside * self.hidden_dim + x.sizes[-1] + 2  # with its score, before and after they are normalised
+        return [(routed * each + prod(x.sizes[:-1]), 0), (4 * routed, _INDEX_BITS)]
 
     def kept_for_weights(self, output: Shape, x: Shape, scores: Shape) -> list[tuple[Dim, int]]:
-        return [(self._routed(x) * (x.sizes[-1] + self.hidden_dim), 0)]
+        routed = self._routed(x)
+        return [(routed * (x.sizes[-1] + self.hidden_dim), 0), (routed if self.bias else 0, _INDEX_BITS)]
 
     def looks(self, output: Shape, x: Shape, scores: Shape) -> list[Look]:
         return [rearranged(i, y, {axis: axis for axis in range(y.rank - 1)}) for i, y in enumerate((x, scores))]
@@ -125,10 +129,13 @@ class MixtureOfExperts(Composite):
     hidden_dim = Integer("features inside a routed expert", also=["moe_intermediate_size", "intermediate_size"])
     gated = Flag("gated experts of three matrices (SwiGLU), not two", True)
     activation = Choice("activation in an expert", _FUNCTIONS, "silu")
+    limit = Number("limit of what a gate multiplies, which is clamped (gpt-oss); none by default", None, minimum=0,
+                   also=["swiglu_limit"])  # fmt: skip
     bias = Flag("learned biases in the experts", False, also=["use_bias"])
     scoring = Choice("what the router's outputs become: softmax, sigmoid", ("softmax", "sigmoid"), "softmax",
                      also=["scoring_func"])  # fmt: skip
     router_bias = Flag("learned bias of the router", False)
+    router_upcast = Flag("the router computes in fp32 (DeepSeek); changes no size", False)
     correction_bias = Flag("a buffer that adjusts which experts are chosen (DeepSeek-V3)", False)
     shared_experts = Integer("experts that every token uses", 0, minimum=0, also=["n_shared_experts"])
     shared_hidden_dim = Integer("features inside a shared expert", None, default_from="hidden_dim",
@@ -137,12 +144,12 @@ class MixtureOfExperts(Composite):
     shared_gate = Flag("multiply the shared experts' output by a learned gate from 0 to 1 (Qwen2-MoE)", False)
 
     layers = """
-    - linear: {out_features: num_experts, in_features: dim, bias: router_bias}
+    - linear: {out_features: num_experts, in_features: dim, bias: router_bias, upcast: router_upcast}
       name: gate
     - activation: scoring
       name: scores
     - experts: {num_experts: num_experts, top_k: top_k, hidden_dim: hidden_dim, gated: gated, activation: activation,
-                bias: bias, correction_bias: correction_bias}
+                limit: limit, bias: bias, correction_bias: correction_bias}
       name: experts
       from: [input, scores]
     - add:

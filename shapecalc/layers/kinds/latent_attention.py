@@ -16,7 +16,9 @@ from shapecalc.layers.kinds.scaled_dot_product import (
     CAUSAL,
     EAGER,
     FLASH,
+    FUSED,
     IMPLEMENTATION,
+    NORMS,
     SOFTMAX,
     SUM_BITS,
     attended,
@@ -67,6 +69,7 @@ class MultiHeadLatentAttention(Layer):
     dropout = Number("fraction of the attention weights that are dropped in training", 0.0, minimum=0, maximum=1)
     attn_implementation = Choice(IMPLEMENTATION, (FLASH, EAGER), FLASH, role=ATTENTION)
     softmax_in_fp32 = Flag(SOFTMAX, False)
+    norm_implementation = Choice("how the latents are normalised, as of rms_norm; changes no size", NORMS, FUSED)
     is_causal = Flag(CAUSAL, False, also=["causal", "use_causal_mask"])
 
     examples = (
@@ -146,14 +149,17 @@ class MultiHeadLatentAttention(Layer):
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         positions, heads = prod(x.sizes[:-1]), self.num_heads
-        inside = heads * (2 * self._qk_head_dim + self.qk_nope_head_dim + 2 * self.v_head_dim)
-        latents = self._latents() + self.qk_rope_head_dim
-        norms = 1 if self.q_lora_rank is None else 2
-        kept = [(positions * (inside + latents), 0)]
-        if self.attn_implementation == FLASH:
-            return [*kept, (positions * (heads + norms), SUM_BITS)]
+        products = heads * (2 * self._qk_head_dim + self.v_head_dim)
+        norms = positions * (1 if self.q_lora_rank is None else 2)
+        if self.norm_implementation == FUSED:
+            kept = [(positions * (self._latents() + self.qk_rope_head_dim), 0), (norms, SUM_BITS)]
+        else:
+            kept = [(positions * self._latents() + norms, SUM_BITS)]
+        if self.attn_implementation == FLASH:  # its values are a part of a tensor, and it keeps its output
+            inside = products + heads * (self.qk_nope_head_dim + self.v_head_dim)
+            return [*kept, (positions * inside, 0), (positions * heads, SUM_BITS)]
         scores = scores_kept(positions * heads * x.sizes[-2], self.dropout, in_fp32=self.softmax_in_fp32)
-        return [*kept, (positions * norms, SUM_BITS), *scores]
+        return [*kept, (positions * products, 0), *scores]
 
     def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         normalised = 2 * self._latents()  # and then scaled

@@ -8,7 +8,7 @@ from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import TRAINED, Example, Layer, Projection, WeightShapes
+from shapecalc.layers.base.layer import TRAINED, WIDENED, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 from shapecalc.layers.base.roles import PROJECTION
 
@@ -79,6 +79,8 @@ class Linear(_Connected):
     in_calls = ("in_features", "out_features", "bias")
     in_keras_calls = ("out_features",)
 
+    upcast = Flag("computed in fp32, of a copy of an input of fewer bits (routers of DeepSeek); changes no size", False)
+
     examples = (
         Example({"out_features": 5}, (3, 7), (3, 5), 40, 105, "PyTorch 2.13.0, run; MACs by arithmetic"),
         Example({"units": 7, "use_bias": False}, (5,), (7,), 35, 35, "Keras 3.15.1, run; MACs by arithmetic"),
@@ -112,6 +114,9 @@ class Linear(_Connected):
 
     def projections(self, x: Shape) -> dict[str, Projection]:
         return {"": Projection(x.sizes[-1], self.out_features, prod(x.sizes[:-1]))}
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [(x.elements, WIDENED)] if self.upcast else []
 
     def macs(self, output: Shape, x: Shape) -> Dim:
         return prod(x.sizes) * self.out_features

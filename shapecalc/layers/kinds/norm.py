@@ -300,6 +300,7 @@ class LayerNorm(_AxesNorm):
 
     scale = Flag("learn the weight, where elementwise_affine", True)
     bias = Flag("learn the bias, where elementwise_affine", True, also=["center"])
+    implementation = Choice("one fused operation, or several, in fp32 (Cohere)", ("fused", "fp32"), "fused")
 
     examples = (
         Example({"normalized_shape": [4, 5]}, (3, 4, 5), (3, 4, 5), 40, source="PyTorch 2.13.0, run"),
@@ -308,8 +309,17 @@ class LayerNorm(_AxesNorm):
                 source="torchvision's ConvNeXt-T: LayerNorm2d(96)"),
     )  # fmt: skip
 
+    def saved(self, x: Shape) -> str:
+        return INPUTS if self.implementation == "fused" else NOTHING
+
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
-        return [(2 * self._rows(x), _STATISTIC_BITS)]
+        rows = self._rows(x)
+        if self.implementation == "fused":
+            return [(2 * rows, _STATISTIC_BITS)]
+        return [(2 * x.elements + rows, _STATISTIC_BITS)]  # its difference to the mean, which is computed twice
+
+    def kept_for_weights(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
+        return [] if self.implementation == "fused" else [(x.elements, _STATISTIC_BITS)]  # what the weight scales
 
 
 class RmsNorm(_AxesNorm):

@@ -24,8 +24,11 @@ __all__ = [
     "CAUSAL",
     "EAGER",
     "FLASH",
+    "FUSED",
     "IMPLEMENTATION",
     "MATH",
+    "NORM",
+    "NORMS",
     "PACKED",
     "SOFTMAX",
     "SUM_BITS",
@@ -98,6 +101,11 @@ def scores_kept(scores: Dim, dropout: float, *, in_fp32: bool) -> list[tuple[Dim
     return [(scores, 32 if in_fp32 else 0), (scores, 0), (scores, _MASK_BITS)]
 
 
+FUSED = "fused"
+NORMS = (FUSED, "upcast", "fp32")
+NORM = "how those normalisations are computed, as of rms_norm; changes no size"
+"""The implementations of normalisations within attention, and the doc of the argument."""
+
 SUM_BITS = 32
 """Bits of the sum over the keys that fused attention saves per query instead of scores (Dao et al. 2022)."""
 
@@ -115,6 +123,7 @@ class Heads(Layer):
     head_dim: Any
     v_head_dim: Any
     qk_norm: Any
+    qk_norm_implementation: Any
     attn_mask: Any
 
     def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
@@ -153,7 +162,18 @@ class Heads(Layer):
         """Return the elements of queries and keys that are normalised."""
         if self.qk_norm == "none":
             return 0
+        return self._queries_and_keys(q, k)
+
+    def _queries_and_keys(self, q: Shape, k: Shape) -> Dim:
         return (q.sizes[-2] * self.num_heads + k.sizes[-2] * self._kv_heads) * self._head_dims(q)[0]
+
+    def _kept_by_norms(self, q: Shape, k: Shape) -> list[tuple[Dim, int]]:
+        """Return what the normalisations of queries and keys keep: their inputs and the deviations."""
+        leading, wide = prod(q.sizes[:-2]), self.qk_norm_implementation != FUSED
+        return [
+            (leading * self._normalised(q, k), SUM_BITS if wide else 0),
+            (leading * self._norms(q, k), SUM_BITS),
+        ]
 
 
 class ScaledDotProductAttention(Layer):

@@ -66,7 +66,7 @@ def _computes(report: Report, output: Reference) -> int:
         layer = node.layer
         if layer is not None and layer.scores:
             return reference.node
-        if layer is None or not (layer.branches or layer.view) or not node.inputs:
+        if layer is None or not (layer.branches or layer.view or layer.of_scores) or not node.inputs:
             break
         reference = node.inputs[0]
     return -1

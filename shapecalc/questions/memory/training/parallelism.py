@@ -205,7 +205,7 @@ def _accepting(report: Report) -> list[bool]:
     for index in range(len(report.rows) - 1, -1, -1):
         layer = report.rows[index].node.layer
         if index in outputs:
-            accepts[index] = layer is not None and layer.scores  # the loss is computed in parts
+            accepts[index] = layer is not None and (layer.scores or layer.of_scores)  # the loss is computed in parts
             continue
         accepts[index] = bool(readers.get(index)) and all(
             (_passes(report.rows[reader]) and accepts[reader]) or _is_one_matrix(report.rows[reader])
