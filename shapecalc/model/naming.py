@@ -40,6 +40,11 @@ class Naming(NamedTuple):
         """Return whether a name of ours has one in the library."""
         return any(_compiled(pattern).fullmatch(name) for pattern in self.names)
 
+    def is_many(self, name: str) -> bool:
+        """Return whether a tensor of ours is one for each index of its first axis in some checkpoints: experts."""
+        rules = [names for pattern, names in self.names.items() if _compiled(pattern).fullmatch(name)]
+        return any("#" in text for text in rules[0]) if rules else False
+
 
 class _Rule(NamedTuple):
     """What the names that match a pattern are in the library."""

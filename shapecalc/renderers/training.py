@@ -26,6 +26,8 @@ def training_amounts(training: Training) -> Iterator[tuple[str, int]]:
         yield "gathered weights of one layer", training.gathered
     if training.lora:
         yield "weights of adapters", training.adapters
+    if training.adapted:
+        yield "adapted weights of experts", training.adapted
     yield "gradients of " + ("adapters" if training.lora else "weights"), training.gradients
     yield f"state of {training.optimizer}" + (", master copy" if training.mixed_precision else ""), training.state
     yield "activations, at the peak", training.peak - training.activation_gradients - training.loss_at_peak
@@ -58,7 +60,8 @@ def training_notes(memory: Memory, training: Training) -> Iterator[str]:
         trained = f"{training.trainable:,} parameters are trained"
         bits = show_bits(memory.widths.weights)
         frozen = f"the weights of the network are frozen, at {bits} bits, without gradients or state"
-        yield f"LoRA ({clean(training.lora)}): {trained}; {frozen}."
+        copies = " Beside experts, what adapters add is added to copies of their weights." if training.adapted else ""
+        yield f"LoRA ({clean(training.lora)}): {trained}; {frozen}.{copies}"
     yield f"The optimizer ({training.optimizer}) {_state(training)}{_PRECISIONS.get(training.precision, '')}."
 
 

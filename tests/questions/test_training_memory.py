@@ -190,7 +190,8 @@ def test_stages_of_a_pipeline_recompute_blocks_of_their_own() -> None:
 
 def test_a_block_of_one_layer_is_not_checkpointed(tmp_path: Path) -> None:
     """The final norm of Llama is one. PyTorch (gradient_checkpointing_enable) saves 19,440 bytes, 4 of each token more."""
-    from test_language_model_training import TOKENS, memory
+    from record_language_models import TOKENS
+    from test_language_model_training import memory
 
     found = memory("llama", tmp_path, checkpoint="blocks").training
     assert (found.segments, found.kept) == (2, 19_440 - 4 * TOKENS)
@@ -258,11 +259,34 @@ def test_the_answer_says_where_peft_may_count_others(tmp_path: Path) -> None:
     assert any("is one matrix here, with one adapter; where a library has it as 3" in note for note in bundled)
     assert not shapecalc.load("gpt2").memory(lora="rank=4,targets=linear1", vars={"seq": 8}).notes
     for kind, name, words in (("bert", "BertModel", ""), ("gpt2", "GPT2LMHeadModel", ""),
-                              ("mixtral", "MixtralForCausalLM", "the experts of a mixture have no adapters")):  # fmt: skip
+                              ("gpt_oss", "GptOssForCausalLM", ""),
+                              ("qwen2_moe", "Qwen2MoeForCausalLM", "all-linear adapts experts and routers here")):  # fmt: skip
         path = tmp_path / "config.json"
         path.write_text(json.dumps({"model_type": kind, "architectures": [name]}), encoding="utf-8")
         notes = [note for note in shapecalc.load(path).memory(lora=4).notes if note.startswith("LoRA")]
         assert (len(notes) == 1 and words in notes[0]) if words else not notes
+
+
+def test_adapters_of_experts_are_added_to_copies_of_their_weights() -> None:
+    spec = {"input": [8, 16], "layers": [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 32}}] * 2}
+    net = shapecalc.load(spec)
+    found = net.memory(lora="rank=2,targets=gate_up_proj", precision="bf16").training
+    assert found.trainable == 2 * 4 * 2 * (16 + 2 * 32)  # in each layer and expert
+    assert found.adapted == 2 * (4 * 2 * 32 * 16) * 2
+    assert net.memory(lora="rank=2,targets=w1,w3", precision="bf16").training.trainable == 2 * found.trainable
+    for checkpoint, layers in (("moe*", 1), ("moe1", 2), (2, 2)):
+        recomputed = net.memory(lora="rank=2,targets=gate_up_proj", precision="bf16", checkpoint=checkpoint).training
+        assert recomputed.adapted == layers * (4 * 2 * 32 * 16) * 2
+    divided = net.memory(lora="rank=2,targets=gate_up_proj", precision="bf16", expert=4).training
+    assert 4 * divided.adapted == found.adapted
+    with pytest.raises(
+        shapecalc.UsageError, match="w1 and w3 are one tensor in experts, so LoRA adapts both or"
+    ) as caught:
+        net.memory(lora="rank=2,targets=w1,w2")
+    assert caught.value.problems[0].hint == "add w3 to the targets, or use gate_up_proj"
+    with pytest.raises(shapecalc.UsageError, match="adapters beside experts have no dropout"):
+        net.memory(lora="rank=2,targets=down_proj,dropout=0.1")
+    assert not net.memory(lora="rank=2,targets=gate,dropout=0.1").training.adapted
 
 
 @pytest.mark.parametrize("case", LORA["saved"])
@@ -272,6 +296,9 @@ def test_adapters_keep_what_peft_saves(case: str, tmp_path: Path) -> None:
     kind, rank, targets = case.split()
     found = memory(kind, tmp_path, lora={"r": int(rank), "target_modules": targets.split(",")}).training
     assert found.kept == pytest.approx(LORA["saved"][case], rel=0.03)
+    assert found.adapted == pytest.approx(
+        LORA["once"].get(case, 0), abs=2_000
+    )  # tables of rotations are saved once too
 
 
 def test_adapters_beside_weights_of_4_bits() -> None:

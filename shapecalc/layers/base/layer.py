@@ -71,7 +71,9 @@ class Example(NamedTuple):
 class Projection(NamedTuple):
     """A matrix that multiplies each position of an input, or of what is computed inside (`input` is -1).
 
-    `also` are its names in other libraries, `joins` how many matrices it is in some of them.
+    `also` are its names in other libraries, `joins` how many matrices it is in some of them. With a `count` it is so
+    many in one tensor of three axes, of which each position passes through some (experts). `is_kept` is whether what is
+    computed inside is saved for the backward pass anyway, as the output of flash attention.
     """
 
     in_features: Dim
@@ -80,6 +82,8 @@ class Projection(NamedTuple):
     input: int = 0
     also: tuple[str, ...] = ()
     joins: int = 1
+    count: Dim = 1
+    is_kept: bool = False
 
 
 INPUTS = "inputs"

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MultiHeadAttention"]
 
-_INDEX_BITS = 64
-
 
 class MultiHeadAttention(sdp.Heads):
     """Multi-head attention with its projections: over its own input, or queries over another's keys and values.
@@ -224,7 +222,8 @@ class MultiHeadAttention(sdp.Heads):
             found = {"in_proj": Projection(width, queries + of_keys + of_values, length, 0, sdp.PACKED, joins=3)}
         if self.gate:
             found["gate_proj"] = Projection(width, mixed, length)
-        return {**found, "out_proj": Projection(mixed, width, length, -1, ("o_proj", "o", "c_proj"))}
+        is_kept = not self._mixes_apart
+        return {**found, "out_proj": Projection(mixed, width, length, -1, ("o_proj", "o", "c_proj"), is_kept=is_kept)}
 
     def macs(self, output: Any, *inputs: Shape) -> Dim:
         q, k, v = self._triple(inputs)
@@ -284,7 +283,7 @@ class MultiHeadAttention(sdp.Heads):
             inside = inside + length * heads * v_head + (2 * length * heads * head if packed and extra else 0)
             return [(leading * inside, 0), (leading * heads * length, sdp.SUM_BITS), *self._kept_by_norms(q, k)]
         inside = inside + (length * heads * head if packed and not extra else 0)  # the queries, and as they are scaled
-        return [(leading * inside, 0), *self._kept_by_norms(q, k), *self._kept_scores(q, k)]
+        return [(leading * inside, 0), *self._kept_by_norms(q, k), *self._kept_scores(q, self._keys(k))]
 
     def _kept_unfused(self, q: Shape, k: Shape) -> list[tuple[Dim, int]]:
         """Return what is kept where scores are stored: each head of the queries has its own keys and values then."""
@@ -296,22 +295,18 @@ class MultiHeadAttention(sdp.Heads):
         if self.attn_implementation == sdp.MATH:
             return [(around, 0), *norms, (scored + values + leading * heads * length * keys, 32)]
         bits = sdp.SUM_BITS if self.products_in_fp32 else 0
-        return [(scored, bits), (values + around, 0), *norms, *self._kept_scores(q, k)]
+        return [(scored, bits), (values + around, 0), *norms, *self._kept_scores(q, self._keys(k))]
 
-    def _kept_scores(self, q: Shape, k: Shape) -> list[tuple[Dim, int]]:
-        """Return what is kept of stored scores: with sinks those too, and the index of the largest of each query."""
-        queries, keys = prod(q.sizes[:-2]) * self.num_heads * q.sizes[-2], self._keys(k)
-        kept = sdp.scores_kept(queries * (keys + 1 if self.sinks else keys), self.dropout, in_fp32=self.softmax_in_fp32)
-        capped = [(queries * keys, 0)] if self.softcap is not None else []
-        return [*kept, *capped, *([(queries, _INDEX_BITS)] if self.sinks else [])]
+    @property
+    def _mixes_apart(self) -> bool:
+        """Whether the last projection reads another tensor than the output that flash attention keeps."""
+        return bool(self.gate or self.need_weights or self.contiguous_heads or self.attn_implementation != sdp.FLASH)
 
     def kept_for_weights(self, output: Any, *inputs: Shape) -> list[tuple[Dim, int]]:
         q, k, _ = self._triple(inputs)
         leading, mixed = prod(q.sizes[:-2]), q.sizes[-2] * self.num_heads * self._head_dims(q)[1]
-        is_other = self.gate or self.need_weights or self.attn_implementation != sdp.FLASH  # flash keeps its output
-        is_other = is_other or self.contiguous_heads
         bits = sdp.SUM_BITS if self.qk_norm_implementation == "fp32" else 0
-        return [(leading * mixed if is_other else 0, 0), (leading * self._normalised(q, k), bits)]
+        return [(leading * mixed if self._mixes_apart else 0, 0), (leading * self._normalised(q, k), bits)]
 
     def looks(self, output: Any, *inputs: Shape) -> list[Look]:
         along = {axis: axis for axis in range(inputs[0].rank - 1)}

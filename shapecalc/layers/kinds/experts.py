@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from shapecalc.dims import EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.dependence import Look, rearranged
-from shapecalc.layers.base.layer import NOTHING, Composite, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import NOTHING, Composite, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.ranks import need_rank, same_leading
 from shapecalc.layers.base.roles import EXPERTS_DOWN, EXPERTS_UP
 from shapecalc.layers.kinds.activation import Activation
@@ -89,6 +89,14 @@ class Experts(Layer):
 
     def buffers(self, x: Shape, scores: Shape) -> WeightShapes:
         return {"e_score_correction_bias": (self.num_experts,)} if self.correction_bias else {}
+
+    def projections(self, x: Shape, scores: Shape) -> dict[str, Projection]:
+        width, routed, number = x.sizes[-1], self._routed(x), self.num_experts
+        down = Projection(self.hidden_dim, width, routed, -1, ("w2",), count=number)
+        if not self.gated:
+            return {"up_proj": Projection(width, self.hidden_dim, routed, -1, ("w1",), count=number), "down_proj": down}
+        joined = Projection(width, 2 * self.hidden_dim, routed, -1, ("w1", "w3", "gate_proj", "up_proj"), 2, number)
+        return {"gate_up_proj": joined, "down_proj": down}
 
     def macs(self, output: Shape, x: Shape, scores: Shape) -> Dim:
         matrices = 3 if self.gated else 2

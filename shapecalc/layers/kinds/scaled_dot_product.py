@@ -90,6 +90,8 @@ SOFTMAX = "eager attention has its softmax in fp32, whatever the activations hav
 _MASK_BITS = 8
 """Bits of an element of a dropout's mask."""
 
+_INDEX_BITS = 64
+
 
 def scores_kept(scores: Dim, dropout: float, *, in_fp32: bool) -> list[tuple[Dim, int]]:
     """Return what eager attention keeps of its scores: their softmax, and where they are dropped the mask and the rest.
@@ -124,6 +126,10 @@ class Heads(Layer):
     v_head_dim: Any
     qk_norm: Any
     qk_norm_implementation: Any
+    sinks: Any
+    softcap: Any
+    dropout: Any
+    softmax_in_fp32: Any
     attn_mask: Any
 
     def _head_dims(self, q: Shape) -> tuple[Dim, Dim]:
@@ -174,6 +180,14 @@ class Heads(Layer):
             (leading * self._normalised(q, k), SUM_BITS if wide else 0),
             (leading * self._norms(q, k), SUM_BITS),
         ]
+
+    def _kept_scores(self, q: Shape, keys: Dim) -> list[tuple[Dim, int]]:
+        """Return what is kept of stored scores: with sinks those too, and the index of the largest of each query."""
+        queries = prod(q.sizes[:-2]) * self.num_heads * q.sizes[-2]
+        scores = queries * (keys + 1 if self.sinks else keys)
+        capped = [(queries * keys, 0)] if self.softcap is not None else []
+        largest = [(queries, _INDEX_BITS)] if self.sinks else []
+        return [*scores_kept(scores, self.dropout, in_fp32=self.softmax_in_fp32), *capped, *largest]
 
 
 class ScaledDotProductAttention(Layer):

@@ -19,7 +19,7 @@ from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from shapecalc.dims import Dim
     from shapecalc.layers.base.layer import Projection, WeightShapes
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.training.matrices import Matrix
 
-__all__ = ["ALL_LINEAR", "Lora", "lora_notes", "read_lora", "with_lora"]
+__all__ = ["ALL_LINEAR", "Lora", "lora_notes", "read_lora", "weights_added_to", "with_lora"]
 
 ALL_LINEAR = "all-linear"
 _HIGHEST = 10**6
@@ -102,21 +102,61 @@ def with_lora(report: Report, lora: Lora) -> Report:
     matrices = matrices_of(report)
     _check_targets(lora, [matrix for own in matrices for matrix in own])
     rows = []
-    for row, own in zip(report.rows, _chosen(report, lora, matrices), strict=True):
-        adapters = {matrix.key: matrix.projection for matrix in own}
+    chosen = _chosen(report, lora, matrices)
+    _check_joined(lora, [matrix for own in chosen for matrix in own])
+    for row, own in zip(report.rows, chosen, strict=True):
+        adapters = {matrix.key: _adapter(matrix, lora) for matrix in own}
         rows.append(_adapted(row, lora, adapters) if own else row._replace(node=row.node._replace(frozen=True)))
     if all(row.node.frozen for row in rows):
         raise UsageError(Problem(f"{report.name or 'the network'} has no matrix that LoRA can adapt"))
     return with_rows(report, rows)
 
 
+class Adapter(NamedTuple):
+    """What stands beside a matrix: two of this rank; beside stacked ones (experts) each has its own."""
+
+    matrix: Projection
+    rank: int
+
+
+def _adapter(matrix: Matrix, lora: Lora) -> Adapter:
+    """Return the adapter of a matrix: with the names of those that are joined in it, of as many times the rank."""
+    projection = matrix.projection
+    if projection.count == 1 or projection.joins == 1:
+        return Adapter(projection, lora.rank)
+    own = [target for target in lora.targets if is_called([*matrix.names[:1], matrix.module], target)]
+    return Adapter(projection, lora.rank if own else projection.joins * lora.rank)
+
+
+def _check_joined(lora: Lora, matrices: list[Matrix]) -> None:
+    """Check that of matrices which experts have as one all are targets, and none with dropout. Errors: `UsageError`."""
+    for matrix in matrices:
+        projection = matrix.projection
+        if projection.count == 1:
+            continue
+        if lora.dropout:
+            hint = "leave the dropout out, or the experts"
+            raise UsageError(Problem("adapters beside experts have no dropout: they change the weights", hint=hint))
+        named = {name.rpartition(".")[2]: name for name in matrix.names[1:]}
+        pairs = [list(named)[at : at + projection.joins] for at in range(0, len(named), projection.joins)]
+        for pair in pairs if projection.joins > 1 else []:
+            missing = [name for name in pair if not any(is_called([named[name]], target) for target in lora.targets)]
+            if 0 < len(missing) < len(pair) and ALL_LINEAR not in lora.targets:
+                message = f"{' and '.join(pair)} are one tensor in experts, so LoRA adapts both or neither"
+                raise UsageError(Problem(message, hint=f"add {missing[0]} to the targets, or use {matrix.key}"))
+
+
 def lora_notes(report: Report, lora: Lora) -> Iterator[str]:
     """Yield where peft may count other adapters: beside experts, and beside what another library has apart."""
-    if any(row.sizing.inactive for row in report.rows):
-        yield "LoRA: the experts of a mixture have no adapters here; in peft they may have, and a router may have none"
-    for own in _chosen(report, lora, matrices_of(report)):
+    chosen = _chosen(report, lora, matrices_of(report))
+    if ALL_LINEAR in lora.targets and any(matrix.projection.count != 1 for own in chosen for matrix in own):
+        yield (
+            "LoRA: all-linear adapts experts and routers here; peft 0.21 does so for Mixtral, Qwen3-MoE and DeepSeek "
+            "(there without the shared experts and the dense layers), not for Qwen2-MoE"
+        )
+    for own in chosen:
         for matrix in own:
-            if matrix.projection.joins > 1 and not matrix.module:
+            if matrix.projection.joins > 1 and matrix.projection.count == 1 and not matrix.module:
                 what = f"{matrix.names[0]} is one matrix here, with one adapter"
                 yield f"LoRA: {what}; where a library has it as {matrix.projection.joins}, each has its own"
                 return
@@ -130,7 +170,7 @@ def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[li
     here = [target for target in lora.targets if target not in there]
 
     def has_one(index: int, matrix: Matrix) -> bool:
-        if ALL_LINEAR in lora.targets and index not in words:
+        if ALL_LINEAR in lora.targets and index not in words and matrix.is_linear:
             return True
         in_library = any(is_called([matrix.module], target) for target in there)
         return in_library or any(is_called(matrix.names, target) for target in here)
@@ -158,7 +198,7 @@ def _check_targets(lora: Lora, matrices: list[Matrix]) -> None:
             raise UsageError(Problem(f"LoRA has no target {target} in the network", hint=hint))
 
 
-def _adapted(row: Row, lora: Lora, adapters: Mapping[str, Projection]) -> Row:
+def _adapted(row: Row, lora: Lora, adapters: Mapping[str, Adapter]) -> Row:
     """Return a layer with adapters beside some of its matrices."""
     layer = row.node.layer
     assert layer is not None
@@ -175,31 +215,47 @@ def _adapted(row: Row, lora: Lora, adapters: Mapping[str, Projection]) -> Row:
 class _WithAdapters(Layer):
     """What a layer with adapters has in place of its own kind's."""
 
-    adapters: Mapping[str, Projection]
+    adapters: Mapping[str, Adapter]
     lora: Lora
 
     def weights(self, *inputs: Any) -> WeightShapes:
         added: WeightShapes = {}
-        for name, matrix in self.adapters.items():
+        for name, (matrix, rank) in self.adapters.items():
             before = f"{name}." if name else ""
-            added[f"{before}lora_A"] = (self.lora.rank, matrix.in_features)
-            added[f"{before}lora_B"] = (matrix.out_features, self.lora.rank)
+            added[f"{before}lora_A"] = (rank * matrix.count, matrix.in_features)
+            added[f"{before}lora_B"] = (matrix.out_features, rank * matrix.count)
         return {**super().weights(*inputs), **added}
 
     def saved(self, *inputs: Any) -> str:
-        reads = any(matrix.input >= 0 for matrix in self.adapters.values()) and not self.lora.dropout
+        reads = any(matrix.input >= 0 for matrix, _ in self.adapters.values()) and not self.lora.dropout
         saved = super().saved(*inputs)
         return NOTHING if saved == TRAINED and not reads else saved
 
-    def kept_for_weights(self, output: Any, *inputs: Any) -> list[tuple[Dim, int]]:
-        """Return the output of every A; with dropout its input and mask; inside, what its matrix would need."""
+    def kept_for_weights(self, *_: Any) -> list[tuple[Dim, int]]:
+        """Return the output of every A, and its input inside; with dropout its input once more and the mask.
+
+        Of experts it is the input alone: what adapters add is added to their weights.
+        """
         kept: list[tuple[Dim, int]] = []
-        for matrix in self.adapters.values():
-            kept.append((matrix.positions * self.lora.rank, 0))
+        for matrix, rank in self.adapters.values():
+            if matrix.count == 1:
+                kept.append((matrix.positions * rank, 0))
+            if matrix.input < 0 and not matrix.is_kept:
+                kept.append((matrix.positions * matrix.in_features, 0))
             if self.lora.dropout:
                 kept += [(matrix.positions * matrix.in_features, bits) for bits in (0, 8)]
-        inside = any(matrix.input < 0 for matrix in self.adapters.values())
-        return [*kept, *(super().kept_for_weights(output, *inputs) if inside else ())]
+        return kept
+
+    def added_to(self) -> Iterator[str]:
+        """Yield the names of the weights that adapters are added to, which makes a copy of them: those of experts."""
+        for name, (matrix, _) in self.adapters.items():
+            if matrix.count != 1:
+                yield name
+
+
+def weights_added_to(row: Row) -> Iterable[str]:
+    """Return the names of the weights of a layer that are copied with what adapters add."""
+    return row.node.layer.added_to() if isinstance(row.node.layer, _WithAdapters) else ()
 
 
 _kinds: dict[type[Layer], type[Layer]] = {}

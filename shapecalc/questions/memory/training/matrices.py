@@ -25,12 +25,16 @@ _AXES = 2
 
 
 class Matrix(NamedTuple):
-    """A matrix: its key in the layer ("": the layer itself), its names here, that of its module in the library."""
+    """A matrix: its key in the layer ("": the layer itself), its names here, that of its module in the library.
+
+    `is_linear` is whether peft has it among all linear layers: not where experts were never layers of their own.
+    """
 
     key: str
     names: tuple[str, ...]
     module: str
     projection: Projection
+    is_linear: bool = True
 
 
 def is_called(names: Iterable[str], target: str) -> bool:
@@ -44,18 +48,36 @@ def matrices_of(report: Report) -> list[list[Matrix]]:
     A module that is several matrices here stands with the first of them.
     """
     found: list[list[Matrix]] = []
+    never = _never_linear(report)
     holders: dict[str, tuple[int, int, int]] = {}  # of a module: the owner of its weights, the layer, the place there
     for index, row in enumerate(report.rows):
         owner = _owner(report, index)
         own: list[Matrix] = []
         found.append(own)
-        for matrix in _parts(report, row, report.rows[owner]):
+        for part in _parts(report, row, report.rows[owner]):
+            matrix = part._replace(is_linear=index not in never)
             held = holders.get(matrix.module, (owner, -1, 0)) if matrix.module else (owner, -1, 0)
             if held[0] == owner and held[1] != index:  # the first, or the same weights used again
                 holders[matrix.module] = (owner, index, len(own))
                 own.append(matrix)
             else:
                 found[held[1]][held[2]] = _joined(found[held[1]][held[2]], matrix)
+    return found
+
+
+def _never_linear(report: Report) -> set[int]:
+    """Return the layers of experts that are one tensor in every checkpoint, and their routers (gpt-oss)."""
+    naming = report.graph.naming
+    found: set[int] = set()
+    for index, row in enumerate(report.rows):
+        chosen_by = row.node.layer.routed_by if row.node.layer else None
+        if chosen_by is None or naming is None:
+            continue
+        if not any(naming.is_many(f"{row.name}.{key}") for key in _projections(row)):
+            router = row.node.inputs[chosen_by].node
+            while router >= 0 and not _projections(report.rows[router]) and report.rows[router].node.inputs:
+                router = report.rows[router].node.inputs[0].node
+            found |= {index, router}
     return found
 
 
@@ -91,10 +113,12 @@ def _parts(report: Report, row: Row, owner: Row) -> Iterable[Matrix]:
 def _modules(report: Report, owner: Row, key: str) -> list[str]:
     """Return the modules of the library that a matrix is; none where it has no names, or they are no matrices."""
     naming = report.graph.naming
-    for weight in (f"{key}{_WEIGHT}", f"{key}_weight") if key else ("weight",):
+    for weight in (f"{key}{_WEIGHT}", f"{key}_weight", key) if key else ("weight",):
         name, sizes = f"{owner.name}.{weight}", owner.sizing.weight_shapes.get(weight)
         if naming is not None and sizes is not None and naming.knows(name):
             there = library_shapes(naming, {name: sizes})
+            if weight == key:  # a parameter of experts
+                return list(there)
             if all(full.endswith(_WEIGHT) and len(shape) == _AXES for full, shape in there.items()):
                 return [full.removesuffix(_WEIGHT) for full in there]
     return []

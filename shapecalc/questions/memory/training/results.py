@@ -24,7 +24,8 @@ class Training(NamedTuple):
     the optimizer's state, `weight_copies` those that autocast makes. `loss` is cross_entropy or none; `scores` are the
     bytes of what it is computed of, and `loss_saved` what it saves for the backward pass (in addition to `kept`). With
     a `checkpoint`, so many `segments` of blocks are recomputed in the backward pass. `adapters`
-    are the bytes of the weights of `lora`, which alone are trained. With
+    are the bytes of the weights of `lora`, which alone are trained, and `adapted` those of experts' weights with what
+    their adapters add, which are copies. With
     a `parallelism`, all bytes are those of one device, in a pipeline of that in the `stage` with the most; `weights`
     are those of the network there, and `gathered` those of the largest layer that ZeRO puts together while it runs.
     """
@@ -50,6 +51,7 @@ class Training(NamedTuple):
     segments: int = 0
     lora: str = ""
     adapters: int = 0
+    adapted: int = 0
     weights: int = 0
     gathered: int = 0
     parallelism: Parallelism | None = None
@@ -58,7 +60,7 @@ class Training(NamedTuple):
     @property
     def on_device(self) -> int:
         """The bytes of all that are on a device, but for buffers."""
-        fixed = self.weights + self.adapters + self.weight_copies + self.gathered
+        fixed = self.weights + self.adapters + self.weight_copies + self.adapted + self.gathered
         return fixed + self.gradients + self.state + self.peak
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from shapecalc.dims import prod
 from shapecalc.questions.memory.plan import make_plan, stored
 from shapecalc.questions.memory.training.backward import FORWARD, Pass, train
 from shapecalc.questions.memory.training.checkpointing import segments_of
-from shapecalc.questions.memory.training.lora import with_lora
+from shapecalc.questions.memory.training.lora import weights_added_to, with_lora
 from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, layers_of_scores, loss_bytes, scores_of
 from shapecalc.questions.memory.training.optimizers import Trained
 from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, check_heads, splits_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.in_place import InPlace
     from shapecalc.questions.memory.plan import MemoryPlan
+    from shapecalc.questions.memory.training.checkpointing import Segment
     from shapecalc.questions.memory.training.options import TrainingOptions
 
 __all__ = ["training_of"]
@@ -123,6 +124,7 @@ class _Stage:
             segments=len(segments),
             lora=options.lora.text if options.lora else "",
             adapters=owned if options.lora else 0,
+            adapted=self.adapted(segments) if options.lora else 0,
             weights=frozen + (0 if options.lora else owned),
             gathered=self.gathered() if parallel.zero >= _WEIGHTS and parallel.data > 1 else 0,
             parallelism=options.parallel,
@@ -174,6 +176,22 @@ class _Stage:
                 size = stored(int(prod(sizes)), self.options.precision.weights)
             found.append(_Weight(tensor, size, trains, max(self.parallel.data // experts, 1), index))
         return found
+
+    def adapted(self, segments: Sequence[Segment]) -> int:
+        """Return the bytes of the copies of experts' weights with what adapters add, which are kept for their step.
+
+        Those of segments that are recomputed are there one segment at a time.
+        """
+        own = [self._copied(step.node) for step in self.plan.steps]
+        within = [sum(own[segment.first : segment.end]) for segment in segments]
+        return sum(own) - sum(within) + max(within, default=0)
+
+    def _copied(self, index: int) -> int:
+        """Return the bytes of a layer's weights that adapters are added to."""
+        row, bits = self.report.rows[index], self.options.precision.weights
+        sizes = {name: int(prod(row.sizing.weight_shapes[name])) for name in weights_added_to(row)}
+        parts = {name: self.splits.divisor(index, row, name, self.parallel) for name in sizes}
+        return sum(stored(-(-size // parts[name]), bits) for name, size in sizes.items())
 
     def gathered(self) -> int:
         """Return the bytes of the largest layer's weights, and of their gradients, while it runs undivided."""
