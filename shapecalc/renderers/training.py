@@ -81,6 +81,10 @@ def _devices(devices: Parallelism, training: Training, *, caches: bool) -> Itera
     if devices.tensor > 1:
         rest = "; of everything else, its part of the positions" if devices.sequence else ""
         yield f"Of attention and of pairs of matrices each device has 1/{devices.tensor:,} of the features{rest}."
+    if training.repeated_heads:
+        times, heads = devices.tensor // training.repeated_heads, training.repeated_heads
+        cache = f"; each device has 1/{heads:,} of the cache below" if caches and heads > 1 else ""
+        yield f"{count_noun(heads, 'head')} of keys and values: on {times:,} devices{' each' * (heads > 1)}{cache}."
     if devices.pipeline > 1:
         parts = "1 microbatch passes" if devices.microbatches == 1 else f"{devices.microbatches:,} microbatches pass"
         yield f"{parts} through the pipeline in turn (1F1B), each of the batch above."

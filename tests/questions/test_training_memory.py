@@ -421,13 +421,47 @@ def test_a_layer_keeps_what_megatron_says(parts: int) -> None:
 @pytest.mark.parametrize(
     ("spec", "tensor", "message", "hint"),
     [("llama-3-8b", 3, "32 heads cannot be divided among 3 devices", "a divisor of 32: 2$"),
-     ("llama-3-8b", 16, "8 heads of keys and values cannot be divided among 16 devices", "8: 8 .repeated heads"),
+     ({"input": [4, 96], "layers": [{"mha": {"num_heads": 12, "num_kv_heads": 4}}]}, 6,
+      "4 heads of keys and values cannot be divided among 6 devices", "a divisor of 4: 4, or a multiple of 4$"),
      ("gpt2", 8, "12 heads cannot be divided among 8 devices", "a divisor of 12: 6$")])  # fmt: skip
-def test_devices_that_share_a_layer_have_whole_heads(spec: str, tensor: int, message: str, hint: str) -> None:
+def test_devices_that_share_a_layer_have_whole_heads(spec: Any, tensor: int, message: str, hint: str) -> None:
     """Megatron-LM: num_attention_heads (and num_query_groups) must be multiples of the tensor parallel size."""
     with pytest.raises(shapecalc.UsageError, match=message) as caught:
-        shapecalc.load(spec).memory(tensor=tensor, vars={"seq": 8})
+        shapecalc.load(spec).memory(tensor=tensor, **({"vars": {"seq": 8}} if isinstance(spec, str) else {}))
     assert re.search(hint, caught.value.problems[0].hint)
+    if isinstance(spec, str):  # with adapters too
+        with pytest.raises(shapecalc.UsageError, match=message):
+            shapecalc.load(spec).memory(tensor=tensor, vars={"seq": 8}, lora=4)
+
+
+@pytest.mark.parametrize(("tensor", "heads"), [(4, 2), (8, 1), (16, 1), (32, 1)])
+def test_heads_of_keys_and_values_are_repeated_on_more_devices(tensor: int, heads: int) -> None:
+    """vLLM 0.11, QKVParallelLinear: a device has (num_heads / tp + 2·max(1, num_kv_heads / tp))·head_size rows."""
+    net = shapecalc.load("llama-3-8b")
+    found = net.memory(tensor=tensor, vars={"seq": 8}, precision="bf16").training
+    queries, feed_forward, vocab = 32 // tensor, 3 * 4096 * 14336 // tensor, 128256 // tensor
+    layer = (queries + 2 * heads) * 128 * 4096 + queries * 128 * 4096 + feed_forward + 2 * 4096
+    assert found.weights == found.gradients == found.state // 2 == 2 * (32 * layer + 2 * vocab * 4096 + 4096)
+    assert found.trainable == 8_030_261_248
+    assert found.repeated_heads == (8 if tensor > 8 else 0)
+
+
+def test_heads_that_are_repeated_are_said_and_have_adapters_and_activations() -> None:
+    net = shapecalc.load("llama-3-8b")
+    eight, sixteen = (net.memory(tensor=tensor, vars={"seq": 8}, lora="rank=4,targets=k_proj") for tensor in (8, 16))
+    trained = 32 * 4 * (4096 + 8 * 128)
+    assert eight.training.trainable == sixteen.training.trainable == trained
+    assert eight.training.adapters == 4 * trained // 8
+    assert sixteen.training.adapters == 4 * 32 * 4 * (4096 // 16 + 128)  # one head on each
+    text = " ".join(sixteen.render(width=100).split())
+    assert "8 heads of keys and values: on 2 devices each; each device has 1/8 of the cache below." in text
+    one = shapecalc.load("falcon-7b").memory(vars={"seq": 8}, tensor=71, context=None).render(width=100)
+    assert "1 head of keys and values: on 71 devices." in " ".join(one.split())
+    attention = {"multi_head_attention": {"num_heads": 8, "num_kv_heads": 2, "bias": False}}
+    kept = [shapecalc.load({"input": [10, 64], "layers": [attention]}).memory(tensor=t).training.kept for t in (2, 4)]
+    inputs = 10 * 64 * 4
+    assert kept[0] == inputs + 10 * 4 * (2 * 4 * 8 + 2 * 8 + 4)  # queries and output, one head of keys and of values
+    assert kept[1] == inputs + 10 * 4 * (2 * 2 * 8 + 2 * 8 + 2)
 
 
 def test_the_cache_is_not_said_to_be_that_of_one_device() -> None:

@@ -4,7 +4,8 @@ Devices form groups: `tensor` share each layer, `pipeline` the layers, and what 
 own; `expert` of those share the experts. ZeRO (Rajbhandari et al. 2020, arXiv:1910.02054; FSDP is its stage 3) divides
 over the data group the optimizer's state (1), gradients too (2), and weights too (3). Tensor and sequence parallelism
 are Megatron's (Korthikanti et al. 2022, arXiv:2205.05198): of attention each device has its heads, of two matrices in a
-row its part of the features; with `sequence` it has its part of the positions of everything else.
+row its part of the features; with `sequence` it has its part of the positions of everything else. Heads of keys and
+values that are fewer than the devices are on several of them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError
 from shapecalc.layers.base.arguments import HEADS, KV_HEADS
+from shapecalc.questions.memory.implementation import with_rows
 from shapecalc.text.given import read_flag
 
 if TYPE_CHECKING:
@@ -21,7 +23,16 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.plan import MemoryPlan
 
-__all__ = ["ONE_DEVICE", "Parallelism", "Splits", "check_heads", "read_parallelism", "splits_of"]
+__all__ = [
+    "ONE_DEVICE",
+    "Parallelism",
+    "Splits",
+    "check_heads",
+    "read_parallelism",
+    "repeated_heads",
+    "splits_of",
+    "with_repeated_heads",
+]
 
 _MOST = 10**7
 _STAGES = 3
@@ -157,21 +168,47 @@ class Splits(NamedTuple):
 def check_heads(report: Report, parallel: Parallelism) -> None:
     """Check that the devices that share a layer can have whole heads of it, as Megatron requires. Errors: `UsageError`.
 
-    Fewer heads of keys and values than devices would be repeated on several; that is not counted, so it is refused.
+    Fewer heads of keys and values than devices are repeated, if every one is on as many devices.
     """
     for row in report.rows:
-        layer = row.node.layer
-        if layer is None:
-            continue
-        roles = layer.argument_roles()
         for role, what in ((HEADS, "heads"), (KV_HEADS, "heads of keys and values")):
-            number = getattr(layer, roles[role]) if role in roles else None
-            if number is not None and number % parallel.tensor:
-                message = f"{row.name}: {number:,} {what} cannot be divided among {parallel.tensor:,} devices (tensor)"
-                most = max(size for size in range(1, min(number, parallel.tensor) + 1) if number % size == 0)
-                why = f"give --tensor a divisor of {number:,}: {most:,}"
-                hint = f"{why} (repeated heads are not counted)" if number < parallel.tensor else why
-                raise UsageError(Problem(message, hint=hint))
+            number = _heads(row, role)
+            if number is None or number % parallel.tensor == 0 or (role == KV_HEADS and parallel.tensor % number == 0):
+                continue
+            message = f"{row.name}: {number:,} {what} cannot be divided among {parallel.tensor:,} devices (tensor)"
+            most = max(size for size in range(1, min(number, parallel.tensor) + 1) if number % size == 0)
+            more = f", or a multiple of {number:,}" if role == KV_HEADS else ""
+            raise UsageError(Problem(message, hint=f"give --tensor a divisor of {number:,}: {most:,}{more}"))
+
+
+def _heads(row: Row, role: str) -> int | None:
+    layer = row.node.layer
+    name = layer.argument_roles().get(role) if layer is not None else None
+    return getattr(layer, name) if name else None
+
+
+def repeated_heads(report: Report, parallel: Parallelism) -> int:
+    """Return the least number of heads of keys and values that are on several devices; 0 if all are on one."""
+    numbers = [number for row in report.rows if (number := _heads(row, KV_HEADS)) is not None]
+    return min((number for number in numbers if number < parallel.tensor), default=0)
+
+
+def with_repeated_heads(report: Report, parallel: Parallelism) -> Report:
+    """Return the report of a network whose layers have a head of keys and values for each device that shares them.
+
+    That is what a runtime keeps that repeats them where there are fewer (vLLM's QKVParallelLinear: a device has
+    max(1, heads / devices) of them).
+    """
+
+    def repeated(row: Row) -> Row:
+        layer, number = row.node.layer, _heads(row, KV_HEADS)
+        if layer is None or number is None or number >= parallel.tensor:
+            return row
+        layer = layer.with_values({layer.argument_roles()[KV_HEADS]: parallel.tensor})
+        sizing = row.sizing._replace(weight_shapes=layer.weights(*row.sizing.inputs))
+        return row._replace(node=row.node._replace(layer=layer), sizing=sizing)
+
+    return with_rows(report, [repeated(row) for row in report.rows])
 
 
 def splits_of(report: Report) -> Splits:

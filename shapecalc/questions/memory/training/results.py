@@ -27,7 +27,8 @@ class Training(NamedTuple):
     are the bytes of the weights of `lora`, which alone are trained, and `adapted` those of experts' weights with what
     their adapters add, which are copies. With
     a `parallelism`, all bytes are those of one device, in a pipeline of that in the `stage` with the most; `weights`
-    are those of the network there, and `gathered` those of the largest layer that ZeRO puts together while it runs.
+    are those of the network there, `repeated_heads` the heads of keys and values that are on several devices (0: none),
+    and `gathered` those of the largest layer that ZeRO puts together while it runs.
     """
 
     optimizer: str
@@ -56,6 +57,7 @@ class Training(NamedTuple):
     gathered: int = 0
     parallelism: Parallelism | None = None
     stage: int = 0
+    repeated_heads: int = 0
 
     @property
     def on_device(self) -> int:

@@ -11,13 +11,21 @@ from shapecalc.questions.memory.training.checkpointing import segments_of
 from shapecalc.questions.memory.training.lora import weights_added_to, with_lora
 from shapecalc.questions.memory.training.loss import CROSS_ENTROPY, LossBytes, layers_of_scores, loss_bytes, scores_of
 from shapecalc.questions.memory.training.optimizers import Trained
-from shapecalc.questions.memory.training.parallelism import ONE_DEVICE, Splits, check_heads, splits_of
+from shapecalc.questions.memory.training.parallelism import (
+    ONE_DEVICE,
+    Splits,
+    check_heads,
+    repeated_heads,
+    splits_of,
+    with_repeated_heads,
+)
 from shapecalc.questions.memory.training.results import Training
 from shapecalc.questions.memory.training.stages import in_flight, stage_numbers, stage_plan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from shapecalc.layers.base.layer import WeightShapes
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
     from shapecalc.questions.memory.in_place import InPlace
@@ -50,23 +58,27 @@ def training_of(
     `tensors` are the bytes of the weights of every layer, by their names, without adapters. `in_place`, `read` and
     `eager` are those of `make_plan`.
     """
-    if options.lora:
-        report = with_lora(report, options.lora)
     precision, parallel = options.precision, options.parallel or ONE_DEVICE
     check_heads(report, parallel)
+    repeated = repeated_heads(report, parallel)
+    whole, report = report, with_repeated_heads(report, parallel) if parallel.tensor > 1 else report
+    if options.lora:
+        whole, report = with_lora(whole, options.lora), with_lora(report, options.lora)
+    shapes = [row.sizing.weight_shapes for row in whole.rows]
     plan = make_plan(
         report, precision.activations, in_place, training=True, read=read, autocast=precision.autocast, eager=eager
     )
     splits = splits_of(report) if parallel.tensor > 1 or parallel.expert > 1 else Splits(*[frozenset[int]()] * 3)
     plan = splits.apply(plan, parallel) if parallel.tensor > 1 else plan
     if parallel.pipeline == 1:
-        return _Stage(report, options, plan, splits, tensors).training()
+        return _Stage(report, options, plan, splits, tensors, shapes).training()._replace(repeated_heads=repeated)
     numbers = stage_numbers(report, parallel.pipeline)
     stages = [
-        _Stage(report, options, stage_plan(plan, numbers, number), splits, tensors, numbers, number)
+        _Stage(report, options, stage_plan(plan, numbers, number), splits, tensors, shapes, numbers, number)
         for number in range(parallel.pipeline)
     ]
-    return max((stage.training() for stage in stages), key=lambda training: training.on_device)
+    found = max((stage.training() for stage in stages), key=lambda training: training.on_device)
+    return found._replace(repeated_heads=repeated)
 
 
 class _Stage:
@@ -79,10 +91,12 @@ class _Stage:
         plan: MemoryPlan,
         splits: Splits,
         tensors: Sequence[Mapping[str, int]],
+        shapes: Sequence[WeightShapes],
         numbers: Sequence[int] = (),
         number: int = 0,
     ) -> None:
-        self.report, self.options, self.plan, self.splits, self.tensors = report, options, plan, splits, tensors
+        self.report, self.options, self.plan, self.splits = report, options, plan, splits
+        self.tensors, self.shapes = tensors, shapes
         self.numbers, self.number = numbers, number
         self.parallel = options.parallel or ONE_DEVICE
 
@@ -114,7 +128,7 @@ class _Stage:
             activation_gradients=peak.gradients,
             precision=precision.name,
             state_bits=8 if options.optimizer.in_bytes else state_bits,
-            trainable=sum(int(prod(weight.tensor.sizes)) for weight in trained),
+            trainable=sum(weight.parameters for weight in trained),
             weight_copies=_copies(self.report) if precision.autocast else 0,
             loss=options.loss if losses else "none",
             scores=sum(loss.scores for loss in losses),
@@ -171,10 +185,13 @@ class _Stage:
             experts = self.parallel.expert if self.splits.is_routed(row, name) else 1
             tensor = Trained(sizes, multiplies and len(sizes) == _MATRIX, parts)
             trains = not row.node.frozen and name not in row.node.layer.untrained
+            parameters, elements = int(prod(self.shapes[index][name])), int(prod(sizes))
             size = self.tensors[index].get(name)
             if size is None:  # that of an adapter
-                size = stored(int(prod(sizes)), self.options.precision.weights)
-            found.append(_Weight(tensor, size, trains, max(self.parallel.data // experts, 1), index))
+                size = stored(parameters, self.options.precision.weights)
+            size = -(-size * elements // max(parameters, 1))  # more with heads that are repeated
+            copies = max(self.parallel.data // experts, 1)
+            found.append(_Weight(tensor, size, trains, copies, index, parameters))
         return found
 
     def adapted(self, segments: Sequence[Segment]) -> int:
@@ -203,13 +220,17 @@ class _Stage:
 
 
 class _Weight(NamedTuple):
-    """A tensor of weights, its bytes, whether it is trained, how many devices have the same part of it, its layer."""
+    """A tensor of weights, its bytes, whether it is trained, how many devices have the same part of it, its layer.
+
+    Its `parameters` are those of the network: heads that are repeated count once.
+    """
 
     tensor: Trained
     bytes: int
     trains: bool
     copies: int
     layer: int
+    parameters: int
 
     def divided(self, is_divided: bool) -> Trained:
         """Return the part of a device, where those that would have the same divide it."""
