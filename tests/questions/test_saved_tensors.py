@@ -52,10 +52,14 @@ def kept(case: Case, *, frozen: bool) -> dict[str, Any]:
     }
 
 
+NEVER_LEFT_OUT = [name for name in CASES if any(word in name for word in ("sinks", "softcap", "limit", "contiguous"))]
+"""Cases of few bytes, which whole models do not show."""
 PLAIN = [name for name, case in CASES.items() if not issubclass(KINDS[case.kind], Composite)]
 
+_OTHERS = some([name for name in PLAIN if name not in UNEVEN and name not in NEVER_LEFT_OUT], 60)
 
-@pytest.mark.parametrize("name", [*some([name for name in PLAIN if name not in UNEVEN], 60), *UNEVEN])
+
+@pytest.mark.parametrize("name", [*_OTHERS, *UNEVEN, *NEVER_LEFT_OUT])
 def test_a_kind_saves_what_pytorch_saves(name: str) -> None:
     entry = RECORDED["cases"][name]
     assert kept(CASES[name], frozen=False) == {key: entry[key] for key in ("inputs", "outputs", "sample")}

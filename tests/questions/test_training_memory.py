@@ -523,3 +523,25 @@ def test_the_state_is_that_of_torch(optimizer: str, precision: str) -> None:
     tensors = [value for state in made.state.values() for value in state.values() if torch.is_tensor(value)]
     state = sum(tensor.nbytes for tensor in tensors if tensor.numel() > 1)
     assert training(MATRIX, optimizer=optimizer, precision=precision).state == state
+
+
+def test_limited_scores_are_scores() -> None:
+    """Gemma 2: the loss is computed of a tanh of the logits, whose matrix is divided, and has no adapter."""
+    layers = [{"embedding": {"num_embeddings": 40, "embedding_dim": 16}}, {"layer_norm": {}}, {"linear": 40}]
+    plain, limited = (shapecalc.load({"input": [8], "layers": [*layers, *more]}) for more in ([], [{"softcap": 30}]))
+    for options in ({}, {"tensor": 2}):
+        before, found = (net.memory(training=True, **options).training for net in (plain, limited))
+        assert (found.loss, found.scores, found.loss_saved) == ("cross_entropy", before.scores, before.loss_saved)
+        assert (found.weights, found.trainable) == (before.weights, before.trainable)
+        assert found.kept - before.kept == 8 * 40 * 4 // (2 if "tensor" in options else 1)  # the tanh
+    with pytest.raises(shapecalc.UsageError, match="has no matrix that LoRA can adapt"):
+        limited.memory(lora=2)
+
+
+def test_latents_are_normalised_in_fp32() -> None:
+    latent = {"num_heads": 2, "kv_lora_rank": 10, "qk_nope_head_dim": 6, "qk_rope_head_dim": 2, "v_head_dim": 8}
+    fused, upcast = (
+        training({"input": [9, 16], "layers": [{"mla": {**latent, "norm_implementation": name}}]}, precision="bf16")
+        for name in ("fused", "upcast")
+    )
+    assert upcast.kept - fused.kept == 9 * (10 * 4 - (10 + 2) * 2)  # a copy, in place of a part of a wider tensor
