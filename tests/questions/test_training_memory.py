@@ -436,7 +436,7 @@ def test_devices_that_share_a_layer_have_whole_heads(spec: Any, tensor: int, mes
 
 @pytest.mark.parametrize(("tensor", "heads"), [(4, 2), (8, 1), (16, 1), (32, 1)])
 def test_heads_of_keys_and_values_are_repeated_on_more_devices(tensor: int, heads: int) -> None:
-    """vLLM 0.11, QKVParallelLinear: a device has (num_heads / tp + 2·max(1, num_kv_heads / tp))·head_size rows."""
+    """vLLM, layers/linear.py, QKVParallelLinear: a device has (num_heads / tp + 2·max(1, num_kv_heads / tp))·head_size rows."""
     net = shapecalc.load("llama-3-8b")
     found = net.memory(tensor=tensor, vars={"seq": 8}, precision="bf16").training
     queries, feed_forward, vocab = 32 // tensor, 3 * 4096 * 14336 // tensor, 128256 // tensor
