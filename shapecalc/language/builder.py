@@ -19,7 +19,7 @@ from shapecalc.language.scope import (
     read_reference,
     reference_text,
 )
-from shapecalc.language.turns import turns_of
+from shapecalc.language.turns import is_on, turns_of
 from shapecalc.language.values import BadValueError, bad, condition, items_within, shown_value
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
@@ -115,7 +115,7 @@ class GraphBuilder(Written):
         own = entry.own
         if not own:
             return self._one(entry, scope, variables, flow, "")
-        if "when" in own and not condition(own["when"], variables, "when"):
+        if not is_on(entry, variables):
             return self._skip(entry, scope, variables, flow)
         if not entry.is_repeated:
             flow = self._given(entry, scope, variables, flow)
@@ -126,7 +126,10 @@ class GraphBuilder(Written):
         flow = flow if by_turn else self._given(entry, scope, variables, flow)
         for turn, name in self._turns(entry, scope, variables):
             flow = self._given(entry, scope, turn, flow) if by_turn else flow
-            flow = self._one(entry, scope, turn, flow, name)
+            if is_on(entry, turn, in_turn=True):
+                flow = self._one(entry, scope, turn, flow, name)
+            elif name:
+                self._pass_on(name, scope, flow)
         if "name" in own and not entry.has_template:
             scope.define(read_name(own["name"], variables), flow, (start, len(self.nodes)))
         return flow
@@ -154,10 +157,13 @@ class GraphBuilder(Written):
             return flow
         flow = self._given(entry, scope, variables, flow)
         if "name" in entry.own and not entry.is_repeated:
-            name = read_name(entry.own["name"], variables)
-            if name not in scope.spans:
-                scope.define(name, flow, (len(self.nodes), len(self.nodes)))
+            self._pass_on(read_name(entry.own["name"], variables), scope, flow)
         return flow
+
+    def _pass_on(self, name: str, scope: Scope, flow: tuple[Flow, ...]) -> None:
+        """Bind the name of a layer that is left out to its input, unless another layer has the name."""
+        if name not in scope.spans:
+            scope.define(name, flow, (len(self.nodes), len(self.nodes)))
 
     def _one(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], name: str
@@ -242,10 +248,11 @@ class GraphBuilder(Written):
             return self.expand([branch], scope, variables, flow)[:1]
         ends: list[Flow] = []
         try:
-            if "when" in entry.own and not condition(entry.own["when"], variables, "when"):
+            if not is_on(entry, variables):
                 return ()
             for turn, name in self._turns(entry, scope, variables):
-                ends += self._one(entry, scope, turn, self._given(entry, scope, turn, flow), name)[:1]
+                if is_on(entry, turn, in_turn=True):
+                    ends += self._one(entry, scope, turn, self._given(entry, scope, turn, flow), name)[:1]
         except BadValueError as error:
             self.report(error.problem, scope)
             ends += self._broken(scope, entry.kind, entry.mark, flow)
