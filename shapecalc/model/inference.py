@@ -197,7 +197,8 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
 
 def problem_at(node: Node, error: LayerError) -> Problem:
     """Return the problem of a layer, with its location in the source."""
-    return error.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
+    subject = f"{node.name} ({node.kind})" if node.layer else node.name
+    return error.at(node.mark, subject, node.name)._replace(also=node.uses)
 
 
 def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:
