@@ -96,6 +96,7 @@ def test_the_layers_for_a_bilinear_layer_have_its_parameters() -> None:
         ("- cat: [[left, right]]\n", (4, 8, 8)),  # two blocks in sequence are one branch
         ("- cat: [[left, relu], input]\n", (8, 8, 8)),
         ("- {relu: {}, name: left}\n- {relu: {}, name: right}\n- cat: [[left, right], left]\n", (8, 8, 8)),
+        ("- {relu: {}, name: left}\n- {relu: {}, name: right}\n- cat: [[left, right]]\n", (4, 8, 8)),
     ],
 )
 def test_a_branch_of_blocks_is_no_call(layers: str, output: tuple[int, ...]) -> None:
