@@ -45,6 +45,7 @@ def meant_word(word: str, words: Iterable[str]) -> str:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
     longer = _longer(plain.rstrip("_"), words) or _abbreviated(plain.replace("_", ""), words)
+    longer = longer or _shortened(plain, words)
     if longer:
         return longer
     for text in (word, plain) if plain != word else (word,):
@@ -83,6 +84,26 @@ def _abbreviated(word: str, words: Iterable[str]) -> str:
             if (is_shorter and _is_within(word, letters)) or word == "".join(part[:1] for part in parts):
                 found.append(one)
     return min(found, key=len, default="")
+
+
+def _shortened(word: str, words: Iterable[str]) -> str:
+    """Return the shortest word whose parts one shortens: `dim_ff` dim_feedforward; empty where another is misspelt."""
+    parts = word.split("_")
+    found = [one for one in words if _is_shortened(parts, one.lower().split("_"))] if len(parts) > 1 else []
+    return "" if not found or any(_is_near(word, one) for one in words) else min(found, key=len)
+
+
+def _is_shortened(short: list[str], parts: list[str]) -> bool:
+    """Return whether the parts of a word are those of another, one as it is and the others cut to half or less."""
+    pairs = list(zip(short, parts, strict=False))
+    return (
+        len(short) == len(parts) > 1
+        and any(one == part and len(one) > 1 for one, part in pairs)
+        and all(
+            one == part or (one[:1] == part[:1] and 2 * len(one) <= len(part) and _is_within(one, part))
+            for one, part in pairs
+        )
+    )
 
 
 def _is_within(word: str, text: str) -> bool:

@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem
 from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of, wrong_number
-from shapecalc.language.expansion import MAX_LAYERS, Inside, Proto, Written, key_of
+from shapecalc.language.expansion import MAX_LAYERS, Proto, Written, key_of
 from shapecalc.language.making import Maker
 from shapecalc.language.reports import Reports, TooMuchError
 from shapecalc.language.scope import (
     Flow,
+    MergeBranches,
     Scope,
     changes_by_turn,
-    declared_names,
     full_name,
     read_name,
     read_reference,
     reference_text,
 )
-from shapecalc.language.turns import turns_of
+from shapecalc.language.turns import is_on, turns_of
 from shapecalc.language.values import BadValueError, bad, condition, items_within, shown_value
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
-from shapecalc.model.graph import Block
 from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
@@ -35,13 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphBuilder", "Proto"]
 
-MAX_STEPS = 3 * MAX_LAYERS
-"""The maximum number of items to expand, including empty blocks and layers left out.
-
-A long expression, one that uses long lists, and a block with arguments count as several.
-"""
-
-_ITEMS_A_STEP = 10
 _STEPS_OF_A_BLOCK = 4
 
 
@@ -57,10 +49,9 @@ class GraphBuilder(Written):
         self._entries: dict[int, Entry | Problem] = {}
         self._maker = Maker(reports.add)
         self._bodies: dict[str, ListValue] = {}
-        self._taken: dict[int, set[str]] = {}
-        self.steps = 0
         self._lists = items_within(variables.values())
         self._work: dict[str, Effort] = {}
+        self._tried: set[str] = set()
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -95,19 +86,6 @@ class GraphBuilder(Written):
     ) -> Proto:
         return Proto(name, layer, inputs, scope.mark or mark, scope.uses, scope.block, frozen)
 
-    def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
-        """Enforce the limit of steps, for some work with variables whose lists have this many items."""
-        self._add_steps(1 + work.steps + work.walks * lists // _ITEMS_A_STEP, entry.mark, scope)
-
-    def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
-        self.steps += steps
-        if self.steps > MAX_STEPS:
-            message, hint = (
-                f"expanding its blocks and repeats needs more than {MAX_STEPS:,} steps",
-                "repeat it less often",
-            )
-            raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
-
     def _item(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
@@ -115,7 +93,7 @@ class GraphBuilder(Written):
         own = entry.own
         if not own:
             return self._one(entry, scope, variables, flow, "")
-        if "when" in own and not condition(own["when"], variables, "when"):
+        if not is_on(entry, variables):
             return self._skip(entry, scope, variables, flow)
         if not entry.is_repeated:
             flow = self._given(entry, scope, variables, flow)
@@ -126,7 +104,10 @@ class GraphBuilder(Written):
         flow = flow if by_turn else self._given(entry, scope, variables, flow)
         for turn, name in self._turns(entry, scope, variables):
             flow = self._given(entry, scope, turn, flow) if by_turn else flow
-            flow = self._one(entry, scope, turn, flow, name)
+            if is_on(entry, turn, in_turn=True):
+                flow = self._one(entry, scope, turn, flow, name)
+            elif name:
+                self._pass_on(name, scope, flow)
         if "name" in own and not entry.has_template:
             scope.define(read_name(own["name"], variables), flow, (start, len(self.nodes)))
         return flow
@@ -154,10 +135,13 @@ class GraphBuilder(Written):
             return flow
         flow = self._given(entry, scope, variables, flow)
         if "name" in entry.own and not entry.is_repeated:
-            name = read_name(entry.own["name"], variables)
-            if name not in scope.spans:
-                scope.define(name, flow, (len(self.nodes), len(self.nodes)))
+            self._pass_on(read_name(entry.own["name"], variables), scope, flow)
         return flow
+
+    def _pass_on(self, name: str, scope: Scope, flow: tuple[Flow, ...]) -> None:
+        """Bind the name of a layer that is left out to its input, unless another layer has the name."""
+        if name not in scope.spans:
+            scope.define(name, flow, (len(self.nodes), len(self.nodes)))
 
     def _one(
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], name: str
@@ -215,9 +199,10 @@ class GraphBuilder(Written):
         """Return the inputs of a layer, and the layer itself (None if its arguments are wrong)."""
         value = entry.value
         if cls.branches:
-            branches, value = branches_of(cls, entry.value)
+            branches, value = branches_of(cls, entry, self.blocks, scope.names)
             if branches is not None:
-                flow = tuple([end for one in branches for end in self._branch(one, scope, variables, flow, branches)])
+                merge = MergeBranches(cls.operator, branches)
+                flow = tuple([end for one in branches for end in self._branch(one, scope, variables, flow, merge)])
         if cls.inputs == (0, 0) and "from" not in entry.own:
             flow = ()
         elif len(flow) > 1 and "from" not in entry.own and not cls.branches:
@@ -225,11 +210,11 @@ class GraphBuilder(Written):
         return flow, self._maker.layer(cls, entry, value, scope, variables)
 
     def _branch(
-        self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], all_: Sequence[Value]
+        self, branch: Value, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...], merge: MergeBranches
     ) -> tuple[Flow, ...]:
         """Return the outputs of a branch of a merge: one, or for an item with `for` one for each of its values."""
         if isinstance(branch, Scalar):
-            return (read_reference(branch, scope, variables, all_),)
+            return (read_reference(branch, scope, variables, merge),)
         if isinstance(branch, ListValue):
             return self.expand(branch.items, scope, variables, flow)[:1]
         if isinstance(branch, MapValue) and {*branch.keys()} == {"for", "from"}:  # only references
@@ -242,10 +227,11 @@ class GraphBuilder(Written):
             return self.expand([branch], scope, variables, flow)[:1]
         ends: list[Flow] = []
         try:
-            if "when" in entry.own and not condition(entry.own["when"], variables, "when"):
+            if not is_on(entry, variables):
                 return ()
             for turn, name in self._turns(entry, scope, variables):
-                ends += self._one(entry, scope, turn, self._given(entry, scope, turn, flow), name)[:1]
+                if is_on(entry, turn, in_turn=True):
+                    ends += self._one(entry, scope, turn, self._given(entry, scope, turn, flow), name)[:1]
         except BadValueError as error:
             self.report(error.problem, scope)
             ends += self._broken(scope, entry.kind, entry.mark, flow)
@@ -282,7 +268,37 @@ class GraphBuilder(Written):
             flows = self.expand(block.layers.items, inner, given, flow)
             return tuple(read_reference(item, inner, given) for item in block.outputs) if block.outputs else flows
 
-        return self._expansion(key, block, inner, flow, write_out)
+        before = len(self.problems)
+        flows = self._expansion(key, block, inner, flow, write_out)
+        if len(self.problems) > before and isinstance(entry.value, ListValue):
+            self._try_by_name(block, entry, scope, variables, flow, before)
+        return flows
+
+    def _try_by_name(
+        self, block: BlockDefinition, entry: Entry, scope: Scope, variables: Mapping[str, Any],
+        flow: tuple[Flow, ...], before: int,
+    ) -> None:  # fmt: skip
+        """Replace the problems of a block whose first argument is a list by one, if its items as arguments fit better.
+
+        That is tried once for a block, and not within a trial.
+        """
+        named = block.by_name(entry)
+        if named is None or block.name in self._tried:
+            return
+        self._tried.add(block.name)
+        trial = GraphBuilder(self.blocks, self.variables)
+        trial._tried.update(self.blocks)
+        around = Scope(scope.prefix, scope.inputs, set(), scope.waiting)
+        around.stack = scope.stack
+        try:
+            trial._block(block, named, around, variables, flow, block.name, scope.frozen)
+        except (BadValueError, TooMuchError):
+            return
+        if len(trial.problems) < len(self.problems) - before:
+            del self.problems[before:]
+            first = next(iter(block.arguments))
+            message = f"the whole list is the value of {first}, the first argument of the block {block.name}"
+            self.report(block.error(message, named.mark, entry.value).problem, scope)
 
     def _composite(
         self, cls: type[Composite], entry: Entry, scope: Scope, variables: Mapping[str, Any],
@@ -307,21 +323,6 @@ class GraphBuilder(Written):
         values = layer.values()
         key = (id(layer), frozen, len(flow))
         return self._expansion(key, layer, inner, flow, lambda: self.expand(body.items, inner, values, flow))
-
-    def _inner_scope(
-        self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
-    ) -> Scope:
-        inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
-        taken = self._taken.get(id(entries))
-        if taken is None:
-            taken = self._taken[id(entries)] = declared_names(entries)
-        inner = Scope(f"{full_name(scope, name)}.", inputs, taken, scope.waiting)
-        inner.stack = (*scope.stack, kind)
-        inner.frozen = frozen
-        inner.block = len(self.instances)
-        self.instances.append(Block(full_name(scope, name), kind, scope.block))
-        self._insides.append(Inside((), 0, 0))  # known once it is expanded
-        return inner
 
 
 def _varies_by_turn(entry: Entry) -> bool:

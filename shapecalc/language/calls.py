@@ -194,7 +194,7 @@ def _by_position(
 
     Where they fit in the orders of several frameworks, they are the required arguments, or the first.
     """
-    framework, is_certain = _framework(call)
+    framework, is_certain = _framework(call, cls)
     fitting: list[dict[str, str]] = []
     for order in _orders(cls, framework)[: 1 if is_certain else None]:
         sizes = {name for name in order if cls.arguments[name].role == STATED}
@@ -214,10 +214,12 @@ def _by_position(
     return at if len(at) == len(plain) and not known.keys() & at.keys() and "…" not in at.values() else None
 
 
-def _framework(call: Call | None) -> tuple[str, bool]:
+def _framework(call: Call | None, cls: type[Layer]) -> tuple[str, bool]:
     """Return the framework that a call is spelt for, and whether that is certain: `nn.Conv2d` is, `Conv2d` is not."""
     if call is None:
         return "", False
+    if call.word == cls.torch_name:
+        return "torch", False
     words = call.prefix.split(".")
     for framework, own in (("keras", _KERAS), ("torch", _TORCH)):
         if any(word in own for word in words):
@@ -241,7 +243,7 @@ def written(cls: type[Layer], name: str, text: str) -> str:
     yaml = text if text[:1] in "'\"" else {"None": "null"}.get(text, as_list(text))
     if argument.numeric and _PRODUCT.fullmatch(yaml):
         return short(yaml)
-    if _is_name(yaml):
+    if _is_name(yaml) and yaml not in argument.words:
         return yaml if argument.required else "…"  # a variable
     if argument.required and argument.numeric and _OF_VARIABLES.fullmatch(yaml):
         return short(yaml)

@@ -91,20 +91,30 @@ class BlockDefinition(NamedTuple):
         bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]
         if missing:
-            raise BadValueError(
-                Problem(
-                    f"the block {self.name} needs {', '.join(missing)}",
-                    entry.mark,
-                    hint=clean(f"write {self.name}: {{{missing[0]}: …}}"),
-                    also=(("the block is defined here:", self.mark),),
-                )
-            )
+            raise self.error(f"the block {self.name} needs {', '.join(missing)}", entry.mark, value)
         for name, item in given.items():
             bound[name] = plain(item, variables)
         for name, default in self.arguments.items():
             if name not in given and default is not None:
                 bound[name] = plain(default, bound)
         return bound
+
+    def by_name(self, entry: Entry) -> Entry | None:
+        """Return an item whose value is a list with its values as arguments by name; None where they are too many."""
+        items = entry.value.items if isinstance(entry.value, ListValue) else []
+        if not 0 < len(items) <= len(self.arguments):
+            return None
+        pairs = [(Scalar(name, name, item.mark), item) for name, item in zip(self.arguments, items, strict=False)]
+        return entry._replace(value=MapValue(pairs, items[0].mark))
+
+    def error(self, message: str, mark: Mark, value: Value | None) -> BadValueError:
+        """Return the error for the arguments at a use, with the hint to name them all."""
+        from shapecalc.language.habits import hint_for_block_arguments  # only when something is wrong
+
+        required = [name for name, default in self.arguments.items() if default is None]
+        hint = hint_for_block_arguments(self.name, self.arguments, value, required)
+        also = (("the block is defined here:", self.mark),)
+        return BadValueError(Problem(message, mark, hint=hint, also=also))
 
 
 class Variant(NamedTuple):

@@ -284,13 +284,35 @@ def _hint_for_copies(entry: Entry, variables: Mapping[str, Any]) -> str:
     return clean(f"{hint}, and {base}{last} in place of {base}" if name else hint)
 
 
-def branches_of(cls: type[Layer], value: Value | None) -> tuple[Sequence[Value] | None, Value | None]:
-    """Return the branches of a merge (None: its inputs are the current ones) and the rest, for its arguments."""
+def _check_wrapped(
+    cls: type[Layer], kind: str, value: ListValue, blocks: Collection[str], names: Callable[[], Collection[str]]
+) -> None:
+    """Enforce that a list of branches is not what a call of PyTorch has: `[[a, b], 1]`."""
+    first = value.items[0]
+    items = first.items if isinstance(first, ListValue) else ()
+    if not items or any(not isinstance(item, Scalar) or item.text in blocks or find_kind(item.text) for item in items):
+        return
+    from shapecalc.language.habits import hint_for_wrapped  # only where something is wrong
+
+    hint = hint_for_wrapped(kind, cls, value, names())
+    if hint:
+        raise bad("a list within the list is a branch, of layers in sequence, but these are names", first.mark, hint)
+
+
+def branches_of(
+    cls: type[Layer], entry: Entry, blocks: Collection[str], names: Callable[[], Collection[str]]
+) -> tuple[Sequence[Value] | None, Value | None]:
+    """Return the branches of a merge (None: its inputs are the current ones) and the rest, for its arguments.
+
+    `names` returns those of layers and inputs.
+    """
+    value = entry.value
     if isinstance(value, ListValue):
         if not value.items:
             raise bad(
                 f"{cls.kind} needs at least one branch", value.mark, "write [] in the list for its input, unchanged"
             )
+        _check_wrapped(cls, entry.kind, value, blocks, names)
         return value.items, None
     if isinstance(value, MapValue):
         inner = value.get("branches")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Problem
+from shapecalc.errors import Problem, did_you_mean
 from shapecalc.language.reports import TooMuchError
-from shapecalc.language.scope import Flow, Pending, full_name
+from shapecalc.language.scope import Flow, Pending, Scope, declared_names, full_name
 from shapecalc.language.values import bad
 from shapecalc.model.graph import Block, Reference
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Mark
     from shapecalc.language.document import BlockDefinition
-    from shapecalc.language.scope import Scope
+    from shapecalc.language.entries import Effort, Entry
     from shapecalc.layers.base.layer import Layer
+    from shapecalc.source import Value
 
 __all__ = ["MAX_LAYERS", "Expansion", "Inside", "Proto", "Written", "key_of"]
 
@@ -152,6 +153,14 @@ def key_of(value: Any) -> Any:
 MAX_LAYERS = 100_000
 """The maximum number of layers of a network, with every repetition expanded."""
 
+MAX_STEPS = 3 * MAX_LAYERS
+"""The maximum number of items to expand, including empty blocks and layers left out.
+
+A long expression, one that uses long lists, and a block with arguments count as several.
+"""
+
+_ITEMS_A_STEP = 10
+
 MAX_NESTING = 40
 """The maximum nesting of blocks."""
 
@@ -170,6 +179,21 @@ class Written:
         self._insides: list[Inside] = []
         self._expansions: dict[Any, Expansion] = {}
         self._named: dict[str, Inside] = {}
+        self._taken: dict[int, set[str]] = {}
+        self.steps = 0
+
+    def _count_steps(self, entry: Entry, scope: Scope, work: Effort, lists: int) -> None:
+        """Enforce the limit of steps, for some work with variables whose lists have this many items."""
+        self._add_steps(1 + work.steps + work.walks * lists // _ITEMS_A_STEP, entry.mark, scope)
+
+    def _add_steps(self, steps: int, mark: Mark, scope: Scope) -> None:
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            message, hint = (
+                f"expanding its blocks and repeats needs more than {MAX_STEPS:,} steps",
+                "repeat it less often",
+            )
+            raise TooMuchError(Problem(message, mark, hint=hint, also=scope.uses))
 
     def _add(self, proto: Proto, scope: Scope) -> Reference:
         if len(self.nodes) >= MAX_LAYERS:
@@ -208,6 +232,21 @@ class Written:
                 self._expansions[key] = found
         return flows
 
+    def _inner_scope(
+        self, kind: str, entries: Sequence[Value], scope: Scope, flow: tuple[Flow, ...], name: str, frozen: bool
+    ) -> Scope:
+        inputs = {f"input{i + 1}" if i else "input": tensor for i, tensor in enumerate(flow)}
+        taken = self._taken.get(id(entries))
+        if taken is None:
+            taken = self._taken[id(entries)] = declared_names(entries)
+        inner = Scope(f"{full_name(scope, name)}.", inputs, taken, scope.waiting)
+        inner.stack = (*scope.stack, kind)
+        inner.frozen = frozen
+        inner.block = len(self.instances)
+        self.instances.append(Block(full_name(scope, name), kind, scope.block))
+        self._insides.append(Inside((), 0, 0))  # known once it is expanded
+        return inner
+
     def _check_room(self, mark: Mark, scope: Scope) -> None:
         """Enforce the limits of blocks, for one more of them."""
         if len(scope.stack) >= MAX_NESTING:
@@ -239,4 +278,12 @@ class Written:
             inside = self._named.get(full_name(scope, name))
             if inside is not None:
                 scope.define(name, inside.flows, (inside.start, inside.stop))
+            elif scope.spans.get(owner := name.partition(".")[0]) and self._names_within(scope, owner):
+                hint = did_you_mean(name, self._names_within(scope, owner))
+                return Problem(f"no layer, block or input is called {name} here", pending.mark, hint=hint)
         return scope.look_up(pending, self.blocks)
+
+    def _names_within(self, scope: Scope, block: str) -> list[str]:
+        """Return the names of the layers and blocks within a block of a scope, as they are referred to there."""
+        prefix = len(scope.prefix)
+        return [name[prefix:] for name in self._named if name.startswith(full_name(scope, f"{block}."))]

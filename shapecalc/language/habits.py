@@ -11,7 +11,7 @@ from shapecalc.escaping import clean
 from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
 from shapecalc.language.files import hint_for_network
 from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced
-from shapecalc.language.tensors import hint_for_expression
+from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, note_on
 from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after, layer_of
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.axis_numbers import AxisNumber
@@ -19,12 +19,15 @@ from shapecalc.layers.base.sizes import Sizes
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Place", "hint_for_argument", "hint_for_kind", "hint_for_lone_value", "without_call"]
+__all__ = [
+    "Place", "hint_for_argument", "hint_for_block_arguments", "hint_for_kind", "hint_for_lone_value",
+    "hint_for_wrapped", "without_call",
+]  # fmt: skip
 
 
 def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
@@ -32,7 +35,8 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     call = read_call(key.text)
     cls = find_kind(call.word) if call else None
     if call and cls and call.prefix and call.arguments is None:
-        return clean(f"write `- {call.word}{_as_written(value)}`")
+        wrapped = hint_for_wrapped(call.word, cls, value, place.known, "- ") if isinstance(value, ListValue) else ""
+        return wrapped or clean(f"write `- {call.word}{_as_written(value)}`")
     hint = _no_layer(key.text) or (hint_for_call(call, place) if call else _hint_for_index(key.text))
     hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
@@ -61,6 +65,7 @@ def _values(call: Call, value: Value | None) -> list[str]:
     return [part.rpartition("=")[2] for part in given.arguments or ()]
 
 
+_APART = re.compile(r"([\w.-]+) +([{\[].*[}\]]|\d+)")  # `conv {out_channels: 8}` in quotes
 _KIND_KEYS = ("type", "kind", "layer", "module", "class")
 
 
@@ -106,7 +111,10 @@ def _began(item: Value) -> str:
 
 
 def _no_layer(text: str) -> str:
-    """Return the hint for what no layer can be: a comment, a statement of Python."""
+    """Return the hint for what no layer can be: a comment, a statement of Python, a kind without its colon."""
+    apart = _APART.fullmatch(text)
+    if apart and find_kind(apart[1]):
+        return f"a `:` is missing: write `- {apart[1]}: {short(apart[2])}`"
     if re.match(r"[^(\[]*(^|\s)//", text):
         return "a comment begins with #: write `#` in place of `//`"
     statement = text.partition(" ")[0]
@@ -180,7 +188,7 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     index = sliced(value.text) if isinstance(value, Scalar) and isinstance(cls.first_argument(), AxisNumber) else ""
     if index:
         return index
-    parts = _items(value)
+    parts = _with_choices(cls, kind, _items(value))
     call = Call("", kind, tuple(parts))
     if isinstance(value, Scalar) and isinstance(value.value, bool):
         parts, call = [str(value.value)], call._replace(prefix="nn.")
@@ -194,6 +202,21 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
 
 
+def _with_choices(cls: type[Layer], kind: str, parts: list[str]) -> list[str]:
+    """Return arguments with the names of those that are words of one argument alone: `[2, nearest]` of an upsample.
+
+    One that is left is then the argument that needs no name.
+    """
+    found = []
+    for part in parts:
+        takers = [name for name, one in cls.arguments.items() if part.strip("'\"") in one.words]
+        found.append(f"{takers[0]}={part}" if len(takers) == 1 else part)
+    first, plain = cls.first_argument(kind), [part for part in found if part in parts]
+    if first and found != parts and len(plain) == 1:
+        found[found.index(plain[0])] = f"{first.name}={plain[0]}"
+    return found
+
+
 def _is_batch(cls: type[Layer], parts: Sequence[str]) -> bool:
     """Return whether the first of several sizes is the batch: a name or 0, before sizes that are valid alone."""
     first = cls.first_argument()
@@ -204,8 +227,54 @@ def _is_batch(cls: type[Layer], parts: Sequence[str]) -> bool:
 
 def _items(value: Value) -> list[str]:
     if isinstance(value, ListValue):
-        return [short(item.text) if isinstance(item, Scalar) else "…" for item in value.items[:LONGEST]]
+        return [_text(item) for item in value.items[:LONGEST]]
     return [] if isinstance(value, MapValue) or len(value.text) > LONGEST else split_parts(value.text)
+
+
+def hint_for_wrapped(word: str, cls: type[Layer], value: ListValue, known: Collection[str], dash: str = "") -> str:
+    """Return the hint for the arguments of a call as branches: `cat: [[a, b], 1]`, of names; empty for any other list.
+
+    Without further arguments the names must be known.
+    """
+    first, *rest = value.items or [value]
+    if not cls.branches or not isinstance(first, ListValue) or len(first.items) < 2:
+        return ""
+    names = [item.text if isinstance(item, Scalar) else "" for item in first.items]
+    is_named = all(name in (*known, *RUNNING) or (rest and name and not find_kind(name)) for name in names)
+    if not is_named or not all(isinstance(item, Scalar) and _ARGUMENT.fullmatch(item.text) for item in rest):
+        return ""
+    given = named(cls, [item.text for item in rest if isinstance(item, Scalar)], Call("torch.", word, ()))
+    if given.left or given.strange:
+        return ""
+    return clean(f"write `{dash}{as_merge(word, names, known, given.shown)}`{note_on(names, known)}")
+
+
+_ARGUMENT = re.compile(r"-?\d+|\w+ *= *\S+")
+
+
+def hint_for_block_arguments(
+    name: str, arguments: Iterable[str], value: Value | None, required: Collection[str]
+) -> str:
+    """Return the hint for the arguments of a block by name: those given, and the required ones that are missing."""
+    names = [*arguments]
+    given: dict[str, str] = {}
+    if isinstance(value, MapValue):
+        given = {key.text: _text(item) for key, item in value.pairs}
+    elif isinstance(value, ListValue) and len(value.items) <= len(names):
+        given = dict(zip(names, map(_text, value.items), strict=False))
+    elif isinstance(value, Scalar) and value.value is not None:
+        given = {names[0]: _text(value)}
+    shown = ", ".join(f"{one}: {given.get(one, '…')}" for one in names if one in given or one in required)
+    return clean(f"write `{name}: {{{shown}}}`")
+
+
+def _text(value: Value) -> str:
+    """Return a value as it is written: `[3, [20, 20]]`; … for a mapping."""
+    if isinstance(value, ListValue):
+        return f"[{', '.join(map(_text, value.items[:LONGEST]))}]"
+    if isinstance(value, MapValue):
+        return "…"
+    return short(f"'{value.text}'" if value.quoted else value.text)
 
 
 def _is_layer(value: Value) -> bool:

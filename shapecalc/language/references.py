@@ -19,16 +19,18 @@ __all__ = ["Unknown", "hint_for_reference"]
 
 
 class Unknown(NamedTuple):
-    """A name that no layer, block or input of its scope has.
+    """A name that no layer, block or input of its scope has, and the output of it that is meant.
 
     `known` are those that have one, `inputs` how many inputs there are, `inside` the block around (empty for none),
-    and `branches` all those of the merge, where the name is one of them.
+    and, if it is a branch of a merge, Python's sign for that and all its branches.
     """
 
     name: str
+    output: int | str
     known: Collection[str]
     inputs: int
     inside: str
+    operator: str
     branches: Sequence[Value]
 
 
@@ -37,18 +39,31 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
     name, known = unknown.name, unknown.known
     if name.removeprefix("-").isdigit():
         return "layers are referred to by name, not by number: give that one a `name:`"
-    hint = _further_input(unknown, blocks.get(unknown.inside))
+    hint = _further_input(unknown, blocks.get(unknown.inside)) or _several(unknown)
     if not hint and unknown.branches:
         hint = _branch_of(name, known, blocks)
         if hint and name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1:
             hint += _IN_SEQUENCE
-    return clean(hint or _copy(name, known) or _numbered(name, known))
+    return clean(hint or _copy(name, known) or _numbered(name, known) or _attribute(name, known))
 
 
 _IN_SEQUENCE = (
     "; the items here are branches side by side: layers in sequence are one branch, "
     "a list of its own (`- - …` and below it `  - …`), and the input alone is `- []`"
 )
+
+
+def _several(unknown: Unknown) -> str:
+    """Return the hint for several names in one text, `a, b`, or those of a merge with its sign: `add: a + b`."""
+    text = f"{unknown.name}[{unknown.output}]" if unknown.output else unknown.name
+    branches = unknown.branches
+    is_alone = not branches or (len(branches) == 2 and branches[0].mark == branches[1].mark)
+    for sign in (",", unknown.operator):
+        parts = [part.strip() for part in text.split(sign)] if sign and is_alone else []
+        if len(parts) > 1 and all(re.fullmatch(r"[^\W\d][\w.]*(\[\w+\])?", part) for part in parts):
+            quoted = [f'"{part}"' if "[" in part else part for part in parts]
+            return f"write a list: [{', '.join(quoted)}]"
+    return ""
 
 
 def _further_input(unknown: Unknown, block: BlockDefinition | None) -> str:
@@ -105,6 +120,14 @@ def _copy(name: str, known: Collection[str]) -> str:
         return ""
     meant = f"{found[1]}.{int(found[2])}"
     return f"did you mean {meant}?" if meant in copies else f"the copies of {found[1]} are {copies[0]} to {copies[-1]}"
+
+
+def _attribute(name: str, known: Collection[str]) -> str:
+    """Return the hint for an output by a name that it does not have, `lstm.h`: its number; empty for other names."""
+    owner, dot, _ = name.rpartition(".")
+    if not dot or owner not in known:
+        return ""
+    return f"did you mean {owner}? If it has several outputs, they have numbers: {owner}[1] is the second"
 
 
 def _numbered(name: str, known: Collection[str]) -> str:

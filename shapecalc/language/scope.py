@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Flow",
+    "MergeBranches",
     "Pending",
     "Scope",
     "changes_by_turn",
@@ -41,14 +42,24 @@ _MAX_FILLED = 1_000
 """The maximum length of a reference, with the names of the blocks around its target."""
 
 
+class MergeBranches(NamedTuple):
+    """The merge that a reference is a branch of: Python's sign for its kind, and all its branches."""
+
+    operator: str = ""
+    branches: Sequence[Value] = ()
+
+
+_NO_MERGE = MergeBranches()
+
+
 class Pending(NamedTuple):
-    """A reference to a name that may come later; with all branches of a merge, if it is one of them."""
+    """A reference to a name that may come later; with the merge that it is a branch of, if it is one."""
 
     scope: Scope
     name: str
     output: int | str
     mark: Mark
-    branches: Sequence[Value] = ()
+    merge: MergeBranches = _NO_MERGE
 
 
 Flow = Reference | Pending
@@ -99,10 +110,10 @@ class Scope:
         self.flows[name] = flows
         self.spans[name] = span
 
-    def pending(self, name: str, output: int | str, mark: Mark, branches: Sequence[Value] = ()) -> Pending:
+    def pending(self, name: str, output: int | str, mark: Mark, merge: MergeBranches = _NO_MERGE) -> Pending:
         """Return a reference to a name of this scope that may come later."""
         self.waiting.add(self)
-        return Pending(self, name, output, mark, branches)
+        return Pending(self, name, output, mark, merge)
 
     def release(self) -> None:
         """Release the tensors of the names when all are resolved: scopes and references would keep each other alive."""
@@ -122,7 +133,7 @@ class Scope:
             from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
 
             inside = self.stack[-1] if self.stack else ""
-            unknown = Unknown(pending.name, self.flows, len(self.inputs), inside, pending.branches)
+            unknown = Unknown(pending.name, pending.output, self.flows, len(self.inputs), inside, *pending.merge)
             hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, partial(self.names, pending.name))
             message = f"no layer, block or input is called {pending.name} here"
             return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
@@ -143,7 +154,7 @@ class Scope:
         return flow._replace(output=output) if isinstance(flow, Pending) else Reference(flow.node, output)
 
 
-def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], branches: Sequence[Value] = ()) -> Flow:
+def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], merge: MergeBranches = _NO_MERGE) -> Flow:
     """Return the tensor that a reference names: `conv1`, or `split1[1]` for its second output, or by its name.
 
     Expressions in braces, `{i + 1}`, are evaluated, and a name of a `for` around it is replaced by its value.
@@ -157,7 +168,7 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], bra
     flows = scope.flows.get(name)
     if flows and not output and len(flows) == 1:
         return flows[0]  # already defined: the usual case
-    return scope.pending(name, output, value.mark, branches)
+    return scope.pending(name, output, value.mark, merge)
 
 
 def reference_text(value: Value, variables: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def hint_for_expression(text: str, known: Collection[str]) -> str:
     tree = _parsed(text) if _SIGN_BETWEEN.search(text) else None
     cls = _kind_of(_operation(tree)[0])
     words = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree else []
-    if tree is None or cls is None or not words or any(word not in known and find_kind(word) for word in words[:2]):
+    if tree is None or cls is None or not words or all(word not in known and find_kind(word) for word in words[:2]):
         return ""
     operand = read_operand(text, known)
     if operand.item:

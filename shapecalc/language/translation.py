@@ -37,6 +37,9 @@ class Place(NamedTuple):
 def hint_for_call(call: Call, place: Place) -> str:
     """Return the hint for a call in place of an item; empty for a call of anything but layers."""
     cls = find_kind(call.word)
+    given = call.of_input(cls, place.known) or call
+    if cls and cls.on_batch_axis and re.fullmatch(r"\w+: \[?0\]?", named(cls, given.arguments or (), call).shown):
+        return cls.on_batch_axis
     return _hint_on_tensors(call, cls, place.known) or _hint_for_layer(call, cls, place)
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.language.document import MAX_VARIABLES, find_name_fault
-from shapecalc.language.values import BadValueError, bad, describe, evaluate, plain
+from shapecalc.language.values import BadValueError, bad, condition, describe, evaluate, plain
 from shapecalc.layers.base.arguments import show
 from shapecalc.source import MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from shapecalc.language.entries import Entry
     from shapecalc.source import Value
 
-__all__ = ["Turn", "loops_of", "turns_of"]
+__all__ = ["Turn", "is_on", "loops_of", "turns_of"]
 
 
 class Turn(dict[str, Any]):
@@ -33,6 +35,19 @@ def loops_of(variables: Mapping[str, Any]) -> frozenset[str]:
 
 
 _NONE: frozenset[str] = frozenset()
+
+
+def is_on(entry: Entry, variables: Mapping[str, Any], *, in_turn: bool = False) -> bool:
+    """Return whether the `when` of an item, if any, is true.
+
+    For a repeated item one that uses its variables is decided in every turn, with `in_turn`; any other before them.
+    """
+    when = entry.own.get("when")
+    if when is None:
+        return True
+    words = re.findall(r"[^\W\d]\w*", when.text) if entry.is_repeated and isinstance(when, Scalar) else ()
+    by_turn = not {*entry.loop_names}.isdisjoint(words)
+    return by_turn is not in_turn or condition(when, variables, "when")
 
 
 def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) -> Iterator[Turn]:

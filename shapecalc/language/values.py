@@ -39,6 +39,7 @@ _DOTTED = r"[^\W\d]\w*(\.\w+)*"
 """A word, or the name of a layer within a block: `layer2.3`."""
 _NUMBER_TEXT = r"(?a:[-+]?\d[\d_]*(\.\d*)?([eE][-+]?\d+)?)"
 _SWITCHES = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
+_LETTERS = ("y", "n", "Y", "N")  # variables, where a number is due
 
 
 class BadValueError(Exception):
@@ -96,7 +97,7 @@ def evaluate(scalar: Scalar, variables: Mapping[str, Any]) -> Any:
         return scalar.value
     if scalar.text in variables and is_plain(scalar):
         return variables[scalar.text]
-    if scalar.trap:
+    if scalar.trap and scalar.text not in _LETTERS:
         raise trapped(f"{describe(scalar)} is not a number", scalar, due="a number")
     if scalar.quoted and re.fullmatch(_NUMBER_TEXT, scalar.text.strip()):
         raise bad(f"'{scalar.text}' is text, not a number", scalar.mark, "remove the quotes")
@@ -244,8 +245,9 @@ def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) 
     text = scalar.text
     if text in variables and is_plain(scalar):
         return variables[text]
-    if scalar.trap:
-        if argument.expected == "true or false" and text.lower() in _SWITCHES:
+    is_flag = argument.expected == "true or false"
+    if scalar.trap and (is_flag or not argument.numeric or scalar.text not in _LETTERS):
+        if is_flag and text.lower() in _SWITCHES:
             return _SWITCHES[text.lower()]
         due = "a number" if argument.numeric else "a word"
         raise trapped(f"{argument.name} must be {argument.expected}, not {describe(scalar)}", scalar, due=due)

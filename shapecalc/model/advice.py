@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Hint
 from shapecalc.layers.base.ranks import extent, names_of_axes
 from shapecalc.layers.base.shape import CHW, HWC
+from shapecalc.model.checks import NO_BATCH
 from shapecalc.model.inference import sizings_of
 from shapecalc.model.readings import IMAGE_RANK, MIN_IMAGE, is_batch_of_images, is_image, with_channels, without_batch
 
@@ -42,7 +43,7 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     doubt = other_layout or others
     if doubt:
         known = found[0].hint
-        if known.startswith(_NO_BATCH) or (other_layout and _MOVED in known) or _is_square(graph):
+        if known.startswith(NO_BATCH) or (other_layout and _MOVED in known) or _is_square(graph):
             known = ""
         found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
     return found
@@ -78,7 +79,7 @@ def _batch_doubt(graph: Graph) -> str:
         return ""
     batch, *sizes = shape.sizes
     written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))
-    return f"{_NO_BATCH}: write {written}, not {found}, if {batch} is the batch"
+    return f"{NO_BATCH}: write {written}, not {found}, if {batch} is the batch"
 
 
 def _channel_doubt(graph: Graph) -> str:
@@ -109,7 +110,7 @@ def _reading(graph: Graph) -> str:
     if less := without_batch(graph, sizings):
         batch = graph.inputs[next(iter(less))].sizes[0]
         pairs = [f"{_written(shape)}, not {_written(graph.inputs[name])}" for name, shape in less.items()]
-        return f"{_NO_BATCH}: write {' and '.join(dict.fromkeys(pairs))}, if {batch} is the batch"
+        return f"{NO_BATCH}: write {' and '.join(dict.fromkeys(pairs))}, if {batch} is the batch"
     found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
     if not found:
         return ""
@@ -130,7 +131,6 @@ def _is_square(graph: Graph) -> bool:
 
 
 _MOVED = "`- permute:"
-_NO_BATCH = "sizes are given without the batch axis"
 
 
 def smallest_input(graph: Graph) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["with_branch_hints"]
 
-_WRITE = "write `- "
+_WRITE = "write `"
 _MOST_NODES = 5_000
 _MOST_TRIED = 8
 _FARTHEST = 64

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["check_inputs", "check_number", "with_hint"]
+__all__ = ["NO_BATCH", "check_inputs", "check_number", "with_hint"]
 
 
 def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
@@ -138,6 +138,7 @@ def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
     )
 
 
+NO_BATCH = "sizes are given without the batch axis"
 _IMAGE_CHANNELS = (1, 3, 4)
 
 
@@ -146,7 +147,7 @@ def _without_batch(layer: Layer, x: Shape) -> str:
     rest = x.without_first_axis()
     if not rest.sizes or not _fits(layer, rest):
         return ""
-    return f"sizes are given without the batch axis: write {rest.text}, not {x.text}"
+    return f"{NO_BATCH}: write {rest.text}, not {x.text}"
 
 
 def _fits(layer: Layer, *inputs: Shape) -> bool:

@@ -10,7 +10,7 @@ from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.ranks import names_of_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
@@ -31,8 +31,11 @@ _UNKNOWN = _Flow()
 _LEARNED = _Flow(has_batch=False)
 
 
-def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
-    """Return the notes on the layers of a network: of several for the same reason the first, and how many more."""
+def doubts_of(graph: Graph, sizings: Sequence[Sizing], used: Collection[tuple[int, int]] = ()) -> tuple[str, ...]:
+    """Return the notes on the layers of a network: of several for the same reason the first, and how many more.
+
+    Of a part of a network, `used` are the outputs of its layers that the others use.
+    """
     flows: list[_Flow] = []
     found: dict[str, list[str]] = {}
     orders: dict[int, tuple[str, str, bool]] = {}
@@ -58,7 +61,7 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
         if layer.view and len(sizing.outputs) > 1:
             cut.append(len(flows) - 1)
     if cut:
-        found.update(_on_pieces(graph, sizings, cut))
+        found.update(_on_pieces(graph, sizings, cut, used))
     return tuple([_first(each) for each in found.values()])
 
 
@@ -68,9 +71,11 @@ def _orders_of(layer: Layer) -> tuple[str, str, bool]:
     return layer.axis_order, "" if layer.elementwise else layer.axis_order_out, is_plain
 
 
-def _on_pieces(graph: Graph, sizings: Sequence[Sizing], cut: Sequence[int]) -> dict[str, list[str]]:
+def _on_pieces(
+    graph: Graph, sizings: Sequence[Sizing], cut: Sequence[int], elsewhere: Collection[tuple[int, int]]
+) -> dict[str, list[str]]:
     """Return the notes on layers that cut their input to pieces (their indices), of which only the first is used."""
-    used = {(ref.node, ref.output) for node in graph.nodes for ref in node.inputs} | {*graph.outputs}
+    used = {(ref.node, ref.output) for node in graph.nodes for ref in node.inputs} | {*graph.outputs, *elsewhere}
     lost = [i for i in cut if not any((i, output) in used for output in range(1, len(sizings[i].outputs)))]
     names = [(graph.nodes[i].name, len(sizings[i].outputs)) for i in lost]
     notes = [

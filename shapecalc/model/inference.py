@@ -41,10 +41,10 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
         return _report(graph, cast("list[Sizing]", sizings), batch, layout, convention)
     from shapecalc.model.partial import inferred_part  # only after a shape error
 
-    part, known = inferred_part(graph, sizings)
+    part, known, used = inferred_part(graph, sizings)
     report = _report(part, known, batch, layout, convention)
     broken = [node for node, sizing in zip(graph.nodes, sizings, strict=True) if sizing is None]
-    raise ShapeError(problems, report.cut_short(problems, len(broken), graph.blocks_around(broken)))
+    raise ShapeError(problems, report.cut_short(problems, len(broken), graph.blocks_around(broken), used))
 
 
 def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:
@@ -87,6 +87,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
                 is_made_of_others,
                 location_of,
                 reads_input_of_composite,
+                with_doubt_of_input,
                 with_inputs,
             )
 
@@ -96,7 +97,8 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             else:
                 error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)
-            problems.append(in_variables(problem_at(node, error)))
+            problem = in_variables(problem_at(node, error))
+            problems.append(with_doubt_of_input(problem, graph, node, lambda: sizings))
             return None
 
     sizings = walk(graph, size, problems)
@@ -197,7 +199,8 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
 
 def problem_at(node: Node, error: LayerError) -> Problem:
     """Return the problem of a layer, with its location in the source."""
-    return error.at(node.mark, f"{node.name} ({node.kind})", node.name)._replace(also=node.uses)
+    subject = f"{node.name} ({node.kind})" if node.layer else node.name
+    return error.at(node.mark, subject, node.name)._replace(also=node.uses)
 
 
 def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Hint, LayerError
 from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite
+from shapecalc.model.checks import NO_BATCH
 from shapecalc.model.graph import Reference
 from shapecalc.model.rows import can_share
 
@@ -27,12 +28,17 @@ __all__ = [
     "location_of",
     "reads_input_of_composite",
     "sharing_hint",
+    "with_doubt_of_input",
     "with_inputs",
 ]
 
 
-def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph, list[Sizing]]:
+def inferred_part(
+    graph: Graph, sizings: Sequence[Sizing | None]
+) -> tuple[Graph, list[Sizing], frozenset[tuple[int, int]]]:
     """Return the graph of the layers whose sizes are known, and these sizes: of every branch up to its shape error.
+
+    Also the outputs in it that the other layers use, each by its layer there and its number.
 
     A layer is inferred only if all its inputs are, so all references stay within the part. A layer that shares the
     weights of one that is not in it, or whose weights have other sizes, counts them itself. Expectations are of the
@@ -58,7 +64,9 @@ def inferred_part(graph: Graph, sizings: Sequence[Sizing | None]) -> tuple[Graph
     part = graph._replace(
         nodes=tuple(nodes), outputs=tuple(outputs.values()), output_names=tuple(outputs), expectations=()
     )
-    return part, list(known.values())
+    others = [node for node, sizing in zip(graph.nodes, sizings, strict=True) if sizing is None]
+    used = frozenset((new_index[ref.node], ref.output) for node in others for ref in node.inputs if ref.node in known)
+    return part, list(known.values()), used
 
 
 def is_made_of_others(kind: str) -> bool:
@@ -138,6 +146,30 @@ def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: Laye
     return (*why, f"{', '.join(described)}{f', and {more:,} more' if more else ''}")
 
 
+def with_doubt_of_input(
+    problem: Problem, graph: Graph, node: Node, sizings: Callable[[], Sequence[Sizing | None]]
+) -> Problem:
+    """Return the problem of a layer, with the doubt about the one that made its input as its hint.
+
+    That is done if it has no hint, or only the one that its input has a batch axis. Between the two layers may be such
+    that work on each element.
+    """
+
+    def work() -> str:
+        if problem.hint and not problem.hint.startswith(NO_BATCH):
+            return problem.hint
+        refs = node.inputs
+        while refs and refs[0].node >= 0:
+            giver, sizing = graph.nodes[refs[0].node], sizings()[refs[0].node]
+            doubt = giver.layer.doubt(*sizing.inputs) if giver.layer and sizing else ""
+            if doubt:
+                return f"{giver.name} {doubt}"
+            refs = giver.inputs if giver.layer and giver.layer.elementwise and len(giver.inputs) == 1 else ()
+        return problem.hint
+
+    return problem._replace(hint=Hint(work))
+
+
 def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> str:
     """Return the text that says where to write a layer that an input of another needs.
 
@@ -169,11 +201,19 @@ def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Si
         own += "_"
     item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
     from_ = f'"{name}"' if "[" in name else name
-    if begins < index:  # of branches that are lists another one would begin at a layer before the item
-        is_empty = graph.nodes[begins].inputs == (ref,)
+    others = [other for number, other in enumerate(node.inputs) if number != layer.input]
+    is_merge = node.layer is not None and node.layer.branches and not _has_from(node.mark)
+    if begins < index or (is_merge and Reference(index - 1) in others):  # else another would begin at the item
+        is_empty = begins < index and graph.nodes[begins].inputs == (ref,)
         branch, given = (item, "[]") if is_empty else (f"{item}, from: {from_}", name)
-        return f"write `[{{{branch}}}]` in place of {given}"
+        return f"write `{f'[[], [{{{branch}}}]]' if _is_alone(node.mark) else f'[{{{branch}}}]'}` in place of {given}"
     return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+
+
+def _is_alone(mark: Mark | None) -> bool:
+    """Return whether a merge at a location has one name in place of a list, `add: shortcut`."""
+    behind = mark.source.line(mark.line)[mark.column - 1 + mark.length :] if mark and mark.line else ""
+    return re.fullmatch(r"\s*:\s*[^\s\[{#][^{}]*", behind) is not None
 
 
 def _is_within(graph: Graph, index: int, node: Node) -> bool:

@@ -50,7 +50,7 @@ class Report(Answer):
     table = "layers"
     __slots__ = (
         "_ancestries", "_by_name", "_doubt", "_in_blocks", "_notes", "batch", "convention", "graph", "layout",
-        "missing", "problems", "rows", "total", "unfinished",
+        "missing", "problems", "rows", "total", "unfinished", "used",
     )  # fmt: skip
 
     def __init__(
@@ -65,21 +65,26 @@ class Report(Answer):
         self.problems: tuple[Problem, ...] = ()
         self.missing = 0
         self.unfinished: frozenset[int] = frozenset()
+        self.used: frozenset[tuple[int, int]] = frozenset()
         self._by_name: dict[str, Row] = {}
         self._ancestries: dict[int, list[int]] = {}
         self._in_blocks: dict[str, tuple[int, list[Row]]] = {}
         self._notes: tuple[str, ...] | None = None
         self._doubt: Callable[[Graph, Sequence[Sizing]], str] | None = None
 
-    def cut_short(self, problems: Iterable[Problem], missing: int, unfinished: Iterable[int]) -> "Report":
+    def cut_short(
+        self, problems: Iterable[Problem], missing: int, unfinished: Iterable[int], used: Iterable[tuple[int, int]] = ()
+    ) -> "Report":
         """Return the same as a partial report: the problems, and the layers that could not be inferred.
 
-        `missing` is how many these are, `unfinished` are the blocks that they stand in.
+        `missing` is how many these are, `unfinished` are the blocks that they stand in, `used` the outputs that they
+        use, each by its layer and its number (those known already, if there are none).
         """
         partial = Report(self.graph, self.rows, self.total, self.layout, self.batch, self.convention)
         partial.problems = tuple(problems)
         partial.missing = missing
         partial.unfinished = frozenset(unfinished)
+        partial.used = frozenset(used) or self.used
         return partial
 
     def with_doubt(self, doubt: Callable[[Graph, Sequence[Sizing]], str]) -> "Report":
@@ -122,7 +127,7 @@ class Report(Answer):
             from shapecalc.model.doubts import doubts_of  # sizes alone are wanted far more often
 
             sizings = [row.sizing for row in self.rows]
-            found = doubts_of(self.graph, sizings)
+            found = doubts_of(self.graph, sizings, self.used)
             last = self._doubt(self.graph, sizings) if self._doubt and not found and not self.graph.notes else ""
             self._notes = (*self.graph.notes, *found, *filter(None, [last]))
         return self._notes

@@ -72,6 +72,19 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
 
 
+def _behind_item(mark: Mark) -> Problem | None:
+    """Return the problem of a second item on the line of the first, `- conv: {…}, relu`; None for any other."""
+    line = mark.source.line(mark.line)
+    before, rest = line[: mark.column - 1].rstrip(), line[mark.column - 1 :]
+    found = re.match(r"[,;]? *(?:- +)?([\w.-]+(?:: .*)?|)", rest)
+    if not re.match(r"\s*- .*[}\]]$", before) or not found or not rest.strip():
+        return None
+    hint = (
+        f"write it on a line of its own: `- {short(found[1])}`" if found[1] else "write each item on a line of its own"
+    )
+    return Problem("more follows what is closed on this line", mark, hint=hint)
+
+
 def _comment_of_others(source: Source, mark: Mark, begin: Mark) -> Problem | None:
     """Return the problem of a comment with `//`: at the mark, or a line of it there or above; None for any other."""
     at = [(mark.line, mark.column - 1), *[(number, 0) for number in (mark.line, mark.line - 1, begin.line)]]
@@ -94,6 +107,11 @@ def _not_indented(mark: Mark) -> Problem:
         return Problem("a list begins here without a key", mark, hint="write its key above it, such as `layers:`")
     is_closed = above.rstrip().endswith("}") and _indent(above) < mark.column - 1
     hint = "write it within the { } of the line above" if is_closed else ""
+    item = re.match(r"( *(?:- +)+)([\w.-]+):", above) if is_closed else None
+    if item:
+        due, found, kind = len(item[1]), mark.column - 1, short(item[2])
+        hint = f"a key beside {kind} is indented by {due}, not {found}"
+        hint += f"; an argument of {kind} is written within the {{ }} of the line above" if found > due else ""
     message = "this line is not indented like its neighbours"
     return Problem(message, mark, hint=hint or "indent it exactly as the keys or items beside it")
 
@@ -115,6 +133,9 @@ def _slip(mark: Mark, begin: Mark, problem: str, context: str) -> Problem | None
     """Return the problem of a sign too many or too few; None for any other."""
     if "flow" not in context and _character(mark) in _CLOSING:
         return Problem(f"this `{_character(mark)}` closes nothing", mark, hint="remove it")
+    behind = _behind_item(mark) if "block" in context else None
+    if behind:
+        return behind
     if "mapping values" in problem:
         return _slip_above(mark, mark.source) or _slip_of_colon(mark)
     return _without_dash(begin) if "simple key" in context else None
@@ -139,6 +160,12 @@ def _slip_of_colon(mark: Mark) -> Problem | None:
     """Return the problem of a second colon where none may be: arguments without braces, a line too far to the right."""
     line, above = mark.source.line(mark.line), mark.source.line(mark.line - 1)
     before, behind = line[: mark.column - 1], line[mark.column - 1 :]
+    apart = re.match(r"\s*((?:- +)+)([\w.-]+) *(?=[{\[])", before)
+    if apart:
+        given = re.sub(r"\s+#.*", "", line[apart.end() :]).strip()
+        rest = short(given) if given[-1:] in "}]" else "{…}"
+        at = Mark(mark.source, mark.line, apart.start(2) + 1, len(apart[2]))
+        return Problem("a `:` is missing after this", at, hint=f"write `{apart[1]}{apart[2]}: {rest}`")
     found = re.fullmatch(r"\s*((?:- +)+[\w.-]+:) +([\w.-]+)", before)
     if found:
         given = re.sub(r"\s+#.*", "", behind).strip()

@@ -129,6 +129,44 @@ def test_omitted_branches():
     assert shapecalc.load(text, vars={"base": 3}).infer()["concat1"].output_shapes == [(80, 4, 4)]
 
 
+CONV = "- conv: {out_channels: c, kernel_size: 1}\n  for: {c: [8, 16, 24]}\n  name: CNAME\n  when: WHEN\n"
+
+
+@pytest.mark.parametrize(
+    ("when", "kept"),
+    [("c > 8", [16, 24]), ("c != 16", [8, 24]), ("i == 1", [16]), ("c < 8", []), ("base == 2", [8, 16, 24]), ("base > 2", [])],
+)  # fmt: skip
+def test_a_condition_of_the_loop_is_decided_for_each_copy(when, kept):
+    text = f"input: 3x8x8\nvars: {{base: 2}}\nlayers:\n{CONV}- relu\n".replace("WHEN", when)
+    by_hand = "".join(f"- conv: {{out_channels: {c}, kernel_size: 1}}\n" for c in kept)
+    expected = shapecalc.load(f"input: 3x8x8\nlayers:\n{by_hand}- relu\n").infer()
+    report = shapecalc.load(text.replace("CNAME", "c{c}")).infer()
+    assert [row.output_shapes for row in report.rows] == [row.output_shapes for row in expected.rows]
+    assert [row.name for row in report.rows] == [*(f"c{c}" for c in kept), "relu1"]
+
+
+def test_the_name_of_a_copy_that_is_left_out_is_that_of_its_input():
+    text = f"input: 3x8x8\nlayers:\n{CONV}- add: [c16, c8]\n".replace("WHEN", "c == 8").replace("CNAME", "c{c}")
+    assert shapecalc.load(text).infer()["add1"].from_ == ("c8", "c8")
+    numbered = f"input: 3x8x8\nlayers:\n{CONV}- add: [c.0, c]\n".replace("WHEN", "i < 2").replace("CNAME", "c")
+    with pytest.raises(shapecalc.ShapeError, match=r"c\.0"):
+        shapecalc.load(numbered).infer()
+    own = "- identity\n  name: c8\n- conv: {out_channels: 4, kernel_size: 1}\n  name: c16\n- relu\n  for: {c: [c8, c16]}\n"
+    own += "  from: c\n  name: end_{c}\n  when: c != 'c8'\n- concat: [end_c8, end_c16]\n"
+    report = shapecalc.load(f"input: 3x8x8\nlayers:\n{own}").infer()
+    assert report["concat1"].from_ == ("c8", "end_c16")
+
+
+def test_the_condition_of_the_loop_of_a_branch_leaves_out_branches():
+    text = BACKBONE + "- concat:\n  - branch: r\n    for: {r: [1, 2, 3]}\n    when: r != 2 and base == 2\n  - []\n"
+    assert shapecalc.load(text).infer()["concat1"].output_shapes == [(80, 4, 4)]
+
+
+def test_a_condition_without_the_loop_is_decided_before_it():
+    text = "input: 3x8x8\nvars: {n: 0}\nlayers:\n- relu\n- relu\n  repeat: n - 1\n  when: n > 0\n"
+    assert shapecalc.load(text).infer().rows[0].name == "relu1"
+
+
 def test_loops_within_loops():
     text = BACKBONE + (
         "- concat:\n  - for: {c: [c2, c3]}\n    from: c\n    name: pool_{c}\n    adaptive_avg_pool: 2\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import shapecalc
-from shapecalc.errors import ShapecalcError
+from shapecalc.errors import ShapecalcError, ShapeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,14 +221,13 @@ BRANCHES = {
         - concat: [c, image, tab]
         """,
         "write `- {flatten: {}, from: c, name: c_flatten}` before it, and c_flatten in place of c; "
-        "write `- {flatten: {}, from: image, name: image_flatten}` before it, and image_flatten in place of image",
+        "write `[{flatten: {}, from: image}]` in place of image",
         """
         inputs: {image: 3x32x32, tab: 10}
         layers:
         - {conv: {out_channels: 4, kernel_size: 3}, from: image, name: c}
         - {flatten: {}, from: c, name: c_flatten}
-        - {flatten: {}, from: image, name: image_flatten}
-        - concat: [c_flatten, image_flatten, tab]
+        - concat: [c_flatten, [{flatten: {}, from: image}], tab]
         """,
     ),
     "paddings of two branches": (
@@ -303,7 +302,7 @@ BRANCHES = {
         - linear: 4
         - concat: [d, linear1]
         """,
-        "write `- {flatten: {}, from: d, name: d_flatten}` before it, and d_flatten in place of d",
+        "write `[{flatten: {}, from: d}]` in place of d",
         """
         input: 1x35x35
         blocks: {level: [conv: {out_channels: 4, kernel_size: 3, padding: 1}, relu]}
@@ -311,8 +310,111 @@ BRANCHES = {
         - {level: , name: d}
         - global_max_pool
         - linear: 4
-        - {flatten: {}, from: d, name: d_flatten}
-        - concat: [d_flatten, linear1]
+        - concat: [[{flatten: {}, from: d}], linear1]
+        """,
+    ),
+    "queries times keys": (
+        """
+        input: 16x64
+        layers:
+        - linear: 192
+        - {chunk: {chunks: 3, dim: -1}, name: qkv}
+        - matmul: ["qkv[0]", "qkv[1]"]
+        - matmul: [matmul1, "qkv[2]"]
+        """,
+        'write `[{transpose: {dim0: 1, dim1: 2}, from: "qkv[1]"}]` in place of qkv[1]',
+        """
+        input: 16x64
+        layers:
+        - linear: 192
+        - {chunk: {chunks: 3, dim: -1}, name: qkv}
+        - matmul: ["qkv[0]", [{transpose: {dim0: 1, dim1: 2}, from: "qkv[1]"}]]
+        - matmul: [matmul1, "qkv[2]"]
+        """,
+    ),
+    "the layer above times keys": (
+        """
+        input: 4x16x32
+        layers:
+        - {linear: 32, name: k}
+        - {linear: 32, from: input, name: q}
+        - matmul: [[], k]
+        """,
+        "write `[{transpose: {dim0: 2, dim1: 3}, from: k}]` in place of k",
+        """
+        input: 4x16x32
+        layers:
+        - {linear: 32, name: k}
+        - {linear: 32, from: input, name: q}
+        - matmul: [[], [{transpose: {dim0: 2, dim1: 3}, from: k}]]
+        """,
+    ),
+    "the layer above times one name": (
+        """
+        input: 4x16x32
+        layers:
+        - {linear: 32, name: k}
+        - {linear: 32, from: input, name: q}
+        - matmul: k
+        """,
+        "write `[[], [{transpose: {dim0: 2, dim1: 3}, from: k}]]` in place of k",
+        """
+        input: 4x16x32
+        layers:
+        - {linear: 32, name: k}
+        - {linear: 32, from: input, name: q}
+        - matmul: [[], [{transpose: {dim0: 2, dim1: 3}, from: k}]]
+        """,
+    ),
+    "queries and keys as inputs": (
+        """
+        input: 4x16x32
+        layers:
+        - {linear: 32, name: k}
+        - {linear: 32, from: input, name: q}
+        - {bmm: {}, from: [q, k]}
+        """,
+        "write `- {transpose: {dim0: 2, dim1: 3}, from: k, name: k_transpose}` before it, and k_transpose in place of k",
+        """
+        input: 4x16x32
+        layers:
+        - {linear: 32, name: k}
+        - {linear: 32, from: input, name: q}
+        - {transpose: {dim0: 2, dim1: 3}, from: k, name: k_transpose}
+        - {bmm: {}, from: [q, k_transpose]}
+        """,
+    ),
+    "the first factor lies the other way": (
+        """
+        inputs: {a: 5x3, b: 5x7}
+        layers:
+        - matmul: [a, b]
+        """,
+        "write `- {transpose: {dim0: 1, dim1: 2}, from: a, name: a_transpose}` before it, and a_transpose in place of a",
+        """
+        inputs: {a: 5x3, b: 5x7}
+        layers:
+        - {transpose: {dim0: 1, dim1: 2}, from: a, name: a_transpose}
+        - matmul: [a_transpose, b]
+        """,
+    ),
+    "a batch axis in a view": (
+        """
+        input: 100
+        layers:
+        - linear: 7*7*8
+        - view: [-1, 8, 7, 7]
+        - relu
+        - ConvTranspose2d: {out_channels: 4, kernel_size: 5}
+        """,
+        "reshape1 outputs 1×8×7×7: sizes are without the batch axis, so that its -1 is 1; leave it out: [8, 7, 7]",
+        """
+        input: 100
+        layers:
+        - linear: 7*7*8
+        - view: [8, 7, 7]
+        - relu
+        - ConvTranspose2d: {out_channels: 4, kernel_size: 5}
         """,
     ),
     "an input size that levels do not divide": (
@@ -326,8 +428,8 @@ BRANCHES = {
         - upsample: 8
         - concat: [upsample1, e1]
         """,
-        "an input of 1×96×216 or 1×104×224 would fit: `shapecalc sizes` lists more; or write `- {crop: {size: [96, 216]}, "
-        "from: e1, name: e1_crop}` before it, and e1_crop in place of e1",
+        "an input of 1×96×216 or 1×104×224 would fit: `shapecalc sizes` lists more; or write `[{crop: {size: [96, 216]}, "
+        "from: e1}]` in place of e1",
         """
         input: 1x104x224
         layers:
@@ -654,3 +756,16 @@ def test_a_hint_names_a_block_by_its_output(named: str, shown: str) -> None:
     text = f"inputs: {{x: 1x9x9, y: 4}}\n{blocks}\nlayers:\n- {{level: , from: x, name: d}}\n- concat: [{named}, y]\n"
     (problem,) = shapecalc.load(f"{text}outputs: [concat1, d]\n").problems()
     assert problem.hint.endswith(f" in place of {shown}")
+
+
+@pytest.mark.parametrize("layers", ['- matmul: ["qkv[0]", "qkv[1]"]\n', '- tanh\n- matmul: [tanh1, "qkv[2]"]\n'])
+def test_pieces_that_a_layer_with_a_shape_error_uses_are_used(layers: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(f"input: 16x64\nlayers:\n- {{chunk: {{chunks: 3, dim: -1}}, name: qkv}}\n{layers}").infer()
+    assert caught.value.report.notes == ()
+
+
+def test_factors_that_no_transpose_fits_have_no_hint_for_one() -> None:
+    for sizes in ("a: 5x3, b: 7x4", "a: 2x5x3, b: 4x6x3", "a: 5, b: 3x4"):
+        (problem,) = shapecalc.load(f"inputs: {{{sizes}}}\nlayers:\n- matmul: [a, b]\n").problems()
+        assert "transpose" not in problem.hint

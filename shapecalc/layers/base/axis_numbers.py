@@ -27,16 +27,17 @@ _LONGEST = 64
 _ONE = "the number of an axis (1 is the first, -1 the last)"
 
 
-def axis_of(dim: int, rank: int, name: str = "dim") -> int:
+def axis_of(dim: int, rank: int, name: str = "dim", at_batch: str = "") -> int:
     """Return the index into `Shape.sizes` of axis number `dim` of a tensor with `rank` axes besides the batch's.
 
-    Errors: `LayerError` where there is no such axis, or where it is the batch's; `name` is the argument.
+    Errors: `LayerError` where there is no such axis, or where it is the batch's; `name` is the argument, `at_batch` the
+    hint for 0.
     """
     if dim in (0, -rank - 1):
         raise LayerError(
             f"{name} {dim} is the batch axis, which no layer may change",
             (_numbering(rank),),
-            _hint(rank),
+            at_batch if at_batch and not dim else _hint(rank),
             name,
         )
     if not -rank <= dim <= rank:

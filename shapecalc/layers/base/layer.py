@@ -133,7 +133,8 @@ class Layer:
     can share; `untrained`, those of its weights that are not trained though it is not frozen; `branches`, whether it is
     written with branches or references (add, concat); `operator`, Python's sign for it; `in_calls`, its arguments by
     position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
-    of Keras, where these are others;
+    of Keras, where these are others; `torch_name`, its name in PyTorch, where Keras' differs only in its capitals;
+    `on_batch_axis`, the hint for axis number 0 where the layer then changes the batch axis alone;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
     (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `is_causal`,
     whether each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work
@@ -168,6 +169,8 @@ class Layer:
     operator: ClassVar[str] = ""
     in_calls: ClassVar[tuple[str, ...] | None] = None
     in_keras_calls: ClassVar[tuple[str, ...] | None] = None
+    torch_name: ClassVar[str] = ""
+    on_batch_axis: ClassVar[str] = ""
     mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
     of_map: ClassVar[str] = ""

@@ -49,6 +49,7 @@ class MultiHeadAttention(sdp.Heads):
 
     kind = "multi_head_attention"
     also = ("multihead_attention", "mha", "self_attention", "cross_attention", "grouped_query_attention")
+    torch_name = "MultiheadAttention"
     in_calls = ("embed_dim", "num_heads", "dropout", "bias", "add_bias_kv", "add_zero_attn", "kdim", "vdim")
     in_keras_calls = ("num_heads", "head_dim", "v_head_dim", "dropout")
     sequences = True

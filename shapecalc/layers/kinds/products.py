@@ -5,15 +5,16 @@ One multiply-accumulate for each pair of elements: the product of the sizes of a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast
-from shapecalc.errors import LayerError
+from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, broadcast, holds
+from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag
 from shapecalc.layers.base.layer import Example, Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -55,11 +56,23 @@ class Matmul(Layer):
 
     def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
         left, right = self._operands(a, b)
-        yield Constraint(left[-1], EQUAL, right[-2], "the first input's columns", "the second input's rows")
+        due = Constraint(left[-1], EQUAL, right[-2], "the first input's columns", "the second input's rows")
+        yield due._replace(own_error=partial(self._unmet, due, a, b))
         sizes = _stretched(left[:-2], right[:-2])
         for leading, name in ((left[:-2], "first"), (right[:-2], "second")):
             for size, common in zip(reversed(leading), reversed(sizes), strict=False):
                 yield Constraint(size, BROADCASTS, common, f"a leading axis of the {name} input", "the other's")
+
+    def _unmet(self, due: Constraint, a: Shape, b: Shape) -> LayerError:
+        """Return the error of inputs that do not fit, with the transpose of one that does: q·kᵀ."""
+        for number, x in enumerate((b, a)):
+            if self.transpose_a or self.transpose_b or x.rank < 2:
+                break
+            swapped = x.plain(*x.sizes[:-2], x.sizes[-1], x.sizes[-2])
+            if all(holds(one) for one in self.constraints(*((swapped, b) if number else (a, swapped)))):
+                turned = Insertion(f"transpose: {{dim0: {x.rank - 1}, dim1: {x.rank}}}", 1 - number)
+                return LayerError(due.error().message, hint=partial(_placed, turned))
+        return due.error()
 
     def output(self, a: Shape, b: Shape) -> Shape:
         left, right = self._operands(a, b)
@@ -69,6 +82,10 @@ class Matmul(Layer):
 
     def macs(self, output: Shape, a: Shape, b: Shape) -> Dim:
         return output.elements * self._operands(a, b)[0][-1]
+
+
+def _placed(layer: Insertion, place: Callable[[Insertion], str]) -> str:
+    return place(layer)
 
 
 def _stretched(a: _Sizes, b: _Sizes) -> _Sizes:

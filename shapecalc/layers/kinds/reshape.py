@@ -222,10 +222,14 @@ class Transpose(_Rearranged):
         return [rearranged(0, x, {axis: k for k, axis in enumerate(self._order(x))})]
 
 
+_NO_BATCH = "leave the layer out: sizes are without the batch axis"
+
+
 class Squeeze(_Rearranged):
     """Squeeze: removes axes of size 1. They must be named, so that the output's rank does not depend on sizes."""
 
     kind = "squeeze"
+    on_batch_axis = _NO_BATCH
 
     dim = AxisNumbers("the axes to remove", also=["axis"])
 
@@ -234,7 +238,7 @@ class Squeeze(_Rearranged):
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
-        once("dim", [axis_of(dim, x.rank) for dim in self.dim])
+        once("dim", [axis_of(dim, x.rank, at_batch=self.on_batch_axis) for dim in self.dim])
         for dim in self.dim:
             due = Constraint(x.sizes[axis_of(dim, x.rank)], EQUAL, 1, f"size of axis {dim}", "")
             yield due._replace(own_error=partial(_unmet, due, dim))
@@ -258,6 +262,7 @@ class Unsqueeze(_Rearranged):
 
     kind = "unsqueeze"
     also = ("expand_dims",)
+    on_batch_axis = _NO_BATCH
 
     dim = AxisNumber("index of the new axis", also=["axis"])
 
@@ -266,5 +271,5 @@ class Unsqueeze(_Rearranged):
     )  # fmt: skip
 
     def output(self, x: Shape) -> Shape:
-        axis = axis_of(self.dim, x.rank + 1)
+        axis = axis_of(self.dim, x.rank + 1, at_batch=self.on_batch_axis)
         return _arranged(x, (*x.sizes[:axis], 1, *x.sizes[axis:]))

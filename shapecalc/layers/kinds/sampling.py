@@ -86,6 +86,7 @@ class RoiAlign(Layer):
     kind = "roi_align"
     also = ("roi_pool", "roi_pooling")
     inputs = (2, 2)
+    input_names = ("map", "boxes")
     ranks = (2, 2)
     saves = NOTHING
     in_calls = ("output_size", "spatial_scale")

@@ -1,0 +1,125 @@
+"""Hints of errors in a specification, followed to the letter: each leads to the network that was meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import SpecError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAP = "input: 4x8x8\nlayers:\n- conv: {out_channels: 4, kernel_size: 3, padding: 1}\n  name: a\n- relu\n  name: b\n"
+TOKENS = "input: 16x512\nlayers:\n"
+BLOCK = (
+    "input: 4x8x8\nblocks:\n  down:\n    args: {planes: required, stride: required, bias: true}\n    layers:\n"
+    "    - conv: {out_channels: planes, kernel_size: 3, stride: stride, padding: 1, bias: bias}\nlayers:\n"
+)
+HALF = BLOCK.replace("stride: required", "stride: 1")
+GRID = "input: 300\nlayers:\n"
+
+# What is written, the wrong part, the hint, what it says to write, and the outputs and parameters in PyTorch.
+FOLLOWED = [
+    (MAP + "- {}\n", "conv {out_channels: 8, kernel_size: 3}", "write `- {}`", "conv: {out_channels: 8, kernel_size: 3}",
+     (8, 6, 6), 444),
+    (MAP + "- {}\n", "'conv {out_channels: 8, kernel_size: 3}'", "a `:` is missing: write `- {}`",
+     "conv: {out_channels: 8, kernel_size: 3}", (8, 6, 6), 444),
+    (MAP + "- {}\n", "max_pool 2", "a `:` is missing: write `- {}`", "max_pool: 2", (4, 4, 4), 148),
+    (BLOCK + "- {}\n", "down {planes: 8, stride: 2}", "write `- {}`", "down: {planes: 8, stride: 2}", (8, 4, 4), 296),
+    (MAP + "- {}\n", "cat: [[a, b], 1]", "write `{}`", "cat: {branches: [a, b], dim: 1}", (8, 8, 8), 148),
+    (MAP + "- {}\n", "cat: [[a, b], dim=2]", "write `{}`", "cat: {branches: [a, b], dim: 2}", (4, 16, 8), 148),
+    (MAP + "- {}\n", "cat: [[a, b]]", "write `{}`", "cat: [a, b]", (8, 8, 8), 148),
+    (MAP + "- {}\n", "torch.cat: [[a, x], -1]", "write `- {}`", "cat: {branches: [a, []], dim: -1}", (4, 8, 16), 148),
+    (MAP + "- {}\n", "torch.stack: [[a, b], dim=1]", "write `- {}`", "stack: {branches: [a, b], dim: 1}", (2, 4, 8, 8), 148),
+    (BLOCK + "- {}\n", "down: [8, 2]", "write `{}`", "down: {planes: 8, stride: 2}", (8, 4, 4), 296),
+    (BLOCK + "- {}\n", "down: [8, 2, false]", "write `{}`", "down: {planes: 8, stride: 2, bias: false}", (8, 4, 4), 288),
+    (HALF + "- {}\n", "down: [8, 2]", "write `{}`", "down: {planes: 8, stride: 2}", (8, 4, 4), 296),
+    (HALF + "- {}\n", "down: [8]", "write `{}`", "down: {planes: 8}", (8, 8, 8), 296),
+    (MAP + "- add: {}\n", "a, b", "write a list: {}", "[a, b]", (4, 8, 8), 148),
+    (MAP + "- add: {}\n", "a + b", "write a list: {}", "[a, b]", (4, 8, 8), 148),
+    (MAP + "- mul: {}\n", "a * b", "write a list: {}", "[a, b]", (4, 8, 8), 148),
+    (MAP + "- add\n  from: {}\n", "a, b, input", "write a list: {}", "[a, b, input]", (4, 8, 8), 148),
+    (MAP + "- chunk: 2\n  name: c\n- cat: {}\n", "a, c[1]", "write a list: {}", '[a, "c[1]"]', (6, 8, 8), 148),
+    (TOKENS + "- {}\n", "MultiheadAttention: [512, 8]", "write `{}`", "MultiheadAttention: {embed_dim: 512, num_heads: 8}",
+     (16, 512), 1_050_624),
+    (GRID + "- {}\n", "Unflatten: [1, [3, 10, 10]]", "write `{}`", "Unflatten: {dim: 1, unflattened_size: [3, 10, 10]}",
+     (3, 10, 10), 0),
+    (MAP + "- {}\n", "Upsample: [2, nearest]", "write `{}`", "Upsample: {scale_factor: 2, mode: nearest}", (4, 16, 16), 148),
+    (MAP + "- {}\n", "Upsample: [null, 2, 'bilinear']", "write `{}`",
+     "Upsample: {size: null, scale_factor: 2, mode: 'bilinear'}", (4, 16, 16), 148),
+    (MAP + "- {}\n", "interpolate: [5, bilinear]", "write `{}`", "interpolate: {size: 5, mode: bilinear}", (4, 5, 5), 148),
+    (TOKENS + "- TransformerEncoderLayer: {d_model: 512, nhead: 8, {}: 1024}\n", "dim_ff", "did you mean {}?",
+     "dim_feedforward", (16, 512), 2_102_784),
+    (HALF + "- down: 4\n- add: [[], {}]\n", "down1.conv", "did you mean {}?", "down1.conv1", (4, 8, 8), 148),
+    (TOKENS + "- LSTM: 64\n  name: rnn\n- linear: 10\n  from: {}\n", "rnn.h",
+     "did you mean rnn? If it has several outputs, they have numbers: {} is the second", "rnn[1]", (1, 10), 148_618),
+    (MAP + "- conv: {out_channels: 8, kernel_size: 3}\n{}\n", " name: c", "a key beside conv is indented by 2, not 1", "  name: c",
+     (8, 6, 6), 444),
+    (MAP + "- conv: {out_channels: 8, kernel_size: 3}{}\n", ", relu", "write it on a line of its own: `- relu`", "\n- relu",
+     (8, 6, 6), 444),
+    (MAP + "{}", "- x.unsqueeze(0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
+    (MAP + "{}", "- torch.squeeze(x, dim=0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "wrong", "hint", "right", "output", "params"), FOLLOWED)
+def test_a_followed_hint_gives_the_network_that_was_meant(
+    spec: str, wrong: str, hint: str, right: str, output: tuple[int, ...], params: int
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(spec.replace("{}", wrong))
+    (problem,) = caught.value.problems
+    assert problem.hint == hint.replace("{}", right)
+    report = shapecalc.load(spec.replace("{}", right)).infer()
+    assert ([*report.outputs.values()], report.total.params) == ([output], params)
+
+
+def test_the_layers_for_a_bilinear_layer_have_its_parameters() -> None:
+    """Of torch.nn.Bilinear(10, 20, 5): 5×10×20 weights and 5 biases."""
+    inputs = "inputs: {a: 10, b: 20}\nlayers:\n"
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f"{inputs}- Bilinear: {{out_features: 5}}\n  from: [a, b]\n")
+    items = "{einsum: {equation: 'i,j->ij'}, from: [a, b]}", "flatten", "linear: "
+    assert all(f"`- {item}" in caught.value.problems[0].hint for item in items)
+    report = shapecalc.load(
+        inputs + "".join(f"- {item}" + ("5\n" if item[-1] == " " else "\n") for item in items)
+    ).infer()
+    assert (report.total.params, [*report.outputs.values()]) == (1005, [(5,)])
+
+
+@pytest.mark.parametrize(
+    ("layers", "output"),
+    [
+        ("- cat: [[left, right]]\n", (4, 8, 8)),  # two blocks in sequence are one branch
+        ("- cat: [[left, relu], input]\n", (8, 8, 8)),
+        ("- {relu: {}, name: left}\n- {relu: {}, name: right}\n- cat: [[left, right], left]\n", (8, 8, 8)),
+        ("- {relu: {}, name: left}\n- {relu: {}, name: right}\n- cat: [[left, right]]\n", (4, 8, 8)),
+    ],
+)
+def test_a_branch_of_blocks_is_no_call(layers: str, output: tuple[int, ...]) -> None:
+    text = f"input: 4x8x8\nblocks: {{left: [relu], right: [tanh]}}\nlayers:\n{layers}"
+    assert [*shapecalc.load(text).infer().outputs.values()] == [output]
+
+
+def test_a_list_that_a_block_expects_is_no_list_of_arguments() -> None:
+    """The mistake is another one, which arguments by name do not fix."""
+    text = (
+        "input: 4x8x8\nblocks:\n  stage:\n    args: {widths: required, n: 1}\n    layers:\n"
+        "    - conv: {out_channels: w, kernel_size: 1}\n      for: {w: widths}\n    - relo\nlayers:\n- stage: [8, 16]\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(text)
+    assert [problem.hint for problem in caught.value.problems] == ["did you mean relu?"]
+    shapecalc.load(text.replace("relo", "relu")).infer()
+
+
+@pytest.mark.parametrize("text", ["a + b", "a*b", "a, 2", "a,"])
+def test_a_text_that_is_no_list_of_names_has_no_hint_for_one(text: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f'{MAP}- cat: ["{text}", b]\n')
+    assert not caught.value.problems[0].hint.startswith("write a list")
+    names = f'{MAP}- relu\n  name: "{text}"\n- add: "{text}"\n'  # a layer may have such a name
+    shapecalc.load(names).infer()
