@@ -23,6 +23,7 @@ FAMILIES = {
         hardsigmoid
         hardsilu hardswish
         identity noop passthrough
+        laplace
         leakyrelu
         logistic sigmoid
         logsigmoid
@@ -31,6 +32,7 @@ FAMILIES = {
         parametricrelu prelu
         quickgelu
         rectifiedlinear relu
+        relu2 squaredrelu
         relu6
         rrelu
         selu
@@ -40,6 +42,7 @@ FAMILIES = {
         softplus
         softshrink
         softsign
+        sqrtsoftplus
         tanh
         tanhshrink
         threshold
