@@ -125,3 +125,17 @@ def test_classes_of_the_record_are_known_beside_those_of_the_other() -> None:
     assert {"GPT2DoubleHeadsModel", "BartForCausalLM", "WhisperForCausalLM", "Wav2Vec2ForXVector"} <= {
         name for model in RECORDED for name in model["config"]["architectures"]
     } - {name for names in CLASSES.values() for name in names}
+
+
+@pytest.mark.parametrize(
+    ("fields", "activation"),
+    [
+        ({"feed_forward_proj": "gated-gelu"}, "gelu_new"),  # as T5Config has it, whatever the word says
+        ({"feed_forward_proj": "gated-silu"}, "silu"),
+        ({"is_gated_act": True}, "relu"),
+    ],
+)
+def test_the_gates_of_t5(fields: dict[str, Any], activation: str, tmp_path: Path) -> None:
+    report = shapecalc.load(written(tmp_path, {"model_type": "t5", "num_layers": 1, **fields})).infer()
+    assert {row.node.layer.function for row in report.rows if row.kind == "activation"} == {activation}
+    assert any("swiglu" in row.name for row in report.rows)
