@@ -7,10 +7,10 @@ of a field, or of each item `i` of a list (`needs`); what separates the items of
 (`separators`); which expressions of fields set its variables (`vars`); and which names its parameters have in the
 library (`names`, as `model/naming.py` reads them, with `base`, the prefix of its base model). `like` names a type that
 it begins from, `nested` types whose fields are an object within the file, and under which names it may be: their
-variables are set too, and their names are in the library behind one of `prefixes`. A type that begins with _ is always
-an object within another. Besides the fields of the file, expressions have `task`, from the name of the class under
-`architectures` (causal_lm, sequence_classification, base…: those in `tasks`, of which the first is meant without one),
-and `num_labels`.
+variables are set too, and their names are in the library behind one of `prefixes` (or several, as of `names`). A type
+that begins with _ is always an object within another. Besides the fields of the file, expressions have `task`, from the
+name of the class under `architectures` (causal_lm, sequence_classification, base…: those in `tasks`, of which the first
+is meant without one), and `num_labels`.
 """
 
 from __future__ import annotations
@@ -193,10 +193,10 @@ class _Config:
     def names(self) -> dict[str, tuple[str, ...]]:
         """Return the library's names of parameters, those of nested types behind their prefixes."""
         parts, found = self.parts, dict[str, tuple[str, ...]]()
-        for kind, prefix in parts.prefixes.items():
-            before = "/" + _texts(prefix, self.scope)[0]
+        for kind, prefixes in parts.prefixes.items():
+            before = [f"/{prefix}" for prefix in _texts(prefixes, self.scope)]
             for ours, texts in self.nested[kind].names().items():
-                found[ours] = tuple(" + ".join(_behind(before, name) for name in text.split(" + ")) for text in texts)
+                found[ours] = tuple([_behind(prefix, text) for text in texts for prefix in before])
         return {**found, **{ours: _texts(value, self.scope) for ours, value in parts.names.items()}}
 
     def _contradiction(self, error: BadValueError) -> Problem:
@@ -278,9 +278,9 @@ def _texts(value: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
     return (str(plain(value, scope)),) if "'" in text else (text,)
 
 
-def _behind(prefix: str, name: str) -> str:
-    """Return a name behind a prefix, but one that is not within the base model itself."""
-    return name if name[0] == "/" else prefix + name
+def _behind(prefix: str, text: str) -> str:
+    """Return the names of a text behind a prefix, but those that are not within the base model themselves."""
+    return " + ".join(name if name[0] == "/" else prefix + name for name in text.split(" + "))
 
 
 def _words(value: Value) -> Sequence[str]:

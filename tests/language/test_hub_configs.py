@@ -13,6 +13,7 @@ from record_parameter_shapes import expanded
 from searching import some
 
 import shapecalc
+from shapecalc.model.naming import library_shapes
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "hub_configs.json").read_text("utf-8"))["models"]
 
@@ -144,3 +145,18 @@ def test_the_gates_of_t5(fields: dict[str, Any], activation: str, tmp_path: Path
     report = shapecalc.load(written(tmp_path, {"model_type": "t5", "num_layers": 1, **fields})).infer()
     assert {row.node.layer.function for row in report.rows if row.kind == "activation"} == {activation}
     assert any("swiglu" in row.name for row in report.rows)
+
+
+def test_a_checkpoint_of_gemma3_on_the_hub_has_older_names(tmp_path: Path) -> None:
+    """Those of google/gemma-3-4b-it: the vision transformer is within another module, the text model first."""
+    report = shapecalc.load(written(tmp_path, {**GEMMA3, "tie_word_embeddings": False})).infer()
+    new = report.parameter_shapes("library")
+    for tower in ("vision_tower.", "vision_tower.vision_model."):
+        old = {
+            name.replace("model.vision_tower.", tower)
+            .replace("model.language_model.", "language_model.model.")
+            .replace("model.multi_modal", "multi_modal")
+            .replace("lm_head", "language_model.lm_head"): shape
+            for name, shape in new.items()
+        }
+        assert library_shapes(report.graph.naming, report.parameter_shapes(), old) == old
