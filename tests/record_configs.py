@@ -66,6 +66,8 @@ FIELDS: dict[str, dict[str, list[Any]]] = {
     "gemma": _HEADS,
     "gemma2": _HEADS,
     "gemma3_text": _HEADS,
+    "gemma3": {"text_config": _nested(_HEADS), "mm_tokens_per_image": [1, 4], "tie_word_embeddings": _FLAG,
+               "vision_config": _nested(_TOWER, vision_use_head=_FLAG)[:1]},
     "phi3": {**_LLAMA, "attention_bias": [True], "mlp_bias": [True], "vocab_size": [32064]},
     "gpt_oss": {**_HEADS, "num_local_experts": [4], "num_experts_per_tok": [2]},
     "cohere": {**_BIASED, "use_qk_norm": _FLAG},
@@ -170,6 +172,7 @@ _HEADS_OF_TEXTS = ("ForMaskedLM", "ForMultipleChoice", "ForSequenceClassificatio
                    "ForQuestionAnswering")  # fmt: skip
 _IMAGES = ["Model", "ForImageClassification"]
 CLASSES: dict[str, list[str]] = {
+    "gemma3": ["Gemma3ForConditionalGeneration", "Gemma3Model", "Gemma3ForSequenceClassification"],
     "vit": [f"ViT{name}" for name in (*_IMAGES, "ForMaskedImageModeling")],
     "deit": [f"DeiT{name}" for name in (*_IMAGES, "ForMaskedImageModeling", "ForImageClassificationWithTeacher")],
     "dinov2": [f"Dinov2{name}" for name in (*_IMAGES, "Backbone")],
@@ -220,6 +223,7 @@ _TWO_TEXTS = {"tokens": ("input_ids", [TOKENS]), "targets": ("decoder_input_ids"
 INPUTS: dict[str, dict[str, tuple[str, list[int]]]] = {
     **{kind: {"text": ("input_ids", [TOKENS])} for kind in ("bert", "roberta", "distilbert", "albert", "electra",
                                                             "modernbert")},
+    "gemma3": {"text": ("input_ids", [TOKENS])},
     "deberta-v2": {"text": ("input_ids", [TOKENS]), "mask": ("attention_mask", [TOKENS])},
     "t5": _TWO_TEXTS,
     "bart": _TWO_TEXTS,
@@ -245,6 +249,8 @@ def _inputs(model: Any) -> dict[str, tuple[str, list[int]]]:
     needed = inspect.signature(model.forward).parameters
     if config.model_type in INPUTS:
         sizes = {name: (word, size) for name, (word, size) in INPUTS[config.model_type].items() if word in needed}
+        if type(model).__name__.endswith("XVector"):  # its convolutions need 15 frames
+            sizes["sound"] = ("input_values", [1, 6000])
         if "mel" in sizes:
             sizes["mel"] = ("input_features", [config.num_mel_bins, 2 * config.max_source_positions])
         return sizes

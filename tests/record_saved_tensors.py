@@ -49,7 +49,9 @@ _FUNCTIONS = {
     "hardswish": "F.hardswish", "hardsigmoid": "F.hardsigmoid", "hardtanh": "F.hardtanh", "hardshrink": "F.hardshrink",
     "softshrink": "F.softshrink", "threshold": "nn.Threshold(0, 0)", "exponential": "torch.exp",
     "softmax": "nn.Softmax(-1)", "softmin": "nn.Softmin(-1)", "log_softmax": "nn.LogSoftmax(-1)",
-    "identity": "nn.Identity()",
+    "identity": "nn.Identity()", "relu2": "lambda x: torch.square(F.relu(x))",
+    "laplace": "lambda x: 0.5 * (1.0 + torch.erf((x - 0.707107).div(0.282095 * 2**0.5)))",
+    "sqrt_softplus": "lambda x: F.softplus(x).sqrt()",
 }  # fmt: skip
 
 

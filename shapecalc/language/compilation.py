@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
+from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
 from shapecalc.language.inputs import input_shape, product_note
 from shapecalc.language.order import Settled, settle
@@ -59,6 +60,7 @@ class Compilation:
         self.notes: tuple[str, ...] = ()
         self.given = frozenset(inputs)
         self.inputs = self._inputs(inputs)
+        self.context = self._try(read_context, document, self.variant, file)
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph and all problems."""
@@ -86,6 +88,7 @@ class Compilation:
             file=self.file,
             steps=builder.steps,
             warnings=self.warnings,
+            stated_context=self.context,
             input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
         return graph, [*builder.problems.listed(), *stopped]

@@ -134,15 +134,22 @@ class Fields(NamedTuple):
 
 def _task(name: str) -> str:
     """Return the task of a class: image_classification of ViTForImageClassification, text of CLIPTextModel."""
-    if name.endswith("WithLMHeadModel"):  # of T5, until 2020
-        return "conditional_generation"
-    if name.endswith(("LMHeadModel", "EncoderModel")):
-        return "causal_lm" if name.endswith("LMHeadModel") else "encoder"
+    for ending, task in _HEADS.items():
+        if name.endswith(ending):
+            return task
     head, tower = r"For([A-Z]\w*)$", r"(?<!Heads)(?<!Head)((?:Text|Vision)?)Model(WithProjection)?$|(Backbone)$"
     found = re.search(head, name) or re.search(tower, name)
     words = "".join(filter(None, found.groups())) or "Base" if found else name
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words).lower() if found else name
 
+
+_HEADS = {
+    "WithLMHeadModel": "conditional_generation",  # of T5, until 2020
+    "LMHeadModel": "causal_lm",
+    "DoubleHeadsModel": "double_heads",
+    "EncoderModel": "encoder",
+}
+"""The tasks of classes that are named otherwise than after them, by the ends of their names."""
 
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"(?=(\s*:)?)|[{}\[\]]')
 

@@ -7,9 +7,10 @@ of a field, or of each item `i` of a list (`needs`); what separates the items of
 (`separators`); which expressions of fields set its variables (`vars`); and which names its parameters have in the
 library (`names`, as `model/naming.py` reads them, with `base`, the prefix of its base model). `like` names a type that
 it begins from, `nested` types whose fields are an object within the file, and under which names it may be: their
-variables are set too. Besides the fields of the file, expressions have `task`, from the name of the class under
-`architectures` (causal_lm, sequence_classification, base…: those in `tasks`, of which the first is meant without one),
-and `num_labels`.
+variables are set too, and their names are in the library behind one of `prefixes` (or several, as of `names`). A type
+that begins with _ is always an object within another. Besides the fields of the file, expressions have `task`, from the
+name of the class under `architectures` (causal_lm, sequence_classification, base…: those in `tasks`, of which the first
+is meant without one), and `num_labels`.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def model_types() -> tuple[str, ...]:
 
 def _families() -> dict[str, str]:
     """Return the file of the family of every model_type, found in their texts."""
-    return {kind: path for path, kinds in bundled_keys("configs") for kind in kinds or ()}
+    return {kind: path for path, kinds in bundled_keys("configs") for kind in kinds or () if kind[0] != "_"}
 
 
 def _parts(path: str, kind: str) -> _Parts:
@@ -116,9 +117,11 @@ def _parts(path: str, kind: str) -> _Parts:
         for part in ("defaults", "nulls", "aliases", "choices", "needs", "separators", "vars", "names")
     }
     base = next((own["base"] for own in chain if "base" in own), None)
-    nested = next((_members(own["nested"]) for own in chain if "nested" in own), {})
+    nested, prefixes = (
+        next((_members(own[part]) for own in chain if part in own), {}) for part in ("nested", "prefixes")
+    )
     tasks, pairs = (next((plain(own[part], {}) for own in chain if part in own), ()) for part in ("tasks", "pairs"))
-    return _Parts(path, tasks, pairs, **merged, nested=nested, base=base)
+    return _Parts(path, tasks, pairs, **merged, nested=nested, prefixes=prefixes, base=base)
 
 
 @cache
@@ -147,6 +150,7 @@ class _Parts(NamedTuple):
     vars: dict[str, Value]
     names: dict[str, Value]
     nested: dict[str, Value]
+    prefixes: dict[str, Value]
     base: Value | None
 
 
@@ -159,6 +163,7 @@ class _Config:
         self.task = task
         usual = plain(parts.defaults[_LABELS], {}) if _LABELS in parts.defaults else 2  # as in transformers
         self.scope: dict[str, Any] = {"task": task, _LABELS: file.labels(usual)}
+        self.nested: dict[str, _Config] = {}
 
     def variables(self) -> dict[str, Any]:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
@@ -169,7 +174,8 @@ class _Config:
         for kind, names in self.parts.nested.items():
             try:
                 nested = self.file.nested(plain(names, {}))
-                found |= _Config(nested, _parts(self.parts.path, kind), self.task).variables()
+                self.nested[kind] = _Config(nested, _parts(self.parts.path, kind), self.task)
+                found |= self.nested[kind].variables()
             except SpecError as error:
                 problems += error.problems
         if not problems:
@@ -181,11 +187,17 @@ class _Config:
 
     def naming(self) -> Naming | None:
         """Return the library's names of parameters, after `variables`; None where the family states none."""
-        parts = self.parts
-        if not parts.names:
-            return None
-        names = {ours: _texts(value, self.scope) for ours, value in parts.names.items()}
-        return Naming(names, _texts(parts.base, self.scope)[0] if parts.base else "")
+        parts, names = self.parts, self.names()
+        return Naming(names, _texts(parts.base, self.scope)[0] if parts.base else "") if names else None
+
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Return the library's names of parameters, those of nested types behind their prefixes."""
+        parts, found = self.parts, dict[str, tuple[str, ...]]()
+        for kind, prefixes in parts.prefixes.items():
+            before = [f"/{prefix}" for prefix in _texts(prefixes, self.scope)]
+            for ours, texts in self.nested[kind].names().items():
+                found[ours] = tuple([_behind(prefix, text) for text in texts for prefix in before])
+        return {**found, **{ours: _texts(value, self.scope) for ours, value in parts.names.items()}}
 
     def _contradiction(self, error: BadValueError) -> Problem:
         return Problem(f"its fields do not go together: {error.problem.message}", self.file.own_mark())
@@ -264,6 +276,11 @@ def _texts(value: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
     if "{" in text:
         return (reference_text(value, scope),)
     return (str(plain(value, scope)),) if "'" in text else (text,)
+
+
+def _behind(prefix: str, text: str) -> str:
+    """Return the names of a text behind a prefix, but those that are not within the base model themselves."""
+    return " + ".join(name if name[0] == "/" else prefix + name for name in text.split(" + "))
 
 
 def _words(value: Value) -> Sequence[str]:

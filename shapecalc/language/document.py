@@ -30,6 +30,7 @@ KEYS = {
     "layout": "how sizes are written here: CHW (the default) or HWC",
     "input": "the size of the input: 3x224x224, a list, or {height: 224, width: 224, channels: 3}",
     "inputs": "several inputs: names and sizes",
+    "context": "the longest sequence it was made for, in tokens: a number, or a variable whose value here it is",
     "vars": "variables, with their values; --set overrides them",
     "choices": "the values that a variable may have: a list for each",
     "use": "files whose blocks are used here",
@@ -54,7 +55,7 @@ MAX_VARIANTS = 1_000
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
 _REQUIRED = "required"
 _BLOCK_KEYS = ("args", "layers", "outputs")
-_VARIANT_KEYS = ("vars", "expect", "input", "name", "source", "description", "task")
+_VARIANT_KEYS = ("vars", "expect", "input", "context", "name", "source", "description", "task")
 
 
 class BlockDefinition(NamedTuple):

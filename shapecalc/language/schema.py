@@ -56,6 +56,9 @@ def specification_schema() -> dict[str, Any]:
     }
 
 
+_CONTEXT: dict[str, Any] = {"type": ["integer", "string"]}
+
+
 def _document() -> dict[str, Any]:
     properties: dict[str, Any] = {key: {"description": doc} for key, doc in KEYS.items()}
     for key in ("name", "source", "description", "family", "task"):
@@ -66,6 +69,7 @@ def _document() -> dict[str, Any]:
     given = {"size": size, "when": _OWN["when"]}
     some = {"type": "object", "properties": given, "required": list(given), "additionalProperties": False}
     properties["inputs"] |= {"type": "object", "additionalProperties": {"anyOf": [size, some]}}
+    properties["context"] |= _CONTEXT
     properties["vars"]["type"] = "object"
     properties["choices"] |= {"type": "object", "additionalProperties": {"type": "array"}}
     properties["use"] |= _NAMES
@@ -92,6 +96,7 @@ def _variant() -> dict[str, Any]:
         "vars": {"type": "object"},
         "expect": {"$ref": "#/$defs/expect"},
         "input": {"$ref": "#/$defs/size"},
+        "context": _CONTEXT,
         **words,
     }
     return {"type": ["object", "null"], "properties": properties, "additionalProperties": False}

@@ -23,6 +23,7 @@ FAMILIES = {
         hardsigmoid
         hardsilu hardswish
         identity noop passthrough
+        laplace
         leakyrelu
         logistic sigmoid
         logitsoftcapping softcap
@@ -32,6 +33,7 @@ FAMILIES = {
         parametricrelu prelu
         quickgelu
         rectifiedlinear relu
+        relu2 squaredrelu
         relu6
         rrelu
         selu
@@ -41,6 +43,7 @@ FAMILIES = {
         softplus
         softshrink
         softsign
+        sqrtsoftplus
         tanh
         tanhshrink
         threshold

@@ -103,10 +103,11 @@ class Stored(NamedTuple):
 
 
 class StatedContext(NamedTuple):
-    """The longest sequence that the file of a model states, in tokens, and the name of the file."""
+    """The longest sequence that the file of a model states, in tokens, the name of the file, and that of the field."""
 
     tokens: int
     origin: str
+    field: str = "max_position_embeddings"
 
 
 class Graph(NamedTuple):

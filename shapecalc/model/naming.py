@@ -4,7 +4,7 @@ A pattern of ours has `*` for a part of a name that is in theirs too, in the sam
 `layers.*.input_norm.?.*: layers.*.input_layernorm.*`. Parameters of ours with one and the same name of theirs are
 joined along their first axis, as queries, keys and values in one matrix. In a name of theirs
 
-    ^T     at its end: the last two axes are swapped; ^J: the first two are joined;
+    ^T     at its end: the last two axes are swapped; ^J: the first two are joined, ^F: all but the first;
            ^1: an axis of one element is put before the others; ^0: such a first axis is left out
     #      one tensor for each index of the first axis, as of experts
     A + B  several tensors, each with an equal part of the first axis
@@ -20,6 +20,7 @@ A list of names are alternatives: the first is the library's own, others are tho
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, reduce
+from math import prod
 from typing import NamedTuple
 
 from shapecalc.errors import Problem, UsageError
@@ -125,6 +126,7 @@ _OPERATORS: dict[str, Callable[[int, int], int]] = {
 _CHANGES: dict[str, Callable[[_Shape], _Shape]] = {
     "^T": lambda shape: (*shape[:-2], shape[-1], shape[-2]),
     "^J": lambda shape: (shape[0] * shape[1], *shape[2:]),
+    "^F": lambda shape: (shape[0], prod(shape[1:])),
     "^1": lambda shape: (1, *shape),
     "^0": lambda shape: shape[1:],
 }

@@ -113,8 +113,8 @@ def context_notes(memory: Memory) -> Iterator[str]:
     shown = [*memory.fits.contexts, *(context or 0 for context in memory.fits.longest_context)] if memory.fits else []
     longest = max((*asked, *shown), default=0)
     words = past_stated(memory, longest)
-    if words:
-        yield f"A context of {count_noun(longest, 'token')} is {words} (max_position_embeddings)."
+    if words and memory.stated_context:
+        yield f"A context of {count_noun(longest, 'token')} is {words} ({memory.stated_context.field})."
 
 
 def serving_notes(memory: Memory) -> Iterator[str]:

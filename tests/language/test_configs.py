@@ -109,7 +109,7 @@ def test_variables_and_inputs_override_the_config(tmp_path: Path) -> None:
     [
         (["LlamaForCausalLM"], (128, 100)),
         (["LlamaModel"], (128, 32)),
-        (["LlamaForSequenceClassification"], (128, 3)),
+        (["LlamaForSequenceClassification"], (3,)),
         (["LlamaForTokenClassification"], (128, 3)),
         ([], (128, 100)),
         (None, (128, 100)),
@@ -193,7 +193,7 @@ WRONG = {
     "a number that is too long": ('{"model_type": ' + "1" * 10_000 + "}", "a number in it is too long"),
     "heads that do not divide": ({**LLAMA, "num_attention_heads": 4, "num_key_value_heads": 3},
                                  "num_kv_heads (=3) must divide num_heads (=4)"),
-    "double heads": ({**LLAMA, "architectures": ["GPT2DoubleHeadsModel"]}, "GPT2DoubleHeadsModel is not a class that is known"),
+    "double heads": ({**LLAMA, "architectures": ["LlamaDoubleHeadsModel"]}, "LlamaDoubleHeadsModel is not a class that is known"),
     "a class as a text": ({**LLAMA, "architectures": "LlamaModel"}, 'architectures is "LlamaModel": it must be a list'),
     "an unknown head": ({**LLAMA, "architectures": ["LlamaForFlying"]},
                         "config.json:3:3: LlamaForFlying is not a class that is known"),

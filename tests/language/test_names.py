@@ -69,6 +69,7 @@ def test_the_record_is_compact_without_loss() -> None:
         ("x.*.* ^T", {"base.x.6.w": (6, 4)}),
         ("/x.*.* ^J ^1", {"x.6.w": (1, 24)}),
         ("x.*.* ^1 ^1", {"base.x.6.w": (1, 1, 4, 6)}),
+        ("x.*.* ^1 ^F", {"base.x.6.w": (1, 24)}),
         ("x.#.* ^0", {f"base.x.{i}.6": () for i in range(4)}),
         ("x.*.a + x.*.b + /c ^1 + d", {"base.x.6.a": (1, 6), "base.x.6.b": (1, 6), "c": (1, 1, 6), "base.d": (1, 6)}),
         ("x.#.a + x.#.b", {f"base.x.{i}.{part}": (3,) for i in range(4) for part in "ab"}),

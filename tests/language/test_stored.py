@@ -106,7 +106,58 @@ def test_a_context_beyond_the_stated_one_is_noted(tmp_path: Any, within: bool) -
     assert words not in text(contexts="1k,2k")
     assert f"past tokens, {words}." in text(budget="1GiB")
     assert words not in text(budget=network.memory(context=2048).total)
-    assert network.memory().to_dict()["stated_context"] == {"tokens": 2048, "origin": "config.json"}
+    assert network.memory().to_dict()["stated_context"] == {
+        "tokens": 2048, "origin": "config.json", "field": "max_position_embeddings"
+    }  # fmt: skip
+
+
+def spec(context: str, variant: str = "") -> str:
+    return f"""context: {context}
+vars: {{seq: 16, wide: 2 * seq}}
+inputs: {{text: [seq]}}
+layers:
+  - embedding: {{num_embeddings: 9, embedding_dim: 8}}
+  - multi_head_attention: {{num_heads: 2, is_causal: true}}
+variants: {{tiny: {{vars: {{seq: 32}}}}, long: {{context: 64, {variant}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("context", "member", "tokens"),
+    [("seq", "", 16), ("seq", "tiny", 32), ("seq", "long", 64), ("24", "", 24), ("24", "tiny", 24), ("wide", "", None)],
+)
+@pytest.mark.parametrize("variables", [{}, {"seq": 5}])
+def test_the_context_of_a_spec_is_that_of_its_file(
+    context: str, member: str, tokens: int | None, variables: dict[str, int]
+) -> None:
+    stated = shapecalc.load(spec(context), variant=member).memory(vars=variables).stated_context
+    assert (stated and stated.tokens) == tokens
+    if stated:
+        assert stated.field == "context"
+
+
+@pytest.mark.parametrize(
+    ("context", "found"),
+    [("0", "0"), ("-3", "-3"), ("2.5", "2.5"), ("sq", "'sq'"), ("true", "true"), ("[1]", "a list")],
+)
+def test_a_context_of_a_spec_that_is_no_length_is_an_error(context: str, found: str) -> None:
+    with pytest.raises(shapecalc.SpecError) as caught:
+        shapecalc.load(spec(context)).infer()
+    message = f"context must be a whole number of at least 1, or the name of a variable, not {found}"
+    assert caught.value.problems[0].message == message
+    assert str(caught.value.problems[0].hint) == ("did you mean seq?" if context == "sq" else "")
+
+
+@pytest.mark.parametrize(
+    ("member", "tokens"),
+    [("llama-2-7b", 4096), ("llama-3-8b", 8192), ("llama-3.2-1b", 131_072), ("mixtral-8x22b", 65_536),
+     ("deepseek-v3", 163_840), ("gpt-oss-20b", 131_072), ("qwen3-0.6b", 40_960), ("gemma-2-9b", 8192)],
+)  # fmt: skip
+def test_bundled_members_state_the_max_position_embeddings_of_their_files_on_the_hub(member: str, tokens: int) -> None:
+    found = shapecalc.load(member).memory(activations=16, vars={"seq": 1}, context=tokens + 1)
+    assert found.stated_context is not None
+    assert found.stated_context.tokens == tokens
+    assert f"is beyond the {tokens:,} tokens that" in " ".join(found.render(width=120).split())
 
 
 @pytest.mark.parametrize("stated", [None, "2048", 0, -1, True, 2048.0, [2048]])

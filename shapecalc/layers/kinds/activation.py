@@ -13,7 +13,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Argument, Choice, Flag, Integer, Number
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers, axis_index, axis_of, once
 from shapecalc.layers.base.dependence import Look, aligned, rearranged, shifted
-from shapecalc.layers.base.layer import IN_FP32, INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
+from shapecalc.layers.base.layer import BOTH, IN_FP32, INPUTS, NOTHING, OUTPUTS, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,7 @@ class _Entry(NamedTuple):
 
 _FUNCTIONS = {
     "relu": _Entry("Rectified linear unit: max(0, x).", ("rectified_linear",), base=_Rectifier),
+    "relu2": _Entry("Squared ReLU: max(0, x)².", ("squared_relu",)),
     "relu6": _Entry("ReLU with a maximum of 6: min(max(0, x), 6)."),
     "leaky_relu": _Entry(
         "Leaky ReLU: x above 0, a small slope times x below.",
@@ -118,6 +119,8 @@ _FUNCTIONS = {
         "Softplus, a smooth ReLU: log(1 + eˣ).",
         arguments={"beta": ("sharpness", 1.0), "threshold": ("above it the output is x itself", 20.0)},
     ),
+    "sqrt_softplus": _Entry("Square root of softplus: √log(1 + eˣ).", ("sqrtsoftplus",)),
+    "laplace": _Entry("Laplace function, MEGA's smooth squared ReLU: Φ((x − √½) / √(1 / 4π))."),
     "softsign": _Entry("x / (1 + |x|)."),
     "hardswish": _Entry("Hard swish, piecewise linear and quadratic: x·relu6(x + 3) / 6.", ("hard_silu",)),
     "hardsigmoid": _Entry("Hard sigmoid: a piecewise linear sigmoid."),
@@ -159,6 +162,9 @@ _KEPT = {
     "quick_gelu": (INPUTS, 1),  # the logistic function
     "tanhshrink": (NOTHING, 1),  # tanh(x)
     "softcap": (NOTHING, 1),  # tanh(x / cap)
+    "relu2": (NOTHING, 1),  # relu(x)
+    "laplace": (NOTHING, 1),  # what the error function is computed of
+    "sqrt_softplus": (BOTH, 0),
 }
 """What a function's backward pass needs again, and how many more tensors of its size; by default only its input."""
 

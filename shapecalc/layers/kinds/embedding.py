@@ -196,8 +196,8 @@ class Parameter(Layer):
 class UnusedParameter(Layer):
     """Learned tensor that a network stores and counts, but does not use: returns its input unchanged.
 
-    Classes of transformers have such tensors: a second bias where the scores of tokens are not tied, or a table of
-    tokens beside those that are used.
+    Classes of transformers have such tensors: a second bias where the scores of tokens are not tied, or a vision
+    transformer for which there is no image.
     """
 
     kind = "unused_parameter"
@@ -214,6 +214,9 @@ class UnusedParameter(Layer):
 
     def weights(self, x: Shape) -> WeightShapes:
         return {"weight": self.shape}
+
+    def read_weights(self, *inputs: Any, **_: Any) -> WeightShapes:
+        return {"weight": (0,)}
 
 
 class ConstantTensor(Layer):

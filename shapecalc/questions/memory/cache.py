@@ -122,6 +122,15 @@ def cache_of(report: Report, bits: int | Fraction, activation_bits: int | Fracti
     past: dict[int, int] = {}
     for window, each in found.past:
         past[window] = past.get(window, 0) + each
-    limits = {row.node.layer.longest_sequence() for row in report.rows if row.node.layer}
-    limit = min(filter(None, limits), default=None)
-    return Cache(bits, past, found.source_token, found.source, found.states(activation_bits), limit)
+    return Cache(bits, past, found.source_token, found.source, found.states(activation_bits), _limit_of(report))
+
+
+def _limit_of(report: Report) -> int | None:
+    """Return the longest sequence that the tables of positions of a decoder allow, or None.
+
+    Tables of other sequences, as of an image before the text, are those with another length than what is cached.
+    """
+    rows = [(row.node.layer, row.sizing.inputs) for row in report.rows if row.node.layer]
+    lengths = {inputs[0].sizes[-2] for layer, inputs in rows if layer.kv_cache(*inputs)}
+    tables = [(limit, inputs) for layer, inputs in rows if (limit := layer.longest_sequence())]
+    return min((limit for limit, inputs in tables if not lengths or inputs[0].sizes[-2] in lengths), default=None)
