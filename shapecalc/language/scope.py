@@ -141,7 +141,9 @@ class Scope:
         if isinstance(output, str):
             names = self.output_names.get(pending.name, ())
             if output not in names:
-                hint = did_you_mean(output, names, "they have numbers: write 0 for the first")
+                known = ", ".join(f"[{number}] {name}" for number, name in enumerate(names))
+                otherwise = f"its outputs are {known}" if names else "they have numbers: write 0 for the first"
+                hint = did_you_mean(output, names, otherwise, lists=False)
                 return Problem(f"{pending.name} has no output called {output}", pending.mark, hint=hint)
             output = names.index(output)
         if len(flows) > 1 and output >= len(flows):

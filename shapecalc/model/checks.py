@@ -46,9 +46,10 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
         if batch and inputs[0].sizes[0] == 1:
             return batch
         moved = _moved_axis(constraint, layer, inputs)
-        if moved and not batch:
+        if moved and (not batch or inputs[0].rank == 2):  # length × features, or a batch of vectors
             axis = inputs[0].sizes.index(constraint.right) + 1
-            return f"axis {axis} of its input is {constraint.right}: {place(moved)}"
+            hint = f"axis {axis} of its input is {constraint.right}: {place(moved)}"
+            return f"{hint}; or, where {inputs[0].sizes[0]} is the batch, {batch}" if batch else hint
         hint = hint_of(
             proposal
             for proposal in stated

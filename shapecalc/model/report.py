@@ -88,7 +88,7 @@ class Report(Answer):
         return partial
 
     def with_doubt(self, doubt: Callable[[Graph, Sequence[Sizing]], str]) -> "Report":
-        """Return this report, with a note that is computed when notes are read and there is no other."""
+        """Return this report, with a note, then the only one, that is asked for without others, or on sequences."""
         self._doubt = doubt
         return self
 
@@ -128,8 +128,10 @@ class Report(Answer):
 
             sizings = [row.sizing for row in self.rows]
             found = doubts_of(self.graph, sizings, self.used)
-            last = self._doubt(self.graph, sizings) if self._doubt and not found and not self.graph.notes else ""
-            self._notes = (*self.graph.notes, *found, *filter(None, [last]))
+            layers = [row.node.layer for row in self.rows if row.node.layer]
+            asked = not self.graph.notes and (not found or any(layer.sequences for layer in layers))
+            first = self._doubt(self.graph, sizings) if self._doubt and asked else ""
+            self._notes = (*self.graph.notes, *((first,) if first else found))  # from the first axis others follow
         return self._notes
 
     def shape_of(self, node: int, output: int = 0) -> Shape:

@@ -46,6 +46,7 @@ class _Frame:
         self.numbers: list[Scalar] = []
 
 
+_ITEM = ", or write each as an item of its own, with a `- ` before it"
 _OPEN = (None, 0, 0)
 _Anchored: TypeAlias = "tuple[Value | None, int, int]"
 
@@ -161,7 +162,7 @@ class TreeBuilder:
                 Problem(
                     f"`{short(text)}` is given twice",
                     value.mark,
-                    hint="keep one of the two",
+                    hint="keep one of the two" + (_ITEM if self._is_item() else ""),
                     also=(("first given at", seen[text].mark),),
                 )
             )
@@ -175,6 +176,10 @@ class TreeBuilder:
                 frame.at = value.at  # a block mapping begins with its first key, and is marked by it
         seen[text] = value
         return value
+
+    def _is_item(self) -> bool:
+        """Return whether the mapping that is read is an item of a list."""
+        return len(self.stack) > 1 and self.stack[-2].seen is None
 
     def _no_set(self, frame: _Frame) -> None:
         """Report the keys of a mapping that are numbers: it is no set, since it has words or values too."""

@@ -89,6 +89,8 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
          "no layer combines the 8 along the first axis: write 32x16, not 8x32x16, if 8 is the batch"),
         (9, [WORDS, {"embedding": {"num_embeddings": 9, "embedding_dim": 4}, "name": "positions"}],
          "positions reads the features of embedding1 as token ids: write `from: input` below it"),
+        ("32x50x64", [{"transformer_encoder_layer": {"d_model": 64, "nhead": 4}}, {"linear": 2}],
+         "no layer combines the 32 along the first axis: write 50x64, not 32x50x64, if 32 is the batch"),
         ("32x784", [{"Linear": 128}, "ReLU", {"Linear": 10}],
          "no layer combines the 32 along the first axis: write 784, not 32x784, if 32 is the batch"),
         ({"a": "32x9", "b": "32x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"}, {"add": ["linear1", "linear2"]}],

@@ -148,6 +148,9 @@ class _Recurrent(Layer):
         joined = x.plain(x.sizes[0], self._width) if self.return_sequences else x.plain(self._width)
         return (*([joined] * (2 if self.merge_mode == _NONE else 1)), *self._states(x))
 
+    def output_names(self) -> tuple[str, ...]:
+        return "output", "h_n"
+
     def weights(self, x: Shape, *states: Shape) -> WeightShapes:
         shapes: WeightShapes = {}
         rows = self.gates * self.hidden_size
@@ -256,6 +259,9 @@ class LSTM(_Recurrent):
         Example({"hidden_size": 7, "peephole": True}, (4, 5), [(4, 7), (1, 7), (1, 7)], 413, 1_344,
                 "ONNX' LSTM: W (1, 28, 5), R (1, 28, 7), B (1, 56), P (1, 21); MACs by arithmetic"),
     )  # fmt: skip
+
+    def output_names(self) -> tuple[str, ...]:
+        return "output", "h_n", "c_n"
 
     @property
     def _projects(self) -> bool:
