@@ -17,6 +17,7 @@ from shapecalc.language.files import (
     locate,
     read_bytes,
 )
+from shapecalc.model.origin import is_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from shapecalc.language.document import Reader
     from shapecalc.model.graph import Graph, StatedContext, Stored
     from shapecalc.model.naming import Naming
+    from shapecalc.model.origin import Origin
     from shapecalc.source import Value
 
-__all__ = ["Member", "choose", "find_member", "find_members"]
+__all__ = ["Member", "choose", "find_member", "find_members", "find_origin"]
 
 _MOST_LISTED = 6
 
@@ -74,6 +76,20 @@ class Member(NamedTuple):
         """Return the same member of another text of the specification."""
         reader = _reader(self.file, self.name) if self.file and self.file != STDIN else None
         return self._replace(specification=read_specification(text, self.name, reader))
+
+
+def find_origin(spec: Any, variant: str = "") -> Origin:
+    """Return the origin of a network: what `find_member` finds, or an origin itself; with a `variant`, that of it.
+
+    Errors: as `find_member`; `UsageError` for a variant of what has none.
+    """
+    if isinstance(spec, Member):
+        return choose(spec, variant)
+    if is_origin(spec):
+        if variant:
+            raise UsageError(Problem(f"{spec.name} has no variant {variant}", hint="variants are of specifications"))
+        return spec
+    return find_member(spec, variant)
 
 
 def find_member(spec: Any, variant: str = "") -> Member:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import TypeIs
+
     from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
 
-__all__ = ["NetworkLike", "Origin"]
+__all__ = ["NetworkLike", "Origin", "TextOrigin", "has_text", "is_origin"]
 
 
 class Origin(Protocol):
@@ -26,6 +28,23 @@ class Origin(Protocol):
 
         Sizes are in the layout of the origin, and the name "" stands for the only input.
         """
+
+
+class TextOrigin(Origin, Protocol):
+    """An origin with a text, which fixes change: a specification."""
+
+    def reread(self, text: str) -> Origin:
+        """Return the same origin with another text. Errors: `SpecError`."""
+
+
+def has_text(origin: Origin) -> TypeIs[TextOrigin]:
+    """Return whether an origin has a text."""
+    return hasattr(origin, "reread")
+
+
+def is_origin(given: Any) -> TypeIs[Origin]:
+    """Return whether something is the origin of a network."""
+    return hasattr(given, "build") and hasattr(given, "name")
 
 
 class NetworkLike(Protocol):
