@@ -396,5 +396,5 @@ def test_what_needs_a_text_says_so_for_an_origin_without_one():
     )
     with pytest.raises(UsageError, match="not a specification"):
         network.reread("layers: [relu]")
-    with pytest.raises(UsageError, match="model.bin has no variant small"):
+    with pytest.raises(UsageError, match=r"model\.bin has no variant small"):
         shapecalc.load(network, variant="small")

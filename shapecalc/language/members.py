@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
+from shapecalc.importers import find_import, import_bytes
 from shapecalc.language import Specification, read_specification
 from shapecalc.language.files import (
     STDIN,
@@ -87,9 +88,25 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         return choose(spec, variant)
     if is_origin(spec):
         if variant:
-            raise UsageError(Problem(f"{spec.name} has no variant {variant}", hint="variants are of specifications"))
+            raise _no_variants(spec.name, variant)
         return spec
-    return find_member(spec, variant)
+    origin = _imported(spec)
+    if origin is None:
+        return find_member(spec, variant)
+    if variant:
+        raise _no_variants(origin.name, variant)
+    return origin
+
+
+def _imported(spec: Any) -> Origin | None:
+    """Return the origin of a file of another format, or of its content; None for a specification."""
+    if isinstance(spec, bytes):
+        return import_bytes(spec, "<bytes>")
+    return find_import(os.fspath(spec)) if isinstance(spec, (str, os.PathLike)) else None
+
+
+def _no_variants(name: str, variant: str) -> UsageError:
+    return UsageError(Problem(f"{name} has no variant {variant}", hint="variants are of specifications"))
 
 
 def find_member(spec: Any, variant: str = "") -> Member:

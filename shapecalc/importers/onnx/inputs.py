@@ -1,0 +1,164 @@
+"""The inputs of an ONNX file: their sizes, dynamic dimensions, and where the batch is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.dims import plain_of
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.importers.tensors import LOST, Batch
+from shapecalc.layers.base.shape import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.importers.onnx.messages import GraphMessage, ValueInfo
+
+__all__ = ["InputSizes", "input_tensors"]
+
+_BATCH = re.compile(r"(?i)(.*batch.*|n|b|bs|bsz|unk__\d+|none|\?|s0|)")
+"""Names of the dimension of the batch, as the first of an input."""
+_RECURRENT = ("LSTM", "GRU", "RNN")
+_LARGEST = 2**31
+
+
+class InputSizes(NamedTuple):
+    """The sizes of the inputs without the batch, and where that is; its size in the file; dynamic dimensions.
+
+    `named` are the names of the batch's dimension; `unknown` are inputs without a size.
+    """
+
+    inputs: dict[str, tuple[Shape, Batch]]
+    batch: int
+    variables: dict[str, int]
+    named: frozenset[str]
+    unknown: tuple[str, ...]
+
+    def stated(self, info: ValueInfo | None) -> tuple[tuple[int, ...], bool] | None:
+        """Return the sizes that the file states of a tensor, and whether its first is named as the batch is.
+
+        None if not all of them are known.
+        """
+        if info is None or info.dims is None:
+            return None
+        first = info.dims[0] if info.dims else 0
+        dims = [self.batch if size in self.named else self.variables.get(size, size) if isinstance(size, str) else size
+                for size in info.dims]  # fmt: skip
+        sizes = [size for size in dims if isinstance(size, int) and 0 <= size < _LARGEST]
+        return (tuple(sizes), first in self.named) if len(sizes) == len(dims) else None
+
+
+def input_tensors(
+    graph: GraphMessage, variables: Mapping[str, Any], given: Mapping[str, tuple[Any, ...]], problems: list[Problem],
+    name: str,
+) -> InputSizes:  # fmt: skip
+    """Return the sizes of the inputs of a graph, with these in place of its own.
+
+    Errors: `UsageError` for an input or a dimension that does not exist.
+    """
+    infos = [info for info in graph.inputs if info.name not in graph.weights]
+    _check_names(infos, variables, given)
+    only = {infos[0].name: given[""]} if "" in given and infos else {}
+    sizes = {**only, **{key: value for key, value in given.items() if key}}
+    axes = {info.name: _batch_axis(info, graph) for info in infos}
+    named = frozenset(
+        [size for info in infos if (at := axes[info.name]) >= 0 and isinstance(size := (info.dims or ())[at], str)]
+    )
+    known = {key: plain_of(value, f"the structure of {name}", _HINT) for key, value in variables.items()}
+    batch = _batch_size(infos, axes)
+    found: dict[str, tuple[Shape, Batch]] = {}
+    unknown = []
+    for info in infos:
+        shape = _shape(info, axes[info.name], sizes.get(info.name), known, problems, name)
+        if shape is None:
+            unknown.append(info.name)
+        else:
+            found[info.name] = (shape, Batch(axes[info.name], own=True) if axes[info.name] >= 0 else LOST)
+    dynamic = {size for info in infos for size in info.dims or () if isinstance(size, str) and size} - named
+    return InputSizes(found, batch, {key: known[key] for key in sorted(dynamic) if key in known}, named, tuple(unknown))
+
+
+_HINT = "give sizes and variables their values: --input, --set"
+
+
+def _check_names(infos: list[ValueInfo], variables: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    names = [info.name for info in infos]
+    for key in given:
+        if key and key not in names:
+            raise UsageError(Problem(f"there is no input {key}", hint=did_you_mean(key, names)))
+    if "" in given and len(names) > 1:
+        size = "x".join(map(str, given[""]))
+        raise UsageError(Problem(f"name the input that is {size}: {', '.join(names)}", hint=f"write {names[0]}={size}"))
+    dimensions = dict.fromkeys(size for info in infos for size in info.dims or () if isinstance(size, str) and size)
+    for key in variables:
+        if key not in dimensions:
+            hint = did_you_mean(key, dimensions, "all dimensions of its inputs are numbers")
+            raise UsageError(Problem(f"there is no variable {key} to set", hint=hint))
+
+
+def _batch_axis(info: ValueInfo, graph: GraphMessage) -> int:
+    """Return the axis of the batch in an input: the first, if it may be one; -1 for none."""
+    dims = info.dims or ()
+    if len(dims) < 2:
+        return 0 if len(dims) == 1 and isinstance(dims[0], str) and _BATCH.fullmatch(dims[0]) and dims[0] else -1
+    words = [axis for axis, size in enumerate(dims) if isinstance(size, str) and "batch" in size.lower()]
+    if words:
+        return words[0]
+    users = [node for node in graph.nodes if info.name in node.inputs[:1]]
+    if len(dims) == 3 and any(node.op in _RECURRENT and "layout" not in node.attributes for node in users):
+        return 1
+    return 0
+
+
+def _batch_size(infos: list[ValueInfo], axes: Mapping[str, int]) -> int:
+    """Return the size of the batch in the file: one for all inputs, or else 1."""
+    found = set()
+    for info in infos:
+        at = axes[info.name]
+        if at >= 0:
+            size = (info.dims or ())[at]
+            found.add(size if isinstance(size, int) else 1)
+    only = found.pop() if len(found) == 1 else 1
+    return only if 0 < only < _LARGEST else 1
+
+
+def _shape(
+    info: ValueInfo,
+    at: int,
+    given: tuple[Any, ...] | None,
+    known: Mapping[str, int],
+    problems: list[Problem],
+    name: str,
+) -> Shape | None:
+    """Return the size of an input without the batch; None for a problem."""
+    sizes: list[Any] = [size for axis, size in enumerate(info.dims or ()) if axis != at]
+    if given is not None:
+        if info.dims is not None and len(given) != len(sizes):
+            text, due = "x".join(map(str, given)), "x".join(str(size or "?") for size in sizes)
+            raise UsageError(
+                Problem(f"the input {info.name} has {len(sizes)} axes without the batch, {due}: not {text}")
+            )
+        sizes = [plain_of(size, f"the structure of {name}", _HINT) for size in given]
+    elif info.dims is None:
+        hint = f"give it: --input {info.name}=3x224x224, without the batch"
+        problems.append(Problem(f"{name} does not state the size of its input {info.name}", hint=hint))
+        return None
+    sizes = [known.get(size, size) if isinstance(size, str) else size for size in sizes]
+    missing = [size for size in sizes if not isinstance(size, int)]
+    if missing:
+        shown = "x".join(str(size) if isinstance(size, int) else str(size) or "?" for size in sizes)
+        example = "x".join(str(size) if isinstance(size, int) else "224" for size in sizes)
+        named = f", or --set {missing[0]}=224" if missing[0] else ""
+        problems.append(
+            Problem(
+                f"the size of the input {info.name} of {name} is dynamic: {shown}",
+                hint=f"give it: --input {example}{named}",
+            )
+        )
+        return None
+    wrong = next((size for size in sizes if not 1 <= size < _LARGEST), None)
+    if wrong is not None:
+        problems.append(Problem(f"the input {info.name} of {name} has an axis of the impossible size {wrong}"))
+        return None
+    return Shape(tuple(sizes), is_map=len(sizes) >= 3)
