@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["FailedError", "Frame"]
+__all__ = ["FailedError", "Frame", "NotCoveredError"]
+
+
+class NotCoveredError(Exception):
+    """A node is used in a way that no layer here is: it is opaque. The text says why."""
 
 
 class FailedError(Exception):
@@ -35,6 +39,7 @@ class FailedError(Exception):
 class _Unresolved(Layer):
     """Stands for a node that could not be read: its sizes are unknown, and inference reports why."""
 
+    inputs = (0, None)
     error: LayerError
 
     def constraints(self, *_: Shape) -> Any:
@@ -102,6 +107,13 @@ class Frame:
     def _add(self, node: Node, place: NodePlace) -> None:
         self.nodes.append(node)
         self.places.append(place)
+
+    def forget(self, index: int) -> None:
+        """Leave out the layers from an index on: those of a node that turned out to be none."""
+        del self.nodes[index:], self.places[index:]
+        self._parameters = {key: x for key, x in self._parameters.items() if x.ref.node < index}
+        self._owners = {key: owner for key, owner in self._owners.items() if owner < index}
+        self._owner_of = {key: owner for key, owner in self._owner_of.items() if owner < index}
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Layer:
         """Return the layer of a kind with these arguments: one and the same for equal ones."""
@@ -172,14 +184,11 @@ class Frame:
         return axis % rank
 
     def within(self, x: Data, axis: int) -> int:
-        """Return the number of an axis, as arguments of layers have it. Errors: `LayerError` for that of the batch."""
+        """Return the number of an axis, as arguments of layers have it. Errors: `NotCoveredError` for that of the batch."""
         index = self.index(x, axis)
         carries = self.batch > 1 and not x.batch.own and index == x.batch.axis
         if index < 0 or carries:
-            raise LayerError(
-                f"it works along axis {axis}, which is that of the batch",
-                hint="" if self.batch == 1 else "sizes are without the batch, which no layer may change",
-            )
+            raise NotCoveredError(f"it works along axis {axis}, which is that of the batch")
         return index + 1
 
     def whole(self, place: NodePlace, x: Data) -> Data:

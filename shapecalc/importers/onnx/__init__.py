@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, SpecError
 from shapecalc.importers.onnx.graph import Importing
+from shapecalc.importers.onnx.inputs import NOWHERE, SECOND
 from shapecalc.importers.onnx.messages import read_model
 from shapecalc.importers.wire import WireError, WireReader
 
@@ -42,7 +43,17 @@ class OnnxFile:
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
-        return Importing(self.name, self.model, variables, inputs).graph()
+        first = Importing(self.name, self.model, variables, inputs)
+        best = first.graph()
+        if not first.has_several_readings:
+            return best
+        unknown = first.counts["unknown"]
+        for reading in (SECOND, NOWHERE):
+            other = Importing(self.name, self.model, variables, inputs, reading)
+            found = other.graph()
+            if not found[1] and other.counts["unknown"] < unknown:
+                best, unknown = found, other.counts["unknown"]
+        return best
 
 
 def read(path: str, name: str) -> OnnxFile:

@@ -6,7 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.onnx.operations import NotCoveredError, operation
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import LOST, Constant, Data, on_axis
 
 if TYPE_CHECKING:
@@ -157,11 +158,13 @@ def _expand(call: NodeCall) -> Data:
         return data
     data = data if data.rank == rank else call.frame.reshape(call.place, data, own)
     batch = data.batch
+    if batch.own and sizes[batch.axis] != b:  # the only sample of the batch is repeated
+        data, batch = call.frame.whole(call.place, data), LOST
     if batch.own:
         sizes = (*sizes[: batch.axis], *sizes[batch.axis + 1 :])
     elif batch.axis >= 0:
         sizes = on_axis(sizes, batch.axis, sizes[batch.axis] // b)
-    return data if sizes == data.shape.sizes else call.one("expand", data, sizes=sizes)
+    return data if sizes == data.shape.sizes else call.one("expand", data, batch=batch, sizes=sizes)
 
 
 @operation("Tile")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import named
-from shapecalc.importers.frame import FailedError, Frame
-from shapecalc.importers.onnx.inputs import input_tensors
+from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
+from shapecalc.importers.onnx.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
-from shapecalc.importers.onnx.operations import NodeCall, NotCoveredError, find_operation
+from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.tensors import Constant, Data, Unsized
@@ -38,13 +38,19 @@ class Importing:
     """One import of a model, with sizes of its inputs."""
 
     def __init__(
-        self, name: str, model: Model, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]
+        self,
+        name: str,
+        model: Model,
+        variables: Mapping[str, Any],
+        inputs: Mapping[str, tuple[Any, ...]],
+        reading: str = AS_STATED,
     ) -> None:
         self.name = name
         self.model = model
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
-        self.sizes = input_tensors(model.graph, variables, inputs, self.problems, name)
+        self.sizes = input_tensors(model.graph, variables, inputs, self.problems, name, reading)
+        self.reading = reading
         self.is_as_stated = not inputs and not variables
         self.frame = Frame(name, self.sizes.batch)
         self.counts: Counter[str] = Counter()
@@ -72,6 +78,11 @@ class Importing:
         )  # fmt: skip
         return graph, self.problems
 
+    @property
+    def has_several_readings(self) -> bool:
+        """Whether the batch may be elsewhere: a static first axis of more than 1 is that of the batch, or a length."""
+        return self.sizes.batch > 1 and self.counts["unknown"] > 0
+
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
         refs, names = [], []
@@ -96,6 +107,8 @@ class Importing:
         differ = f", {len(self.warnings):,} do not" if self.warnings else ""
         shared = self.frame.partly_shared()
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
+        if self.reading == NOWHERE:
+            left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
         return [f"{understood}{stated if self.is_as_stated else ''}{differ}", *left_out, *([shared] if shared else [])]
 
     # The nodes.
@@ -120,6 +133,7 @@ class Importing:
                 return found[0] if len(found) == 1 and name not in outputs else None
 
             call.follows = follows
+            call.is_used = lambda name: name in users or name in outputs
             before = len(self.frame.nodes)
             found = self._results(call, scope, f"{place.path}: ", depth)
             if found is None:  # inlined: its own nodes were counted
@@ -154,7 +168,7 @@ class Importing:
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
         except (LayerError, UsageError) as error:
-            del self.frame.nodes[before:], self.frame.places[before:]
+            self.frame.forget(before)
             problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
             return self._failed(call, refs, problem)
 
@@ -175,10 +189,9 @@ class Importing:
         if operation:
             before = len(self.frame.nodes)
             try:
-                found = operation(call)
-                return [found] if isinstance(found, (Data, Constant)) else found
+                return _every_output(call, operation(call))
             except NotCoveredError as error:
-                del self.frame.nodes[before:], self.frame.places[before:]
+                self.frame.forget(before)
                 call.absorbed, reason = "", str(error)
         return self._opaque(call, reason)
 
@@ -278,6 +291,15 @@ class Importing:
 def _constant(weight: TensorMessage) -> Constant:
     learned = weight.type in FLOATS and prod(weight.dims) > 1
     return Constant(weight.dims, weight.items, (weight.name,), learned)
+
+
+def _every_output(call: NodeCall, found: Any) -> Sequence[Any]:
+    """Return the outputs of a node. Errors: `NotCoveredError` if one is used that its function does not return."""
+    several: Sequence[Any] = [found] if isinstance(found, (Data, Constant)) else found
+    for name in call.node.outputs[len(several) :]:
+        if name and call.is_used(name):
+            raise NotCoveredError(f"its further output {name} is used")
+    return several
 
 
 def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:

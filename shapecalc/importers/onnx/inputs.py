@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.onnx.messages import GraphMessage, ValueInfo
 
-__all__ = ["InputSizes", "input_tensors"]
+__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "input_tensors"]
 
 _BATCH = re.compile(r"(?i)(.*batch.*|n|b|bs|bsz|unk__\d+|none|\?|s0|)")
 """Names of the dimension of the batch, as the first of an input."""
@@ -49,11 +49,15 @@ class InputSizes(NamedTuple):
         return (tuple(sizes), first in self.named) if len(sizes) == len(dims) else None
 
 
+AS_STATED, SECOND, NOWHERE = "as stated", "second", "nowhere"
+"""Where the batch may be: where names and operations say, or else the first axis; the second of three; nowhere."""
+
+
 def input_tensors(
     graph: GraphMessage, variables: Mapping[str, Any], given: Mapping[str, tuple[Any, ...]], problems: list[Problem],
-    name: str,
+    name: str, reading: str,
 ) -> InputSizes:  # fmt: skip
-    """Return the sizes of the inputs of a graph, with these in place of its own.
+    """Return the sizes of the inputs of a graph, with these in place of its own. `reading` is where the batch is.
 
     Errors: `UsageError` for an input or a dimension that does not exist.
     """
@@ -61,12 +65,14 @@ def input_tensors(
     _check_names(infos, variables, given)
     only = {infos[0].name: given[""]} if "" in given and infos else {}
     sizes = {**only, **{key: value for key, value in given.items() if key}}
-    axes = {info.name: _batch_axis(info, graph) for info in infos}
+    axes = {info.name: _batch_axis(info, graph, reading) for info in infos}
     named = frozenset(
         [size for info in infos if (at := axes[info.name]) >= 0 and isinstance(size := (info.dims or ())[at], str)]
     )
     known = {key: plain_of(value, f"the structure of {name}", _HINT) for key, value in variables.items()}
     batch = _batch_size(infos, axes)
+    axes = {info.name: at if at >= 0 and _may_be_batch((info.dims or ())[at], batch) else -1
+            for info in infos for at in (axes[info.name],)}  # fmt: skip
     found: dict[str, tuple[Shape, Batch]] = {}
     unknown = []
     for info in infos:
@@ -97,15 +103,21 @@ def _check_names(infos: list[ValueInfo], variables: Mapping[str, Any], given: Ma
             raise UsageError(Problem(f"there is no variable {key} to set", hint=hint))
 
 
-def _batch_axis(info: ValueInfo, graph: GraphMessage) -> int:
+def _batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
     """Return the axis of the batch in an input: the first, if it may be one; -1 for none."""
     dims = info.dims or ()
+    if reading == NOWHERE:
+        return -1
+    if reading == SECOND and len(dims) == 3:
+        return 1
     if len(dims) < 2:
         return 0 if len(dims) == 1 and isinstance(dims[0], str) and _BATCH.fullmatch(dims[0]) and dims[0] else -1
     words = [axis for axis, size in enumerate(dims) if isinstance(size, str) and "batch" in size.lower()]
     if words:
         return words[0]
     users = [node for node in graph.nodes if info.name in node.inputs[:1]]
+    if len(dims) == 3 and dims[1] == 1 and isinstance(dims[0], int) and dims[0] > 1:
+        return 1
     if len(dims) == 3 and any(node.op in _RECURRENT and "layout" not in node.attributes for node in users):
         return 1
     return 0
@@ -121,6 +133,11 @@ def _batch_size(infos: list[ValueInfo], axes: Mapping[str, int]) -> int:
             found.add(size if isinstance(size, int) else 1)
     only = found.pop() if len(found) == 1 else 1
     return only if 0 < only < _LARGEST else 1
+
+
+def _may_be_batch(size: int | str, batch: int) -> bool:
+    """Return whether the axis of this size may be that of the batch: it has its size, or is dynamic."""
+    return isinstance(size, str) or size == batch
 
 
 def _shape(
@@ -149,7 +166,8 @@ def _shape(
     if missing:
         shown = "x".join(str(size) if isinstance(size, int) else str(size) or "?" for size in sizes)
         example = "x".join(str(size) if isinstance(size, int) else "224" for size in sizes)
-        named = f", or --set {missing[0]}=224" if missing[0] else ""
+        named = "".join([f" --set {one}=224" for one in dict.fromkeys(missing) if one])
+        named = f", or{named}" if named else ""
         problems.append(
             Problem(
                 f"the size of the input {info.name} of {name} is dynamic: {shown}",

@@ -20,6 +20,7 @@ from shapecalc.importers.wire import (
     Tag,
     WireError,
     WireReader,
+    signed,
 )
 
 if TYPE_CHECKING:
@@ -279,9 +280,9 @@ class _Texts:
         for key in ("longs", "ints", "unsigned"):
             found: list[int] = []
             for span in message.get(key, ()):
-                found += self.reader.numbers(span, count) if isinstance(span, Span) else [span]
+                found += self.reader.numbers(span, count) if isinstance(span, Span) else [signed(span)]
             if len(found) == count and code not in FLOATS:
-                return tuple([number - (1 << 64) if number >> 63 else number for number in found])
+                return tuple(found)
         return None
 
 

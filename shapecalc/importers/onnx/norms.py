@@ -6,7 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.onnx.operations import NotCoveredError, operation
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real
 from shapecalc.importers.tensors import LOST, Constant, Data
 

@@ -11,6 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.tensors import Batch, Constant, Data, Unsized
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Result = Tensor | Sequence[Tensor | None]
     Operation = Callable[["NodeCall"], Result]
 
-__all__ = ["NodeCall", "NotCoveredError", "find_operation", "operation"]
+__all__ = ["NodeCall", "find_operation", "operation"]
 
 _OPERATIONS: dict[str, Operation] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent")
@@ -48,10 +49,6 @@ def find_operation(op: str) -> Operation | None:
     return _OPERATIONS.get(op)
 
 
-class NotCoveredError(Exception):
-    """A node is used in a way that no layer here is: it is opaque. The text says why."""
-
-
 class NodeCall:
     """A node with its inputs: what the function of its operation works on."""
 
@@ -65,6 +62,8 @@ class NodeCall:
         """The output of a later node that this one stands for too."""
         self.follows: Callable[[str], NodeMessage | None] = lambda _: None
         """Returns the only node that a tensor is an input of, if there is one."""
+        self.is_used: Callable[[str], bool] = lambda _: False
+        """Returns whether a tensor is an input of any node, or an output of the graph."""
         self.tensor: Callable[[str], Any] = lambda _: None
         """Returns the tensor of a name, as far as it is known."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.onnx.operations import NotCoveredError, operation
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import LOST, Constant, Data
 
 if TYPE_CHECKING:
