@@ -61,7 +61,7 @@ class Frame:
         self.places: list[NodePlace] = []
         self._layers: dict[Any, Layer] = {}
         self._sizes: dict[Any, tuple[Shape, ...]] = {}
-        self._owners: dict[frozenset[str], int] = {}
+        self._owners: dict[frozenset[str], tuple[int, list[Any]]] = {}
         self._owner_of: dict[str, int] = {}
         self._parameters: dict[Any, Data] = {}
         self._partly: list[str] = []
@@ -99,9 +99,9 @@ class Frame:
                 self._add(Node(place.name, layer, tuple([x.ref for x in inputs]), self.mark(place.path)), place)
                 raise FailedError(index) from None
             self._sizes[key] = outputs
-        shares = self._shares([name for weight in weights for name in weight.sources], index)
+        shares, held = self._shared(list(weights), layer, shapes, index)
         refs = tuple([x.ref for x in inputs])
-        self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares), place)
+        self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
 
     def _add(self, node: Node, place: NodePlace) -> None:
@@ -112,7 +112,7 @@ class Frame:
         """Leave out the layers from an index on: those of a node that turned out to be none."""
         del self.nodes[index:], self.places[index:]
         self._parameters = {key: x for key, x in self._parameters.items() if x.ref.node < index}
-        self._owners = {key: owner for key, owner in self._owners.items() if owner < index}
+        self._owners = {key: owner for key, owner in self._owners.items() if owner[0] < index}
         self._owner_of = {key: owner for key, owner in self._owner_of.items() if owner < index}
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Layer:
@@ -125,18 +125,26 @@ class Frame:
             layer = self._layers[key] = cls(**arguments)
         return layer
 
-    def _shares(self, names: list[str], index: int) -> int:
-        """Return the node that has used these tensors as its weights before, or -1."""
+    def _shared(
+        self, weights: Sequence[Constant], layer: Layer, shapes: tuple[Shape, ...], index: int
+    ) -> tuple[int, frozenset[str]]:
+        """Return the node that has used all of these weights before, or -1; or those of them that others have used."""
+        names = [name for weight in weights for name in weight.sources]
         if not names:
-            return -1
-        key = frozenset(names)
-        owner = self._owners.setdefault(key, index)
+            return -1, frozenset()
+        own = layer.weights(*shapes)
+        sizes = sorted(own.values())
+        owner, owned = self._owners.setdefault(frozenset(names), (index, sizes))
         if owner != index:
-            return owner
-        for name in key:
-            if self._owner_of.setdefault(name, index) != index:
-                self._partly.append(name)
-        return -1
+            return (owner, frozenset()) if owned == sizes else (-1, frozenset(own))
+        used = {name for name in names if self._owner_of.setdefault(name, index) != index}
+        if not used:
+            return -1, frozenset()
+        if len(own) != len(weights):
+            self._partly += sorted(used)
+            return -1, frozenset()
+        pairs = zip(own, weights, strict=True)
+        return -1, frozenset([name for name, weight in pairs if not used.isdisjoint(weight.sources)])
 
     def unresolved(self, place: NodePlace, kind: str, inputs: Sequence[Reference], error: LayerError) -> Unsized:
         """Add a node that could not be read: inference reports the error, and goes on where it can."""
@@ -147,7 +155,7 @@ class Frame:
 
     def as_data(self, place: NodePlace, constant: Constant, dims: tuple[int, ...]) -> Data:
         """Return a constant as the output of a layer of its own: a parameter, if it is learned. It is added once."""
-        key = (constant.sources, dims) if constant.sources else id(constant)
+        key = constant.sources or id(constant)
         found = self._parameters.get(key)
         if found is None:
             name = constant.sources[0] if len(constant.sources) == 1 else f"{place.name}_constant"
@@ -155,7 +163,7 @@ class Frame:
             kind = "parameter" if constant.learned and prod(constant.dims) > 1 else "constant"
             ((ref, shape),) = self.emit(own, kind, {"shape": dims}, (), [constant] if kind == "parameter" else ())
             found = self._parameters[key] = Data(ref, shape)
-        return found
+        return self._reshaped(place, found, dims, LOST)
 
     def partly_shared(self) -> str:
         """Return the note on weights of which only some are shared, which are counted each time; empty for none."""
@@ -184,7 +192,7 @@ class Frame:
         return axis % rank
 
     def within(self, x: Data, axis: int) -> int:
-        """Return the number of an axis, as arguments of layers have it. Errors: `NotCoveredError` for that of the batch."""
+        """Return the number of an axis, as in arguments of layers. Errors: `NotCoveredError` for that of the batch."""
         index = self.index(x, axis)
         carries = self.batch > 1 and not x.batch.own and index == x.batch.axis
         if index < 0 or carries:

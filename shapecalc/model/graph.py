@@ -36,7 +36,8 @@ class Node(NamedTuple):
     """One layer of a network, with its inputs.
 
     `layer` is None where the specification of the layer was wrong (a graph to be reported on, not to be used).
-    `shares` is the index of the node whose weights this one uses; `block` the index of the innermost block that it
+    `shares` is the index of the node whose weights this one uses; `held` are the names of those of its weights that
+    other nodes hold, where it shares only some; `block` the index of the innermost block that it
     is in, or -1; `mark` is its location in the source, `uses` are the uses of the blocks around it, outwards.
     """
 
@@ -48,6 +49,7 @@ class Node(NamedTuple):
     shares: int = -1
     frozen: bool = False
     block: int = -1
+    held: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:

@@ -263,7 +263,9 @@ class Report(Answer):
             if bool(row.shares) == (sort == "shared"):
                 sizing = row.sizing
                 shapes = sizing.buffer_shapes if sort == "buffers" else sizing.weight_shapes
-                found.update({f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items()})
+                found.update(
+                    {f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items() if name not in row.node.held}
+                )
         return found
 
     @property

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Importing"]
 
 _OWN_DOMAINS = ("", "ai.onnx")
+_WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
+                 "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
+_MOST_FOLLOWED = 32
 _DEEPEST = 16
 _MOST_INLINED = 200_000
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
@@ -133,6 +136,7 @@ class Importing:
                 return found[0] if len(found) == 1 and name not in outputs else None
 
             call.follows = follows
+            call.feeds_weights = lambda name: _feeds_weights(name, users, scope)
             call.is_used = lambda name: name in users or name in outputs
             before = len(self.frame.nodes)
             found = self._results(call, scope, f"{place.path}: ", depth)
@@ -179,12 +183,16 @@ class Importing:
         """Return the outputs of a node: folded, as layers, or as an opaque one."""
         node = call.node
         is_own = node.domain in _OWN_DOMAINS
-        known = fold(call) if is_own else None
+        learned = any(isinstance(x, Constant) and x.learned for x in call.inputs)
+        known = fold(call) if is_own and (node.op in ("Shape", "Size", *_MOVES) or not learned) else None
         if known is not None:
             return [known]
         operation = find_operation(node.op) if is_own else None
         if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
-            return self._folded(call, operation)
+            if not learned or node.op in _MOVES or operation is None or call.feeds_weights(node.outputs[0]):
+                return self._folded(call, operation)
+            if node.op != "Gather":  # what is made of learned tensors is computed each time
+                call.inputs = (call.data(0), *call.inputs[1:])
         reason = "" if operation else "no layer here does what it does"
         if operation:
             before = len(self.frame.nodes)
@@ -319,6 +327,22 @@ def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:
     return found
 
 
+def _feeds_weights(name: str, users: Mapping[str, list[NodeMessage]], scope: Mapping[str, Any]) -> bool:
+    """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
+    waiting, seen = [name], {name}
+    while waiting and len(seen) < _MOST_FOLLOWED:
+        tensor = waiting.pop()
+        for node in users.get(tensor, ()):
+            if node.op in _WITH_WEIGHTS:
+                if tensor in node.inputs[1:]:
+                    return True
+            elif all(not one or one in seen or isinstance(scope.get(one), Constant) for one in node.inputs):
+                new = [one for one in node.outputs if one not in seen]
+                waiting += new
+                seen.update(new)
+    return False
+
+
 def _with_attributes(
     node: NodeMessage, given: Mapping[str, NodeAttribute], defaults: Mapping[str, NodeAttribute]
 ) -> NodeMessage:
@@ -341,6 +365,4 @@ def _batch_of(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> 
     sizes, is_named = found
     if sizes[:1] == (batch,) and (own or is_named):
         return Batch(0, own=True)
-    if batch > 1 and own:
-        raise LayerError(f"its output has the stated size {sizes}, without the batch of {batch} in front")
     return LOST

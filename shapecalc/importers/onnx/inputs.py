@@ -108,19 +108,15 @@ def _batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
     dims = info.dims or ()
     if reading == NOWHERE:
         return -1
-    if reading == SECOND and len(dims) == 3:
-        return 1
     if len(dims) < 2:
-        return 0 if len(dims) == 1 and isinstance(dims[0], str) and _BATCH.fullmatch(dims[0]) and dims[0] else -1
-    words = [axis for axis, size in enumerate(dims) if isinstance(size, str) and "batch" in size.lower()]
-    if words:
-        return words[0]
+        return 0 if dims and isinstance(dims[0], str) and dims[0] and _BATCH.fullmatch(dims[0]) else -1
+    named = next((axis for axis, size in enumerate(dims) if isinstance(size, str) and "batch" in size.lower()), -1)
+    if named >= 0 or len(dims) != 3:
+        return max(named, 0)
     users = [node for node in graph.nodes if info.name in node.inputs[:1]]
-    if len(dims) == 3 and dims[1] == 1 and isinstance(dims[0], int) and dims[0] > 1:
-        return 1
-    if len(dims) == 3 and any(node.op in _RECURRENT and "layout" not in node.attributes for node in users):
-        return 1
-    return 0
+    is_recurrent = any(node.op in _RECURRENT and "layout" not in node.attributes for node in users)
+    is_alone = dims[1] == 1 and isinstance(dims[0], int) and dims[0] > 1
+    return 1 if reading == SECOND or is_recurrent or is_alone else 0
 
 
 def _batch_size(infos: list[ValueInfo], axes: Mapping[str, int]) -> int:

@@ -62,6 +62,8 @@ class NodeCall:
         """The output of a later node that this one stands for too."""
         self.follows: Callable[[str], NodeMessage | None] = lambda _: None
         """Returns the only node that a tensor is an input of, if there is one."""
+        self.feeds_weights: Callable[[str], bool] = lambda _: False
+        """Returns whether a tensor becomes weights of a layer."""
         self.is_used: Callable[[str], bool] = lambda _: False
         """Returns whether a tensor is an input of any node, or an output of the graph."""
         self.tensor: Callable[[str], Any] = lambda _: None

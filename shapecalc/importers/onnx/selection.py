@@ -19,13 +19,29 @@ def _gather(call: NodeCall) -> Data:
     if x is None or index is None:
         raise LayerError("it needs two inputs")
     axis = call.frame.axis(call.number("axis", 0), x.rank)
+    if isinstance(x, Constant) and (x.learned or isinstance(index, Data)) and axis == 0 and x.rank == 2:
+        at = call.data(1)  # the rows of a table
+        return call.one("embedding", at, num_embeddings=x.dims[0], embedding_dim=x.dims[1], weights=[x])
     if isinstance(index, Data):
-        if isinstance(x, Constant) and axis == 0 and x.rank == 2:
-            return call.one("embedding", index, num_embeddings=x.dims[0], embedding_dim=x.dims[1], weights=[x])
-        if isinstance(x, Constant) and axis == 0:
-            raise NotCoveredError(f"its table has {x.rank} axes")
+        return _picked(call, call.data(0), index, axis)
+    return _at(call, call.data(0), index, axis)
+
+
+def _picked(call: NodeCall, x: Data, index: Data, axis: int) -> Data:
+    """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
+    if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
         raise NotCoveredError("it picks from data at positions that are data")
-    x = call.data(0)
+    index = call.frame.whole(call.place, index)
+    if call.frame.index(x, axis) < 0:
+        x = call.frame.whole(call.place, x)
+    more = index.rank - 1 if x.batch.axis > axis else 0
+    return call.one(
+        "gather", x, index, batch=x.batch._replace(axis=x.batch.axis + more), dim=call.frame.within(x, axis)
+    )
+
+
+def _at(call: NodeCall, x: Data, index: Constant, axis: int) -> Data:
+    """Return what is at known positions of an axis."""
     if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
         if index.rank == 0:  # the only sample of the batch
             return x._replace(batch=LOST)
@@ -49,7 +65,9 @@ def _gather(call: NodeCall) -> Data:
 def _gather_elements(call: NodeCall) -> Data:
     x, index = call.data(0), call.data(1)
     if x.batch != index.batch:
-        raise NotCoveredError("its inputs have the batch on different axes")
+        if call.frame.batch > 1:
+            raise NotCoveredError("its inputs have the batch on different axes")
+        x, index = call.frame.whole(call.place, x), call.frame.whole(call.place, index)
     at = call.frame.within(x, call.number("axis", 0))
     return call.one("gather", x, index, dim=at, mode="elements")
 
