@@ -185,7 +185,7 @@ class Network:
 
             every = gathered([*problems, *sizings_of(graph)[1]])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
-        doubt = input_doubt(graph)
+        doubt = input_doubt(graph) if graph.is_written else ""
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def check(self) -> Report:
@@ -277,6 +277,7 @@ class Network:
         """
         from shapecalc.questions.sizes import find_sizes
 
+        self._check_any_size()
         return find_sizes(self.graph)
 
     def formula(
@@ -291,6 +292,7 @@ class Network:
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy
 
+        self._check_any_size()
         return find_formulas(self.graph, self.rebuilt, symbols, what, layer, read_layout(layout) or self.graph.layout)
 
     def reread(self, text: str) -> Network:
@@ -299,6 +301,20 @@ class Network:
         Errors: `SpecError`; `UsageError` for an origin without a text.
         """
         return Network(self._text_origin().reread(text), self.variables, self.inputs)
+
+    def _check_any_size(self) -> None:
+        """Check that the layers are the same for any input size, as questions about several sizes at once need it.
+
+        Those of a specification are. Errors: `UsageError` for an imported file whose nodes compute with its input size.
+        """
+        if has_text(self.origin):
+            return
+        from shapecalc.model.origin import first_difference
+
+        layer = first_difference(self)
+        if layer:
+            message = f"{layer} of {clean(self.origin.name)} depends on the input size in a way that only holds for one"
+            raise UsageError(Problem(message, hint="summary --input and sweep --input work out each size by itself"))
 
     def _text_origin(self) -> TextOrigin:
         """Return the origin, which has a text. Errors: `UsageError` for one without."""
@@ -493,6 +509,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"
         raise UsageError(Problem("name the variables to find", hint=hint))
+    if backwards.INPUT in wanted:
+        network._check_any_size()  # noqa: SLF001  (this module's)
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
 
 

@@ -10,7 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Source, count_noun
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Layer
 from shapecalc.model.graph import Node, Reference
@@ -209,15 +209,22 @@ class Frame:
         """Return a tensor that has no batch without an axis of size 1."""
         return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), LOST)
 
-    def _reshaped(self, place: NodePlace, x: Data, sizes: tuple[Any, ...], batch: Batch) -> Data:
+    def _reshaped(
+        self, place: NodePlace, x: Data, sizes: tuple[Any, ...], batch: Batch, inferred: tuple[int, ...] = ()
+    ) -> Data:
         if sizes == x.shape.sizes:
             return x._replace(batch=batch)
-        kind, arguments = ("flatten", {}) if len(sizes) == 1 else ("reshape", {"shape": sizes})
+        kind, arguments = rearrangement(x.shape.sizes, sizes)
+        if kind == "reshape" and inferred:
+            arguments = {"shape": inferred}
         ((ref, shape),) = self.emit(place, kind, arguments, (x,))
         return Data(ref, shape, batch)
 
-    def reshape(self, place: NodePlace, x: Data, full: tuple[int, ...]) -> Data:
-        """Return a tensor with other sizes, as the file has them, with the batch. Errors: `LayerError`."""
+    def reshape(self, place: NodePlace, x: Data, full: tuple[int, ...], inferred: int = -1) -> Data:
+        """Return a tensor with other sizes, as the file has them, with the batch; that of one axis is `inferred`.
+
+        Errors: `LayerError`.
+        """
         batch = self._batch_after(x, full)
         if batch.axis < 0:
             sizes = full
@@ -228,7 +235,10 @@ class Frame:
         if prod(sizes) != x.shape.elements:
             here, there = (count_noun(n, "element") for n in (x.shape.elements, prod(sizes)))
             raise LayerError(f"it makes {there} of the {here} of its input {x.shape.text}")
-        return self._reshaped(place, x, sizes, batch)
+        written: tuple[int, ...] = ()
+        if inferred >= 0 and inferred != batch.axis:
+            written = on_axis(sizes, inferred - (batch.own and batch.axis < inferred), -1)
+        return self._reshaped(place, x, sizes, batch, written)
 
     def _batch_after(self, x: Data, full: tuple[int, ...]) -> Batch:
         """Return where the batch is once a tensor has other sizes: what stands before it stays before it."""

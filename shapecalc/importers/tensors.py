@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
-__all__ = ["LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "on_axis"]
+__all__ = ["LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "on_axis", "rearrangement"]
 
 
 class Batch(NamedTuple):
@@ -89,3 +89,29 @@ class NodePlace(NamedTuple):
 def on_axis(sizes: Sequence[Any], axis: int, size: Any) -> tuple[Any, ...]:
     """Return sizes with another one on an axis."""
     return (*sizes[:axis], size, *sizes[axis + 1 :])
+
+
+def rearrangement(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+    """Return the kind, and its arguments, that makes sizes of others: one that does not name them, if there is one.
+
+    Then the layer is right for other sizes of the input too.
+    """
+    if len(after) == 1:
+        return "flatten", {}
+    start = _alike(before, after)
+    end = _alike(before[start:][::-1], after[start:][::-1])
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    if len(new) == 1 and len(old) > 1:
+        return "flatten", {"start_dim": start + 1, "end_dim": start + len(old)}
+    if set(old) == {1} and not new:
+        return "squeeze", {"dim": list(range(start + 1, start + len(old) + 1))}
+    if new == (1,) and not old:
+        return "unsqueeze", {"dim": start + 1}
+    if len(old) == 1 and len(new) > 1:
+        return "unflatten", {"dim": start + 1, "unflattened_size": new}
+    return "reshape", {"shape": after}
+
+
+def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+    """Return how many sizes two lists have in common at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import Origin
     from shapecalc.source import Value
 
-__all__ = ["Member", "choose", "find_member", "find_members", "find_origin"]
+__all__ = ["Member", "choose", "find_member", "find_members", "find_origin", "find_origins"]
 
 _MOST_LISTED = 6
+_STDIN_NAME = "<stdin>"
 
 
 class Member(NamedTuple):
@@ -90,7 +91,16 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         if variant:
             raise _no_variants(spec.name, variant)
         return spec
-    origin = _imported(spec)
+    origin: Origin | None = None
+    if isinstance(spec, (str, os.PathLike)) and os.fspath(spec) == STDIN:
+        content = read_bytes(STDIN, _STDIN_NAME)
+        origin = import_bytes(content, _STDIN_NAME)
+        if origin is None:
+            return _read(content, Found(STDIN, _STDIN_NAME), variant)
+    elif isinstance(spec, bytes):
+        origin = import_bytes(spec, "<bytes>")
+    elif isinstance(spec, (str, os.PathLike)):
+        origin = find_import(os.fspath(spec))
     if origin is None:
         return find_member(spec, variant)
     if variant:
@@ -98,11 +108,13 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
     return origin
 
 
-def _imported(spec: Any) -> Origin | None:
-    """Return the origin of a file of another format, or of its content; None for a specification."""
-    if isinstance(spec, bytes):
-        return import_bytes(spec, "<bytes>")
-    return find_import(os.fspath(spec)) if isinstance(spec, (str, os.PathLike)) else None
+def find_origins(spec: str) -> list[Origin]:
+    """Return the origins of a path or bare name: all members of a family, or one imported file.
+
+    Errors: as `find_origin`.
+    """
+    imported = find_import(spec)
+    return [imported] if imported is not None else [*find_members(spec)]
 
 
 def _no_variants(name: str, variant: str) -> UsageError:

@@ -116,7 +116,8 @@ class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
     `steps` is the number of steps of its expansion, at least one for each layer; `warnings` is what is valid but
-    probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of.
+    probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of;
+    `is_written` is whether a person wrote it as a specification, with mistakes that people make.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Graph(NamedTuple):
     naming: Any = None  # a `Naming`, which most networks have not
     stored: Stored | None = None
     stated_context: StatedContext | None = None
+    is_written: bool = True
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

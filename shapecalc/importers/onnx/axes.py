@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @operation("Reshape", "Squeeze", "Unsqueeze", "Flatten")
 def _rearrange(call: NodeCall) -> Data:
     x = call.data(0)
-    return call.frame.reshape(call.place, x, call.new_sizes(x.full(call.frame.batch)))
+    wanted = (call.listed("shape", 1) or []) if call.node.op == "Reshape" else []
+    inferred = wanted.index(-1) if -1 in wanted else -1
+    return call.frame.reshape(call.place, x, call.new_sizes(x.full(call.frame.batch)), inferred)
 
 
 @operation("Transpose")

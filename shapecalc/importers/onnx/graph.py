@@ -14,6 +14,7 @@ from shapecalc.importers.onnx.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
+from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.tensors import Constant, Data, Unsized
 from shapecalc.model.graph import Graph, Reference
@@ -21,15 +22,12 @@ from shapecalc.model.graph import Graph, Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.importers.onnx.messages import FunctionMessage, Model, NodeAttribute, NodeMessage, TensorMessage
+    from shapecalc.importers.onnx.messages import FunctionMessage, Model, NodeMessage, TensorMessage
     from shapecalc.importers.tensors import NodePlace
 
 __all__ = ["Importing"]
 
 _OWN_DOMAINS = ("", "ai.onnx")
-_WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
-                 "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
-_MOST_FOLLOWED = 32
 _DEEPEST = 16
 _MOST_INLINED = 200_000
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
@@ -54,7 +52,7 @@ class Importing:
         self.warnings: list[Problem] = []
         self.sizes = input_tensors(model.graph, variables, inputs, self.problems, name, reading)
         self.reading = reading
-        self.is_as_stated = not inputs and not variables
+        self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
         self.counts: Counter[str] = Counter()
         self.agreeing = 0
@@ -77,7 +75,7 @@ class Importing:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
             variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.warnings),
+            warnings=tuple(self.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -121,7 +119,7 @@ class Importing:
     ) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
         outputs = {info if isinstance(info, str) else info.name for info in graph.outputs}
-        users = _users(graph.nodes)
+        uses = TensorUses(graph.nodes, outputs, scope)
         absorbed: set[str] = set()
         for number, node in enumerate(graph.nodes):
             if node.outputs and node.outputs[0] in absorbed:
@@ -129,15 +127,7 @@ class Importing:
                 continue
             place = place_of(node, f"{path}node[{number}]")
             call = NodeCall(node, place, [scope.get(name) if name else None for name in node.inputs], opset, self.frame)
-            call.tensor = scope.get
-
-            def follows(name: str) -> NodeMessage | None:
-                found = users.get(name, [])
-                return found[0] if len(found) == 1 and name not in outputs else None
-
-            call.follows = follows
-            call.feeds_weights = lambda name: _feeds_weights(name, users, scope)
-            call.is_used = lambda name: name in users or name in outputs
+            call.uses = uses
             before = len(self.frame.nodes)
             found = self._results(call, scope, f"{place.path}: ", depth)
             if found is None:  # inlined: its own nodes were counted
@@ -189,7 +179,7 @@ class Importing:
             return [known]
         operation = find_operation(node.op) if is_own else None
         if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
-            if not learned or node.op in _MOVES or operation is None or call.feeds_weights(node.outputs[0]):
+            if not learned or node.op in _MOVES or operation is None or call.uses.feed_weights(node.outputs[0]):
                 return self._folded(call, operation)
             if node.op != "Gather":  # what is made of learned tensors is computed each time
                 call.inputs = (call.data(0), *call.inputs[1:])
@@ -228,14 +218,18 @@ class Importing:
         """Return the outputs of a node that is no layer here, with the sizes that the file states."""
         sizes = [self.sizes.stated(self.model.graph.stated.get(name)) if name else ((1,), False)
                  for name in call.node.outputs]  # fmt: skip
+        if not self.is_as_stated:
+            sizes = [None]
         data = [x for x in call.inputs if isinstance(x, Data)]
         op = f"{call.node.domain}.{call.node.op}" if call.node.domain else call.node.op
         if not sizes or any(found is None or 0 in found[0] for found in sizes):
-            name = next((n for n, found in zip(call.node.outputs, sizes, strict=True) if found is None), "")
+            name = next((n for n, found in zip(call.node.outputs, sizes, strict=False) if found is None), "")
+            which = "for other sizes of the inputs" if not self.is_as_stated else name
+            hint = "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
             raise LayerError(
-                f"{op} is not covered, and the file does not state the size of its output {name}",
+                f"{op} is not covered, and the file does not state the size of its output {which}".rstrip(),
                 (reason,),
-                "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file",
+                hint if self.is_as_stated else "",
             )
         own = any(x.batch.own for x in data)
         batches = [_batch_of(found, self.frame.batch, own=own) for found in sizes if found]
@@ -256,7 +250,7 @@ class Importing:
         if function is not None:
             self._count_inlined(len(function.nodes))
             inner = dict(zip(function.inputs, call.inputs, strict=False))
-            nodes = tuple([_with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
+            nodes = tuple([with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
             self._run(function._replace(nodes=nodes), inner, path, function.opset, depth + 1)
             scope.update({out: inner.get(name) for out, name in zip(node.outputs, function.outputs, strict=False)})
             return True
@@ -305,57 +299,9 @@ def _every_output(call: NodeCall, found: Any) -> Sequence[Any]:
     """Return the outputs of a node. Errors: `NotCoveredError` if one is used that its function does not return."""
     several: Sequence[Any] = [found] if isinstance(found, (Data, Constant)) else found
     for name in call.node.outputs[len(several) :]:
-        if name and call.is_used(name):
+        if name and call.uses.is_used(name):
             raise NotCoveredError(f"its further output {name} is used")
     return several
-
-
-def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:
-    """Return the nodes that each tensor is an input of; a graph within a node may use all that are outside."""
-    found: dict[str, list[NodeMessage]] = {}
-    waiting = [(node, node) for node in nodes]
-    while waiting:
-        node, outer = waiting.pop()
-        for name in node.inputs:
-            found.setdefault(name, []).append(outer)
-        for attribute in node.attributes.values():
-            if isinstance(attribute.value, GraphMessage):
-                inner = attribute.value
-                waiting += [(one, outer) for one in inner.nodes]
-                for info in inner.outputs:
-                    found.setdefault(info.name, []).append(outer)
-    return found
-
-
-def _feeds_weights(name: str, users: Mapping[str, list[NodeMessage]], scope: Mapping[str, Any]) -> bool:
-    """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
-    waiting, seen = [name], {name}
-    while waiting and len(seen) < _MOST_FOLLOWED:
-        tensor = waiting.pop()
-        for node in users.get(tensor, ()):
-            if node.op in _WITH_WEIGHTS:
-                if tensor in node.inputs[1:]:
-                    return True
-            elif all(not one or one in seen or isinstance(scope.get(one), Constant) for one in node.inputs):
-                new = [one for one in node.outputs if one not in seen]
-                waiting += new
-                seen.update(new)
-    return False
-
-
-def _with_attributes(
-    node: NodeMessage, given: Mapping[str, NodeAttribute], defaults: Mapping[str, NodeAttribute]
-) -> NodeMessage:
-    """Return a node of a function with the attributes that it has of the node that stands for the function."""
-    found = {}
-    for name, attribute in node.attributes.items():
-        if attribute.refers:
-            value = given.get(attribute.refers) or defaults.get(attribute.refers)
-            if value is not None:
-                found[name] = value._replace(name=name)
-        else:
-            found[name] = attribute
-    return node._replace(attributes=found)
 
 
 def _batch_of(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> Any:

@@ -26,7 +26,8 @@ _LARGEST = 2**31
 class InputSizes(NamedTuple):
     """The sizes of the inputs without the batch, and where that is; its size in the file; dynamic dimensions.
 
-    `named` are the names of the batch's dimension; `unknown` are inputs without a size.
+    `named` are the names of the batch's dimension; `unknown` are inputs without a size; `are_others` is whether a size
+    is another than the file's own.
     """
 
     inputs: dict[str, tuple[Shape, Batch]]
@@ -34,6 +35,7 @@ class InputSizes(NamedTuple):
     variables: dict[str, int]
     named: frozenset[str]
     unknown: tuple[str, ...]
+    are_others: bool
 
     def stated(self, info: ValueInfo | None) -> tuple[tuple[int, ...], bool] | None:
         """Return the sizes that the file states of a tensor, and whether its first is named as the batch is.
@@ -70,6 +72,7 @@ def input_tensors(
         [size for info in infos if (at := axes[info.name]) >= 0 and isinstance(size := (info.dims or ())[at], str)]
     )
     known = {key: plain_of(value, f"the structure of {name}", _HINT) for key, value in variables.items()}
+    are_others = _bind(infos, axes, sizes, known, name)
     batch = _batch_size(infos, axes)
     axes = {info.name: at if at >= 0 and _may_be_batch((info.dims or ())[at], batch) else -1
             for info in infos for at in (axes[info.name],)}  # fmt: skip
@@ -82,10 +85,28 @@ def input_tensors(
         else:
             found[info.name] = (shape, Batch(axes[info.name], own=True) if axes[info.name] >= 0 else LOST)
     dynamic = {size for info in infos for size in info.dims or () if isinstance(size, str) and size} - named
-    return InputSizes(found, batch, {key: known[key] for key in sorted(dynamic) if key in known}, named, tuple(unknown))
+    return InputSizes(
+        found, batch, {key: known[key] for key in sorted(dynamic) if key in known}, named, tuple(unknown), are_others
+    )
 
 
 _HINT = "give sizes and variables their values: --input, --set"
+
+
+def _bind(
+    infos: list[ValueInfo], axes: Mapping[str, int], given: Mapping[str, Any], known: dict[str, int], name: str
+) -> bool:
+    """Note what dynamic dimensions are in given sizes; return whether a size is another than the file's own."""
+    are_others = False
+    for info in infos:
+        own = [size for axis, size in enumerate(info.dims or ()) if axis != axes[info.name]]
+        for stated, size in zip(own, given.get(info.name, ()), strict=False):
+            plain = plain_of(size, f"the structure of {name}", _HINT)
+            if isinstance(stated, str):
+                known[stated] = plain
+            elif plain != stated:
+                are_others = True
+    return are_others
 
 
 def _check_names(infos: list[ValueInfo], variables: Mapping[str, Any], given: Mapping[str, Any]) -> None:

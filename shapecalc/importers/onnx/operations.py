@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.tensors import Batch, Constant, Data, Unsized
 
 if TYPE_CHECKING:
@@ -60,14 +61,8 @@ class NodeCall:
         self.frame = frame
         self.absorbed = ""
         """The output of a later node that this one stands for too."""
-        self.follows: Callable[[str], NodeMessage | None] = lambda _: None
-        """Returns the only node that a tensor is an input of, if there is one."""
-        self.feeds_weights: Callable[[str], bool] = lambda _: False
-        """Returns whether a tensor becomes weights of a layer."""
-        self.is_used: Callable[[str], bool] = lambda _: False
-        """Returns whether a tensor is an input of any node, or an output of the graph."""
-        self.tensor: Callable[[str], Any] = lambda _: None
-        """Returns the tensor of a name, as far as it is known."""
+        self.uses: TensorUses = TensorUses((), (), {})
+        """What the graph around it does with its tensors."""
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or None."""

@@ -43,7 +43,7 @@ def _activation(call: NodeCall) -> Data:
 @operation("Sigmoid")
 def _sigmoid(call: NodeCall) -> Data:
     """A sigmoid that only multiplies its own input is half of a SiLU."""
-    after = call.follows(call.node.outputs[0])
+    after = call.uses.only_user(call.node.outputs[0])
     own = {call.node.inputs[0], call.node.outputs[0]}
     if after is not None and after.op == "Mul" and set(after.inputs) == own and not after.domain:
         call.absorbed = after.outputs[0]

@@ -59,10 +59,10 @@ def _without_batch(call: NodeCall, x: Data, axis: int) -> Data:
 
 def _all_steps(call: NodeCall, y: Data, directions: int, hidden: int, *, first: bool) -> Data:
     """Return the states of all steps: with an axis for the directions, which a node after it often removes."""
-    after = call.follows(call.node.outputs[0]) if call.node.outputs[0] else None
+    after = call.uses.only_user(call.node.outputs[0]) if call.node.outputs[0] else None
     at = 2 if first else 1
     if after is not None and directions == 1 and after.op == "Squeeze":
-        axes = call.tensor(after.inputs[1]) if len(after.inputs) > 1 else None
+        axes = call.uses.scope.get(after.inputs[1]) if len(after.inputs) > 1 else None
         listed = after.attributes["axes"].value if "axes" in after.attributes else getattr(axes, "items", None)
         if listed is not None and list(listed) == [at]:
             call.absorbed = after.outputs[0]
