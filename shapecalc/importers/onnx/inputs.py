@@ -181,7 +181,7 @@ def _shape(
     sizes = [known.get(size, size) if isinstance(size, str) else size for size in sizes]
     missing = [size for size in sizes if not isinstance(size, int)]
     if missing:
-        shown = "x".join(str(size) if isinstance(size, int) else str(size) or "?" for size in sizes)
+        shown = "×".join(str(size) if isinstance(size, int) else str(size) or "?" for size in sizes)
         example = "x".join(str(size) if isinstance(size, int) else "224" for size in sizes)
         named = "".join([f" --set {one}=224" for one in dict.fromkeys(missing) if one])
         named = f", or{named}" if named else ""

@@ -25,7 +25,8 @@ def place_of(node: NodeMessage, where: str) -> NodePlace:
         return NodePlace(path, tuple(scopes[-2].split(".")) if scopes[-2] else (), node.name.removeprefix("node_"))
     parts = [part for part in node.name.split("/") if part]
     if len(parts) < 2:
-        return NodePlace(path, (), node.name.removeprefix("node_").strip("/"))
+        name = node.name.removeprefix("node_").strip("/")
+        return NodePlace(path, (), name.lower() if name.startswith(node.op) else name)
     *blocks, own = [*relative(parts[:-1]), parts[-1]]
     return NodePlace(path, tuple([part for block in blocks for part in block.split(".")]), own.lower())
 
