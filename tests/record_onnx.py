@@ -71,6 +71,29 @@ class Attention(nn.Module):
         return self.norm(x + self.attention(x, x, x)[0])
 
 
+class Block(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(features, features, 3, padding=1, bias=False), nn.BatchNorm2d(features)
+        self.conv2, self.bn2 = nn.Conv2d(features, features, 3, padding=1, bias=False), nn.BatchNorm2d(features)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(x + self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+
+
+class Digits(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 16, 5, stride=2, padding=2), nn.ReLU(), nn.MaxPool2d(2))
+        self.layer1 = nn.Sequential(Block(16), Block(16))
+        self.pool, self.fc = nn.AdaptiveAvgPool2d(1), nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.pool(self.layer1(self.stem(x)))
+        return self.fc(x.view(x.size(0), -1))
+
+
 MODELS = {
     "maps": (Maps(), torch.randn(1, 3, 24, 24), None),
     "maps_dynamic": (Maps(), torch.randn(2, 3, 24, 24), {0: "batch", 2: "height", 3: "width"}),
@@ -126,10 +149,30 @@ def macs_of(model, sizes, x):
     return total
 
 
+def export_digits():
+    """Write the example of docs/onnx.md: its weights are left out of the file."""
+    path = FOLDER.parents[2] / "docs" / "digits.onnx"
+    axes = {"x": {0: "batch", 2: "height", 3: "width"}}
+    digits = Digits()
+    for tensor in [*digits.parameters(), *digits.buffers()]:  # the exporter stores equal tensors once
+        if tensor.is_floating_point():
+            nn.init.uniform_(tensor, 0.5, 1)
+    torch.onnx.export(digits.eval(), (torch.randn(2, 1, 28, 28),), path, dynamo=False, opset_version=17,
+                      input_names=["x"], output_names=["scores"], dynamic_axes=axes)  # fmt: skip
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) > 64:
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value="weights")
+    onnx.save_model(model, path)
+
+
 def main():
     warnings.simplefilter("ignore")
     torch.manual_seed(0)
     FOLDER.mkdir(exist_ok=True)
+    export_digits()
     for name, (module, x, axes) in MODELS.items():
         module.eval()
         for p in module.parameters():  # the exporters store equal tensors once

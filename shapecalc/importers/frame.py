@@ -165,12 +165,13 @@ class Frame:
             found = self._parameters[key] = Data(ref, shape)
         return self._reshaped(place, found, dims, LOST)
 
-    def partly_shared(self) -> str:
-        """Return the note on weights of which only some are shared, which are counted each time; empty for none."""
-        if not self._partly:
-            return ""
-        many = count_noun(len(self._partly), "tensor")
-        return f"{many} shared by layers that share no other weights: counted in each ({self._partly[0]}, …)"
+    def shared_tensors(self) -> str:
+        """Return the note on weights that layers share singly; empty for none."""
+        held = sum(len(node.held) for node in self.nodes)
+        notes = [f"{count_noun(held, 'tensor')} of several layers counted once"] if held else []
+        if self._partly:
+            notes.append(f"{count_noun(len(self._partly), 'tensor')} of several layers counted in each")
+        return ", ".join(notes)
 
     # Where the batch is.
 

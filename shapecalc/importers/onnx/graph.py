@@ -106,7 +106,7 @@ class Importing:
         )
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
         differ = f", {len(self.warnings):,} do not" if self.warnings else ""
-        shared = self.frame.partly_shared()
+        shared = self.frame.shared_tensors()
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
@@ -122,8 +122,8 @@ class Importing:
         uses = TensorUses(graph.nodes, outputs, scope)
         absorbed: set[str] = set()
         for number, node in enumerate(graph.nodes):
-            if node.outputs and node.outputs[0] in absorbed:
-                self.counts["layer"] += 1
+            if not node.outputs or node.outputs[0] in absorbed:
+                self.counts["layer" if node.outputs else "arithmetic"] += 1
                 continue
             place = place_of(node, f"{path}node[{number}]")
             call = NodeCall(node, place, [scope.get(name) if name else None for name in node.inputs], opset, self.frame)
