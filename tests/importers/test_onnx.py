@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import struct
 import time
 import tracemalloc
 
@@ -403,3 +404,50 @@ def test_ten_thousand_nodes_are_quick():
     report = report_of(data)
     assert len(report.rows) == 10_000
     assert time.perf_counter() - begin < 5
+
+
+def floats(number, name, *values):
+    """An attribute that is a list of fractions."""
+    return field(5, field(1, name) + b"".join(field(7, struct.pack("<f", one)) for one in values) + field(20, 6))
+
+
+OLDER = [
+    (6, node("Clip", ["x"], ["y"], min=0.0, max=6.0), (6, 8, 10), "relu6"),
+    (7, node("Slice", ["x"], ["y"], axes=[2, 3], starts=[1, -4], ends=[7, 9999]), (6, 6, 4), "slice"),
+    (7, node("Pad", ["x"], ["y"], pads=[0, 0, 1, 2, 0, 0, 3, 4]), (6, 12, 16), "pad"),
+    (7, node("Upsample", ["x"], ["y"]) + floats(7, "scales", 1.0, 1.0, 2.0, 1.5), (6, 16, 15), "upsample"),
+    (9, node("Upsample", ["x", "scales"], ["y"]), (6, 16, 15), "upsample"),
+    (10, node("Resize", ["x", "scales"], ["y"]), (6, 16, 15), "upsample"),
+    (11, node("Resize", ["x", "", "scales"], ["y"]), (6, 16, 15), "upsample"),
+    (19, node("Resize", ["x", "", "", "sizes"], ["y"], axes=[2, 3]), (6, 4, 5), "upsample"),
+    (7, node("Unsqueeze", ["x"], ["y"], axes=[2]), (6, 1, 8, 10), "unsqueeze"),
+    (13, node("Unsqueeze", ["x", "two"], ["y"]), (6, 1, 8, 10), "unsqueeze"),
+    (7, node("Split", ["x"], ["y", "z"], axis=1, split=[2, 4]), (2, 8, 10), "split"),
+    (18, node("Split", ["x"], ["y", "z"], axis=1, num_outputs=2), (3, 8, 10), "chunk"),
+    (7, node("TopK", ["x"], ["y", "z"], axis=2, k=3), (6, 3, 10), "top_k"),
+    (7, node("ReduceSum", ["x"], ["y"], axes=[1], keepdims=0), (8, 10), "sum"),
+    (13, node("ReduceSum", ["x", "two"], ["y"]), (6, 1, 10), "sum"),
+    (7, node("ReduceMean", ["x"], ["y"], axes=[2, 3]), (6, 1, 1), "global_avg_pool"),
+    (11, node("Softmax", ["x"], ["y"]), (6, 8, 10), "softmax"),
+    (
+        7,
+        node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER"),
+        (6, 4, 5),
+        "max_pool",
+    ),
+    (10, node("AveragePool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), (6, 4, 5), "avg_pool"),
+    (13, node("DepthToSpace", ["x4"], ["y"], blocksize=2), (1, 16, 20), "pixel_shuffle"),
+]
+"""The version, a node, its output for an input of 6×8×10 (ONNX 1.23.2, shape inference of that version), and the layer."""
+
+
+@pytest.mark.parametrize(("opset", "one", "size", "kind"), OLDER)
+def test_every_version_of_an_operation_is_read(opset, one, size, kind):
+    weights = [
+        tensor("scales", [4], [1, 1, 2, 1.5]),
+        tensor("sizes", [2], [4, 5], INT64),
+        tensor("two", [1], [2], INT64),
+    ]
+    inputs = [value("x", [1, 6, 8, 10])] if b"x4" not in one else [value("x4", [1, 4, 8, 10])]
+    report = report_of(model([one], inputs, [value("y", None)], weights=weights, opset=opset))
+    assert (report.rows[-1].kind, report.rows[-1].output_shapes[0]) == (kind, size)

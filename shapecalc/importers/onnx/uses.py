@@ -34,7 +34,7 @@ class TensorUses:
     def only_user(self, name: str) -> NodeMessage | None:
         """Return the only node that a tensor is an input of, if there is one and it is no output of the graph."""
         found = self.users.get(name, [])
-        return found[0] if len(found) == 1 and name not in self.outputs else None
+        return found[0] if len(found) == 1 and found[0].outputs and name not in self.outputs else None
 
     def feed_weights(self, name: str) -> bool:
         """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
