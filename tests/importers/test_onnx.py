@@ -451,3 +451,61 @@ def test_every_version_of_an_operation_is_read(opset, one, size, kind):
     inputs = [value("x", [1, 6, 8, 10])] if b"x4" not in one else [value("x4", [1, 4, 8, 10])]
     report = report_of(model([one], inputs, [value("y", None)], weights=weights, opset=opset))
     assert (report.rows[-1].kind, report.rows[-1].output_shapes[0]) == (kind, size)
+
+
+def of_one_node(one, size=(1, 3, 8, 10), due=None, weights=(), more=()):
+    """The report of a network of one node, whose output the file states to be of size `due`."""
+    data = model([one], [value("x", size), *more], [value("y", due)], weights=weights)
+    network = loaded(data)
+    assert network.warnings == ()
+    return network.infer()
+
+
+def test_a_product_may_have_its_weights_in_either_order():
+    plain, turned = (
+        of_one_node(node("Gemm", ["x", "w"], ["y"], transB=turn), (1, 6), (1, 4), [tensor("w", size)])
+        for turn, size in ((0, [6, 4]), (1, [4, 6]))
+    )
+    assert plain.total == turned.total
+
+
+def test_whole_numbers_are_divided_towards_zero():
+    ints = [tensor(name, [1], [number], INT64) for name, number in (("a", -7), ("b", 2), ("end", 99), ("axis", 2))]
+    nodes = [node("Div", ["a", "b"], ["half"]), node("Mul", ["half", "b"], ["start"]),
+             node("Slice", ["x", "start", "end", "axis"], ["y"])]  # fmt: skip
+    report = report_of(model(nodes, [value("x", [1, 3, 8, 10])], [value("y", [1, 3, 6, 10])], weights=ints))
+    assert report.rows[0].output_shape == (3, 6, 10)
+
+
+def test_stated_sizes_are_those_of_the_files_own_input():
+    nodes = [node("Warp", ["x"], ["y"], domain="own")]
+    network = loaded(model(nodes, [value("x", [1, 3, 8, 8])], [value("y", [1, 3, 4, 4])]))
+    assert network.infer().rows[0].output_shape == (3, 4, 4)
+    with pytest.raises(ShapeError, match="does not state the size of its output for other sizes of the inputs"):
+        network.infer(input="3x16x16")
+    with pytest.raises(UsageError, match="depends on the input size in a way that only holds for one"):
+        network.legal_sizes()
+
+
+def test_the_batch_is_followed_where_an_axis_before_it_goes_or_comes():
+    summed = node("ReduceSum", ["x", "axes"], ["y"], keepdims=0)
+    axes = tensor("axes", [1], [0], INT64)
+    assert of_one_node(summed, (7, 1, 3), (1, 3), [axes]).rows[0].output_shape == (3,)
+    places = tensor("i", [2, 2], [0, 1, 2, 3], INT64)
+    picked = node("Gather", ["x", "i"], ["y"], axis=0)
+    assert of_one_node(picked, (7, 1, 3), (2, 2, 1, 3), [places]).rows[-1].output_shape == (2, 2, 3)
+    given = value("i", [2, 2], INT64)
+    assert of_one_node(picked, (7, 1, 3), (2, 2, 1, 3), more=[given]).rows[-1].output_shape == (2, 2, 3)
+
+
+def test_a_size_that_is_inferred_stays_so():
+    shape = tensor("s", [4], [0, 6, -1, 5], INT64)
+    report = of_one_node(node("Reshape", ["x", "s"], ["y"]), due=(1, 6, 8, 5), weights=[shape])
+    assert report.rows[0].arguments["shape"] == [6, -1, 5]
+
+
+def test_a_learned_tensor_may_be_broadcast_or_broadcast_others():
+    report = of_one_node(node("Add", ["x", "w"], ["y"]), (1, 4, 1), (1, 4, 5), [tensor("w", [5])])
+    assert (kinds(report), report.total.params) == (["parameter", "add"], 5)
+    with pytest.raises(ShapeError, match="its inputs 4×3 and 2×3 differ along the batch axis"):
+        of_one_node(node("Mul", ["x", "w"], ["y"]), (4, 3), None, [tensor("w", [2, 3])])
