@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import ExpectationError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.language.files import locate
-from shapecalc.language.members import Member, choose, find_member
+from shapecalc.language.members import find_origin
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.model.advice import advised, input_doubt
 from shapecalc.model.inference import infer, sizings_of
+from shapecalc.model.origin import has_text
 from shapecalc.model.readings import batch_note
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
+    from shapecalc.model.origin import Origin, TextOrigin
     from shapecalc.model.report import Report
     from shapecalc.questions.compare import Comparison, Difference
     from shapecalc.questions.explain import Explanation
@@ -42,14 +44,14 @@ CONVENTIONS = ("torch", "keras")
 
 
 class Network:
-    """A network with a valid specification; `infer()` computes its sizes and counts.
+    """A network from a valid origin, such as a specification; `infer()` computes its sizes and counts.
 
-    `graph` is the network with `variables` and `inputs` (by name, the one input: "") in place of the specification's.
+    `graph` is the network with `variables` and `inputs` (by name, the one input: "") in place of the origin's.
     """
 
     def __init__(
         self,
-        origin: Member,
+        origin: Origin,
         variables: Mapping[str, Any] | None = None,
         inputs: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
@@ -183,7 +185,7 @@ class Network:
 
             every = gathered([*problems, *sizings_of(graph)[1]])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
-        doubt = input_doubt(graph)
+        doubt = input_doubt(graph) if graph.is_written else ""
         return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def check(self) -> Report:
@@ -275,6 +277,7 @@ class Network:
         """
         from shapecalc.questions.sizes import find_sizes
 
+        self._check_any_size()
         return find_sizes(self.graph)
 
     def formula(
@@ -289,11 +292,36 @@ class Network:
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy
 
+        self._check_any_size()
         return find_formulas(self.graph, self.rebuilt, symbols, what, layer, read_layout(layout) or self.graph.layout)
 
     def reread(self, text: str) -> Network:
-        """Return the network of another text of the specification, with the same overrides. Errors: `SpecError`."""
-        return Network(self.origin.reread(text), self.variables, self.inputs)
+        """Return the network of another text of the specification, with the same overrides.
+
+        Errors: `SpecError`; `UsageError` for an origin without a text.
+        """
+        return Network(self._text_origin().reread(text), self.variables, self.inputs)
+
+    def _check_any_size(self) -> None:
+        """Check that the layers are the same for any input size, as questions about several sizes at once need it.
+
+        Those of a specification are. Errors: `UsageError` for an imported file whose nodes compute with its input size.
+        """
+        if has_text(self.origin):
+            return
+        from shapecalc.model.origin import first_difference
+
+        layer = first_difference(self)
+        if layer:
+            message = f"{layer} of {clean(self.origin.name)} depends on the input size in a way that only holds for one"
+            raise UsageError(Problem(message, hint="summary --input and sweep --input work out each size by itself"))
+
+    def _text_origin(self) -> TextOrigin:
+        """Return the origin, which has a text. Errors: `UsageError` for one without."""
+        if has_text(self.origin):
+            return self.origin
+        message = f"{clean(self.origin.name)} is not a specification: it has no text that could be changed"
+        raise UsageError(Problem(message, hint="fixes are for specifications in YAML"))
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and its problems."""
@@ -357,10 +385,9 @@ def load(
 
         variant = read_string(variant, "variant")
     if isinstance(spec, Network):
-        chosen = Network(choose(spec.origin, variant), spec.variables, spec.inputs) if variant else spec
+        chosen = Network(find_origin(spec.origin, variant), spec.variables, spec.inputs) if variant else spec
         return chosen.with_overrides(input, vars)
-    member = choose(spec, variant) if isinstance(spec, Member) else find_member(spec, variant)
-    return Network(member, _variables(vars), _sizes_by_name(input))
+    return Network(find_origin(spec, variant), _variables(vars), _sizes_by_name(input))
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002
@@ -482,6 +509,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"
         raise UsageError(Problem("name the variables to find", hint=hint))
+    if backwards.INPUT in wanted:
+        network._check_any_size()  # noqa: SLF001  (this module's)
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
 
 
@@ -522,5 +551,6 @@ def _fixes(network: Network) -> Fixes:
 
     from shapecalc.questions.solve import find_fixes
 
+    network._text_origin()  # noqa: SLF001  (this module's)
     names = list(network.graph.inputs)
     return find_fixes(network.graph, reread, [name or names[0] for name in network.inputs])

@@ -20,6 +20,7 @@ FLOORS = [
     "network",
     "questions",
     "language",
+    "importers",
     "checkpoints",
     "model",
     "layers",

@@ -8,7 +8,8 @@ import re
 import pytest
 
 import shapecalc
-from shapecalc.errors import did_you_mean
+from shapecalc.errors import UsageError, did_you_mean
+from shapecalc.language.members import find_origin
 
 LAYERS = [{"conv": {"out_channels": 20, "kernel_size": 5}}, "relu", {"max_pool": {"kernel_size": 2}}]
 
@@ -365,3 +366,35 @@ def test_networks_are_compared_for_a_batch_and_in_a_layout():
         net.diff("lenet5", batch=0)
     with pytest.raises(shapecalc.UsageError, match="layout must be chw or hwc, not cwh"):
         net.compare("lenet5", layout="cwh")
+
+
+class Imported:
+    """An origin without a text, as an imported file is."""
+
+    name = "model.bin"
+
+    def build(self, variables, inputs):
+        graph, problems = find_origin(
+            {"input": "3x8x8", "layers": [{"conv": {"out_channels": 4, "kernel_size": 9}}]}
+        ).build(variables, inputs)
+        return graph, problems
+
+
+def test_a_network_needs_only_the_name_of_its_origin_and_how_it_is_built():
+    network = shapecalc.load(Imported(), input="3x16x16")
+    assert network.infer().rows[0].output_shape == (4, 8, 8)
+    assert shapecalc.load(network, input="3x9x9").infer().rows[0].output_shape == (4, 1, 1)
+
+
+def test_what_needs_a_text_says_so_for_an_origin_without_one():
+    network = shapecalc.load(Imported())
+    assert network.problems(), "there is something to fix"
+    with pytest.raises(UsageError) as error:
+        shapecalc.solve(network, fix=True)
+    assert str(error.value) == (
+        "model.bin is not a specification: it has no text that could be changed\n   fixes are for specifications in YAML"
+    )
+    with pytest.raises(UsageError, match="not a specification"):
+        network.reread("layers: [relu]")
+    with pytest.raises(UsageError, match=r"model\.bin has no variant small"):
+        shapecalc.load(network, variant="small")

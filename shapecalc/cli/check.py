@@ -23,7 +23,6 @@ from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.language.members import Member
     from shapecalc.renderers.check import Checked
 
 __all__ = ["command"]
@@ -96,7 +95,7 @@ def _bundled() -> Iterator[str]:
 
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) -> Checked:
     """Return the problems of a specification, its members included."""
-    from shapecalc.language.members import find_members
+    from shapecalc.language.members import find_origins
     from shapecalc.renderers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
@@ -105,7 +104,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
     expectations = count = params = layers = 0
     name = spec
     try:
-        found = find_members(spec)
+        found = find_origins(spec)
     except ShapecalcError as error:
         return Checked(spec, 0, 0, "", error.problems, (), error.exit_status)
     for number, member in enumerate(found):
@@ -137,7 +136,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
     )
 
 
-def _too_much(member: Member, number: int, members: int) -> Problem:
+def _too_much(member: Any, number: int, members: int) -> Problem:
     """Return the problem of a family that is too large to be checked at once."""
     document = member.specification.document
     mark = document.keys["variants"].mark if document else None

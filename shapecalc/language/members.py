@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
+from shapecalc.importers import find_import, import_bytes
 from shapecalc.language import Specification, read_specification
 from shapecalc.language.files import (
     STDIN,
@@ -17,6 +18,7 @@ from shapecalc.language.files import (
     locate,
     read_bytes,
 )
+from shapecalc.model.origin import is_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     from shapecalc.language.document import Reader
     from shapecalc.model.graph import Graph, StatedContext, Stored
     from shapecalc.model.naming import Naming
+    from shapecalc.model.origin import Origin
     from shapecalc.source import Value
 
-__all__ = ["Member", "choose", "find_member", "find_members"]
+__all__ = ["Member", "choose", "find_member", "find_members", "find_origin", "find_origins"]
 
 _MOST_LISTED = 6
+_STDIN_NAME = "<stdin>"
 
 
 class Member(NamedTuple):
@@ -74,6 +78,47 @@ class Member(NamedTuple):
         """Return the same member of another text of the specification."""
         reader = _reader(self.file, self.name) if self.file and self.file != STDIN else None
         return self._replace(specification=read_specification(text, self.name, reader))
+
+
+def find_origin(spec: Any, variant: str = "") -> Origin:
+    """Return the origin of a network: what `find_member` finds, or an origin itself; with a `variant`, that of it.
+
+    Errors: as `find_member`; `UsageError` for a variant of what has none.
+    """
+    if isinstance(spec, Member):
+        return choose(spec, variant)
+    if is_origin(spec):
+        if variant:
+            raise _no_variants(spec.name, variant)
+        return spec
+    origin: Origin | None = None
+    if isinstance(spec, (str, os.PathLike)) and os.fspath(spec) == STDIN:
+        content = read_bytes(STDIN, _STDIN_NAME)
+        origin = import_bytes(content, _STDIN_NAME)
+        if origin is None:
+            return _read(content, Found(STDIN, _STDIN_NAME), variant)
+    elif isinstance(spec, bytes):
+        origin = import_bytes(spec, "<bytes>")
+    elif isinstance(spec, (str, os.PathLike)):
+        origin = find_import(os.fspath(spec))
+    if origin is None:
+        return find_member(spec, variant)
+    if variant:
+        raise _no_variants(origin.name, variant)
+    return origin
+
+
+def find_origins(spec: str) -> list[Origin]:
+    """Return the origins of a path or bare name: all members of a family, or one imported file.
+
+    Errors: as `find_origin`.
+    """
+    imported = find_import(spec)
+    return [imported] if imported is not None else [*find_members(spec)]
+
+
+def _no_variants(name: str, variant: str) -> UsageError:
+    return UsageError(Problem(f"{name} has no variant {variant}", hint="variants are of specifications"))
 
 
 def find_member(spec: Any, variant: str = "") -> Member:

@@ -36,6 +36,8 @@ def doubts_of(graph: Graph, sizings: Sequence[Sizing], used: Collection[tuple[in
 
     Of a part of a network, `used` are the outputs of its layers that the others use.
     """
+    if not graph.is_written:
+        return _of_unknown(graph, sizings)
     flows: list[_Flow] = []
     found: dict[str, list[str]] = {}
     orders: dict[int, tuple[str, str, bool]] = {}
@@ -87,6 +89,15 @@ def _on_pieces(
 def _origin(flow: _Flow, output: int) -> _Flow:
     """Return what is known of an output of a layer: of another than the first only whether it has a batch axis."""
     return flow if not output else _UNKNOWN if flow.has_batch else _LEARNED
+
+
+def _of_unknown(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
+    """Return the note on the layers whose counts are unknown."""
+    found = []
+    for node, sizing in zip(graph.nodes, sizings, strict=True):
+        if node.layer is not None and node.layer.is_unknown:
+            found.append(f"{node.name} {node.layer.doubt(*sizing.inputs)}")
+    return (_first(found),) if found else ()
 
 
 def _first(doubts: Sequence[str]) -> str:

@@ -36,7 +36,8 @@ class Node(NamedTuple):
     """One layer of a network, with its inputs.
 
     `layer` is None where the specification of the layer was wrong (a graph to be reported on, not to be used).
-    `shares` is the index of the node whose weights this one uses; `block` the index of the innermost block that it
+    `shares` is the index of the node whose weights this one uses; `held` are the names of those of its weights that
+    other nodes hold, where it shares only some; `block` the index of the innermost block that it
     is in, or -1; `mark` is its location in the source, `uses` are the uses of the blocks around it, outwards.
     """
 
@@ -48,6 +49,7 @@ class Node(NamedTuple):
     shares: int = -1
     frozen: bool = False
     block: int = -1
+    held: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -114,7 +116,8 @@ class Graph(NamedTuple):
     """A network: named inputs, nodes in the order of computation, and the outputs.
 
     `steps` is the number of steps of its expansion, at least one for each layer; `warnings` is what is valid but
-    probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of.
+    probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of;
+    `is_written` is whether a person wrote it as a specification, with mistakes that people make.
     """
 
     name: str
@@ -135,6 +138,7 @@ class Graph(NamedTuple):
     naming: Any = None  # a `Naming`, which most networks have not
     stored: Stored | None = None
     stated_context: StatedContext | None = None
+    is_written: bool = True
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

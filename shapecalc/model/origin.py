@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import TypeIs
+
     from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
 
-__all__ = ["NetworkLike", "Origin"]
+__all__ = ["NetworkLike", "Origin", "TextOrigin", "first_difference", "has_text", "is_origin"]
 
 
 class Origin(Protocol):
@@ -26,6 +28,23 @@ class Origin(Protocol):
 
         Sizes are in the layout of the origin, and the name "" stands for the only input.
         """
+
+
+class TextOrigin(Origin, Protocol):
+    """An origin with a text, which fixes change: a specification."""
+
+    def reread(self, text: str) -> Origin:
+        """Return the same origin with another text. Errors: `SpecError`."""
+
+
+def has_text(origin: Origin) -> TypeIs[TextOrigin]:
+    """Return whether an origin has a text."""
+    return hasattr(origin, "reread")
+
+
+def is_origin(given: Any) -> TypeIs[Origin]:
+    """Return whether something is the origin of a network."""
+    return hasattr(given, "build") and hasattr(given, "name")
 
 
 class NetworkLike(Protocol):
@@ -60,3 +79,32 @@ class NetworkLike(Protocol):
         layout: str = "",
     ) -> Report:
         """Return its report."""
+
+
+_MORE = (1, 2, 32)
+"""What is added to sizes of inputs, to see whether layers change: any of the strides that networks have, or none."""
+
+
+def first_difference(network: NetworkLike) -> str:
+    """Return the name of the first layer that differs with other sizes of the inputs; empty if none does.
+
+    Layers after one that does not fit are not compared: no size is right for them.
+    """
+    own = network.graph
+    for more in _MORE:
+        sizes = {}
+        for name, shape in own.inputs.items():
+            free = 0 if shape.rank == 1 else 1
+            sizes[name] = (*shape.sizes[:free], *(size + more for size in shape.sizes[free:]))
+        other, problems = network.origin.build(network.variables, sizes)
+        if problems:
+            continue
+        for mine, its in zip(own.nodes, other.nodes, strict=False):
+            assert mine.layer is not None
+            assert its.layer is not None
+            same = mine.kind == its.kind and mine.inputs == its.inputs
+            if (same or mine.layer.is_unknown) and mine.layer.values() != its.layer.values():
+                return mine.name
+            if not same:
+                break
+    return ""

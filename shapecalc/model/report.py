@@ -11,7 +11,7 @@ from shapecalc.escaping import clean
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph
-from shapecalc.model.rows import ReportLine, Row, Sizing, Totals, sum_rows
+from shapecalc.model.rows import ReportLine, Row, Sizing, Totals, own, sum_rows
 
 __all__ = ["Report", "check_depth"]
 
@@ -263,7 +263,7 @@ class Report(Answer):
         found: dict[str, tuple[int, ...]] = {}
         for row in self.rows:
             if bool(row.shares) == (sort == "shared"):
-                sizing = row.sizing
+                sizing = row.sizing if row.shares else own(row.node, row.sizing)
                 shapes = sizing.buffer_shapes if sort == "buffers" else sizing.weight_shapes
                 found.update({f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items()})
         return found

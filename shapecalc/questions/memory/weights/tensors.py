@@ -88,11 +88,12 @@ def _tensors(row: Row, projection: str) -> tuple[Tensor, ...]:
     layer = row.node.layer
     if layer is None or row.node.shares >= 0:
         return ()
-    roles = {name: layer.weight_roles.get(name, "") for name in row.sizing.weight_shapes}
+    shapes = {name: sizes for name, sizes in row.sizing.weight_shapes.items() if name not in row.node.held}
+    roles = {name: layer.weight_roles.get(name, "") for name in shapes}
     return tuple(
         [
             Tensor(row.name, name, sizes, projection if roles[name] == PROJECTION else roles[name])
-            for name, sizes in row.sizing.weight_shapes.items()
+            for name, sizes in shapes.items()
         ]
     )
 

@@ -1,0 +1,83 @@
+"""Names and blocks of an imported graph, from the hierarchy in the names of its nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from shapecalc.model.graph import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.importers.tensors import NodePlace
+    from shapecalc.model.graph import Node
+
+__all__ = ["named", "relative"]
+
+_KIND = "block"
+_DEEPEST = 24
+
+
+def relative(parts: Sequence[str]) -> list[str]:
+    """Return the parts of a path without what each repeats of the one before: `layer1`, `layer1.0` is `layer1`, `0`."""
+    found, before = [], ""
+    for part in parts:
+        found.append(part.removeprefix(before + ".") if before else part)
+        before = part
+    return found
+
+
+def named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Node, ...], tuple[Block, ...]]:
+    """Return nodes with their names, each once, and in their blocks; and these blocks.
+
+    A node without a hierarchy is in the blocks that the nodes around it share. A block of one node is that node.
+    """
+    paths = _filled([place.blocks[:_DEEPEST] for place in places])
+    shared = _common([path for path in paths if path]) if all(paths) and len(set(paths)) > 1 else ()
+    paths = [path[len(shared) :] for path in paths]
+    inside = Counter(path[:depth] for path in paths for depth in range(1, len(path) + 1))
+    numbers: dict[tuple[str, ...], int] = {}
+    blocks: list[Block] = []
+    taken: Counter[str] = Counter()
+    found = []
+    for node, place, path in zip(nodes, places, paths, strict=True):
+        own, own_path = place.name.replace(".", "_") or node.kind, path
+        while own_path and inside[own_path] == 1:
+            own, own_path = own_path[-1], own_path[:-1]
+        block = -1
+        for depth in range(1, len(own_path) + 1):
+            part = own_path[:depth]
+            if part not in numbers:
+                numbers[part] = len(blocks)
+                blocks.append(Block(".".join(part), _KIND, block))
+            block = numbers[part]
+        name = ".".join((*own_path, own))
+        taken[name] += 1
+        while taken[name] > 1:
+            name = f"{name}_{taken[name]}"
+            taken[name] += 1
+        found.append(node._replace(name=name, block=block))
+    return tuple(found), tuple(blocks)
+
+
+def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the first parts that all paths have."""
+    first, last = min(paths), max(paths)
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:length]
+
+
+def _filled(paths: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return paths, where an empty one is what those before and after it share."""
+    before: list[tuple[str, ...]] = []
+    last: tuple[str, ...] = ()
+    for path in paths:
+        last = path or last
+        before.append(last)
+    found: list[tuple[str, ...]] = []
+    last = ()
+    for path, left in zip(reversed(paths), reversed(before), strict=True):
+        last = path or last
+        found.append(path or _common([left, last]))
+    return found[::-1]

@@ -1,0 +1,314 @@
+"""From an ONNX model to a graph: every node in turn, with the tensors that are known by then."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.importers.blocks import named
+from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
+from shapecalc.importers.onnx.inputs import AS_STATED, NOWHERE, input_tensors
+from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
+from shapecalc.importers.onnx.operations import NodeCall, find_operation
+from shapecalc.importers.onnx.places import place_of
+from shapecalc.importers.onnx.uses import TensorUses, with_attributes
+from shapecalc.importers.onnx.values import fold
+from shapecalc.importers.tensors import Constant, Data, Unsized
+from shapecalc.model.graph import Graph, Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.importers.onnx.messages import FunctionMessage, Model, NodeMessage, TensorMessage
+    from shapecalc.importers.tensors import NodePlace
+
+__all__ = ["Importing"]
+
+_OWN_DOMAINS = ("", "ai.onnx")
+_DEEPEST = 16
+_MOST_INLINED = 200_000
+_MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
+          "QuantizeLinear", "Dropout")  # fmt: skip
+"""Operations after which a weight is still that weight."""
+
+
+class Importing:
+    """One import of a model, with sizes of its inputs."""
+
+    def __init__(
+        self,
+        name: str,
+        model: Model,
+        variables: Mapping[str, Any],
+        inputs: Mapping[str, tuple[Any, ...]],
+        reading: str = AS_STATED,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.sizes = input_tensors(model.graph, variables, inputs, self.problems, name, reading)
+        self.reading = reading
+        self.is_as_stated = not self.sizes.are_others
+        self.frame = Frame(name, self.sizes.batch)
+        self.counts: Counter[str] = Counter()
+        self.agreeing = 0
+        self.inlined = 0
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        """Return the graph, and the problems that keep it from being built."""
+        scope: dict[str, Any] = {weight.name: _constant(weight) for weight in self.model.graph.weights.values()}
+        for name, (shape, batch) in self.sizes.inputs.items():
+            scope[name] = self.frame.add_input(name, shape, batch)
+        wrong = [name for name in self.sizes.unknown if name not in scope]
+        scope.update({name: Unsized(Reference(-1)) for name in wrong})
+        outputs: list[Reference] = []
+        names: list[str] = []
+        if not self.problems:
+            self._run(self.model.graph, scope, "", self.model.opset, 0)
+            outputs, names = self._outputs(scope)
+        nodes, blocks = named(self.frame.nodes, self.frame.places)
+        stem = os.path.splitext(os.path.basename(self.name))[0]
+        graph = Graph(
+            stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
+            variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
+            warnings=tuple(self.warnings), is_written=False,
+        )  # fmt: skip
+        return graph, self.problems
+
+    @property
+    def has_several_readings(self) -> bool:
+        """Whether the batch may be elsewhere: a static first axis of more than 1 is that of the batch, or a length."""
+        return self.sizes.batch > 1 and self.counts["unknown"] > 0
+
+    def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
+        """Return the outputs of the network: a constant is none."""
+        refs, names = [], []
+        for info in self.model.graph.outputs:
+            found = scope.get(info.name)
+            if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
+                refs.append(found.ref)
+                names.append(info.name)
+        if not refs and self.frame.nodes:
+            refs, names = [Reference(len(self.frame.nodes) - 1)], [self.frame.nodes[-1].name]
+        if not self.frame.nodes:
+            self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
+        return refs, names
+
+    def _notes(self) -> list[str]:
+        counts = self.counts
+        understood = (
+            f"{count_noun(sum(counts.values()), 'node')}: {count_noun(counts['layer'], 'layer')}, "
+            f"{counts['arithmetic']:,} shape arithmetic, {counts['unknown']:,} unknown"
+        )
+        stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
+        differ = f", {len(self.warnings):,} do not" if self.warnings else ""
+        shared = self.frame.shared_tensors()
+        left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
+        if self.reading == NOWHERE:
+            left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
+        return [f"{understood}{stated if self.is_as_stated else ''}{differ}", *left_out, *([shared] if shared else [])]
+
+    # The nodes.
+
+    def _run(
+        self, graph: GraphMessage | FunctionMessage, scope: dict[str, Any], path: str, opset: int, depth: int
+    ) -> None:
+        """Work through the nodes of a graph, and put their outputs into the scope."""
+        outputs = {info if isinstance(info, str) else info.name for info in graph.outputs}
+        uses = TensorUses(graph.nodes, outputs, scope)
+        absorbed: set[str] = set()
+        for number, node in enumerate(graph.nodes):
+            if not node.outputs or node.outputs[0] in absorbed:
+                self.counts["layer" if node.outputs else "arithmetic"] += 1
+                continue
+            place = place_of(node, f"{path}node[{number}]")
+            call = NodeCall(node, place, [scope.get(name) if name else None for name in node.inputs], opset, self.frame)
+            call.uses = uses
+            before = len(self.frame.nodes)
+            found = self._results(call, scope, f"{place.path}: ", depth)
+            if found is None:  # inlined: its own nodes were counted
+                continue
+            opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
+            failed = any(isinstance(x, Unsized) for x in found)
+            what = "unknown" if opaque or failed else "layer" if len(self.frame.nodes) > before else "arithmetic"
+            self.counts[what] += 1
+            scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
+            if call.absorbed and not failed:
+                absorbed.add(call.absorbed)
+                scope[call.absorbed] = found[0]
+            if self.is_as_stated and isinstance(graph, GraphMessage):
+                self._compare(node, found, graph, place)
+
+    def _results(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> Sequence[Any] | None:
+        """Return the outputs of a node; None where it was inlined."""
+        node = call.node
+        missing = [name for name in node.inputs if name and name not in scope]
+        refs = tuple([x.ref for x in call.inputs if isinstance(x, (Data, Unsized))])
+        refs = tuple([ref for ref in refs if ref.node >= 0 or isinstance(ref, Reference)])
+        if missing:
+            error = LayerError(f"its input {missing[0]} is the output of no node before it")
+            return self._failed(call, refs, error)
+        if any(isinstance(x, Unsized) for x in call.inputs):
+            return self._failed(call, refs, LayerError("the size of its input is not known"))
+        before = len(self.frame.nodes)
+        try:
+            if self._inline(call, scope, path, depth):
+                return None
+            return self._converted(call)
+        except FailedError as error:
+            return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
+        except (LayerError, UsageError) as error:
+            self.frame.forget(before)
+            problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
+            return self._failed(call, refs, problem)
+
+    def _failed(self, call: NodeCall, refs: Sequence[Reference], error: LayerError) -> list[Any]:
+        return [self.frame.unresolved(call.place, call.node.op, refs, error)] * max(len(call.node.outputs), 1)
+
+    def _converted(self, call: NodeCall) -> Sequence[Any]:
+        """Return the outputs of a node: folded, as layers, or as an opaque one."""
+        node = call.node
+        is_own = node.domain in _OWN_DOMAINS
+        learned = any(isinstance(x, Constant) and x.learned for x in call.inputs)
+        known = fold(call) if is_own and (node.op in ("Shape", "Size", *_MOVES) or not learned) else None
+        if known is not None:
+            return [known]
+        operation = find_operation(node.op) if is_own else None
+        if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
+            if not learned or node.op in _MOVES or operation is None or call.uses.feed_weights(node.outputs[0]):
+                return self._folded(call, operation)
+            if node.op != "Gather":  # what is made of learned tensors is computed each time
+                call.inputs = (call.data(0), *call.inputs[1:])
+        reason = "" if operation else "no layer here does what it does"
+        if operation:
+            before = len(self.frame.nodes)
+            try:
+                return _every_output(call, operation(call))
+            except NotCoveredError as error:
+                self.frame.forget(before)
+                call.absorbed, reason = "", str(error)
+        return self._opaque(call, reason)
+
+    def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
+        """Return the sizes of an output that is the same for every input: a weight that was moved, or a constant."""
+        scratch = Frame(self.name)
+        first = call.inputs[0]
+        trial = NodeCall(call.node, call.place, call.inputs, call.opset, scratch)
+        if isinstance(first, Constant):
+            from shapecalc.layers.base.shape import Shape
+
+            own = scratch.add_input("x", Shape(first.dims), Data(Reference(-1), Shape(())).batch)
+            trial.inputs = (own, *call.inputs[1:])
+        try:
+            found = operation(trial) if operation else None
+        except NotCoveredError:
+            found = None
+        if found is None:
+            return self._opaque(call, "its output is not known, though it depends on no input")
+        sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
+        learned = isinstance(first, Constant) and first.learned and bool(sources)
+        many = [found] if isinstance(found, (Data, Constant)) else found
+        return [Constant(x.full(1), None, sources, learned) for x in many]
+
+    def _opaque(self, call: NodeCall, reason: str) -> Sequence[Any]:
+        """Return the outputs of a node that is no layer here, with the sizes that the file states."""
+        sizes = [self.sizes.stated(self.model.graph.stated.get(name)) if name else ((1,), False)
+                 for name in call.node.outputs]  # fmt: skip
+        if not self.is_as_stated:
+            sizes = [None]
+        data = [x for x in call.inputs if isinstance(x, Data)]
+        op = f"{call.node.domain}.{call.node.op}" if call.node.domain else call.node.op
+        if not sizes or any(found is None or 0 in found[0] for found in sizes):
+            name = next((n for n, found in zip(call.node.outputs, sizes, strict=False) if found is None), "")
+            which = "for other sizes of the inputs" if not self.is_as_stated else name
+            hint = "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
+            raise LayerError(
+                f"{op} is not covered, and the file does not state the size of its output {which}".rstrip(),
+                (reason,),
+                hint if self.is_as_stated else "",
+            )
+        own = any(x.batch.own for x in data)
+        batches = [_batch_of(found, self.frame.batch, own=own) for found in sizes if found]
+        shapes = [
+            found[0][1:] if batch.own else found[0] for found, batch in zip(filter(None, sizes), batches, strict=True)
+        ]
+        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
+        return [Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)]
+
+    def _inline(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> bool:
+        """Work through the nodes that a node stands for, if it is a function, or an `If` whose condition is known."""
+        node = call.node
+        function = self.model.functions.get((node.domain, node.op))
+        if function is None and not (node.op == "If" and node.domain in _OWN_DOMAINS):
+            return False
+        if depth >= _DEEPEST:
+            raise LayerError(f"functions are nested more than {_DEEPEST} deep")
+        if function is not None:
+            self._count_inlined(len(function.nodes))
+            inner = dict(zip(function.inputs, call.inputs, strict=False))
+            nodes = tuple([with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
+            self._run(function._replace(nodes=nodes), inner, path, function.opset, depth + 1)
+            scope.update({out: inner.get(name) for out, name in zip(node.outputs, function.outputs, strict=False)})
+            return True
+        condition = call.inputs[0]
+        if not isinstance(condition, Constant) or not condition.items:
+            return False
+        branch = call.attribute("then_branch" if condition.items[0] else "else_branch")
+        if not isinstance(branch, GraphMessage):
+            raise LayerError("it has no branch for its condition")
+        self._count_inlined(len(branch.nodes))
+        inner = {**scope, **{weight.name: _constant(weight) for weight in branch.weights.values()}}
+        self._run(branch, inner, path, call.opset, depth + 1)
+        scope.update({out: inner.get(info.name) for out, info in zip(node.outputs, branch.outputs, strict=False)})
+        return True
+
+    def _count_inlined(self, nodes: int) -> None:
+        self.inlined += nodes
+        if self.inlined > _MOST_INLINED:
+            raise LayerError(f"its functions stand for more than {_MOST_INLINED:,} nodes")
+
+    def _compare(self, node: NodeMessage, found: Sequence[Any], graph: GraphMessage, place: NodePlace) -> None:
+        """Compare the sizes of outputs with those that the file states."""
+        for name, tensor in zip(node.outputs, found, strict=False):
+            info = graph.stated.get(name)
+            if info is None or info.dims is None or not isinstance(tensor, Data):
+                continue
+            full = tensor.full(self.frame.batch)
+            dims = [self.sizes.variables.get(size, size) if isinstance(size, str) else size for size in info.dims]
+            pairs = list(zip(dims, full, strict=False))
+            known = [(a, b) for a, b in pairs if isinstance(a, int)]
+            if len(dims) == len(full) and all(a == b for a, b in known):
+                self.agreeing += bool(known) or not dims
+            else:
+                stated = "×".join(map(str, dims)) or "a scalar"
+                here = "×".join(map(str, full)) or "a scalar"
+                message = f"the file states the size {stated} of its output {name}, but it is {here}"
+                self.warnings.append(Problem(message, self.frame.mark(place.path), node.op))
+
+
+def _constant(weight: TensorMessage) -> Constant:
+    learned = weight.type in FLOATS and prod(weight.dims) > 1
+    return Constant(weight.dims, weight.items, (weight.name,), learned)
+
+
+def _every_output(call: NodeCall, found: Any) -> Sequence[Any]:
+    """Return the outputs of a node. Errors: `NotCoveredError` if one is used that its function does not return."""
+    several: Sequence[Any] = [found] if isinstance(found, (Data, Constant)) else found
+    for name in call.node.outputs[len(several) :]:
+        if name and call.uses.is_used(name):
+            raise NotCoveredError(f"its further output {name} is used")
+    return several
+
+
+def _batch_of(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> Any:
+    """Return where the batch is in an output of stated sizes: in front, where it is one of the inputs'."""
+    from shapecalc.importers.tensors import LOST, Batch
+
+    sizes, is_named = found
+    if sizes[:1] == (batch,) and (own or is_named):
+        return Batch(0, own=True)
+    return LOST

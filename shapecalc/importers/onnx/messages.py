@@ -1,0 +1,295 @@
+"""What an ONNX file says: nodes, sizes of tensors, small values. The elements of its weights are not read.
+
+Source of the fields: onnx/onnx.proto3 of ONNX 1.23.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.importers.wire import (
+    MESSAGE,
+    NUMBER,
+    NUMBERS,
+    PAYLOAD,
+    REAL,
+    TEXT,
+    Span,
+    Tag,
+    WireError,
+    WireReader,
+    signed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "FLOATS",
+    "MOST_ITEMS",
+    "FunctionMessage",
+    "GraphMessage",
+    "Model",
+    "NodeAttribute",
+    "NodeMessage",
+    "TensorMessage",
+    "ValueInfo",
+    "read_model",
+]  # fmt: skip
+
+MOST_ITEMS = 4096
+"""The most elements of a tensor that are read as values: a longer one is not a list of sizes."""
+
+_MOST_NODES = 500_000
+_MOST_AXES = 64
+_LARGEST = 2**40
+
+_ENTRY = {1: Tag("key", TEXT), 2: Tag("value", TEXT)}
+_DIM = {1: Tag("value", NUMBER), 2: Tag("name", TEXT)}
+_TENSOR_TYPE = {
+    1: Tag("type", NUMBER),
+    2: Tag("shape", MESSAGE, fields={1: Tag("dims", MESSAGE, True, _DIM)}),
+}
+_TYPE = {1: Tag("tensor", MESSAGE, fields=_TENSOR_TYPE)}
+_VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE)}
+_TENSOR = {
+    1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
+    4: Tag("floats", PAYLOAD), 5: Tag("ints", PAYLOAD), 7: Tag("longs", PAYLOAD), 9: Tag("raw", PAYLOAD),
+    10: Tag("doubles", PAYLOAD), 11: Tag("unsigned", PAYLOAD),
+}  # fmt: skip
+_SPARSE = {1: Tag("values", MESSAGE, fields=_TENSOR), 3: Tag("dims", NUMBERS)}
+_ATTRIBUTE: dict[int, Tag] = {
+    1: Tag("name", TEXT), 2: Tag("f", REAL), 3: Tag("i", NUMBER), 4: Tag("s", TEXT), 8: Tag("ints", NUMBERS),
+    5: Tag("t", MESSAGE, fields=_TENSOR), 7: Tag("floats", PAYLOAD), 9: Tag("strings", PAYLOAD),
+    21: Tag("refers", TEXT), 20: Tag("type", NUMBER),
+}  # fmt: skip
+_NODE = {
+    1: Tag("inputs", TEXT, True), 2: Tag("outputs", TEXT, True), 3: Tag("name", TEXT), 4: Tag("op", TEXT),
+    5: Tag("attributes", MESSAGE, True, _ATTRIBUTE), 7: Tag("domain", TEXT),
+    9: Tag("metadata", MESSAGE, True, _ENTRY),
+}  # fmt: skip
+_GRAPH = {
+    1: Tag("nodes", MESSAGE, True, _NODE), 2: Tag("name", TEXT), 5: Tag("weights", MESSAGE, True, _TENSOR),
+    11: Tag("inputs", MESSAGE, True, _VALUE_INFO), 12: Tag("outputs", MESSAGE, True, _VALUE_INFO),
+    13: Tag("stated", MESSAGE, True, _VALUE_INFO), 15: Tag("sparse", MESSAGE, True, _SPARSE),
+}  # fmt: skip
+_ATTRIBUTE[6] = Tag("g", MESSAGE, fields=_GRAPH)
+_OPSET = {1: Tag("domain", TEXT), 2: Tag("version", NUMBER)}
+_FUNCTION = {
+    1: Tag("name", TEXT), 4: Tag("inputs", TEXT, True), 5: Tag("outputs", TEXT, True), 10: Tag("domain", TEXT),
+    7: Tag("nodes", MESSAGE, True, _NODE), 9: Tag("opsets", MESSAGE, True, _OPSET),
+    11: Tag("defaults", MESSAGE, True, _ATTRIBUTE), 12: Tag("stated", MESSAGE, True, _VALUE_INFO),
+}  # fmt: skip
+_MODEL = {
+    7: Tag("graph", MESSAGE, fields=_GRAPH), 8: Tag("opsets", MESSAGE, True, _OPSET),
+    25: Tag("functions", MESSAGE, True, _FUNCTION),
+}  # fmt: skip
+
+_FORMATS = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q"}
+"""The formats of `struct` of the elements of a raw payload, by the numbers of their types (TensorProto.DataType)."""
+_BITS = {**{code: 8 * struct.calcsize(word) for code, word in _FORMATS.items()}, 14: 64, 15: 128, 16: 16, 17: 8, 18: 8,
+         19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
+FLOATS = frozenset((1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24))
+"""The types of fractions: what is learned is of one of them."""
+_EXTERNAL = 1
+
+
+class TensorMessage(NamedTuple):
+    """A tensor that the file holds: its sizes, its type, and the elements of a small one (None: not read)."""
+
+    name: str
+    dims: tuple[int, ...]
+    type: int
+    items: tuple[Any, ...] | None
+
+
+class NodeAttribute(NamedTuple):
+    """An attribute of a node: its value; `refers` is the attribute of the function around it that it is."""
+
+    name: str
+    value: Any
+    refers: str = ""
+
+
+class NodeMessage(NamedTuple):
+    """One node as the file has it."""
+
+    op: str
+    name: str
+    domain: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, NodeAttribute]
+    metadata: dict[str, str]
+
+
+class ValueInfo(NamedTuple):
+    """A tensor with the sizes that the file states: numbers, names of dimensions, "" for unknown; None for no sizes."""
+
+    name: str
+    dims: tuple[int | str, ...] | None
+    type: int
+
+
+class GraphMessage(NamedTuple):
+    """A graph: nodes in order, tensors that are stored, inputs, outputs and stated sizes."""
+
+    name: str
+    nodes: tuple[NodeMessage, ...]
+    weights: dict[str, TensorMessage]
+    inputs: tuple[ValueInfo, ...]
+    outputs: tuple[ValueInfo, ...]
+    stated: dict[str, ValueInfo]
+
+
+class FunctionMessage(NamedTuple):
+    """A function of the file: a node of its name stands for its nodes."""
+
+    nodes: tuple[NodeMessage, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    defaults: dict[str, NodeAttribute]
+    opset: int
+
+
+class Model(NamedTuple):
+    """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations."""
+
+    graph: GraphMessage
+    functions: dict[tuple[str, str], FunctionMessage]
+    opset: int
+
+
+def read_model(reader: WireReader) -> Model:
+    """Return the model of a file. Errors: `WireError`."""
+    found = reader.message(_MODEL)
+    if "graph" not in found:
+        raise WireError("it has no graph", 0)
+    texts = _Texts(reader)
+    functions = {}
+    for message in found.get("functions", ()):
+        key = (message.get("domain", ""), message.get("name", ""))
+        functions[key] = FunctionMessage(
+            texts.nodes(message), tuple(message.get("inputs", ())), tuple(message.get("outputs", ())),
+            texts.attributes(message.get("defaults", ())), _opset(message),
+        )  # fmt: skip
+    return Model(texts.graph(found["graph"]), functions, _opset(found))
+
+
+def _opset(message: dict[str, Any]) -> int:
+    versions = [one.get("version", 1) for one in message.get("opsets", ()) if one.get("domain", "") in ("", "ai.onnx")]
+    return max(versions, default=1)
+
+
+class _Texts:
+    """Makes what is used of messages."""
+
+    def __init__(self, reader: WireReader) -> None:
+        self.reader = reader
+        self.count = 0
+
+    def graph(self, message: dict[str, Any]) -> GraphMessage:
+        weights = [self.weight(one) for one in message.get("weights", ())]
+        weights += [self.weight({**one.get("values", {}), "dims": one.get("dims", [])}, sparse=True)
+                    for one in message.get("sparse", ())]  # fmt: skip
+        outputs = tuple(map(_value_info, message.get("outputs", ())))
+        stated = {info.name: info for info in (*map(_value_info, message.get("stated", ())), *outputs)}
+        return GraphMessage(
+            message.get("name", ""), self.nodes(message), {weight.name: weight for weight in weights},
+            tuple(map(_value_info, message.get("inputs", ()))), outputs, stated,
+        )  # fmt: skip
+
+    def nodes(self, message: dict[str, Any]) -> tuple[NodeMessage, ...]:
+        found = message.get("nodes", ())
+        self.count += len(found)
+        if self.count > _MOST_NODES:
+            raise WireError(f"it has more than {_MOST_NODES:,} nodes", 0)
+        return tuple([
+            NodeMessage(
+                node.get("op", ""), node.get("name", ""), node.get("domain", ""), tuple(node.get("inputs", ())),
+                tuple(node.get("outputs", ())), self.attributes(node.get("attributes", ())),
+                {one.get("key", ""): one.get("value", "") for one in node.get("metadata", ())},
+            )
+            for node in found
+        ])  # fmt: skip
+
+    def attributes(self, messages: Any) -> dict[str, NodeAttribute]:
+        return {
+            one.get("name", ""): NodeAttribute(one.get("name", ""), self._value(one), one.get("refers", ""))
+            for one in messages
+        }
+
+    def _value(self, message: dict[str, Any]) -> Any:
+        """Return the value of an attribute: a number, a text, a list, a tensor, or a graph; None for another.
+
+        A number of 0 and an empty text or list may be left out of the file: its type then says what it is.
+        """
+        if "t" in message:
+            return self.weight(message["t"])
+        if "g" in message:
+            return self.graph(message["g"])
+        if "floats" in message:
+            return [number for span in message["floats"] for number in self._floats(span)]
+        if "strings" in message:
+            return [self._text(span) for span in message["strings"][:MOST_ITEMS]]
+        for key in ("f", "i", "s", "ints"):
+            if key in message:
+                return message[key]
+        empty: dict[int, Any] = {1: 0.0, 2: 0, 3: "", 6: [], 7: [], 8: []}
+        return empty.get(message.get("type", 0))
+
+    def _floats(self, span: Any) -> Iterator[float]:
+        count = min((span.end - span.start) // 4, MOST_ITEMS) if isinstance(span, Span) else 0
+        data = self.reader.data[span.start : span.start + 4 * count]
+        yield from struct.unpack(f"<{count}f", data)
+
+    def _text(self, span: Any) -> str:
+        if not isinstance(span, Span) or span.end - span.start > MOST_ITEMS:
+            return ""
+        return self.reader.data[span.start : span.end].decode("utf-8", "replace")
+
+    def weight(self, message: dict[str, Any], *, sparse: bool = False) -> TensorMessage:
+        """Return a tensor that the file holds. Errors: `WireError` for impossible sizes, or other data than those."""
+        name, dims, code = message.get("name", ""), tuple(message.get("dims", ())), message.get("type", 0)
+        if len(dims) > _MOST_AXES or any(not 0 <= size <= _LARGEST for size in dims):
+            shown = "×".join(map(str, dims[:8]))
+            raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}", 0)
+        raw = next(iter(message.get("raw", ())), None)
+        if isinstance(raw, Span) and raw.end > raw.start and message.get("location") != _EXTERNAL and not sparse:
+            due = -(-prod(dims) * _BITS.get(code, 0) // 8)
+            if code in _BITS and raw.end - raw.start != due:
+                size = "×".join(map(str, dims)) or "one element"
+                held = f"{raw.end - raw.start:,} bytes, but its size {size} is {due:,}"
+                raise WireError(f"the tensor {name or 'of a constant'} holds {held}", raw.start)
+        items = None
+        if prod(dims) <= MOST_ITEMS and message.get("location") != _EXTERNAL and not sparse:
+            items = self._items(message, prod(dims), code)
+        return TensorMessage(name, dims, code, items)
+
+    def _items(self, message: dict[str, Any], count: int, code: int) -> tuple[Any, ...] | None:
+        """Return the elements of a small tensor, however they are stored; None where they are not there."""
+        if count == 0:
+            return ()
+        for key, word in (("raw", _FORMATS.get(code, "")), ("floats", "f"), ("doubles", "d")):
+            spans = [span for span in message.get(key, ()) if isinstance(span, Span)]
+            data = b"".join(self.reader.data[span.start : span.end] for span in spans) if word else b""
+            if data and len(data) == count * struct.calcsize(f"<{word}"):
+                return struct.unpack(f"<{count}{word}", data)
+        for key in ("longs", "ints", "unsigned"):
+            found: list[int] = []
+            for span in message.get(key, ()):
+                found += self.reader.numbers(span, count) if isinstance(span, Span) else [signed(span)]
+            if len(found) == count and code not in FLOATS:
+                return tuple(found)
+        return None
+
+
+def _value_info(message: dict[str, Any]) -> ValueInfo:
+    tensor = message.get("type", {}).get("tensor", {})
+    shape = tensor.get("shape")
+    dims = None
+    if shape is not None:
+        dims = tuple([dim.get("value", dim.get("name", "")) for dim in shape.get("dims", ())])
+    return ValueInfo(message.get("name", ""), dims, tensor.get("type", 0))

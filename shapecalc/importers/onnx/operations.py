@@ -1,0 +1,213 @@
+"""The table of operations: a function for each, from a node and its inputs to layers.
+
+A family is a module of this folder whose functions register themselves with `operation`; they are loaded once, by
+`find_operation`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.uses import TensorUses
+from shapecalc.importers.tensors import Batch, Constant, Data, Unsized
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from shapecalc.importers.frame import Frame
+    from shapecalc.importers.onnx.messages import NodeMessage
+    from shapecalc.importers.tensors import NodePlace
+
+    Tensor = Data | Constant
+    Result = Tensor | Sequence[Tensor | None]
+    Operation = Callable[["NodeCall"], Result]
+
+__all__ = ["NodeCall", "find_operation", "operation"]
+
+_OPERATIONS: dict[str, Operation] = {}
+_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent")
+
+
+def operation(*ops: str) -> Callable[[Operation], Operation]:
+    """Return a decorator that registers the function of operations."""
+
+    def add(function: Operation) -> Operation:
+        _OPERATIONS.update(dict.fromkeys(ops, function))
+        return function
+
+    return add
+
+
+def find_operation(op: str) -> Operation | None:
+    """Return the function of an operation of ONNX itself, or None."""
+    if not _OPERATIONS:
+        for family in _FAMILIES:
+            import_module(f"shapecalc.importers.onnx.{family}")
+    return _OPERATIONS.get(op)
+
+
+class NodeCall:
+    """A node with its inputs: what the function of its operation works on."""
+
+    def __init__(self, node: NodeMessage, place: NodePlace, inputs: Sequence[Any], opset: int, frame: Frame) -> None:
+        self.node = node
+        self.place = place
+        self.inputs = tuple(inputs)
+        self.opset = opset
+        self.frame = frame
+        self.absorbed = ""
+        """The output of a later node that this one stands for too."""
+        self.uses: TensorUses = TensorUses((), (), {})
+        """What the graph around it does with its tensors."""
+
+    def attribute(self, name: str) -> Any:
+        """Return the value of an attribute, or None."""
+        found = self.node.attributes.get(name)
+        return found.value if found else None
+
+    def number(self, name: str, default: int) -> int:
+        """Return an attribute that is a whole number. Errors: `LayerError`."""
+        value = self.attribute(name)
+        if value is not None and type(value) is not int:
+            raise LayerError(f"its attribute {name} is no whole number")
+        return default if value is None else value
+
+    def numbers(self, name: str) -> list[int]:
+        """Return an attribute that is a list of whole numbers: empty if it is left out. Errors: `LayerError`."""
+        value = self.attribute(name)
+        if value is not None and not (isinstance(value, list) and all(type(n) is int for n in value)):
+            raise LayerError(f"its attribute {name} is no list of whole numbers")
+        return value or []
+
+    def word(self, name: str, default: str) -> str:
+        """Return an attribute that is a text."""
+        value = self.attribute(name)
+        return value if isinstance(value, str) and value else default
+
+    def given(self, index: int) -> Tensor | None:
+        """Return an input that may be left out."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def constant(self, index: int) -> Constant | None:
+        """Return an input that may be left out, if it is a constant."""
+        found = self.given(index)
+        return found if isinstance(found, Constant) else None
+
+    def items(self, index: int) -> list[Any] | None:
+        """Return the values of an input; None where it is left out. Errors: `NotCoveredError` if they are not known."""
+        found = self.given(index)
+        if found is None:
+            return None
+        if not isinstance(found, Constant) or found.items is None:
+            name = self.node.inputs[index]
+            raise NotCoveredError(f"its input {name} is computed from data")
+        return list(found.items)
+
+    def listed(self, name: str, index: int) -> list[int] | None:
+        """Return a list that is an attribute in older versions, and an input in later ones; None where it is neither.
+
+        Errors: `NotCoveredError`.
+        """
+        if name in self.node.attributes:
+            return self.numbers(name)
+        items = self.items(index)
+        return None if items is None else [int(item) for item in items]
+
+    def data(self, index: int) -> Data:
+        """Return an input as data: a constant becomes a layer. Errors: `LayerError` where it is left out."""
+        found = self.given(index)
+        if found is None:
+            raise LayerError(f"its input {index} is missing")
+        return self.frame.as_data(self.place, found, found.dims) if isinstance(found, Constant) else found
+
+    def emit(
+        self, kind: str, *data: Data, batch: Batch, weights: Iterable[Constant] = (), **arguments: Any
+    ) -> list[Data]:
+        """Add a layer, and return its outputs, in which the batch is where `batch` says."""
+        found = self.frame.emit(self.place, kind, arguments, data, weights)
+        return [Data(ref, shape, batch) for ref, shape in found]
+
+    def one(
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), **arguments: Any
+    ) -> Data:
+        """Add a layer, and return its first output: the batch is where it is in its first input, if nothing is said."""
+        return self.emit(kind, *data, batch=data[0].batch if batch is None else batch, weights=weights, **arguments)[0]
+
+    def as_map(self, index: int = 0) -> Data:
+        """Return an input as channels and spatial axes, with the batch in front of them. Errors: `NotCoveredError`."""
+        x = self.data(index)
+        if x.batch == Batch(0, own=True):
+            return x
+        full = x.full(self.frame.batch)
+        if x.batch.axis < 0 and full[:1] == (1,):
+            return self.frame.reshape(self.place, x, full)
+        raise NotCoveredError("the first axis of its input is not the batch alone")
+
+    # InputSizes and positions, of data and of values alike.
+
+    def new_sizes(self, dims: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the sizes that a node which only rearranges makes of others. Errors: `LayerError`."""
+        work = {"Reshape": self._reshaped, "Squeeze": self._squeezed, "Unsqueeze": self._unsqueezed}
+        return work.get(self.node.op, self._flattened)(dims)
+
+    def _reshaped(self, dims: tuple[int, ...]) -> tuple[int, ...]:
+        wanted = self.listed("shape", 1)
+        if wanted is None:
+            raise LayerError("it has no shape")
+        zero = self.number("allowzero", 0)
+        if any(size == 0 and not zero and i >= len(dims) for i, size in enumerate(wanted)):
+            raise LayerError(f"its shape {wanted} keeps an axis that its input does not have")
+        sizes = [dims[i] if size == 0 and not zero else size for i, size in enumerate(wanted)]
+        if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
+            raise LayerError(f"its shape {wanted} is none")
+        if -1 in sizes:
+            known = prod(size for size in sizes if size != -1)
+            if not known or prod(dims) % known:
+                raise LayerError(f"its shape {wanted} does not divide the {prod(dims):,} elements of its input")
+            sizes[sizes.index(-1)] = prod(dims) // known
+        return tuple(sizes)
+
+    def _squeezed(self, dims: tuple[int, ...]) -> tuple[int, ...]:
+        axes = self.listed("axes", 1)
+        if axes is None:
+            return tuple([size for size in dims if size != 1])
+        gone = {self.frame.axis(axis, len(dims)) for axis in axes}
+        for axis in gone:
+            if dims[axis] != 1:
+                raise LayerError(f"it removes axis {axis}, whose size is {dims[axis]}, not 1")
+        return tuple([size for axis, size in enumerate(dims) if axis not in gone])
+
+    def _unsqueezed(self, dims: tuple[int, ...]) -> tuple[int, ...]:
+        axes = self.listed("axes", 1) or []
+        rank = len(dims) + len(axes)
+        added = {self.frame.axis(axis, rank) for axis in axes}
+        rest = iter(dims)
+        return tuple([1 if axis in added else next(rest) for axis in range(rank)])
+
+    def _flattened(self, dims: tuple[int, ...]) -> tuple[int, ...]:
+        axis = self.number("axis", 1)
+        axis = axis + len(dims) if axis < 0 else axis
+        return (prod(dims[:axis]), prod(dims[axis:]))
+
+    def slices(self, rank: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield the axis, start, end and step of each part that Slice cuts. Errors: `NotCoveredError`, `LayerError`."""
+        starts, ends = self.listed("starts", 1), self.listed("ends", 2)
+        if starts is None or ends is None or len(starts) != len(ends):
+            raise LayerError("it has not as many starts as ends")
+        axes = self.listed("axes", 3)
+        steps = self.items(4) if self.opset >= 10 else None
+        axes = list(range(len(starts))) if axes is None else axes
+        steps = [1] * len(starts) if steps is None else steps
+        if len(axes) != len(starts) or len(steps) != len(starts) or 0 in steps:
+            raise LayerError("it has not an axis and a step for each start")
+        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+            yield self.frame.axis(axis, rank), start, end, step
+
+
+def is_unknown(tensor: Any) -> bool:
+    """Return whether a tensor is one whose size could not be worked out."""
+    return isinstance(tensor, Unsized)

@@ -1,0 +1,42 @@
+"""Where a node of an ONNX file is: its location for errors, and the modules that it is in."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from shapecalc.importers.blocks import relative
+from shapecalc.importers.tensors import NodePlace
+
+if TYPE_CHECKING:
+    from shapecalc.importers.onnx.messages import NodeMessage
+
+__all__ = ["place_of"]
+
+_SCOPES = "pkg.torch.onnx.name_scopes"
+_LONGEST = 4096
+
+
+def place_of(node: NodeMessage, where: str) -> NodePlace:
+    """Return the location of a node: `node[3] Gemm /fc/Gemm`, the modules around it, and its own name."""
+    path = " ".join(filter(None, (where, node.op, node.name)))
+    scopes = _scopes(node.metadata.get(_SCOPES, ""))
+    if len(scopes) > 1:
+        return NodePlace(path, tuple(scopes[-2].split(".")) if scopes[-2] else (), node.name.removeprefix("node_"))
+    parts = [part for part in node.name.split("/") if part]
+    if len(parts) < 2:
+        name = node.name.removeprefix("node_").strip("/")
+        return NodePlace(path, (), name.lower() if name.startswith(node.op) else name)
+    *blocks, own = [*relative(parts[:-1]), parts[-1]]
+    return NodePlace(path, tuple([part for block in blocks for part in block.split(".")]), own.lower())
+
+
+def _scopes(text: str) -> list[str]:
+    """Return the modules that PyTorch's exporter notes of a node, as a list of Python: `['', 'layer1', 'conv2d']`."""
+    if not text or len(text) > _LONGEST:
+        return []
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

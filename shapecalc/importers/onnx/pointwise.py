@@ -1,0 +1,211 @@
+"""Activations and other functions of single elements, of one or several inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.tensors import Constant, Data
+
+if TYPE_CHECKING:
+    from shapecalc.importers.onnx.operations import NodeCall
+
+_ACTIVATIONS = {
+    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
+    "HardSwish": "hardswish", "Mish": "mish", "Selu": "selu", "Exp": "exponential", "Abs": "abs",
+}  # fmt: skip
+_FUNCTIONS = {
+    "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Tan": "tan", "Log": "log", "Erf": "erf", "Sin": "sin", "Cos": "cos",
+    "Asin": "asin", "Acos": "acos", "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Neg": "neg", "Floor": "floor",
+    "Ceil": "ceil", "Round": "round", "Sign": "sign", "Not": "logical_not", "IsNaN": "isnan",
+}  # fmt: skip
+_OF_TWO = {
+    "Pow": "pow", "Equal": "equal", "Less": "less", "LessOrEqual": "less_equal", "Greater": "greater",
+    "GreaterOrEqual": "greater_equal", "And": "logical_and", "Or": "logical_or", "Xor": "logical_xor",
+}  # fmt: skip
+_MERGES = {"Add": "add", "Mul": "mul", "Sub": "sub", "Div": "div", "Max": "maximum", "Min": "minimum", "Sum": "add",
+           "Mean": "average"}  # fmt: skip
+
+
+def real(call: NodeCall, name: str, default: float) -> float:
+    """Return an attribute that is a fraction. Those of the file are in float32: 0.01 is 0.009999999776."""
+    value = call.attribute(name)
+    return default if not isinstance(value, (int, float)) else float(f"{value:.6g}")
+
+
+@operation(*_ACTIVATIONS)
+def _activation(call: NodeCall) -> Data:
+    return call.one(_ACTIVATIONS[call.node.op], call.data(0))
+
+
+@operation("Sigmoid")
+def _sigmoid(call: NodeCall) -> Data:
+    """A sigmoid that only multiplies its own input is half of a SiLU."""
+    after = call.uses.only_user(call.node.outputs[0])
+    own = {call.node.inputs[0], call.node.outputs[0]}
+    if after is not None and after.op == "Mul" and set(after.inputs) == own and not after.domain:
+        call.absorbed = after.outputs[0]
+        return call.one("silu", call.data(0))
+    return call.one("sigmoid", call.data(0))
+
+
+@operation("LeakyRelu")
+def _leaky_relu(call: NodeCall) -> Data:
+    return call.one("leaky_relu", call.data(0), negative_slope=real(call, "alpha", 0.01))
+
+
+@operation("Elu")
+def _elu(call: NodeCall) -> Data:
+    return call.one("elu", call.data(0), alpha=real(call, "alpha", 1.0))
+
+
+@operation("Celu")
+def _celu(call: NodeCall) -> Data:
+    return call.one("celu", call.data(0), alpha=real(call, "alpha", 1.0))
+
+
+@operation("HardSigmoid")
+def _hardsigmoid(call: NodeCall) -> Data:
+    return call.one("hardsigmoid", call.data(0))
+
+
+@operation("Swish")
+def _swish(call: NodeCall) -> Data:
+    return call.one("silu", call.data(0))
+
+
+@operation("ThresholdedRelu")
+def _thresholded(call: NodeCall) -> Data:
+    return call.one("threshold", call.data(0), threshold=real(call, "alpha", 1.0))
+
+
+@operation("Shrink")
+def _shrink(call: NodeCall) -> Data:
+    kind = "softshrink" if call.attribute("bias") else "hardshrink"
+    return call.one(kind, call.data(0), lambd=real(call, "lambd", 0.5))
+
+
+@operation("Gelu")
+def _gelu(call: NodeCall) -> Data:
+    tanh = call.word("approximate", "none") == "tanh"
+    more: dict[str, Any] = {"approximate": "tanh"} if tanh else {}
+    return call.one("gelu", call.data(0), **more)
+
+
+@operation("Clip")
+def _clip(call: NodeCall) -> Data:
+    x = call.data(0)
+    bounds = []
+    for index, name in ((1, "min"), (2, "max")):
+        given = call.given(index)
+        known = given.items if isinstance(given, Constant) and given.items else None
+        bounds.append(call.attribute(name) if name in call.node.attributes else known[0] if known else None)
+    if bounds == [0, 6]:
+        return call.one("relu6", x)
+    if bounds[0] == 0 and call.given(2) is None and bounds[1] is None:
+        return call.one("relu", x)
+    low, high = bounds
+    if low is not None and high is not None and low < high:
+        return call.one("hardtanh", x, min_val=_short(low), max_val=_short(high))
+    return call.one("hardtanh", x)
+
+
+@operation("PRelu")
+def _prelu(call: NodeCall) -> Data:
+    x, slope = call.data(0), call.constant(1)
+    if slope is None:
+        raise NotCoveredError("its slope is computed from data")
+    sizes = [size for size in slope.dims if size != 1]
+    if not sizes:
+        return call.one("prelu", x, num_parameters=1, weights=[slope])
+    if len(sizes) > 1 or x.shape.channels != sizes[0]:
+        raise NotCoveredError(f"its slope has the size {'×'.join(map(str, slope.dims))}")
+    return call.one("prelu", x, num_parameters=sizes[0], weights=[slope])
+
+
+@operation(*_FUNCTIONS)
+def _function(call: NodeCall) -> Data:
+    return call.one("pointwise", call.data(0), function=_FUNCTIONS[call.node.op])
+
+
+@operation("Cast", "CastLike")
+def _cast(call: NodeCall) -> Data:
+    """A cast changes no size, and no count: it is no layer of its own."""
+    return call.data(0)
+
+
+@operation("Identity", "Dropout", "QuantizeLinear", "DequantizeLinear")
+def _unchanged(call: NodeCall) -> Any:
+    x = call.data(0)
+    return [x, x] if len(call.node.outputs) > 1 else x
+
+
+def is_number(x: Any) -> bool:
+    """Return whether an operand is one number, the same for every element."""
+    return isinstance(x, Constant) and all(size == 1 for size in x.dims)
+
+
+@operation(*_OF_TWO)
+def _of_two(call: NodeCall) -> Data:
+    function, (a, b) = _OF_TWO[call.node.op], call.inputs[:2]
+    if isinstance(a, Data) and is_number(b) and isinstance(b, Constant) and b.rank <= a.rank and b.items:
+        return call.one("pointwise", a, function=function, other=_short(b.items[0]))
+    operands, batch = call.frame.aligned(call.place, (a, b))
+    return call.one("pointwise", *operands, batch=batch, function=function)
+
+
+def _short(number: Any) -> Any:
+    return float(f"{number:.6g}") if isinstance(number, float) and abs(number) != float("inf") else int(number)
+
+
+@operation("Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor")
+def _mod(call: NodeCall) -> Data:
+    operands, batch = call.frame.aligned(call.place, call.inputs)
+    return call.one("pointwise", *operands, batch=batch, function="remainder")
+
+
+@operation("Where")
+def _where(call: NodeCall) -> Data:
+    operands, batch = call.frame.aligned(call.place, call.inputs)
+    return call.one("pointwise", *operands, batch=batch, function="where")
+
+
+@operation(*_MERGES)
+def _merge(call: NodeCall) -> Data:
+    if "broadcast" in call.node.attributes:
+        raise NotCoveredError("it broadcasts as ONNX did before version 7")
+    given = [x for x in call.inputs if x is not None]
+    if not given:
+        raise LayerError("it has no input")
+    kind, rank = _MERGES[call.node.op], max(x.rank for x in given)
+    data = [x for x in given if isinstance(x, Data)]
+    numbers = [x for x in given if is_number(x)]
+    if len(data) == 1 and len(given) == 2:
+        x = data[0]
+        if numbers and x.rank == rank:  # with a number: x − 2 is x + (−2), x / 2 is x · ½
+            first = given[0] is x
+            if kind in ("add", "mul", "maximum", "minimum") or first:
+                return call.one({"sub": "add", "div": "mul"}.get(kind, kind), x)
+            if kind == "div" and numbers[0].items and numbers[0].items[0] == 1:
+                return call.one("pointwise", x, function="reciprocal")
+        scaled = _scaled(call, kind, x, next((w for w in given if isinstance(w, Constant)), None))
+        if scaled is not None:
+            return scaled
+    operands, batch = call.frame.aligned(call.place, given)
+    return call.one(kind, *operands, batch=batch)
+
+
+def _scaled(call: NodeCall, kind: str, x: Data, weight: Constant | None) -> Data | None:
+    """Return a learned factor, or a learned number that is added, of each position of one axis; None for others."""
+    if weight is None or not weight.learned or kind not in ("mul", "add") or weight.rank > x.rank:
+        return None
+    axes = [axis for axis, size in enumerate(weight.dims, x.rank - weight.rank) if size != 1]
+    if len(axes) != 1:
+        return None
+    index = call.frame.index(x, axes[0])
+    if index < 0 or x.shape.sizes[index] != weight.dims[axes[0] - (x.rank - weight.rank)]:
+        return None
+    added: dict[str, Any] = {"scale": False, "bias": True} if kind == "add" else {}
+    return call.one("layer_scale", x, dim=index + 1, weights=[weight], **added)

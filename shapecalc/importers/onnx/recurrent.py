@@ -1,0 +1,73 @@
+"""Recurrent layers: LSTM, GRU and RNN over a sequence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.tensors import Batch, Constant, Data
+
+if TYPE_CHECKING:
+    from shapecalc.importers.onnx.operations import NodeCall
+
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+
+
+@operation(*_GATES)
+def _recurrent(call: NodeCall) -> Any:
+    weights = [call.given(1), call.given(2), call.given(3), call.given(7)]
+    if any(isinstance(weight, Data) for weight in weights):
+        raise NotCoveredError("its weights are computed from data")
+    w, r, bias, peephole = weights
+    if not isinstance(w, Constant) or not isinstance(r, Constant) or w.rank != 3 or r.rank != 3:
+        raise LayerError("it needs weights W and R of three axes")
+    directions, rows, features = w.dims
+    hidden = call.number("hidden_size", r.dims[2])
+    if rows != _GATES[call.node.op] * hidden or r.dims != (directions, rows, hidden):
+        raise LayerError(f"its weights {w.dims} and {r.dims} are not those of a hidden size of {hidden}")
+    arguments: dict[str, Any] = {"hidden_size": hidden, "input_size": features}
+    if directions == 2:
+        arguments["bidirectional"] = True
+    if bias is None:
+        arguments["bias"] = False
+    if peephole is not None:
+        arguments["peephole"] = True
+    first = call.number("layout", 0) == 1
+    states = [_without_batch(call, found, 0 if first else 1) for found in (call.given(5), call.given(6))
+              if isinstance(found, Data)]  # fmt: skip
+    x = _without_batch(call, call.data(0), 0 if first else 1)
+    taken = [found for found in weights if isinstance(found, Constant)]
+    found = call.emit(call.node.op.lower(), x, *states, batch=Batch(1, own=True), weights=taken, **arguments)
+    y, *last = found
+    last = [state._replace(batch=Batch(0 if first else 1, own=True)) for state in last]
+    return [_all_steps(call, y, directions, hidden, first=first), *last]
+
+
+def _without_batch(call: NodeCall, x: Data, axis: int) -> Data:
+    """Return a tensor whose batch is at an axis. Errors: `LayerError`."""
+    if x.batch == Batch(axis, own=True):
+        return x
+    full = x.full(call.frame.batch)
+    if call.frame.batch > 1 or len(full) != 3 or full[axis] != 1:
+        raise LayerError(
+            f"its input is {'×'.join(map(str, full))}, with the batch not along axis {axis}, where it expects it"
+        )
+    return call.frame.without_axis(call.place, call.frame.whole(call.place, x), axis)
+
+
+def _all_steps(call: NodeCall, y: Data, directions: int, hidden: int, *, first: bool) -> Data:
+    """Return the states of all steps: with an axis for the directions, which a node after it often removes."""
+    after = call.uses.only_user(call.node.outputs[0]) if call.node.outputs[0] else None
+    at = 2 if first else 1
+    if after is not None and directions == 1 and after.op == "Squeeze":
+        axes = call.uses.scope.get(after.inputs[1]) if len(after.inputs) > 1 else None
+        listed = after.attributes["axes"].value if "axes" in after.attributes else getattr(axes, "items", None)
+        if listed is not None and list(listed) == [at]:
+            call.absorbed = after.outputs[0]
+            return y._replace(batch=Batch(0 if first else 1, own=True))
+    if not call.node.outputs[0]:
+        return y
+    sizes = (y.shape.sizes[0], directions, hidden)
+    return call.one("reshape", y, batch=Batch(0 if first else 2, own=True), shape=sizes)

@@ -1,0 +1,99 @@
+"""What looks up, picks and sorts elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.tensors import LOST, Constant, Data
+
+if TYPE_CHECKING:
+    from shapecalc.importers.onnx.operations import NodeCall
+
+
+@operation("Gather")
+def _gather(call: NodeCall) -> Data:
+    x, index = call.given(0), call.given(1)
+    if x is None or index is None:
+        raise LayerError("it needs two inputs")
+    axis = call.frame.axis(call.number("axis", 0), x.rank)
+    if isinstance(x, Constant) and (x.learned or isinstance(index, Data)) and axis == 0 and x.rank == 2:
+        at = call.data(1)  # the rows of a table
+        return call.one("embedding", at, num_embeddings=x.dims[0], embedding_dim=x.dims[1], weights=[x])
+    if isinstance(index, Data):
+        return _picked(call, call.data(0), index, axis)
+    return _at(call, call.data(0), index, axis)
+
+
+def _picked(call: NodeCall, x: Data, index: Data, axis: int) -> Data:
+    """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
+    if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
+        raise NotCoveredError("it picks from data at positions that are data")
+    index = call.frame.whole(call.place, index)
+    if call.frame.index(x, axis) < 0:
+        x = call.frame.whole(call.place, x)
+    more = index.rank - 1 if x.batch.axis > axis else 0
+    return call.one(
+        "gather", x, index, batch=x.batch._replace(axis=x.batch.axis + more), dim=call.frame.within(x, axis)
+    )
+
+
+def _at(call: NodeCall, x: Data, index: Constant, axis: int) -> Data:
+    """Return what is at known positions of an axis."""
+    if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
+        if index.rank == 0:  # the only sample of the batch
+            return x._replace(batch=LOST)
+        x = call.frame.whole(call.place, x)
+    at = call.frame.within(x, axis)
+    size = x.shape.sizes[at - 1]
+    if index.rank == 0:
+        batch = x.batch._replace(axis=x.batch.axis - (x.batch.axis > axis))
+        position = index.items[0] if index.items else 0
+        if not -size <= position < size:
+            raise LayerError(f"it picks position {position} of axis {axis}, whose size is {size}")
+        return call.one("gather", x, batch=batch, index=[int(position)], dim=at, keepdim=False)
+    if index.rank == 1 and index.items is not None and index.dims[0] <= 64:
+        return call.one("gather", x, index=[int(item) for item in index.items], dim=at)
+    more = index.rank - 1 if x.batch.axis > axis else 0
+    positions = call.frame.as_data(call.place, index, index.dims)
+    return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)
+
+
+@operation("GatherElements")
+def _gather_elements(call: NodeCall) -> Data:
+    x, index = call.data(0), call.data(1)
+    if x.batch != index.batch:
+        if call.frame.batch > 1:
+            raise NotCoveredError("its inputs have the batch on different axes")
+        x, index = call.frame.whole(call.place, x), call.frame.whole(call.place, index)
+    at = call.frame.within(x, call.number("axis", 0))
+    return call.one("gather", x, index, dim=at, mode="elements")
+
+
+@operation("TopK")
+def _top_k(call: NodeCall) -> Any:
+    x = call.data(0)
+    k = call.attribute("k") or (call.items(1) or [0])[0]
+    at = call.frame.within(x, call.number("axis", -1))
+    smallest: dict[str, Any] = {} if call.number("largest", 1) else {"largest": False}
+    return call.emit("top_k", x, batch=x.batch, k=int(k), dim=at, **smallest)
+
+
+@operation("CumSum", "Trilu", "ScatterElements", "ScatterND", "Scatter", "ReverseSequence", "Bernoulli",
+           "RandomNormalLike", "RandomUniformLike", "RotaryEmbedding", "CumProd", "LpNorm",
+           "MeanVarianceNormalization", "EyeLike", "IsInf", "BitwiseNot")  # fmt: skip
+def _as_large(call: NodeCall) -> Data:
+    """An operation that has no kind here, but whose output has the size of its first input."""
+    x = call.data(0)
+    others = [found for i, found in enumerate(call.inputs) if i and isinstance(found, Data)]
+    return call.one("opaque", x, *others, output_sizes=[x.shape.sizes], op_type=call.node.op)
+
+
+@operation("OneHot")
+def _one_hot(call: NodeCall) -> Data:
+    x, depth = call.data(0), call.items(1)
+    if depth is None or call.number("axis", -1) not in (-1, x.rank):
+        raise NotCoveredError("its axis is not the last")
+    return call.one("opaque", x, output_sizes=[(*x.shape.sizes, int(depth[0]))], op_type="OneHot")

@@ -1,0 +1,84 @@
+"""What the nodes of a graph do with its tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.importers.onnx.messages import GraphMessage
+from shapecalc.importers.tensors import Constant
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from shapecalc.importers.onnx.messages import NodeAttribute, NodeMessage
+
+__all__ = ["TensorUses", "with_attributes"]
+
+_WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
+                 "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
+_MOST_FOLLOWED = 32
+
+
+class TensorUses:
+    """Which nodes use each tensor of a graph, and what is known of the tensors so far."""
+
+    def __init__(self, nodes: Sequence[NodeMessage], outputs: Collection[str], scope: Mapping[str, Any]) -> None:
+        self.users = _users(nodes)
+        self.outputs = outputs
+        self.scope = scope
+
+    def is_used(self, name: str) -> bool:
+        """Return whether a tensor is an input of any node, or an output of the graph."""
+        return name in self.users or name in self.outputs
+
+    def only_user(self, name: str) -> NodeMessage | None:
+        """Return the only node that a tensor is an input of, if there is one and it is no output of the graph."""
+        found = self.users.get(name, [])
+        return found[0] if len(found) == 1 and found[0].outputs and name not in self.outputs else None
+
+    def feed_weights(self, name: str) -> bool:
+        """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
+        waiting, seen = [name], {name}
+        while waiting and len(seen) < _MOST_FOLLOWED:
+            tensor = waiting.pop()
+            for node in self.users.get(tensor, ()):
+                if node.op in _WITH_WEIGHTS:
+                    if tensor in node.inputs[1:]:
+                        return True
+                elif all(not one or one in seen or isinstance(self.scope.get(one), Constant) for one in node.inputs):
+                    new = [one for one in node.outputs if one not in seen]
+                    waiting += new
+                    seen.update(new)
+        return False
+
+
+def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:
+    """Return the nodes that each tensor is an input of; a graph within a node may use all that are outside."""
+    found: dict[str, list[NodeMessage]] = {}
+    waiting = [(node, node) for node in nodes]
+    while waiting:
+        node, outer = waiting.pop()
+        for name in node.inputs:
+            found.setdefault(name, []).append(outer)
+        for attribute in node.attributes.values():
+            if isinstance(attribute.value, GraphMessage):
+                inner = attribute.value
+                waiting += [(one, outer) for one in inner.nodes]
+                for info in inner.outputs:
+                    found.setdefault(info.name, []).append(outer)
+    return found
+
+
+def with_attributes(
+    node: NodeMessage, given: Mapping[str, NodeAttribute], defaults: Mapping[str, NodeAttribute]
+) -> NodeMessage:
+    """Return a node of a function with the attributes that it has of the node that stands for the function."""
+    found = {}
+    for name, attribute in node.attributes.items():
+        if attribute.refers:
+            value = given.get(attribute.refers) or defaults.get(attribute.refers)
+            if value is not None:
+                found[name] = value._replace(name=name)
+        else:
+            found[name] = attribute
+    return node._replace(attributes=found)

@@ -1,0 +1,117 @@
+"""The three sorts of tensor of an imported graph, and where the batch is in them.
+
+Data is what a node outputs; a constant is a weight (only its size is known) or a value (small
+numbers that are known, as sizes and axes), which is folded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Reference
+
+__all__ = ["LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "on_axis", "rearrangement"]
+
+
+class Batch(NamedTuple):
+    """Where the batch is in a tensor: an axis of its own, or a factor of one; `outer` are the factors before it there.
+
+    -1 is nowhere: the tensor is that of one sample, or it is not followed any more (in batches of one).
+    """
+
+    axis: int = -1
+    own: bool = False
+    outer: int = 1
+
+
+LOST = Batch()
+
+
+class Data(NamedTuple):
+    """A tensor that a layer outputs: its size without the batch, and where that is."""
+
+    ref: Reference
+    shape: Shape
+    batch: Batch = LOST
+
+    def full(self, batch: int) -> tuple[Any, ...]:
+        """Return the sizes as the file has them, with the batch."""
+        sizes, at = self.shape.sizes, self.batch.axis
+        if at < 0:
+            return sizes
+        return (*sizes[:at], batch, *sizes[at:]) if self.batch.own else on_axis(sizes, at, sizes[at] * batch)
+
+    @property
+    def rank(self) -> int:
+        """The number of axes as the file has them."""
+        return self.shape.rank + self.batch.own
+
+
+class Constant(NamedTuple):
+    """A tensor that is the same for every input: its sizes; its elements, if they are known; the tensors it is made of.
+
+    `learned` is whether it is one of the weights that the file holds, and not made by an operation.
+    """
+
+    dims: tuple[int, ...]
+    items: tuple[Any, ...] | None = None
+    sources: tuple[str, ...] = ()
+    learned: bool = False
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.dims)
+
+    def full(self, batch: int) -> tuple[Any, ...]:  # noqa: ARG002  (as that of data)
+        """Return the sizes."""
+        return self.dims
+
+
+class Unsized(NamedTuple):
+    """A tensor whose size could not be worked out: the node that outputs it."""
+
+    ref: Reference
+
+
+class NodePlace(NamedTuple):
+    """Where a node is: its location for errors, the blocks around it, its own name."""
+
+    path: str
+    blocks: tuple[str, ...]
+    name: str
+
+
+def on_axis(sizes: Sequence[Any], axis: int, size: Any) -> tuple[Any, ...]:
+    """Return sizes with another one on an axis."""
+    return (*sizes[:axis], size, *sizes[axis + 1 :])
+
+
+def rearrangement(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+    """Return the kind, and its arguments, that makes sizes of others: one that does not name them, if there is one.
+
+    Then the layer is right for other sizes of the input too.
+    """
+    if len(after) == 1:
+        return "flatten", {}
+    start = _alike(before, after)
+    end = _alike(before[start:][::-1], after[start:][::-1])
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    if len(new) == 1 and len(old) > 1:
+        return "flatten", {"start_dim": start + 1, "end_dim": start + len(old)}
+    if set(old) == {1} and not new:
+        return "squeeze", {"dim": list(range(start + 1, start + len(old) + 1))}
+    if new == (1,) and not old:
+        return "unsqueeze", {"dim": start + 1}
+    if len(old) == 1 and len(new) > 1:
+        return "unflatten", {"dim": start + 1, "unflattened_size": new}
+    return "reshape", {"shape": after}
+
+
+def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
+    """Return how many sizes two lists have in common at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
