@@ -31,8 +31,7 @@ def check_depth(depth: Any) -> int | None:
     raise UsageError(Problem(f"depth is {depth}", hint="give a whole number of at least 1, or all"))
 
 
-_DIGITS = 9
-"""No network is as deep as such a number."""
+_DIGITS = 9  # no network is as deep as such a number
 
 
 class Report(Answer):
@@ -130,7 +129,7 @@ class Report(Answer):
             found = doubts_of(self.graph, sizings, self.used)
             layers = [row.node.layer for row in self.rows if row.node.layer]
             asked = not self.graph.notes and (not found or any(layer.sequences for layer in layers))
-            first = self._doubt(self.graph, sizings) if self._doubt and asked else ""
+            first = self._doubt and asked and self._doubt(self.graph, sizings)
             self._notes = (*self.graph.notes, *((first,) if first else found))  # from the first axis others follow
         return self._notes
 
