@@ -279,6 +279,10 @@ def _cases() -> Iterator[Case]:
     for kind, name, states in (("rnn_cell", "RNNCell", 1), ("gru_cell", "GRUCell", 1), ("lstm_cell", "LSTMCell", 2)):
         yield Case(kind, {"hidden_size": 7}, [[8]], f"nn.{name}(8, 7)")
         yield Case(kind, {"hidden_size": 7}, [[8], *[[7]] * states], f"Stepped(nn.{name}(8, 7))")
+        cell = {"cell": {kind: {"hidden_size": 7}}}
+        yield Case("recurrent", cell, SEQUENCE, f"Looped(nn.{name}(8, 7))")
+        yield Case("recurrent", cell, [*SEQUENCE, *[[7]] * states], f"Looped(nn.{name}(8, 7))")
+        yield Case("recurrent", {**cell, "return_sequences": False}, [[1, 8]], f"Looped(nn.{name}(8, 7), last=True)")
 
     yield Case("scaled_dot_product_attention", {}, HEADS, "F.scaled_dot_product_attention")
     yield Case("scaled_dot_product_attention", {"is_causal": True}, [[2, 5, 4]] * 3,
@@ -807,6 +811,25 @@ def _modules() -> dict[str, Any]:
 
         def forward(self, x: Any, *states: Any) -> Any:
             return self.layer(x, states if len(states) > 1 else states[0])
+
+    class Looped(nn.Module):
+        """A loop over a recurrent cell: its output after every step, or after the last, and its states.
+
+        They are copies of what the cell computed, as those of PyTorch's recurrent layers.
+        """
+
+        def __init__(self, cell: Any, *, last: bool = False) -> None:
+            super().__init__()
+            self.cell = cell
+            self.last = last
+
+        def forward(self, x: Any, *states: Any) -> Any:
+            found, given = [], states if len(states) > 1 else states[0] if states else None
+            for step in x.unbind(1):
+                given = self.cell(step, given)
+                found.append(given[0] if isinstance(given, tuple) else given)
+            last = given if isinstance(given, tuple) else (given,)
+            return tuple(one.clone() for one in (found[-1] if self.last else torch.stack(found, 1), *last))
 
     def AlexNet() -> Any:  # noqa: N802  (as torchvision's class)
         """torchvision.models.AlexNet."""

@@ -732,6 +732,7 @@ WITHOUT_COUNTERPART = {
     "locally_connected repeat_vector separable_conv",
     "Caffe's": "prior_box",
     "unknown": "opaque",
+    "a loop over a cell: tests/layers/test_recurrent_of_a_cell.py": "recurrent",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding softcap "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.language.compilation import Compilation
 from shapecalc.language.document import Document, read_document
+from shapecalc.language.values import BadValueError, plain
 from shapecalc.model.graph import Graph
 from shapecalc.source import read_object, read_text
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.errors import Hint, Problem
     from shapecalc.language.document import Reader
 
-__all__ = ["Specification", "read_specification"]
+__all__ = ["Specification", "read_plain", "read_specification"]
 
 
 class Specification:
@@ -89,3 +90,12 @@ def read_specification(given: Any, name: str, reader: Reader | None = None) -> S
 def _location(problem: Problem) -> tuple[Any, ...]:
     mark = problem.mark
     return (mark.source.name, mark.line, mark.column, mark.path) if mark else (id(problem),)
+
+
+def read_plain(text: str) -> Any:
+    """Return a text of YAML as plain Python. Errors: `ValueError`."""
+    value, problems = read_text(text, "")
+    try:
+        return None if value is None or problems else plain(value, {})
+    except BadValueError as error:
+        raise ValueError(text) from error

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["OWN_WORDS", "Effort", "Entry", "branches_of", "listed", "read_entry", "work_of", "wrong_number"]
+__all__ = ["NO_WORK", "OWN_WORDS", "Effort", "Entry", "branches_of",
+           "constant_of", "listed", "read_entry", "work_of", "wrong_number"]  # fmt: skip
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
 """The keys beside the kind: layer-level keys."""
@@ -64,7 +65,7 @@ class Effort(NamedTuple):
     walks: int
 
 
-_NO_WORK = Effort(0, 0)
+NO_WORK = Effort(0, 0)
 _LETTERS_A_STEP = 64
 _WALKS = r"\(|[=!<>]=?|\bin\b"
 """What may iterate over a whole list: a function, a comparison, `in`."""
@@ -86,14 +87,14 @@ def work_of(values: Sequence[Value]) -> Effort:
     return Effort((letters + 8 * len(everything)) // _LETTERS_A_STEP, walks)
 
 
-def _constant(value: Value) -> Any:
+def constant_of(value: Value) -> Any:
     """Return the key of a value without expressions; None for any other."""
     if isinstance(value, Scalar):
         return None if type(value.value) is str else value.text
     if isinstance(value, MapValue):
-        parts = [_constant(item) for _, item in value.pairs]
+        parts = [constant_of(item) for _, item in value.pairs]
         return None if None in parts else (*value.keys(), *parts)
-    parts = [_constant(item) for item in value.items]
+    parts = [constant_of(item) for item in value.items]
     return None if None in parts else (ListValue, *parts)
 
 
@@ -144,9 +145,9 @@ def _read(value: Value, blocks: Collection[str]) -> Entry | Problem | _Unknown:
         cls = None if key.text in blocks else find_kind(key.text)
         if cls is None and key.text not in blocks:
             return _Unknown(key, item)
-        constant = None if cls is None or cls.branches else _constant(item)
+        constant = None if cls is None or cls.branches else constant_of(item)
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
-        return Entry(key.text, key.mark, item, own, work_of(given) if given else _NO_WORK, constant)
+        return Entry(key.text, key.mark, item, own, work_of(given) if given else NO_WORK, constant)
     if not others:
         return Problem("the item has no kind of layer", value.mark, hint=_hint_without_kind(own))
     return _several(others, blocks)
@@ -171,7 +172,7 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem | _Unknown:
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     if value.text not in blocks and not find_kind(value.text):
         return _Unknown(value, None)
-    return Entry(value.text, value.mark, None, {}, _NO_WORK, ())
+    return Entry(value.text, value.mark, None, {}, NO_WORK, ())
 
 
 def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Problem:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
-from shapecalc.language.entries import OWN_WORDS
-from shapecalc.language.values import BadValueError, argument_value
+from shapecalc.escaping import clean
+from shapecalc.language.entries import NO_WORK, OWN_WORDS, Entry, constant_of
+from shapecalc.language.values import BadValueError, argument_value, is_plain
+from shapecalc.layers.base.cell import Cell
 from shapecalc.layers.base.layer import Layer, stated_rank
 from shapecalc.source import MapValue, Scalar
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from shapecalc.errors import Hint
-    from shapecalc.language.entries import Entry
     from shapecalc.language.scope import Scope
     from shapecalc.source import Value
 
@@ -103,8 +104,13 @@ class Maker:
             pairs.append((first.name, value))
         values = {}
         for name, item in pairs:
+            argument = cls.arguments[name]
             try:
-                values[name] = argument_value(item, cls.arguments[name], variables)
+                if isinstance(argument, Cell):
+                    values[name] = self._cell(item, argument, scope, variables)
+                    good = good and values[name] is not None
+                else:
+                    values[name] = argument_value(item, argument, variables)
             except BadValueError as error:
                 problem = error.problem
                 habit = _hint_for_lone_value(entry.kind, cls, item) if item is value else ""
@@ -112,6 +118,36 @@ class Maker:
                 self.report(problem._replace(subject=problem.subject or entry.kind, hint=hint), scope)
                 good = False
         return values if good else None
+
+    def _cell(self, value: Value, argument: Cell, scope: Scope, variables: Mapping[str, Any]) -> Layer | None:
+        """Return the layer that an argument is; if its own arguments are wrong, report the problems and return None.
+
+        Errors: `BadValueError` if it is no cell.
+        """
+        is_variable = isinstance(value, Scalar) and value.text in variables and is_plain(value)
+        alone = not isinstance(value, MapValue) or len(value.pairs) != 1
+        if is_variable or (alone and not (isinstance(value, Scalar) and isinstance(value.value, str))):
+            found: Layer = argument_value(value, argument, variables)
+            return found
+        key, given = value.pairs[0] if isinstance(value, MapValue) else (value, None)
+        assert isinstance(key, Scalar)
+        try:
+            cls = argument.kind_of(key.text)
+        except LayerError as error:
+            raise BadValueError(
+                error.at(key.mark)._replace(hint=_hint_for_cell(key.text, argument) or error.hint)
+            ) from None
+        constant = () if given is None else constant_of(given)
+        return self.layer(cls, Entry(key.text, key.mark, given, {}, NO_WORK, constant), given, scope, variables)
+
+
+def _hint_for_cell(text: str, argument: Cell) -> str:
+    """Return the hint for a cell as a call, `nn.LSTMCell(8, 64)`; empty for any other text."""
+    from shapecalc.language.calls import read_call  # only when something is wrong
+    from shapecalc.language.translation import cell_of, is_cell
+
+    call = read_call(text)
+    return clean(f"write {argument.name}: {cell_of(call)}") if call and is_cell(call) else ""
 
 
 def _words_of(cls: type[Layer], value: Value | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.language.document import KEYS
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.layers import KINDS
+from shapecalc.layers.base.cell import Cell
 from shapecalc.layers.base.layer import stated_rank
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
 from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, SIZE
@@ -195,6 +196,10 @@ def _arguments(cls: type[Layer], rank: int | None) -> dict[str, Any]:
 
 def _argument(argument: Argument, rank: int | None) -> dict[str, Any]:
     own = argument.schema()
+    if isinstance(argument, Cell):
+        of_kind = {word: {"$ref": f"#/$defs/{_definition(cls, None)}"} for cls in argument.kinds()
+                   for word in (cls.kind, *cls.also)}  # fmt: skip
+        own = {"anyOf": [{**form, "properties": of_kind} if "properties" in form else form for form in own["anyOf"]]}
     if rank and isinstance(argument, (PerAxis, Factors)):
         most = 2 if rank == 1 and isinstance(argument, Padding) else rank  # start and end of the one axis
         forms = [{**form, "minItems": rank, "maxItems": most} if "items" in form else form for form in own["anyOf"]]

@@ -11,6 +11,7 @@ from shapecalc.language.tensors import RUNNING, Operand, as_merge, is_number, li
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import Choice
 from shapecalc.layers.base.axis_numbers import AxisNumbers
+from shapecalc.layers.base.cell import Cell
 from shapecalc.layers.base.layer import stated_rank
 from shapecalc.layers.base.per_axis import Padding
 from shapecalc.layers.base.sizes import Sizes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.language.calls import Call
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["SEQUENCE", "Place", "hint_for_call", "layer_after", "layer_of"]
+__all__ = ["SEQUENCE", "Place", "cell_of", "hint_for_call", "is_cell", "layer_after", "layer_of"]
 
 SEQUENCE = "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
 
@@ -64,6 +65,9 @@ def _hint_for_layer(call: Call, cls: type[Layer] | None, place: Place) -> str:
     if call.is_own and (cls is None or cls.required_arguments()):
         return _own_layer(call, cls)
     arguments = call.arguments or ()
+    of_cell = _of_cell(arguments)
+    if of_cell:
+        return of_cell
     inner = [found for found in map(read_call, arguments) if found and found.arguments is not None]
     if len(inner) == len(arguments) > 0 and all(find_kind(one.word) for one in inner) and (not cls or cls.branches):
         wrapped = _parametrized(call, inner[0]) if len(inner) == 1 and not cls else ""
@@ -153,6 +157,33 @@ def _merge(call: Call, cls: type[Layer], known: Collection[str]) -> str:
         item = as_merge(call.word, names, known, named(cls, rest, call).shown)
         return f"write `- {item}`{note_on(names, known)}"
     return f"{layer_of(f'- {call.word}', cls, rest, call)}, with `from: [{', '.join(names)}]` below it"
+
+
+def _of_cell(arguments: Sequence[str]) -> str:
+    """Return the hint for a layer that runs a cell, `RNN(LSTMCell(64))`; empty for any other."""
+    made = {part: read_call(part.removeprefix("cell=")) for part in arguments}
+    cells = [(part, call) for part, call in made.items() if call and is_cell(call)]
+    if len(cells) != 1:
+        return ""
+    from shapecalc.layers import KINDS  # it loads every family
+
+    part, cell = cells[0]
+    loop, own = next((cls, a) for cls in KINDS.values() for a in cls.arguments.values() if isinstance(a, Cell))
+    shown = named(loop, [other for other in arguments if other != part and EQUALS.fullmatch(other)]).shown
+    return f"write `- {loop.kind}: {{{shown.replace(f'{own.name}: …', f'{own.name}: {cell_of(cell)}', 1)}}}`"
+
+
+def is_cell(call: Call) -> bool:
+    """Return whether a call makes a cell: `nn.LSTMCell(8, 64)`."""
+    cls = find_kind(call.word)
+    return cls is not None and cls.is_cell and call.arguments is not None
+
+
+def cell_of(call: Call) -> str:
+    """Return the cell that a call makes, as it is written for a layer that runs it."""
+    cls = find_kind(call.word)
+    assert cls is not None
+    return f"{{{call.word}: {{{named(cls, call.arguments or (), call).shown}}}}}"
 
 
 def _parametrized(call: Call, inner: Call) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "argument_value",
     "condition",
     "evaluate",
+    "is_plain",
     "items_within",
     "named_pairs",
     "plain",

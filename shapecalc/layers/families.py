@@ -173,6 +173,9 @@ FAMILIES = {
         lstmcell
         rnncell simplernncell
     """,
+    "recurrent_loop": """
+        recurrent recurrentlayer
+    """,
     "recurrent_maps": """
         convlstm convlstm1d convlstm2d convlstm3d
     """,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.escaping import json_text
 from shapecalc.layers.base.arguments import Flag
+from shapecalc.layers.base.cell import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from shapecalc.layers.base.layer import Example, Layer
 
-__all__ = ["draw_examples_to_try", "example_command", "example_lines"]
+__all__ = ["as_yaml", "draw_examples_to_try", "example_command", "example_lines"]
 
 _WIDTH = 76
 """The width of a command to try, which fits any terminal."""
@@ -53,10 +56,17 @@ def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
         option = word.replace("_", "-")
         if isinstance(cls.arguments[arguments[word]], Flag):
             yield f"--{option}" if value else f"--no-{option}"
+        elif isinstance(cls.arguments[arguments[word]], Cell):
+            yield f"--{option} '{as_yaml(value)[1:-1]}'"
         elif isinstance(value, dict):
             yield from (f"--{option} {name}={_spelled(item)}" for name, item in value.items())
         else:
             yield f"--{option} {_spelled(value)}"
+
+
+def as_yaml(value: Any) -> str:
+    """Return plain data as a specification has it, in one line."""
+    return re.sub(r'"([A-Za-z_]\w*)"', r"\1", json_text(value))
 
 
 def _spelled(value: Any) -> str:

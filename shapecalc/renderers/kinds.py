@@ -10,6 +10,7 @@ from shapecalc.questions.explain.kinds import arguments_of, axes_of, examples_of
 from shapecalc.renderers.blocks import Code, Items, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.drawing import TableLine
+from shapecalc.renderers.examples import as_yaml
 from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_list
 from shapecalc.renderers.explanations.text import text_lines
 from shapecalc.text.cells import PROSE, wrap
@@ -183,7 +184,7 @@ _COUNTS = (("params", "params"), ("buffers", "buffers"), ("macs", "MACs"))
 def _spelled(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json_text(value)
+    return as_yaml(value) if isinstance(value, dict) else json_text(value)
 
 
 def _indented(text: str, width: int, indent: int = 2, start: str = "") -> list[str]:

@@ -200,11 +200,11 @@ def _notes(memory: Memory) -> Iterator[str]:
         yield from _windows(memory)
     if memory.state_cache:
         amount = f"{show_both(memory.state_cache)} for a sample"
-        inputs = f"the last inputs of their convolutions at {show_bits(bits.activations)} bits"
+        others = f"those of recurrent cells, and the last inputs of convolutions, at {show_bits(bits.activations)} bits"
         where = "in" if memory.context else "not in"
         yield (
-            f"State of recurrences: {amount}, however many tokens are past: the states in fp32, as transformers keeps "
-            f"them, and {inputs}; {where} the total."
+            f"State of recurrences: {amount}, however many tokens are past: states of state-space layers in fp32, as "
+            f"transformers keeps them; {others}; {where} the total."
         )
     if memory.cross_kv_cache:
         each = memory.cross_kv_cache_per_source_token

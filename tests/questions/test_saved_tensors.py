@@ -23,6 +23,10 @@ NOT_SO_WHEN_FROZEN = {
     'lstm_cell {"hidden_size": 7} [[8], [7], [7]]': "a cell state that is given is kept",
     'rnn_cell {"hidden_size": 7} [[8]]': "its output is kept alone, and not its input",
     'rnn_cell {"hidden_size": 7} [[8], [7]]': "likewise",
+    'recurrent {"cell": {"lstm_cell": {"hidden_size": 7}}} [[5, 8], [7], [7]]': "a cell state that is given is kept",
+    'recurrent {"cell": {"rnn_cell": {"hidden_size": 7}}} [[5, 8]]': "as its cell does",
+    'recurrent {"cell": {"rnn_cell": {"hidden_size": 7}}} [[5, 8], [7]]': "likewise",
+    'recurrent {"cell": {"rnn_cell": {"hidden_size": 7}}, "return_sequences": false} [[1, 8]]': "likewise",
     'lstm {"hidden_size": 7, "num_layers": 2} [[5, 8], [2, 7], [2, 7]]': "a first cell state that is given is kept",
     'lstm {"hidden_size": 7, "num_layers": 2, "proj_size": 3} [[5, 8], [2, 3], [2, 7]]': "likewise",
 }

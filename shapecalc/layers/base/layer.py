@@ -119,6 +119,8 @@ class Layer:
     `ranks`, those of spatial axes of its first input (None: any), where that is a feature map;
     `elementwise`, whether every output element depends on one element of each input at the same position;
     `activates`, whether activations are a part of it, as in the gates of an LSTM, not layers that follow it;
+    `is_cell`, whether it is one step of a recurrence, whose outputs are the states after it, the first of them what it
+    outputs, and whose further inputs are the states before it;
     `is_sum`, whether its output is the sum of its inputs, and `accumulates`, whether each element of its output is a
     sum of products that can start from an element of another tensor, onto which the layer can add its output;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
@@ -154,6 +156,7 @@ class Layer:
     ranks: ClassVar[tuple[int, int | None] | None] = None
     elementwise: ClassVar[bool] = False
     activates: ClassVar[bool] = False
+    is_cell: ClassVar[bool] = False
     is_sum: ClassVar[bool] = False
     accumulates: ClassVar[bool] = False
     view: ClassVar[bool] = False
@@ -275,6 +278,10 @@ class Layer:
     def required_arguments(cls) -> tuple[str, ...]:
         """Return the names of the arguments without a default."""
         return tuple([name for name, argument in cls.arguments.items() if argument.required])
+
+    def part_with(self, argument: str) -> tuple[str, Layer] | None:
+        """Return the layer within it that has an argument, and the argument that this layer is; None for its own."""
+        return None
 
     @classmethod
     def first_argument(cls, word: str = "") -> Argument | None:  # noqa: ARG003  (a kind may decide by its name)

@@ -22,7 +22,7 @@ from shapecalc.layers.base.arguments import (
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from shapecalc.layers.base.shape import Shape
 
@@ -215,6 +215,9 @@ class RNN(_Recurrent):
 
     kind = "rnn"
     also = ("simple_rnn",)
+    mistaken: ClassVar[Mapping[str, str]] = {
+        "cell": "rnn has its own cell; Keras' RNN(cell) is `recurrent`: write `- recurrent: {cell: {lstm_cell: {…}}}`"
+    }
     in_calls = ("input_size", "hidden_size", "num_layers", "nonlinearity", "bias")
     in_keras_calls = ("hidden_size", "nonlinearity")
 

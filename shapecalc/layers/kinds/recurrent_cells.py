@@ -24,7 +24,10 @@ class _Cell(Layer):
     """
 
     inputs = (1, 2)
+    in_calls: ClassVar[tuple[str, ...] | None] = ("input_size", "hidden_size", "bias")
+    in_keras_calls: ClassVar[tuple[str, ...] | None] = ("hidden_size",)
     activates = True
+    is_cell = True
     saves = TRAINED
     gates: ClassVar[int] = 1
     kept_of_step: ClassVar[int] = 0
@@ -77,6 +80,8 @@ class RNNCell(_Cell):
 
     kind = "rnn_cell"
     also = ("simple_rnn_cell",)
+    in_calls = ("input_size", "hidden_size", "bias", "nonlinearity")
+    in_keras_calls = ("hidden_size", "nonlinearity")
     saves = BOTH
 
     nonlinearity = Choice("activation of the state", ("tanh", "relu"), "tanh", also=["activation"])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.language.values import plain
+from shapecalc.language import read_plain
 from shapecalc.layers import find_kind
 from shapecalc.model.graph import Node, Reference
-from shapecalc.source import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +59,5 @@ def _layer_of(item: str) -> Layer:
     assert cls is not None  # it is the item of an error's hint
     if not written:
         return cls()
-    value, _ = read_text(written, "")
-    given = plain(value, {}) if value is not None else None
+    given = read_plain(written)
     return cls(**(given if isinstance(given, dict) else {next(iter(cls.arguments)): given}))

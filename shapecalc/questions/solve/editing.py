@@ -43,12 +43,24 @@ def _entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
     return next((pair for pair in _entries(root) if pair[0].mark[1:3] == mark[1:3]), None) if root else None
 
 
+def _entry_with(
+    text: str, mark: Mark, layer: Layer | type[Layer], argument: str
+) -> tuple[Scalar | None, Value | None, Layer | type[Layer]]:
+    """Return the item at a mark that has an argument, and its layer: the one of another's arguments, if that has it."""
+    key, given = _entry_at(text, mark) or (None, None)
+    part = None if isinstance(layer, type) else layer.part_with(argument)
+    if part is None:
+        return key, given, layer
+    name, inner = part
+    found = given.get(name) if isinstance(given, MapValue) else None
+    return (*found.pairs[0], inner) if isinstance(found, MapValue) and found.pairs else (None, None, inner)
+
+
 def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: str, value: Any) -> Edit | None:
     """Return the text with another value for an argument of the layer at a mark; None if that cannot be written."""
-    found = _entry_at(text, mark)
-    if found is None:
+    key, given, layer = _entry_with(text, mark, layer, argument)
+    if key is None:
         return None
-    key, given = found
     first = layer.first_argument(key.text)
     written = _written(value)
     if given is None or (isinstance(given, Scalar) and given.value is None):
@@ -66,7 +78,7 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
 
 def leave_out(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -> Edit | None:
     """Return the text without an argument of the layer at a mark; None if that cannot be written."""
-    key, given = _entry_at(text, mark) or (None, None)
+    key, given, layer = _entry_with(text, mark, layer, argument)
     if isinstance(given, Scalar):
         first = layer.first_argument(key.text) if key else None
         return _replaced(text, given, "{}") if first and argument == first.name else None
