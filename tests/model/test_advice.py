@@ -360,6 +360,14 @@ MEANT = {
     "attention on a map": (
         "64x14x14", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}],
         "axis 1 of its input is 64: write `- to_tokens` before it", ("64x14x14", ["to_tokens"]), (196, 64)),
+    "a head on a map": (
+        "512x7x7", [{"Linear": {"in_features": 512, "out_features": 10}}],
+        "write `- global_avg_pool` before it, for the mean of each channel; or to_tokens, for linear at every position",
+        ("512x7x7", ["global_avg_pool"]), (10,)),
+    "features of each position of a map": (
+        "512x7x7", [{"Linear": {"in_features": 512, "out_features": 10}}],
+        "write `- global_avg_pool` before it, for the mean of each channel; or to_tokens, for linear at every position",
+        ("512x7x7", ["to_tokens"]), (49, 10)),
 }  # fmt: skip
 
 
