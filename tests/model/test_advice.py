@@ -386,6 +386,27 @@ def test_the_followed_hint_gives_what_was_meant(name: str) -> None:
     assert (next(iter(report.outputs.values())), report.notes) == (output, ())
 
 
+@pytest.mark.parametrize(
+    ("size", "layer", "padding"),
+    [
+        ("8x28x28", {"kernel_size": 3, "dilation": 24}, 24),  # ASPP of DeepLab: every branch keeps the size
+        ("8x9", {"kernel_size": 5, "dilation": 6}, 12),
+        ("8x28x28", {"kernel_size": 3, "dilation": 24, "stride": 2}, 11),  # the least that fits, for all others
+        ("8x28x28", {"kernel_size": 4, "dilation": 24}, 23),
+        ("8x28x28", {"kernel_size": [3, 5], "dilation": 12}, 11),
+        ("8x4x4", {"kernel_size": 5}, 1),
+    ],
+)
+def test_a_dilated_window_that_does_not_fit_gets_the_padding_that_keeps_the_size(
+    size: str, layer: dict[str, Any], padding: int
+) -> None:
+    (problem,) = shapecalc.load([{"conv": {"out_channels": 4, **layer}}], input=size).problems()
+    assert problem.hint.startswith(f"padding: {padding} would fit")
+    output = shapecalc.load([{"conv": {"out_channels": 4, **layer, "padding": padding}}], input=size).infer()
+    kept = "4" + size[1:]
+    assert ("x".join(map(str, *output.outputs.values())) == kept) == (padding in (12, 24))
+
+
 def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:
     """Of torch.nn.MultiheadAttention(64, 4) on 196 tokens: four projections, and two products of 196×196×64."""
     layers = ["to_tokens", {"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}]
