@@ -407,6 +407,28 @@ def test_a_dilated_window_that_does_not_fit_gets_the_padding_that_keeps_the_size
     assert ("x".join(map(str, *output.outputs.values())) == kept) == (padding in (12, 24))
 
 
+@pytest.mark.parametrize(
+    ("head", "hint", "mended"),
+    [
+        ({"linear": 64}, "out_features: 500 and bias: false would fit", {"out_features": 500, "bias": False}),
+        (
+            {"linear": {"out_features": 64, "bias": False}},
+            "out_features: 500 would fit",
+            {"out_features": 500, "bias": False},
+        ),
+        ({"linear": 500}, "bias: false would fit; for one", {"out_features": 500, "bias": False}),
+        ({"lstm": 64}, "give it the same input sizes", None),
+    ],
+)
+def test_a_head_that_is_tied_to_an_embedding_has_its_vocabulary(head: Any, hint: str, mended: Any) -> None:
+    embedding = {"embedding": {"num_embeddings": 500, "embedding_dim": 64}, "name": "wte"}
+    (problem,) = shapecalc.load([embedding, {**head, "share": "wte"}], input=20).problems()
+    assert problem.hint.startswith(hint)
+    if mended:
+        report = shapecalc.load([embedding, {"linear": mended, "share": "wte"}], input=20).infer()
+        assert (next(iter(report.outputs.values())), report.total.params) == ((20, 500), 500 * 64)
+
+
 def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:
     """Of torch.nn.MultiheadAttention(64, 4) on 196 tokens: four projections, and two products of 196×196×64."""
     layers = ["to_tokens", {"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}]
