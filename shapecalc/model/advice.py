@@ -38,8 +38,9 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     if not other_layout:
         from shapecalc.model.branches import with_branch_hints  # only where something is wrong
         from shapecalc.model.copies import with_hints_for_copies
+        from shapecalc.model.joins import with_join_hints
 
-        found = with_hints_for_copies(graph, with_branch_hints(graph, found))
+        found = with_join_hints(graph, with_hints_for_copies(graph, with_branch_hints(graph, found)))
     doubt = other_layout or others
     if doubt:
         known = found[0].hint

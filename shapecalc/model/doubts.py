@@ -135,6 +135,11 @@ def _reasons(
             found.append(("one branch", _on_one_branch(graph, node, layer)))
         elif layer.elementwise and any(len(x.sizes) != len(sizing.inputs[0].sizes) for x in sizing.inputs):
             found.append(("batch axis", _on_ranks(sizing.inputs, read)))
+        elif not layer.elementwise:
+            from shapecalc.model.joins import on_joined_length  # only where layers join others
+
+            note = on_joined_length(graph, node, sizing.inputs, [flow.order for flow in read])
+            found.append(("length", note))
     if layer.looks_up:
         found.append(("token ids", on_token_ids(graph, node)))
     if order and read and read[0].order not in ("", order):

@@ -429,6 +429,49 @@ def test_a_head_that_is_tied_to_an_embedding_has_its_vocabulary(head: Any, hint:
         assert (next(iter(report.outputs.values())), report.total.params) == ((20, 500), 500 * 64)
 
 
+PAIR = [[{"linear": 32}], [{"linear": 32}]]
+
+
+@pytest.mark.parametrize(
+    ("size", "branches", "after", "joins"),
+    [
+        ("50x64", PAIR, ["relu", {"Linear": {"in_features": 64, "out_features": 5}}], True),
+        ("50x64", [[{"lstm": 32}], [{"lstm": 16}]], [{"Linear": {"in_features": 48, "out_features": 5}}], False),
+        ("50x64", PAIR, [{"Linear": {"in_features": 96, "out_features": 5}}], False),
+        ("3x50x64", PAIR, [{"Linear": {"in_features": 64, "out_features": 5}}], False),  # channels of a map are joined
+    ],
+)
+def test_a_join_along_the_length_is_the_hint_of_the_layer_behind_it(
+    size: str, branches: list[Any], after: list[Any], joins: bool
+) -> None:
+    problems = shapecalc.load([{"concat": branches}, *after], input=size).problems()
+    hint = "concat1 joins 50×32 along the length: dim: -1 there joins the features, 50×64\notherwise in_features: 32 would fit"
+    assert problems[0].hint.startswith(hint) == joins
+    assert ("dim: -1 there" in problems[0].hint) == joins
+    if joins:
+        report = shapecalc.load([{"concat": {"branches": branches, "dim": -1}}, *after], input=size).infer()
+        assert next(iter(report.outputs.values())) == (50, 5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "note"),
+    [
+        (
+            [{"concat": [[{"lstm": 32}], [{"GRU": 32}]]}],
+            "concat1 joins 50×32 along the length: dim: -1 joins their features",
+        ),
+        ([{"concat": {"branches": [[{"lstm": 32}], [{"GRU": 32}]], "dim": -1}}], ""),
+        ([{"concat": {"branches": [[{"lstm": 32}], [{"GRU": 32}]], "dim": 1}}], ""),
+        ([{"concat": [[{"lstm": 32}], [{"lstm": 32, "from": "b"}]]}], ""),  # two sequences, one behind the other
+        ([{"concat": [[{"linear": 32}], [{"linear": 32}]]}], ""),  # which axis is the length is not known
+    ],
+)
+def test_branches_of_one_sequence_that_are_joined_along_the_length_are_noted(layers: list[Any], note: str) -> None:
+    inputs = {"a": "50x64", **({"b": "50x64"} if "from" in str(layers) else {})}
+    notes = shapecalc.load({"inputs": inputs, "layers": layers}).infer().notes
+    assert [one for one in notes if "length" in one] == ([note] if note else [])
+
+
 def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:
     """Of torch.nn.MultiheadAttention(64, 4) on 196 tokens: four projections, and two products of 196×196×64."""
     layers = ["to_tokens", {"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}]
