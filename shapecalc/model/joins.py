@@ -1,23 +1,20 @@
-"""Sequences that are joined along their length, the default, where their features are meant."""
+"""Hints on sequences that are joined along their length, the default, where their features are meant."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Hint
-from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber
-from shapecalc.layers.base.layer import FEATURES_LAST
+from shapecalc.model.doubts import axis_of_join
 from shapecalc.model.inference import sizings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.errors import Problem
-    from shapecalc.layers.base.layer import Layer
-    from shapecalc.layers.base.shape import Shape
-    from shapecalc.model.graph import Graph, Node, Reference
+    from shapecalc.model.graph import Graph
 
-__all__ = ["on_joined_length", "with_join_hints"]
+__all__ = ["with_join_hints"]
 
 _MOST_NODES = 5_000
 _LAST = -1
@@ -26,7 +23,7 @@ _LAST = -1
 def with_join_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     """Return problems, each with the hint on the layer that joined its input along the length, if that is the cause."""
     index_of = {node.name: index for index, node in enumerate(graph.nodes)}
-    if len(index_of) > _MOST_NODES or not any(node.layer and _axis_of(node.layer) for node in graph.nodes):
+    if len(index_of) > _MOST_NODES or not any(node.layer and axis_of_join(node.layer) for node in graph.nodes):
         return list(problems)
     return [
         _with_hint(graph, index_of[problem.layer], problem) if problem.layer in index_of else problem
@@ -45,7 +42,7 @@ def _joining_hint(graph: Graph, index: int) -> str:
     """Return the hint to join the input of a layer with a shape error along its features; empty if that does not do."""
     at = _maker(graph, index)
     layer = graph.nodes[at].layer if at >= 0 else None
-    name = _axis_of(layer) if layer else ""
+    name = axis_of_join(layer) if layer else ""
     if not layer or not name:
         return ""
     nodes = list(graph.nodes)
@@ -69,34 +66,3 @@ def _maker(graph: Graph, index: int) -> int:
             return refs[0].node
         refs = node.inputs
     return -1
-
-
-def _axis_of(layer: Layer) -> str:
-    """Return the argument that is the axis along which a layer joins its inputs, if it is left at the channels."""
-    if not layer.branches or layer.elementwise:
-        return ""
-    axes = [name for name, argument in layer.arguments.items() if isinstance(argument, AxisNumber)]
-    return next((name for name in axes if getattr(layer, name) == CHANNELS), "")
-
-
-def on_joined_length(graph: Graph, node: Node, inputs: Sequence[Shape], orders: Sequence[str]) -> str:
-    """Return the note on a layer that joins sequences, all made from one of their length, along that; or empty.
-
-    `orders` are those of the axes of its inputs.
-    """
-    name = _axis_of(node.layer) if node.layer else ""
-    if not name or any(
-        order != FEATURES_LAST or x.rank != 2 or x.channels_last for order, x in zip(orders, inputs, strict=True)
-    ):
-        return ""
-    if len({x.sizes[0] for x in inputs}) > 1 or len({_source(graph, ref) for ref in node.inputs}) > 1:
-        return ""
-    given = " and ".join(dict.fromkeys(x.text for x in inputs))
-    return f"joins {given} along the length: {name}: {_LAST} joins their features"
-
-
-def _source(graph: Graph, ref: Reference) -> Reference:
-    """Return the tensor that a branch begins with: an input, or the output of a layer with several inputs."""
-    while ref.node >= 0 and len(graph.nodes[ref.node].inputs) == 1:
-        (ref,) = graph.nodes[ref.node].inputs
-    return ref
