@@ -353,6 +353,14 @@ MEANT = {
     "an image with its channels last": (
         "28x28", [{"Conv2D": {"filters": 8, "kernel_size": 3}}],
         "the input has no channel axis: write 28x28x1, or 28x28x3 in colour", ("28x28x1", []), (26, 26, 8)),
+    "an image with one of its sizes": (
+        "3x224", [{"Conv2d": {"in_channels": 3, "out_channels": 64, "kernel_size": 7}}],
+        "an image has two spatial axes: write 3x224x224\notherwise use Conv1d, or conv for any number of spatial axes",
+        ("3x224x224", []), (64, 218, 218)),
+    "an image with one of its sizes, its channels last": (
+        "224x3", [{"Conv2D": {"filters": 64, "kernel_size": 7}}],
+        "an image has two spatial axes: write 224x224x3\notherwise use Conv1D, or conv for any number of spatial axes",
+        ("224x224x3", []), (218, 218, 64)),
     "a signal": (
         160, [{"Conv1d": {"in_channels": 1, "out_channels": 8, "kernel_size": 9}}],
         "the input has no channel axis: write 1x160\n"
@@ -427,6 +435,38 @@ def test_a_head_that_is_tied_to_an_embedding_has_its_vocabulary(head: Any, hint:
     if mended:
         report = shapecalc.load([embedding, {"linear": mended, "share": "wte"}], input=20).infer()
         assert (next(iter(report.outputs.values())), report.total.params) == ((20, 500), 500 * 64)
+
+
+OWN = "the input in the specification is"
+NO_BATCH = "sizes are given without the batch axis: write"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "note"),
+    [
+        ("resnet50", 224, f"{OWN} 3x224x224, not 224: write 3x224x224"),
+        ("resnet50", "256x320", f"{OWN} 3x224x224, not 256x320: write 3x256x320"),
+        ("resnet50", "3x224", f"{OWN} 3x224x224, not 3x224: write 3x224x224"),
+        ("alexnet", 256, f"{OWN} 227x227x3, not 256: write 256x256x3"),
+        ("alexnet", "32x227x227x3", f"{NO_BATCH} 227x227x3, not 32x227x227x3, if 32 is the batch"),
+        ("alexnet", "128x227x227x3", f"{NO_BATCH} 227x227x3, not 128x227x227x3, if 128 is the batch"),
+        ("resnet50", "16x3x64x64", f"{NO_BATCH} 3x64x64, not 16x3x64x64, if 16 is the batch"),
+        ("lenet5", "64x1x32x32", f"{NO_BATCH} 32x32x1, not 64x1x32x32, if 64 is the batch"),
+        ("resnet50", "3x16x112x112", ""),  # a video clip
+        ("resnet50", "3x64x96", ""),
+    ],
+)
+def test_another_number_of_axes_than_that_of_the_image_in_the_specification_is_noted(
+    name: str, size: Any, note: str
+) -> None:
+    network = shapecalc.load(name, input=size)
+    assert [one for one in network.graph.notes if OWN in one or NO_BATCH in one] == ([note] if note else [])
+    for problem in network.problems()[:1]:
+        assert problem.hint.startswith(note)
+    written = note.partition(", if ")[0].split("write ")[-1].partition(",")[0]
+    if note:
+        assert not shapecalc.load(name, input=written).graph.notes
+        assert not shapecalc.load(name).with_overrides(written).problems()
 
 
 PAIR = [[{"linear": 32}], [{"linear": 32}]]
