@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Problems, did_you_mean
 from shapecalc.escaping import clean
+from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, word
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
@@ -14,6 +15,7 @@ from shapecalc.source import ListValue, MapValue, Scalar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from shapecalc.errors import Hint
     from shapecalc.language.entries import Entry
     from shapecalc.source import Value
 
@@ -71,6 +73,11 @@ class BlockDefinition(NamedTuple):
         """Return the defaults of the arguments."""
         return [value for value in self.arguments.values() if value is not None]
 
+    def _hint(self, name: str) -> str | Hint:
+        if name in OWN_WORDS:
+            return f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
+        return did_you_mean(name, self.arguments, "it has no arguments")
+
     def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables inside the block for one use of it: those of the specification, and its arguments.
 
@@ -81,9 +88,8 @@ class BlockDefinition(NamedTuple):
         if isinstance(value, MapValue):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
-                    hint = did_you_mean(key.text, self.arguments, "it has no arguments")
                     why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
-                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, self._hint(key.text), why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
