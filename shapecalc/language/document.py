@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, Problems, did_you_mean
+from shapecalc.errors import Hint, Mark, Problem, Problems, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, word
@@ -15,7 +15,6 @@ from shapecalc.source import ListValue, MapValue, Scalar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from shapecalc.errors import Hint
     from shapecalc.language.entries import Entry
     from shapecalc.source import Value
 
@@ -74,9 +73,8 @@ class BlockDefinition(NamedTuple):
         return [value for value in self.arguments.values() if value is not None]
 
     def _hint(self, name: str) -> str | Hint:
-        if name in OWN_WORDS:
-            return f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
-        return did_you_mean(name, self.arguments, "it has no arguments")
+        beside = f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
+        return beside if name in OWN_WORDS else did_you_mean(name, self.arguments, "it has no arguments")
 
     def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables inside the block for one use of it: those of the specification, and its arguments.
