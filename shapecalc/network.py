@@ -13,7 +13,7 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.ranks import ranks_text
 from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.sizes import parse_sizes
-from shapecalc.model.advice import advised, input_doubt
+from shapecalc.model.advice import advised, input_doubt, may_be_doubted, override_doubt
 from shapecalc.model.inference import infer, sizings_of
 from shapecalc.model.origin import has_text
 from shapecalc.model.readings import batch_note
@@ -58,7 +58,10 @@ class Network:
         self.origin = origin
         self.variables = dict(variables or {})
         self.inputs = dict(inputs or {})
-        self.graph = self._build()
+        graph = self._build()
+        self._overridden = self._override_doubt(graph) if self.inputs else ""
+        doubt = self._overridden or (input_doubt(graph) if graph.is_written else "")
+        self.graph = graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
 
     def __repr__(self) -> str:
         return f"<Network {clean(self.name)}: {len(self.graph.nodes)} layers>"
@@ -94,13 +97,16 @@ class Network:
         batch = _check_batch(batch)
         if not isinstance(convention, str) or convention not in CONVENTIONS:
             raise UsageError(f"convention must be {' or '.join(CONVENTIONS)}, not {convention}")
-        graph = self.with_overrides(input, vars, layout).graph
+        network = self.with_overrides(input, vars, layout)
+        if network is not self:
+            return network.infer(batch=batch, layout=layout, convention=convention)
+        graph = self.graph
         try:
             return infer(graph, batch=batch, layout=layout, convention=convention).with_doubt(batch_note)
         except ShapeError as error:
             from shapecalc.model.copies import gathered  # only where something is wrong
 
-            problems = advised(graph, gathered(error.problems))
+            problems = advised(graph, gathered(error.problems), self._overridden)
             raise ShapeError(
                 problems, error.report.cut_short(problems, error.report.missing, error.report.unfinished)
             ) from None
@@ -185,8 +191,14 @@ class Network:
 
             every = gathered([*problems, *sizings_of(graph)[1]])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
-        doubt = input_doubt(graph) if graph.is_written else ""
-        return graph._replace(notes=(*graph.notes, doubt)) if doubt else graph
+        return graph
+
+    def _override_doubt(self, graph: Graph) -> str:
+        """Return the note that sizes given for an image have another number of axes than those in the specification."""
+        if not graph.is_written or not may_be_doubted(graph):
+            return ""
+        own, problems = self.origin.build(self.variables, {})
+        return "" if problems else override_doubt(graph, own.inputs)
 
     def check(self) -> Report:
         """Return the report, if all expectations of the specification (`expect:`) are met.

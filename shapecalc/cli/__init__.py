@@ -193,7 +193,9 @@ def _format_meant(error: click.UsageError) -> str:
     for param in error.ctx.command.get_params(error.ctx):
         if "--format" in param.opts and name in getattr(param.type, "choices", ()):
             return f"No such option '{error.option_name}': write --format {name}"
-    return ""
+    own = [option for param in error.ctx.command.get_params(error.ctx) for option in param.opts]
+    begun = [option for option in own if option.startswith(f"{error.option_name}-")]  # a word of its name is left out
+    return f"No such option '{error.option_name}'. Did you mean {begun[0]}?" if len(begun) == 1 and name else ""
 
 
 def _hint_for_extra(error: click.UsageError) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, Problems, did_you_mean
+from shapecalc.errors import Hint, Mark, Problem, Problems, did_you_mean
 from shapecalc.escaping import clean
+from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, word
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
@@ -71,6 +72,10 @@ class BlockDefinition(NamedTuple):
         """Return the defaults of the arguments."""
         return [value for value in self.arguments.values() if value is not None]
 
+    def _hint(self, name: str) -> str | Hint:
+        beside = f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
+        return beside if name in OWN_WORDS else did_you_mean(name, self.arguments, "it has no arguments")
+
     def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables inside the block for one use of it: those of the specification, and its arguments.
 
@@ -81,9 +86,8 @@ class BlockDefinition(NamedTuple):
         if isinstance(value, MapValue):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
-                    hint = did_you_mean(key.text, self.arguments, "it has no arguments")
                     why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
-                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, self._hint(key.text), why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:

@@ -186,8 +186,9 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
         given = ", ".join(f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in pairs)
         return clean(f"write its arguments in one {{ }}: `{kind}: {{{given}}}`")
     index = sliced(value.text) if isinstance(value, Scalar) and isinstance(cls.first_argument(), AxisNumber) else ""
-    if index:
-        return index
+    other = index or _other_kind(cls, value) or _sizes_of_one_axis(kind, cls, value)
+    if other:
+        return other
     parts = _with_choices(cls, kind, _items(value))
     call = Call("", kind, tuple(parts))
     if isinstance(value, Scalar) and isinstance(value.value, bool):
@@ -200,6 +201,29 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
         return ""
     hint = layer_of(kind, cls, parts, call)
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
+
+
+def _other_kind(cls: type[Layer], value: Value) -> str:
+    """Return the hint for the name of a kind in place of a word: `pointwise: exp`, which is exp."""
+    first = cls.first_argument()
+    text = value.text if isinstance(value, Scalar) else ""
+    found = find_kind(text) if first and first.words and text not in first.words else None
+    return f"{text} is a kind of its own: write `- {text}`" if found and not found.required_arguments() else ""
+
+
+def _sizes_of_one_axis(kind: str, cls: type[Layer], value: Value) -> str:
+    """Return the hint for sizes alone where the axis comes first: `Unflatten: [256, 7, 7]`."""
+    others = [one.name for one in cls.arguments.values() if isinstance(one, Sizes)]
+    sizes = [item.text for item in value.items if isinstance(item, Scalar)] if isinstance(value, ListValue) else []
+    if not isinstance(cls.first_argument(), AxisNumber) or len(others) != 1 or len(sizes) <= _AXIS_AND_SIZE:
+        return ""
+    if not isinstance(value, ListValue) or len(sizes) < len(value.items) or not all(map(str.isdecimal, sizes)):
+        return ""
+    return clean(f"write `{kind}: {{dim: -1, {others[0]}: [{', '.join(sizes)}]}}`")
+
+
+_AXIS_AND_SIZE = 2
+"""So many numbers may be an axis and one size."""
 
 
 def _with_choices(cls: type[Layer], kind: str, parts: list[str]) -> list[str]:

@@ -41,8 +41,9 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
         return "layers are referred to by name, not by number: give that one a `name:`"
     hint = _further_input(unknown, blocks.get(unknown.inside)) or _several(unknown)
     if not hint and unknown.branches:
-        hint = _branch_of(name, known, blocks)
-        if hint and name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1:
+        is_sequence = name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1
+        hint = _branch_of(name, () if is_sequence else known, blocks)
+        if hint and is_sequence:
             hint += _IN_SEQUENCE
     return clean(hint or _copy(name, known) or _numbered(name, known) or _attribute(name, known))
 

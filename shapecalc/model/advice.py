@@ -9,16 +9,24 @@ from shapecalc.layers.base.ranks import extent, names_of_axes
 from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.model.checks import NO_BATCH
 from shapecalc.model.inference import sizings_of
-from shapecalc.model.readings import IMAGE_RANK, MIN_IMAGE, is_batch_of_images, is_image, with_channels, without_batch
+from shapecalc.model.readings import (
+    IMAGE_RANK,
+    MIN_IMAGE,
+    as_square_image,
+    is_batch_of_images,
+    is_image,
+    with_channels,
+    without_batch,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
-__all__ = ["advised", "input_doubt", "smallest_input"]
+__all__ = ["advised", "input_doubt", "may_be_doubted", "override_doubt", "smallest_input"]
 
 _MOST_NODES = 5_000
 _MOST_WORK = 100_000  # nodes sized, over all trials: about a second
@@ -26,9 +34,9 @@ _MOST_TRIALS = 60
 _MOST_DOUBLINGS = 22
 
 
-def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems of sizing a network, with hints on its input."""
-    others = _batch_doubt(graph) or _reading(graph)
+def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> list[Problem]:
+    """Return the problems of sizing a network, with hints on its input: first the note on sizes that replace others."""
+    others = overridden or _batch_doubt(graph) or _reading(graph)
     other_layout = "" if others else _layout_doubt(graph)
     others = others or _channel_doubt(graph)
     found = list(problems)
@@ -38,8 +46,9 @@ def advised(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
     if not other_layout:
         from shapecalc.model.branches import with_branch_hints  # only where something is wrong
         from shapecalc.model.copies import with_hints_for_copies
+        from shapecalc.model.joins import with_join_hints
 
-        found = with_hints_for_copies(graph, with_branch_hints(graph, found))
+        found = with_join_hints(graph, with_hints_for_copies(graph, with_branch_hints(graph, found)))
     doubt = other_layout or others
     if doubt:
         known = found[0].hint
@@ -56,6 +65,40 @@ def _with_advice(problem: Problem, advice: str) -> Problem:
 def input_doubt(graph: Graph) -> str:
     """Return a note that the sizes of an image may be wrong; empty for none."""
     return _layout_doubt(graph) or _batch_doubt(graph) or _channel_doubt(graph)
+
+
+def may_be_doubted(graph: Graph) -> bool:
+    """Return whether an input of a network with spatial layers has other than the three axes of an image."""
+    is_image = all(shape.rank == IMAGE_RANK for shape in graph.inputs.values())
+    return not is_image and any(node.layer and node.layer.expected_ranks() for node in graph.nodes)
+
+
+def override_doubt(graph: Graph, written: Mapping[str, Shape]) -> str:
+    """Return a note that the sizes that replace those of an image have another number of axes; empty for none.
+
+    One more, before the same channels, is the batch's; an image with fewer lacks those that the specification has.
+    """
+    for name, shape in graph.inputs.items():
+        own = written.get(name, shape)
+        if own.rank < IMAGE_RANK or shape.rank == own.rank:
+            continue
+        rest = shape.without_first_axis()
+        turned = own.in_layout(CHW if own.channels_last else HWC)
+        rest = own if rest.sizes == turned else rest
+        if rest.rank == own.rank and rest.channels == own.channels:
+            batch = shape.sizes[0]
+            return f"{NO_BATCH}: write {_written(rest)}, not {_written(shape)}, if {batch} is the batch"
+        if shape.rank < own.rank:
+            due = _written(_completed(shape, own))
+            return f"the input in the specification is {_written(own)}, not {_written(shape)}: write {due}"
+    return ""
+
+
+def _completed(shape: Shape, own: Shape) -> Shape:
+    """Return too few sizes with those that they lack: one is that of every spatial axis, several lack the channels."""
+    spatial = shape.sizes * len(own.spatial) if shape.rank == 1 else shape.sizes
+    fits = len(spatial) == len(own.spatial) and min(spatial) >= MIN_IMAGE
+    return own.map_of(own.channels, spatial) if fits else own
 
 
 def _layout_doubt(graph: Graph) -> str:
@@ -111,6 +154,9 @@ def _reading(graph: Graph) -> str:
         batch = graph.inputs[next(iter(less))].sizes[0]
         pairs = [f"{_written(shape)}, not {_written(graph.inputs[name])}" for name, shape in less.items()]
         return f"{NO_BATCH}: write {' and '.join(dict.fromkeys(pairs))}, if {batch} is the batch"
+    square = [_written(shape) for shape in as_square_image(graph, sizings).values()]
+    if square:
+        return f"an image has two spatial axes: write {square[0]}"
     found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
     if not found:
         return ""

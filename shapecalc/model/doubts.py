@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from shapecalc.layers.base.shape import Shape
-    from shapecalc.model.graph import Graph, Node
+    from shapecalc.model.graph import Graph, Node, Reference
     from shapecalc.model.rows import Sizing
 
-__all__ = ["doubts_of", "on_token_ids"]
+__all__ = ["axis_of_join", "doubts_of", "on_token_ids"]
 
 
 class _Flow(NamedTuple):
@@ -135,6 +135,9 @@ def _reasons(
             found.append(("one branch", _on_one_branch(graph, node, layer)))
         elif layer.elementwise and any(len(x.sizes) != len(sizing.inputs[0].sizes) for x in sizing.inputs):
             found.append(("batch axis", _on_ranks(sizing.inputs, read)))
+        elif not layer.elementwise:
+            note = _on_joined_length(graph, node, sizing.inputs, [flow.order for flow in read])
+            found.append(("length", note))
     if layer.looks_up:
         found.append(("token ids", on_token_ids(graph, node)))
     if order and read and read[0].order not in ("", order):
@@ -211,3 +214,36 @@ def _on_order(graph: Graph, layer: Layer, x: Shape, flow: _Flow) -> str:
     axes = f"channels × {' × '.join(names_of_axes(x.rank - 1))}"
     mend = layer.along_channels or (swap if x.rank == 2 else "put - to_tokens before it")
     return f"reads the last axis of {x.text} as features, but {maker} outputs {axes}: {mend}"
+
+
+def axis_of_join(layer: Layer) -> str:
+    """Return the argument that is the axis along which a layer joins its inputs, if it is left at the channels."""
+    from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber  # only where layers join others
+
+    if not layer.branches or layer.elementwise:
+        return ""
+    axes = [name for name, argument in layer.arguments.items() if isinstance(argument, AxisNumber)]
+    return next((name for name in axes if getattr(layer, name) == CHANNELS), "")
+
+
+def _on_joined_length(graph: Graph, node: Node, inputs: Sequence[Shape], orders: Sequence[str]) -> str:
+    """Return the note on a layer that joins sequences, all made from one of their length, along that; or empty.
+
+    `orders` are those of the axes of its inputs.
+    """
+    name = axis_of_join(node.layer) if node.layer else ""
+    if not name or any(
+        order != FEATURES_LAST or x.rank != 2 or x.channels_last for order, x in zip(orders, inputs, strict=True)
+    ):
+        return ""
+    if len({x.sizes[0] for x in inputs}) > 1 or len({_source(graph, ref) for ref in node.inputs}) > 1:
+        return ""
+    given = " and ".join(dict.fromkeys(x.text for x in inputs))
+    return f"joins {given} along the length: {name}: -1 joins their features"
+
+
+def _source(graph: Graph, ref: Reference) -> Reference:
+    """Return the tensor that a branch begins with: an input, or the output of a layer with several inputs."""
+    while ref.node >= 0 and len(graph.nodes[ref.node].inputs) == 1:
+        (ref,) = graph.nodes[ref.node].inputs
+    return ref

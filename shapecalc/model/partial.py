@@ -15,7 +15,9 @@ from shapecalc.model.rows import can_share
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.dims import Dim
     from shapecalc.errors import Insertion, Mark, Problem
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
@@ -275,7 +277,28 @@ def sharing_hint(node: Node, sizing: Sizing, of: Node, owner: Sizing) -> str:
                     f"{hint}; for one of its own, write `- {{parameter: {[*lost[0]]}, name: {own}}}` and "
                     f"`- add: [{node.name.rpartition('.')[2]}, {own}]` after it"
                 )
-    return f"give it the same input sizes and arguments as {of.name}, or weights of its own"
+    resized = _resized(layer, sizing, due)
+    return resized or f"give it the same input sizes and arguments as {of.name}, or weights of its own"
+
+
+def _resized(layer: Layer, sizing: Sizing, due: Sequence[tuple[Dim, ...]]) -> str:
+    """Return the hint on one number, with no bias where the layer has one, that makes the weights of a layer `due`.
+
+    That is the width of a head that is tied to an embedding.
+    """
+    plain = {name: False for name, value in layer.values().items() if value is True}
+    numbers = [name for name, value in layer.values().items() if type(value) is int]
+    for name in numbers:
+        for size in dict.fromkeys(size for sizes in due for size in sizes):
+            for flags in ({}, plain):
+                try:
+                    found = layer.with_values({name: size, **flags}).weights(*sizing.inputs)
+                except LayerError:
+                    continue
+                if sorted(found.values()) == due:
+                    given = [f"{name}: {size}", *(f"{flag}: false" for flag in flags)]
+                    return f"{' and '.join(given)} would fit"
+    return ""
 
 
 _GIVEN = 4

@@ -25,6 +25,7 @@ __all__ = [
     "IMAGE_CHANNELS",
     "IMAGE_RANK",
     "MIN_IMAGE",
+    "as_square_image",
     "batch_note",
     "is_batch_of_images",
     "is_image",
@@ -37,6 +38,8 @@ IMAGE_CHANNELS = (1, 3, 4)
 
 IMAGE_RANK = 3
 MIN_IMAGE = 16
+_MAX_IMAGE = 1024
+"""The longest side of an image, of a size with one spatial axis: a signal is longer."""
 _COLOURS = (1, 3)
 _ALPHA = 4
 """Channels of an image with transparency."""
@@ -92,6 +95,20 @@ def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[di
         layer = graph.nodes[index].layer if index >= 0 else None
         if layer and layer.expected_ranks():  # it needs channels and spatial axes, not a length and features
             yield more
+
+
+def as_square_image(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
+    """Return the one input, colours × one size of an image, with that size twice, if more layers then fit."""
+    if len(graph.inputs) != 1 or len(graph.nodes) > _MOST_NODES:
+        return {}
+    ((name, shape),) = graph.inputs.items()
+    if shape is UNKNOWN or shape.rank != IMAGE_RANK - 1 or shape.channels not in _COLOURS:
+        return {}
+    (size,) = shape.spatial
+    if not MIN_IMAGE <= size <= _MAX_IMAGE:
+        return {}
+    image = {name: shape.map_of(shape.channels, (size, size))}
+    return image if _gained(graph, image, sizings) >= 0 else {}
 
 
 def batch_note(graph: Graph, sizings: Sequence[Sizing]) -> str:

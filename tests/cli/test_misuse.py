@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from running import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NET = """\
 vars: {width: 16, depth: 2}
@@ -28,6 +33,8 @@ layers:
         (["solve", "-", "--params", "5M", "--for", "depth", "--set", "width=8:32:8"],
          "--set width=8:32:8 is more than one value\n"),
         (["summary", "-", "--json"], "Error: No such option '--json': write --format json"),
+        (["layer", "conv2d", "--out", "64"], "Error: No such option '--out'. Did you mean --out-channels?"),
+        (["layer", "conv2d", "--pad", "1"], "Error: No such option '--pad'"),
         (["summary", "resnet18", "--kind", "conv1"], "the network has no layer of kind conv1\n"
          '   conv1 is a layer of kind conv: write --kind conv (kind="conv" in Python)'),
         (["summary", "-", "width=8"], "Error: Got unexpected extra argument (width=8): write --set width=8"),
@@ -71,3 +78,12 @@ def test_a_repeated_item_is_all_its_copies() -> None:
     assert "fc1" not in both
     assert run("explain", "-", "stage.1", text=NET).out.startswith("stage.1 · conv")
     assert run("explain", "-", "stag", text=NET).status == 2
+
+
+def test_a_file_of_python_is_no_specification(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("import torch\nclass Net(nn.Module):\n    def __init__(self):\n        pass\n", encoding="utf-8")
+    ran = run("summary", str(file))
+    assert ran.status == 1
+    assert ": this is Python, not a specification\n" in ran.err
+    assert "`shapecalc init` writes one" in ran.err

@@ -75,7 +75,10 @@ def test_json():
     ("arguments", "message"),
     [
         (["vgg16", "pool9"], "has no layer pool9"),
-        (["vgg16", "pool5", "--at", "7x0"], "pool5 has 7×7 positions, but none at 7×0"),
+        (
+            ["vgg16", "pool5", "--at", "7x0"],
+            "pool5 has 7×7 positions, but none at 7×0\n   positions are 0×0 to 6×6",
+        ),
         (["vgg16", "pool5", "--at", "a"], "'a' is not a position"),
         (["vgg16", "--at", "1x1"], "name the layer"),
         (["bert-base-uncased"], "no input has channels and spatial axes"),

@@ -60,6 +60,11 @@ FOLLOWED = [
      (8, 6, 6), 444),
     (MAP + "- conv: {out_channels: 8, kernel_size: 3}{}\n", ", relu", "write it on a line of its own: `- relu`", "\n- relu",
      (8, 6, 6), 444),
+    (GRID + "- {}\n", "Unflatten: [3, 10, 10]", "write `{}`", "Unflatten: {dim: -1, unflattened_size: [3, 10, 10]}",
+     (3, 10, 10), 0),
+    (MAP + "{}\n", "- pointwise: exp", "exp is a kind of its own: write `{}`", "- exp", (4, 8, 8), 148),
+    (HALF + "- down: {planes: 8{}\n", ", repeat: 2}", "repeat is a layer-level key: write it beside down, not under it",
+     "}\n  repeat: 2", (8, 8, 8), 296 + 8 * 8 * 9 + 8),
     (MAP + "{}", "- x.unsqueeze(0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
     (MAP + "{}", "- torch.squeeze(x, dim=0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
 ]  # fmt: skip

@@ -139,6 +139,13 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "product of shape (=100) must equal elements of the input (=3072) | write -1 for one of the sizes to infer it"),
     ("permute", {"dims": [0, 1, 1, 2]}, [CHW],
      "dims [0, 1, 1, 2] is not a permutation of the 3 axes of its input | it must have each of 1 to 3 once"),
+    ("permute", {"dims": [1, 2, 0]}, [CHW],
+     "dims 0 is the batch axis, which no layer may change | its input has 3 axes: they are 1 to 3, or "
+     "-3 to -1 from the end; 0 is the batch's | "
+     "write dims: [2, 3, 1]: axes are counted from 1, as 0 is the batch's"),
+    ("permute", {"dims": [0, 2, 1]}, [CHW],
+     "dims [0, 2, 1] is not a permutation of the 3 axes of its input | "
+     "write dims: [1, 3, 2]: axes are counted from 1, as 0 is the batch's"),
     ("squeeze", {"dim": 1}, [CHW],
      "size of axis 1 (=3) must equal 1 | PyTorch leaves an axis of another size as it is | "
      "remove it; or, for the first position of that axis, write `- slice: {dim: 1, end: 1}` before it"),

@@ -353,6 +353,14 @@ MEANT = {
     "an image with its channels last": (
         "28x28", [{"Conv2D": {"filters": 8, "kernel_size": 3}}],
         "the input has no channel axis: write 28x28x1, or 28x28x3 in colour", ("28x28x1", []), (26, 26, 8)),
+    "an image with one of its sizes": (
+        "3x224", [{"Conv2d": {"in_channels": 3, "out_channels": 64, "kernel_size": 7}}],
+        "an image has two spatial axes: write 3x224x224\notherwise use Conv1d, or conv for any number of spatial axes",
+        ("3x224x224", []), (64, 218, 218)),
+    "an image with one of its sizes, its channels last": (
+        "224x3", [{"Conv2D": {"filters": 64, "kernel_size": 7}}],
+        "an image has two spatial axes: write 224x224x3\notherwise use Conv1D, or conv for any number of spatial axes",
+        ("224x224x3", []), (218, 218, 64)),
     "a signal": (
         160, [{"Conv1d": {"in_channels": 1, "out_channels": 8, "kernel_size": 9}}],
         "the input has no channel axis: write 1x160\n"
@@ -360,6 +368,14 @@ MEANT = {
     "attention on a map": (
         "64x14x14", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}],
         "axis 1 of its input is 64: write `- to_tokens` before it", ("64x14x14", ["to_tokens"]), (196, 64)),
+    "a head on a map": (
+        "512x7x7", [{"Linear": {"in_features": 512, "out_features": 10}}],
+        "write `- global_avg_pool` before it, for the mean of each channel; or to_tokens, for linear at every position",
+        ("512x7x7", ["global_avg_pool"]), (10,)),
+    "features of each position of a map": (
+        "512x7x7", [{"Linear": {"in_features": 512, "out_features": 10}}],
+        "write `- global_avg_pool` before it, for the mean of each channel; or to_tokens, for linear at every position",
+        ("512x7x7", ["to_tokens"]), (49, 10)),
 }  # fmt: skip
 
 
@@ -376,6 +392,124 @@ def test_the_followed_hint_gives_what_was_meant(name: str) -> None:
     assert caught.value.problems[0].hint == hint
     report = shapecalc.load(spec(meant, [*before, *layers])).infer()
     assert (next(iter(report.outputs.values())), report.notes) == (output, ())
+
+
+@pytest.mark.parametrize(
+    ("size", "layer", "padding"),
+    [
+        ("8x28x28", {"kernel_size": 3, "dilation": 24}, 24),  # ASPP of DeepLab: every branch keeps the size
+        ("8x9", {"kernel_size": 5, "dilation": 6}, 12),
+        ("8x28x28", {"kernel_size": 3, "dilation": 24, "stride": 2}, 11),  # the least that fits, for all others
+        ("8x28x28", {"kernel_size": 4, "dilation": 24}, 23),
+        ("8x28x28", {"kernel_size": [3, 5], "dilation": 12}, 11),
+        ("8x4x4", {"kernel_size": 5}, 1),
+    ],
+)
+def test_a_dilated_window_that_does_not_fit_gets_the_padding_that_keeps_the_size(
+    size: str, layer: dict[str, Any], padding: int
+) -> None:
+    (problem,) = shapecalc.load([{"conv": {"out_channels": 4, **layer}}], input=size).problems()
+    assert problem.hint.startswith(f"padding: {padding} would fit")
+    output = shapecalc.load([{"conv": {"out_channels": 4, **layer, "padding": padding}}], input=size).infer()
+    kept = "4" + size[1:]
+    assert ("x".join(map(str, *output.outputs.values())) == kept) == (padding in (12, 24))
+
+
+@pytest.mark.parametrize(
+    ("head", "hint", "mended"),
+    [
+        ({"linear": 64}, "out_features: 500 and bias: false would fit", {"out_features": 500, "bias": False}),
+        (
+            {"linear": {"out_features": 64, "bias": False}},
+            "out_features: 500 would fit",
+            {"out_features": 500, "bias": False},
+        ),
+        ({"linear": 500}, "bias: false would fit; for one", {"out_features": 500, "bias": False}),
+        ({"lstm": 64}, "give it the same input sizes", None),
+    ],
+)
+def test_a_head_that_is_tied_to_an_embedding_has_its_vocabulary(head: Any, hint: str, mended: Any) -> None:
+    embedding = {"embedding": {"num_embeddings": 500, "embedding_dim": 64}, "name": "wte"}
+    (problem,) = shapecalc.load([embedding, {**head, "share": "wte"}], input=20).problems()
+    assert problem.hint.startswith(hint)
+    if mended:
+        report = shapecalc.load([embedding, {"linear": mended, "share": "wte"}], input=20).infer()
+        assert (next(iter(report.outputs.values())), report.total.params) == ((20, 500), 500 * 64)
+
+
+OWN = "the input in the specification is"
+NO_BATCH = "sizes are given without the batch axis: write"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "note"),
+    [
+        ("resnet50", 224, f"{OWN} 3x224x224, not 224: write 3x224x224"),
+        ("resnet50", "256x320", f"{OWN} 3x224x224, not 256x320: write 3x256x320"),
+        ("resnet50", "3x224", f"{OWN} 3x224x224, not 3x224: write 3x224x224"),
+        ("alexnet", 256, f"{OWN} 227x227x3, not 256: write 256x256x3"),
+        ("alexnet", "32x227x227x3", f"{NO_BATCH} 227x227x3, not 32x227x227x3, if 32 is the batch"),
+        ("alexnet", "128x227x227x3", f"{NO_BATCH} 227x227x3, not 128x227x227x3, if 128 is the batch"),
+        ("resnet50", "16x3x64x64", f"{NO_BATCH} 3x64x64, not 16x3x64x64, if 16 is the batch"),
+        ("lenet5", "64x1x32x32", f"{NO_BATCH} 32x32x1, not 64x1x32x32, if 64 is the batch"),
+        ("resnet50", "3x16x112x112", ""),  # a video clip
+        ("resnet50", "3x64x96", ""),
+    ],
+)
+def test_another_number_of_axes_than_that_of_the_image_in_the_specification_is_noted(
+    name: str, size: Any, note: str
+) -> None:
+    network = shapecalc.load(name, input=size)
+    assert [one for one in network.graph.notes if OWN in one or NO_BATCH in one] == ([note] if note else [])
+    for problem in network.problems()[:1]:
+        assert problem.hint.startswith(note)
+    written = note.partition(", if ")[0].split("write ")[-1].partition(",")[0]
+    if note:
+        assert not shapecalc.load(name, input=written).graph.notes
+        assert not shapecalc.load(name).with_overrides(written).problems()
+
+
+PAIR = [[{"linear": 32}], [{"linear": 32}]]
+
+
+@pytest.mark.parametrize(
+    ("size", "branches", "after", "joins"),
+    [
+        ("50x64", PAIR, ["relu", {"Linear": {"in_features": 64, "out_features": 5}}], True),
+        ("50x64", [[{"lstm": 32}], [{"lstm": 16}]], [{"Linear": {"in_features": 48, "out_features": 5}}], False),
+        ("50x64", PAIR, [{"Linear": {"in_features": 96, "out_features": 5}}], False),
+        ("3x50x64", PAIR, [{"Linear": {"in_features": 64, "out_features": 5}}], False),  # channels of a map are joined
+    ],
+)
+def test_a_join_along_the_length_is_the_hint_of_the_layer_behind_it(
+    size: str, branches: list[Any], after: list[Any], joins: bool
+) -> None:
+    problems = shapecalc.load([{"concat": branches}, *after], input=size).problems()
+    hint = "concat1 joins 50×32 along the length: dim: -1 there joins the features, 50×64\notherwise in_features: 32 would fit"
+    assert problems[0].hint.startswith(hint) == joins
+    assert ("dim: -1 there" in problems[0].hint) == joins
+    if joins:
+        report = shapecalc.load([{"concat": {"branches": branches, "dim": -1}}, *after], input=size).infer()
+        assert next(iter(report.outputs.values())) == (50, 5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "note"),
+    [
+        (
+            [{"concat": [[{"lstm": 32}], [{"GRU": 32}]]}],
+            "concat1 joins 50×32 along the length: dim: -1 joins their features",
+        ),
+        ([{"concat": {"branches": [[{"lstm": 32}], [{"GRU": 32}]], "dim": -1}}], ""),
+        ([{"concat": {"branches": [[{"lstm": 32}], [{"GRU": 32}]], "dim": 1}}], ""),
+        ([{"concat": [[{"lstm": 32}], [{"lstm": 32, "from": "b"}]]}], ""),  # two sequences, one behind the other
+        ([{"concat": [[{"linear": 32}], [{"linear": 32}]]}], ""),  # which axis is the length is not known
+    ],
+)
+def test_branches_of_one_sequence_that_are_joined_along_the_length_are_noted(layers: list[Any], note: str) -> None:
+    inputs = {"a": "50x64", **({"b": "50x64"} if "from" in str(layers) else {})}
+    notes = shapecalc.load({"inputs": inputs, "layers": layers}).infer().notes
+    assert [one for one in notes if "length" in one] == ([note] if note else [])
 
 
 def test_attention_on_all_positions_costs_what_it_does_in_pytorch() -> None:

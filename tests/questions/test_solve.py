@@ -774,6 +774,12 @@ def test_searches_of_large_networks_try_fewer_settings(monkeypatch):
         solve(spec, find=["w"], params="1M")
 
 
+def test_a_forgotten_pool_of_a_map_is_the_first_fix():
+    first = solve("input: 512x7x7\nlayers:\n- Linear: {in_features: 512, out_features: 10}\n", fix=True).fixes[0]
+    assert [change.text() for change in first.changes] == ["linear1: global_avg_pool before it"]
+    assert list(first.outputs.values()) == [(10,)]
+
+
 def test_a_forgotten_transpose_is_the_first_fix():
     text = "input: 100x64\nlayers:\n- Conv1d: {in_channels: 64, out_channels: 32, kernel_size: 3}\n"
     first, second = solve(text, fix=True).fixes[:2]

@@ -214,6 +214,8 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
 def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
     """Yield changes that make the windows of a layer fit along all axes."""
     if all(axis.before == axis.after for axis in axes):
+        if all(axis.dilation > 1 and axis.kernel % 2 == axis.stride == 1 for axis in axes) and _equal_reach(axes):
+            yield from _changed("padding", layer, [axis.reach // 2 for axis in axes], max)  # keeps the size
         needed = [max(0, -(-(axis.reach - axis.allowed) // 2) + axis.before) for axis in axes]
         yield from _changed("padding", layer, needed, max)
     room = [axis.allowed - 1 for axis in axes]
@@ -227,6 +229,10 @@ def _proposals(axes: tuple[WindowAxis, ...], layer: Any) -> Iterator[Proposal]:
         ]
         if min(most) >= 1:
             yield from _changed("dilation", layer, most, min)
+
+
+def _equal_reach(axes: tuple[WindowAxis, ...]) -> bool:
+    return all(axis.reach == axes[0].reach for axis in axes)
 
 
 def _changed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import EQUAL, Constraint, Dim, prod
@@ -13,7 +14,7 @@ from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 from shapecalc.layers.base.roles import PROJECTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -105,12 +106,18 @@ class Linear(_Connected):
     def unmet(self, stated: Constraint, x: Shape) -> LayerError:
         if not x.is_map and self.in_features != x.elements:
             return super().unmet(stated, x)
-        flat = Insertion("flatten")
         return LayerError(
             stated.error().message,
             ("linear works along the last axis alone, with the same weights at every position of the others",),
-            lambda place: f"{place(flat)}, for {x.elements:,} features; or fc, which flattens its input",
+            partial(self._mended, x),
         )
+
+    def _mended(self, x: Shape, place: Callable[[Insertion], str]) -> str:
+        """Return the hint for a feature map: the pooling that was forgotten where its channels are due."""
+        if x.is_map and self.in_features == x.channels:
+            pool = place(Insertion("global_avg_pool"))
+            return f"{pool}, for the mean of each channel; or to_tokens, for linear at every position"
+        return f"{place(Insertion('flatten'))}, for {x.elements:,} features; or fc, which flattens its input"
 
     def projections(self, x: Shape) -> dict[str, Projection]:
         return {"": Projection(x.sizes[-1], self.out_features, prod(x.sizes[:-1]))}

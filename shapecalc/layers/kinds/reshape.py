@@ -176,11 +176,13 @@ class Permute(_Rearranged):
 
     def _order(self, x: Shape) -> tuple[int, ...]:
         dims = self.dims[1:] if self.dims[0] == 0 else self.dims
-        order = tuple([axis_of(dim, x.rank, "dims") for dim in dims])
+        from_zero = sorted(self.dims) == list(range(x.rank))
+        hint = f"write dims: {[dim + 1 for dim in self.dims]}: axes are counted from 1, as 0 is the batch's"
+        order = tuple([axis_of(dim, x.rank, "dims", hint if from_zero else "") for dim in dims])
         if sorted(order) != list(range(x.rank)):
             raise LayerError(
                 f"dims {list(self.dims)} is not a permutation of the {x.rank} axes of its input",
-                hint=f"it must have each of 1 to {x.rank} once",
+                hint=hint if from_zero else f"it must have each of 1 to {x.rank} once",
                 argument="dims",
             )
         return order

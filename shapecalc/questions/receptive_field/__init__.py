@@ -257,9 +257,9 @@ def _no_such_position(name: str, place: Sequence[int], sizes: Sequence[int]) -> 
     if not place:
         first = f"({', '.join('0' * len(sizes))}{',' if len(sizes) == 1 else ''})"
         return Problem(f"{name} has {shown} positions", hint=f'give one: region("{name}", {first})')
-    given = "×".join(map(str, place))
+    given, first = "×".join(map(str, place)), "×".join("0" * len(sizes))
     last = "×".join(str(size - 1) for size in sizes)
-    return Problem(f"{name} has {shown} positions, but none at {given}", hint=f"positions are 0 to {last}")
+    return Problem(f"{name} has {shown} positions, but none at {given}", hint=f"positions are {first} to {last}")
 
 
 def _indices(report: Report) -> dict[str, int]:

@@ -11,7 +11,7 @@ from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.model.copies import alike, proposals_at
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.partial import reads_input_of_composite
-from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, with_channels, without_batch
+from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, as_square_image, with_channels, without_batch
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
     cost_of_added,
@@ -238,7 +238,8 @@ _FARTHEST, _ANY = 4, math.inf
 def _readings(graph: Graph, sizings: Sequence[Sizing | None], given: Collection[str]) -> Iterator[ArgumentChange]:
     """Yield the inputs without their batch axis, with the channel axis that they lack, or in the other layout."""
     likely = [(without_batch(graph, sizings), cost_of_batch_axis())]
-    likely += [(inputs, cost_of_channel_axis()) for inputs in with_channels(graph, sizings)]
+    images = [as_square_image(graph, sizings), *with_channels(graph, sizings)]
+    likely += [(inputs, cost_of_channel_axis()) for inputs in images]
     read = [(name, shape.sizes, cost) for inputs, cost in likely for name, shape in inputs.items()]
     turned = [(name, sizes) for name, shape in graph.inputs.items() for sizes in _in_other_layout(shape)]
     for name, sizes, cost in [*read, *((name, sizes, cost_of_layout()) for name, sizes in turned)]:

@@ -1,0 +1,68 @@
+"""Hints on sequences that are joined along their length, the default, where their features are meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Hint
+from shapecalc.model.doubts import axis_of_join
+from shapecalc.model.inference import sizings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.errors import Problem
+    from shapecalc.model.graph import Graph
+
+__all__ = ["with_join_hints"]
+
+_MOST_NODES = 5_000
+_LAST = -1
+
+
+def with_join_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems, each with the hint on the layer that joined its input along the length, if that is the cause."""
+    index_of = {node.name: index for index, node in enumerate(graph.nodes)}
+    if len(index_of) > _MOST_NODES or not any(node.layer and axis_of_join(node.layer) for node in graph.nodes):
+        return list(problems)
+    return [
+        _with_hint(graph, index_of[problem.layer], problem) if problem.layer in index_of else problem
+        for problem in problems
+    ]
+
+
+def _with_hint(graph: Graph, index: int, problem: Problem) -> Problem:
+    def work() -> str:
+        return "\notherwise ".join(filter(None, (_joining_hint(graph, index), problem.hint)))
+
+    return problem._replace(hint=Hint(work))
+
+
+def _joining_hint(graph: Graph, index: int) -> str:
+    """Return the hint to join the input of a layer with a shape error along its features; empty if that does not do."""
+    at = _maker(graph, index)
+    layer = graph.nodes[at].layer if at >= 0 else None
+    name = axis_of_join(layer) if layer else ""
+    if not layer or not name:
+        return ""
+    nodes = list(graph.nodes)
+    nodes[at] = nodes[at]._replace(layer=layer.with_values({name: _LAST}))
+    before, (after, _) = sizings_of(graph)[0], sizings_of(graph._replace(nodes=tuple(nodes)))
+    old, new = before[at], after[at]
+    lost = any(one is None and other is not None for one, other in zip(after, before, strict=True))
+    if not old or not new or old.outputs[0].is_map or lost or after[index] is None:
+        return ""
+    given = " and ".join(dict.fromkeys(x.text for x in old.inputs))
+    joined = f"{name}: {_LAST} there joins the features, {new.outputs[0].text}"
+    return f"{nodes[at].name} joins {given} along the length: {joined}"
+
+
+def _maker(graph: Graph, index: int) -> int:
+    """Return the layer whose output a layer reads, past those that work on each element; -1 for an input."""
+    refs = graph.nodes[index].inputs
+    while len(refs) == 1 and refs[0].node >= 0:
+        node = graph.nodes[refs[0].node]
+        if not (node.layer and node.layer.elementwise and len(node.inputs) == 1):
+            return refs[0].node
+        refs = node.inputs
+    return -1
