@@ -165,6 +165,10 @@ class Frame:
             found = self._parameters[key] = Data(ref, shape)
         return self._reshaped(place, found, dims, LOST)
 
+    def is_held(self, name: str) -> bool:
+        """Return whether a tensor of the file is the weight of a layer."""
+        return name in self._owner_of or any(name in names for names in self._owners)
+
     def shared_tensors(self) -> str:
         """Return the note on weights that layers share singly; empty for none."""
         held = sum(len(node.held) for node in self.nodes)

@@ -230,6 +230,26 @@ def test_sizes_that_nodes_compute_follow_the_input_and_formulas_are_refused():
     ]  # fmt: skip
 
 
+def test_questions_about_many_sizes_are_refused_where_the_size_is_that_of_stored_weights():
+    """A product on positions × features: other features would need other weights."""
+    data = model([node("MatMul", ["x", "w"], ["y"])], [value("x", [1, 9, 6])], [value("y", [1, 9, 4])],
+                 weights=[tensor("w", [6, 4])])  # fmt: skip
+    for question in (loaded(data).formula, loaded(data).legal_sizes):
+        with pytest.raises(UsageError, match="depends on the input size in a way that only holds for one"):
+            question()
+    assert report_of(data).total.params == 24
+
+
+def test_stored_tensors_of_which_weights_are_computed_are_named():
+    """LoRA that is not merged: x·(w + a·b)."""
+    nodes = [node("MatMul", ["a", "b"], ["ab"]), node("Add", ["w", "ab"], ["v"]), node("MatMul", ["x", "v"], ["y"])]
+    weights = [tensor("w", [6, 4]), tensor("a", [6, 2]), tensor("b", [2, 4])]
+    report = report_of(model(nodes, [value("x", [1, 9, 6])], [value("y", None)], weights=weights))
+    assert report.total.params == 24
+    text = "the weights that the file computes of 3 stored tensors (44 elements) are counted, and not these"
+    assert text in report.notes
+
+
 def fusable(outputs):
     nodes = [
         node("MatMul", ["x", "w"], ["a"], "/fc/MatMul"),

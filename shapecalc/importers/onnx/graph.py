@@ -57,6 +57,7 @@ class Importing:
         self.counts: Counter[str] = Counter()
         self.agreeing = 0
         self.inlined = 0
+        self.factors: set[str] = set()
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -106,11 +107,21 @@ class Importing:
         )
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
         differ = f", {len(self.warnings):,} do not" if self.warnings else ""
-        shared = self.frame.shared_tensors()
+        shared = ", ".join(filter(None, (self.frame.shared_tensors(), self._factors())))
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
         return [f"{understood}{stated if self.is_as_stated else ''}{differ}", *left_out, *([shared] if shared else [])]
+
+    def _factors(self) -> str:
+        """Return the note on stored tensors of which the file computes weights, in place of which these count."""
+        stored = self.model.graph.weights
+        names = [name for name in self.factors if name in stored and not self.frame.is_held(name)]
+        if not names:
+            return ""
+        elements = sum(prod(stored[name].dims) for name in names)
+        of = f"{count_noun(len(names), 'stored tensor')} ({elements:,} elements)"
+        return f"the weights that the file computes of {of} are counted, and not these"
 
     # The nodes.
 
@@ -210,6 +221,10 @@ class Importing:
         if found is None:
             return self._opaque(call, "its output is not known, though it depends on no input")
         sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
+        if not sources:
+            self.factors.update(
+                name for x in call.inputs if isinstance(x, Constant) and x.learned for name in x.sources
+            )
         learned = isinstance(first, Constant) and first.learned and bool(sources)
         many = [found] if isinstance(found, (Data, Constant)) else found
         return [Constant(x.full(1), None, sources, learned) for x in many]
