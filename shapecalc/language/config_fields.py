@@ -63,8 +63,8 @@ class Fields(NamedTuple):
 
     source: Source
     fields: dict[str, Any]
-    within: str = ""
-    """The name of the object, if it is not the file's own."""
+    within: tuple[str, ...] = ()
+    """The names of the object, from the outside in, if it is not the file's own."""
 
     def wrong(self, field: str, due: str, hint: Hint | str = "") -> Problem:
         """Return the problem of a field that must be something else."""
@@ -73,7 +73,7 @@ class Fields(NamedTuple):
 
     def mark(self, field: str) -> Mark | None:
         """Return the location of a field; None if it is not in the text."""
-        path = (self.within, field) if self.within else (field,)
+        path = (*self.within, field)
         found = next((place for name, place in _places(self.source.text) if name == path), None)
         if found is None:
             return None
@@ -85,11 +85,12 @@ class Fields(NamedTuple):
         found = self.fields.get(name)
         if not isinstance(found, (dict, type(None))):
             raise SpecError([self.wrong(name, "an object of fields")])
-        return Fields(self.source, found or {}, name)
+        return Fields(self.source, found or {}, (*self.within, name))
 
     def own_mark(self) -> Mark | None:
         """Return the location of what these are the fields of: of the type of the model, or of the object's name."""
-        return self._replace(within="").mark(self.within or "model_type")
+        *outer, name = self.within or ("model_type",)
+        return self._replace(within=tuple(outer)).mark(name)
 
     def task(self, known: Sequence[str]) -> str:
         """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel.

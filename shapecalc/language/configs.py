@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Problem, SpecError, did_you_mean
 from shapecalc.language.config_fields import read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
+from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
 from shapecalc.language.stored import read_stored
 from shapecalc.language.values import BadValueError, condition, plain, shown_value
@@ -169,6 +170,7 @@ class _Config:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
         fields = [field for field in self.parts.defaults if field != _LABELS]
         problems = [problem for field in fields for problem in self._read(field)]
+        problems += wrong_rotations(self.file)
         problems = problems or [problem for field in self.parts.needs for problem in self._unmet(field)]
         found: dict[str, Any] = {}
         for kind, names in self.parts.nested.items():

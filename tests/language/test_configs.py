@@ -159,6 +159,30 @@ def test_fields_have_other_names_in_some_classes(tmp_path: Path) -> None:
         shapecalc.load(written(tmp_path, {**bloom, "num_hidden_layers": -1}))
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rope_scaling": None, "rope_theta": 10000},
+        {"rope_scaling": {"type": "su", "short_factor": [1.0], "long_factor": [1.0]}},
+        {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+        {"rope_scaling": {"type": "mrope", "mrope_section": [1, 2, 3]}},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0},
+                             "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}},
+    ],
+)  # fmt: skip
+def test_known_rotations_change_no_count(fields: dict[str, Any], tmp_path: Path) -> None:
+    totals = [shapecalc.load(written(tmp_path, {**LLAMA, **own})).infer().total for own in ({}, fields)]
+    assert totals[0] == totals[1]
+
+
+def test_an_unknown_rotation_has_the_known_ones_as_its_hint(tmp_path: Path) -> None:
+    for word, hint in (("banana", "known here: default, dynamic, linear"), ("lineal", "did you mean linear?")):
+        with pytest.raises(shapecalc.SpecError) as caught:
+            shapecalc.load(written(tmp_path, {**LLAMA, "rope_scaling": {"rope_type": word}}))
+        assert str(caught.value.problems[0].hint).startswith(hint)
+
+
 def test_deepseek_v3_has_671_billion_parameters_of_which_37_6_are_active(tmp_path: Path) -> None:
     """The class's defaults: 671,026,404,352 as published with the weights; its cache is 70,272 bytes a token."""
     net = shapecalc.load(written(tmp_path, {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}))
@@ -195,6 +219,18 @@ WRONG = {
                                  "num_kv_heads (=3) must divide num_heads (=4)"),
     "double heads": ({**LLAMA, "architectures": ["LlamaDoubleHeadsModel"]}, "LlamaDoubleHeadsModel is not a class that is known"),
     "a class as a text": ({**LLAMA, "architectures": "LlamaModel"}, 'architectures is "LlamaModel": it must be a list'),
+    "an unknown rotation": ({**LLAMA, "rope_scaling": {"type": "banana"}},
+                            'config.json:12:5: type is "banana": it must be a known type of rotation'),
+    "a rotation that is no text": ({**LLAMA, "rope_scaling": {"type": 5}}, ":5: type is 5: it must be a known type"),
+    "a rotation that is no object": ({**LLAMA, "rope_scaling": "yes"}, 'rope_scaling is "yes": it must be an object'),
+    "an unknown rotation of version 5": ({**LLAMA, "rope_parameters": {"rope_type": "nope", "rope_theta": 1e4}},
+                                         'config.json:12:5: rope_type is "nope": it must be'),
+    "an unknown rotation of a type of layer": (
+        {**LLAMA, "model_type": "gemma3_text", "rope_parameters": {"full_attention": {"rope_type": "lineal"}}},
+        'config.json:13:7: rope_type is "lineal": it must be a known type'),
+    "an unknown rotation of a part": ({"model_type": "gemma3", "text_config": {"rope_scaling": {"rope_type": "x"}}},
+                                      'config.json:5:7: rope_type is "x"'),
+    "a base that is no number": ({**LLAMA, "rope_theta": "x"}, 'config.json:11:3: rope_theta is "x": it must be a number'),
     "an unknown head": ({**LLAMA, "architectures": ["LlamaForFlying"]},
                         "config.json:3:3: LlamaForFlying is not a class that is known"),
 }  # fmt: skip
