@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint
 
-__all__ = ["Fields", "read_fields"]
+__all__ = ["NEVER_NULL", "Fields", "read_fields"]
+
+NEVER_NULL = frozenset({
+    "vocab_size", "hidden_size", "n_embd", "d_model", "dim", "num_hidden_layers", "n_layer", "n_layers", "num_layers",
+    "encoder_layers", "decoder_layers", "num_attention_heads", "n_head", "n_heads", "num_heads",
+    "encoder_attention_heads", "decoder_attention_heads",
+})  # fmt: skip
+"""Fields without which there is no model, under all their names: null in one is no default of its class."""
 
 
 def read_fields(content: bytes, name: str) -> Fields:

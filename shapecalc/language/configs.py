@@ -21,7 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, did_you_mean
-from shapecalc.language.config_fields import read_fields
+from shapecalc.language.config_fields import NEVER_NULL, read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
@@ -216,6 +216,9 @@ class _Config:
             self.scope[field] = 0
             return [self._contradiction(error)]
         given = self.file.fields.get(name)
+        if is_null and given is None and name in NEVER_NULL and field not in parts.nulls:
+            self.scope[field] = default
+            return [self.file.wrong(name, _mistyped(None, default), "leave it out for the default of its class")]
         given = None if given == "auto" else self._split(field, given)
         wrong = [] if given is None else self._wrong(field, given, default)
         usable = default if given is None or wrong else given

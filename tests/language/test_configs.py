@@ -183,6 +183,13 @@ def test_an_unknown_rotation_has_the_known_ones_as_its_hint(tmp_path: Path) -> N
         assert str(caught.value.problems[0].hint).startswith(hint)
 
 
+@pytest.mark.parametrize("field", ["num_key_value_heads", "head_dim", "sliding_window", "pad_token_id"])
+def test_fields_that_may_be_null_have_their_defaults(field: str, tmp_path: Path) -> None:
+    without = {name: value for name, value in LLAMA.items() if name != field}
+    totals = [shapecalc.load(written(tmp_path, {**without, **own})).infer().total for own in ({}, {field: None})]
+    assert totals[0] == totals[1]
+
+
 def test_deepseek_v3_has_671_billion_parameters_of_which_37_6_are_active(tmp_path: Path) -> None:
     """The class's defaults: 671,026,404,352 as published with the weights; its cache is 70,272 bytes a token."""
     net = shapecalc.load(written(tmp_path, {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}))
@@ -231,6 +238,9 @@ WRONG = {
     "an unknown rotation of a part": ({"model_type": "gemma3", "text_config": {"rope_scaling": {"rope_type": "x"}}},
                                       'config.json:5:7: rope_type is "x"'),
     "a base that is no number": ({**LLAMA, "rope_theta": "x"}, 'config.json:11:3: rope_theta is "x": it must be a number'),
+    "a size that is null": ({**LLAMA, "hidden_size": None}, "config.json:7:3: hidden_size is null: it must be a whole"),
+    "layers that are null, by another name": (
+        {"model_type": "gpt2", "n_layer": None}, "config.json:3:3: n_layer is null: it must be a whole number"),
     "an unknown head": ({**LLAMA, "architectures": ["LlamaForFlying"]},
                         "config.json:3:3: LlamaForFlying is not a class that is known"),
 }  # fmt: skip
