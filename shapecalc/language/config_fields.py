@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint
 
-__all__ = ["NEVER_NULL", "Fields", "read_fields"]
+__all__ = ["NEVER_NULL", "Fields", "nearest_types", "read_fields"]
 
 NEVER_NULL = frozenset({
     "vocab_size", "hidden_size", "n_embd", "d_model", "dim", "num_hidden_layers", "n_layer", "n_layers", "num_layers",
@@ -63,6 +63,23 @@ def _parsed(source: Source) -> Any:
         message = f"{twice[0][:80]} is there twice"
         raise SpecError([Problem(message, _second(source, twice[0]), hint="leave one of them out")])
     return found
+
+
+def nearest_types(kind: str, known: Sequence[str]) -> str:
+    """Return the hint for a type that is not known: the one that is meant, where it is but letters that are mistaken.
+
+    Other digits are another type: qwen4 is not qwen3.
+    """
+    from difflib import SequenceMatcher, get_close_matches  # only for the error
+
+    near = get_close_matches(kind.lower(), known, 3)
+    if not near:
+        return f"known types: {', '.join(known)}"
+    edits = SequenceMatcher(None, kind.lower(), near[0], autojunk=False).get_opcodes()
+    changed = "".join(kind[i:j] + near[0][k:m] for what, i, j, k, m in edits if what != "equal")
+    if len(changed) <= _MOST_MISTAKEN and not any(character.isdigit() for character in changed):
+        return f"did you mean {near[0]}?"
+    return f"a type of its own; near in name are {', '.join(near)}"
 
 
 class Fields(NamedTuple):
@@ -150,6 +167,9 @@ def _task(name: str) -> str:
     words = "".join(filter(None, found.groups())) or "Base" if found else name
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words).lower() if found else name
 
+
+_MOST_MISTAKEN = 2
+"""Letters of a name that may be mistaken: one too many and one too few, or two that are exchanged."""
 
 _HEADS = {
     "WithLMHeadModel": "conditional_generation",  # of T5, until 2020

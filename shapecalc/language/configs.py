@@ -21,7 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, did_you_mean
-from shapecalc.language.config_fields import NEVER_NULL, read_fields
+from shapecalc.language.config_fields import NEVER_NULL, nearest_types, read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
@@ -71,12 +71,10 @@ def read_config(content: bytes, path: str) -> ConfiguredFamily:
     kind, known = config.fields["model_type"], _families()
     family = known.get(kind)
     if family is None:
-        from difflib import get_close_matches  # only for the error
-
-        near = get_close_matches(kind.lower(), sorted(known), 3)
-        hint = f"known types: {', '.join(sorted(known))}"
-        hint = f"a type of its own; near in name are {', '.join(near)}" if near else hint
-        raise SpecError([Problem(f"model_type {kind} is not known", config.mark("model_type"), hint=hint)])
+        problem = Problem(
+            f"model_type {kind} is not known", config.mark("model_type"), hint=nearest_types(kind, sorted(known))
+        )
+        raise SpecError([problem])
     parts = _parts(family, kind)
     name = config.fields.get("_name_or_path")
     named = name if isinstance(name, str) and name else _name_of(path)
