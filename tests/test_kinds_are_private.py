@@ -26,6 +26,7 @@ _COLUMN = "a column of a report; its values are found by the arguments' roles"
 _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
+    "linear": ("a scaling of positions in a config", {"language.rotations"}),
     "add": ("a word of prose", {"renderers.weights_comparison"}),
     "aligned": ("the name of a function", {"questions.weights.prefixes"}),
     "dropout": ("an option of LoRA", {"questions.memory.training.lora"}),

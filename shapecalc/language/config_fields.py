@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint
 
-__all__ = ["Fields", "read_fields"]
+__all__ = ["NEVER_NULL", "Fields", "nearest_types", "read_fields"]
+
+NEVER_NULL = frozenset({
+    "vocab_size", "hidden_size", "n_embd", "d_model", "dim", "num_hidden_layers", "n_layer", "n_layers", "num_layers",
+    "encoder_layers", "decoder_layers", "num_attention_heads", "n_head", "n_heads", "num_heads",
+    "encoder_attention_heads", "decoder_attention_heads",
+})  # fmt: skip
+"""Fields without which there is no model, under all their names: null in one is no default of its class."""
 
 
 def read_fields(content: bytes, name: str) -> Fields:
@@ -58,13 +65,30 @@ def _parsed(source: Source) -> Any:
     return found
 
 
+def nearest_types(kind: str, known: Sequence[str]) -> str:
+    """Return the hint for a type that is not known: the one that is meant, where it is but letters that are mistaken.
+
+    Other digits are another type: qwen4 is not qwen3.
+    """
+    from difflib import SequenceMatcher, get_close_matches  # only for the error
+
+    near = get_close_matches(kind.lower(), known, 3)
+    if not near:
+        return f"known types: {', '.join(known)}"
+    edits = SequenceMatcher(None, kind.lower(), near[0], autojunk=False).get_opcodes()
+    changed = "".join(kind[i:j] + near[0][k:m] for what, i, j, k, m in edits if what != "equal")
+    if len(changed) <= _MOST_MISTAKEN and not any(character.isdigit() for character in changed):
+        return f"did you mean {near[0]}?"
+    return f"a type of its own; near in name are {', '.join(near)}"
+
+
 class Fields(NamedTuple):
     """The fields of a config.json, or of an object within one, and where they are."""
 
     source: Source
     fields: dict[str, Any]
-    within: str = ""
-    """The name of the object, if it is not the file's own."""
+    within: tuple[str, ...] = ()
+    """The names of the object, from the outside in, if it is not the file's own."""
 
     def wrong(self, field: str, due: str, hint: Hint | str = "") -> Problem:
         """Return the problem of a field that must be something else."""
@@ -73,7 +97,7 @@ class Fields(NamedTuple):
 
     def mark(self, field: str) -> Mark | None:
         """Return the location of a field; None if it is not in the text."""
-        path = (self.within, field) if self.within else (field,)
+        path = (*self.within, field)
         found = next((place for name, place in _places(self.source.text) if name == path), None)
         if found is None:
             return None
@@ -85,11 +109,12 @@ class Fields(NamedTuple):
         found = self.fields.get(name)
         if not isinstance(found, (dict, type(None))):
             raise SpecError([self.wrong(name, "an object of fields")])
-        return Fields(self.source, found or {}, name)
+        return Fields(self.source, found or {}, (*self.within, name))
 
     def own_mark(self) -> Mark | None:
         """Return the location of what these are the fields of: of the type of the model, or of the object's name."""
-        return self._replace(within="").mark(self.within or "model_type")
+        *outer, name = self.within or ("model_type",)
+        return self._replace(within=tuple(outer)).mark(name)
 
     def task(self, known: Sequence[str]) -> str:
         """Return the task of the model's class: causal_lm of LlamaForCausalLM, base of LlamaModel.
@@ -142,6 +167,9 @@ def _task(name: str) -> str:
     words = "".join(filter(None, found.groups())) or "Base" if found else name
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words).lower() if found else name
 
+
+_MOST_MISTAKEN = 2
+"""Letters of a name that may be mistaken: one too many and one too few, or two that are exchanged."""
 
 _HEADS = {
     "WithLMHeadModel": "conditional_generation",  # of T5, until 2020

@@ -21,8 +21,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, did_you_mean
-from shapecalc.language.config_fields import read_fields
+from shapecalc.language.config_fields import NEVER_NULL, nearest_types, read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
+from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
 from shapecalc.language.stored import read_stored
 from shapecalc.language.values import BadValueError, condition, plain, shown_value
@@ -70,12 +71,10 @@ def read_config(content: bytes, path: str) -> ConfiguredFamily:
     kind, known = config.fields["model_type"], _families()
     family = known.get(kind)
     if family is None:
-        from difflib import get_close_matches  # only for the error
-
-        near = get_close_matches(kind.lower(), sorted(known), 3)
-        hint = f"known types: {', '.join(sorted(known))}"
-        hint = f"a type of its own; near in name are {', '.join(near)}" if near else hint
-        raise SpecError([Problem(f"model_type {kind} is not known", config.mark("model_type"), hint=hint)])
+        problem = Problem(
+            f"model_type {kind} is not known", config.mark("model_type"), hint=nearest_types(kind, sorted(known))
+        )
+        raise SpecError([problem])
     parts = _parts(family, kind)
     name = config.fields.get("_name_or_path")
     named = name if isinstance(name, str) and name else _name_of(path)
@@ -169,6 +168,7 @@ class _Config:
         """Return the variables of the family. Errors: `SpecError` with every field that is wrong."""
         fields = [field for field in self.parts.defaults if field != _LABELS]
         problems = [problem for field in fields for problem in self._read(field)]
+        problems += wrong_rotations(self.file)
         problems = problems or [problem for field in self.parts.needs for problem in self._unmet(field)]
         found: dict[str, Any] = {}
         for kind, names in self.parts.nested.items():
@@ -214,6 +214,9 @@ class _Config:
             self.scope[field] = 0
             return [self._contradiction(error)]
         given = self.file.fields.get(name)
+        if is_null and given is None and name in NEVER_NULL and field not in parts.nulls:
+            self.scope[field] = default
+            return [self.file.wrong(name, _mistyped(None, default), "leave it out for the default of its class")]
         given = None if given == "auto" else self._split(field, given)
         wrong = [] if given is None else self._wrong(field, given, default)
         usable = default if given is None or wrong else given

@@ -14,7 +14,6 @@ __all__ = ["read_stored"]
 
 _TYPE = re.compile(r"(?:torch\.)?(b?)float(8|16|32|64)(?:_e\dm\d\w*)?", re.ASCII)
 _MOST_GROUP = 10**6
-_USUAL = "fp32"
 _MOST_SHOWN = 40
 
 
@@ -41,7 +40,7 @@ def read_stored(fields: Mapping[str, Any], origin: str) -> Stored | None:
     method = quantised.get("quant_method") if isinstance(quantised, dict) else None
     shown = method if isinstance(method, str) and len(method) <= len(origin) + 40 else "of no known form"
     note = f"the quantization_config of {origin} ({shown}) is not read: give the format with --weights"
-    return Stored(width or _USUAL, width or _USUAL, origin, note)
+    return Stored(width, width, origin if width else "", note)
 
 
 def _format(given: Mapping[str, Any]) -> str:

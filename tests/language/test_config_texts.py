@@ -55,6 +55,30 @@ def test_a_class_has_its_own_number_of_labels_by_default(tmp_path: Path) -> None
     assert outputs(tmp_path, {**bart, "num_labels": 5}, seq=4) == [(5,)]
 
 
+@pytest.mark.parametrize(
+    ("config", "longest"),
+    [
+        ({**BERT, "architectures": None}, 20),
+        ({**BERT, "architectures": None, "model_type": "roberta"}, 18),
+        ({**BERT, "architectures": None, "model_type": "roberta", "pad_token_id": 3}, 16),
+        ({"model_type": "opt", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4}, 20),
+        ({"model_type": "bart", "d_model": 32, "encoder_layers": 1, "decoder_layers": 1}, 20),
+    ],
+)
+def test_the_longest_text_is_that_of_the_positions_in_transformers(config: Any, longest: int, tmp_path: Path) -> None:
+    network = shapecalc.load(written(tmp_path, {**config, "max_position_embeddings": 20}))
+    network.infer(vars={"seq": longest})  # as long as the classes run, and no longer, in transformers 5.24
+    with pytest.raises(shapecalc.ShapeError, match="length of the input"):
+        network.infer(vars={"seq": longest + 1})
+
+
+@pytest.mark.parametrize(("member", "longest"), [("roberta-base", 512), ("opt-125m", 2048), ("bart-base", 1024)])
+def test_the_longest_text_of_a_member_leaves_out_rows_of_no_position(member: str, longest: int) -> None:
+    rows = [row for row in shapecalc.load(member).infer().rows if row.kind == "position_embedding"]
+    assert {row.node.layer.longest_sequence() for row in rows} == {longest}
+    assert {row.params // row.sizing.inputs[0].sizes[-1] for row in rows} == {longest + 2}
+
+
 def test_the_default_length_is_no_more_than_the_positions(tmp_path: Path) -> None:
     assert outputs(tmp_path, {**BERT, "max_position_embeddings": 40}) == [(40, 50)]
     assert outputs(tmp_path, BERT) == [(128, 50)]

@@ -159,6 +159,37 @@ def test_fields_have_other_names_in_some_classes(tmp_path: Path) -> None:
         shapecalc.load(written(tmp_path, {**bloom, "num_hidden_layers": -1}))
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rope_scaling": None, "rope_theta": 10000},
+        {"rope_scaling": {"type": "su", "short_factor": [1.0], "long_factor": [1.0]}},
+        {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+        {"rope_scaling": {"type": "mrope", "mrope_section": [1, 2, 3]}},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0},
+                             "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}},
+    ],
+)  # fmt: skip
+def test_known_rotations_change_no_count(fields: dict[str, Any], tmp_path: Path) -> None:
+    totals = [shapecalc.load(written(tmp_path, {**LLAMA, **own})).infer().total for own in ({}, fields)]
+    assert totals[0] == totals[1]
+
+
+def test_an_unknown_rotation_has_the_known_ones_as_its_hint(tmp_path: Path) -> None:
+    for word, hint in (("banana", "known here: default, dynamic, linear"), ("lineal", "did you mean linear?")):
+        with pytest.raises(shapecalc.SpecError) as caught:
+            shapecalc.load(written(tmp_path, {**LLAMA, "rope_scaling": {"rope_type": word}}))
+        assert str(caught.value.problems[0].hint).startswith(hint)
+
+
+@pytest.mark.parametrize("field", ["num_key_value_heads", "head_dim", "sliding_window", "pad_token_id"])
+def test_fields_that_may_be_null_have_their_defaults(field: str, tmp_path: Path) -> None:
+    without = {name: value for name, value in LLAMA.items() if name != field}
+    totals = [shapecalc.load(written(tmp_path, {**without, **own})).infer().total for own in ({}, {field: None})]
+    assert totals[0] == totals[1]
+
+
 def test_deepseek_v3_has_671_billion_parameters_of_which_37_6_are_active(tmp_path: Path) -> None:
     """The class's defaults: 671,026,404,352 as published with the weights; its cache is 70,272 bytes a token."""
     net = shapecalc.load(written(tmp_path, {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}))
@@ -195,6 +226,21 @@ WRONG = {
                                  "num_kv_heads (=3) must divide num_heads (=4)"),
     "double heads": ({**LLAMA, "architectures": ["LlamaDoubleHeadsModel"]}, "LlamaDoubleHeadsModel is not a class that is known"),
     "a class as a text": ({**LLAMA, "architectures": "LlamaModel"}, 'architectures is "LlamaModel": it must be a list'),
+    "an unknown rotation": ({**LLAMA, "rope_scaling": {"type": "banana"}},
+                            'config.json:12:5: type is "banana": it must be a known type of rotation'),
+    "a rotation that is no text": ({**LLAMA, "rope_scaling": {"type": 5}}, ":5: type is 5: it must be a known type"),
+    "a rotation that is no object": ({**LLAMA, "rope_scaling": "yes"}, 'rope_scaling is "yes": it must be an object'),
+    "an unknown rotation of version 5": ({**LLAMA, "rope_parameters": {"rope_type": "nope", "rope_theta": 1e4}},
+                                         'config.json:12:5: rope_type is "nope": it must be'),
+    "an unknown rotation of a type of layer": (
+        {**LLAMA, "model_type": "gemma3_text", "rope_parameters": {"full_attention": {"rope_type": "lineal"}}},
+        'config.json:13:7: rope_type is "lineal": it must be a known type'),
+    "an unknown rotation of a part": ({"model_type": "gemma3", "text_config": {"rope_scaling": {"rope_type": "x"}}},
+                                      'config.json:5:7: rope_type is "x"'),
+    "a base that is no number": ({**LLAMA, "rope_theta": "x"}, 'config.json:11:3: rope_theta is "x": it must be a number'),
+    "a size that is null": ({**LLAMA, "hidden_size": None}, "config.json:7:3: hidden_size is null: it must be a whole"),
+    "layers that are null, by another name": (
+        {"model_type": "gpt2", "n_layer": None}, "config.json:3:3: n_layer is null: it must be a whole number"),
     "an unknown head": ({**LLAMA, "architectures": ["LlamaForFlying"]},
                         "config.json:3:3: LlamaForFlying is not a class that is known"),
 }  # fmt: skip
@@ -208,10 +254,23 @@ def test_what_is_wrong_is_said_at_its_place(name: str, tmp_path: Path) -> None:
     assert message in str(caught.value).replace(f"{tmp_path}/", "")
 
 
-def test_an_unknown_type_names_near_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("llamma", "did you mean llama?"),
+        ("Lama", "did you mean llama?"),
+        ("llaam", "did you mean llama?"),
+        ("qwen3moe", "did you mean qwen3_moe?"),
+        ("qwen4", "a type of its own; near in name are qwen3, qwen2"),
+        ("gemma4", "a type of its own; near in name are gemma, gemma3, gemma2"),
+        ("mamballama", "a type of its own; near in name are "),
+        ("zzz", "known types: albert, "),
+    ],
+)
+def test_an_unknown_type_names_near_ones(kind: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(shapecalc.SpecError) as caught:
-        shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "qwen3moe"}))
-    assert str(caught.value.problems[0].hint) == "a type of its own; near in name are qwen3_moe, qwen2_moe, qwen3"
+        shapecalc.load(written(tmp_path, {**LLAMA, "model_type": kind}))
+    assert str(caught.value.problems[0].hint).startswith(hint)
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(written(tmp_path, {**LLAMA, "model_type": "zzzz"}))
     assert str(caught.value.problems[0].hint).startswith("known types: albert, bart, bert, bloom, ")

@@ -85,6 +85,15 @@ def test_what_is_not_read_is_said(tmp_path: Any, quantised: Any, shown: str) -> 
     assert shapecalc.load(tmp_path).memory(weights=4).notes == ()
 
 
+def test_a_width_that_a_config_does_not_state_is_not_said_to_be_its(tmp_path: Any) -> None:
+    found = memory(tmp_path, quantization_config={"quant_method": "hqq"})
+    assert found.widths[:2] == (32, 32)
+    assert found.notes == ("the quantization_config of config.json (hqq) is not read: give the format with --weights",)
+    assert "as config.json says" not in " ".join(found.render(width=120).split())
+    stated = memory(tmp_path, dtype="float32", quantization_config={"quant_method": "hqq"})
+    assert "as config.json says" in " ".join(stated.render(width=120).split())
+
+
 @pytest.mark.parametrize("type_", [5, ["bfloat16"], {}, "auto", ""])
 def test_types_that_are_not_known_are_no_default(type_: Any) -> None:
     assert read_stored({"torch_dtype": type_}, "config.json") is None

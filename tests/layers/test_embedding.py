@@ -8,6 +8,7 @@ import pytest
 from sizing import outputs, parameters, sized
 
 from shapecalc.errors import LayerError
+from shapecalc.layers import find_kind
 
 
 @pytest.mark.torch
@@ -42,6 +43,13 @@ def test_position_embeddings_change_no_size() -> None:
     assert sized("position_embedding", (16, 50, 64)).weights == 50 * 64
 
 
+def test_rows_of_no_position_are_stored_and_shorten_the_longest_sequence() -> None:
+    assert sized("position_embedding", (10, 8), num_positions=12, offset=2).weights == 12 * 8
+    assert sized("position_embedding", (10, 8), offset=2).weights == 12 * 8
+    assert find_kind("position_embedding")(num_positions=12, offset=2).longest_sequence() == 10
+    assert find_kind("position_embedding")(offset=2).longest_sequence() is None
+
+
 @pytest.mark.parametrize(
     ("shape", "layout", "dim", "channels"),
     [
@@ -65,6 +73,18 @@ def test_layer_scale_finds_the_channels(
     ("kind", "arguments", "shape", "message"),
     [
         ("position_embedding", {"num_positions": 512}, (513, 8), "length of the input (=513) must be at most"),
+        (
+            "position_embedding",
+            {"num_positions": 514, "offset": 2},
+            (513, 8),
+            "length of the input (=513) must be at most num_positions − offset (=512)",
+        ),
+        (
+            "position_embedding",
+            {"num_positions": 2, "offset": 2, "interpolate": True},
+            (513, 8),
+            "offset (=2) must be less than num_positions (=2)",
+        ),
         (
             "position_embedding",
             {"embedding_dim": 9},

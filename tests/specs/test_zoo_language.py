@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,9 @@ KNOWN = {
     "llama-2-70b": 68_976_648_192,
     "llama-3-8b": 8_030_261_248,
     "llama-3-70b": 70_553_706_496,
+    "llama-3.1-8b": 8_030_261_248,
+    "llama-3.1-70b": 70_553_706_496,
+    "llama-3.1-405b": 405_853_388_800,
     "mamba-130m": 129_135_360,
     "mamba-370m": 371_516_416,
     "mamba-790m": 793_204_224,
@@ -73,8 +77,18 @@ HUB = {
     "opt-125m": 125_239_296, "bloom-560m": 559_214_592, "mpt-7b": 6_649_286_656, "deepseek-v2-lite": 15_706_484_224,
     "deepseek-v3": 671_026_404_352, "qwen3-30b-a3b": 30_532_122_624, "gpt-oss-20b": 20_914_757_184,
     "jamba-v0.1": 51_570_323_328, "qwen3-next-80b-a3b": 79_674_391_296,
+    "llama-3.2-3b": 3_212_749_824, "qwen2.5-7b": 7_615_616_512, "qwen3-8b": 8_190_735_360,
+    "gemma-2-2b": 2_614_341_888, "gemma-2-27b": 27_227_128_320, "gemma-3-1b": 999_885_952,
+    "gemma-3-4b": 4_300_079_472, "gemma-3-12b": 12_187_325_040, "gemma-3-27b": 27_432_406_640,
+    "phi-3-mini-4k": 3_821_079_552, "phi-3-mini-128k": 3_821_079_552, "gpt-oss-120b": 116_829_156_672,
 }  # fmt: skip
 """Parameters as transformers 5.24 counts them on the meta device, from the config of each on the hub."""
+
+
+FILES = {
+    model["name"]: model["config"]
+    for model in json.loads((Path(__file__).parent.parent / "data" / "hub_configs.json").read_text("utf-8"))["models"]
+}
 
 
 def infer(name: str, **variables: Any) -> Report:
@@ -98,6 +112,27 @@ def test_members_of_the_hub_have_the_parameters_of_transformers(name: str) -> No
 
 def test_every_decoder_is_known() -> None:
     assert set(shapecalc.load("decoder").origin.specification.variants) == set(HUB)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["llama-3.1-70b", "llama-3.2-3b", "gemma-2-2b", "gemma-3-1b", "gemma-3-4b", "gemma-3-12b", "gemma-3-27b",
+     "phi-3-mini-4k", "gpt-oss-20b"],
+)  # fmt: skip
+def test_members_are_what_their_files_on_the_hub_are(name: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(FILES[name]), "utf-8")
+    member, file = shapecalc.load(name), shapecalc.load(str(tmp_path))
+    ours, due = (network.infer(vars={"seq": 8}).total for network in (member, file))
+    assert (ours.params, ours.active_params, ours.macs) == (due.params, due.active_params, due.macs)
+    short, long = ({"weights": 16, "activations": 16, "vars": {"seq": 8}, "context": tokens} for tokens in (300, 8192))
+    for words in (short, long):
+        ours, due = (network.memory(training=False, **words) for network in (member, file))
+        assert (ours.total, ours.kv_cache) == (due.total, due.kv_cache), "with its windows and few heads"
+    ours, due = (
+        network.memory(training=True, weights=32, activations=32, vars={"seq": 8}).training
+        for network in (member, file)
+    )
+    assert ours.kept == due.kept
 
 
 # ── laws ──────────────────────────────────────────────────────────────────────────────────────────────────────────

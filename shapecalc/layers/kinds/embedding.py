@@ -82,7 +82,8 @@ class PositionEmbedding(Layer):
 
     The input is (…, length, features). Without `num_positions` the table has one row for each position of the input, as
     in vision transformers; with it the table is as long as the longest sequence, as in BERT and GPT-2. With
-    `interpolate` a table of any length is resized to that of the input, as in DINOv2.
+    `interpolate` a table of any length is resized to that of the input, as in DINOv2. With `offset` the first rows are
+    of no position, as in OPT, RoBERTa and BART, whose positions count from 2: the longest sequence is shorter by them.
     """
 
     kind = "position_embedding"
@@ -96,27 +97,41 @@ class PositionEmbedding(Layer):
                             also=["sequence_length", "max_position_embeddings"], symbol="P")  # fmt: skip
     embedding_dim = Stated("features of a row", also=["output_dim"])
     interpolate = Flag("resize the table to the length of the input", False)
+    offset = Integer("first rows of the table, which no position uses; none by default", None, minimum=0)
 
     examples = (
         Example({}, (197, 768), (197, 768), 151_296, 0, "ViT-B/16, torchvision"),
         Example({"num_positions": 1024}, (10, 768), (10, 768), 786_432, 0, "GPT-2's wpe, transformers"),
+        Example({"num_positions": 514, "offset": 2}, (512, 768), (512, 768), 394_752, 0,
+                "RoBERTa-base's position_embeddings, transformers 5.24.0"),
         Example({"num_positions": 257, "interpolate": True}, (1370, 384), (1370, 384), 98_688, 0,
                 "Dinov2Config(hidden_size=384, image_size=224) on 518×518, transformers 5.24.0"),
     )  # fmt: skip
 
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         need_rank(self.kind, x, 2, "a length and features")
-        if self.num_positions is not None and not self.interpolate:
-            yield Constraint(x.sizes[-2], UP_TO, self.num_positions, "length of the input", "num_positions")
+        if self.num_positions is not None and self.offset is not None:
+            yield Constraint(self.offset, LESS, self.num_positions, "offset", "num_positions")
+        longest = self.longest_sequence()
+        if longest is not None:
+            limit = "num_positions" if self.offset is None else "num_positions − offset"
+            yield Constraint(x.sizes[-2], UP_TO, longest, "length of the input", limit)
         if self.embedding_dim is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.embedding_dim, "features of the input", "embedding_dim")
 
+    @property
+    def _spare(self) -> Any:
+        return 0 if self.offset is None else self.offset
+
     def longest_sequence(self) -> int | None:
-        longest: int | None = None if self.interpolate else self.num_positions
+        if self.interpolate or self.num_positions is None:
+            return None
+        longest: int = self.num_positions - self._spare
         return longest
 
     def weights(self, x: Shape) -> WeightShapes:
-        return {"weight": (x.sizes[-2] if self.num_positions is None else self.num_positions, x.sizes[-1])}
+        rows = x.sizes[-2] + self._spare if self.num_positions is None else self.num_positions
+        return {"weight": (rows, x.sizes[-1])}
 
     def read_weights(self, x: Shape) -> WeightShapes:
         return {"weight": (x.sizes[-2], x.sizes[-1])}
