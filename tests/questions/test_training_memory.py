@@ -545,3 +545,12 @@ def test_latents_are_normalised_in_fp32() -> None:
         for name in ("fused", "upcast")
     )
     assert upcast.kept - fused.kept == 9 * (10 * 4 - (10 + 2) * 2)  # a copy, in place of a part of a wider tensor
+
+
+@pytest.mark.parametrize("layer", ["dropout", "stochastic_depth"])
+@pytest.mark.parametrize(("p", "outputs"), [(0, 0), (1, 1)])
+def test_dropout_of_nothing_returns_its_input(layer: str, p: float, outputs: int) -> None:
+    """PyTorch 2.13, run: `F.dropout(relu(x), 0)` saves nothing more; with 1 the next layer saves its output."""
+    layers = [{"linear": 512}, "relu", {layer: {"p": p, **({"mode": "batch"} if layer != "dropout" else {})}}]
+    spec = {"input": [128, 128], "layers": [*layers, {"linear": 128}]}
+    assert training(spec).kept == 4 * 128 * (128 + 512 + outputs * 512)
