@@ -56,11 +56,22 @@ def test_the_loss_is_cross_entropy_of_the_logits() -> None:
     assert without.kept == found.kept
 
 
-def test_logits_of_16_bits_are_copied_to_32() -> None:
+def test_the_loss_of_16_bits_has_16_bits() -> None:
+    """As `F.cross_entropy` of bf16 (PyTorch 2.13, run): the log-softmax and its gradient are bf16."""
     spec = {"input": [5], "layers": [{"linear": {"out_features": 700, "bias": False}}]}
     found = training(spec, precision="bf16")
-    assert found.scores == 700 * 2
-    assert found.loss_at_peak == (700 * 4 + 8) + 2 * 700 * 4  # saved, and two gradients in fp32 before that in bf16
+    assert (found.scores, found.loss_bits) == (700 * 2, 16)
+    assert found.loss_at_peak == (700 * 2 + 8) + 700 * 2
+    assert training(spec, precision="amp").loss_at_peak == (700 * 4 + 8) + 2 * 700 * 4  # gradients in fp32, then bf16
+
+
+@pytest.mark.parametrize(("last", "bits"), [({"linear": 7}, 32), ({"linear": 3}, 16)])
+def test_a_decoder_that_scores_words_copies_them_to_fp32(last: Any, bits: int) -> None:
+    attention = {"multi_head_attention": {"num_heads": 2, "is_causal": True}}
+    spec = {"input": [5], "layers": [{"embedding": {"num_embeddings": 7, "embedding_dim": 4}}, attention, last]}
+    assert training(spec, precision="bf16").loss_bits == bits
+    text = str(shapecalc.load(spec).memory(training=True, precision="bf16"))
+    assert ("as transformers computes that of causal language models" in " ".join(text.split())) == (bits == 32)
 
 
 @pytest.mark.parametrize("last", ["relu", {"conv": {"out_channels": 2, "kernel_size": 1}}])

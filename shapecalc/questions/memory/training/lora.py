@@ -13,7 +13,7 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Layer
 from shapecalc.questions.memory.implementation import with_rows
-from shapecalc.questions.memory.training.loss import layers_of_scores
+from shapecalc.questions.memory.training.loss import scores_of_words
 from shapecalc.questions.memory.training.matrices import is_called, matrices_of
 from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
@@ -164,7 +164,7 @@ def lora_notes(report: Report, lora: Lora) -> Iterator[str]:
 
 def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[list[Matrix]]:
     """Return the matrices of every layer that have adapters; a target that the library knows is meant as there."""
-    words = _scores_of_words(report)
+    words = scores_of_words(report)  # scores of classes are adapted, unless peft is told that the task is SEQ_CLS
     modules = {matrix.module for own in matrices for matrix in own if matrix.module}
     there = [target for target in lora.targets if is_called(modules, target)]
     here = [target for target in lora.targets if target not in there]
@@ -176,16 +176,6 @@ def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[li
         return in_library or any(is_called(matrix.names, target) for target in here)
 
     return [[matrix for matrix in own if has_one(index, matrix)] for index, own in enumerate(matrices)]
-
-
-def _scores_of_words(report: Report) -> set[int]:
-    """Return the layers whose scores are of the words of a table in the network: transformers' output embeddings.
-
-    Those of classes are adapted by `all-linear`, unless peft is told that the task is SEQ_CLS.
-    """
-    tables = [row.sizing.weight_shapes for row in report.rows if row.node.layer and row.node.layer.looks_up]
-    words = {sizes[0] for shapes in tables for sizes in shapes.values()}
-    return {index for index in layers_of_scores(report) if report.rows[index].sizing.outputs[0].sizes[-1] in words}
 
 
 def _check_targets(lora: Lora, matrices: list[Matrix]) -> None:
