@@ -510,6 +510,12 @@ def test_stages_have_all_weights_together() -> None:
     assert 0 < stage.weights < whole
 
 
+def test_a_network_without_experts_has_none_to_divide() -> None:
+    with pytest.raises(shapecalc.UsageError, match=r"^gpt has no experts to divide among 4 devices \(expert\)"):
+        training(stack(), expert=4, devices=4)
+    assert training(stack(), expert=1, devices=4).parallelism.expert == 1
+
+
 def test_experts_are_divided() -> None:
     spec = {"input": [8, 16], "layers": [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 32}}]}
     one, shared = (shapecalc.load(spec).memory(devices=4, expert=expert) for expert in (1, 4))

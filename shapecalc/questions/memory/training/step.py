@@ -14,6 +14,7 @@ from shapecalc.questions.memory.training.optimizers import Trained
 from shapecalc.questions.memory.training.parallelism import (
     ONE_DEVICE,
     Splits,
+    check_experts,
     check_heads,
     repeated_heads,
     splits_of,
@@ -60,6 +61,7 @@ def training_of(
     """
     precision, parallel = options.precision, options.parallel or ONE_DEVICE
     check_heads(report, parallel)
+    check_experts(report, parallel)
     repeated = repeated_heads(report, parallel)
     whole, report = report, with_repeated_heads(report, parallel) if parallel.tensor > 1 else report
     if options.lora:
