@@ -278,6 +278,30 @@ def test_the_answer_says_where_peft_may_count_others(tmp_path: Path) -> None:
         assert (len(notes) == 1 and words in notes[0]) if words else not notes
 
 
+@pytest.mark.parametrize("targets", ["q_proj", "all-linear"])
+def test_the_answer_says_that_unused_weights_have_no_adapters(targets: str, tmp_path: Path) -> None:
+    """Gemma 3 without an image: its vision transformer is stored. peft 0.21 has 1,792 parameters beside q_proj, run."""
+    tower = {"hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 2,
+             "image_size": 32, "patch_size": 8, "vision_use_head": False}  # fmt: skip
+    text = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "head_dim": 8, "vocab_size": 100,
+            "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
+    config = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "mm_tokens_per_image": 4,
+              "text_config": text, "vision_config": tower}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    net = shapecalc.load(tmp_path / "config.json")
+    options = {"training": True, "lora": f"rank=8,targets={targets}"}
+    without, seen = net.memory(**options), net.memory(**options, vars={"with_image": True, "seq": 10})
+    assert [note for note in without.notes if note.startswith("LoRA")] == [
+        "LoRA: modules that are stored and not used (model.vision_tower.encoder.layers.0.self_attn.q_proj) have no "
+        "adapters here, but in peft: with the input image they are used, --set with_image=true"
+    ]
+    assert not [note for note in seen.notes if note.startswith("LoRA")]
+    if targets == "q_proj":
+        assert (without.training.trainable, seen.training.trainable) == (1024, 1792)
+    with pytest.raises(shapecalc.UsageError, match="modules of the target fc1 are stored in the network, and not used"):
+        net.memory(training=True, lora="rank=8,targets=fc1")
+
+
 def test_adapters_of_experts_are_added_to_copies_of_their_weights() -> None:
     spec = {"input": [8, 16], "layers": [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 32}}] * 2}
     net = shapecalc.load(spec)
