@@ -9,7 +9,7 @@ from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
-from shapecalc.language.inputs import input_shape, product_note
+from shapecalc.language.inputs import input_shape, product_note, switches_of
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
@@ -58,6 +58,7 @@ class Compilation:
         self.input_marks: dict[str, Mark] = {}
         self.warnings: tuple[Problem, ...] = ()
         self.notes: tuple[str, ...] = ()
+        self.switches: dict[str, str] = {}
         self.given = frozenset(inputs)
         self.inputs = self._inputs(inputs)
         self.context = self._try(read_context, document, self.variant, file)
@@ -89,6 +90,7 @@ class Compilation:
             steps=builder.steps,
             warnings=self.warnings,
             stated_context=self.context,
+            switches=self.switches,
             input_marks={} if "" in self.given else {n: m for n, m in self.input_marks.items() if n not in self.given},
         )
         return graph, [*builder.problems.listed(), *stopped]
@@ -219,6 +221,8 @@ class Compilation:
             if named and not known:
                 self.problems.append(Problem("no input is left: every `when` is false", inputs.mark))
             self.input_marks = {name: mark for name, (mark, _) in known.items()}
+            left_out = {name: item for name, (_, item) in named.items() if name and name not in known}
+            self.switches = switches_of(left_out, self.document.keys.get("vars"))
             return {name: own for name, (_, own) in known.items()}
         if inputs is not None:
             one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.source import Value
 
-__all__ = ["input_shape", "product_note"]
+__all__ = ["input_shape", "product_note", "switches_of"]
 
 _NAMED_AXES = ("depth", "height", "width", "length")
 
@@ -117,3 +117,11 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
             "give channels, and height and width (or length, or depth, height and width); or features alone",
         )
     return Shape((1,), last).map_of(found["channels"], spatial)
+
+
+def switches_of(left_out: Mapping[str, Value], settings: Value | None) -> dict[str, str]:
+    """Return the variables, declared as false, with which inputs that are left out are there; and these inputs."""
+    pairs = settings.pairs if isinstance(settings, MapValue) else ()
+    declared = {key.text for key, value in pairs if isinstance(value, Scalar) and value.text == "false"}
+    conditions = {name: item.get("when") for name, item in left_out.items() if isinstance(item, MapValue)}
+    return {when.text: name for name, when in conditions.items() if isinstance(when, Scalar) and when.text in declared}

@@ -47,8 +47,8 @@ def training_notes(memory: Memory, training: Training) -> Iterator[str]:
         saved = f"{training.loss_saved:,} bytes ({show_bytes(training.loss_saved)})"
         yield (
             f"Loss: cross-entropy of the logits, which are {training.scores:,} bytes ({show_bytes(training.scores)}): "
-            f"their log-softmax in fp32 and the targets, {saved}, are saved for the backward pass, in addition to the "
-            f"activations."
+            f"their log-softmax{_width_of_loss(memory, training)} and the targets, {saved}, are saved for the "
+            f"backward pass, in addition to the activations."
         )
     if training.segments:
         segments = f"{count_noun(training.segments, 'segment')} ({clean(training.checkpoint)})"
@@ -63,6 +63,16 @@ def training_notes(memory: Memory, training: Training) -> Iterator[str]:
         copies = " Beside experts, what adapters add is added to copies of their weights." if training.adapted else ""
         yield f"LoRA ({clean(training.lora)}): {trained}; {frozen}.{copies}"
     yield f"The optimizer ({training.optimizer}) {_state(training)}{_PRECISIONS.get(training.precision, '')}."
+
+
+def _width_of_loss(memory: Memory, training: Training) -> str:
+    """Return the bits of the log-softmax, and why they may be other than those of the logits."""
+    if training.loss_bits != _FP32:
+        return f", in {show_bits(training.loss_bits)} bits too,"
+    if training.precision == "amp":
+        return ", in fp32 as autocast computes it,"
+    is_copied = memory.widths.activations < _FP32
+    return ", in fp32 as transformers computes that of causal language models," if is_copied else " in fp32"
 
 
 def _devices(devices: Parallelism, training: Training, *, caches: bool) -> Iterator[str]:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from record_language_models import MODELS, record
+from record_losses import record as record_losses
 
 import shapecalc
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "language_models.json").read_text(encoding="utf-8"))
 ATTENTION = {"sdpa": "flash", "eager": "eager"}
+LOSSES = json.loads((Path(__file__).parent.parent / "data" / "losses.json").read_text(encoding="utf-8"))["models"]
 _read: dict[str, Any] = {}
 CASES = [(kind, case) for kind, entry in RECORDED["models"].items() for case in entry["saved"]]
 
@@ -50,9 +52,16 @@ def test_a_config_says_what_a_model_keeps(kind: str, case: str, tmp_path: Path) 
     assert found.kept == pytest.approx(RECORDED["models"][kind]["saved"][case], rel=0.03)
 
 
+@pytest.mark.parametrize(("kind", "precision"), [(kind, one) for kind in LOSSES for one in LOSSES[kind]])
+def test_the_loss_saves_what_that_of_transformers_does(kind: str, precision: str, tmp_path: Path) -> None:
+    """Exactly: causal language models and autocast in fp32, all others in the bits of their logits."""
+    assert memory(kind, tmp_path, precision=precision).training.loss_saved == LOSSES[kind][precision]
+
+
 @pytest.mark.slow
 @pytest.mark.elsewhere
 @pytest.mark.filterwarnings("ignore")
 def test_the_record_agrees_with_the_installed_transformers() -> None:
     pytest.importorskip("transformers")
     assert json.loads(json.dumps(record())) == RECORDED["models"]
+    assert record_losses() == LOSSES

@@ -56,11 +56,22 @@ def test_the_loss_is_cross_entropy_of_the_logits() -> None:
     assert without.kept == found.kept
 
 
-def test_logits_of_16_bits_are_copied_to_32() -> None:
+def test_the_loss_of_16_bits_has_16_bits() -> None:
+    """As `F.cross_entropy` of bf16 (PyTorch 2.13, run): the log-softmax and its gradient are bf16."""
     spec = {"input": [5], "layers": [{"linear": {"out_features": 700, "bias": False}}]}
     found = training(spec, precision="bf16")
-    assert found.scores == 700 * 2
-    assert found.loss_at_peak == (700 * 4 + 8) + 2 * 700 * 4  # saved, and two gradients in fp32 before that in bf16
+    assert (found.scores, found.loss_bits) == (700 * 2, 16)
+    assert found.loss_at_peak == (700 * 2 + 8) + 700 * 2
+    assert training(spec, precision="amp").loss_at_peak == (700 * 4 + 8) + 2 * 700 * 4  # gradients in fp32, then bf16
+
+
+@pytest.mark.parametrize(("last", "bits"), [({"linear": 7}, 32), ({"linear": 3}, 16)])
+def test_a_decoder_that_scores_words_copies_them_to_fp32(last: Any, bits: int) -> None:
+    attention = {"multi_head_attention": {"num_heads": 2, "is_causal": True}}
+    spec = {"input": [5], "layers": [{"embedding": {"num_embeddings": 7, "embedding_dim": 4}}, attention, last]}
+    assert training(spec, precision="bf16").loss_bits == bits
+    text = str(shapecalc.load(spec).memory(training=True, precision="bf16"))
+    assert ("as transformers computes that of causal language models" in " ".join(text.split())) == (bits == 32)
 
 
 @pytest.mark.parametrize("last", ["relu", {"conv": {"out_channels": 2, "kernel_size": 1}}])
@@ -265,6 +276,30 @@ def test_the_answer_says_where_peft_may_count_others(tmp_path: Path) -> None:
         path.write_text(json.dumps({"model_type": kind, "architectures": [name]}), encoding="utf-8")
         notes = [note for note in shapecalc.load(path).memory(lora=4).notes if note.startswith("LoRA")]
         assert (len(notes) == 1 and words in notes[0]) if words else not notes
+
+
+@pytest.mark.parametrize("targets", ["q_proj", "all-linear"])
+def test_the_answer_says_that_unused_weights_have_no_adapters(targets: str, tmp_path: Path) -> None:
+    """Gemma 3 without an image: its vision transformer is stored. peft 0.21 has 1,792 parameters beside q_proj, run."""
+    tower = {"hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 2,
+             "image_size": 32, "patch_size": 8, "vision_use_head": False}  # fmt: skip
+    text = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "head_dim": 8, "vocab_size": 100,
+            "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
+    config = {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "mm_tokens_per_image": 4,
+              "text_config": text, "vision_config": tower}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    net = shapecalc.load(tmp_path / "config.json")
+    options = {"training": True, "lora": f"rank=8,targets={targets}"}
+    without, seen = net.memory(**options), net.memory(**options, vars={"with_image": True, "seq": 10})
+    assert [note for note in without.notes if note.startswith("LoRA")] == [
+        "LoRA: modules that are stored and not used (model.vision_tower.encoder.layers.0.self_attn.q_proj) have no "
+        "adapters here, but in peft: with the input image they are used, --set with_image=true"
+    ]
+    assert not [note for note in seen.notes if note.startswith("LoRA")]
+    if targets == "q_proj":
+        assert (without.training.trainable, seen.training.trainable) == (1024, 1792)
+    with pytest.raises(shapecalc.UsageError, match="modules of the target fc1 are stored in the network, and not used"):
+        net.memory(training=True, lora="rank=8,targets=fc1")
 
 
 def test_adapters_of_experts_are_added_to_copies_of_their_weights() -> None:
@@ -499,6 +534,12 @@ def test_stages_have_all_weights_together() -> None:
     assert 0 < stage.weights < whole
 
 
+def test_a_network_without_experts_has_none_to_divide() -> None:
+    with pytest.raises(shapecalc.UsageError, match=r"^gpt has no experts to divide among 4 devices \(expert\)"):
+        training(stack(), expert=4, devices=4)
+    assert training(stack(), expert=1, devices=4).parallelism.expert == 1
+
+
 def test_experts_are_divided() -> None:
     spec = {"input": [8, 16], "layers": [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 32}}]}
     one, shared = (shapecalc.load(spec).memory(devices=4, expert=expert) for expert in (1, 4))
@@ -545,3 +586,12 @@ def test_latents_are_normalised_in_fp32() -> None:
         for name in ("fused", "upcast")
     )
     assert upcast.kept - fused.kept == 9 * (10 * 4 - (10 + 2) * 2)  # a copy, in place of a part of a wider tensor
+
+
+@pytest.mark.parametrize("layer", ["dropout", "stochastic_depth"])
+@pytest.mark.parametrize(("p", "outputs"), [(0, 0), (1, 1)])
+def test_dropout_of_nothing_returns_its_input(layer: str, p: float, outputs: int) -> None:
+    """PyTorch 2.13, run: `F.dropout(relu(x), 0)` saves nothing more; with 1 the next layer saves its output."""
+    layers = [{"linear": 512}, "relu", {layer: {"p": p, **({"mode": "batch"} if layer != "dropout" else {})}}]
+    spec = {"input": [128, 128], "layers": [*layers, {"linear": 128}]}
+    assert training(spec).kept == 4 * 128 * (128 + 512 + outputs * 512)

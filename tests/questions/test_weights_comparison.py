@@ -381,3 +381,23 @@ def test_a_prefix_is_found_among_many_that_begin_fewer_names(tmp_path: Path) -> 
     held.update({"net.fc.weight": ("F32", (3, 4)), "net.fc.bias": ("F32", (3,))})
     found = compared(tmp_path, held, net)
     assert (found.matching, found.prefixes) == (2, ("net.", ""))
+
+
+def test_a_specification_has_names_of_its_own(tmp_path: Path) -> None:
+    """A checkpoint of transformers against a bundled Llama: most differ, and without a prefix too."""
+    found = compared(tmp_path, tensors(), shapecalc.load("llama-3-8b"))
+    assert found.prefixes == ("", "")
+    assert not found.is_same
+    assert ["A specification has names of its own: compare with the config.json" in note for note in found.notes] == [
+        True
+    ]
+    assert not compared(tmp_path, tensors(), network(vocab=120)).notes
+
+
+def test_names_of_a_specification_that_are_those_of_the_checkpoint(tmp_path: Path) -> None:
+    net = shapecalc.load(SPEC)
+    held = {f"net.{name}": ("F32", shape) for name, shape in net.infer().parameter_shapes().items()}
+    found = compared(tmp_path, held, net)
+    assert (found.prefixes, found.notes) == (("net.", ""), ())
+    few = dict(list(held.items())[:2])
+    assert not compared(tmp_path, few, net).notes, "a part of a checkpoint"

@@ -296,5 +296,9 @@ class Dropout(_Function):
 
     examples = (Example({"p": 0.5}, (4096,), (4096,), source="by definition"),)
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.__dict__["view"] = self.p == 0  # PyTorch's then returns its input, in training too
+
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(x.elements, 8)] if 0 < self.p < 1 else []  # the mask: a byte for each element, as on a GPU

@@ -6,7 +6,7 @@ learned biases for the distances between its tokens.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import DIVIDES, EQUAL, Constraint, Dim, ceil_div, prod
 from shapecalc.errors import LayerError
@@ -272,6 +272,10 @@ class StochasticDepth(Layer):
     mode = Choice("batch: drop for all samples together; row: for each sample on its own", ("batch", "row"), "row")
 
     examples = (Example({"p": 0.2}, (96, 56, 56), (96, 56, 56), source="torchvision.ops.StochasticDepth"),)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.__dict__["view"] = self.p == 0  # torchvision's then returns its input, in training too
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
         return [(1, 0)] if self.p > 0 and self.mode == "row" else []  # whether the sample's branch passes

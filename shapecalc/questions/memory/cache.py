@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import minimum, total
+from shapecalc.errors import Problem, UsageError
 from shapecalc.questions.memory.plan import stored
 
 if TYPE_CHECKING:
@@ -21,13 +22,28 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Sizing
 
-__all__ = ["Cache", "Cached", "cache_of", "cached_elements"]
+__all__ = ["Cache", "Cached", "ContextError", "cache_of", "cached_elements", "check_length"]
 
 UNLIMITED = 0
 """The window of attention to all past tokens."""
 
 _RECURRENT_BITS = 32
 """The bits of a recurrence's state, if activations have no more."""
+
+
+class ContextError(UsageError):
+    """A context is longer than the sequences that a network works on."""
+
+
+def check_length(tokens: int, what: str, positions: int | None, *, more: int) -> None:
+    """Check that a network has positions for `tokens` of a context or a prompt, and `more` for the next one (0 or 1).
+
+    Errors: `ContextError`.
+    """
+    if positions is not None and tokens + more > positions:
+        words = f"a {what} of {tokens:,} tokens {'and the next one are' if more else 'is'}"
+        hint = f"give at most {positions - more:,}"
+        raise ContextError(Problem(f"{words} more than the {positions:,} positions of the network", hint=hint))
 
 
 class Cached(NamedTuple):

@@ -18,13 +18,12 @@ from shapecalc.model.generic_inference import infer_generic
 from shapecalc.model.inference import infer
 from shapecalc.model.rows import own
 from shapecalc.questions.memory import memory
-from shapecalc.questions.memory.cache import cache_of, cached_elements
+from shapecalc.questions.memory.cache import ContextError, cache_of, cached_elements
 from shapecalc.questions.memory.implementation import FLASH
 from shapecalc.questions.memory.in_place import ALL, read_in_place
 from shapecalc.questions.memory.plan import MemoryPlan, make_plan, stored
 from shapecalc.questions.memory.serving.capacity import (
     LAST,
-    ContextError,
     ServedDecoder,
     Serving,
     check_serving,

@@ -123,7 +123,7 @@ def _with_decoding(
         return found
     limit = None if decoder.cache.limit is None else decoder.cache.limit - 1
     if context is not None:
-        check_tokens(context, "context", 0, limit)
+        check_tokens(context, "context", 0, decoder.cache.limit, more=1)
     past = context if context is not None else first.tokens if limit is None else min(first.tokens, limit)
     return _changed(found, prompt=first, decoding=decoder.step(past))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.questions.memory.cache import cache_of
+from shapecalc.questions.memory.cache import cache_of, check_length
 from shapecalc.questions.memory.plan import stored
 from shapecalc.questions.memory.serving import decoding as serving
 from shapecalc.questions.memory.weights.stored_bytes import used_bytes
@@ -118,14 +118,12 @@ def decoder_of(
     return BoundedDecoder(whole, _run_of(report, 1), cache, roofline, widths, storing)
 
 
-def check_tokens(tokens: int, what: str, least: int, limit: int | None) -> None:
-    """Check a number of tokens. Errors: `UsageError` for too few, and for more than the network reaches."""
+def check_tokens(tokens: int, what: str, least: int, positions: int | None, *, more: int = 0) -> None:
+    """Check a number of tokens, and `more`. Errors: `UsageError` for too few, and for more than the network reaches."""
     if tokens < least:
         hint = f"give a number of tokens from {least} to {MOST_TOKENS:,}"
         raise UsageError(Problem(f"{what} is {tokens!r}", hint=hint))
-    if limit is not None and tokens > limit:
-        message = f"a {what} of {tokens:,} tokens is longer than the {limit:,} positions that the network has"
-        raise UsageError(Problem(message, hint=f"give at most {limit:,}"))
+    check_length(tokens, what, positions, more=more)
 
 
 def _run_of(report: Report, tokens: int) -> Report:

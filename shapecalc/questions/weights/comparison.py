@@ -109,6 +109,12 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
     found = {weight.represents or weight.name: weight for weight in weights.weights}
     base = report.graph.naming.base if report.graph.naming else ""
     (theirs, own), expected = aligned(found, report)
+    if weights.format != "GGUF" and _has_other_names(report, expected, {name.removeprefix(theirs) for name in found}):
+        (theirs, own), expected = ("", ""), report.tensor_shapes()
+        notes.append(
+            f"Most names of {report.name or 'the network'} are not in the checkpoint. A specification has names of its "
+            "own: compare with the config.json of the model, which is read with the names of its library."
+        )
     container = max([key for key in weights.containers if theirs.startswith(key)], key=len, default="")
     inside = {name.removeprefix(theirs): one for name, one in found.items() if name.startswith(container)}
     optional = {
@@ -141,6 +147,12 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         weights.name, report.name, matching, _with_hints(_folded(mismatches), report), prefixes, notes,
         has_other_prefix=prefixes != ("", "") and not is_of_base,
     )  # fmt: skip
+
+
+def _has_other_names(report: Report, expected: Mapping[str, _Shape], found: Collection[str]) -> bool:
+    """Return whether names are those of a specification, and most are not in a checkpoint, also not in a part of it."""
+    is_of_library = report.graph.naming is not None or not report.graph.is_written
+    return not is_of_library and 2 * len(expected.keys() & found) < min(len(expected), len(found))
 
 
 def _named(report: Report, shapes: dict[str, _Shape], there: Collection[str]) -> dict[str, _Shape]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.questions.memory.cache import check_length
 from shapecalc.questions.memory.implementation import EAGER, FLASH, read_attention
 from shapecalc.questions.memory.liveness import BEGINNING, run
 from shapecalc.questions.memory.serving.decoding import (
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = [
     "LOGITS",
     "Capacity",
-    "ContextError",
     "ServedDecoder",
     "Serving",
     "check_serving",
@@ -53,10 +53,6 @@ _MOST_CELLS = 64
 """The maximum number of contexts, and of batches, in a table."""
 _DEFAULT_TOP = 32_768
 """The longest context of a table where nothing limits it, and the network's own sequence is shorter."""
-
-
-class ContextError(UsageError):
-    """A context is longer than the sequences that a network works on."""
 
 
 class Serving(NamedTuple):
@@ -269,12 +265,8 @@ def check_serving(serving: Serving, report: Report, cache: Cache) -> Serving:
         batches = serving.batches or tuple(2**power for power in range(_COLUMNS))
         context = contexts[0] if serving.context is None else serving.context
         serving = serving._replace(contexts=contexts, batches=batches, context=context)
-    for tokens_asked in (serving.context or 0, *serving.contexts):
-        if limit is not None and tokens_asked > limit:
-            tokens = f"a context of {tokens_asked:,} tokens" + (" and the next one" if serving.prefill is None else "")
-            verb = "is" if serving.prefill is not None else "are"
-            message = f"{tokens} {verb} more than the {cache.limit:,} positions of the network"
-            raise ContextError(Problem(message, hint=f"give at most {limit:,}"))
+    for tokens in (serving.context or 0, *serving.contexts):
+        check_length(tokens, "context", cache.limit, more=0 if serving.prefill is not None else 1)
     return serving
 
 

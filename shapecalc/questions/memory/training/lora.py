@@ -13,8 +13,8 @@ from shapecalc.dims import prod
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Layer
 from shapecalc.questions.memory.implementation import with_rows
-from shapecalc.questions.memory.training.loss import layers_of_scores
-from shapecalc.questions.memory.training.matrices import is_called, matrices_of
+from shapecalc.questions.memory.training.loss import scores_of_words
+from shapecalc.questions.memory.training.matrices import is_called, matrices_of, unused_modules
 from shapecalc.text.given import read_names
 from shapecalc.text.units import read_whole
 
@@ -100,7 +100,7 @@ def _fraction(given: Any) -> float:
 def with_lora(report: Report, lora: Lora) -> Report:
     """Return the report of the network with adapters, all else frozen. Errors: `UsageError` for an unknown target."""
     matrices = matrices_of(report)
-    _check_targets(lora, [matrix for own in matrices for matrix in own])
+    _check_targets(report, lora, [matrix for own in matrices for matrix in own])
     rows = []
     chosen = _chosen(report, lora, matrices)
     _check_joined(lora, [matrix for own in chosen for matrix in own])
@@ -147,8 +147,13 @@ def _check_joined(lora: Lora, matrices: list[Matrix]) -> None:
 
 
 def lora_notes(report: Report, lora: Lora) -> Iterator[str]:
-    """Yield where peft may count other adapters: beside experts, and beside what another library has apart."""
-    chosen = _chosen(report, lora, matrices_of(report))
+    """Yield where peft may count other adapters: beside experts, what another library has apart, and what is unused."""
+    matrices = matrices_of(report)
+    chosen = _chosen(report, lora, matrices)
+    unused = next((module for module in unused_modules(report) if _is_unused_target(lora, module, matrices)), "")
+    if unused:
+        ways = "".join([f": {way}" for way in _ways_to_use(report)])
+        yield f"LoRA: modules that are stored and not used ({unused}) have no adapters here, but in peft{ways}"
     if ALL_LINEAR in lora.targets and any(matrix.projection.count != 1 for own in chosen for matrix in own):
         yield (
             "LoRA: all-linear adapts experts and routers here; peft 0.21 does so for Mixtral, Qwen3-MoE and DeepSeek "
@@ -162,9 +167,24 @@ def lora_notes(report: Report, lora: Lora) -> Iterator[str]:
                 return
 
 
+def _ways_to_use(report: Report) -> Iterator[str]:
+    """Yield how the network has a further input, with which unused modules are used."""
+    for switch, name in report.graph.switches.items():
+        yield f"with the input {name} they are used, --set {switch}=true"
+
+
+def _is_unused_target(lora: Lora, module: str, matrices: list[list[Matrix]]) -> bool:
+    """Return whether an unused module is a target: of `all-linear` if used ones have its name, so that it is linear."""
+    linear = {
+        matrix.module.rpartition(".")[2] for own in matrices for matrix in own if matrix.module and matrix.is_linear
+    }
+    named = any(is_called([module], target) for target in lora.targets)
+    return named or (ALL_LINEAR in lora.targets and module.rpartition(".")[2] in linear)
+
+
 def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[list[Matrix]]:
     """Return the matrices of every layer that have adapters; a target that the library knows is meant as there."""
-    words = _scores_of_words(report)
+    words = scores_of_words(report)  # scores of classes are adapted, unless peft is told that the task is SEQ_CLS
     modules = {matrix.module for own in matrices for matrix in own if matrix.module}
     there = [target for target in lora.targets if is_called(modules, target)]
     here = [target for target in lora.targets if target not in there]
@@ -178,22 +198,15 @@ def _chosen(report: Report, lora: Lora, matrices: list[list[Matrix]]) -> list[li
     return [[matrix for matrix in own if has_one(index, matrix)] for index, own in enumerate(matrices)]
 
 
-def _scores_of_words(report: Report) -> set[int]:
-    """Return the layers whose scores are of the words of a table in the network: transformers' output embeddings.
-
-    Those of classes are adapted by `all-linear`, unless peft is told that the task is SEQ_CLS.
-    """
-    tables = [row.sizing.weight_shapes for row in report.rows if row.node.layer and row.node.layer.looks_up]
-    words = {sizes[0] for shapes in tables for sizes in shapes.values()}
-    return {index for index in layers_of_scores(report) if report.rows[index].sizing.outputs[0].sizes[-1] in words}
-
-
-def _check_targets(lora: Lora, matrices: list[Matrix]) -> None:
+def _check_targets(report: Report, lora: Lora, matrices: list[Matrix]) -> None:
     """Check that every target is one in the library or here; errors have the names of the library, if there are any."""
     for target in lora.targets:
         if target != ALL_LINEAR and not any(is_called([*own.names, own.module], target) for own in matrices):
             names = [own.module for own in matrices if own.module] or [name for own in matrices for name in own.names]
             known = sorted({name.rpartition(".")[2] for name in names})
+            if any(is_called([module], target) for module in unused_modules(report)):
+                message = f"modules of the target {target} are stored in the network, and not used"
+                raise UsageError(Problem(message, hint=next(_ways_to_use(report), "")))
             hint = did_you_mean(target, [*known, ALL_LINEAR]) or f"matrices are called {', '.join(known[:20])}"
             raise UsageError(Problem(f"LoRA has no target {target} in the network", hint=hint))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Matrix", "is_called", "matrices_of"]
+__all__ = ["Matrix", "is_called", "matrices_of", "unused_modules"]
 
 _WEIGHT = ".weight"
 _AXES = 2
@@ -62,6 +62,20 @@ def matrices_of(report: Report) -> list[list[Matrix]]:
                 own.append(matrix)
             else:
                 found[held[1]][held[2]] = _joined(found[held[1]][held[2]], matrix)
+    return found
+
+
+def unused_modules(report: Report) -> list[str]:
+    """Return the modules of the library whose matrices are stored in the network, and not read."""
+    naming = report.graph.naming
+    found: list[str] = []
+    for row in report.rows if naming is not None else ():
+        read = row.node.layer.read_weights(*row.sizing.inputs) if row.node.layer else {}
+        unread = {f"{row.name}.{key}": own for key, own in row.sizing.weight_shapes.items() if read.get(key) == (0,)}
+        there = library_shapes(naming, {name: own for name, own in unread.items() if naming.knows(name)})
+        found += [
+            name.removesuffix(_WEIGHT) for name, own in there.items() if name.endswith(_WEIGHT) and len(own) == _AXES
+        ]
     return found
 
 

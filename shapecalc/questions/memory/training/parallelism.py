@@ -27,6 +27,7 @@ __all__ = [
     "ONE_DEVICE",
     "Parallelism",
     "Splits",
+    "check_experts",
     "check_heads",
     "read_parallelism",
     "repeated_heads",
@@ -179,6 +180,15 @@ def check_heads(report: Report, parallel: Parallelism) -> None:
             most = max(size for size in range(1, min(number, parallel.tensor) + 1) if number % size == 0)
             more = f", or a multiple of {number:,}" if role == KV_HEADS else ""
             raise UsageError(Problem(message, hint=f"give --tensor a divisor of {number:,}: {most:,}{more}"))
+
+
+def check_experts(report: Report, parallel: Parallelism) -> None:
+    """Check that there are experts for the devices that share them. Errors: `UsageError`."""
+    if parallel.expert > 1 and not any(
+        Splits.is_routed(row, name) for row in report.rows for name in row.sizing.weight_shapes
+    ):
+        message = f"{report.name or 'the network'} has no experts to divide among {parallel.expert:,} devices (expert)"
+        raise UsageError(Problem(message, hint="leave --expert out; --tensor shares each layer among devices"))
 
 
 def _heads(row: Row, role: str) -> int | None:

@@ -22,7 +22,8 @@ class Training(NamedTuple):
     the pass `direction` of the layer `at` (or the loss); `activation_gradients` is the part of the gradients, and
     `loss_at_peak` that of the loss. `trainable` is the number of parameters that are trained, `state_bits` the bits of
     the optimizer's state, `weight_copies` those that autocast makes. `loss` is cross_entropy or none; `scores` are the
-    bytes of what it is computed of, and `loss_saved` what it saves for the backward pass (in addition to `kept`). With
+    bytes of what it is computed of, `loss_saved` what it saves for the backward pass (in addition to `kept`), and
+    `loss_bits` the bits of an element of its log-softmax. With
     a `checkpoint`, so many `segments` of blocks are recomputed in the backward pass. `adapters`
     are the bytes of the weights of `lora`, which alone are trained, and `adapted` those of experts' weights with what
     their adapters add, which are copies. With
@@ -48,6 +49,7 @@ class Training(NamedTuple):
     scores: int = 0
     loss_saved: int = 0
     loss_at_peak: int = 0
+    loss_bits: int | Fraction = 0
     checkpoint: str = "none"
     segments: int = 0
     lora: str = ""
@@ -67,5 +69,6 @@ class Training(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the JSON contract has it."""
-        found = {**self._asdict(), "state_bits": plain_bits(self.state_bits)}
+        bits = {name: plain_bits(getattr(self, name)) for name in ("state_bits", "loss_bits")}
+        found = {**self._asdict(), **bits}
         return {**found, "parallelism": self.parallelism._asdict() if self.parallelism else None}

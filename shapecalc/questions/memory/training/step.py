@@ -14,6 +14,7 @@ from shapecalc.questions.memory.training.optimizers import Trained
 from shapecalc.questions.memory.training.parallelism import (
     ONE_DEVICE,
     Splits,
+    check_experts,
     check_heads,
     repeated_heads,
     splits_of,
@@ -60,6 +61,7 @@ def training_of(
     """
     precision, parallel = options.precision, options.parallel or ONE_DEVICE
     check_heads(report, parallel)
+    check_experts(report, parallel)
     repeated = repeated_heads(report, parallel)
     whole, report = report, with_repeated_heads(report, parallel) if parallel.tensor > 1 else report
     if options.lora:
@@ -134,6 +136,7 @@ class _Stage:
             scores=sum(loss.scores for loss in losses),
             loss_saved=sum(loss.saved for loss in losses),
             loss_at_peak=peak.loss,
+            loss_bits=max((loss.bits for loss in losses), default=0),
             checkpoint=options.checkpoint.text if options.checkpoint else "none",
             segments=len(segments),
             lora=options.lora.text if options.lora else "",
@@ -149,13 +152,14 @@ class _Stage:
         """Return what the losses need that are computed on this device."""
         if self.options.loss != CROSS_ENTROPY or not any(row.trainable for row in self.report.rows):
             return []
-        bits = _AUTOCAST_BITS if self.options.precision.autocast else self.options.precision.activations
+        autocast = self.options.precision.autocast
+        bits = _AUTOCAST_BITS if autocast else self.options.precision.activations
         found = [
-            loss_bytes(self.report, scores, bits)
+            loss_bytes(self.report, scores, bits, autocast=autocast)
             for scores in scores_of(self.report)
             if not self.numbers or self.numbers[scores.node] == self.number
         ]
-        return [LossBytes(*[-(-size // self.parallel.tensor) for size in loss]) for loss in found]
+        return [loss.divided(self.parallel.tensor) for loss in found]
 
     def weights(self) -> list[_Weight]:
         """Return every tensor of weights on this device; one that layers share once, adapters of each beside it."""
