@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ListedNetwork", "draw_networks", "listing"]
 
 _GAP = 3
-_MINIMUM = 12
+_MINIMUM = 10
 """The minimum width of a text that is cut."""
 
 
