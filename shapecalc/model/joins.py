@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Hint
 from shapecalc.model.doubts import axis_of_join
 from shapecalc.model.inference import sizings_of
+from shapecalc.model.partial import makers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +41,10 @@ def _with_hint(graph: Graph, index: int, problem: Problem) -> Problem:
 
 def _joining_hint(graph: Graph, index: int) -> str:
     """Return the hint to join the input of a layer with a shape error along its features; empty if that does not do."""
-    at = _maker(graph, index)
-    layer = graph.nodes[at].layer if at >= 0 else None
+    node = graph.nodes[index]
+    makers = [*makers_of(graph, node)] if len(node.inputs) == 1 else []
+    at = makers[-1] if makers else -1
+    layer = graph.nodes[at].layer if makers else None
     name = axis_of_join(layer) if layer else ""
     if not layer or not name:
         return ""
@@ -55,14 +58,3 @@ def _joining_hint(graph: Graph, index: int) -> str:
     given = " and ".join(dict.fromkeys(x.text for x in old.inputs))
     joined = f"{name}: {_LAST} there joins the features, {new.outputs[0].text}"
     return f"{nodes[at].name} joins {given} along the length: {joined}"
-
-
-def _maker(graph: Graph, index: int) -> int:
-    """Return the layer whose output a layer reads, past those that work on each element; -1 for an input."""
-    refs = graph.nodes[index].inputs
-    while len(refs) == 1 and refs[0].node >= 0:
-        node = graph.nodes[refs[0].node]
-        if not (node.layer and node.layer.elementwise and len(node.inputs) == 1):
-            return refs[0].node
-        refs = node.inputs
-    return -1

@@ -13,7 +13,7 @@ from shapecalc.model.graph import Reference
 from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.dims import Dim
     from shapecalc.errors import Insertion, Mark, Problem
@@ -28,6 +28,7 @@ __all__ = [
     "inferred_part",
     "is_made_of_others",
     "location_of",
+    "makers_of",
     "reads_input_of_composite",
     "sharing_hint",
     "with_doubt_of_input",
@@ -160,16 +161,23 @@ def with_doubt_of_input(
     def work() -> str:
         if problem.hint and not problem.hint.startswith(NO_BATCH):
             return problem.hint
-        refs = node.inputs
-        while refs and refs[0].node >= 0:
-            giver, sizing = graph.nodes[refs[0].node], sizings()[refs[0].node]
+        for index in makers_of(graph, node):
+            giver, sizing = graph.nodes[index], sizings()[index]
             doubt = giver.layer.doubt(*sizing.inputs) if giver.layer and sizing else ""
             if doubt:
                 return f"{giver.name} {doubt}"
-            refs = giver.inputs if giver.layer and giver.layer.elementwise and len(giver.inputs) == 1 else ()
         return problem.hint
 
     return problem._replace(hint=Hint(work))
+
+
+def makers_of(graph: Graph, node: Node) -> Iterator[int]:
+    """Yield the layer whose output a layer reads first, and past those that work on each element the ones before."""
+    refs = node.inputs
+    while refs and refs[0].node >= 0:
+        yield refs[0].node
+        giver = graph.nodes[refs[0].node]
+        refs = giver.inputs if giver.layer and giver.layer.elementwise and len(giver.inputs) == 1 else ()
 
 
 def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> str:
