@@ -15,7 +15,6 @@ from shapecalc.layers.base.shape import HWC, Shape, read_layout
 from shapecalc.layers.base.sizes import parse_sizes
 from shapecalc.model.advice import advised, input_doubt, may_be_doubted, override_doubt
 from shapecalc.model.inference import infer, sizings_of
-from shapecalc.model.origin import has_text
 from shapecalc.model.readings import batch_note
 
 if TYPE_CHECKING:
@@ -319,10 +318,10 @@ class Network:
 
         Those of a specification are. Errors: `UsageError` for an imported file whose nodes compute with its input size.
         """
+        from shapecalc.model.origin import first_difference, has_text
+
         if has_text(self.origin):
             return
-        from shapecalc.model.origin import first_difference
-
         layer = first_difference(self)
         if layer:
             message = f"{layer} of {clean(self.origin.name)} depends on the input size in a way that only holds for one"
@@ -330,6 +329,8 @@ class Network:
 
     def _text_origin(self) -> TextOrigin:
         """Return the origin, which has a text. Errors: `UsageError` for one without."""
+        from shapecalc.model.origin import has_text
+
         if has_text(self.origin):
             return self.origin
         message = f"{clean(self.origin.name)} is not a specification: it has no text that could be changed"

@@ -18,7 +18,6 @@ from shapecalc.language.files import (
     locate,
     read_bytes,
 )
-from shapecalc.model.origin import is_origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,10 +86,6 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
     """
     if isinstance(spec, Member):
         return choose(spec, variant)
-    if is_origin(spec):
-        if variant:
-            raise _no_variants(spec.name, variant)
-        return spec
     origin: Origin | None = None
     if isinstance(spec, (str, os.PathLike)) and os.fspath(spec) == STDIN:
         content = read_bytes(STDIN, _STDIN_NAME)
@@ -101,10 +96,14 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         origin = import_bytes(spec, "<bytes>")
     elif isinstance(spec, (str, os.PathLike)):
         origin = find_import(os.fspath(spec))
+    else:
+        from shapecalc.model.origin import is_origin  # no command has one
+
+        origin = spec if is_origin(spec) else None
     if origin is None:
         return find_member(spec, variant)
     if variant:
-        raise _no_variants(origin.name, variant)
+        raise UsageError(Problem(f"{origin.name} has no variant {variant}", hint="variants are of specifications"))
     return origin
 
 
@@ -115,10 +114,6 @@ def find_origins(spec: str) -> list[Origin]:
     """
     imported = find_import(spec)
     return [imported] if imported is not None else [*find_members(spec)]
-
-
-def _no_variants(name: str, variant: str) -> UsageError:
-    return UsageError(Problem(f"{name} has no variant {variant}", hint="variants are of specifications"))
 
 
 def find_member(spec: Any, variant: str = "") -> Member:
