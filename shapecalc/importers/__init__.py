@@ -1,9 +1,15 @@
-"""Importers: other people's files to graphs. One module a format; a file is recognised by its name and first bytes."""
+"""Importers: other people's files to graphs. One module a format; a file is recognised by its name and first bytes.
+
+The module of a format has `matches(name, head)`, which answers whether a file is one; `read(path, name)` and
+`read_bytes(data, name)`, which return its origin. Errors of these: `SpecError` for a broken file, `OSError`,
+`MissingExtraError`.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
 
@@ -12,8 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["find_import", "import_bytes"]
 
-_HEAD = 64
-_SUFFIXES = (".onnx", ".ort")
+_HEAD = 4096
+
+
+class _Format(NamedTuple):
+    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with."""
+
+    module: str
+    suffixes: tuple[str, ...]
+    starts: tuple[bytes, ...] = ()
+
+
+_FORMATS = (_Format("onnx", (".onnx", ".ort"), (b"\x08",)),)
+"""The formats in the order in which they are asked. Most commands read no such file: a module is loaded for one."""
 
 
 def find_import(path: str) -> Origin | None:
@@ -26,24 +43,24 @@ def find_import(path: str) -> Origin | None:
     try:
         with open(path, "rb") as stream:
             head = stream.read(_HEAD)
-        if not _is_binary(path, head):
-            return None
-        from shapecalc.importers import onnx  # only for such a file
-
-        return onnx.read(path, path) if onnx.matches(path, head) else None
+        module = _module_of(path, head)
+        return module.read(path, path) if module else None
     except OSError as error:
         raise UsageError(Problem(f"{path} cannot be read: {error.strerror}")) from None
 
 
 def import_bytes(data: bytes, name: str) -> Origin | None:
     """Return the origin of the content of a file of another format; None for any other. Errors: `SpecError`."""
-    if not _is_binary(name, data[:_HEAD]):
-        return None
-    from shapecalc.importers import onnx
-
-    return onnx.read_bytes(data, name) if onnx.matches(name, data[:_HEAD]) else None
+    module = _module_of(name, data[:_HEAD])
+    return module.read_bytes(data, name) if module else None
 
 
-def _is_binary(name: str, head: bytes) -> bool:
-    """Return whether a file may be of one of the formats: what YAML never begins with, or a name."""
-    return head[:1] == b"\x08" or name.lower().endswith(_SUFFIXES)
+def _module_of(name: str, head: bytes) -> Any:
+    """Return the module of the format of a file, or None."""
+    lower, begin = name.lower(), head.lstrip()
+    for one in _FORMATS:
+        if lower.endswith(one.suffixes) or begin.startswith(one.starts):
+            module = import_module(f"shapecalc.importers.{one.module}")
+            if module.matches(name, head):
+                return module
+    return None

@@ -70,7 +70,7 @@ def test_a_file_is_found_by_its_first_bytes_or_its_name(tmp_path):
     assert shapecalc.load(write(tmp_path, small(), "network.bin")).infer().total.params == 162
     assert shapecalc.load(small()).infer().total.params == 162
     assert run("summary", "-", text=small()).status == 0
-    with pytest.raises(SpecError, match="is no ONNX file that can be read"):
+    with pytest.raises(SpecError, match="cannot be read as an ONNX file"):
         shapecalc.load(write(tmp_path, b"layers: [relu]"))
 
 
@@ -345,7 +345,7 @@ def test_what_is_no_onnx_file_says_what_it_is(text, tmp_path):
     with pytest.raises(SpecError) as error:
         shapecalc.load(path)
     first = str(error.value).splitlines()[0]
-    assert first == f"{path} is no ONNX file that can be read: {WRONG[text]}"
+    assert first == f"{path} cannot be read as an ONNX file: {WRONG[text]}"
 
 
 def nested(depth):

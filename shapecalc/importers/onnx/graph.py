@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.tensors import Constant, Data, Unsized
+from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
@@ -49,13 +49,11 @@ class Importing:
         self.name = name
         self.model = model
         self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
         self.sizes = input_tensors(model.graph, variables, inputs, self.problems, name, reading)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
-        self.counts: Counter[str] = Counter()
-        self.agreeing = 0
+        self.understanding = Understanding()
         self.inlined = 0
         self.factors: set[str] = set()
 
@@ -76,14 +74,14 @@ class Importing:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
             variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.warnings), is_written=False,
+            warnings=tuple(self.understanding.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
     @property
     def has_several_readings(self) -> bool:
         """Whether the batch may be elsewhere: a static first axis of more than 1 is that of the batch, or a length."""
-        return self.sizes.batch > 1 and self.counts["unknown"] > 0
+        return self.sizes.batch > 1 and self.understanding.counts[UNKNOWN] > 0
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
@@ -100,18 +98,12 @@ class Importing:
         return refs, names
 
     def _notes(self) -> list[str]:
-        counts = self.counts
-        understood = (
-            f"{count_noun(sum(counts.values()), 'node')}: {count_noun(counts['layer'], 'layer')}, "
-            f"{counts['arithmetic']:,} shape arithmetic, {counts['unknown']:,} unknown"
-        )
-        stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
-        differ = f", {len(self.warnings):,} do not" if self.warnings else ""
+        understood = self.understanding.note(with_stated=self.is_as_stated)
         shared = ", ".join(filter(None, (self.frame.shared_tensors(), self._factors())))
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        return [f"{understood}{stated if self.is_as_stated else ''}{differ}", *left_out, *([shared] if shared else [])]
+        return [understood, *left_out, *([shared] if shared else [])]
 
     def _factors(self) -> str:
         """Return the note on stored tensors of which the file computes weights, in place of which these count."""
@@ -134,7 +126,7 @@ class Importing:
         absorbed: set[str] = set()
         for number, node in enumerate(graph.nodes):
             if not node.outputs or node.outputs[0] in absorbed:
-                self.counts["layer" if node.outputs else "arithmetic"] += 1
+                self.understanding.counts[LAYER if node.outputs else ARITHMETIC] += 1
                 continue
             place = place_of(node, f"{path}node[{number}]")
             call = NodeCall(node, place, [scope.get(name) if name else None for name in node.inputs], opset, self.frame)
@@ -145,8 +137,8 @@ class Importing:
                 continue
             opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
             failed = any(isinstance(x, Unsized) for x in found)
-            what = "unknown" if opaque or failed else "layer" if len(self.frame.nodes) > before else "arithmetic"
-            self.counts[what] += 1
+            what = UNKNOWN if opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
+            self.understanding.counts[what] += 1
             scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
             if call.absorbed and not failed:
                 absorbed.add(call.absorbed)
@@ -292,17 +284,8 @@ class Importing:
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
-            full = tensor.full(self.frame.batch)
             dims = [self.sizes.variables.get(size, size) if isinstance(size, str) else size for size in info.dims]
-            pairs = list(zip(dims, full, strict=False))
-            known = [(a, b) for a, b in pairs if isinstance(a, int)]
-            if len(dims) == len(full) and all(a == b for a, b in known):
-                self.agreeing += bool(known) or not dims
-            else:
-                stated = "×".join(map(str, dims)) or "a scalar"
-                here = "×".join(map(str, full)) or "a scalar"
-                message = f"the file states the size {stated} of its output {name}, but it is {here}"
-                self.warnings.append(Problem(message, self.frame.mark(place.path), node.op))
+            self.understanding.compare(name, dims, tensor.full(self.frame.batch), self.frame.mark(place.path), node.op)
 
 
 def _constant(weight: TensorMessage) -> Constant:

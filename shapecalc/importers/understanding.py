@@ -1,0 +1,58 @@
+"""How much of a file was understood, and whether what it states of itself agrees: the last line of a report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, count_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.errors import Mark
+
+__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "Understanding"]
+
+LAYER, ARITHMETIC, UNKNOWN = "layer", "arithmetic", "unknown"
+
+
+class Understanding:
+    """What became of the nodes of a file, and which of the sizes that it states agree with those worked out here.
+
+    `node` is what the format calls a node; `has_arithmetic` is whether some of them only compute sizes.
+    """
+
+    def __init__(self, node: str = "node", *, has_arithmetic: bool = True) -> None:
+        self.node = node
+        self.has_arithmetic = has_arithmetic
+        self.counts: Counter[str] = Counter()
+        self.agreeing = 0
+        self.warnings: list[Problem] = []
+
+    def compare(self, name: str, stated: Sequence[Any], found: Sequence[Any], mark: Mark, kind: str) -> None:
+        """Compare the size of an output that the file states with what it is here, both with the batch.
+
+        Axes that are stated by a name, or not at all (None), agree with any size.
+        """
+        known = [(a, b) for a, b in zip(stated, found, strict=False) if isinstance(a, int)]
+        if len(stated) == len(found) and all(a == b for a, b in known):
+            self.agreeing += bool(known) or not stated
+            return
+        message = f"the file states the size {_text(stated)} of its output {name}, but it is {_text(found)}"
+        self.warnings.append(Problem(message, mark, kind))
+
+    def note(self, *, with_stated: bool = True) -> str:
+        """Return the line: `612 nodes: 240 layers, 372 shape arithmetic, 0 unknown; 175 stated sizes agree`."""
+        counts = self.counts
+        parts = [f"{count_noun(sum(counts.values()), self.node)}: {count_noun(counts[LAYER], 'layer')}"]
+        if self.has_arithmetic:
+            parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
+        parts.append(f"{counts[UNKNOWN]:,} unknown")
+        stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
+        differ = f", {len(self.warnings):,} do not" if self.warnings else ""
+        return f"{', '.join(parts)}{stated if with_stated else ''}{differ}"
+
+
+def _text(sizes: Sequence[Any]) -> str:
+    return "×".join("?" if size is None else str(size) for size in sizes) or "a scalar"
