@@ -6,10 +6,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.combining import reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real
-from shapecalc.importers.tensors import LOST, Constant, Data
+from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
@@ -138,29 +139,11 @@ def _reduce(call: NodeCall) -> Data:
             return x
         axes = list(range(x.rank))
     kind, more = _REDUCTIONS[call.node.op]
-    return _reduced(call, x, kind, [call.frame.axis(axis, x.rank) for axis in axes], more)
-
-
-def _reduced(call: NodeCall, x: Data, kind: str, axes: list[int], more: dict[str, Any]) -> Data:
-    """Return a tensor without these axes, or with size 1 there."""
-    keeps = bool(call.number("keepdims", 1))
-    if any(call.frame.index(x, axis) < 0 for axis in axes) and call.frame.batch == 1:
-        x = call.frame.whole(call.place, x)
-    dims: Any = [call.frame.within(x, axis) for axis in axes]
-    batch = x.batch
-    if not keeps and batch.axis >= 0:
-        batch = batch._replace(axis=batch.axis - sum(axis < batch.axis for axis in axes))
-    if batch.axis in axes and not batch.own and x.batch.axis in axes:
-        batch = LOST
-    if keeps and kind == "mean" and x.shape.is_map and dims == list(range(2, x.shape.rank + 1)):
-        return call.one("global_avg_pool", x, keepdims=True)
-    if "arg" in kind:
-        dims = dims[0]
-    return call.one(kind, x, batch=batch, dim=dims, keepdim=keeps, **more)
+    return reduced(call, x, kind, axes, keeps=bool(call.number("keepdims", 1)), more=more)
 
 
 @operation("ArgMax", "ArgMin")
 def _arg(call: NodeCall) -> Data:
     x = call.data(0)
     kind = "argmax" if call.node.op == "ArgMax" else "argmin"
-    return _reduced(call, x, kind, [call.frame.axis(call.number("axis", 0), x.rank)], {})
+    return reduced(call, x, kind, [call.number("axis", 0)], keeps=bool(call.number("keepdims", 1)))

@@ -11,12 +11,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.call import Call
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.uses import TensorUses
-from shapecalc.importers.tensors import Batch, Constant, Data, Unsized
+from shapecalc.importers.tensors import Constant, Data, Unsized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.onnx.messages import NodeMessage
@@ -50,15 +51,13 @@ def find_operation(op: str) -> Operation | None:
     return _OPERATIONS.get(op)
 
 
-class NodeCall:
+class NodeCall(Call):
     """A node with its inputs: what the function of its operation works on."""
 
     def __init__(self, node: NodeMessage, place: NodePlace, inputs: Sequence[Any], opset: int, frame: Frame) -> None:
+        super().__init__(place, inputs, frame)
         self.node = node
-        self.place = place
-        self.inputs = tuple(inputs)
         self.opset = opset
-        self.frame = frame
         self.absorbed = ""
         """The output of a later node that this one stands for too."""
         self.uses: TensorUses = TensorUses((), (), {})
@@ -88,15 +87,6 @@ class NodeCall:
         value = self.attribute(name)
         return value if isinstance(value, str) and value else default
 
-    def given(self, index: int) -> Tensor | None:
-        """Return an input that may be left out."""
-        return self.inputs[index] if index < len(self.inputs) else None
-
-    def constant(self, index: int) -> Constant | None:
-        """Return an input that may be left out, if it is a constant."""
-        found = self.given(index)
-        return found if isinstance(found, Constant) else None
-
     def items(self, index: int) -> list[Any] | None:
         """Return the values of an input; None where it is left out. Errors: `NotCoveredError` if they are not known."""
         found = self.given(index)
@@ -117,35 +107,9 @@ class NodeCall:
         items = self.items(index)
         return None if items is None else [int(item) for item in items]
 
-    def data(self, index: int) -> Data:
-        """Return an input as data: a constant becomes a layer. Errors: `LayerError` where it is left out."""
-        found = self.given(index)
-        if found is None:
-            raise LayerError(f"its input {index} is missing")
-        return self.frame.as_data(self.place, found, found.dims) if isinstance(found, Constant) else found
-
-    def emit(
-        self, kind: str, *data: Data, batch: Batch, weights: Iterable[Constant] = (), **arguments: Any
-    ) -> list[Data]:
-        """Add a layer, and return its outputs, in which the batch is where `batch` says."""
-        found = self.frame.emit(self.place, kind, arguments, data, weights)
-        return [Data(ref, shape, batch) for ref, shape in found]
-
-    def one(
-        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), **arguments: Any
-    ) -> Data:
-        """Add a layer, and return its first output: the batch is where it is in its first input, if nothing is said."""
-        return self.emit(kind, *data, batch=data[0].batch if batch is None else batch, weights=weights, **arguments)[0]
-
     def as_map(self, index: int = 0) -> Data:
         """Return an input as channels and spatial axes, with the batch in front of them. Errors: `NotCoveredError`."""
-        x = self.data(index)
-        if x.batch == Batch(0, own=True):
-            return x
-        full = x.full(self.frame.batch)
-        if x.batch.axis < 0 and full[:1] == (1,):
-            return self.frame.reshape(self.place, x, full)
-        raise NotCoveredError("the first axis of its input is not the batch alone")
+        return self.map_of(self.data(index))
 
     # InputSizes and positions, of data and of values alike.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.combining import is_number, merged
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import Constant, Data
@@ -142,11 +143,6 @@ def _unchanged(call: NodeCall) -> Any:
     return [x, x] if len(call.node.outputs) > 1 else x
 
 
-def is_number(x: Any) -> bool:
-    """Return whether an operand is one number, the same for every element."""
-    return isinstance(x, Constant) and all(size == 1 for size in x.dims)
-
-
 @operation(*_OF_TWO)
 def _of_two(call: NodeCall) -> Data:
     function, (a, b) = _OF_TWO[call.node.op], call.inputs[:2]
@@ -179,33 +175,4 @@ def _merge(call: NodeCall) -> Data:
     given = [x for x in call.inputs if x is not None]
     if not given:
         raise LayerError("it has no input")
-    kind, rank = _MERGES[call.node.op], max(x.rank for x in given)
-    data = [x for x in given if isinstance(x, Data)]
-    numbers = [x for x in given if is_number(x)]
-    if len(data) == 1 and len(given) == 2:
-        x = data[0]
-        if numbers and x.rank == rank:  # with a number: x − 2 is x + (−2), x / 2 is x · ½
-            first = given[0] is x
-            if kind in ("add", "mul", "maximum", "minimum") or first:
-                return call.one({"sub": "add", "div": "mul"}.get(kind, kind), x)
-            if kind == "div" and numbers[0].items and numbers[0].items[0] == 1:
-                return call.one("pointwise", x, function="reciprocal")
-        scaled = _scaled(call, kind, x, next((w for w in given if isinstance(w, Constant)), None))
-        if scaled is not None:
-            return scaled
-    operands, batch = call.frame.aligned(call.place, given)
-    return call.one(kind, *operands, batch=batch)
-
-
-def _scaled(call: NodeCall, kind: str, x: Data, weight: Constant | None) -> Data | None:
-    """Return a learned factor, or a learned number that is added, of each position of one axis; None for others."""
-    if weight is None or not weight.learned or kind not in ("mul", "add") or weight.rank > x.rank:
-        return None
-    axes = [axis for axis, size in enumerate(weight.dims, x.rank - weight.rank) if size != 1]
-    if len(axes) != 1:
-        return None
-    index = call.frame.index(x, axes[0])
-    if index < 0 or x.shape.sizes[index] != weight.dims[axes[0] - (x.rank - weight.rank)]:
-        return None
-    added: dict[str, Any] = {"scale": False, "bias": True} if kind == "add" else {}
-    return call.one("layer_scale", x, dim=index + 1, weights=[weight], **added)
+    return merged(call, _MERGES[call.node.op], given)

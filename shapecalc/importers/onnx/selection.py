@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.combining import at_positions, picked
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.tensors import LOST, Constant, Data
+from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
@@ -23,42 +24,8 @@ def _gather(call: NodeCall) -> Data:
         at = call.data(1)  # the rows of a table
         return call.one("embedding", at, num_embeddings=x.dims[0], embedding_dim=x.dims[1], weights=[x])
     if isinstance(index, Data):
-        return _picked(call, call.data(0), index, axis)
-    return _at(call, call.data(0), index, axis)
-
-
-def _picked(call: NodeCall, x: Data, index: Data, axis: int) -> Data:
-    """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
-    if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
-        raise NotCoveredError("it picks from data at positions that are data")
-    index = call.frame.whole(call.place, index)
-    if call.frame.index(x, axis) < 0:
-        x = call.frame.whole(call.place, x)
-    more = index.rank - 1 if x.batch.axis > axis else 0
-    return call.one(
-        "gather", x, index, batch=x.batch._replace(axis=x.batch.axis + more), dim=call.frame.within(x, axis)
-    )
-
-
-def _at(call: NodeCall, x: Data, index: Constant, axis: int) -> Data:
-    """Return what is at known positions of an axis."""
-    if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
-        if index.rank == 0:  # the only sample of the batch
-            return x._replace(batch=LOST)
-        x = call.frame.whole(call.place, x)
-    at = call.frame.within(x, axis)
-    size = x.shape.sizes[at - 1]
-    if index.rank == 0:
-        batch = x.batch._replace(axis=x.batch.axis - (x.batch.axis > axis))
-        position = index.items[0] if index.items else 0
-        if not -size <= position < size:
-            raise LayerError(f"it picks position {position} of axis {axis}, whose size is {size}")
-        return call.one("gather", x, batch=batch, index=[int(position)], dim=at, keepdim=False)
-    if index.rank == 1 and index.items is not None and index.dims[0] <= 64:
-        return call.one("gather", x, index=[int(item) for item in index.items], dim=at)
-    more = index.rank - 1 if x.batch.axis > axis else 0
-    positions = call.frame.as_data(call.place, index, index.dims)
-    return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)
+        return picked(call, call.data(0), index, axis)
+    return at_positions(call, call.data(0), index, axis)
 
 
 @operation("GatherElements")

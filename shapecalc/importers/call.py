@@ -1,0 +1,70 @@
+"""A node with its inputs: what the function of an operation works on, in every format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.tensors import Batch, Constant, Data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shapecalc.importers.frame import Frame
+    from shapecalc.importers.tensors import NodePlace
+
+    Tensor = Data | Constant
+
+__all__ = ["Call"]
+
+
+class Call:
+    """A node with its inputs, which makes layers where it is."""
+
+    def __init__(self, place: NodePlace, inputs: Sequence[Any], frame: Frame) -> None:
+        self.place = place
+        self.inputs = tuple(inputs)
+        self.frame = frame
+
+    def given(self, index: int) -> Tensor | None:
+        """Return an input that may be left out."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def constant(self, index: int) -> Constant | None:
+        """Return an input that may be left out, if it is a constant."""
+        found = self.given(index)
+        return found if isinstance(found, Constant) else None
+
+    def data(self, index: int) -> Data:
+        """Return an input as data: a constant becomes a layer. Errors: `LayerError` where it is left out."""
+        found = self.given(index)
+        if found is None:
+            raise LayerError(f"its input {index} is missing")
+        return self.as_data(found)
+
+    def as_data(self, x: Tensor) -> Data:
+        """Return a tensor as data: a constant becomes a layer."""
+        return self.frame.as_data(self.place, x, x.dims) if isinstance(x, Constant) else x
+
+    def emit(
+        self, kind: str, *data: Data, batch: Batch, weights: Iterable[Constant] = (), **arguments: Any
+    ) -> list[Data]:
+        """Add a layer, and return its outputs, in which the batch is where `batch` says."""
+        found = self.frame.emit(self.place, kind, arguments, data, weights)
+        return [Data(ref, shape, batch) for ref, shape in found]
+
+    def one(
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), **arguments: Any
+    ) -> Data:
+        """Add a layer, and return its first output: the batch is where it is in its first input, if nothing is said."""
+        return self.emit(kind, *data, batch=data[0].batch if batch is None else batch, weights=weights, **arguments)[0]
+
+    def map_of(self, x: Data) -> Data:
+        """Return a tensor as channels and spatial axes, with the batch in front of them. Errors: `NotCoveredError`."""
+        if x.batch == Batch(0, own=True):
+            return x
+        full = x.full(self.frame.batch)
+        if x.batch.axis < 0 and full[:1] == (1,):
+            return self.frame.reshape(self.place, x, full)
+        raise NotCoveredError("the first axis of its input is not the batch alone")

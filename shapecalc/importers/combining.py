@@ -1,0 +1,184 @@
+"""What combines tensors: products, element-wise operations; and reductions and choices along axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.importers.call import Call
+
+__all__ = ["at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
+
+
+def linear(call: Call, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
+    """Return a fully connected layer from so many features to so many."""
+    inputs, outputs = features
+    weights = [weight] if bias is None else [weight, bias]
+    more: dict[str, Any] = {"bias": False} if bias is None else {}
+    return call.one("linear", x, out_features=outputs, in_features=inputs, weights=weights, **more)
+
+
+def rows(call: Call, x: Data) -> Data:
+    """Return an input whose last axis is features, not the batch. Errors: `NotCoveredError`."""
+    if not (x.batch.axis >= x.rank - 1 and (x.batch.own or call.frame.batch > 1)):
+        return x
+    if call.frame.batch > 1:
+        raise NotCoveredError("it sums over the samples of the batch")
+    return call.frame.whole(call.place, x)
+
+
+def product(call: Call, a: Data | Constant, b: Data | Constant) -> Data:
+    """Return the product of two tensors, of which one may be a constant. Errors: `LayerError`, `NotCoveredError`."""
+    rank = max(a.rank, b.rank)
+    sides = []
+    for x in (a, b):
+        at = rank - x.rank + x.batch.axis if isinstance(x, Data) and x.batch.own else -1
+        sides.append(at)
+    is_row = isinstance(a, Data) and a.rank == 2 and a.batch == Batch(0, own=True) and sides[1] < 0 and b.rank == 2
+    at = max(sides)
+    mixed = at >= rank - 2 or (min(sides) >= 0 and sides[0] != sides[1])
+    if mixed and not is_row:
+        if call.frame.batch > 1:
+            raise NotCoveredError("it multiplies samples of the batch with each other")
+        a, b = (call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in (a, b))
+        at = -1
+    data = []
+    for x in (a, b):
+        axis = at - (rank - x.rank)
+        covers = not is_row and at >= 0 and axis >= 0 and not (isinstance(x, Data) and x.batch.own)
+        if covers and x.full(1)[axis] != 1:
+            raise LayerError("its inputs differ along the batch axis")
+        if isinstance(x, Constant):
+            dims = (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims
+            data.append(call.frame.as_data(call.place, x, dims))
+        else:
+            data.append(call.frame.without_axis(call.place, x, axis) if covers else x)
+    if at >= 0:
+        return call.one("matmul", *data, batch=Batch(0 if is_row else at, own=True))
+    carrier = next((x for x in data if x.batch.axis >= 0), None)
+    batch = LOST if carrier is None else carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
+    if call.frame.batch > 1 and batch.axis >= rank - 2:
+        raise NotCoveredError("it multiplies samples of the batch with each other")
+    return call.one("matmul", *data, batch=batch)
+
+
+def einsum(call: Call, equation: str, operands: Sequence[Data | Constant]) -> Data:
+    """Return an Einstein summation of tensors. Errors: `NotCoveredError`."""
+    equation = equation.replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands) or not arrow:
+        raise NotCoveredError(f"its equation is {equation}")
+    owned = [(term, x) for term, x in zip(terms, operands, strict=True) if isinstance(x, Data) and x.batch.own]
+    letters = {term[x.batch.axis] if x.batch.axis < len(term) else "" for term, x in owned}
+    letter = next(iter(letters), "")
+    is_first = all(x.batch.axis == 0 for _, x in owned) and right[:1] == letter and "." not in equation
+    data = [call.as_data(x) for x in operands]
+    if owned and (len(letters) > 1 or not is_first or "".join(terms).count(letter) != len(owned)):
+        if call.frame.batch > 1:
+            raise NotCoveredError("the batch is not the first axis of all of its terms")
+        data = [call.frame.whole(call.place, x) for x in data]
+        owned = []
+    if owned:  # the batch is left out, so that every term has as many letters as its input has axes
+        equation = f"{','.join(term.replace(letter, '') for term in terms)}->{right[1:]}"
+    return call.one("einsum", *data, batch=Batch(0, own=True) if owned else LOST, equation=equation)
+
+
+def is_number(x: Any) -> bool:
+    """Return whether an operand is one number, the same for every element."""
+    return isinstance(x, Constant) and all(size == 1 for size in x.dims)
+
+
+def merged(call: Call, kind: str, given: Sequence[Data | Constant]) -> Data:
+    """Return a sum, product or the like of tensors that are broadcast. Errors: `LayerError`."""
+    rank = max(x.rank for x in given)
+    data = [x for x in given if isinstance(x, Data)]
+    numbers = [x for x in given if is_number(x)]
+    if len(data) == 1 and len(given) == 2:
+        x = data[0]
+        if numbers and x.rank == rank:  # with a number: x − 2 is x + (−2), x / 2 is x · ½
+            first = given[0] is x
+            if kind in ("add", "mul", "maximum", "minimum") or first:
+                return call.one({"sub": "add", "div": "mul"}.get(kind, kind), x)
+            number = numbers[0]
+            if kind == "div" and isinstance(number, Constant) and number.items and number.items[0] == 1:
+                return call.one("pointwise", x, function="reciprocal")
+        scaled = _scaled(call, kind, x, next((w for w in given if isinstance(w, Constant)), None))
+        if scaled is not None:
+            return scaled
+    operands, batch = call.frame.aligned(call.place, given)
+    return call.one(kind, *operands, batch=batch)
+
+
+def _scaled(call: Call, kind: str, x: Data, weight: Constant | None) -> Data | None:
+    """Return a learned factor, or a learned number that is added, of each position of one axis; None for others."""
+    if weight is None or not weight.learned or kind not in ("mul", "add") or weight.rank > x.rank:
+        return None
+    axes = [axis for axis, size in enumerate(weight.dims, x.rank - weight.rank) if size != 1]
+    if len(axes) != 1:
+        return None
+    index = call.frame.index(x, axes[0])
+    if index < 0 or x.shape.sizes[index] != weight.dims[axes[0] - (x.rank - weight.rank)]:
+        return None
+    added: dict[str, Any] = {"scale": False, "bias": True} if kind == "add" else {}
+    return call.one("layer_scale", x, dim=index + 1, weights=[weight], **added)
+
+
+def reduced(
+    call: Call, x: Data, kind: str, axes: Sequence[int], *, keeps: bool, more: dict[str, Any] | None = None
+) -> Data:
+    """Return a tensor without these axes, or with size 1 there. Errors: `NotCoveredError`."""
+    axes = [call.frame.axis(axis, x.rank) for axis in axes]
+    if any(call.frame.index(x, axis) < 0 for axis in axes) and call.frame.batch == 1:
+        x = call.frame.whole(call.place, x)
+    dims: Any = [call.frame.within(x, axis) for axis in axes]
+    batch = x.batch
+    if not keeps and batch.axis >= 0:
+        batch = batch._replace(axis=batch.axis - sum(axis < batch.axis for axis in axes))
+    if batch.axis in axes and not batch.own and x.batch.axis in axes:
+        batch = LOST
+    if keeps and kind == "mean" and x.shape.is_map and dims == list(range(2, x.shape.rank + 1)):
+        return call.one("global_avg_pool", x, keepdims=True)
+    if "arg" in kind:
+        dims = dims[0]
+    return call.one(kind, x, batch=batch, dim=dims, keepdim=keeps, **(more or {}))
+
+
+def picked(call: Call, x: Data, index: Data, axis: int) -> Data:
+    """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
+    if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
+        raise NotCoveredError("it picks from data at positions that are data")
+    index = call.frame.whole(call.place, index)
+    if call.frame.index(x, axis) < 0:
+        x = call.frame.whole(call.place, x)
+    more = index.rank - 1 if x.batch.axis > axis else 0
+    return call.one(
+        "gather", x, index, batch=x.batch._replace(axis=x.batch.axis + more), dim=call.frame.within(x, axis)
+    )
+
+
+def at_positions(call: Call, x: Data, index: Constant, axis: int) -> Data:
+    """Return what is at known positions of an axis. Errors: `LayerError`, `NotCoveredError`."""
+    if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
+        if index.rank == 0:  # the only sample of the batch
+            return x._replace(batch=LOST)
+        x = call.frame.whole(call.place, x)
+    at = call.frame.within(x, axis)
+    size = x.shape.sizes[at - 1]
+    if index.rank == 0:
+        batch = x.batch._replace(axis=x.batch.axis - (x.batch.axis > axis))
+        position = index.items[0] if index.items else 0
+        if not -size <= position < size:
+            raise LayerError(f"it picks position {position} of axis {axis}, whose size is {size}")
+        return call.one("gather", x, batch=batch, index=[int(position)], dim=at, keepdim=False)
+    if index.rank == 1 and index.items is not None and index.dims[0] <= 64:
+        return call.one("gather", x, index=[int(item) for item in index.items], dim=at)
+    more = index.rank - 1 if x.batch.axis > axis else 0
+    positions = call.frame.as_data(call.place, index, index.dims)
+    return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)

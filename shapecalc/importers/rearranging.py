@@ -1,0 +1,123 @@
+"""What rearranges, cuts, joins, pads and repeats axes, whatever the format calls it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.tensors import LOST, Constant, Data, on_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.importers.call import Call
+
+__all__ = ["along", "cut", "expanded", "joined", "padded", "permuted"]
+
+
+def permuted(call: Call, x: Data, order: Sequence[int]) -> Data:
+    """Return a tensor whose axes are in another order. Errors: `LayerError` if it is none."""
+    if sorted(order) != list(range(x.rank)):
+        raise LayerError(f"its perm {list(order)} is no order of the {x.rank} axes of its input")
+    batch = call.frame.moved(x, order)
+    indices = [call.frame.index(x, axis) for axis in order if not (x.batch.own and axis == x.batch.axis)]
+    if indices == list(range(len(indices))):  # only the batch moves
+        return x._replace(batch=batch)
+    return call.one("permute", x, batch=batch, dims=[index + 1 for index in indices])
+
+
+def joined(call: Call, given: Sequence[Data | Constant], axis: int) -> Data:
+    """Return tensors joined along an axis. Errors: `LayerError`, `NotCoveredError`."""
+    parts = [x for x in given if prod(x.full(1)) or isinstance(x, Data)]  # empty constants add nothing
+    if len(parts) == 1:
+        return call.as_data(parts[0])
+    ranks = {x.rank for x in parts}
+    if len(ranks) != 1:
+        raise LayerError("its inputs have different numbers of axes")
+    axis = call.frame.axis(axis, ranks.pop())
+    at = next((x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own), -1)
+    if axis == at:
+        if call.frame.batch > 1:
+            raise NotCoveredError("it joins samples of the batch")
+        data = [call.frame.whole(call.place, x) for x in map(call.as_data, parts)]
+        return call.one("concat", *data, batch=LOST, dim=axis + 1)
+    data = []
+    for x in parts:
+        if isinstance(x, Constant):
+            dims = (*x.dims[:at], *x.dims[at + 1 :]) if at >= 0 else x.dims
+            if at >= 0 and x.dims[at] not in (1, call.frame.batch):
+                raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
+            data.append(call.frame.as_data(call.place, x, dims))
+        elif at >= 0 and not x.batch.own:
+            data.append(call.frame.without_axis(call.place, x, at))
+        elif at >= 0 and x.batch.axis != at:
+            raise NotCoveredError("its inputs have the batch on different axes")
+        else:
+            data.append(x)
+    own = next(x for x in data if at < 0 or x.batch.own)
+    return call.one("concat", *data, batch=own.batch, dim=axis + 1 - (0 <= at < axis))
+
+
+def along(call: Call, x: Data, axis: int) -> tuple[Data, int]:
+    """Return a tensor, and which of its axes an axis of the file is; in a batch of one that of the batch too."""
+    if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
+        x = call.frame.whole(call.place, x)
+    return x, call.frame.within(x, axis) - 1
+
+
+def cut(call: Call, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
+    """Return the part of an axis from `start` to `end`, which may be beyond it. Errors: `LayerError`."""
+    size = x.full(call.frame.batch)[axis]
+    kept = range(size)[slice(start, end if step > 0 or end >= -size else None, step)]
+    if not kept:
+        raise LayerError(f"it keeps nothing of axis {axis}, whose size is {size}")
+    if kept == range(size):
+        return x
+    x = x if call.frame.index(x, axis) >= 0 or call.frame.batch > 1 else call.frame.whole(call.place, x)
+    arguments: dict[str, Any] = {"dim": call.frame.within(x, axis)}
+    if start not in (0, -size) or step < 0:
+        arguments["start"] = max(start, -size) if step > 0 else min(start, size - 1)
+    if end < size if step > 0 else end >= -size:
+        arguments["end"] = end
+    if step != 1:
+        arguments["step"] = step
+    return call.one("slice", x, **arguments)
+
+
+def padded(call: Call, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = "zeros") -> Data:
+    """Return a tensor with so many elements more before and after these axes. Errors: `NotCoveredError`."""
+    pairs = {axis: list(pair) for axis, pair in pairs.items() if any(pair)}
+    if not pairs:
+        return x
+    dims = [call.frame.within(x, axis) for axis in pairs]
+    arguments: dict[str, Any] = {} if mode == "zeros" else {"mode": mode}
+    if x.shape.is_map and all(dim > 1 for dim in dims):
+        sides = dict(zip(dims, pairs.values(), strict=True))
+        each = [sides.get(dim, [0, 0]) for dim in range(2, x.shape.rank + 1)]
+        return call.one("pad", x, padding=each, **arguments)
+    return call.one("pad", x, padding=list(pairs.values()), dim=dims, **arguments)
+
+
+def expanded(call: Call, x: Data | Constant, wanted: Sequence[int]) -> Data:
+    """Return a tensor broadcast with these sizes. Errors: `LayerError`."""
+    b = call.frame.batch
+    full = x.full(b)
+    rank = max(len(full), len(wanted))
+    own, due = (1,) * (rank - len(full)) + tuple(full), (1,) * (rank - len(wanted)) + tuple(map(int, wanted))
+    if any(a not in (1, c) and c != 1 for a, c in zip(own, due, strict=True)):
+        raise LayerError(f"its input {full} does not broadcast to {list(wanted)}")
+    sizes = tuple([max(a, c) for a, c in zip(own, due, strict=True)])
+    data = call.as_data(x)
+    if sizes == full:
+        return data
+    data = data if data.rank == rank else call.frame.reshape(call.place, data, own)
+    batch = data.batch
+    if batch.own and sizes[batch.axis] != b:  # the only sample of the batch is repeated
+        data, batch = call.frame.whole(call.place, data), LOST
+    if batch.own:
+        sizes = (*sizes[: batch.axis], *sizes[batch.axis + 1 :])
+    elif batch.axis >= 0:
+        sizes = on_axis(sizes, batch.axis, sizes[batch.axis] // b)
+    return data if sizes == data.shape.sizes else call.one("expand", data, batch=batch, sizes=sizes)
