@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import shapecalc
+from shapecalc.importers.inputs import AS_STATED, SECOND
 from shapecalc.importers.onnx import read
 from shapecalc.importers.onnx.graph import Importing
-from shapecalc.importers.onnx.inputs import AS_STATED, SECOND
 from shapecalc.importers.tensors import Constant, Data
 
 FOLDER = Path(__file__).parents[1] / "data" / "onnx"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.files import broken, check_first_bytes, mapped
+from shapecalc.importers.inputs import NOWHERE, SECOND
 from shapecalc.importers.onnx.graph import Importing
-from shapecalc.importers.onnx.inputs import NOWHERE, SECOND
 from shapecalc.importers.onnx.messages import read_model
 from shapecalc.importers.understanding import UNKNOWN
 from shapecalc.importers.wire import WireError, WireReader

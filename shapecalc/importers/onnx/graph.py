@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import named
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
-from shapecalc.importers.onnx.inputs import AS_STATED, NOWHERE, input_tensors
+from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
+from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
@@ -49,7 +50,9 @@ class Importing:
         self.name = name
         self.model = model
         self.problems: list[Problem] = []
-        self.sizes = input_tensors(model.graph, variables, inputs, self.problems, name, reading)
+        infos = [info for info in model.graph.inputs if info.name not in model.graph.weights]
+        axes = {info.name: batch_axis(info, model.graph, reading) for info in infos}
+        self.sizes = input_tensors(infos, axes, variables, inputs, self.problems, name)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)

@@ -9,6 +9,7 @@ import struct
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.importers.inputs import ValueInfo
 from shapecalc.importers.wire import (
     MESSAGE,
     NUMBER,
@@ -35,7 +36,6 @@ __all__ = [
     "NodeAttribute",
     "NodeMessage",
     "TensorMessage",
-    "ValueInfo",
     "read_model",
 ]  # fmt: skip
 
@@ -123,14 +123,6 @@ class NodeMessage(NamedTuple):
     outputs: tuple[str, ...]
     attributes: dict[str, NodeAttribute]
     metadata: dict[str, str]
-
-
-class ValueInfo(NamedTuple):
-    """A tensor with the sizes that the file states: numbers, names of dimensions, "" for unknown; None for no sizes."""
-
-    name: str
-    dims: tuple[int | str, ...] | None
-    type: int
 
 
 class GraphMessage(NamedTuple):

@@ -1,8 +1,7 @@
-"""The inputs of an ONNX file: their sizes, dynamic dimensions, and where the batch is."""
+"""The inputs of an imported file: their sizes, dynamic dimensions, and where the batch is."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import plain_of
@@ -13,14 +12,17 @@ from shapecalc.layers.base.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shapecalc.importers.onnx.messages import GraphMessage, ValueInfo
+__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "input_tensors"]
 
-__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "input_tensors"]
-
-_BATCH = re.compile(r"(?i)(.*batch.*|n|b|bs|bsz|unk__\d+|none|\?|s0|)")
-"""Names of the dimension of the batch, as the first of an input."""
-_RECURRENT = ("LSTM", "GRU", "RNN")
 _LARGEST = 2**31
+
+
+class ValueInfo(NamedTuple):
+    """A tensor with the sizes that the file states: numbers, names of dimensions, "" for unknown; None for no sizes."""
+
+    name: str
+    dims: tuple[int | str, ...] | None
+    type: int = 0
 
 
 class InputSizes(NamedTuple):
@@ -56,18 +58,16 @@ AS_STATED, SECOND, NOWHERE = "as stated", "second", "nowhere"
 
 
 def input_tensors(
-    graph: GraphMessage, variables: Mapping[str, Any], given: Mapping[str, tuple[Any, ...]], problems: list[Problem],
-    name: str, reading: str,
+    infos: list[ValueInfo], axes: Mapping[str, int], variables: Mapping[str, Any],
+    given: Mapping[str, tuple[Any, ...]], problems: list[Problem], name: str,
 ) -> InputSizes:  # fmt: skip
-    """Return the sizes of the inputs of a graph, with these in place of its own. `reading` is where the batch is.
+    """Return the sizes of these inputs, with given ones in place of the file's own. `axes` are those of the batch.
 
     Errors: `UsageError` for an input or a dimension that does not exist.
     """
-    infos = [info for info in graph.inputs if info.name not in graph.weights]
     _check_names(infos, variables, given)
     only = {infos[0].name: given[""]} if "" in given and infos else {}
     sizes = {**only, **{key: value for key, value in given.items() if key}}
-    axes = {info.name: _batch_axis(info, graph, reading) for info in infos}
     named = frozenset(
         [size for info in infos if (at := axes[info.name]) >= 0 and isinstance(size := (info.dims or ())[at], str)]
     )
@@ -122,22 +122,6 @@ def _check_names(infos: list[ValueInfo], variables: Mapping[str, Any], given: Ma
         if key not in dimensions:
             hint = did_you_mean(key, dimensions, "all dimensions of its inputs are numbers")
             raise UsageError(Problem(f"there is no variable {key} to set", hint=hint))
-
-
-def _batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
-    """Return the axis of the batch in an input: the first, if it may be one; -1 for none."""
-    dims = info.dims or ()
-    if reading == NOWHERE:
-        return -1
-    if len(dims) < 2:
-        return 0 if dims and isinstance(dims[0], str) and dims[0] and _BATCH.fullmatch(dims[0]) else -1
-    named = next((axis for axis, size in enumerate(dims) if isinstance(size, str) and "batch" in size.lower()), -1)
-    if named >= 0 or len(dims) != 3:
-        return max(named, 0)
-    users = [node for node in graph.nodes if info.name in node.inputs[:1]]
-    is_recurrent = any(node.op in _RECURRENT and "layout" not in node.attributes for node in users)
-    is_alone = dims[1] == 1 and isinstance(dims[0], int) and dims[0] > 1
-    return 1 if reading == SECOND or is_recurrent or is_alone else 0
 
 
 def _batch_size(infos: list[ValueInfo], axes: Mapping[str, int]) -> int:
