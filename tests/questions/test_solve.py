@@ -784,6 +784,15 @@ def test_a_forgotten_pool_of_a_map_is_the_first_fix():
     assert list(first.outputs.values()) == [(10,)]
 
 
+def test_a_forgotten_pool_before_a_flatten_is_the_first_fix():
+    text = "input: 512x7x7\nlayers:\n  - flatten\n  - relu\n  - linear: {in_features: 512, out_features: 10}\n"
+    first = solve(text, fix=True).fixes[0]
+    assert [change.text() for change in first.changes] == ["flatten1: global_avg_pool before it"]
+    assert first.changes[0].edit == (text.replace("  - f", "  - global_avg_pool\n  - f"), 3, "", "  - global_avg_pool")
+    first = solve("input: 512x7x7\nlayers:\n- fc: {in_features: 512, out_features: 10}\n", fix=True).fixes[0]
+    assert [change.text() for change in first.changes] == ["fc1: global_avg_pool before it"]
+
+
 def test_a_forgotten_transpose_is_the_first_fix():
     text = "input: 100x64\nlayers:\n- Conv1d: {in_channels: 64, out_channels: 32, kernel_size: 3}\n"
     first, second = solve(text, fix=True).fixes[:2]

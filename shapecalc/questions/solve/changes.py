@@ -9,6 +9,7 @@ from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.model.copies import alike, proposals_at
+from shapecalc.model.forgotten import forgotten_before_view
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.partial import reads_input_of_composite
 from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, as_square_image, with_channels, without_batch
@@ -107,11 +108,8 @@ def candidates(
         values = CandidateValues(hints, _gathered(proposed.get(i, {}) for i in copies))
         kind = graph.nodes[index].kind
         every = tuple([i for i in copies if graph.nodes[i].kind == kind])
-        if added := _forgotten(graph, sizings, index) if index in proposed else "":
-            cost = cost_of_added(len(every))
-            names = tuple([block.name if block else graph.nodes[i].name for i in every])
-            mark, composite = graph.nodes[index].mark, block.kind if block else ""
-            yield ArgumentChange(names, added, None, "before", cost, mark, None, every, composite, adds=True)
+        if index in proposed:
+            yield from _added(graph, sizings, index)
         if block is not None:
             yield from _composite_changes(graph, block, copies, values, distances[index])
         else:
@@ -140,6 +138,20 @@ def _gathered(proposed: Iterable[Mapping[int, list[Any]]]) -> dict[int, list[Any
         for old, values in one.items():
             found.setdefault(old, []).extend(values)
     return found
+
+
+def _added(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
+    """Yield the layers to add: what the hint of a layer's shape error inserts before it, or before a layer above."""
+    places = [(index, item)] if (item := _forgotten(graph, sizings, index)) else []
+    if above := forgotten_before_view(graph, sizings, index):
+        places.append((above[0], above[1].item))
+    for at, item in places:
+        node, block = graph.nodes[at], _composite(graph, at)
+        every = tuple([i for i in alike(graph, at) if graph.nodes[i].kind == node.kind])
+        names = tuple([block.name if block else graph.nodes[i].name for i in every])
+        composite = block.kind if block else ""
+        cost = cost_of_added(len(every))
+        yield ArgumentChange(names, item, None, "before", cost, node.mark, None, every, composite, adds=True)
 
 
 def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
