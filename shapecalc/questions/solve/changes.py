@@ -44,7 +44,8 @@ class ArgumentChange(NamedTuple):
 
     `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
     it is written into the text. If `adds`, `argument` is the item of a layer that is added before each of the layers
-    (`new` is `before`). `overrides`: the input has its size from the caller, not from the text.
+    (`new` is `before`). `overrides`: the input has its size from the caller, not from the text. `is_given` is whether
+    the argument is written in the text: what is not has its default.
     """
 
     layers: tuple[str, ...]
@@ -58,6 +59,7 @@ class ArgumentChange(NamedTuple):
     composite: str = ""
     adds: bool = False
     overrides: bool = False
+    is_given: bool = True
 
     def text(self) -> str:
         """Return the change in words."""
@@ -67,6 +69,8 @@ class ArgumentChange(NamedTuple):
             return f"{where}{more}: {self.argument} before it"
         if self.new is None:
             return f"{where}{more}: {self.argument} left out, not {_shown(self.old)}"
+        if not self.is_given:
+            return f"{where}{more}: {self.argument} {_shown(self.new)} added"
         old = "" if self.old is None else f", not {_shown(self.old)}"
         old += " (given, not in the file)" if self.overrides else ""
         return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
@@ -76,7 +80,8 @@ class ArgumentChange(NamedTuple):
         where = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
         lines = {"old_line": self.edit.old, "new_line": self.edit.new} if self.edit else {}
         return {
-            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **where, **lines
+            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new,
+            "written": self.is_given, **where, **lines,
         }  # fmt: skip
 
 
@@ -186,8 +191,9 @@ def _composite_changes(
     mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
     if mark is None or not mark.line or not mark.source.text:
         return
-    for name, old in given_arguments(mark.source.text, mark, cls).items():
-        argument = cls.arguments[name]
+    given = given_arguments(mark.source.text, mark, cls)
+    for name, argument in cls.arguments.items():
+        old = given.get(name, argument.default)
         for new in values.of(argument, old) if type(old) is int else ():
             cost = cost_of_change(argument, old, new, distance, 1)
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
@@ -298,4 +304,6 @@ def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "×".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
