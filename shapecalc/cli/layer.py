@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.formats import format_options
-from shapecalc.cli.options import batch_option, completed, parameters_of
+from shapecalc.cli.options import OneOf, batch_option, completed, parameters_of
 from shapecalc.cli.output import emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
@@ -223,7 +223,7 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
     several = cls.inputs[1] != 1
     words = "Set the input size: 3x224x224." + (" Repeat it for each input." if several else "")
     yield click.Option(["--input", "inputs"], metavar="SIZE", multiple=True, help=words)
-    layouts = click.Choice(["chw", "hwc"], case_sensitive=False)
+    layouts = OneOf(["chw", "hwc"])
     yield click.Option(
         ["--layout"], type=layouts, default="chw", help="Choose the order of the axes of sizes.  [default: chw]"
     )
