@@ -275,9 +275,9 @@ class Insertion(NamedTuple):
         """The kind of the layer."""
         return self.item.partition(":")[0]
 
-    def before(self) -> str:
-        """Return where to write it, while only the layer is known."""
-        return f"write `- {self.item}` before it"
+    def before(self, layer: str = "it") -> str:
+        """Return where to write it, while only the layer that needs it is known."""
+        return f"write `- {self.item}` before {layer}"
 
 
 class LayerError(Exception):
@@ -340,7 +340,7 @@ class LayerError(Exception):
     def suggest(self, hint: Callable[[Callable[[Insertion], str]], str]) -> None:
         """Set a hint that has to say where another layer is to be inserted."""
         self._placed = hint
-        self.place(Insertion.before)
+        self.place(lambda layer: layer.before())
 
     def place(self, text: Callable[[Insertion], str]) -> None:
         """Complete a hint on layers that are inserted: `text` says where one is written."""

@@ -188,7 +188,10 @@ class Network:
         if problems:
             from shapecalc.model.copies import gathered  # only where something is wrong
 
-            every = gathered([*problems, *sizings_of(graph)[1]])
+            wrong = gathered(sizings_of(graph)[1])
+            if wrong and all(node.layer for node in graph.nodes):
+                wrong = advised(graph, wrong)
+            every = gathered([*problems, *wrong])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)
         return graph
 

@@ -24,6 +24,15 @@ _MOST_SCANNED = 5_000
 _NEAR = 0.6
 _TRIED = 5
 _SHORTEST_PART = 3
+_SYNONYMS = {
+    "momentum": ("sgdm", "sgd_momentum", "sgd_with_momentum", "nesterov"), "adamw8bit": ("paged_adamw_8bit",),
+    "fp32": ("float32", "float", "single"), "fp16": ("float16", "half"), "bf16": ("bfloat16",), "amp": ("autocast",),
+    "mixed": ("mixed_precision",), "flash": ("sdpa", "flash_attention", "xformers", "memory_efficient"),
+    "chw": ("channels_first", "nchw", "bchw"), "hwc": ("channels_last", "nhwc", "bhwc"),
+    "markdown": ("md",), "latex": ("tex",), "cross_entropy": ("ce", "nll"), "macs": ("flops", "mult_adds", "madds"),
+    "torch": ("pytorch",), "keras": ("tensorflow", "tf"),
+}  # fmt: skip
+"""Words of the field for choices: the hint for one is what it is called here, where that is known."""
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
@@ -44,6 +53,9 @@ def meant_word(word: str, words: Iterable[str]) -> str:
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
+    synonym = next((one for one, others in _SYNONYMS.items() if plain in others and one in words), "")
+    if synonym:
+        return synonym
     longer = _longer(plain.rstrip("_"), words) or _abbreviated(plain.replace("_", ""), words)
     longer = longer or _shortened(plain, words)
     if longer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import re
 import signal
 import sys
 import threading
@@ -64,7 +63,7 @@ def _endings_caught() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-_SHARED = ("bash", "completion", "formats", "options", "output", "serving", "small_devices", "training")
+_SHARED = ("bash", "completion", "formats", "misuse", "options", "output", "serving", "small_devices", "training")
 """Modules of this folder that are not commands."""
 
 
@@ -152,7 +151,9 @@ def _run() -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        _show_misuse(error)
+        from shapecalc.cli.misuse import show_misuse
+
+        show_misuse(error)
         return error.exit_code
     except KeyboardInterrupt as interruption:
         return status_of(interruption)
@@ -171,43 +172,6 @@ def _open_streams() -> None:
             from shapecalc.renderers.plain import PlainStream
 
             setattr(sys, name, PlainStream(stream))
-
-
-def _show_misuse(error: click.ClickException) -> None:
-    """Write a usage error to standard error: line breaks in the user's words are escaped."""
-    if type(error).show is click.UsageError.show:
-        assert isinstance(error, click.UsageError)
-        error = click.UsageError(
-            clean((_format_meant(error) or error.format_message()) + _hint_for_extra(error)), error.ctx
-        )
-    elif type(error).show is click.ClickException.show:
-        error = click.ClickException(clean(error.format_message()))
-    error.show()
-
-
-def _format_meant(error: click.UsageError) -> str:
-    """Return the text for an unknown option that is the name of a format, `--json`; empty for any other error."""
-    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
-        return ""
-    name = error.option_name.lstrip("-")
-    for param in error.ctx.command.get_params(error.ctx):
-        if "--format" in param.opts and name in getattr(param.type, "choices", ()):
-            return f"No such option '{error.option_name}': write --format {name}"
-    own = [option for param in error.ctx.command.get_params(error.ctx) for option in param.opts]
-    begun = [option for option in own if option.startswith(f"{error.option_name}-")]  # a word of its name is left out
-    return f"No such option '{error.option_name}'. Did you mean {begun[0]}?" if len(begun) == 1 and name else ""
-
-
-def _hint_for_extra(error: click.UsageError) -> str:
-    """Return the hint for an argument too many that is written as NAME=VALUE; empty for any other."""
-    found = re.fullmatch(r"Got unexpected extra arguments? \((\w+)=(\S*)( .*)?\)", error.message)
-    if not found or error.ctx is None:
-        return ""
-    options = {name for param in error.ctx.command.get_params(error.ctx) for name in param.opts}
-    own = f"--{found[1].replace('_', '-')}"
-    if own in options:
-        return f": write {own} {found[2]}"
-    return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
 
 
 def _close_quietly() -> None:

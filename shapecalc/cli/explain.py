@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, completed, layout_option, load_network, network_options, separated
+from shapecalc.cli.options import (
+    OneOf,
+    batch_option,
+    completed,
+    layout_option,
+    load_network,
+    network_options,
+    separated,
+)
 from shapecalc.cli.output import emit, inferred, layout_of
 from shapecalc.text.cells import PROSE
 
@@ -20,7 +28,7 @@ FORMATS = ("text", "json", "markdown", "latex", "html")
 WHAT = ("output", "params", "macs", "output_bytes")
 
 
-class _Listed(click.Choice[str]):
+class _Listed(OneOf):
     """Some of the choices, separated by commas."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from shapecalc.cli.options import OneOf
 from shapecalc.errors import Problem, UsageError
 from shapecalc.renderers import ALSO
 
@@ -37,7 +38,7 @@ AS_SPECIFICATION = "shapecalc.as_specification"
 """Set in `Context.meta`, by an eager option, if a command writes a specification instead of an answer."""
 
 
-class _Format(click.Choice[str]):
+class _Format(OneOf):
     """The name of a format, or an alias of it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

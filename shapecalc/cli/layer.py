@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from shapecalc.cli.formats import format_options
-from shapecalc.cli.options import batch_option, completed, parameters_of
+from shapecalc.cli.options import OneOf, batch_option, completed, parameters_of
 from shapecalc.cli.output import emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
-from shapecalc.layers.base.cell import Cell
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
 from shapecalc.layers.base.sizes import Integers, Sizes
 
@@ -157,7 +156,7 @@ def _read_named(texts: Sequence[str], argument: Argument) -> Any:
 def _read(text: str, argument: Argument) -> Any:
     """Return a value: a number, a word, numbers separated by x or commas, pairs with colons."""
     text = text.strip()
-    if isinstance(argument, Cell):  # `lstm_cell`, or `lstm_cell: {hidden_size: 64}`
+    if argument.is_layer:  # `lstm_cell`, or `lstm_cell: {hidden_size: 64}`
         from shapecalc.language import read_plain
 
         return read_plain(text)
@@ -224,7 +223,7 @@ def _shared_options(cls: type[Layer]) -> Iterator[click.Parameter]:
     several = cls.inputs[1] != 1
     words = "Set the input size: 3x224x224." + (" Repeat it for each input." if several else "")
     yield click.Option(["--input", "inputs"], metavar="SIZE", multiple=True, help=words)
-    layouts = click.Choice(["chw", "hwc"], case_sensitive=False)
+    layouts = OneOf(["chw", "hwc"])
     yield click.Option(
         ["--layout"], type=layouts, default="chw", help="Choose the order of the axes of sizes.  [default: chw]"
     )

@@ -8,6 +8,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    OneOf,
     all_or_depth,
     batch_option,
     completed,
@@ -43,7 +44,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--order",
-    type=click.Choice(["given", "best"]),
+    type=OneOf(["given", "best"]),
     default="given",
     help="Run branches as given, or in the order with the lowest peak.",
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIRECTION",
+    "OneOf",
     "WholeNumber",
     "all_or_depth",
     "batch_option",
@@ -45,6 +46,28 @@ class WholeNumber(click.IntRange):
     """A whole number within a range: what is none is called so (click says "not a valid integer range")."""
 
     name = "whole number"
+
+
+class OneOf(click.Choice[str]):
+    """One of a few words, in small letters or large ones, with - or _; the hint for another is the nearest of them."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__(words, case_sensitive=False)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        same = [word for word in self.choices if word == value or _plain(word) == _plain(value)]
+        if same:
+            return same[0]
+        from shapecalc.errors import did_you_mean
+
+        near = did_you_mean(value, self.choices, lists=False)
+        listed = ", ".join(self.choices)
+        return self.fail(f"{value!r} is not one of {listed}{f': {near}' if near else ''}", param, ctx)
+
+
+def _plain(word: str) -> str:
+    """Return a word without what differs between spellings: `AdamW-8bit`, adamw8bit. A sign before it counts."""
+    return word[:1].lower() + re.sub("[-_ ]", "", word[1:].lower())
 
 
 def completed(what: str, *given: Any) -> Callable[..., Any]:
@@ -154,7 +177,7 @@ def all_or_depth(depth: int | str | None) -> int | None:
 
 layout_option = click.option(
     "--layout",
-    type=click.Choice(["hwc", "chw"], case_sensitive=False),
+    type=OneOf(["hwc", "chw"]),
     help="Choose the order of the axes of sizes, of --input too.",
 )
 

@@ -33,6 +33,7 @@ __all__ = [
     "terminal_width",
     "wants_color",
     "warn",
+    "wrapped_line",
     "write_to_screen",
 ]
 
@@ -161,19 +162,19 @@ def complain(lines: Iterable[str]) -> None:
 
 def _wrapped(problem: Problem, level: str = "") -> list[str]:
     """Return the lines of a problem within the width of the terminal."""
+    return [part for line in problem.lines(level, terminal_width(sys.stderr)) for part in wrapped_line(line)]
+
+
+def wrapped_line(line: str) -> list[str]:
+    """Return a line for standard error as lines within the width of the terminal, without cutting a word."""
     width = terminal_width(sys.stderr)
-    if width is None:
-        return problem.lines(level)
+    if width is None or _CITED.match(line):
+        return [line]
     from shapecalc.text.cells import wrap
 
-    found: list[str] = []
-    for line in problem.lines(level, width):
-        indent = len(line) - len(line.lstrip())
-        room = max(width - indent, _MIN_ROOM)
-        hang = 0 if indent else _HANG  # a path stays whole, to be copied
-        parts = [line.lstrip()] if _CITED.match(line) else wrap(line.lstrip(), room, hang, splits=False)
-        found += [" " * indent + part for part in parts]
-    return found
+    indent = len(line) - len(line.lstrip())
+    hang = 0 if indent else _HANG  # a path stays whole, to be copied
+    return [" " * indent + part for part in wrap(line.lstrip(), max(width - indent, _MIN_ROOM), hang, splits=False)]
 
 
 def show_error(error: ShapecalcError) -> None:

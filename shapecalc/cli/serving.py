@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from shapecalc.cli.options import completed, parameters_of
+from shapecalc.cli.options import OneOf, completed, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +26,9 @@ _RUN = (
                  "activations]"),
     click.option("--prefill", metavar="[CHUNK]", is_flag=False, flag_value="0", default=None,
                  help="Run the last CHUNK tokens of the context at once, or all of them, instead of decoding one."),
-    click.option("--logits", type=click.Choice(["last", "all"]),
+    click.option("--logits", type=OneOf(["last", "all"]),
                  help="Choose the tokens of a chunk whose scores are computed.  [default: last]"),
-    click.option("--attention", type=click.Choice(["flash", "eager"], case_sensitive=False), default="flash",
+    click.option("--attention", type=OneOf(["flash", "eager"]), default="flash",
                  show_default=True, help="Choose whether attention's scores are in memory (eager) or not."),
 )  # fmt: skip
 

@@ -93,9 +93,11 @@ def command(
 
     cls = kind_of(target)
     if cls is not None:
+        own = [option for param in ctx.command.params for option in param.opts]
+        arguments = _arguments(target, ctx.args, own)
         _check_window(target, inputs, wanted, asked)
         _check_size(wanted)
-        answer: Any = _window(target, inputs, wanted, ctx.args)
+        answer: Any = _window(target, inputs, wanted, arguments)
         good = bool(answer.solutions)
     else:
         _check_options(ctx)
@@ -188,15 +190,18 @@ def _like(target: str) -> str:
     return ""
 
 
-def _window(kind: str, inputs: Sequence[str], wanted: str | None, extra: Sequence[str]) -> WindowSolutions:
+def _window(kind: str, inputs: Sequence[str], wanted: str | None, arguments: Mapping[str, Any]) -> WindowSolutions:
     from shapecalc.network import solve
 
-    answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **_arguments(kind, extra))
+    answer: Any = solve(kind, input=read_inputs(inputs), output=wanted, **arguments)
     return answer  # type: ignore[no-any-return]
 
 
-def _arguments(kind: str, words: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of a kind from `--kernel-size 3`, `--kernel-size=3`, `--ceil-mode` or `--no-ceil-mode`."""
+def _arguments(kind: str, words: Sequence[str], own: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a kind from `--kernel-size 3`, `--kernel-size=3`, `--ceil-mode` or `--no-ceil-mode`.
+
+    `own` are the options of the command itself, for hints.
+    """
     known = _argument_names(kind)
     flags = {word for word, is_flag in known.items() if is_flag}
     pairs, waiting = [], list(words)
@@ -209,7 +214,8 @@ def _arguments(kind: str, words: Sequence[str]) -> dict[str, Any]:
             continue
         if word.startswith("--") and name not in known:
             options = [f"--{one.replace('_', '-')}" for one in known]
-            raise UsageError(Problem(f"{kind} has no argument {clean(word)}", hint=did_you_mean(word, options)))
+            hint = did_you_mean(word, [*options, *own], lists=False) or did_you_mean(word, options)
+            raise UsageError(Problem(f"{kind} has no argument {clean(word)}", hint=hint))
         if not word.startswith("--") or is_alone:
             raise UsageError(Problem(f"{word} is not an option with a value", hint="write for instance --stride 2"))
         pairs.append(f"{name}={value if equals else waiting.pop(0)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats, read_show
-from shapecalc.cli.options import DIRECTION, completed
+from shapecalc.cli.options import DIRECTION, OneOf, completed
 from shapecalc.cli.output import emit, emit_json, layout_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.text.units import parse_count
@@ -37,7 +37,7 @@ __all__ = ["command"]
 @click.option("--max-params", metavar="N", help="List only networks with at most N parameters: 5M, 300k, 25557032.")
 @click.option("--min-params", metavar="N", help="List only networks with at least N parameters.")
 @click.option(
-    "--sort", type=click.Choice([f"{sign}{column}" for column in ("name", "params", "macs") for sign in ("", "-")]),
+    "--sort", type=OneOf([f"{sign}{column}" for column in ("name", "params", "macs") for sign in ("", "-")]),
     metavar="COLUMN", help=f"Sort by name, params or macs, {DIRECTION}.",
 )  # fmt: skip
 @click.option(

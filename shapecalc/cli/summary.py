@@ -8,6 +8,7 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    OneOf,
     batch_option,
     completed,
     depth_option,
@@ -57,7 +58,7 @@ class _Command(click.Command):
 @click.option("--shares", is_flag=True, help="Show the share of parameters, MACs and output bytes of each layer.")
 @click.option(
     "--convention",
-    type=click.Choice(["torch", "keras"]),
+    type=OneOf(["torch", "keras"]),
     default="torch",
     help="Count parameters as PyTorch does, or as Keras does (running statistics included).",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from shapecalc.cli.options import WholeNumber, completed
+from shapecalc.cli.options import OneOf, WholeNumber, completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +28,12 @@ def _group(name: str, text: str) -> Callable[[_Command], _Command]:
 _OPTIONS = (
     click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state."),
     click.option(
-        "--optimizer", metavar="NAME", type=click.Choice(OPTIMIZERS, case_sensitive=False),
+        "--optimizer", metavar="NAME", type=OneOf(OPTIMIZERS),
         help="Choose the optimizer: none, sgd, momentum, adam, adamw, adamw8bit, adafactor, lion, muon, …; implies "
         "--training.  [default: adam]",
     ),
     click.option(
-        "--precision", type=click.Choice(["fp32", "bf16", "fp16", "amp", "mixed"], case_sensitive=False),
+        "--precision", type=OneOf(["fp32", "bf16", "fp16", "amp", "mixed"]),
         help="Train in fp32, in 16 bits (bf16, fp16), with autocast (amp), or in 16 bits with an fp32 copy of the "
         "weights (mixed).  [default: fp32]",
     ),
@@ -43,7 +43,7 @@ _OPTIONS = (
         help="Set the bits of a value of the optimizer's state.",
     ),
     click.option(
-        "--loss", type=click.Choice(["cross_entropy", "none"], case_sensitive=False),
+        "--loss", type=OneOf(["cross_entropy", "none"]),
         help="Count this loss, where the network outputs scores.  [default: cross_entropy]",
     ),
     click.option(

@@ -71,10 +71,9 @@ class GraphBuilder(Written):
         return flow
 
     def _entry(self, value: Value, scope: Scope, *, is_branch: bool = False) -> Entry | Problem:
-        key = id(value)
-        entry = self._entries.get(key)
+        entry = self._entries.get(id(value))
         if entry is None:
-            entry = self._entries[key] = read_entry(value, self.blocks, scope.names, is_branch=is_branch)
+            entry = self._entries[id(value)] = read_entry(value, self.blocks, scope.names, is_branch=is_branch)
         return entry
 
     def _broken(self, scope: Scope, kind: str, mark: Mark, flow: tuple[Flow, ...]) -> tuple[Flow, ...]:
@@ -280,20 +279,21 @@ class GraphBuilder(Written):
     ) -> None:  # fmt: skip
         """Replace the problems of a block whose first argument is a list by one, if its items as arguments fit better.
 
-        That is tried once for a block, and not within a trial.
+        That is tried once for a block, and not within a trial; its steps count towards the limit.
         """
         named = block.by_name(entry)
         if named is None or block.name in self._tried:
             return
         self._tried.add(block.name)
         trial = GraphBuilder(self.blocks, self.variables)
-        trial._tried.update(self.blocks)
+        trial._tried, trial.steps = {*self.blocks}, self.steps
         around = Scope(scope.prefix, scope.inputs, set(), scope.waiting)
         around.stack = scope.stack
         try:
             trial._block(block, named, around, variables, flow, block.name, scope.frozen)
         except (BadValueError, TooMuchError):
-            return
+            before = len(self.problems)
+        self.steps = trial.steps
         if len(trial.problems) < len(self.problems) - before:
             del self.problems[before:]
             first = next(iter(block.arguments))

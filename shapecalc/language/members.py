@@ -22,9 +22,9 @@ from shapecalc.language.files import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shapecalc.language.configs import ConfiguredFamily
     from shapecalc.language.document import Reader
-    from shapecalc.model.graph import Graph, StatedContext, Stored
-    from shapecalc.model.naming import Naming
+    from shapecalc.model.graph import Graph
     from shapecalc.model.origin import Origin
     from shapecalc.source import Value
 
@@ -37,9 +37,7 @@ _STDIN_NAME = "<stdin>"
 class Member(NamedTuple):
     """One network of a specification: itself, or a member of its family; and warnings about how it was found.
 
-    `note` is about a member that was not asked for by name. `settings` are variables that were read from the config of
-    a model, `title` is its name, `mark` its location, `naming` the names of its parameters in its library, `stored` how
-    it says that its weights are stored, `context` the longest sequence that it states.
+    `note` is about a member that was not asked for by name; `config` is what the config of a model says of it.
     """
 
     specification: Specification
@@ -47,12 +45,7 @@ class Member(NamedTuple):
     file: str = ""
     warnings: tuple[Problem, ...] = ()
     note: str = ""
-    settings: dict[str, Any] = {}  # noqa: RUF012  (never changed)
-    title: str = ""
-    mark: Mark | None = None
-    naming: Naming | None = None
-    stored: Stored | None = None
-    context: StatedContext | None = None
+    config: ConfiguredFamily | None = None
 
     @property
     def name(self) -> str:
@@ -61,11 +54,15 @@ class Member(NamedTuple):
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems."""
-        graph, problems = self.specification.build({**self.settings, **variables}, inputs=inputs, variant=self.variant)
-        if self.title:
-            graph = graph._replace(name=self.title, naming=self.naming, stored=self.stored, stated_context=self.context)
-        if self.mark:
-            of = (("with the fields of this config:", self.mark),)
+        config = self.config
+        settings = {**config.variables, **variables} if config else variables
+        graph, problems = self.specification.build(settings, inputs=inputs, variant=self.variant)
+        if config:
+            graph = graph._replace(
+                name=config.name, naming=config.naming, stored=config.stored, stated_context=config.context
+            )
+        if config and config.mark:
+            of = (("with the fields of this config:", config.mark),)
             graph = graph._replace(nodes=tuple([node._replace(uses=(*node.uses, *of)) for node in graph.nodes]))
             problems = [problem._replace(also=(*problem.also, *of)) for problem in problems]
         if self.warnings or self.note:
@@ -155,10 +152,7 @@ def _configured(content: bytes, name: str) -> Member:
     family = read_config(content, name)
     file = os.path.basename(family.path)
     specification = read_specification(read_bytes(family.path), file, _reader(family.path, file))
-    return Member(
-        specification, "", family.path, settings=family.variables, title=family.name, mark=family.mark,
-        naming=family.naming, stored=family.stored, context=family.context,
-    )  # fmt: skip
+    return Member(specification, "", family.path, config=family)
 
 
 def choose(member: Member, variant: str) -> Member:
@@ -179,7 +173,7 @@ def find_members(spec: str) -> list[Member]:
     """
     member = find_member(spec)
     specification = member.specification
-    if member.title or not specification.variants or locate(spec).variant:
+    if member.config or not specification.variants or locate(spec).variant:
         return [member]
     names = list(specification.variants)
     if specification.document is not None and "expect" in specification.document.keys:

@@ -44,11 +44,7 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
         advice = smallest_input(graph)
         found = [_with_advice(problem, advice) if advice and problem.too_small else problem for problem in problems]
     if not other_layout:
-        from shapecalc.model.branches import with_branch_hints  # only where something is wrong
-        from shapecalc.model.copies import with_hints_for_copies
-        from shapecalc.model.joins import with_join_hints
-
-        found = with_join_hints(graph, with_hints_for_copies(graph, with_branch_hints(graph, found)))
+        found = _with_hints_of_causes(graph, found)
     doubt = other_layout or others
     if doubt:
         known = found[0].hint
@@ -56,6 +52,26 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
             known = ""
         found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
     return found
+
+
+def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem]:
+    """Return problems, each with the hints on its cause elsewhere: in another branch, copy, or layer before it."""
+    from shapecalc.model.branches import hints_on_branches  # only where something is wrong
+    from shapecalc.model.copies import hints_for_copies
+    from shapecalc.model.forgotten import hints_of_forgotten
+    from shapecalc.model.joins import hints_on_joins
+
+    index_of = {node.name: index for index, node in enumerate(graph.nodes)}
+    if len(index_of) > _MOST_NODES:
+        return problems
+    for hints in (hints_on_branches, hints_for_copies, hints_on_joins, hints_of_forgotten):
+        with_hint = hints(graph)
+        if with_hint:
+            problems = [
+                with_hint(index_of[problem.layer], problem) if problem.layer in index_of else problem
+                for problem in problems
+            ]
+    return problems
 
 
 def _with_advice(problem: Problem, advice: str) -> Problem:

@@ -12,7 +12,7 @@ from shapecalc.model.inference import sizings_of
 from shapecalc.model.partial import is_made_of_others
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.errors import Problem
     from shapecalc.layers.base.layer import Layer
@@ -20,27 +20,25 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Reference
     from shapecalc.model.rows import Sizing
 
-__all__ = ["with_branch_hints"]
+__all__ = ["hints_on_branches"]
 
 _WRITE = "write `"
-_MOST_NODES = 5_000
 _MOST_TRIED = 8
 _FARTHEST = 64
 """How far from the size of the input others are tried: U-Nets have periods up to 64."""
 _MOST_WORK = 100_000  # nodes sized, over all sizes tried: about a second
 
 
-def with_branch_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems of sizing a network: those of merged branches of unequal sizes with a hint of their cause."""
-    index_of = {node.name: index for index, node in enumerate(graph.nodes)}
+def hints_on_branches(graph: Graph) -> Callable[[int, Problem], Problem]:
+    """Return what adds the hint of its cause to the problem of a layer that merges branches of unequal sizes."""
     trials = _Trials(graph)
-    found = []
-    for problem in problems:
-        index = index_of.get(problem.layer, -1)
-        layer = graph.nodes[index].layer if index >= 0 else None
+
+    def with_hint(index: int, problem: Problem) -> Problem:
+        layer = graph.nodes[index].layer
         is_merge = layer is not None and layer.branches and len(graph.nodes[index].inputs) > 1
-        found.append(_with_hint(trials, index, problem) if is_merge and len(graph.nodes) <= _MOST_NODES else problem)
-    return found
+        return _with_hint(trials, index, problem) if is_merge else problem
+
+    return with_hint
 
 
 def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:

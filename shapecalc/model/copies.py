@@ -12,13 +12,13 @@ from shapecalc.model.checks import check_inputs
 from shapecalc.model.inference import inputs_of, sizings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.errors import Problem, Proposal
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
-__all__ = ["alike", "gathered", "proposals_at", "with_hints_for_copies"]
+__all__ = ["alike", "gathered", "hints_for_copies", "proposals_at"]
 
 _WORD = r"[\w.×]+"
 """Names and sizes; those with a digit (stage.3.conv2, 3×8×8) differ between copies."""
@@ -66,32 +66,24 @@ def proposals_at(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> 
     return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
 
 
-def with_hints_for_copies(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
-    """Return problems with the hint to leave a stated size out where no value fits all copies of a layer."""
-    indices = {node.name: index for index, node in enumerate(graph.nodes)}
-    if len(indices) > _MOST_NODES:
-        return list(problems)
-    return [
-        problem._replace(hint=_hint_for_copies(graph, indices[problem.layer], problem))
-        if problem.layer in indices
-        else problem
-        for problem in problems
-    ]
+def hints_for_copies(graph: Graph) -> Callable[[int, Problem], Problem]:
+    """Return what gives a problem the hint to leave a stated size out, where no value fits all copies of its layer."""
 
+    def with_hint(index: int, problem: Problem) -> Problem:
+        def work() -> str:
+            every = alike(graph, index)
+            if len(every) == 1:
+                return problem.hint
+            proposals = proposals_at(graph, sizings_of(graph)[0], index)
+            layer = graph.nodes[index].layer
+            stated = [one for one in proposals if layer and layer.arguments[one.argument].role == STATED]
+            if not stated or not problem.hint.startswith(stated[0].text) or _fit(graph, every, stated[0]):
+                return problem.hint
+            return f"leave {stated[0].argument} out: it is inferred"
 
-def _hint_for_copies(graph: Graph, index: int, problem: Problem) -> Hint:
-    def work() -> str:
-        every = alike(graph, index)
-        if len(every) == 1:
-            return problem.hint
-        proposals = proposals_at(graph, sizings_of(graph)[0], index)
-        layer = graph.nodes[index].layer
-        stated = [one for one in proposals if layer and layer.arguments[one.argument].role == STATED]
-        if not stated or not problem.hint.startswith(stated[0].text) or _fit(graph, every, stated[0]):
-            return problem.hint
-        return f"leave {stated[0].argument} out: it is inferred"
+        return problem._replace(hint=Hint(work))
 
-    return Hint(work)
+    return with_hint
 
 
 def _fit(graph: Graph, indices: Sequence[int], proposal: Proposal) -> bool:
@@ -103,6 +95,3 @@ def _fit(graph: Graph, indices: Sequence[int], proposal: Proposal) -> bool:
             nodes[i] = nodes[i]._replace(layer=layer.with_values({proposal.argument: proposal.values[0]}))
     sizings, _ = sizings_of(graph._replace(nodes=tuple(nodes)))
     return all(sizings[i] is not None for i in indices)
-
-
-_MOST_NODES = 5_000

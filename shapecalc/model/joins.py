@@ -10,33 +10,28 @@ from shapecalc.model.inference import sizings_of
 from shapecalc.model.partial import makers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
 
-__all__ = ["with_join_hints"]
+__all__ = ["hints_on_joins"]
 
-_MOST_NODES = 5_000
 _LAST = -1
 
 
-def with_join_hints(graph: Graph, problems: Sequence[Problem]) -> list[Problem]:
-    """Return problems, each with the hint on the layer that joined its input along the length, if that is the cause."""
-    index_of = {node.name: index for index, node in enumerate(graph.nodes)}
-    if len(index_of) > _MOST_NODES or not any(node.layer and axis_of_join(node.layer) for node in graph.nodes):
-        return list(problems)
-    return [
-        _with_hint(graph, index_of[problem.layer], problem) if problem.layer in index_of else problem
-        for problem in problems
-    ]
+def hints_on_joins(graph: Graph) -> Callable[[int, Problem], Problem] | None:
+    """Return what adds the hint on the layer that joined the input of another along the length; None where none did."""
+    if not any(node.layer and axis_of_join(node.layer) for node in graph.nodes):
+        return None
 
+    def with_hint(index: int, problem: Problem) -> Problem:
+        def work() -> str:
+            return "\notherwise ".join(filter(None, (_joining_hint(graph, index), problem.hint)))
 
-def _with_hint(graph: Graph, index: int, problem: Problem) -> Problem:
-    def work() -> str:
-        return "\notherwise ".join(filter(None, (_joining_hint(graph, index), problem.hint)))
+        return problem._replace(hint=Hint(work))
 
-    return problem._replace(hint=Hint(work))
+    return with_hint
 
 
 def _joining_hint(graph: Graph, index: int) -> str:

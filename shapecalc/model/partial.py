@@ -180,8 +180,10 @@ def makers_of(graph: Graph, node: Node) -> Iterator[int]:
         refs = giver.inputs if giver.layer and giver.layer.elementwise and len(giver.inputs) == 1 else ()
 
 
-def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> str:
-    """Return the text that says where to write a layer that an input of another needs.
+def location_of(
+    layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None], name_of_node: str = "it"
+) -> str:
+    """Return the text that says where to write a layer that an input of another (`name_of_node`) needs.
 
     The input is the layer above, the end of a branch, or any layer by its name, which the new one's then replaces. No
     layer is needed where another output of the same layer has the sizes that are due: the state of an encoder.
@@ -195,12 +197,12 @@ def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Si
         return f"write {meant} in place of {graph.name_of(ref)}: it is {'×'.join(map(str, layer.due))}"
     is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
     if is_above and len(node.inputs) == 1 and not _has_from(node.mark):
-        return layer.before()
+        return layer.before(name_of_node)
     prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
     full = _name_of(graph, ref, node.block)
     if prefix and not full.startswith(prefix):  # an input of the block: which one is not known here
         return f"write `- {layer.item}`" + (
-            f" on its input {layer.input + 1}" if len(node.inputs) > 1 else " before it"
+            f" on its input {layer.input + 1}" if len(node.inputs) > 1 else f" before {name_of_node}"
         )
     name = full.removeprefix(prefix)
     if _is_within(graph, ref.node, node):
@@ -217,7 +219,7 @@ def location_of(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Si
         is_empty = begins < index and graph.nodes[begins].inputs == (ref,)
         branch, given = (item, "[]") if is_empty else (f"{item}, from: {from_}", name)
         return f"write `{f'[[], [{{{branch}}}]]' if _is_alone(node.mark) else f'[{{{branch}}}]'}` in place of {given}"
-    return f"write `- {{{item}, from: {from_}, name: {own}}}` before it, and {own} in place of {name}"
+    return f"write `- {{{item}, from: {from_}, name: {own}}}` before {name_of_node}, and {own} in place of {name}"
 
 
 def _is_alone(mark: Mark | None) -> bool:

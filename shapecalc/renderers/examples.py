@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.escaping import json_text
 from shapecalc.layers.base.arguments import Flag
-from shapecalc.layers.base.cell import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +55,7 @@ def _example_options(cls: type[Layer], example: Example) -> Iterable[str]:
         option = word.replace("_", "-")
         if isinstance(cls.arguments[arguments[word]], Flag):
             yield f"--{option}" if value else f"--no-{option}"
-        elif isinstance(cls.arguments[arguments[word]], Cell):
+        elif cls.arguments[arguments[word]].is_layer:
             yield f"--{option} '{as_yaml(value)[1:-1]}'"
         elif isinstance(value, dict):
             yield from (f"--{option} {name}={_spelled(item)}" for name, item in value.items())

@@ -200,7 +200,9 @@ def _notes(memory: Memory) -> Iterator[str]:
         yield from _windows(memory)
     if memory.state_cache:
         amount = f"{show_both(memory.state_cache)} for a sample"
-        others = f"those of recurrent cells, and the last inputs of convolutions, at {show_bits(bits.activations)} bits"
+        others = (
+            f"those of other recurrences, and the last inputs of convolutions, at {show_bits(bits.activations)} bits"
+        )
         where = "in" if memory.context else "not in"
         yield (
             f"State of recurrences: {amount}, however many tokens are past: states of state-space layers in fp32, as "

@@ -46,6 +46,8 @@ layers:
          "   write FROM:TO:STEP, as in 16:128:16\n"),
         (["sweep", "-", "--set", "width=8..16"], "--set width: '8..16' is not a range of numbers\n"
          "   write FROM:TO:STEP, as in 16:128:16"),
+        (["solve", "conv", "--pad", "3"], "conv has no argument --pad\n   did you mean --padding?"),
+        (["solve", "conv", "--inptu", "227"], "conv has no argument --inptu\n   did you mean --input?"),
         (["solve", "-", "--params", "10k"], "name the variables to find\n"
          "   choose some with --for (find= in Python): width, depth, input"),
     ],
@@ -55,6 +57,72 @@ def test_misuse(words: list[str], told: str) -> None:
     assert ran.status == 2
     assert told in ran.err
     assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("memory lenet5 --optimizer sgdm", "momentum"), ("memory lenet5 --optimizer paged_adamw_8bit", "adamw8bit"),
+        ("memory lenet5 --precision bfloat16", "bf16"), ("memory lenet5 --loss crossentrpy", "cross_entropy"),
+        ("memory lenet5 --attention flash_attn", "flash"), ("memory lenet5 --logits lst", "last"),
+        ("memory lenet5 --order bset", "best"), ("summary lenet5 --layout channels_last", "hwc"),
+        ("summary lenet5 --convention pytorch", "torch"), ("summary lenet5 --format md", "markdown"),
+        ("explain lenet5 --what params,flops", "macs"), ("specs --sort -parms", "-params"),
+        ("layer relu --input 3 --layout nchw", "chw"), ("memory lenet5 --optimizer adan", "adam"),
+    ],
+)  # fmt: skip
+def test_a_word_that_is_no_choice_gets_the_nearest(words: str, meant: str) -> None:
+    ran = run(*words.split())
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.endswith(f": did you mean {meant}?\n")
+    assert "' is not one of " in ran.err
+
+
+def test_every_choice_of_every_option_is_one_of_that_sort() -> None:
+    import click
+
+    from shapecalc.cli import cli
+    from shapecalc.cli.options import OneOf
+
+    names = cli.list_commands(click.Context(cli))
+    commands = [cli.get_command(click.Context(cli), name) for name in names]
+    types = [param.type for command in commands if command for param in command.params]
+    chosen = [one for one in types if isinstance(one, click.Choice)]
+    assert len(chosen) > 20
+    assert all(isinstance(one, OneOf) for one in chosen)
+
+
+def test_another_spelling_of_a_choice_is_that_choice() -> None:
+    for word in ("adamw8bit", "AdamW-8bit", "adamw_8bit"):
+        assert (
+            run("memory", "lenet5", "--optimizer", word).out == run("memory", "lenet5", "--optimizer", "adamw8bit").out
+        )
+    assert (
+        run("specs", "--sort", "-PARAMS").out
+        == run("specs", "--sort", "-params").out
+        != run("specs", "--sort", "params").out
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "memory lenet5 --optimizer lamb", "summary lenet5 --format docx", "sumary lenet5", "summary",
+        "summary lenet5 --no-such-option-of-any-command-that-is-quite-long-and-does-not-fit-a-line",
+        "layer conv2d --input 3x9x9 --kernel-size 3 --stride 1 2 3", "layer nosuchkind", "solve conv --kernl 3 --input 5",
+        "summary /a/folder/that/is/not/there/but/has/a/rather/long/name/as/folders/of/people/often/have.yaml",
+        "solve - --params 5M --for depth,width,height,layers,channels,hidden,features,outputs,inputs,positions,heads",
+        "layer conv2d --input 3x9x9 --kernel-size 3",
+    ],
+)  # fmt: skip
+def test_usage_errors_fit_80_columns(words: str) -> None:
+    """But a word longer than that is not cut: it may be a path, to be copied."""
+    ran = run(*words.split(), columns=80, text=NET)
+    assert ran.status == 2
+    lines = ran.err.splitlines()
+    assert all(len(line) <= 80 or len(line.split()) <= 2 for line in lines), ran.err
+    whole = " ".join(ran.err.split())
+    assert whole == " ".join(run(*words.split(), text=NET).err.split())
 
 
 @pytest.mark.parametrize(

@@ -434,3 +434,14 @@ def test_a_bundled_network_among_the_files_that_are_used(tmp_path: Path) -> None
     assert problem.hint == (
         "resnet50 is a whole network, not a part of one: `shapecalc init resnet50` writes a copy, to be changed"
     )
+
+
+def test_a_trial_of_arguments_by_their_names_counts_towards_the_limit_of_steps() -> None:
+    steps = []
+    for n in (1, 501):
+        block = {"args": {"planes": "required", "n": 1}, "layers": [
+            {"conv": {"out_channels": "planes", "kernel_size": 1}}, {"relu": None, "repeat": "n"}]}  # fmt: skip
+        with pytest.raises(SpecError, match="the whole list is the value of planes") as caught:
+            shapecalc.load({"input": "3x8x8", "blocks": {"b": block}, "layers": [{"b": [64, n]}]})
+        steps.append(caught.value.steps)
+    assert steps[1] - steps[0] >= 500 - 1

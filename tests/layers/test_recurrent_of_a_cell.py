@@ -154,6 +154,38 @@ def test_its_state_is_kept_for_a_sequence_of_any_length() -> None:
         assert (memory.kv_cache, memory.state_cache) == (0, 2 * 4 * 2)
 
 
+@pytest.mark.parametrize(
+    ("layer", "elements"),
+    [
+        ({"lstm": {"hidden_size": 8, "num_layers": 2}}, 2 * 2 * 8),  # h_n and c_n of nn.LSTM: (2, 8) each
+        ({"lstm": {"hidden_size": 8, "proj_size": 3}}, 3 + 8),
+        ({"gru": {"hidden_size": 8, "num_layers": 3}}, 3 * 8),
+        ({"rnn": {"hidden_size": 8, "return_sequences": False}}, 8),
+        ({"lstm": {"hidden_size": 8, "bidirectional": True}}, 0),  # it begins at the end: there is no next step
+        ({"recurrent": {"cell": {"lstm_cell": 8}}}, 2 * 8),
+    ],
+)
+def test_the_states_that_pytorch_hands_on_are_kept_by_a_decoder(layer: dict[str, Any], elements: int) -> None:
+    for length in (9, 900):
+        memory = network(layer, (length, 5)).memory(activations=16, weights=16)
+        assert (memory.kv_cache, memory.state_cache) == (0, elements * 2)
+
+
+def test_a_convolutional_lstm_keeps_two_maps() -> None:
+    memory = network({"conv_lstm": {"out_channels": 4, "kernel_size": 3, "padding": 1}}, (9, 3, 6, 7)).memory()
+    assert memory.state_cache == 2 * 4 * 6 * 7 * 4
+
+
+@pytest.mark.parametrize("layer", [{"lstm": 8}, {"recurrent": {"cell": {"gru_cell": 8}}}, {"rnn": 8}])
+def test_a_language_model_of_a_recurrence_goes_on_by_one_token(layer: dict[str, Any]) -> None:
+    layers = [{"embedding": {"num_embeddings": 10, "embedding_dim": 5}}, layer, {"linear": 10}]
+    net = shapecalc.load({"input": [50], "layers": layers})
+    found = net.memory(context=30)
+    assert found.context is not None
+    assert found.context.bytes == found.state_cache == net.memory().state_cache > 0
+    assert found.total == net.memory(input=[1]).total + found.state_cache
+
+
 def test_explain_has_the_symbols_of_the_cell() -> None:
     text = network({"recurrent": {"cell": {"gru_cell": 4}, "return_sequences": False}}).explain().render(width=100)
     assert "MACs      L_in·(3·H·F_in + 3·H²) = 9·(3·4·5 + 3·4²) = 9·(60 + 48) = 972" in text

@@ -152,6 +152,76 @@ AXES = {
     ),
 }
 
+POOLS = {
+    "a pool that was forgotten before a flatten": (
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 512, kernel_size: 3, stride: 4}
+        - relu
+        - flatten
+        - dropout
+        - linear: {in_features: 512, out_features: 10}
+        """,
+        "write `- global_avg_pool` before flatten1: its output is then 512\n"
+        "otherwise in_features: 32768 would fit, or leave it out: it is inferred",
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 512, kernel_size: 3, stride: 4}
+        - relu
+        - global_avg_pool
+        - flatten
+        - dropout
+        - linear: {in_features: 512, out_features: 10}
+        """,
+    ),
+    "before a view of any name, by its input": (
+        """
+        input: 64x8x8
+        layers:
+        - relu
+        - {reshape: [-1], from: input, name: flat}
+        - linear: {in_features: 64, out_features: 10}
+        - linear: {in_features: 10, out_features: 10}
+        - add:
+          - []
+          - - {global_avg_pool: {}, from: relu1}
+            - linear: 10
+        """,
+        "write `- {global_avg_pool: {}, from: input, name: input_global_avg_pool}` before flat, and "
+        "input_global_avg_pool in place of input: its output is then 64\n"
+        "otherwise in_features: 4096 would fit, or leave it out: it is inferred",
+        """
+        input: 64x8x8
+        layers:
+        - relu
+        - {global_avg_pool: {}, from: input, name: input_global_avg_pool}
+        - {reshape: [-1], from: input_global_avg_pool, name: flat}
+        - linear: {in_features: 64, out_features: 10}
+        - linear: {in_features: 10, out_features: 10}
+        - add:
+          - []
+          - - {global_avg_pool: {}, from: relu1}
+            - linear: 10
+        """,
+    ),
+    "before a layer that flattens by itself": (
+        """
+        input: 64x8x8
+        layers:
+        - fc: {in_features: 64, out_features: 10}
+        """,
+        "write `- global_avg_pool` before it, for the mean of each channel; or leave in_features out, for all 4,096 elements",
+        """
+        input: 64x8x8
+        layers:
+        - global_avg_pool
+        - fc: {in_features: 64, out_features: 10}
+        """,
+    ),
+}
+
 BRANCHES = {
     "a gate of as many features as there are channels": (
         """
@@ -697,7 +767,7 @@ OTHERS = {
     ),
 }
 
-ALL = {**OTHERS, **AXES, **BRANCHES, **INPUTS}
+ALL = {**OTHERS, **AXES, **POOLS, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -769,3 +839,22 @@ def test_factors_that_no_transpose_fits_have_no_hint_for_one() -> None:
     for sizes in ("a: 5x3, b: 7x4", "a: 2x5x3, b: 4x6x3", "a: 5, b: 3x4"):
         (problem,) = shapecalc.load(f"inputs: {{{sizes}}}\nlayers:\n- matmul: [a, b]\n").problems()
         assert "transpose" not in problem.hint
+
+
+def test_no_pool_is_proposed_before_a_flatten_where_it_does_not_fit() -> None:
+    for layers in (
+        ["flatten", {"linear": {"in_features": 63, "out_features": 10}}],
+        [{"reshape": [64, 64]}, {"linear": {"in_features": 32, "out_features": 10}}],
+        [{"reshape": [4096]}, {"linear": {"in_features": 64, "out_features": 10}}],  # the pool has not as many elements
+        ["flatten", {"linear": 64}, {"linear": {"in_features": 8, "out_features": 10}}],
+    ):
+        with pytest.raises(ShapeError) as caught:
+            shapecalc.load({"input": "64x8x8", "layers": layers}).infer()
+        assert "global_avg_pool" not in str(caught.value)
+
+
+def test_the_cause_is_said_beside_other_problems() -> None:
+    layers = ["flatten", {"linear": {"in_features": 64, "out_features": 10}}, {"softmax": None, "from": "input"}]
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load({"input": "64x8x8", "layers": [*layers, {"relu": None, "from": "input"}]})
+    assert "write `- global_avg_pool` before flatten1" in str(caught.value)

@@ -254,7 +254,7 @@ def test_a_state_is_kept_however_long_the_context_is() -> None:
     assert "state, 10 past tokens" in text
     said = "State of recurrences: 2,654,208 bytes (2.53 MiB) for a sample, however many tokens are past"
     first = "states of state-space layers in fp32, as transformers keeps them"
-    others = "those of recurrent cells, and the last inputs of convolutions, at 16 bits"
+    others = "those of other recurrences, and the last inputs of convolutions, at 16 bits"
     assert f"{said}: {first}; {others}; in the total." in text
     fits = net.memory(vars={"seq": 1}, activations=16, budget="8GiB").budget
     assert fits.context is None  # there is no limit

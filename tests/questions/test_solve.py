@@ -527,7 +527,7 @@ def test_a_forgotten_flatten_is_the_first_fix(layers, line):
     (change,) = answer.fixes[0].changes
     name = "out" if "out\n" in layers else "linear1"
     assert change.to_dict() == {
-        "layers": [name], "argument": "flatten", "old": None, "new": "before", "file": "<text>", "line": line,
+        "layers": [name], "argument": "flatten", "old": None, "new": "before", "written": False, "file": "<text>", "line": line,
         "old_line": "", "new_line": "- flatten",
     }  # fmt: skip
     assert (
@@ -782,6 +782,51 @@ def test_a_forgotten_pool_of_a_map_is_the_first_fix():
     first = solve("input: 512x7x7\nlayers:\n- Linear: {in_features: 512, out_features: 10}\n", fix=True).fixes[0]
     assert [change.text() for change in first.changes] == ["linear1: global_avg_pool before it"]
     assert list(first.outputs.values()) == [(10,)]
+
+
+ADDED = {
+    "in braces": ("- conv: {out_channels: 64, kernel_size: 7}", "conv1: padding 1 added", 3,
+                  "- conv: {out_channels: 64, kernel_size: 7, padding: 1}"),
+    "a number alone": ("- max_pool: 7", "max_pool1: padding 1 added", 3, "- max_pool: {kernel_size: 7, padding: 1}"),
+    "by lines": ("- conv:\n    kernel_size: 7  # large\n    out_channels: 64", "conv1: padding 1 added", 6, "    padding: 1"),
+    "by lines, the last one a list": (
+        "- conv:\n    out_channels: 64\n    kernel_size: [7, 7]", "conv1: padding 1 added", 5, "    padding: 1"),
+    "by lines, the last one a list of lines": (
+        "- conv:\n    kernel_size:\n      - 7\n      - 7\n    out_channels: 64\n    stride:\n      - 1\n      - 1",
+        "conv1: padding 1 added", 8, "    padding: 1"),
+    "of Keras": ("- Conv2D: {filters: 64, kernel_size: 7, padding: valid}", "conv1: padding same, not valid", 3,
+                 "- Conv2D: {filters: 64, kernel_size: 7, padding: same}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_padding_that_is_not_written_is_added(name):
+    item, words, line, new_line = ADDED[name]
+    text = f"input: 3x5x5\nlayers:\n{item}\n"
+    answer = solve(text, fix=True)
+    (change,) = answer.fixes[0].changes
+    assert (change.text(), change.edit.line, change.edit.new) == (words, line, new_line)
+    assert shapecalc.load(change.edit.text).problems() == ()
+    assert change.to_dict()["written"] == ("not" in words)
+    printed = answer.render()
+    assert words in printed
+    assert f"+ {new_line}" in printed
+
+
+def test_a_flag_may_be_the_fix():
+    layers = "- lstm: {hidden_size: 256}\n- linear: {in_features: 512, out_features: 2}"
+    fixes = solve(f"input: 50x32\nlayers:\n{layers}\n", fix=True).fixes
+    assert [change.text() for fix in fixes for change in fix.changes] == [
+        "linear1: in_features 256, not 512", "lstm1: bidirectional true added"]  # fmt: skip
+
+
+def test_a_forgotten_pool_before_a_flatten_is_the_first_fix():
+    text = "input: 512x7x7\nlayers:\n  - flatten\n  - relu\n  - linear: {in_features: 512, out_features: 10}\n"
+    first = solve(text, fix=True).fixes[0]
+    assert [change.text() for change in first.changes] == ["flatten1: global_avg_pool before it"]
+    assert first.changes[0].edit == (text.replace("  - f", "  - global_avg_pool\n  - f"), 3, "", "  - global_avg_pool")
+    first = solve("input: 512x7x7\nlayers:\n- fc: {in_features: 512, out_features: 10}\n", fix=True).fixes[0]
+    assert [change.text() for change in first.changes] == ["fc1: global_avg_pool before it"]
 
 
 def test_a_forgotten_transpose_is_the_first_fix():

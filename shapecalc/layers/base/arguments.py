@@ -72,6 +72,8 @@ class Argument:
     numeric = False
     is_mapping = False
     """Whether it may be a mapping of names to values."""
+    is_layer = False
+    """Whether it is a layer, with arguments of its own."""
     expected = "a value"
 
     def __init__(

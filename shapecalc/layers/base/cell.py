@@ -18,6 +18,7 @@ class Cell(Argument):
     As plain data it is a name, or a mapping of one name to the arguments; a layer keeps the layer that it is.
     """
 
+    is_layer = True
     expected = "a cell with its arguments, such as {lstm_cell: {hidden_size: 64}}"
 
     @staticmethod

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from shapecalc.dims import Dim
+from shapecalc.dims import Dim, total
 from shapecalc.errors import LayerError, did_you_mean
 from shapecalc.layers.base.arguments import REQUIRED, Argument
 from shapecalc.layers.base.dependence import aligned, everything
@@ -138,9 +138,10 @@ class Layer:
     of Keras, where these are others; `torch_name`, its name in PyTorch, where Keras' differs only in its capitals;
     `on_batch_axis`, the hint for axis number 0 where the layer then changes the batch axis alone;
     `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `is_causal`,
-    whether each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work
-    along channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
+    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `step_axis`,
+    the axis of its first input along which a decoder resumes, where it keeps anything for that; `is_causal`, whether
+    each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
+    channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
     and `routed_by`, the index of the input by which experts are chosen; `examples`.
     """
 
@@ -176,6 +177,7 @@ class Layer:
     on_batch_axis: ClassVar[str] = ""
     mistaken: ClassVar[Mapping[str, str]] = {}
     sequences: ClassVar[bool] = False
+    step_axis: ClassVar[int] = -2
     of_map: ClassVar[str] = ""
     is_causal: Any = False
     along_channels: ClassVar[str] = ""
@@ -375,9 +377,13 @@ class Layer:
         """
         return 0
 
+    def states_after(self, *inputs: Any, **_: Any) -> tuple[Shape, ...]:
+        """Return the states of a recurrence after a step, with which the next step begins."""
+        return ()
+
     def state_cache(self, *inputs: Any, **_: Any) -> Dim:
-        """Return how many elements a decoder keeps for a sequence of any length: the state of a recurrence."""
-        return 0
+        """Return how many elements a decoder keeps for a sequence of any length: the states of a recurrence."""
+        return total(state.elements for state in self.states_after(*inputs))
 
     def recurrent_state(self, *inputs: Any, **_: Any) -> Dim:
         """Return how many elements of `state_cache` are in fp32, whatever the activations have."""

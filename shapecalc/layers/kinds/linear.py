@@ -62,6 +62,17 @@ class FullyConnected(_Connected):
         Example({"out_features": 10, "bias": False}, (20,), (10,), 200, 200, "by definition"),
     )  # fmt: skip
 
+    def unmet(self, stated: Constraint, x: Shape) -> LayerError:
+        error = stated.error()
+        if not x.is_map or self.in_features != x.channels:
+            return error
+
+        def forgotten(place: Callable[[Insertion], str]) -> str:
+            pool = f"{place(Insertion('global_avg_pool'))}, for the mean of each channel"
+            return f"{pool}; or leave in_features out, for all {x.elements:,} elements"
+
+        return LayerError(error.message, error.why, forgotten)
+
     def output(self, x: Shape) -> Shape:
         return x.plain(self.out_features)
 

@@ -148,6 +148,10 @@ class _Recurrent(Layer):
         joined = x.plain(x.sizes[0], self._width) if self.return_sequences else x.plain(self._width)
         return (*([joined] * (2 if self.merge_mode == _NONE else 1)), *self._states(x))
 
+    def states_after(self, x: Shape, *states: Shape) -> tuple[Shape, ...]:
+        """Return the states of every layer; none of two directions, which need the end of the sequence."""
+        return () if self.bidirectional else self._states(x)
+
     def output_names(self) -> tuple[str, ...]:
         return "output", "h_n"
 

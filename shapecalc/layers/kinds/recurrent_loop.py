@@ -36,6 +36,7 @@ class Recurrent(Layer):
     also = ("recurrent_layer",)
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
     saves = TRAINED
+    step_axis = 0
     mistaken: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("hidden_size", "units", "input_size", "use_bias"),
         "it is an argument of the cell: write cell: {lstm_cell: {hidden_size: …}}",
@@ -81,10 +82,10 @@ class Recurrent(Layer):
             raise LayerError(message, hint=_one_feature if x.rank == 1 else "")
         return Shape(x.sizes[1:], x.channels_last, is_map=x.rank > 2)
 
-    def _after(self, x: Shape) -> tuple[Shape, ...]:
+    def states_after(self, x: Shape, *states: Shape) -> tuple[Shape, ...]:
         """Return the states after a step: the outputs of the cell."""
-        states = self._cell.output(self._step(x))
-        return (states,) if isinstance(states, Shape) else tuple(states)
+        after = self._cell.output(self._step(x))
+        return (after,) if isinstance(after, Shape) else tuple(after)
 
     def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
         step = self._step(x)
@@ -98,7 +99,7 @@ class Recurrent(Layer):
             raise LayerError(message, error.why, _without_axis(number) if number else error.hint) from None
 
     def output(self, x: Shape, *states: Shape) -> Any:
-        after = self._after(x)
+        after = self.states_after(x)
         first = after[0]
         return (x.plain(x.sizes[0], *first.sizes) if self.return_sequences else first, *after)
 
@@ -117,9 +118,6 @@ class Recurrent(Layer):
 
     def features_in(self, x: Shape, *states: Shape) -> Dim:
         return self._cell.features_in(self._step(x))
-
-    def state_cache(self, x: Shape, *states: Shape) -> Dim:
-        return total(state.elements for state in self._after(x))
 
     def doubt(self, x: Shape, *states: Shape) -> str:
         return self._cell.doubt(self._step(x), *states)
@@ -145,13 +143,13 @@ class Recurrent(Layer):
 
     def kept_for_weights(self, output: Any, x: Shape, *states: Shape) -> list[tuple[Dim, int]]:
         cell, step = self._cell, self._step(x)
-        out, further, after = cell.output(step), x.sizes[0] - 1, self._after(x)
+        out, further, after = cell.output(step), x.sizes[0] - 1, self.states_after(x)
         found = [*cell.kept_for_weights(out, step, *states), *_times(further, cell.kept_for_weights(out, step, *after))]
         return [*found, (further * self._states_between(x), 0)] if cell.saved(step) == TRAINED else found
 
     def _states_between(self, x: Shape) -> Dim:
         """Return the elements of the states before a further step that `kept` of the cell does not have."""
-        cell, step, after = self._cell, self._step(x), self._after(x)
+        cell, step, after = self._cell, self._step(x), self.states_after(x)
         out = cell.output(step)
         zeros = total(n for n, _ in cell.kept(out, step)) - total(n for n, _ in cell.kept(out, step, *after))
         return self.state_cache(x) - zeros

@@ -32,6 +32,7 @@ class ConvLSTM(Layer):
 
     kind = "conv_lstm"
     activates = True
+    step_axis = 0
     also = ("conv_lstm1d", "conv_lstm2d", "conv_lstm3d")
     ranks = (1, 3)
 
@@ -81,6 +82,9 @@ class ConvLSTM(Layer):
             fits = axis.constraint()
             if fits:
                 yield fits
+
+    def states_after(self, x: Shape) -> tuple[Shape, ...]:
+        return (self._hidden(x),) * 2  # the hidden state and the cell's
 
     def output(self, x: Shape) -> Shape:
         hidden = self._hidden(x)

@@ -9,6 +9,7 @@ from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.model.copies import alike, proposals_at
+from shapecalc.model.forgotten import forgotten_before_view
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.partial import reads_input_of_composite
 from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, as_square_image, with_channels, without_batch
@@ -43,7 +44,8 @@ class ArgumentChange(NamedTuple):
 
     `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
     it is written into the text. If `adds`, `argument` is the item of a layer that is added before each of the layers
-    (`new` is `before`). `overrides`: the input has its size from the caller, not from the text.
+    (`new` is `before`). `overrides`: the input has its size from the caller, not from the text. `is_given` is whether
+    the argument is written in the text: what is not has its default.
     """
 
     layers: tuple[str, ...]
@@ -57,6 +59,7 @@ class ArgumentChange(NamedTuple):
     composite: str = ""
     adds: bool = False
     overrides: bool = False
+    is_given: bool = True
 
     def text(self) -> str:
         """Return the change in words."""
@@ -66,6 +69,8 @@ class ArgumentChange(NamedTuple):
             return f"{where}{more}: {self.argument} before it"
         if self.new is None:
             return f"{where}{more}: {self.argument} left out, not {_shown(self.old)}"
+        if not self.is_given:
+            return f"{where}{more}: {self.argument} {_shown(self.new)} added"
         old = "" if self.old is None else f", not {_shown(self.old)}"
         old += " (given, not in the file)" if self.overrides else ""
         return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
@@ -75,7 +80,8 @@ class ArgumentChange(NamedTuple):
         where = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
         lines = {"old_line": self.edit.old, "new_line": self.edit.new} if self.edit else {}
         return {
-            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new, **where, **lines
+            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new,
+            "written": self.is_given, **where, **lines,
         }  # fmt: skip
 
 
@@ -107,11 +113,8 @@ def candidates(
         values = CandidateValues(hints, _gathered(proposed.get(i, {}) for i in copies))
         kind = graph.nodes[index].kind
         every = tuple([i for i in copies if graph.nodes[i].kind == kind])
-        if added := _forgotten(graph, sizings, index) if index in proposed else "":
-            cost = cost_of_added(len(every))
-            names = tuple([block.name if block else graph.nodes[i].name for i in every])
-            mark, composite = graph.nodes[index].mark, block.kind if block else ""
-            yield ArgumentChange(names, added, None, "before", cost, mark, None, every, composite, adds=True)
+        if index in proposed:
+            yield from _added(graph, sizings, index)
         if block is not None:
             yield from _composite_changes(graph, block, copies, values, distances[index])
         else:
@@ -140,6 +143,20 @@ def _gathered(proposed: Iterable[Mapping[int, list[Any]]]) -> dict[int, list[Any
         for old, values in one.items():
             found.setdefault(old, []).extend(values)
     return found
+
+
+def _added(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
+    """Yield the layers to add: what the hint of a layer's shape error inserts before it, or before a layer above."""
+    places = [(index, item)] if (item := _forgotten(graph, sizings, index)) else []
+    if above := forgotten_before_view(graph, sizings, index):
+        places.append((above[0], above[1].item))
+    for at, item in places:
+        node, block = graph.nodes[at], _composite(graph, at)
+        every = tuple([i for i in alike(graph, at) if graph.nodes[i].kind == node.kind])
+        names = tuple([block.name if block else graph.nodes[i].name for i in every])
+        composite = block.kind if block else ""
+        cost = cost_of_added(len(every))
+        yield ArgumentChange(names, item, None, "before", cost, node.mark, None, every, composite, adds=True)
 
 
 def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
@@ -174,8 +191,9 @@ def _composite_changes(
     mark, cls = graph.nodes[indices[0]].mark, KINDS[block.kind]
     if mark is None or not mark.line or not mark.source.text:
         return
-    for name, old in given_arguments(mark.source.text, mark, cls).items():
-        argument = cls.arguments[name]
+    given = given_arguments(mark.source.text, mark, cls)
+    for name, argument in cls.arguments.items():
+        old = given.get(name, argument.default)
         for new in values.of(argument, old) if type(old) is int else ():
             cost = cost_of_change(argument, old, new, distance, 1)
             yield ArgumentChange((block.name,), name, old, new, cost, mark, None, indices, block.kind)
@@ -286,4 +304,6 @@ def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "×".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -169,7 +169,7 @@ CHANGES: dict[str, ChangeCost] = {
     _CHANNEL_AXIS: ChangeCost("an input with an axis of 1 or 3 channels", -0.9, "most likely left out"),
     _LAYOUT: ChangeCost("an input of 1, 3 or 4 channels in the other layout", -0.8, "most likely the layout"),
     _ADDED: ChangeCost(
-        "a flatten before a linear layer whose `in_features` is the number of elements of its input", -0.5,
+        "a layer that the hint inserts: a flatten or a global pool before a linear layer, a transpose", -0.5,
         "most likely forgotten"),
     STATED: ChangeCost("a size that is inferred, stated as it is (`in_channels`)", 0, "the network stays as it is"),
     PADDING: ChangeCost("padding around the input", 1, "no weight changes"),

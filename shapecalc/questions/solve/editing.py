@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before", "leave_out"]
+__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before", "is_given", "leave_out"]
 
 
 class Edit(NamedTuple):
@@ -74,6 +74,16 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
     if argument == first.name:
         return _replaced(text, given, written)
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
+
+
+def is_given(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -> bool:
+    """Return whether an argument of the layer at a mark is written in the text."""
+    key, given, layer = _entry_with(text, mark, layer, argument)
+    if isinstance(given, MapValue):
+        names = layer.argument_names()
+        return argument in map(names.get, given.keys())
+    first = layer.first_argument(key.text) if key and isinstance(given, Scalar) and given.value is not None else None
+    return first is not None and first.name == argument
 
 
 def leave_out(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -> Edit | None:
@@ -213,12 +223,15 @@ def _in_mapping(text: str, given: MapValue, layer: Layer | type[Layer], argument
     lines = text.splitlines()
     mark = given.mark
     if lines[mark.line - 1][mark.column - 1 : mark.column] != "{":
-        last = given.pairs[-1]
-        if not isinstance(last[1], Scalar) or last[1].mark.line != last[0].mark.line:
+        key, item = given.pairs[-1]
+        number = key.mark.line  # after the last argument if that is one line, or else before it
+        if not isinstance(item, Scalar) or item.mark.line != number or "\n" in item.text:
+            number -= 1
+        if lines[key.mark.line - 1][: key.mark.column - 1].strip():  # the line has more
             return None
-        new = f"{' ' * (last[0].mark.column - 1)}{argument}: {written}"
-        lines.insert(last[0].mark.line, new)
-        return Edit("\n".join(lines) + "\n", last[0].mark.line + 1, "", new)
+        new = f"{' ' * (key.mark.column - 1)}{argument}: {written}"
+        lines.insert(number, new)
+        return Edit("\n".join(lines) + "\n", number + 1, "", new)
     start = given.pairs[-1][1].mark if given.pairs else mark
     column = lines[start.line - 1].find("}", start.column - 1 + (start.length if given.pairs else 0))
     comma = ", " if given.pairs else ""

@@ -13,12 +13,13 @@ from shapecalc.model.answer import Answer
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.solve.applying import applied
 from shapecalc.questions.solve.changes import ArgumentChange, candidates
-from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before, leave_out
+from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before, is_given, leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from shapecalc.errors import Problem
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
 
 __all__ = ["ArgumentChange", "Fix", "Fixes", "find_fixes"]
@@ -186,7 +187,8 @@ class _Search:
                 if edit is None:
                     return None
                 texts[source.name] = edit.text
-            written.append(change._replace(edit=edit))
+            is_given = source is None or _is_given(source.text, change, self.graph)
+            written.append(change._replace(edit=edit, is_given=is_given))
         main = self.graph.file
         if set(texts) == {main}:
             graph = self.reread(texts[main])
@@ -205,13 +207,26 @@ class _Search:
         return Fix(tuple(written), outputs)
 
 
+def _is_given(text: str, change: ArgumentChange, graph: Graph) -> bool:
+    """Return whether what is changed is written in the text: not a default, nor a layer that is added."""
+    layer = _layer_of(change, graph)
+    if not change.layers or change.adds or layer is None or change.mark is None:
+        return not change.adds
+    return is_given(text, change.mark, layer, change.argument)
+
+
+def _layer_of(change: ArgumentChange, graph: Graph) -> Layer | type[Layer] | None:
+    """Return the layer whose argument is changed: of a composite its kind, as none of its layers is in the text."""
+    return KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer if change.nodes else None
+
+
 def _edit(text: str, change: ArgumentChange, graph: Graph) -> Edit | None:
     assert change.mark is not None  # (the caller made sure)
     if change.adds:
         return insert_before(text, change.mark, change.argument)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
-    layer = KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer
+    layer = _layer_of(change, graph)
     if layer is None:
         return None
     if change.new is None:

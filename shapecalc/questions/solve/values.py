@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Integer
+from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Flag, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.per_axis import Padding, PerAxis
 from shapecalc.layers.base.sizes import Sizes
@@ -28,13 +28,9 @@ class CandidateValues(NamedTuple):
 
     def of(self, argument: Argument, old: Any) -> list[Any]:
         """Return the candidate values of an argument."""
-        if isinstance(argument, Sizes) and isinstance(old, tuple):
-            return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
-        if (
-            not isinstance(argument, Integer)
-            or isinstance(old, (tuple, str))
-            or isinstance(argument, (AxisNumber, AxisNumbers))
-        ):
+        if isinstance(old, (bool, tuple, str)):
+            return _not_numbers(argument, old)
+        if not isinstance(argument, Integer) or isinstance(argument, (AxisNumber, AxisNumbers)):
             return []
         if old is None:
             return [0, 1, 2, 3] if argument.role == OUTPUT_PADDING else []
@@ -45,3 +41,17 @@ class CandidateValues(NamedTuple):
         divisors = [n for n in range(1, 65) if any(h % n == 0 for h in self.hints)] if argument.role == GROUPS else []
         every = dict.fromkeys((*divisors, *self.hints, *self.proposed.get(old, ())))
         return [n for n in every if n != old and n >= argument.minimum]
+
+
+def _not_numbers(argument: Argument, old: bool | tuple[Any, ...] | str) -> list[Any]:
+    """Return the candidate values of an argument whose value is a flag, a list or a word."""
+    if isinstance(argument, Flag):
+        return [not old]
+    if isinstance(argument, Sizes) and isinstance(old, tuple):
+        return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
+    if isinstance(argument, Padding) and old in argument.words:  # Keras' valid is none
+        return [*(word for word in argument.words if word != old), *range(1, _MOST_PADDING)]
+    return []
+
+
+_MOST_PADDING = 9

@@ -137,7 +137,7 @@ def length_of(report: Report) -> int | None:
 
 def _lengths(report: Report, cache: str) -> set[int]:
     return {
-        row.sizing.inputs[0].sizes[-2]
+        row.sizing.inputs[0].sizes[row.node.layer.step_axis]
         for row in report.rows
         if row.node.layer and getattr(row.node.layer, cache)(*row.sizing.inputs)
     }

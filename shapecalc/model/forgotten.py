@@ -1,0 +1,71 @@
+"""The layer that was forgotten before a flatten: the global pool, where a linear layer states the channels of a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Hint, LayerError
+from shapecalc.layers import find_kind
+from shapecalc.model.inference import size_layer, sizings_of
+from shapecalc.model.partial import is_made_of_others, location_of, makers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.errors import Insertion, Problem
+    from shapecalc.model.graph import Graph
+    from shapecalc.model.rows import Sizing
+
+__all__ = ["forgotten_before_view", "hints_of_forgotten"]
+
+
+def hints_of_forgotten(graph: Graph) -> Callable[[int, Problem], Problem] | None:
+    """Return what adds the hint on a forgotten layer to the problem of a layer; None where there cannot be one."""
+    if not any(node.layer and node.layer.view for node in graph.nodes):
+        return None
+
+    def with_hint(index: int, problem: Problem) -> Problem:
+        def work() -> str:
+            sizings = sizings_of(graph)[0]
+            at, layer, due = forgotten_before_view(graph, sizings, index) or (-1, None, "")
+            if layer is None:
+                return problem.hint
+            where = location_of(layer, graph, at, sizings, graph.nodes[at].name)
+            own = f"otherwise {problem.hint}" if problem.hint else ""
+            return "\n".join(filter(None, (f"{where}: its output is then {due}", own)))
+
+        return problem._replace(hint=Hint(work))
+
+    return with_hint
+
+
+def forgotten_before_view(
+    graph: Graph, sizings: Sequence[Sizing | None], index: int
+) -> tuple[int, Insertion, str] | None:
+    """Return the layer that only rearranges elements, what fits before it, and its output then; None for none.
+
+    What fits is what the hint of the layer with the shape error inserts where it reads the map itself.
+    """
+    node = graph.nodes[index]
+    layers = [node.layer] if node.layer and len(node.inputs) == 1 else []
+    for at in makers_of(graph, node) if layers else ():
+        maker, sizing = graph.nodes[at], sizings[at]
+        if not maker.layer or not sizing or (maker.block >= 0 and is_made_of_others(graph.blocks[maker.block].kind)):
+            return None
+        layers.insert(0, maker.layer)
+        if not maker.layer.view:
+            continue
+        try:
+            size_layer(layers[-1], sizing.inputs)
+        except LayerError as error:
+            for layer in error.insertions():
+                cls = find_kind(layer.item)  # None where it has arguments
+                shapes = sizing.inputs
+                try:
+                    for one in [cls(), *layers] if cls else ():
+                        due, shapes = shapes[0].text, size_layer(one, shapes).outputs
+                except LayerError:
+                    continue
+                return (at, layer, due) if cls else None
+        return None
+    return None
