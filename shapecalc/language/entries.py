@@ -317,14 +317,12 @@ def branches_of(
         return value.items, None
     if isinstance(value, MapValue):
         inner = value.get("branches")
-        if inner is None:
-            return None, value
-        rest = MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.at)
         if not isinstance(inner, ListValue) or not inner.items:
-            raise bad(
-                "branches must be a list of branches and references", inner.mark, "write for instance branches: [a, b]"
-            )
-        return inner.items, rest
+            from shapecalc.language.keyed_branches import check_keys  # only where there is no list
+
+            check_keys(cls, entry.kind, value, inner, blocks)
+            return None, value
+        return inner.items, MapValue([(key, item) for key, item in value.pairs if key.text != "branches"], value.at)
     if isinstance(value, Scalar) and isinstance(value.value, str):
         return [ListValue([], value.at), value], None
     return None, value

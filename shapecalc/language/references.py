@@ -33,6 +33,11 @@ class Unknown(NamedTuple):
     operator: str
     branches: Sequence[Value]
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is the one name of a merge, whose other branch is the layer above: `add: x`."""
+        return len(self.branches) == 2 and self.branches[0].mark == self.branches[1].mark
+
 
 def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) -> str:
     """Return the hint for an unknown name that is one of these habits, or empty; `blocks` are those of the file."""
@@ -45,8 +50,14 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
         hint = _branch_of(name, () if is_sequence else known, blocks)
         if hint and is_sequence:
             hint += _IN_SEQUENCE
+    if not hint and name in _OF_PROGRAMS and name not in known:
+        above = "`[]` for the layer above, " if unknown.branches and not unknown.is_alone else ""
+        hint = f"write {above}`input` for the input, or `name: {name}` below the layer that is meant"
     return clean(hint or _copy(name, known) or _numbered(name, known) or _attribute(name, known))
 
+
+_OF_PROGRAMS = ("x", "y", "out", "inputs", "identity", "residual", "shortcut", "skip", "inp")
+"""What programs call the tensors of a residual connection."""
 
 _IN_SEQUENCE = (
     "; the items here are branches side by side: layers in sequence are one branch, "
@@ -57,8 +68,7 @@ _IN_SEQUENCE = (
 def _several(unknown: Unknown) -> str:
     """Return the hint for several names in one text, `a, b`, or those of a merge with its sign: `add: a + b`."""
     text = f"{unknown.name}[{unknown.output}]" if unknown.output else unknown.name
-    branches = unknown.branches
-    is_alone = not branches or (len(branches) == 2 and branches[0].mark == branches[1].mark)
+    is_alone = not unknown.branches or unknown.is_alone
     for sign in (",", unknown.operator):
         parts = [part.strip() for part in text.split(sign)] if sign and is_alone else []
         if len(parts) > 1 and all(re.fullmatch(r"[^\W\d][\w.]*(\[\w+\])?", part) for part in parts):

@@ -14,6 +14,7 @@ from shapecalc.model.readings import (
     MIN_IMAGE,
     as_square_image,
     is_batch_of_images,
+    is_batch_of_turned_images,
     is_image,
     with_channels,
     without_batch,
@@ -134,7 +135,12 @@ def _layout_doubt(graph: Graph) -> str:
 def _batch_doubt(graph: Graph) -> str:
     """Return a note that an input may be an image with a batch axis before it. Several must have the same sizes."""
     shape, *others = graph.inputs.values()
-    if any(other != shape for other in others) or not is_batch_of_images(shape):
+    if any(other != shape for other in others):
+        return ""
+    if is_batch_of_turned_images(shape):
+        found, written = _written(shape), "x".join(map(str, shape.sizes[1:]))
+        return f"{NO_BATCH}: write layout: HWC and {written}, not {found}, if {shape.sizes[0]} is the batch"
+    if not is_batch_of_images(shape):
         return ""
     batch, *sizes = shape.sizes
     written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shapecalc.errors import Hint
 from shapecalc.layers.base.windowed import Windowed
@@ -12,7 +12,7 @@ from shapecalc.model.inference import sizings_of
 from shapecalc.model.partial import is_made_of_others
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.errors import Problem
     from shapecalc.layers.base.layer import Layer
@@ -117,6 +117,10 @@ class _Trials:
         return found
 
 
+_Change: TypeAlias = "dict[int, tuple[str, Layer]]"
+"""Layers to replace by others, each with what is written for it."""
+
+
 class _Merge(NamedTuple):
     """A layer that merges branches, in a network whose layers have these sizes."""
 
@@ -153,23 +157,34 @@ class _Merge(NamedTuple):
         layer = self.graph.nodes[self.place].layer
         return layer is not None and layer.elementwise and len({x.channels for x in self.shapes()}) > 1
 
-    def unpadded(self) -> dict[int, tuple[str, Layer]]:
-        """Return the layers without padding in its smaller branches, each with the padding for its window."""
+    def changes(self) -> list[tuple[int, list[_Change]]]:
+        """Return the smaller inputs, each with what may make it as large as the largest.
+
+        That is the padding left out in its windows, in all or in one of them, or a stride of 1 with it.
+        """
         sizes = self.sizes()
         largest = tuple(max(axis) for axis in zip(*sizes, strict=True))
-        found: dict[int, tuple[str, Layer]] = {}
-        for number, (ref, own) in enumerate(zip(self.inputs, sizes, strict=True)):
+        found = []
+        for number, own in enumerate(sizes):
             if own == largest:
                 continue
-            others = self._behind([other for i, other in enumerate(self.inputs) if i != number])
-            index = ref.node
-            while index >= 0 and index not in others:
-                node = self.graph.nodes[index]
-                is_written = isinstance(node.layer, Windowed) and not self._is_inside(node.block)
-                padded = cast("Windowed", node.layer).padded(len(own)) if is_written else None
-                if padded:
-                    found[index] = padded
-                index = node.inputs[0].node if len(node.inputs) == 1 else -1
+            windows = self._windows(number)
+            padded = {index: new for index, layer in windows.items() if (new := layer.padded(len(own)))}
+            every = {**padded, **{i: new for i, layer in windows.items() if (new := layer.unstrided(len(own)))}}
+            trials = [padded, *({index: new} for index, new in padded.items()), every]
+            found.append((number, [trial for trial in trials if trial]))
+        return found
+
+    def _windows(self, number: int) -> dict[int, Windowed]:
+        """Return the layers with a window that only one input depends on, in their order."""
+        others = self._behind([other for i, other in enumerate(self.inputs) if i != number])
+        found = {}
+        index = self.inputs[number].node
+        while index >= 0 and index not in others:
+            node = self.graph.nodes[index]
+            if isinstance(node.layer, Windowed) and not self._is_inside(node.block):
+                found[index] = node.layer
+            index = node.inputs[0].node if len(node.inputs) == 1 else -1
         return dict(sorted(found.items()))
 
     def _is_inside(self, block: int) -> bool:
@@ -185,23 +200,27 @@ class _Merge(NamedTuple):
                 waiting += [ref.node for ref in self.graph.nodes[index].inputs]
         return found
 
-    def fits_with(self, layers: Mapping[int, tuple[str, Layer]]) -> bool:
-        """Return whether the branches have equal spatial sizes with other layers."""
+    def is_largest_with(self, number: int, layers: _Change) -> bool:
+        """Return whether one input has the spatial sizes of the largest, with other layers."""
         nodes = [node._replace(layer=layers[i][1]) if i in layers else node for i, node in enumerate(self.graph.nodes)]
-        graph = self.graph._replace(nodes=tuple(nodes))
-        merge = self._replace(graph=graph, sizings=sizings_of(graph)[0])
-        return bool(merge.sizes()) and not merge.differs()
+        merge = self._replace(sizings=sizings_of(self.graph._replace(nodes=tuple(nodes)))[0])
+        sizes = merge.sizes()
+        return bool(sizes) and sizes[number] == tuple(max(axis) for axis in zip(*self.sizes(), strict=True))
 
 
 def _padding_hint(merge: _Merge, limit: _Trials) -> str:
-    """Return the hint on the padding that makes the branches equal: that of all windows without any, or of one."""
-    layers = merge.unpadded()
-    trials = [layers, *({index: layer} for index, layer in layers.items())][:_MOST_TRIED]
-    chosen = next((trial for trial in trials if trial and limit.may() and merge.fits_with(trial)), None)
+    """Return the hint on the paddings and strides that make the branches equal; empty if there are none for all."""
+    chosen: dict[int, tuple[str, Layer]] = {}
+    for number, trials in merge.changes():
+        fitting = (trial for trial in trials[:_MOST_TRIED] if limit.may() and merge.is_largest_with(number, trial))
+        found = next(fitting, None)
+        if found is None:
+            return ""
+        chosen.update(found)
     if not chosen:
         return ""
     names: dict[str, list[str]] = {}
-    for index, (text, _) in chosen.items():
+    for index, (text, _) in sorted(chosen.items()):
         names.setdefault(text, []).append(merge.graph.nodes[index].name)
     given = ", and ".join(f"{text} in {_listed(layers)}" for text, layers in names.items())
     return f"{given} would make their spatial sizes equal"

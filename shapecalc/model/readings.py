@@ -28,6 +28,7 @@ __all__ = [
     "as_square_image",
     "batch_note",
     "is_batch_of_images",
+    "is_batch_of_turned_images",
     "is_image",
     "with_channels",
     "without_batch",
@@ -62,6 +63,14 @@ def is_batch_of_images(shape: Shape) -> bool:
     batch, *sizes = shape.sizes
     sizes = sizes[::-1] if shape.channels_last else sizes
     return is_image(sizes) and sizes[0] != _ALPHA and (batch == 1 or not shape.channels_last)
+
+
+def is_batch_of_turned_images(shape: Shape) -> bool:
+    """Return whether sizes whose channels are read first are those of images with their channels last: N×H×W×3."""
+    if shape.rank != IMAGE_RANK + 1 or shape.channels_last:
+        return False
+    sizes = shape.sizes[:0:-1]
+    return is_image(sizes) and sizes[0] != _ALPHA and shape.sizes[1] not in IMAGE_CHANNELS
 
 
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:

@@ -118,7 +118,7 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("group_norm", {"num_groups": 2}, [CHW],
      "num_groups (=2) must divide channels of the input (=3) | num_groups: 1 would fit"),
     ("layer_norm", {"normalized_shape": [3, 32]}, [CHW],
-     "size of axis 2 of the input (=32) must equal its part of normalized_shape (=3)"),
+     "size of axis 2 of the input (=32) must equal its part of normalized_shape (=3) | normalized_shape: [32, 32] would fit"),
     ("layer_norm", {"normalized_shape": [32], "axis": [1]}, [CHW],
      "normalized_shape and axis both set the axes that are normalised | give one of the two"),
     ("prelu", {"num_parameters": 2}, [CHW], "num_parameters (=2) must be 1 or equal channels of the input (=3)"),

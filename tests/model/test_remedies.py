@@ -222,6 +222,105 @@ POOLS = {
     ),
 }
 
+SIZES = {
+    "a feature pyramid that is joined as it is": (
+        """
+        input: 64x28x28
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c3}
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c4}
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c5}
+        - concat: [c3, c4, c5]
+        """,
+        "write `[{upsample: {size: 14}, from: c4}]` in place of c4; write `- {upsample: {size: 14}, from: c5, "
+        "name: c5_upsample}` before it, and c5_upsample in place of c5",
+        """
+        input: 64x28x28
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c3}
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c4}
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c5}
+        - {upsample: {size: 14}, from: c5, name: c5_upsample}
+        - concat: [c3, [{upsample: {size: 14}, from: c4}], c5_upsample]
+        """,
+    ),
+    "a feature pyramid that is added as it is": (
+        """
+        input: 64x28x28
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3, stride: [2, 2], padding: 1}, name: c3}
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c4}
+        - add: [c3, [{upsample: [3, 2], from: input}], [{upsample: 4, from: c4}]]
+        """,
+        "write `[{upsample: {size: [84, 56]}, from: c3}]` in place of c3; write `- upsample: {size: [84, 56]}` after "
+        "upsample2, at the end of its branch",
+        """
+        input: 64x28x28
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3, stride: [2, 2], padding: 1}, name: c3}
+        - {conv: {out_channels: 64, kernel_size: 3, stride: 2, padding: 1}, name: c4}
+        - add: [[{upsample: {size: [84, 56]}, from: c3}], [{upsample: [3, 2], from: input}],
+                [{upsample: 4, from: c4}, {upsample: {size: [84, 56]}}]]
+        """,
+    ),
+    "an inception block without paddings": (
+        """
+        input: 64x28x28
+        layers:
+        - concat:
+          - - conv: {out_channels: 64, kernel_size: 1}
+          - - max_pool: 3
+            - conv: {out_channels: 8, kernel_size: 1}
+          - - conv: {out_channels: 16, kernel_size: 1}
+            - conv: {out_channels: 64, kernel_size: 5}
+        """,
+        "stride: 1 and padding: 1 in max_pool1, and padding: 2 in conv4 would make their spatial sizes equal",
+        """
+        input: 64x28x28
+        layers:
+        - concat:
+          - - conv: {out_channels: 64, kernel_size: 1}
+          - - max_pool: {kernel_size: 3, stride: 1, padding: 1}
+            - conv: {out_channels: 8, kernel_size: 1}
+          - - conv: {out_channels: 16, kernel_size: 1}
+            - conv: {out_channels: 64, kernel_size: 5, padding: 2}
+        """,
+    ),
+    "channels that are joined along dim 1 of an image whose channels come last": (
+        """
+        layout: HWC
+        input: 8x8x3
+        layers:
+        - conv: {out_channels: 64, kernel_size: 1}
+        - concat: {branches: [[], [conv: {out_channels: 32, kernel_size: 1}]], dim: 1}
+        """,
+        "along height they can be joined if all other axes are equal; dim: 3 would join them along channels",
+        """
+        layout: HWC
+        input: 8x8x3
+        layers:
+        - conv: {out_channels: 64, kernel_size: 1}
+        - concat: {branches: [[], [conv: {out_channels: 32, kernel_size: 1}]], dim: 3}
+        """,
+    ),
+    "a head on a map of one position": (
+        """
+        input: 8x8x8
+        layers:
+        - adaptive_avg_pool: 1
+        - linear: {in_features: 8, out_features: 2}
+        """,
+        "write `- flatten` before it, for 8 features; or fc, which flattens its input",
+        """
+        input: 8x8x8
+        layers:
+        - adaptive_avg_pool: 1
+        - flatten
+        - linear: {in_features: 8, out_features: 2}
+        """,
+    ),
+}
+
 BRANCHES = {
     "a gate of as many features as there are channels": (
         """
@@ -767,7 +866,7 @@ OTHERS = {
     ),
 }
 
-ALL = {**OTHERS, **AXES, **POOLS, **BRANCHES, **INPUTS}
+ALL = {**OTHERS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -778,7 +877,7 @@ def test_hints_that_are_followed_to_the_letter(name: str) -> None:
 
 def test_known_names_are_without_templates() -> None:
     with pytest.raises(ShapecalcError) as caught:
-        shapecalc.load("input: 3x8x8\nlayers:\n- {relu: {}, name: 'dec{i + 1}', repeat: 2}\n- add: [x, dec1]\n")
+        shapecalc.load("input: 3x8x8\nlayers:\n- {relu: {}, name: 'dec{i + 1}', repeat: 2}\n- add: [q, dec1]\n")
     assert caught.value.problems[0].hint == "known here: add1, dec1, dec2, input"
 
 
@@ -858,3 +957,46 @@ def test_the_cause_is_said_beside_other_problems() -> None:
     with pytest.raises(ShapecalcError) as caught:
         shapecalc.load({"input": "64x8x8", "layers": [*layers, {"relu": None, "from": "input"}]})
     assert "write `- global_avg_pool` before flatten1" in str(caught.value)
+
+
+KEYED = {
+    "- add:\n    conv: {out_channels: 64, kernel_size: 3, padding: 1}\n    identity:": (
+        "write `- add: [[{conv: {out_channels: 64, kernel_size: 3, padding: 1}}], []]`",),
+    "- add:\n    main:\n    - conv: {out_channels: 64, kernel_size: 3, padding: 1}\n    - relu\n    shortcut: []": (
+        "write `- add: [[{conv: {out_channels: 64, kernel_size: 3, padding: 1}}, relu], []]`",),
+    "- add: {conv: {out_channels: 64, kernel_size: 1}, relu: null}": (
+        "write `- add: [[{conv: {out_channels: 64, kernel_size: 1}}], [relu]]`",
+        "layers in sequence, beside the input, are `- add: [[{conv: {out_channels: 64, kernel_size: 1}}, relu], []]`"),
+    "- concat:\n    conv: {out_channels: 4, kernel_size: 1}\n    max_pool: {kernel_size: 3, stride: 1, padding: 1}\n"
+    "    dim: 1": (
+        "write `- concat: {branches: [[{conv: {out_channels: 4, kernel_size: 1}}], "
+        "[{max_pool: {kernel_size: 3, stride: 1, padding: 1}}]], dim: 1}`",),
+    "- concat:\n    branches:\n      conv: {out_channels: 4, kernel_size: [1, 3], padding: [0, 1]}\n      relu: {}": (
+        "write `- concat: [[{conv: {out_channels: 4, kernel_size: [1, 3], padding: [0, 1]}}], [relu]]`",),
+    "- cat: {own: , left: input, name: [relu]}": ("write `- cat: [[own], input, [relu]]`",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("item", KEYED)
+def test_branches_with_keys_are_written_as_a_list(item: str) -> None:
+    def text(item: str) -> str:
+        return f"input: 64x28x28\nblocks:\n  own: [relu]\nlayers:\n{item}\n"
+
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(text(item))
+    problem = next(one for one in caught.value.problems if "without keys" in one.message)
+    assert problem.hint == "; ".join(KEYED[item])
+    for hint in KEYED[item]:
+        assert shapecalc.load(text(hint.partition("`")[2].removesuffix("`"))).problems() == ()
+
+
+def test_what_programs_call_the_input_of_a_residual_connection() -> None:
+    for item, hint in {
+        "add: [[relu], x]": "write `[]` for the layer above, `input` for the input, or `name: x` below the layer that is meant",
+        "add: identity": "a branch of one layer is a list: write `[identity]`",
+        "add: residual": "write `input` for the input, or `name: residual` below the layer that is meant",
+        "{relu: null, from: x}": "write `input` for the input, or `name: x` below the layer that is meant",
+    }.items():
+        with pytest.raises(ShapecalcError) as caught:
+            shapecalc.load(f"input: 3x8x8\nlayers:\n- {item}\n")
+        assert caught.value.problems[0].hint == hint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from shapecalc.layers.base.arguments import DILATION, KERNEL, PADDING, STRIDE, Argument
 from shapecalc.layers.base.dependence import ZEROS, Look, of_window, windowed
@@ -35,6 +35,7 @@ class Windowed(Layer):
     ranks: ClassVar[tuple[int, int | None] | None] = (1, 3)
     slides: ClassVar[bool] = True
     kernel_size: Any
+    stride: Any
     padding: Any = 0
     dilation: Any = 1
     padding_mode: Any = ZEROS
@@ -50,6 +51,19 @@ class Windowed(Layer):
     def axes(self, x: Shape) -> tuple[WindowAxis, ...]:
         """Return the window along each spatial axis."""
         return spatial_axes(self, x)
+
+    def unstrided(self, rank: int) -> tuple[str, Layer] | None:
+        """Return a stride of 1, with the padding that then keeps the size, as they are written, and that layer.
+
+        None where the stride is not that of the window, as it is by default in a pool.
+        """
+        argument = self.arguments.get("stride")
+        own = argument.default_from if argument else ""
+        if argument is None or not own or self.stride != getattr(self, own) or self.padding not in (0, (0,) * rank):
+            return None
+        layer = cast("Windowed", self.with_values({"stride": argument.normalise(1)}))
+        text, padded = layer.padded(rank) or ("", layer)
+        return " and ".join(filter(None, ("stride: 1", text))), padded
 
     def padded(self, rank: int) -> tuple[str, Layer] | None:
         """Return the padding that makes up for the window, as it is written, and the layer with it.

@@ -125,7 +125,7 @@ class Linear(_Connected):
 
     def _mended(self, x: Shape, place: Callable[[Insertion], str]) -> str:
         """Return the hint for a feature map: the pooling that was forgotten where its channels are due."""
-        if x.is_map and self.in_features == x.channels:
+        if x.is_map and self.in_features == x.channels and self.in_features != x.elements:
             pool = place(Insertion("global_avg_pool"))
             return f"{pool}, for the mean of each channel; or to_tokens, for linear at every position"
         return f"{place(Insertion('flatten'))}, for {x.elements:,} features; or fc, which flattens its input"

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import permutations
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, prod, total
 from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
+from shapecalc.layers.base.merge_hints import (
+    are_of_several_sizes,
+    cropped,
+    order_hint,
+    projection,
+    rank_hint,
+    scaled,
+    size_hint,
+    times,
+)
 from shapecalc.layers.base.ranks import axis_name
 from shapecalc.layers.base.shape import broadcast_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from shapecalc.errors import Hint
+    from shapecalc.layers.base.merge_hints import PlacedHint
     from shapecalc.layers.base.shape import Shape
-
-    _Hint: TypeAlias = str | Hint | Callable[[Callable[[Insertion], str]], str]
 
 __all__ = ["Add", "Average", "Concat", "Div", "ElementwiseMerge", "Maximum", "Minimum", "Mul", "Sub"]
 
@@ -199,11 +206,14 @@ def _unequal(kind: str, inputs: tuple[Shape, ...]) -> LayerError:
         for i, own in enumerate(x.sizes, -x.rank):
             if own not in (1, sizes[i]):
                 other = next(n for n, y in enumerate(inputs, 1) if -y.rank <= i and y.sizes[i] == sizes[i])
-                return _differing(kind, (number, other), (x, inputs[other - 1]), i)
+                return _differing(kind, (number, other), (x, inputs[other - 1]), i, inputs)
     raise AssertionError("the inputs have one size")
 
 
-def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int) -> LayerError:
+def _differing(
+    kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int, inputs: tuple[Shape, ...]
+) -> LayerError:
+    """Return the error of two inputs that differ along an axis, with a hint: on all of them if several sizes differ."""
     (less, more), (x, y) = numbers, shapes
     a, b = x.sizes[axis], y.sizes[axis]
     name = axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
@@ -219,80 +229,12 @@ def _differing(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape],
     also = f", and along {' and '.join(others)}" if others else ""
     message = f"its inputs differ along {name}: {pair}{also}"
     if x.rank != y.rank:
-        return LayerError(message, (said, "axes are matched from the last one on"), _rank_hint(numbers, shapes))
-    hint = _order_hint(numbers, shapes) or _projection(numbers, shapes)
-    hint = hint or _size_hint(kind, numbers, shapes, axis, f"the {name}" if others else "them")
+        return LayerError(message, (said, "axes are matched from the last one on"), rank_hint(numbers, shapes))
+    hint = order_hint(numbers, shapes) or projection(numbers, shapes)
+    if are_of_several_sizes(inputs):
+        hint = cropped(dict(enumerate(inputs, 1)))
+    hint = hint or size_hint(kind, numbers, shapes, axis, f"the {name}" if others else "them")
     return LayerError(message, (said,), hint)
-
-
-def _rank_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
-    """Return the hint for different numbers of axes: the channel weights of a gate are C×1×1."""
-    (few, x), (_, y) = sorted(zip(numbers, shapes, strict=True), key=lambda pair: pair[1].rank)
-    if x.rank > 1 or x.sizes[0] != y.channels or y.channels_last:
-        return "add a reshape or unsqueeze before it, for equal numbers of axes"
-    gate = Insertion(f"reshape: {[x.sizes[0], *[1] * (y.rank - 1)]}", few - 1)
-    return lambda place: place(gate)
-
-
-def _order_hint(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> _Hint:
-    """Return the hint for inputs with the same sizes in another order; empty for others."""
-    # The one that is no feature map was permuted before. Of several orders one that only moves the channels is meant.
-    (x, y), (number, _) = shapes, numbers
-    if x.is_map and not y.is_map:
-        x, y, number = y, x, numbers[1]
-    if sorted(x.sizes) != sorted(y.sizes) or x.rank not in (2, 3, 4):
-        return ""
-    axes = range(x.rank)
-    moves = [(*axes[-1:], *axes[:-1]), (*axes[1:], *axes[:1])]
-    order = next(order for order in (*moves, *permutations(axes)) if tuple(x.sizes[i] for i in order) == y.sizes)
-    permute = Insertion(f"permute: {[i + 1 for i in order]}", number - 1)
-    return lambda place: f"they have the same sizes in another order: {place(permute)}"
-
-
-def _projection(numbers: tuple[int, int], shapes: tuple[Shape, Shape]) -> str:
-    """Return the hint for a map with other channels and a multiple of the sizes of another, as in ResNets; or empty."""
-    if not all(x.is_map and x.spatial for x in shapes) or shapes[0].channels == shapes[1].channels:
-        return ""
-    (small, _), (large, number) = sorted(zip(shapes, numbers, strict=True), key=lambda pair: pair[0].spatial)
-    times = _times(small.spatial[0], large.spatial[0])
-    strided = tuple(-(-size // times) for size in large.spatial) if times else ()
-    if small.spatial == large.spatial or strided != small.spatial:
-        return ""
-    arguments = f"out_channels: {small.channels} and stride: {times}"
-    return f"a 1×1 convolution with {arguments} on input {number} would make them equal"
-
-
-def _size_hint(kind: str, numbers: tuple[int, int], shapes: tuple[Shape, Shape], axis: int, them: str) -> _Hint:
-    """Return the hint for inputs of different sizes along an axis, of which the first is the smaller one."""
-    (less, more), (x, y) = numbers, shapes
-    a, b = x.sizes[axis], y.sizes[axis]
-    name = axis_name(y if y.is_map or not x.is_map else x, axis % y.rank)
-    if name == "channels":
-        return f"a 1×1 convolution with out_channels: {b} on input {less} would make {them} equal"
-    if name.startswith("axis"):
-        return f"both need the same size there, or one of them 1, for {kind} to match them"
-    times = _times(a, b)
-    if times:
-        return f"{_scaled(times, less, more)} {them} equal"
-    return _cropped({less: x, more: y})
-
-
-def _times(a: Dim, b: Dim) -> int:
-    """Return how many times as long as an axis another is, rounding aside for 2; 0 if it is no multiple."""
-    return 2 if b // 2 == a or -(-b // 2) == a else b // a if b % a == 0 else 0
-
-
-def _scaled(times: int, less: int, more: int) -> str:
-    return f"a stride of {times} on input {more}, or upsample: {times} on input {less}, would make"
-
-
-def _cropped(inputs: Mapping[int, Shape]) -> _Hint:
-    """Return the hint to crop inputs, by their numbers, to the smallest sizes, as U-Net does, unless far from them."""
-    sizes = tuple([min(axis) for axis in zip(*[x.spatial for x in inputs.values()], strict=True)])
-    if any(n > 2 * least for x in inputs.values() for n, least in zip(x.spatial, sizes, strict=True)):
-        return "the stride and padding of each branch decide on its size: a stride of 1 with padding keeps it"
-    crop = f"crop: {{size: {sizes[0] if len(set(sizes)) == 1 else [*sizes]}}}"
-    return lambda place: "; ".join([place(Insertion(crop, n - 1)) for n, x in inputs.items() if x.spatial != sizes])
 
 
 def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
@@ -314,17 +256,19 @@ def _unjoinable(axis: int, inputs: tuple[Shape, ...]) -> LayerError:
     raise AssertionError("the inputs fit")
 
 
-def _joining_hint(axis: int, inputs: tuple[Shape, ...], number: int) -> _Hint:
+def _joining_hint(axis: int, inputs: tuple[Shape, ...], number: int) -> PlacedHint:
     first, x = inputs[0], inputs[number - 1]
     here = f"along {axis_name(first, axis)} they can be joined if all other axes are equal"
     unlike = [i for i, pair in enumerate(zip(first.sizes, x.sizes, strict=True)) if pair[0] != pair[1]]
     alike = len(unlike) == 1 and all(y.with_axis(unlike[0], 1) == first.with_axis(unlike[0], 1) for y in inputs)
-    if alike and not first.is_map:
+    if alike and (not first.is_map or unlike[0] == first.channel_axis):
         return f"{here}; dim: {unlike[0] + 1} would join them along {axis_name(first, unlike[0])}"
     if not first.is_map or axis != first.channel_axis:
         return here
-    times = {_times(*sorted(pair)) for pair in zip(first.spatial, x.spatial, strict=True)}
+    if are_of_several_sizes(inputs):
+        return cropped(dict(enumerate(inputs, 1)))
+    factors = {times(*sorted(pair)) for pair in zip(first.spatial, x.spatial, strict=True)}
     smaller = {(a < b) - (a > b) for a, b in zip(first.spatial, x.spatial, strict=True)}
-    if len(times) == 1 and times != {0} and smaller in ({1}, {-1}):
-        return f"{_scaled(max(times), *((1, number) if smaller == {1} else (number, 1)))} them equal"
-    return _cropped(dict(enumerate(inputs, 1)))
+    if len(factors) == 1 and factors != {0} and smaller in ({1}, {-1}):
+        return f"{scaled(max(factors), *((1, number) if smaller == {1} else (number, 1)))} them equal"
+    return cropped(dict(enumerate(inputs, 1)))

@@ -261,7 +261,8 @@ class _AxesNorm(Layer):
             for i, (size, stated) in enumerate(zip(sizes, self.normalized_shape, strict=True)):
                 name = f"size of axis {x.rank - len(sizes) + i + 1} of the input"
                 due = Constraint(size, EQUAL, stated, name, whole)
-                yield due._replace(own_error=partial(self._unmet, due, x)) if len(sizes) == 1 else due
+                unmet = self._unmet if len(sizes) == 1 else self._unmet_part
+                yield due._replace(own_error=partial(unmet, due, x))
 
     def _unmet(self, due: Constraint, x: Shape) -> LayerError:
         """Return the error of the one stated size: where it is that of the channels, which come first, it says so."""
@@ -276,6 +277,13 @@ class _AxesNorm(Layer):
             due.error().message,
             (f"{self.kind} works along the last axis; the channels (={due.right}) are the first",),
             f"write `{self.kind}: {{axis: channels}}` to normalise the channels",
+        )
+
+    def _unmet_part(self, due: Constraint, x: Shape) -> LayerError:
+        """Return the error of one of several stated sizes: the hint is those of the input."""
+        own = ", ".join(map(str, self.sizes(x)))
+        return LayerError(
+            due.error().message, hint=f"normalized_shape: [{own}] would fit, or leave it out for one axis"
         )
 
     def weights(self, x: Shape) -> WeightShapes:

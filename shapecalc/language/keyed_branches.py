@@ -1,0 +1,76 @@
+"""Branches of a merge that are written with keys, `add: {conv: {…}, identity: }`: the hint to write them as a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.escaping import clean
+from shapecalc.language.values import bad
+from shapecalc.layers import find_kind
+from shapecalc.source import ListValue, MapValue, Scalar, short
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.source import Value
+
+__all__ = ["check_keys"]
+
+_INPUT = ("identity", "shortcut", "skip", "residual", "input", "x")
+"""Keys without layers that are the input of the merge."""
+_LONGEST = 200
+
+
+def check_keys(cls: type[Layer], word: str, value: MapValue, inner: Value | None, blocks: Collection[str]) -> None:
+    """Check that a merge without a list of branches has no keys that are branches: kinds, blocks, lists of layers.
+
+    `value` are its arguments, `inner` what is under `branches`, if anything. Errors: `BadValueError`.
+    """
+    names = cls.argument_names()
+    given = inner if isinstance(inner, MapValue) else value
+    pairs = [(key, item) for key, item in given.pairs if key.text not in (*names, "branches")]
+    if not any(key.text in blocks or find_kind(key.text) or isinstance(item, ListValue) for key, item in pairs):
+        if inner is not None:
+            hint = "write for instance branches: [a, b]"
+            raise bad("branches must be a list of branches and references", inner.mark, hint)
+        return
+    branches = [_branch(key.text, item, blocks) for key, item in pairs]
+    others = [pair for pair in value.pairs if pair[0].text in names]
+    hint = f"write {_merge(word, branches, others)}"
+    if cls.elementwise and "[]" not in branches and not any(isinstance(item, ListValue) for _, item in pairs):
+        sequence = f"[{', '.join(branch[1:-1] for branch in branches)}]"
+        hint += f"; layers in sequence, beside the input, are {_merge(word, [sequence, '[]'], others)}"
+    raise bad(f"the branches of {word} are a list, without keys", pairs[0][0].mark, clean(hint))
+
+
+def _merge(word: str, branches: list[str], others: list[tuple[Scalar, Value]]) -> str:
+    listed = f"[{', '.join(branches)}]"
+    if len(listed) > _LONGEST:
+        return f"`- {word}:` and each branch below it as an item, `- - …`"
+    given = "".join(f", {key.text}: {_text(item)}" for key, item in others)
+    return f"`- {word}: {{branches: {listed}{given}}}`" if given else f"`- {word}: {listed}`"
+
+
+def _branch(key: str, value: Value, known: Collection[str]) -> str:
+    """Return a branch as it is written in a list."""
+    if isinstance(value, ListValue):
+        return _text(value)
+    is_empty = isinstance(value, MapValue) and not value.pairs
+    is_empty = is_empty or (isinstance(value, Scalar) and value.value is None)
+    if is_empty and key in _INPUT:
+        return "[]"
+    if key not in known and not find_kind(key):  # a name
+        return _text(value) if isinstance(value, Scalar) else f"[{_text(value)}]"
+    return f"[{key}]" if is_empty else f"[{{{key}: {_text(value)}}}]"
+
+
+def _text(value: Value) -> str:
+    """Return a value as it is written in braces and brackets."""
+    if isinstance(value, ListValue):
+        return f"[{', '.join(map(_text, value.items))}]"
+    if isinstance(value, MapValue):
+        return f"{{{', '.join(f'{key.text}: {_text(item)}' for key, item in value.pairs)}}}"
+    if value.value is None and not value.text.strip():
+        return "null"
+    return short(f"'{value.text}'" if value.quoted else value.text)
