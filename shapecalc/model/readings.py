@@ -70,7 +70,7 @@ def is_batch_of_turned_images(shape: Shape) -> bool:
     if shape.rank != IMAGE_RANK + 1 or shape.channels_last:
         return False
     sizes = shape.sizes[:0:-1]
-    return is_image(sizes) and sizes[0] != _ALPHA and shape.sizes[1] not in IMAGE_CHANNELS
+    return is_image(sizes) and sizes[0] != _ALPHA
 
 
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:

@@ -205,7 +205,6 @@ def test_an_image_in_the_other_layout_is_noted() -> None:
         ("1x224x224x3", "HWC", "write 224x224x3, not 1x224x224x3, if 1 is the batch"),
         ("32x224x224x3", "HWC", ""),
         ("32x224x224x3", "CHW", "write layout: HWC and 224x224x3, not 32x224x224x3, if 32 is the batch"),
-        ("3x224x224x3", "CHW", ""),
         ("32x8x8x3", "CHW", ""),
         ("3x16x112x112", "CHW", ""),
         ("1x4x64x64", "CHW", ""),

@@ -282,9 +282,7 @@ class _AxesNorm(Layer):
     def _unmet_part(self, due: Constraint, x: Shape) -> LayerError:
         """Return the error of one of several stated sizes: the hint is those of the input."""
         own = ", ".join(map(str, self.sizes(x)))
-        return LayerError(
-            due.error().message, hint=f"normalized_shape: [{own}] would fit, or leave it out for one axis"
-        )
+        return LayerError(due.error().message, hint=f"normalized_shape: [{own}] would fit")
 
     def weights(self, x: Shape) -> WeightShapes:
         return _affine(self, self.sizes(x)) if self.elementwise_affine else {}
