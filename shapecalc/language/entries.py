@@ -194,12 +194,11 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
     def names() -> list[str]:
         return [*kind_words(), *blocks]
 
-    from shapecalc.language.habits import hint_for_kind, without_call  # only when something is wrong
+    from shapecalc.language.habits import hint_for_block, hint_for_kind, without_call  # only when something is wrong
 
     word = without_call(key.text)
-    of_block = f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name" if word in blocks else ""
     hint = (
-        of_block
+        hint_for_block(word, blocks)
         or hint_for_kind(key, unknown.value, place)
         or did_you_mean(word, names, "`shapecalc layers` lists the kinds", lists=False)
     )

@@ -35,6 +35,7 @@ zeros ones empty randn rand | write `- parameter:` if it is learned, or else `- 
 transformerencoder | write `- transformer_encoder_layer: {…}`, with `repeat:` below it for the number of layers
 transformerdecoder | write `- transformer_decoder_layer: {…}`, with `repeat:` below it for the number of layers
 transformer | write transformer_encoder_layer and transformer_decoder_layer, with `repeat:` for the number of layers
+layers sequence | layers that repeat are a block: name them under `blocks:`; then `- NAME`, and `repeat:` below it
 pool pooling | write max_pool or avg_pool
 norm normalization | write batch_norm, layer_norm or group_norm
 """

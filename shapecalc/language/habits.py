@@ -150,13 +150,22 @@ def without_call(text: str) -> str:
     return call.word if call else text
 
 
+def hint_for_block(word: str, blocks: Collection[str]) -> str:
+    """Return the hint for a block that is called, or was defined, as a function; empty for any other word."""
+    if word in blocks:
+        return f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name"
+    defined = next((block for block in blocks if block.startswith(f"{word}(") and block.endswith(")")), "")
+    given = ", ".join(f"{one}: required" for one in split_parts(defined[len(word) + 1 : -1]))
+    return clean(f"write the block as `{word}: {{args: {{{given}}}, layers: […]}}`") if defined else ""
+
+
 def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     """Return the hint for a word that is no argument of a kind; empty where it is none of these habits."""
     found = EQUALS.fullmatch(text) if len(text) <= LONGEST else None
     if found and found[1] in cls.argument_names():
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
-    if cls.branches and isinstance(value, ListValue):
-        return clean(f"write its inputs as branches: [{', '.join(_items(value))}]")
+    if text in _INPUT_WORDS and isinstance(value, Scalar) and isinstance(value.value, str):
+        return clean(f"write `from: {short(value.text)}` beside {cls.kind}, not under it")
     foreign = hint_for_foreign_argument(text, cls)
     if foreign:
         return clean(foreign)
@@ -166,6 +175,9 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     if layer and not did_you_mean(text, cls.argument_names(), lists=False):
         return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
     return ""
+
+
+_INPUT_WORDS = ("input", "inputs", "bottom", "src")
 
 
 def _function_meant(cls: type[Layer], key: str, text: str) -> str:

@@ -35,7 +35,10 @@ def check_keys(cls: type[Layer], word: str, value: MapValue, inner: Value | None
             hint = "write for instance branches: [a, b]"
             raise bad("branches must be a list of branches and references", inner.mark, hint)
         return
-    branches = [_branch(key.text, item, blocks) for key, item in pairs]
+    if len(pairs) == 1 and isinstance(only := pairs[0][1], ListValue):  # `inputs: [a, b]`
+        branches = [_text(item) for item in only.items]
+    else:
+        branches = [_branch(key.text, item, blocks) for key, item in pairs]
     others = [pair for pair in value.pairs if pair[0].text in names]
     hint = f"write {_merge(word, branches, others)}"
     if cls.elementwise and "[]" not in branches and not any(isinstance(item, ListValue) for _, item in pairs):

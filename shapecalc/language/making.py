@@ -113,7 +113,7 @@ class Maker:
                     values[name] = argument_value(item, argument, variables)
             except BadValueError as error:
                 problem = error.problem
-                habit = _hint_for_lone_value(entry.kind, cls, item) if item is value else ""
+                habit = _hint_for_lone_value(entry.kind, cls, item, scope) if item is value else ""
                 hint = habit or problem.hint
                 self.report(problem._replace(subject=problem.subject or entry.kind, hint=hint), scope)
                 good = False
@@ -173,7 +173,10 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
 
 
-def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
+def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value, scope: Scope) -> str:
+    text = value.text if isinstance(value, Scalar) and isinstance(value.value, str) else ""
+    if text in scope.names():  # `relu: conv1`
+        return clean(f"{text} is a layer: write `- {{{kind}: {{}}, from: {text}}}`")
     from shapecalc.language.habits import hint_for_lone_value  # only when something is wrong
 
     return hint_for_lone_value(kind, cls, value)

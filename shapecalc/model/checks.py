@@ -43,6 +43,7 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
 
     def work(place: Callable[[Insertion], str]) -> str:
         batch = _without_batch(layer, inputs[0]) if stated and constraint.relation == EQUAL else ""
+        batch = "" if _is_colour_image(inputs[0]) else batch
         if batch and inputs[0].sizes[0] == 1:
             return batch
         moved = _moved_axis(constraint, layer, inputs)
@@ -157,6 +158,14 @@ def _fits(layer: Layer, *inputs: Shape) -> bool:
         return all(type(c.left) is type(c.right) is int and holds(c) for c in layer.constraints(*inputs))
     except LayerError:
         return False
+
+
+def _is_colour_image(x: Shape) -> bool:
+    """Return whether an input has the three channels of a square image: they are no batch."""
+    return x.is_map and x.rank == _IMAGE_RANK and x.sizes[0] == _COLOURS and x.sizes[1] == x.sizes[2]
+
+
+_COLOURS, _IMAGE_RANK = 3, 3
 
 
 def _differs(layer: Layer, x: Shape) -> bool:

@@ -89,9 +89,11 @@ def _behind_item(mark: Mark) -> Problem | None:
     found = re.match(r"[,;]? *(?:- +)?([\w.-]+(?:: .*)?|)", rest)
     if not re.match(r"\s*- .*[}\]]$", before) or not found or not rest.strip():
         return None
-    hint = (
-        f"write it on a line of its own: `- {short(found[1])}`" if found[1] else "write each item on a line of its own"
-    )
+    times = re.fullmatch(r"[x*×] *(\d+)", rest.strip())
+    hint = f"write it on a line of its own: `- {short(found[1])}`" if found[1] else ""
+    if times:
+        hint = f"write `repeat: {times[1]}` below it, beside the kind"
+    hint = hint or "write each item on a line of its own"
     return Problem("more follows what is closed on this line", mark, hint=hint)
 
 
@@ -118,7 +120,9 @@ def _not_indented(mark: Mark) -> Problem:
     is_closed = above.rstrip().endswith("}") and _indent(above) < mark.column - 1
     hint = "write it within the { } of the line above" if is_closed else ""
     item = re.match(r"( *(?:- +)+)([\w.-]+):", above) if is_closed else None
-    if item:
+    if item and mark.source.line(mark.line).lstrip().startswith("- "):
+        hint = f"an item is indented as those before it: by {item[1].find('-')}, not {mark.column - 1}"
+    elif item:
         due, found, kind = len(item[1]), mark.column - 1, short(item[2])
         hint = f"a key beside {kind} is indented by {due}, not {found}"
         hint += f"; an argument of {kind} is written within the {{ }} of the line above" if found > due else ""

@@ -18,6 +18,7 @@ def _listed(found: re.Match[str]) -> str:
 
 _WHOLE = (
     (r"(?=[${])\$?\(?\{{0,2}\s*([A-Za-z_]\w*)\s*\}{0,2}\)?", lambda found: f"write the variable alone: `{found[1]}`"),
+    (r"\$?\{+\s*([^{},:]*[A-Za-z_][^{},:]*?)\s*\}+", lambda found: f"write the expression alone: `{found[1]}`"),
     (r"(?a:(\d+(\s*x\s*\d+)+))", _listed),
     (r"(?a:(\d+)\s*[x×])", lambda found: f"write {found[1]} alone"),
     (r"(?a:\d+[\dx× ]*x[\dx× ]*)", lambda _: "sizes are written as 3x224x224"),
