@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import heapq
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["list_of_words", "meant_word", "nearest_word"]
+__all__ = ["list_of_words", "meant_word", "nearest_file", "nearest_word"]
 
 _LONGEST = 300
 """The maximum length of words that are compared."""
@@ -21,6 +22,7 @@ _LISTED = 24
 _LONGEST_COMPARED = 60
 _COMPARED = 50_000  # pairs of letters: some ten milliseconds
 _MOST_SCANNED = 5_000
+_MOST_FILES = 1_000
 _NEAR = 0.6
 _TRIED = 5
 _SHORTEST_PART = 3
@@ -54,6 +56,16 @@ def nearest_word(word: str, words: dict[str, None]) -> str:
         return clean(f"write a space after the colon: `{before}: {after}`")
     meant = meant_word(word, words)
     return f"did you mean {meant}?" if meant else ""
+
+
+def nearest_file(path: str) -> str:
+    """Return the hint for a file that is not there: the nearest name in its folder; empty if none is near."""
+    try:
+        names = os.listdir(os.path.dirname(path) or ".")[:_MOST_FILES]
+    except (OSError, ValueError):
+        return ""
+    meant = meant_word(os.path.basename(path), names)
+    return clean(f"did you mean {os.path.join(os.path.dirname(path), meant)}?") if meant else ""
 
 
 def meant_word(word: str, words: Iterable[str]) -> str:

@@ -97,6 +97,9 @@ def broken(path: str, message: str, hint: str = "") -> CheckpointError:
     return CheckpointError(Problem(f"{path}: {message}", hint=hint))
 
 
+_WHAT = "a checkpoint is a file of weights, such as model.safetensors, or its folder"
+
+
 def open_file(path: str) -> tuple[BinaryIO, int]:
     """Return a file that is open for reading, and its size. Errors: `UsageError` if it cannot be read."""
     try:
@@ -107,22 +110,14 @@ def open_file(path: str) -> tuple[BinaryIO, int]:
             raise UsageError(Problem(f"{path} is not a file", hint="a checkpoint is read from a file, not from a pipe"))
         stream = open(path, "rb")  # noqa: SIM115  (the caller closes it)
     except FileNotFoundError:
-        raise UsageError(Problem(f"there is no file {path}", hint=_beside(path))) from None
+        from shapecalc.suggestions import nearest_file
+
+        hint = nearest_file(path) or ("" if os.path.splitext(path)[1] else _WHAT)
+        raise UsageError(Problem(f"there is no file {path}", hint=hint)) from None
     except (OSError, ValueError) as error:
         raise UsageError(Problem(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")) from None
     note_input(stream)
     return stream, status.st_size
-
-
-def _beside(path: str) -> str:
-    """Return the hint for a file that is not there: the nearest name in its folder."""
-    from shapecalc.errors import did_you_mean
-
-    try:
-        names = os.listdir(os.path.dirname(path) or ".")[:1000]
-    except (OSError, ValueError):
-        return ""
-    return str(did_you_mean(os.path.basename(path), names, lists=False))
 
 
 def first_repeated(names: Iterable[str]) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from shapecalc.cli.output import complain, wrapped_line
 from shapecalc.escaping import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 __all__ = ["show_misuse"]
 
@@ -21,7 +25,7 @@ def show_misuse(error: click.ClickException) -> None:
     lines: list[str] = []
     message = error.format_message()
     if isinstance(error, click.UsageError):
-        message = (_format_meant(error) or message) + _hint_for_extra(error)
+        message = (_option_meant(error) or message) + _hint_for_extra(error)
         ctx = error.ctx
         if ctx is not None:
             names = ctx.help_option_names
@@ -29,26 +33,58 @@ def show_misuse(error: click.ClickException) -> None:
     complain([*lines, *wrapped_line(clean(f"Error: {message}"))])
 
 
-def _format_meant(error: click.UsageError) -> str:
-    """Return the text for an unknown option that is the name of a format, `--json`; empty for any other error."""
+_OF_OTHERS = {
+    "gpus": "devices", "num-gpus": "devices", "gpu": "device", "b": "batch", "bs": "batch", "dtype": "weights",
+    "bits": "weights", "quantization": "weights", "fp16": "precision", "bf16": "precision", "amp": "precision",
+    "size": "input", "shape": "input", "input-shape": "input", "image-size": "input", "img-size": "input",
+    "seq-len": "context", "max-length": "context", "var": "set", "vars": "set", "flops": "macs",
+    "sort-by": "sort", "limit": "top", "head": "top", "filter": "where", "opt": "optimizer", "adapter": "lora",
+}  # fmt: skip
+"""Options of other programs, and what they are called here, in a command that has it."""
+
+
+def _option_meant(error: click.UsageError) -> str:
+    """Return the text for an unknown option, with the one that may be meant; empty for any other error."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return ""
-    name = error.option_name.lstrip("-")
-    for param in error.ctx.command.get_params(error.ctx):
+    from shapecalc.suggestions import meant_word
+
+    told, name = f"No such option '{error.option_name}'", error.option_name.lstrip("-").replace("_", "-").lower()
+    params = error.ctx.command.get_params(error.ctx)
+    for param in params:
         if "--format" in param.opts and name in getattr(param.type, "choices", ()):
-            return f"No such option '{error.option_name}': write --format {name}"
-    own = [option for param in error.ctx.command.get_params(error.ctx) for option in param.opts]
-    begun = [option for option in own if option.startswith(f"{error.option_name}-")]  # a word of its name is left out
-    return f"No such option '{error.option_name}'. Did you mean {begun[0]}?" if len(begun) == 1 and name else ""
+            return f"{told}: write --format {name}"
+    options = [option for param in params for option in (*param.opts, *param.secondary_opts)]
+    known = {option.lstrip("-"): option for option in options if option.startswith("--")}
+    begun = [one for one in known if one.startswith(f"{name}-")]  # a word of its name is left out
+    other = _OF_OTHERS.get(name, "")
+    meant = name if name in known else begun[0] if len(begun) == 1 and name else other if other in known else ""
+    meant = meant or (meant_word(name, known) if len(name) > 1 else "")
+    return f"{told}. Did you mean {known[meant]}?" if meant else f"{told}."
 
 
 def _hint_for_extra(error: click.UsageError) -> str:
-    """Return the hint for an argument too many that is written as NAME=VALUE; empty for any other."""
-    found = re.fullmatch(r"Got unexpected extra arguments? \((\w+)=(\S*)( .*)?\)", error.message)
-    if not found or error.ctx is None:
+    """Return the hint for arguments too many that are written as NAME=VALUE, or as in a call; empty for any other."""
+    if error.ctx is None:
         return ""
     options = {name for param in error.ctx.command.get_params(error.ctx) for name in param.opts}
-    own = f"--{found[1].replace('_', '-')}"
-    if own in options:
-        return f": write {own} {found[2]}"
-    return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
+    found = re.fullmatch(r"Got unexpected extra arguments? \((\w+)=(\S*)( .*)?\)", error.message)
+    if found:
+        own = f"--{found[1].replace('_', '-')}"
+        if own in options:
+            return f": write {own} {found[2]}"
+        return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
+    numbers = re.fullmatch(r"Got unexpected extra arguments? \((\d+(?: \d+)*)\)", error.message)
+    return _by_position(error.ctx.info_name or "", numbers[1].split(), options) if numbers else ""
+
+
+def _by_position(word: str, numbers: Sequence[str], options: Collection[str]) -> str:
+    """Return the hint for numbers by position, as in a call of a kind of layer: `layer conv2d 3 64`."""
+    from shapecalc.layers import find_kind
+
+    cls = find_kind(word)
+    order = (cls.in_calls or cls.required_arguments()) if cls else ()
+    names = [f"--{name.replace('_', '-')}" for name in order[: len(numbers)]]
+    if len(names) < len(numbers) or names[0] not in options:
+        return ""
+    return f": write {' '.join(f'{name} {number}' for name, number in zip(names, numbers, strict=True))}"

@@ -81,6 +81,9 @@ def locate(spec: str) -> Found:
     if suffix or not _is_bare(spec):
         meant = next((name for name in (bare, bare + suffix) if find_bundled(name)), "")
         hint = f"{meant} is a bundled specification: {_copy_hint(meant)}" if meant else ""
+        from shapecalc.suggestions import nearest_file  # only when something is wrong
+
+        hint = hint or nearest_file(spec)
         if hint or not _is_bare(spec):
             raise UsageError(Problem(f"there is no file {spec}", hint=hint))
     raise no_such_spec(spec, f"there is no file {spec}, and no bundled specification of that name")

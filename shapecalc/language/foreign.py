@@ -36,6 +36,7 @@ transformerencoder | write `- transformer_encoder_layer: {…}`, with `repeat:` 
 transformerdecoder | write `- transformer_decoder_layer: {…}`, with `repeat:` below it for the number of layers
 transformer | write transformer_encoder_layer and transformer_decoder_layer, with `repeat:` for the number of layers
 layers sequence | layers that repeat are a block: name them under `blocks:`; then `- NAME`, and `repeat:` below it
+pwconv pointwiseconv pointwiseconv2d | write `- conv: {out_channels: …, kernel_size: 1}`
 pool pooling | write max_pool or avg_pool
 norm normalization | write batch_norm, layer_norm or group_norm
 """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import Hint, LayerError
 from shapecalc.layers import find_kind
-from shapecalc.model.inference import size_layer, sizings_of
+from shapecalc.model.inference import inputs_of, size_layer, sizings_of
 from shapecalc.model.partial import is_made_of_others, location_of, makers_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def forgotten_before_view(
     """
     node = graph.nodes[index]
     layers = [node.layer] if node.layer and len(node.inputs) == 1 else []
+    if layers and _has_hint(graph, sizings, index):
+        return None
     for at in makers_of(graph, node) if layers else ():
         maker, sizing = graph.nodes[at], sizings[at]
         if not maker.layer or not sizing or (maker.block >= 0 and is_made_of_others(graph.blocks[maker.block].kind)):
@@ -69,3 +71,15 @@ def forgotten_before_view(
                 return (at, layer, due) if cls else None
         return None
     return None
+
+
+def _has_hint(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> bool:
+    """Return whether the hint of a layer inserts another where it is: its map needs none before the one above."""
+    node = graph.nodes[index]
+    inputs = inputs_of(node, graph, list(graph.inputs.values()), sizings, [])
+    try:
+        if node.layer and len(inputs) == len(node.inputs):
+            size_layer(node.layer, tuple(inputs))
+    except LayerError as error:
+        return bool(error.insertions())
+    return False

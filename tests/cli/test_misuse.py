@@ -46,6 +46,16 @@ layers:
          "   write FROM:TO:STEP, as in 16:128:16\n"),
         (["sweep", "-", "--set", "width=8..16"], "--set width: '8..16' is not a range of numbers\n"
          "   write FROM:TO:STEP, as in 16:128:16"),
+        (["memory", "-", "--dtype", "fp16"], "Error: No such option '--dtype'. Did you mean --weights?\n"),
+        (["memory", "-", "--gpus", "4"], "Error: No such option '--gpus'. Did you mean --devices?\n"),
+        (["summary", "-", "-b", "4"], "Error: No such option '-b'. Did you mean --batch?\n"),
+        (["summary", "-", "--unit", "M"], "Error: No such option '--unit'.\n"),
+        (["layer", "conv2d", "--out_channels", "4"],
+         "Error: No such option '--out_channels'. Did you mean --out-channels?\n"),
+        (["layer", "conv2d", "3", "64", "--kernel-size", "3"],
+         "Error: Got unexpected extra arguments (3 64): write --in-channels 3 --out-channels 64\n"),
+        (["layer", "relu", "3", "64"], "Error: Got unexpected extra arguments (3 64)\n"),
+        (["weights", "gpt2"], "there is no file gpt2\n   a checkpoint is a file of weights, such as model.safetensors"),
         (["solve", "conv", "--pad", "3"], "conv has no argument --pad\n   did you mean --padding?"),
         (["solve", "conv", "--inptu", "227"], "conv has no argument --inptu\n   did you mean --input?"),
         (["solve", "-", "--params", "10k"], "name the variables to find\n"
@@ -155,3 +165,10 @@ def test_a_file_of_python_is_no_specification(tmp_path: Path) -> None:
     assert ran.status == 1
     assert ": this is Python, not a specification\n" in ran.err
     assert "`shapecalc init` writes one" in ran.err
+
+
+def test_a_file_with_nearly_the_name_is_the_hint(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(NET, encoding="utf-8")
+    ran = run("summary", str(tmp_path / "net.yam"))
+    assert (ran.status, ran.err.split()[-1]) == (2, f"{tmp_path / 'net.yaml'}?")
+    assert "did you mean" not in run("summary", str(tmp_path / "other.json")).err

@@ -230,6 +230,10 @@ class SqueezeExcitation(Composite):
 
     kind = "squeeze_excitation"
     also = ("se", "se_block", "squeeze_and_excitation")
+    mistaken = dict.fromkeys(
+        ("reduction", "reduction_ratio", "ratio", "r"),
+        "write squeeze_channels: the channels of the input divided by the reduction",
+    )
 
     input_channels = Integer("channels of the input", also=["channels"])
     squeeze_channels = Integer("channels between the two convolutions")
