@@ -47,6 +47,14 @@ class WholeNumber(click.IntRange):
 
     name = "whole number"
 
+    def _describe_range(self) -> str:
+        """Return the range in words, for help and errors: a very large maximum only bounds the work."""
+        is_open = self.max is None or self.max >= _LARGE
+        return f"{self.min} or more" if is_open else f"{self.min} to {self.max}"
+
+
+_LARGE = 10**7
+
 
 class OneOf(click.Choice[str]):
     """One of a few words, in small letters or large ones, with - or _; the hint for another is the nearest of them."""

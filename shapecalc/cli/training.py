@@ -57,7 +57,7 @@ _OPTIONS = (
     ),
     _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
     click.option(
-        "--zero", type=click.IntRange(0, 3), metavar="STAGE",
+        "--zero", type=WholeNumber(0, 3), metavar="STAGE",
         help="Divide the optimizer's state (1), gradients too (2), and weights too (3, as FSDP) among devices.",
     ),
     _group("--tensor", "Divide each layer among N devices, as Megatron does."),
