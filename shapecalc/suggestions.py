@@ -26,26 +26,25 @@ _MOST_FILES = 1_000
 _NEAR = 0.6
 _TRIED = 5
 _SHORTEST_PART = 3
-_SYNONYMS = {
-    "momentum": ("sgdm", "sgd_momentum", "sgd_with_momentum", "nesterov"), "adamw8bit": ("paged_adamw_8bit",),
-    "fp32": ("float32", "float", "single"), "fp16": ("float16", "half"), "bf16": ("bfloat16",), "amp": ("autocast",),
-    "mixed": ("mixed_precision",), "flash": ("sdpa", "flash_attention", "xformers", "memory_efficient"),
-    "chw": ("channels_first", "nchw", "bchw"), "hwc": ("channels_last", "nhwc", "bhwc"),
-    "markdown": ("md",), "latex": ("tex",), "cross_entropy": ("ce", "nll"), "macs": ("flops", "mult_adds", "madds"),
-    "torch": ("pytorch",), "keras": ("tensorflow", "tf"), "vars": ("variables", "constants", "hparams"),
-    "in_channels": ("in", "c_in", "in_dim", "in_planes", "input_channels", "input_dim"),
-    "in_features": ("in", "d_in", "n_in", "in_dim", "input_dim", "input_size"),
-    "out_channels": ("out", "c_out", "out_dim", "planes", "channels", "output_channels", "num_filters", "n_filters"),
-    "out_features": ("out", "d_out", "n_out", "out_dim", "output_dim", "output_size", "num_outputs", "num_classes"),
-    "kernel_size": ("size", "ksize", "filter_size", "window", "window_size"),
-    "num_embeddings": ("vocab_size", "vocab", "n_vocab", "num_tokens"),
-    "embedding_dim": ("dim", "embed_dim", "emb_dim", "emb_size", "embedding_size", "d_model", "hidden_size"),
-    "embed_dim": ("dim", "d_model", "hidden_size", "hidden_dim"), "d_model": ("dim", "embed_dim", "hidden_size"),
-    "hidden_size": ("hidden_dim", "d_hidden", "n_hidden", "num_units"), "num_layers": ("depth", "num_hidden_layers"),
-    "num_heads": ("num_attention_heads",), "nhead": ("num_attention_heads",),
-    "dim_feedforward": ("d_ff", "ffn_dim", "mlp_dim", "intermediate_size", "hidden_dim"),
-    "p": ("prob", "probability", "dropout", "dropout_rate", "drop_prob"),
-}  # fmt: skip
+_SYNONYMS = """
+momentum | sgdm sgd_momentum sgd_with_momentum nesterov
+adamw8bit | paged_adamw_8bit
+fp32 | float32 float single
+fp16 | float16 half
+bf16 | bfloat16
+amp | autocast
+mixed | mixed_precision
+flash | sdpa flash_attention xformers memory_efficient
+chw | channels_first nchw bchw
+hwc | channels_last nhwc bhwc
+markdown | md
+latex | tex
+cross_entropy | ce nll
+macs | flops mult_adds madds
+torch | pytorch
+keras | tensorflow tf
+vars | variables constants hparams
+"""
 """Words of the field for choices: the hint for one is what it is called here, where that is known."""
 
 
@@ -77,7 +76,8 @@ def meant_word(word: str, words: Iterable[str]) -> str:
     if len(word) > _LONGEST_COMPARED:
         return ""
     plain = word.lower().replace("-", "_").replace(" ", "_")
-    synonym = next((one for one, others in _SYNONYMS.items() if plain in others and one in words), "")
+    rows = [line.split(" | ") for line in _SYNONYMS.strip().splitlines()]
+    synonym = next((one for one, others in rows if plain in others.split() and one in words), "")
     if synonym:
         return synonym
     longer = _longer(plain.rstrip("_"), words) or _abbreviated(plain.replace("_", ""), words)

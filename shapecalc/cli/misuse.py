@@ -33,14 +33,29 @@ def show_misuse(error: click.ClickException) -> None:
     complain([*lines, *wrapped_line(clean(f"Error: {message}"))])
 
 
-_OF_OTHERS = {
-    "gpus": "devices", "num-gpus": "devices", "gpu": "device", "b": "batch", "bs": "batch", "dtype": "weights",
-    "bits": "weights", "quantization": "weights", "fp16": "precision", "bf16": "precision", "amp": "precision",
-    "size": "input", "shape": "input", "input-shape": "input", "image-size": "input", "img-size": "input",
-    "seq-len": "context", "max-length": "context", "var": "set", "vars": "set", "flops": "macs",
-    "sort-by": "sort", "limit": "top", "head": "top", "filter": "where", "opt": "optimizer", "adapter": "lora",
-}  # fmt: skip
-"""Options of other programs, and what they are called here, in a command that has it."""
+_OF_OTHERS = """
+devices | gpus num-gpus
+device | gpu
+batch | b bs
+weights | dtype bits quantization
+precision | fp16 bf16 amp
+input | size shape input-shape image-size img-size
+context | seq-len max-length
+set | var vars
+macs | flops
+sort | sort-by
+top | limit head
+where | filter
+optimizer | opt
+lora | adapter
+"""
+"""Options, and what other programs call them: hints in a command that has them."""
+
+
+def _option_of_others(name: str) -> str:
+    """Return what an option of another program is called here; empty if it is not known."""
+    rows = [line.split(" | ") for line in _OF_OTHERS.strip().splitlines()]
+    return next((own for own, others in rows if name in others.split()), "")
 
 
 def _option_meant(error: click.UsageError) -> str:
@@ -57,7 +72,7 @@ def _option_meant(error: click.UsageError) -> str:
     options = [option for param in params for option in (*param.opts, *param.secondary_opts)]
     known = {option.lstrip("-"): option for option in options if option.startswith("--")}
     begun = [one for one in known if one.startswith(f"{name}-")]  # a word of its name is left out
-    other = _OF_OTHERS.get(name, "")
+    other = _option_of_others(name)
     meant = name if name in known else begun[0] if len(begun) == 1 and name else other if other in known else ""
     meant = meant or (meant_word(name, known) if len(name) > 1 else "")
     return f"{told}. Did you mean {known[meant]}?" if meant else f"{told}."

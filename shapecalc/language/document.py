@@ -324,7 +324,7 @@ def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part
             else:
-                hint = did_you_mean(inner.text, _VARIANT_KEYS)
+                hint = did_you_mean(inner.text, _VARIANT_KEYS, f"write vars: {{{clean(inner.text)}: …}}", lists=False)
                 problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, hint=hint))
         variants[key.text] = Variant(key.text, key.mark, parts)
     return variants

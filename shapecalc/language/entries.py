@@ -206,7 +206,10 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
 
 
 _FROZEN = ("requires_grad", "trainable")
-_MEANT = {"inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name"}
+_MEANT = {
+    "inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name", "freeze": "frozen",
+    "condition": "when", "foreach": "for", "bottom": "from", "number": "repeat",
+}  # fmt: skip
 """Layer-level keys under names of other programs."""
 
 

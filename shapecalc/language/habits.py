@@ -42,7 +42,8 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     if hint:
         return clean(_in_branch([]) if hint == SEQUENCE and place.is_branch else hint)
     foreign = hint_for_foreign_kind(call.word, _values(call, value)) if call else ""
-    hint = "" if foreign and isinstance(value, MapValue) else _under_name(key.text, value)
+    is_named = key.text[-1:].isdigit()  # `conv1: {conv: {…}}`
+    hint = "" if foreign and isinstance(value, MapValue) and not is_named else _under_name(key.text, value)
     if hint:
         return clean(hint)
     if isinstance(value, Scalar) and isinstance(value.value, str):

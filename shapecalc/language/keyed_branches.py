@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_keys"]
 
-_INPUT = ("identity", "shortcut", "skip", "residual", "input", "x")
+_INPUT = "identity shortcut skip residual input x"
 """Keys without layers that are the input of the merge."""
 _LONGEST = 200
 
@@ -61,7 +61,7 @@ def _branch(key: str, value: Value, known: Collection[str]) -> str:
         return _text(value)
     is_empty = isinstance(value, MapValue) and not value.pairs
     is_empty = is_empty or (isinstance(value, Scalar) and value.value is None)
-    if is_empty and key in _INPUT:
+    if is_empty and key in _INPUT.split():
         return "[]"
     if key not in known and not find_kind(key):  # a name
         return _text(value) if isinstance(value, Scalar) else f"[{_text(value)}]"

@@ -169,6 +169,11 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     by_letter = [name for name, argument in cls.arguments.items() if argument.symbol == text]
     if by_letter:
         return f"did you mean {by_letter[0]}?"
+    from shapecalc.layers.base.synonyms import argument_meant  # only when something is wrong
+
+    meant = argument_meant(text, cls.argument_names())
+    if meant:
+        return f"did you mean {meant}?"
     names = [*cls.argument_names(), *(["branches"] if cls.branches else [])]
     return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
 

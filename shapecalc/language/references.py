@@ -50,13 +50,13 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
         hint = _branch_of(name, () if is_sequence else known, blocks)
         if hint and is_sequence:
             hint += _IN_SEQUENCE
-    if not hint and name in _OF_PROGRAMS and name not in known:
+    if not hint and name in _OF_PROGRAMS.split() and name not in known:
         above = "`[]` for the layer above, " if unknown.branches and not unknown.is_alone else ""
         hint = f"write {above}`input` for the input, or `name: {name}` below the layer that is meant"
     return clean(hint or _copy(name, known) or _numbered(name, known) or _attribute(name, known))
 
 
-_OF_PROGRAMS = ("x", "y", "out", "inputs", "identity", "residual", "shortcut", "skip", "inp")
+_OF_PROGRAMS = "x y out inputs identity residual shortcut skip inp"
 """What programs call the tensors of a residual connection."""
 
 _IN_SEQUENCE = (

@@ -84,7 +84,8 @@ def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any
     for key, item in value.pairs:
         found = plain(item, variables)
         if not isinstance(found, (list, tuple)):
-            raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark)
+            hint = f"write {short(key.text)}: [{short(item.text)}, …]" if isinstance(item, Scalar) else ""
+            raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark, hint)
         fault = find_name_fault(key)
         if fault is not None:
             raise BadValueError(fault)

@@ -188,13 +188,13 @@ def _read_item(reader: Reader, node: ast.Subscript) -> Run:
     return run
 
 
-_OF_PYTHON = {
-    "int": "write floor(…), which rounds down, or // in place of /",
-    "float": "remove it: / gives a fraction",
-    "pow": "write a ** b",
-    "sqrt": "write a ** 0.5",
-    "range": "a list is written out: [0, 1, 2]; `repeat:` and `for:` make copies of an item",
-}
+_OF_PYTHON = """
+int | write floor(…), which rounds down, or // in place of /
+float | remove it: / gives a fraction
+pow | write a ** b
+sqrt | write a ** 0.5
+range | a list is written out: [0, 1, 2]; `repeat:` and `for:` make copies of an item
+"""
 """Functions of Python, and what is written in their place."""
 
 
@@ -203,7 +203,8 @@ def _read_call(reader: Reader, node: ast.Call) -> Run:
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
         called = reader.piece(node.func)
         last = called.text.rpartition(".")[2]
-        meant = _OF_PYTHON.get(last) or (f"write {last}" if last in FUNCTIONS else "")
+        of_python = dict(line.split(" | ") for line in _OF_PYTHON.strip().splitlines())
+        meant = of_python.get(last) or (f"write {last}" if last in FUNCTIONS else "")
         hint = meant or did_you_mean(called.text, FUNCTIONS)
         called.refuse("{} is not a function of expressions", hint)
     function = FUNCTIONS[node.func.id]
