@@ -230,6 +230,10 @@ class Frame:
 
         Errors: `LayerError`.
         """
+        own = x.full(self.batch)
+        if prod(own) != prod(full):
+            here, there = count_noun(prod(own), "element"), count_noun(prod(full), "element")
+            raise LayerError(f"it makes {_text(full)} ({there}) of its input, which is {_text(own)} ({here})")
         batch = self._batch_after(x, full)
         if batch.axis < 0:
             sizes = full
@@ -237,9 +241,6 @@ class Frame:
             sizes = (*full[: batch.axis], *full[batch.axis + 1 :])
         else:
             sizes = on_axis(full, batch.axis, full[batch.axis] // self.batch)
-        if prod(sizes) != x.shape.elements:
-            here, there = (count_noun(n, "element") for n in (x.shape.elements, prod(sizes)))
-            raise LayerError(f"it makes {there} of the {here} of its input {x.shape.text}")
         written: tuple[int, ...] = ()
         if inferred >= 0 and inferred != batch.axis:
             written = on_axis(sizes, inferred - (batch.own and batch.axis < inferred), -1)

@@ -197,8 +197,9 @@ def test_dynamic_dimensions_are_variables():
         loaded(dynamic(), vars={"heigth": 4})
     with pytest.raises(UsageError, match="there is no input z"):
         loaded(dynamic(), input={"z": "3x4x5"})
-    with pytest.raises(UsageError, match="has 3 axes without the batch, 3xheightxwidth: not 1x3x4x5"):
-        loaded(dynamic(), input="1x3x4x5")
+    text = "the input x is without the batch 3×height×width, or with it batch×3×height×width: not 1×1×3×4×5"
+    with pytest.raises(UsageError, match=text):
+        loaded(dynamic(), input="1x1x3x4x5")
 
 
 def halved():

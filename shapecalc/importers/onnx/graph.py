@@ -11,10 +11,11 @@ from shapecalc.importers.blocks import named
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.batch import batch_axis
+from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
-from shapecalc.importers.onnx.uses import TensorUses, with_attributes
+from shapecalc.importers.onnx.uses import TensorUses, inputs_behind, with_attributes
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.tensors import Constant, Data, Unsized
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
@@ -34,6 +35,9 @@ _MOST_INLINED = 200_000
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
           "QuantizeLinear", "Dropout")  # fmt: skip
 """Operations after which a weight is still that weight."""
+_UNREAD = {"If": "its condition is computed from data", "Loop": "how often it runs is only known when it does",
+           "Scan": "its body is not read"}  # fmt: skip
+"""Why operations that decide what runs are not read."""
 
 
 class Importing:
@@ -51,8 +55,13 @@ class Importing:
         self.model = model
         self.problems: list[Problem] = []
         infos = [info for info in model.graph.inputs if info.name not in model.graph.weights]
-        axes = {info.name: batch_axis(info, model.graph, reading) for info in infos}
-        self.sizes = input_tensors(infos, axes, variables, inputs, self.problems, name)
+        self.values = input_values(infos, variables)
+        sized = [info for info in infos if info.name not in self.values]
+        axes = {info.name: batch_axis(info, model.graph, reading) for info in sized}
+        self.given = {key: value for key, value in variables.items() if key in self.values}
+        dimensions = {key: value for key, value in variables.items() if key not in self.values}
+        others = [info.name for info in infos if may_have_value(info)]
+        self.sizes = input_tensors(sized, axes, dimensions, inputs, self.problems, name, others)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
@@ -63,6 +72,7 @@ class Importing:
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
         scope: dict[str, Any] = {weight.name: _constant(weight) for weight in self.model.graph.weights.values()}
+        scope.update(self.values)
         for name, (shape, batch) in self.sizes.inputs.items():
             scope[name] = self.frame.add_input(name, shape, batch)
         wrong = [name for name in self.sizes.unknown if name not in scope]
@@ -76,7 +86,7 @@ class Importing:
         stem = os.path.splitext(os.path.basename(self.name))[0]
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
-            variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
+            variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names), steps=len(nodes),
             warnings=tuple(self.understanding.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
@@ -106,7 +116,7 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        return [understood, *left_out, *([shared] if shared else [])]
+        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else [])]
 
     def _factors(self) -> str:
         """Return the note on stored tensors of which the file computes weights, in place of which these count."""
@@ -189,7 +199,7 @@ class Importing:
                 return self._folded(call, operation)
             if node.op != "Gather":  # what is made of learned tensors is computed each time
                 call.inputs = (call.data(0), *call.inputs[1:])
-        reason = "" if operation else "no layer here does what it does"
+        reason = "" if operation else _UNREAD.get(node.op, "no layer here does what it does")
         if operation:
             before = len(self.frame.nodes)
             try:
@@ -198,6 +208,13 @@ class Importing:
                 self.frame.forget(before)
                 call.absorbed, reason = "", str(error)
         return self._opaque(call, reason)
+
+    def _deciding(self, node: NodeMessage) -> list[str]:
+        """Return the inputs of the file that may have values, and that decide what a node does."""
+        infos = {info.name: info for info in self.model.graph.inputs if info.name not in self.model.graph.weights}
+        found = [name for one in node.inputs[node.op != "If" :]
+                 for name in inputs_behind(self.model.graph.nodes, one, infos)]  # fmt: skip
+        return [name for name in dict.fromkeys(found) if may_have_value(infos[name])]
 
     def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
         """Return the sizes of an output that is the same for every input: a weight that was moved, or a constant."""
@@ -236,10 +253,14 @@ class Importing:
             name = next((n for n, found in zip(call.node.outputs, sizes, strict=False) if found is None), "")
             which = "for other sizes of the inputs" if not self.is_as_stated else name
             hint = "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
+            deciding = self._deciding(call.node) if call.node.domain in _OWN_DOMAINS else []
+            if deciding:
+                reason = f"{reason}, of the input {' and '.join(deciding)}"
+                hint = "give its value: " + " ".join(f"--value {name}=1" for name in deciding)
             raise LayerError(
                 f"{op} is not covered, and the file does not state the size of its output {which}".rstrip(),
                 (reason,),
-                hint if self.is_as_stated else "",
+                hint if self.is_as_stated or deciding else "",
             )
         own = any(x.batch.own for x in data)
         batches = [_batch_of(found, self.frame.batch, own=own) for found in sizes if found]
@@ -287,8 +308,8 @@ class Importing:
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
-            dims = [self.sizes.variables.get(size, size) if isinstance(size, str) else size for size in info.dims]
-            self.understanding.compare(name, dims, tensor.full(self.frame.batch), self.frame.mark(place.path), node.op)
+            mark = self.frame.mark(place.path)
+            self.understanding.compare(name, self.sizes.dims(info), tensor.full(self.frame.batch), mark, node.op)
 
 
 def _constant(weight: TensorMessage) -> Constant:

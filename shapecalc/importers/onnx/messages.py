@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FLOATS",
     "MOST_ITEMS",
+    "STRING",
     "FunctionMessage",
     "GraphMessage",
     "Model",
@@ -93,6 +94,8 @@ _BITS = {**{code: 8 * struct.calcsize(word) for code, word in _FORMATS.items()},
          19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 FLOATS = frozenset((1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24))
 """The types of fractions: what is learned is of one of them."""
+STRING = 8
+"""The type of texts."""
 _EXTERNAL = 1
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.onnx.messages import NodeAttribute, NodeMessage
 
-__all__ = ["TensorUses", "with_attributes"]
+__all__ = ["TensorUses", "inputs_behind", "with_attributes"]
 
 _WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
                  "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
@@ -67,6 +67,21 @@ def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:
                 for info in inner.outputs:
                     found.setdefault(info.name, []).append(outer)
     return found
+
+
+def inputs_behind(nodes: Sequence[NodeMessage], name: str, inputs: Collection[str]) -> tuple[str, ...]:
+    """Return the inputs of a graph that a tensor is computed of."""
+    makers = {output: node for node in nodes for output in node.outputs}
+    waiting, seen, found = [name], {name}, []
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in inputs:
+            found.append(tensor)
+        elif tensor in makers:
+            new = [one for one in makers[tensor].inputs if one not in seen]
+            seen.update(new)
+            waiting += new
+    return tuple(name for name in inputs if name in found)
 
 
 def with_attributes(
