@@ -542,7 +542,7 @@ def _first_values(spec: Any, tried: Mapping[str, Any]) -> dict[str, Any]:
 
     if not tried or has_text(find_origin(spec)):
         return {}
-    found = {}
+    found: dict[str, Any] = {}
     for name, values in tried.items():
         if isinstance(values, str):
             number = re.match(r"\s*(\d+)", values)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import ast
+import math
+import operator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["size_of", "symbols_of"]
 
 _LONGEST = 400
-_OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
-_FUNCTIONS = {"floor": 1, "ceiling": 1, "Max": 2, "Min": 2, "max": 2, "min": 2, "FloorDiv": 2, "CleanDiv": 2, "Mod": 2}
-"""Functions of sympy, in whose notation PyTorch's exporter names dimensions; how many arguments they have at least."""
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+}  # fmt: skip
+_FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "floor": (1, math.floor), "ceiling": (1, math.ceil), "FloorDiv": (2, operator.floordiv), "Mod": (2, operator.mod),
+    "CleanDiv": (2, operator.floordiv), **dict.fromkeys(("Max", "max"), (-2, max)),
+    **dict.fromkeys(("Min", "min"), (-2, min)),
+}  # fmt: skip
+"""Functions of sympy, in whose notation PyTorch names dimensions: the number of arguments, or −2 for at least two."""
 
 
 def symbols_of(name: str) -> tuple[str, ...]:
@@ -55,39 +64,27 @@ def _parsed(text: str) -> ast.expr | None:
 
 def _is_arithmetic(node: ast.AST) -> bool:
     if isinstance(node, ast.BinOp):
-        return isinstance(node.op, _OPERATORS) and _is_arithmetic(node.left) and _is_arithmetic(node.right)
+        return type(node.op) in _OPERATORS and _is_arithmetic(node.left) and _is_arithmetic(node.right)
     if isinstance(node, ast.UnaryOp):
         return isinstance(node.op, ast.USub) and _is_arithmetic(node.operand)
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        return len(node.args) >= _FUNCTIONS.get(name, _LONGEST) and all(map(_is_arithmetic, node.args))
+        count, given = _FUNCTIONS.get(name, (0, None))[0], len(node.args)
+        return name in _FUNCTIONS and (given == count or given >= -count > 0) and all(map(_is_arithmetic, node.args))
     return isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and type(node.value) is int)
 
 
-def _value(node: ast.AST, known: Mapping[str, int]) -> Any:
+def _value(node: Any, known: Mapping[str, int]) -> Any:
     """Return the value of an expression, exactly: ⌊h/2 − 1/2⌋ + 1."""
     from fractions import Fraction
-    from math import ceil, floor
 
     if isinstance(node, ast.Constant):
-        return Fraction(node.value)  # type: ignore[arg-type]  (checked to be an int)
+        assert isinstance(node.value, int)
+        return Fraction(node.value)
     if isinstance(node, ast.Name):
         return Fraction(known[node.id])
     if isinstance(node, ast.UnaryOp):
         return -_value(node.operand, known)
     if isinstance(node, ast.BinOp):
-        a, b = _value(node.left, known), _value(node.right, known)
-        work: dict[type[ast.operator], Any] = {
-            ast.Add: lambda: a + b, ast.Sub: lambda: a - b, ast.Mult: lambda: a * b, ast.Div: lambda: a / b,
-            ast.FloorDiv: lambda: a // b, ast.Mod: lambda: a % b,
-        }  # fmt: skip
-        return work[type(node.op)]()
-    assert isinstance(node, ast.Call)
-    assert isinstance(node.func, ast.Name)
-    given = [_value(one, known) for one in node.args]
-    name = node.func.id.lower()
-    if name in ("max", "min"):
-        return max(given) if name == "max" else min(given)
-    if name in ("floor", "ceiling"):
-        return floor(given[0]) if name == "floor" else ceil(given[0])
-    return given[0] % given[1] if name == "mod" else given[0] // given[1]
+        return _OPERATORS[type(node.op)](_value(node.left, known), _value(node.right, known))
+    return _FUNCTIONS[node.func.id][1](*[_value(one, known) for one in node.args])
