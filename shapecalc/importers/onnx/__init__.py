@@ -8,6 +8,7 @@ from shapecalc.errors import UsageError
 from shapecalc.importers.files import broken, check_first_bytes, mapped
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND
 from shapecalc.importers.onnx.graph import Importing
+from shapecalc.importers.onnx.masks import stored_masks
 from shapecalc.importers.onnx.messages import read_model
 from shapecalc.importers.understanding import UNKNOWN
 from shapecalc.importers.wire import WireError, WireReader
@@ -87,6 +88,8 @@ def read_bytes(data: bytes | mmap.mmap, name: str) -> OnnxFile:
     """Return the origin of the bytes of a file. Errors: `SpecError`."""
     check_first_bytes(data, name, _FORMAT)
     try:
-        return OnnxFile(name, read_model(WireReader(data)))
+        reader = WireReader(data)
+        model = read_model(reader)
+        return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
     except WireError as error:
         raise broken(name, _FORMAT, str(error)) from None

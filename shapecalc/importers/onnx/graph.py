@@ -33,8 +33,11 @@ _OWN_DOMAINS = ("", "ai.onnx")
 _DEEPEST = 16
 _MOST_INLINED = 200_000
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
-          "QuantizeLinear", "Dropout")  # fmt: skip
+          "QuantizeLinear", "Dropout", "ScatterND")  # fmt: skip
 """Operations after which a weight is still that weight."""
+_OF_MASKS = ("ScatterND", "ScatterElements", "Scatter", "Where", "Equal", "Less", "LessOrEqual", "Greater",
+             "GreaterOrEqual", "And", "Or", "Not")  # fmt: skip
+"""Operations by which a file makes masks of constants: what is made by them alone is not learned."""
 _UNREAD = {"If": "its condition is computed from data", "Loop": "how often it runs is only known when it does",
            "Scan": "its body is not read"}  # fmt: skip
 """Why operations that decide what runs are not read."""
@@ -71,7 +74,9 @@ class Importing:
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
-        scope: dict[str, Any] = {weight.name: _constant(weight) for weight in self.model.graph.weights.values()}
+        masks = self.model.masks
+        scope: dict[str, Any] = {name: _constant(weight, is_mask=name in masks)
+                                 for name, weight in self.model.graph.weights.items()}  # fmt: skip
         scope.update(self.values)
         for name, (shape, batch) in self.sizes.inputs.items():
             scope[name] = self.frame.add_input(name, shape, batch)
@@ -195,6 +200,11 @@ class Importing:
             return [known]
         operation = find_operation(node.op) if is_own else None
         if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
+            first = call.inputs[0]
+            is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned
+            if node.op in _OF_MASKS and not is_base:
+                call.inputs = tuple([x._replace(learned=False) if isinstance(x, Constant) else x for x in call.inputs])
+                learned = False
             if not learned or node.op in _MOVES or operation is None or call.uses.feed_weights(node.outputs[0]):
                 return self._folded(call, operation)
             if node.op != "Gather":  # what is made of learned tensors is computed each time
@@ -312,8 +322,8 @@ class Importing:
             self.understanding.compare(name, self.sizes.dims(info), tensor.full(self.frame.batch), mark, node.op)
 
 
-def _constant(weight: TensorMessage) -> Constant:
-    learned = weight.type in FLOATS and prod(weight.dims) > 1
+def _constant(weight: TensorMessage, *, is_mask: bool = False) -> Constant:
+    learned = weight.type in FLOATS and prod(weight.dims) > 1 and not is_mask
     return Constant(weight.dims, weight.items, (weight.name,), learned)
 
 

@@ -100,12 +100,13 @@ _EXTERNAL = 1
 
 
 class TensorMessage(NamedTuple):
-    """A tensor that the file holds: its sizes, its type, and the elements of a small one (None: not read)."""
+    """A tensor of the file: its sizes, its type, the elements of a small one (None: not read), and where they lie."""
 
     name: str
     dims: tuple[int, ...]
     type: int
     items: tuple[Any, ...] | None
+    data: Span | None = None
 
 
 class NodeAttribute(NamedTuple):
@@ -150,11 +151,15 @@ class FunctionMessage(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations."""
+    """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations.
+
+    `masks` are the names of stored tensors that are masks of attention.
+    """
 
     graph: GraphMessage
     functions: dict[tuple[str, str], FunctionMessage]
     opset: int
+    masks: frozenset[str] = frozenset()
 
 
 def read_model(reader: WireReader) -> Model:
@@ -261,7 +266,7 @@ class _Texts:
         items = None
         if prod(dims) <= MOST_ITEMS and message.get("location") != _EXTERNAL and not sparse:
             items = self._items(message, prod(dims), code)
-        return TensorMessage(name, dims, code, items)
+        return TensorMessage(name, dims, code, items, raw if isinstance(raw, Span) and not sparse else None)
 
     def _items(self, message: dict[str, Any], count: int, code: int) -> tuple[Any, ...] | None:
         """Return the elements of a small tensor, however they are stored; None where they are not there."""

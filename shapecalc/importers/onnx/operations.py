@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["NodeCall", "find_operation", "operation"]
 
 _OPERATIONS: dict[str, Operation] = {}
-_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent")
+_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent")
 
 
 def operation(*ops: str) -> Callable[[Operation], Operation]:
