@@ -14,8 +14,9 @@ from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.operations import NodeCall, find_operation
+from shapecalc.importers.onnx.opaque import opaque, reason_of
 from shapecalc.importers.onnx.places import place_of
-from shapecalc.importers.onnx.uses import TensorUses, inputs_behind, with_attributes
+from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.tensors import Constant, Data, Unsized
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
@@ -38,9 +39,6 @@ _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity",
 _OF_MASKS = ("ScatterND", "ScatterElements", "Scatter", "Where", "Equal", "Less", "LessOrEqual", "Greater",
              "GreaterOrEqual", "And", "Or", "Not")  # fmt: skip
 """Operations by which a file makes masks of constants: what is made by them alone is not learned."""
-_UNREAD = {"If": "its condition is computed from data", "Loop": "how often it runs is only known when it does",
-           "Scan": "its body is not read"}  # fmt: skip
-"""Why operations that decide what runs are not read."""
 
 
 class Importing:
@@ -91,8 +89,8 @@ class Importing:
         stem = os.path.splitext(os.path.basename(self.name))[0]
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
-            variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings), is_written=False,
+            variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
+            steps=len(nodes), warnings=tuple(self.understanding.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -153,9 +151,9 @@ class Importing:
             found = self._results(call, scope, f"{place.path}: ", depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
-            opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
+            is_opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
             failed = any(isinstance(x, Unsized) for x in found)
-            what = UNKNOWN if opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
+            what = UNKNOWN if is_opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
             self.understanding.counts[what] += 1
             scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
             if call.absorbed and not failed:
@@ -209,7 +207,7 @@ class Importing:
                 return self._folded(call, operation)
             if node.op != "Gather":  # what is made of learned tensors is computed each time
                 call.inputs = (call.data(0), *call.inputs[1:])
-        reason = "" if operation else _UNREAD.get(node.op, "no layer here does what it does")
+        reason = "" if operation else reason_of(node.op)
         if operation:
             before = len(self.frame.nodes)
             try:
@@ -217,14 +215,7 @@ class Importing:
             except NotCoveredError as error:
                 self.frame.forget(before)
                 call.absorbed, reason = "", str(error)
-        return self._opaque(call, reason)
-
-    def _deciding(self, node: NodeMessage) -> list[str]:
-        """Return the inputs of the file that may have values, and that decide what a node does."""
-        infos = {info.name: info for info in self.model.graph.inputs if info.name not in self.model.graph.weights}
-        found = [name for one in node.inputs[node.op != "If" :]
-                 for name in inputs_behind(self.model.graph.nodes, one, infos)]  # fmt: skip
-        return [name for name in dict.fromkeys(found) if may_have_value(infos[name])]
+        return opaque(call, self.model.graph, self.sizes, reason)
 
     def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
         """Return the sizes of an output that is the same for every input: a weight that was moved, or a constant."""
@@ -241,7 +232,7 @@ class Importing:
         except NotCoveredError:
             found = None
         if found is None:
-            return self._opaque(call, "its output is not known, though it depends on no input")
+            return opaque(call, self.model.graph, self.sizes, "its output is not known, though it depends on no input")
         sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
         if not sources:
             self.factors.update(
@@ -250,35 +241,6 @@ class Importing:
         learned = isinstance(first, Constant) and first.learned and bool(sources)
         many = [found] if isinstance(found, (Data, Constant)) else found
         return [Constant(x.full(1), None, sources, learned) for x in many]
-
-    def _opaque(self, call: NodeCall, reason: str) -> Sequence[Any]:
-        """Return the outputs of a node that is no layer here, with the sizes that the file states."""
-        sizes = [self.sizes.stated(self.model.graph.stated.get(name)) if name else ((1,), False)
-                 for name in call.node.outputs]  # fmt: skip
-        if not self.is_as_stated:
-            sizes = [None]
-        data = [x for x in call.inputs if isinstance(x, Data)]
-        op = f"{call.node.domain}.{call.node.op}" if call.node.domain else call.node.op
-        if not sizes or any(found is None or 0 in found[0] for found in sizes):
-            name = next((n for n, found in zip(call.node.outputs, sizes, strict=False) if found is None), "")
-            which = "for other sizes of the inputs" if not self.is_as_stated else name
-            hint = "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
-            deciding = self._deciding(call.node) if call.node.domain in _OWN_DOMAINS else []
-            if deciding:
-                reason = f"{reason}, of the input {' and '.join(deciding)}"
-                hint = "give its value: " + " ".join(f"--value {name}=1" for name in deciding)
-            raise LayerError(
-                f"{op} is not covered, and the file does not state the size of its output {which}".rstrip(),
-                (reason,),
-                hint if self.is_as_stated or deciding else "",
-            )
-        own = any(x.batch.own for x in data)
-        batches = [_batch_of(found, self.frame.batch, own=own) for found in sizes if found]
-        shapes = [
-            found[0][1:] if batch.own else found[0] for found, batch in zip(filter(None, sizes), batches, strict=True)
-        ]
-        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
-        return [Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)]
 
     def _inline(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> bool:
         """Work through the nodes that a node stands for, if it is a function, or an `If` whose condition is known."""
@@ -334,13 +296,3 @@ def _every_output(call: NodeCall, found: Any) -> Sequence[Any]:
         if name and call.uses.is_used(name):
             raise NotCoveredError(f"its further output {name} is used")
     return several
-
-
-def _batch_of(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> Any:
-    """Return where the batch is in an output of stated sizes: in front, where it is one of the inputs'."""
-    from shapecalc.importers.tensors import LOST, Batch
-
-    sizes, is_named = found
-    if sizes[:1] == (batch,) and (own or is_named):
-        return Batch(0, own=True)
-    return LOST
