@@ -92,7 +92,11 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
     elif isinstance(spec, bytes):
         origin = import_bytes(spec, "<bytes>")
     elif isinstance(spec, (str, os.PathLike)):
-        origin = find_import(os.fspath(spec))
+        path = os.fspath(spec)
+        origin = find_import(path)
+        file, _, member = path.rpartition(":")
+        if origin is None and file and not os.path.exists(path) and find_import(file):
+            raise _no_variant(file, member)
     else:
         from shapecalc.model.origin import is_origin  # no command has one
 
@@ -100,8 +104,12 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
     if origin is None:
         return find_member(spec, variant)
     if variant:
-        raise UsageError(Problem(f"{origin.name} has no variant {variant}", hint="variants are of specifications"))
+        raise _no_variant(origin.name, variant)
     return origin
+
+
+def _no_variant(file: str, variant: str) -> UsageError:
+    return UsageError(Problem(f"{file} has no variant {variant}", hint=f"variants are of specifications: write {file}"))
 
 
 def find_origins(spec: str) -> list[Origin]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.checkpoints.wire import WireError, WireReader
 from shapecalc.errors import UsageError
 from shapecalc.importers.files import broken, check_first_bytes, mapped
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND
@@ -11,7 +12,6 @@ from shapecalc.importers.onnx.graph import Importing
 from shapecalc.importers.onnx.masks import stored_masks
 from shapecalc.importers.onnx.messages import read_model
 from shapecalc.importers.understanding import UNKNOWN
-from shapecalc.importers.wire import WireError, WireReader
 
 if TYPE_CHECKING:
     import mmap

@@ -13,8 +13,8 @@ from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
-from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.opaque import opaque, reason_of
+from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold

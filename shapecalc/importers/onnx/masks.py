@@ -11,11 +11,11 @@ import struct
 from math import inf, prod
 from typing import TYPE_CHECKING
 
-from shapecalc.importers.wire import Span
+from shapecalc.checkpoints.wire import Span
 
 if TYPE_CHECKING:
+    from shapecalc.checkpoints.wire import WireReader
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage, TensorMessage
-    from shapecalc.importers.wire import WireReader
 
 __all__ = ["stored_masks"]
 

@@ -9,8 +9,7 @@ import struct
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.importers.inputs import ValueInfo
-from shapecalc.importers.wire import (
+from shapecalc.checkpoints.wire import (
     MESSAGE,
     NUMBER,
     NUMBERS,
@@ -23,6 +22,7 @@ from shapecalc.importers.wire import (
     WireReader,
     signed,
 )
+from shapecalc.importers.inputs import ValueInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

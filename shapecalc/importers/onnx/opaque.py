@@ -22,7 +22,9 @@ _REASONS = {
     "If": "its condition is computed from data", "Loop": "how often it runs is only known when it does",
     "Scan": "its body is not read", "NonZero": "how many it finds is only known when it runs",
     "NonMaxSuppression": "how many boxes it keeps is only known when it runs",
-    "Unique": "how many it finds is only known when it runs", "Compress": "how many it keeps is only known when it runs",
+    "Unique": "how many it finds is only known when it runs",
+
+    "Compress": "how many it keeps is only known when it runs",
 }  # fmt: skip
 
 
