@@ -40,6 +40,7 @@ class _Unresolved(Layer):
     """Stands for a node that could not be read: its sizes are unknown, and inference reports why."""
 
     inputs = (0, None)
+    is_unread = True
     error: LayerError
 
     def constraints(self, *_: Shape) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
+from shapecalc.errors import Mark, Problem, ShapecalcError, SpecError, UsageError, did_you_mean
 from shapecalc.importers import find_import, import_bytes
 from shapecalc.language import Specification, read_specification
 from shapecalc.language.files import (
+    MAX_BYTES,
     STDIN,
     Found,
     bundled_folder,
@@ -85,11 +86,8 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         return choose(spec, variant)
     origin: Origin | None = None
     if isinstance(spec, (str, os.PathLike)) and os.fspath(spec) == STDIN:
-        content = read_bytes(STDIN, _STDIN_NAME)
-        origin = import_bytes(content, _STDIN_NAME)
-        if origin is None:
-            return _read(content, Found(STDIN, _STDIN_NAME), variant)
-    elif isinstance(spec, bytes):
+        return _read_stdin(variant)
+    if isinstance(spec, bytes):
         origin = import_bytes(spec, "<bytes>")
     elif isinstance(spec, (str, os.PathLike)):
         path = os.fspath(spec)
@@ -103,6 +101,23 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         origin = spec if is_origin(spec) else None
     if origin is None:
         return find_member(spec, variant)
+    if variant:
+        raise _no_variant(origin.name, variant)
+    return origin
+
+
+def _read_stdin(variant: str) -> Origin:
+    """Return the network of standard input. Errors: `UsageError` for one that is too large."""
+    content = read_bytes(STDIN, _STDIN_NAME)
+    try:
+        origin = import_bytes(content, _STDIN_NAME)
+    except SpecError:
+        if len(content) <= MAX_BYTES:
+            raise
+        message = f"standard input has more than {MAX_BYTES // 2**20} MiB, which is as much as is read of a pipe"
+        raise UsageError(Problem(message, hint="name the file: then only what is needed of it is read")) from None
+    if origin is None:
+        return _read(content, Found(STDIN, _STDIN_NAME), variant)
     if variant:
         raise _no_variant(origin.name, variant)
     return origin

@@ -36,8 +36,8 @@ def test_a_file_is_compared_with_a_network(tmp_path):
     names = {"conv.weight": [4, 3, 3, 3], "conv.bias": [4], "fc.weight": [11, 4], "fc.bias": [11]}
     other = small(fc_weight=tensor("fc.weight", names["fc.weight"]), fc_bias=tensor("fc.bias", names["fc.bias"]))
     ran = run("weights", path, "--against", str(write(tmp_path, other)))
-    assert (ran.status, ran.out.count("other size"), ran.out.count("missing")) == (1, 2, 2)
-    assert "other size  fc.bias" in ran.out
+    assert ran.status == 1
+    assert "other size  fc.weight         10×4        11×4" in ran.out
 
 
 def test_a_file_has_no_variants(tmp_path):

@@ -33,6 +33,7 @@ __all__ = ["Importing"]
 _OWN_DOMAINS = ("", "ai.onnx")
 _DEEPEST = 16
 _MOST_INLINED = 200_000
+_VERSIONS = 7, 24
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
           "QuantizeLinear", "Dropout", "ScatterND")  # fmt: skip
 """Operations after which a weight is still that weight."""
@@ -69,6 +70,9 @@ class Importing:
         self.understanding = Understanding()
         self.inlined = 0
         self.factors: set[str] = set()
+        self.functions: list[str] = []
+        self.made: set[str] = set()
+        self.warnings: list[Problem] = []
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -90,7 +94,7 @@ class Importing:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
             variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
-            steps=len(nodes), warnings=tuple(self.understanding.warnings), is_written=False,
+            steps=len(nodes), warnings=(*self.understanding.warnings, *self.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -104,6 +108,9 @@ class Importing:
         refs, names = [], []
         for info in self.model.graph.outputs:
             found = scope.get(info.name)
+            if found is None:
+                message = f"the output {info.name} of {self.name} is the output of none of its nodes"
+                self.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
             if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
                 refs.append(found.ref)
                 names.append(info.name)
@@ -119,7 +126,14 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else [])]
+        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *self._versions()]
+
+    def _versions(self) -> list[str]:
+        """Return the note on a version of ONNX' operations that is not one of those which are known."""
+        opset, (first, last) = self.model.opset, _VERSIONS
+        if first <= opset <= last:
+            return []
+        return [f"the file is of opset {opset}: operations are read as in opsets {first} to {last}"]
 
     def _factors(self) -> str:
         """Return the note on stored tensors of which the file computes weights, in place of which these count."""
@@ -165,14 +179,10 @@ class Importing:
     def _results(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> Sequence[Any] | None:
         """Return the outputs of a node; None where it was inlined."""
         node = call.node
-        missing = [name for name in node.inputs if name and name not in scope]
         refs = tuple([x.ref for x in call.inputs if isinstance(x, (Data, Unsized))])
-        refs = tuple([ref for ref in refs if ref.node >= 0 or isinstance(ref, Reference)])
-        if missing:
-            error = LayerError(f"its input {missing[0]} is the output of no node before it")
-            return self._failed(call, refs, error)
-        if any(isinstance(x, Unsized) for x in call.inputs):
-            return self._failed(call, refs, LayerError("the size of its input is not known"))
+        wrong = self._wrong(call, scope, depth)
+        if wrong:
+            return self._failed(call, refs, LayerError(wrong))
         before = len(self.frame.nodes)
         try:
             if self._inline(call, scope, path, depth):
@@ -184,6 +194,17 @@ class Importing:
             self.frame.forget(before)
             problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
             return self._failed(call, refs, problem)
+
+    def _wrong(self, call: NodeCall, scope: Mapping[str, Any], depth: int) -> str:
+        """Return what is wrong with the inputs or the outputs of a node; empty if nothing is."""
+        twice = [name for name in call.node.outputs if name in self.made and name and depth == 0]
+        self.made.update(call.node.outputs if depth == 0 else ())
+        if twice:
+            return f"its output {twice[0]} is also that of a node before it"
+        missing = [name for name in call.node.inputs if name and name not in scope]
+        if missing:
+            return f"its input {missing[0]} is the output of no node before it"
+        return "the size of its input is not known" if any(isinstance(x, Unsized) for x in call.inputs) else ""
 
     def _failed(self, call: NodeCall, refs: Sequence[Reference], error: LayerError) -> list[Any]:
         return [self.frame.unresolved(call.place, call.node.op, refs, error)] * max(len(call.node.outputs), 1)
@@ -249,12 +270,14 @@ class Importing:
         if function is None and not (node.op == "If" and node.domain in _OWN_DOMAINS):
             return False
         if depth >= _DEEPEST:
-            raise LayerError(f"functions are nested more than {_DEEPEST} deep")
+            raise LayerError(f"its functions are nested more than {_DEEPEST} deep", (" → ".join(self.functions),))
         if function is not None:
             self._count_inlined(len(function.nodes))
             inner = dict(zip(function.inputs, call.inputs, strict=False))
             nodes = tuple([with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
+            self.functions.append(node.op)
             self._run(function._replace(nodes=nodes), inner, path, function.opset, depth + 1)
+            self.functions.pop()
             scope.update({out: inner.get(name) for out, name in zip(node.outputs, function.outputs, strict=False)})
             return True
         condition = call.inputs[0]

@@ -166,7 +166,7 @@ def read_model(reader: WireReader) -> Model:
     """Return the model of a file. Errors: `WireError`."""
     found = reader.message(_MODEL)
     if "graph" not in found:
-        raise WireError("it has no graph", 0)
+        raise WireError("it has no graph")
     texts = _Texts(reader)
     functions = {}
     for message in found.get("functions", ()):
@@ -205,7 +205,7 @@ class _Texts:
         found = message.get("nodes", ())
         self.count += len(found)
         if self.count > _MOST_NODES:
-            raise WireError(f"it has more than {_MOST_NODES:,} nodes", 0)
+            raise WireError(f"it has more than {_MOST_NODES:,} nodes")
         return tuple([
             NodeMessage(
                 node.get("op", ""), node.get("name", ""), node.get("domain", ""), tuple(node.get("inputs", ())),
@@ -255,7 +255,7 @@ class _Texts:
         name, dims, code = message.get("name", ""), tuple(message.get("dims", ())), message.get("type", 0)
         if len(dims) > _MOST_AXES or any(not 0 <= size <= _LARGEST for size in dims):
             shown = "×".join(map(str, dims[:8]))
-            raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}", 0)
+            raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}")
         raw = next(iter(message.get("raw", ())), None)
         if isinstance(raw, Span) and raw.end > raw.start and message.get("location") != _EXTERNAL and not sparse:
             due = -(-prod(dims) * _BITS.get(code, 0) // 8)
