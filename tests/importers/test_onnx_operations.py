@@ -199,6 +199,35 @@ def test_a_table_is_added_to_all_windows_of_a_sample():
     assert report.rows[-1].output_shape == (4, 3, 5, 5)
 
 
+def test_a_roll_by_nothing_joins_all_of_it_with_nothing():
+    """As PyTorch's exporters write `torch.roll(x, 0)` in Swin for video."""
+    nodes = [
+        node("Slice", ["x", "zero", "end", "one"], ["all"]),
+        node("Slice", ["x", "end", "end", "one"], ["none"]),
+        node("Concat", ["none", "all"], ["y"], axis=1),
+    ]
+    ends = [ints("zero", [1], 0), ints("end", [1], 8), ints("one", [1], 1)]
+    report = report_of(nodes, [("x", (1, 8, 5))], ends, (1, 8, 5))
+    assert report.outputs["y"] == (8, 5)
+    with pytest.raises(ShapeError, match="it keeps nothing of axis 1, whose size is 8"):
+        report_of([nodes[1], node("Relu", ["none"], ["y"])], [("x", (1, 8, 5))], ends)
+
+
+def test_masks_may_be_made_of_empty_parts():
+    nodes = [
+        node("ConstantOfShape", ["size"], ["zeros"]),
+        node("Slice", ["zeros", "nil", "nil", "axis"], ["part"]),
+        node("Transpose", ["part"], ["turned"], perm=[1, 0]),
+        node("ScatterND", ["turned", "at", "values"], ["filled"]),
+        node("ScatterND", ["zeros", "nowhere", "filled"], ["m"]),
+        node("Add", ["x", "m"], ["y"]),
+    ]
+    weights = [ints("size", [2], 90, 90), ints("nil", [1], 0), ints("axis", [1], 0), ints("at", [4, 1], 0, 1, 2, 3),
+               tensor("values", [4, 0]), ints("nowhere", [0, 1])]  # fmt: skip
+    report = report_of(nodes, [("x", (1, 3, 90, 90))], weights, (1, 3, 90, 90))
+    assert (kinds(report), report.total.params) == (["constant", "add"], 0)
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

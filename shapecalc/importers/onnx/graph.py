@@ -243,6 +243,7 @@ class Importing:
         scratch = Frame(self.name)
         first = call.inputs[0]
         trial = NodeCall(call.node, call.place, call.inputs, call.opset, scratch)
+        trial.is_of_constants = True
         if isinstance(first, Constant):
             from shapecalc.layers.base.shape import Shape
 
@@ -261,7 +262,7 @@ class Importing:
             )
         learned = isinstance(first, Constant) and first.learned and bool(sources)
         many = [found] if isinstance(found, (Data, Constant)) else found
-        return [Constant(x.full(1), None, sources, learned) for x in many]
+        return [Constant(x.full(1), () if 0 in x.full(1) else None, sources, learned) for x in many]
 
     def _inline(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> bool:
         """Work through the nodes that a node stands for, if it is a function, or an `If` whose condition is known."""

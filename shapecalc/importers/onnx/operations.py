@@ -63,6 +63,8 @@ class NodeCall(Call):
         """The output of a later node that this one stands for too."""
         self.uses: TensorUses = TensorUses((), (), {})
         """What the graph around it does with its tensors."""
+        self.is_of_constants = False
+        """Whether its inputs are constants, so that only the size of its output matters."""
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or None."""

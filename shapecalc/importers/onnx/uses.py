@@ -36,6 +36,11 @@ class TensorUses:
         found = self.users.get(name, [])
         return found[0] if len(found) == 1 and found[0].outputs and name not in self.outputs else None
 
+    def only_feed(self, name: str, op: str) -> bool:
+        """Return whether a tensor is an input of nodes of one operation alone."""
+        users = self.users.get(name, [])
+        return bool(users) and name not in self.outputs and all(node.op == op for node in users)
+
     def feed_weights(self, name: str) -> bool:
         """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
         waiting, seen = [name], {name}
