@@ -204,7 +204,8 @@ def test_a_roll_by_nothing_joins_all_of_it_with_nothing():
     nodes = [
         node("Slice", ["x", "zero", "end", "one"], ["all"]),
         node("Slice", ["x", "end", "end", "one"], ["none"]),
-        node("Concat", ["none", "all"], ["y"], axis=1),
+        node("Concat", ["none", "all"], ["z"], axis=1),
+        node("Relu", ["z"], ["y"]),
     ]
     ends = [ints("zero", [1], 0), ints("end", [1], 8), ints("one", [1], 1)]
     report = report_of(nodes, [("x", (1, 8, 5))], ends, (1, 8, 5))
