@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -390,9 +391,10 @@ def load(
 ) -> Network:
     """Return the network of a specification.
 
-    `spec` is a path, the bare name of a bundled specification (`"alexnet"`), `"-"` for standard input, text with
-    line breaks, a dict of the same form, or a list of layers (which needs `input`). `input` and `vars` override the
-    input size and variables. `variant` is a member of the family that the specification describes under `variants:`;
+    `spec` is a path (of a specification, a config.json or an ONNX file), the bare name of a bundled specification
+    (`"alexnet"`), `"-"` for standard input, text with line breaks, a dict of the same form, or a list of layers (which
+    needs `input`). `input` and `vars` override the input size and variables (of a file also its dynamic dimensions, and
+    the values of small inputs). `variant` is a member of the family that the specification describes under `variants:`;
     `load("family.yaml:small")` is `load("family.yaml", variant="small")`.
     Errors: `UsageError` if there is no such file or variant, `SpecError` with every problem of the text.
     """
@@ -465,7 +467,9 @@ def plan_sweep(
     layout = read_layout(layout)
 
     def sized(sizes: Any) -> Network:
-        return load(spec).with_overrides(sizes, None, layout) if layout else load(spec, input=sizes)
+        first = _first_values(spec, variables)
+        opened = load(spec, vars=first) if layout else load(spec, input=sizes, vars=first)
+        return opened.with_overrides(sizes, None, layout) if layout else opened
 
     return make_plan(sized, variables, input, memory, _check_batch(batch), layout)
 
@@ -528,6 +532,25 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     if backwards.INPUT in wanted:
         network._check_any_size()  # noqa: SLF001  (this module's)
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
+
+
+def _first_values(spec: Any, tried: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first value of each variable that is tried, with which an imported file is opened.
+
+    Its dynamic dimensions have no values of their own; a specification has its own.
+    """
+    from shapecalc.model.origin import has_text
+
+    if not tried or has_text(find_origin(spec)):
+        return {}
+    found: dict[str, Any] = {}
+    for name, values in tried.items():
+        if isinstance(values, str):
+            number = re.match(r"\s*(\d+)", values)
+            found.update({name: int(number[1])} if number else {})
+        elif values is not None:
+            found[name] = next(iter(values), None) if isinstance(values, Iterable) else values
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def kind_of(target: Any) -> type[Layer] | None:

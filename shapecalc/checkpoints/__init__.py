@@ -64,6 +64,11 @@ def _reader(path: str, head: bytes) -> Callable[[str], Checkpoint]:
             return torch.read_zip
         if head.startswith(torch.MAGIC):
             return torch.read_legacy
+    if head[:1] == b"\x08":
+        from shapecalc.checkpoints import onnx
+
+        if onnx.is_onnx(head):
+            return onnx.read
     raise _other_format(path, head)
 
 
@@ -101,5 +106,5 @@ def _other_format(path: str, head: bytes) -> CheckpointError:  # noqa: PLR0911  
     if head.lstrip()[:1] in (b"{", b"["):
         return broken(path, "it is JSON, not a checkpoint", "an index of shards is named *.index.json")
     shown = " ".join(f"{byte:02x}" for byte in head[:16])
-    hint = "known are safetensors (with { as the ninth byte), GGUF, and PyTorch's state dicts"
+    hint = "known are safetensors (with { as the ninth byte), GGUF, ONNX, and PyTorch's state dicts"
     return broken(path, f"its format is not known: it begins with the bytes {shown}", hint)

@@ -28,6 +28,7 @@ BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "F8_E8M0": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4, "C128": 128, "C64": 64, "C32": 32, "I64": 64, "I32": 32,
     "I16": 16, "I8": 8, "I4": 4, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "U4": 4, "BOOL": 8,
+    "I2": 2, "U2": 2,
 }  # fmt: skip
 """The bits of an element of each type, by the names of safetensors."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []  # complete_*, which `options.completed` finds by name
 
 _ENDINGS = (".yaml", ".yml")
-_CHECKPOINTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".index.json")
+_CHECKPOINTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".index.json")
 
 
 def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:

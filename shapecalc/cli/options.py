@@ -102,8 +102,10 @@ settings_option = partial(click.option, metavar="NAME=VALUE", multiple=True, she
 
 set_option = settings_option(
     "--set",
+    "--value",
     "settings",
-    help="Set a variable of the specification. May be repeated.",
+    help="Set a variable of the specification, or a dynamic dimension or a small input of a file (sr=16000). May be "
+    "repeated.",
 )
 
 input_option = click.option(

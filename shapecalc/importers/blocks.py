@@ -43,8 +43,10 @@ def named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Nod
     found = []
     for node, place, path in zip(nodes, places, paths, strict=True):
         own, own_path = place.name.replace(".", "_") or node.kind, path
-        while own_path and inside[own_path] == 1:
+        if own_path and inside[own_path] == 1:
             own, own_path = own_path[-1], own_path[:-1]
+        while own_path and inside[own_path] == 1:  # a block of one node is that node, under its whole name
+            own, own_path = f"{own_path[-1]}.{own}", own_path[:-1]
         block = -1
         for depth in range(1, len(own_path) + 1):
             part = own_path[:depth]

@@ -40,6 +40,7 @@ class _Unresolved(Layer):
     """Stands for a node that could not be read: its sizes are unknown, and inference reports why."""
 
     inputs = (0, None)
+    is_unread = True
     error: LayerError
 
     def constraints(self, *_: Shape) -> Any:
@@ -230,6 +231,10 @@ class Frame:
 
         Errors: `LayerError`.
         """
+        own = x.full(self.batch)
+        if prod(own) != prod(full):
+            here, there = count_noun(prod(own), "element"), count_noun(prod(full), "element")
+            raise LayerError(f"it makes {_text(full)} ({there}) of its input, which is {_text(own)} ({here})")
         batch = self._batch_after(x, full)
         if batch.axis < 0:
             sizes = full
@@ -237,9 +242,6 @@ class Frame:
             sizes = (*full[: batch.axis], *full[batch.axis + 1 :])
         else:
             sizes = on_axis(full, batch.axis, full[batch.axis] // self.batch)
-        if prod(sizes) != x.shape.elements:
-            here, there = (count_noun(n, "element") for n in (x.shape.elements, prod(sizes)))
-            raise LayerError(f"it makes {there} of the {here} of its input {x.shape.text}")
         written: tuple[int, ...] = ()
         if inferred >= 0 and inferred != batch.axis:
             written = on_axis(sizes, inferred - (batch.own and batch.axis < inferred), -1)
@@ -277,11 +279,13 @@ class Frame:
         """Return operands that are broadcast together, as data without the batch axis; and where that then is."""
         rank = max(x.rank for x in operands)
         at = next((rank - x.rank + x.batch.axis for x in operands if isinstance(x, Data) and x.batch.own), -1)
+        if self.batch == 1 and at >= 0 and any(x.rank >= rank - at and x.full(1)[at - rank] != 1 for x in operands):
+            at = -1  # another tensor has more there: windows of a sample, say, which a table is added to
         found = []
         for x in operands:
             axis = at - (rank - x.rank)
             is_own = isinstance(x, Data) and x.batch.own
-            if is_own and isinstance(x, Data) and x.batch.axis != axis:  # only in a batch of one
+            if is_own and isinstance(x, Data) and (at < 0 or x.batch.axis != axis):  # only in a batch of one
                 x = self.whole(place, x)  # noqa: PLW2901
                 is_own = False
             covers = at >= 0 and axis >= 0 and not is_own
@@ -294,7 +298,7 @@ class Frame:
                 found.append(self.without_axis(place, x, axis) if covers else x)
         if at >= 0:
             return found, Batch(at, own=True)
-        carrier = next((x for x in operands if isinstance(x, Data) and x.batch.axis >= 0), None)
+        carrier = next((x for x in operands if isinstance(x, Data) and x.batch.axis >= 0 and not x.batch.own), None)
         batch = LOST if carrier is None else carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
         return found, batch
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import plain_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.importers.dimensions import size_of, symbols_of
 from shapecalc.importers.tensors import LOST, Batch
 from shapecalc.layers.base.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "input_tensors"]
 
@@ -29,7 +30,7 @@ class InputSizes(NamedTuple):
     """The sizes of the inputs without the batch, and where that is; its size in the file; dynamic dimensions.
 
     `named` are the names of the batch's dimension; `unknown` are inputs without a size; `are_others` is whether a size
-    is another than the file's own.
+    is another than the file's own; `notes` are on batches that were given.
     """
 
     inputs: dict[str, tuple[Shape, Batch]]
@@ -38,6 +39,11 @@ class InputSizes(NamedTuple):
     named: frozenset[str]
     unknown: tuple[str, ...]
     are_others: bool
+    notes: tuple[str, ...] = ()
+
+    def dims(self, info: ValueInfo) -> list[int | str]:
+        """Return the sizes that the file states of a tensor, with those of dynamic dimensions that are known."""
+        return [size_of(size, self.variables) for size in info.dims or ()]
 
     def stated(self, info: ValueInfo | None) -> tuple[tuple[int, ...], bool] | None:
         """Return the sizes that the file states of a tensor, and whether its first is named as the batch is.
@@ -47,8 +53,7 @@ class InputSizes(NamedTuple):
         if info is None or info.dims is None:
             return None
         first = info.dims[0] if info.dims else 0
-        dims = [self.batch if size in self.named else self.variables.get(size, size) if isinstance(size, str) else size
-                for size in info.dims]  # fmt: skip
+        dims = [self.batch if size in self.named else size_of(size, self.variables) for size in info.dims]
         sizes = [size for size in dims if isinstance(size, int) and 0 <= size < _LARGEST]
         return (tuple(sizes), first in self.named) if len(sizes) == len(dims) else None
 
@@ -59,21 +64,22 @@ AS_STATED, SECOND, NOWHERE = "as stated", "second", "nowhere"
 
 def input_tensors(
     infos: list[ValueInfo], axes: Mapping[str, int], variables: Mapping[str, Any],
-    given: Mapping[str, tuple[Any, ...]], problems: list[Problem], name: str,
+    given: Mapping[str, tuple[Any, ...]], problems: list[Problem], name: str, others: Iterable[str] = (),
 ) -> InputSizes:  # fmt: skip
     """Return the sizes of these inputs, with given ones in place of the file's own. `axes` are those of the batch.
 
-    Errors: `UsageError` for an input or a dimension that does not exist.
+    `others` are further names that could be set. Errors: `UsageError` for an input or a dimension that does not exist.
     """
-    _check_names(infos, variables, given)
+    _check_names(infos, variables, given, others)
+    batch = _batch_size(infos, axes)
+    known = {key: plain_of(value, f"the structure of {name}", _HINT) for key, value in variables.items()}
     only = {infos[0].name: given[""]} if "" in given and infos else {}
-    sizes = {**only, **{key: value for key, value in given.items() if key}}
+    sizes, notes = _without_batch(infos, axes, {**only, **{key: value for key, value in given.items() if key}}, batch)
     named = frozenset(
         [size for info in infos if (at := axes[info.name]) >= 0 and isinstance(size := (info.dims or ())[at], str)]
     )
-    known = {key: plain_of(value, f"the structure of {name}", _HINT) for key, value in variables.items()}
+    notes += [_note(known[key]) for key in sorted(named) if known.get(key, 1) > 1]
     are_others = _bind(infos, axes, sizes, known, name)
-    batch = _batch_size(infos, axes)
     axes = {info.name: at if at >= 0 and _may_be_batch((info.dims or ())[at], batch) else -1
             for info in infos for at in (axes[info.name],)}  # fmt: skip
     found: dict[str, tuple[Shape, Batch]] = {}
@@ -84,13 +90,37 @@ def input_tensors(
             unknown.append(info.name)
         else:
             found[info.name] = (shape, Batch(axes[info.name], own=True) if axes[info.name] >= 0 else LOST)
-    dynamic = {size for info in infos for size in info.dims or () if isinstance(size, str) and size} - named
-    return InputSizes(
-        found, batch, {key: known[key] for key in sorted(dynamic) if key in known}, named, tuple(unknown), are_others
-    )
+    own = {key: known[key] for key in sorted(known) if key not in named}
+    return InputSizes(found, batch, own, named, tuple(unknown), are_others, tuple(dict.fromkeys(notes)))
 
 
 _HINT = "give sizes and variables their values: --input, --set"
+
+
+def _settable(size: int | str) -> tuple[str, ...]:
+    """Return the variables of a dimension that can be set: those of an expression, or its own name."""
+    return (symbols_of(size) or (size,)) if isinstance(size, str) and size else ()
+
+
+def _note(batch: int) -> str:
+    return f"the given batch of {batch:,} is left out: --batch {batch} multiplies MACs and bytes by it"
+
+
+def _without_batch(
+    infos: Sequence[ValueInfo], axes: Mapping[str, int], given: Mapping[str, Sequence[Any]], batch: int
+) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
+    """Return given sizes without the batch, which may be written with it or without; and notes on those left out."""
+    found, notes = {}, []
+    for info in infos:
+        if info.name not in given:
+            continue
+        sizes, at = tuple(given[info.name]), axes[info.name]
+        if at >= 0 and len(sizes) == len(info.dims or ()):
+            own, sizes = sizes[at], (*sizes[:at], *sizes[at + 1 :])
+            if type(own) is int and own not in (1, batch):
+                notes.append(_note(own))
+        found[info.name] = sizes
+    return found, notes
 
 
 def _bind(
@@ -109,7 +139,9 @@ def _bind(
     return are_others
 
 
-def _check_names(infos: list[ValueInfo], variables: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def _check_names(
+    infos: list[ValueInfo], variables: Mapping[str, Any], given: Mapping[str, Any], others: Iterable[str]
+) -> None:
     names = [info.name for info in infos]
     for key in given:
         if key and key not in names:
@@ -117,10 +149,11 @@ def _check_names(infos: list[ValueInfo], variables: Mapping[str, Any], given: Ma
     if "" in given and len(names) > 1:
         size = "x".join(map(str, given[""]))
         raise UsageError(Problem(f"name the input that is {size}: {', '.join(names)}", hint=f"write {names[0]}={size}"))
-    dimensions = dict.fromkeys(size for info in infos for size in info.dims or () if isinstance(size, str) and size)
+    known = dict.fromkeys(symbol for info in infos for size in info.dims or () for symbol in _settable(size))
+    known.update(dict.fromkeys(others))
     for key in variables:
-        if key not in dimensions:
-            hint = did_you_mean(key, dimensions, "all dimensions of its inputs are numbers")
+        if key not in known:
+            hint = did_you_mean(key, known, "all dimensions of its inputs are numbers")
             raise UsageError(Problem(f"there is no variable {key} to set", hint=hint))
 
 
@@ -150,34 +183,44 @@ def _shape(
     name: str,
 ) -> Shape | None:
     """Return the size of an input without the batch; None for a problem."""
-    sizes: list[Any] = [size for axis, size in enumerate(info.dims or ()) if axis != at]
+    own: list[Any] = [size for axis, size in enumerate(info.dims or ()) if axis != at]
     if given is not None:
-        if info.dims is not None and len(given) != len(sizes):
-            text, due = "x".join(map(str, given)), "x".join(str(size or "?") for size in sizes)
-            raise UsageError(
-                Problem(f"the input {info.name} has {len(sizes)} axes without the batch, {due}: not {text}")
-            )
-        sizes = [plain_of(size, f"the structure of {name}", _HINT) for size in given]
+        if info.dims is not None and len(given) != len(own):
+            raise UsageError(_other_rank(info, at, own, given))
+        own = [plain_of(size, f"the structure of {name}", _HINT) for size in given]
     elif info.dims is None:
         hint = f"give it: --input {info.name}=3x224x224, without the batch"
         problems.append(Problem(f"{name} does not state the size of its input {info.name}", hint=hint))
         return None
-    sizes = [known.get(size, size) if isinstance(size, str) else size for size in sizes]
-    missing = [size for size in sizes if not isinstance(size, int)]
-    if missing:
-        shown = "×".join(str(size) if isinstance(size, int) else str(size) or "?" for size in sizes)
-        example = "x".join(str(size) if isinstance(size, int) else "224" for size in sizes)
-        named = "".join([f" --set {one}=224" for one in dict.fromkeys(missing) if one])
-        named = f", or{named}" if named else ""
-        problems.append(
-            Problem(
-                f"the size of the input {info.name} of {name} is dynamic: {shown}",
-                hint=f"give it: --input {example}{named}",
-            )
-        )
+    sizes = [size_of(size, known) for size in own]
+    if any(isinstance(size, str) for size in sizes):
+        problems.append(_dynamic(info, sizes, known, name))
         return None
-    wrong = next((size for size in sizes if not 1 <= size < _LARGEST), None)
+    whole = [size for size in sizes if isinstance(size, int)]
+    wrong = next((size for size in whole if not 1 <= size < _LARGEST), None)
     if wrong is not None:
         problems.append(Problem(f"the input {info.name} of {name} has an axis of the impossible size {wrong}"))
         return None
-    return Shape(tuple(sizes), is_map=len(sizes) >= 3)
+    return Shape(tuple(whole), is_map=len(whole) >= 3)
+
+
+def _shown(sizes: Sequence[Any], sign: str = "×") -> str:
+    return sign.join(str(size) or "?" for size in sizes) or "a scalar"
+
+
+def _other_rank(info: ValueInfo, at: int, own: Sequence[Any], given: Sequence[Any]) -> Problem:
+    """Return the problem of a given size with another number of axes."""
+    with_batch = f", or with it {_shown(info.dims or ())}" if at >= 0 else ""
+    which = "without the batch " if at >= 0 else ""
+    return Problem(f"the input {info.name} is {which}{_shown(own)}{with_batch}: not {_shown(given)}")
+
+
+def _dynamic(info: ValueInfo, sizes: Sequence[int | str], known: Mapping[str, int], name: str) -> Problem:
+    """Return the problem of an input with dynamic dimensions, and how to give them."""
+    usual = 224 if len(sizes) >= 3 else 128
+    example = "x".join(str(size) if isinstance(size, int) else str(usual) for size in sizes)
+    symbols = dict.fromkeys(symbol for size in sizes if isinstance(size, str) for symbol in symbols_of(size))
+    named = "".join([f" --set {symbol}={usual}" for symbol in symbols if symbol not in known])
+    is_every = all(isinstance(size, int) or symbols_of(size) for size in sizes)
+    hint = f"give it: --input {example}{f', or{named}' if named and is_every else ''}"
+    return Problem(f"the size of the input {info.name} of {name} is dynamic: {_shown(sizes)}", hint=hint)

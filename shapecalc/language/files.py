@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "MAX_BYTES",
     "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config",
     "hint_for_network", "is_config", "locate", "no_such_spec", "read_bytes",
 ]  # fmt: skip
@@ -33,7 +34,8 @@ _ENDING = ".yaml"
 _BLOCK = r"(?m)^{}:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*\n|#[^\n]*\n)*)"
 """A key of a file, and the lines below it that are its value."""
 _MEMBER = r"(?m)^  (['\"]?)([A-Za-z0-9_.+-]+)\1:"
-_MAX_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
+"""As much as is read of a specification, or of a pipe."""
 _SECONDS_FOR_A_WRITER = 10
 
 
@@ -202,7 +204,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
             if sys.stdin is None:
                 raise UsageError("there is no standard input to read from")
             note_input(sys.stdin.buffer)
-            return sys.stdin.buffer.read(_MAX_BYTES + 1)
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
         # Without a writer, opening a named pipe would block: O_NONBLOCK prevents that. Windows has no such pipes.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
@@ -212,7 +214,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
             raise
         with open(descriptor, "rb") as stream:
             note_input(stream)
-            return start + stream.read(_MAX_BYTES + 1)
+            return start + stream.read(MAX_BYTES + 1)
     except IsADirectoryError:
         raise UsageError(Problem(f"{shown} is a directory, not a file")) from None
     except PermissionError:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Mark, Problem, ShapecalcError, UsageError, did_you_mean
+from shapecalc.errors import Mark, Problem, ShapecalcError, SpecError, UsageError, did_you_mean
 from shapecalc.importers import find_import, import_bytes
 from shapecalc.language import Specification, read_specification
 from shapecalc.language.files import (
+    MAX_BYTES,
     STDIN,
     Found,
     bundled_folder,
@@ -85,14 +86,15 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         return choose(spec, variant)
     origin: Origin | None = None
     if isinstance(spec, (str, os.PathLike)) and os.fspath(spec) == STDIN:
-        content = read_bytes(STDIN, _STDIN_NAME)
-        origin = import_bytes(content, _STDIN_NAME)
-        if origin is None:
-            return _read(content, Found(STDIN, _STDIN_NAME), variant)
-    elif isinstance(spec, bytes):
+        return _read_stdin(variant)
+    if isinstance(spec, bytes):
         origin = import_bytes(spec, "<bytes>")
     elif isinstance(spec, (str, os.PathLike)):
-        origin = find_import(os.fspath(spec))
+        path = os.fspath(spec)
+        origin = find_import(path)
+        file, _, member = path.rpartition(":")
+        if origin is None and file and not os.path.exists(path) and find_import(file):
+            raise _no_variant(file, member)
     else:
         from shapecalc.model.origin import is_origin  # no command has one
 
@@ -100,8 +102,29 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
     if origin is None:
         return find_member(spec, variant)
     if variant:
-        raise UsageError(Problem(f"{origin.name} has no variant {variant}", hint="variants are of specifications"))
+        raise _no_variant(origin.name, variant)
     return origin
+
+
+def _read_stdin(variant: str) -> Origin:
+    """Return the network of standard input. Errors: `UsageError` for one that is too large."""
+    content = read_bytes(STDIN, _STDIN_NAME)
+    try:
+        origin = import_bytes(content, _STDIN_NAME)
+    except SpecError:
+        if len(content) <= MAX_BYTES:
+            raise
+        message = f"standard input has more than {MAX_BYTES // 2**20} MiB, which is as much as is read of a pipe"
+        raise UsageError(Problem(message, hint="name the file: then only what is needed of it is read")) from None
+    if origin is None:
+        return _read(content, Found(STDIN, _STDIN_NAME), variant)
+    if variant:
+        raise _no_variant(origin.name, variant)
+    return origin
+
+
+def _no_variant(file: str, variant: str) -> UsageError:
+    return UsageError(Problem(f"{file} has no variant {variant}", hint=f"variants are of specifications: write {file}"))
 
 
 def find_origins(spec: str) -> list[Origin]:

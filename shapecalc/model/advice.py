@@ -36,7 +36,13 @@ _MOST_DOUBLINGS = 22
 
 
 def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> list[Problem]:
-    """Return the problems of sizing a network, with hints on its input: first the note on sizes that replace others."""
+    """Return the problems of sizing a network, with hints on its input: first the note on sizes that replace others.
+
+    Hints are on what a person wrote: of an imported file only those on what could not be read are kept.
+    """
+    if not graph.is_written:
+        unread = {node.name for node in graph.nodes if getattr(node.layer, "is_unread", False)}
+        return [problem if problem.layer in unread else problem._replace(hint="") for problem in problems]
     others = overridden or _batch_doubt(graph) or _reading(graph)
     other_layout = "" if others else _layout_doubt(graph)
     others = others or _channel_doubt(graph)

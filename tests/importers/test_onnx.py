@@ -145,6 +145,7 @@ def test_sizes_that_do_not_fit_are_reported_with_the_node(tmp_path):
         in str(error.value)
     )
     assert len(error.value.report.rows) == 4
+    assert all(not problem.hint for problem in error.value.problems), "hints are on what a person wrote"
 
 
 def test_a_size_that_the_file_states_wrongly_is_a_warning():
@@ -197,8 +198,9 @@ def test_dynamic_dimensions_are_variables():
         loaded(dynamic(), vars={"heigth": 4})
     with pytest.raises(UsageError, match="there is no input z"):
         loaded(dynamic(), input={"z": "3x4x5"})
-    with pytest.raises(UsageError, match="has 3 axes without the batch, 3xheightxwidth: not 1x3x4x5"):
-        loaded(dynamic(), input="1x3x4x5")
+    text = "the input x is without the batch 3×height×width, or with it batch×3×height×width: not 1×1×3×4×5"
+    with pytest.raises(UsageError, match=text):
+        loaded(dynamic(), input="1x1x3x4x5")
 
 
 def halved():
@@ -529,3 +531,57 @@ def test_a_learned_tensor_may_be_broadcast_or_broadcast_others():
     assert (kinds(report), report.total.params) == (["parameter", "add"], 5)
     with pytest.raises(ShapeError, match="its inputs 4×3 and 2×3 differ along the batch axis"):
         of_one_node(node("Mul", ["x", "w"], ["y"]), (4, 3), None, [tensor("w", [2, 3])])
+
+
+def test_what_onnx_itself_refuses_is_said():
+    nodes = [node("Relu", ["x"], ["a"]), node("Tanh", ["x"], ["a"], "again"), node("Relu", ["a"], ["y"])]
+    with pytest.raises(ShapeError, match="its output a is also that of a node before it") as error:
+        report_of(model(nodes, [value("x", [1, 4])], [value("y", [1, 4])]))
+    assert "node[1] Tanh again" in str(error.value)
+    network = loaded(model([node("Relu", ["x"], ["y"])], [value("x", [1, 4])], [value("y", None), value("z", None)]))
+    (warning,) = network.warnings
+    assert warning.headline == "the output z of <bytes> is the output of none of its nodes"
+    assert network.infer().total.params == 0
+
+
+@pytest.mark.parametrize(("opset", "is_noted"), [(6, True), (7, False), (24, False), (25, True)])
+def test_other_versions_of_operations_are_noted(opset, is_noted):
+    report = report_of(model([node("Relu", ["x"], ["y"])], [value("x", [1, 4])], [value("y", None)], opset=opset))
+    note = f"the file is of opset {opset}: operations are read as in opsets 7 to 24"
+    assert (note in report.notes) == is_noted
+
+
+def test_what_is_wrong_with_a_whole_file_has_no_byte():
+    for data, text in ((HOSTILE["it has no graph"], "it has no graph"),):
+        with pytest.raises(SpecError) as error:
+            loaded(data)
+        assert str(error.value).splitlines()[0] == f"<bytes> cannot be read as an ONNX file: {text}"
+
+
+def test_the_functions_of_a_cycle_are_named():
+    own = [function("A", [node("B", ["i"], ["o"], domain="own")], ["i"], ["o"]),
+           function("B", [node("A", ["i"], ["o"], domain="own")], ["i"], ["o"])]  # fmt: skip
+    data = model([node("A", ["x"], ["y"], domain="own")], [value("x", [1, 4])], [value("y", None)], functions=own)
+    with pytest.raises(ShapeError, match="A → B → A → B"):
+        report_of(data)
+
+
+def test_values_that_are_too_many_are_not_said_to_be_data():
+    shape = tensor("s", [5000], [1] * 5000, INT64)
+    data = model([node("Reshape", ["x", "s"], ["y"])], [value("x", [1, 4])], [value("y", None)], weights=[shape])
+    with pytest.raises(ShapeError, match="its input s has 5,000 elements, and the values of at most 4,096 are read"):
+        report_of(data)
+    elsewhere = tensor("s", [2], kind=INT64)
+    data = model([node("Reshape", ["x", "s"], ["y"])], [value("x", [1, 4])], [value("y", None)], weights=[elsewhere])
+    with pytest.raises(ShapeError, match="its input s is a constant whose values are not in the file"):
+        report_of(data)
+
+
+def test_a_pipe_is_limited_and_says_so(monkeypatch):
+    monkeypatch.setattr("shapecalc.language.files.MAX_BYTES", len(small()) - 50)
+    monkeypatch.setattr("shapecalc.language.members.MAX_BYTES", len(small()) - 50)
+    ran = run("summary", "-", text=small())
+    assert ran.err == (
+        "standard input has more than 0 MiB, which is as much as is read of a pipe\n"
+        "   name the file: then only what is needed of it is read\n"
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.checkpoints.wire import WireError, WireReader
+from shapecalc.errors import UsageError
 from shapecalc.importers.files import broken, check_first_bytes, mapped
-from shapecalc.importers.inputs import NOWHERE, SECOND
+from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND
 from shapecalc.importers.onnx.graph import Importing
+from shapecalc.importers.onnx.masks import stored_masks
 from shapecalc.importers.onnx.messages import read_model
 from shapecalc.importers.understanding import UNKNOWN
-from shapecalc.importers.wire import WireError, WireReader
 
 if TYPE_CHECKING:
     import mmap
@@ -49,12 +51,27 @@ class OnnxFile:
         best = first.graph()
         if not first.has_several_readings:
             return best
-        unknown = first.understanding.counts[UNKNOWN]
-        for reading in (SECOND, NOWHERE):
-            other = Importing(self.name, self.model, variables, inputs, reading)
-            found = other.graph()
-            if not found[1] and other.understanding.counts[UNKNOWN] < unknown:
-                best, unknown = found, other.understanding.counts[UNKNOWN]
+        reading = self._reading(variables, {} if self._is_sized(variables) else inputs)
+        return best if reading == AS_STATED else Importing(self.name, self.model, variables, inputs, reading).graph()
+
+    def _is_sized(self, variables: Mapping[str, Any]) -> bool:
+        """Return whether the file itself states the sizes of its inputs."""
+        return not Importing(self.name, self.model, variables, {}).problems
+
+    def _reading(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> str:
+        """Return where the batch is: where most nodes are understood."""
+        best, least = AS_STATED, -1
+        for reading in (AS_STATED, SECOND, NOWHERE):
+            try:
+                trial = Importing(self.name, self.model, variables, inputs, reading)
+            except UsageError:  # these sizes are of another reading
+                continue
+            _, problems = trial.graph()
+            unknown = trial.understanding.counts[UNKNOWN]
+            if not problems and (least < 0 or unknown < least):
+                best, least = reading, unknown
+            if least == 0:
+                break
         return best
 
 
@@ -71,6 +88,8 @@ def read_bytes(data: bytes | mmap.mmap, name: str) -> OnnxFile:
     """Return the origin of the bytes of a file. Errors: `SpecError`."""
     check_first_bytes(data, name, _FORMAT)
     try:
-        return OnnxFile(name, read_model(WireReader(data)))
+        reader = WireReader(data)
+        model = read_model(reader)
+        return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
     except WireError as error:
         raise broken(name, _FORMAT, str(error)) from None

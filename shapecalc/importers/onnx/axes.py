@@ -8,6 +8,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted
+from shapecalc.importers.tensors import Constant, on_axis
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
@@ -53,9 +54,14 @@ def _split(call: NodeCall) -> Any:
 
 
 @operation("Slice")
-def _slice(call: NodeCall) -> Data:
+def _slice(call: NodeCall) -> Data | Constant:
     x = call.data(0)
     for axis, start, end, step in list(call.slices(x.rank)):
+        full = x.full(call.frame.batch)
+        kept = range(full[axis])[slice(start, end if step > 0 or end >= -full[axis] else None, step)]
+        # A roll by 0 joins nothing and all of it; masks are made by scattering into parts that may be empty.
+        if not kept and (call.is_of_constants or call.uses.only_feed(call.node.outputs[0], "Concat")):
+            return Constant(on_axis(full, axis, 0), ())
         x = cut(call, x, axis, start, end, step)
     return x
 

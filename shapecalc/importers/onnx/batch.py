@@ -13,22 +13,30 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_axis"]
 
-_BATCH = re.compile(r"(?i)(.*batch.*|n|b|bs|bsz|unk__\d+|none|\?|s0|)")
-"""Names of the dimension of the batch, as the first of an input."""
+_BATCH = re.compile(r"(?i).*batch.*|b|bs|bsz|nb")
+"""Names of the dimension of the batch, wherever it is."""
+_FIRST_BATCH = re.compile(r"(?i)n|unk__\d+|none|\?|s\d+|")
+"""Names that it has as the first dimension; N also as the second of three, where the first is no batch of 1."""
+_LENGTH = re.compile(r"(?i)t|l|.*(seq|len|time|frame|token|step).*")
+"""Names of the dimension of a sequence's length."""
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
 
 def batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
     """Return the axis of the batch in an input: the first, if it may be one; -1 for none."""
     dims = info.dims or ()
-    if reading == NOWHERE:
+    if reading == NOWHERE or not dims:
         return -1
-    if len(dims) < 2:
-        return 0 if dims and isinstance(dims[0], str) and dims[0] and _BATCH.fullmatch(dims[0]) else -1
-    named = next((axis for axis, size in enumerate(dims) if isinstance(size, str) and "batch" in size.lower()), -1)
-    if named >= 0 or len(dims) != 3:
-        return max(named, 0)
-    users = [node for node in graph.nodes if info.name in node.inputs[:1]]
-    is_recurrent = any(node.op in _RECURRENT and "layout" not in node.attributes for node in users)
-    is_alone = dims[1] == 1 and isinstance(dims[0], int) and dims[0] > 1
-    return 1 if reading == SECOND or is_recurrent or is_alone else 0
+    named = next((axis for axis, size in enumerate(dims) if isinstance(size, str) and _BATCH.fullmatch(size)), -1)
+    first = dims[0] if isinstance(dims[0], str) else None
+    if named >= 0 or len(dims) == 1:
+        return named if named >= 0 or not first or not _FIRST_BATCH.fullmatch(first) else 0
+    is_length = first is not None and bool(_LENGTH.fullmatch(first))
+    if len(dims) == 3 and dims[0] != 1:
+        users = [node for node in graph.nodes if info.name in node.inputs[:1]]
+        is_recurrent = any(node.op in _RECURRENT and "layout" not in node.attributes for node in users)
+        is_second = isinstance(dims[1], str) and (dims[1] in ("n", "N") or is_length)
+        is_alone = dims[1] == 1 and (is_length or (isinstance(dims[0], int) and dims[0] > 1))
+        if reading == SECOND or is_recurrent or is_second or is_alone:
+            return 1
+    return -1 if is_length and len(dims) == 2 else 0

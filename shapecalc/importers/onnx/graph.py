@@ -11,7 +11,9 @@ from shapecalc.importers.blocks import named
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.batch import batch_axis
+from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
+from shapecalc.importers.onnx.opaque import opaque, reason_of
 from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
@@ -31,9 +33,13 @@ __all__ = ["Importing"]
 _OWN_DOMAINS = ("", "ai.onnx")
 _DEEPEST = 16
 _MOST_INLINED = 200_000
+_VERSIONS = 7, 24
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
-          "QuantizeLinear", "Dropout")  # fmt: skip
+          "QuantizeLinear", "Dropout", "ScatterND")  # fmt: skip
 """Operations after which a weight is still that weight."""
+_OF_MASKS = ("ScatterND", "ScatterElements", "Scatter", "Where", "Equal", "Less", "LessOrEqual", "Greater",
+             "GreaterOrEqual", "And", "Or", "Not")  # fmt: skip
+"""Operations by which a file makes masks of constants: what is made by them alone is not learned."""
 
 
 class Importing:
@@ -51,18 +57,29 @@ class Importing:
         self.model = model
         self.problems: list[Problem] = []
         infos = [info for info in model.graph.inputs if info.name not in model.graph.weights]
-        axes = {info.name: batch_axis(info, model.graph, reading) for info in infos}
-        self.sizes = input_tensors(infos, axes, variables, inputs, self.problems, name)
+        self.values = input_values(infos, variables)
+        sized = [info for info in infos if info.name not in self.values]
+        axes = {info.name: batch_axis(info, model.graph, reading) for info in sized}
+        self.given = {key: value for key, value in variables.items() if key in self.values}
+        dimensions = {key: value for key, value in variables.items() if key not in self.values}
+        others = [info.name for info in infos if may_have_value(info)]
+        self.sizes = input_tensors(sized, axes, dimensions, inputs, self.problems, name, others)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
         self.understanding = Understanding()
         self.inlined = 0
         self.factors: set[str] = set()
+        self.functions: list[str] = []
+        self.made: set[str] = set()
+        self.warnings: list[Problem] = []
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
-        scope: dict[str, Any] = {weight.name: _constant(weight) for weight in self.model.graph.weights.values()}
+        masks = self.model.masks
+        scope: dict[str, Any] = {name: _constant(weight, is_mask=name in masks)
+                                 for name, weight in self.model.graph.weights.items()}  # fmt: skip
+        scope.update(self.values)
         for name, (shape, batch) in self.sizes.inputs.items():
             scope[name] = self.frame.add_input(name, shape, batch)
         wrong = [name for name in self.sizes.unknown if name not in scope]
@@ -76,8 +93,8 @@ class Importing:
         stem = os.path.splitext(os.path.basename(self.name))[0]
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
-            variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings), is_written=False,
+            variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
+            steps=len(nodes), warnings=(*self.understanding.warnings, *self.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -91,6 +108,9 @@ class Importing:
         refs, names = [], []
         for info in self.model.graph.outputs:
             found = scope.get(info.name)
+            if found is None:
+                message = f"the output {info.name} of {self.name} is the output of none of its nodes"
+                self.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
             if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
                 refs.append(found.ref)
                 names.append(info.name)
@@ -106,7 +126,14 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        return [understood, *left_out, *([shared] if shared else [])]
+        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *self._versions()]
+
+    def _versions(self) -> list[str]:
+        """Return the note on a version of ONNX' operations that is not one of those which are known."""
+        opset, (first, last) = self.model.opset, _VERSIONS
+        if first <= opset <= last:
+            return []
+        return [f"the file is of opset {opset}: operations are read as in opsets {first} to {last}"]
 
     def _factors(self) -> str:
         """Return the note on stored tensors of which the file computes weights, in place of which these count."""
@@ -138,9 +165,9 @@ class Importing:
             found = self._results(call, scope, f"{place.path}: ", depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
-            opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
+            is_opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
             failed = any(isinstance(x, Unsized) for x in found)
-            what = UNKNOWN if opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
+            what = UNKNOWN if is_opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
             self.understanding.counts[what] += 1
             scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
             if call.absorbed and not failed:
@@ -152,14 +179,10 @@ class Importing:
     def _results(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> Sequence[Any] | None:
         """Return the outputs of a node; None where it was inlined."""
         node = call.node
-        missing = [name for name in node.inputs if name and name not in scope]
         refs = tuple([x.ref for x in call.inputs if isinstance(x, (Data, Unsized))])
-        refs = tuple([ref for ref in refs if ref.node >= 0 or isinstance(ref, Reference)])
-        if missing:
-            error = LayerError(f"its input {missing[0]} is the output of no node before it")
-            return self._failed(call, refs, error)
-        if any(isinstance(x, Unsized) for x in call.inputs):
-            return self._failed(call, refs, LayerError("the size of its input is not known"))
+        wrong = self._wrong(call, scope, depth)
+        if wrong:
+            return self._failed(call, refs, LayerError(wrong))
         before = len(self.frame.nodes)
         try:
             if self._inline(call, scope, path, depth):
@@ -171,6 +194,17 @@ class Importing:
             self.frame.forget(before)
             problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
             return self._failed(call, refs, problem)
+
+    def _wrong(self, call: NodeCall, scope: Mapping[str, Any], depth: int) -> str:
+        """Return what is wrong with the inputs or the outputs of a node; empty if nothing is."""
+        twice = [name for name in call.node.outputs if name in self.made and name and depth == 0]
+        self.made.update(call.node.outputs if depth == 0 else ())
+        if twice:
+            return f"its output {twice[0]} is also that of a node before it"
+        missing = [name for name in call.node.inputs if name and name not in scope]
+        if missing:
+            return f"its input {missing[0]} is the output of no node before it"
+        return "the size of its input is not known" if any(isinstance(x, Unsized) for x in call.inputs) else ""
 
     def _failed(self, call: NodeCall, refs: Sequence[Reference], error: LayerError) -> list[Any]:
         return [self.frame.unresolved(call.place, call.node.op, refs, error)] * max(len(call.node.outputs), 1)
@@ -185,11 +219,16 @@ class Importing:
             return [known]
         operation = find_operation(node.op) if is_own else None
         if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
+            first = call.inputs[0]
+            is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned
+            if node.op in _OF_MASKS and not is_base:
+                call.inputs = tuple([x._replace(learned=False) if isinstance(x, Constant) else x for x in call.inputs])
+                learned = False
             if not learned or node.op in _MOVES or operation is None or call.uses.feed_weights(node.outputs[0]):
                 return self._folded(call, operation)
             if node.op != "Gather":  # what is made of learned tensors is computed each time
                 call.inputs = (call.data(0), *call.inputs[1:])
-        reason = "" if operation else "no layer here does what it does"
+        reason = "" if operation else reason_of(node.op)
         if operation:
             before = len(self.frame.nodes)
             try:
@@ -197,13 +236,14 @@ class Importing:
             except NotCoveredError as error:
                 self.frame.forget(before)
                 call.absorbed, reason = "", str(error)
-        return self._opaque(call, reason)
+        return opaque(call, self.model.graph, self.sizes, reason)
 
     def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
         """Return the sizes of an output that is the same for every input: a weight that was moved, or a constant."""
         scratch = Frame(self.name)
         first = call.inputs[0]
         trial = NodeCall(call.node, call.place, call.inputs, call.opset, scratch)
+        trial.is_of_constants = True
         if isinstance(first, Constant):
             from shapecalc.layers.base.shape import Shape
 
@@ -214,7 +254,7 @@ class Importing:
         except NotCoveredError:
             found = None
         if found is None:
-            return self._opaque(call, "its output is not known, though it depends on no input")
+            return opaque(call, self.model.graph, self.sizes, "its output is not known, though it depends on no input")
         sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
         if not sources:
             self.factors.update(
@@ -222,32 +262,7 @@ class Importing:
             )
         learned = isinstance(first, Constant) and first.learned and bool(sources)
         many = [found] if isinstance(found, (Data, Constant)) else found
-        return [Constant(x.full(1), None, sources, learned) for x in many]
-
-    def _opaque(self, call: NodeCall, reason: str) -> Sequence[Any]:
-        """Return the outputs of a node that is no layer here, with the sizes that the file states."""
-        sizes = [self.sizes.stated(self.model.graph.stated.get(name)) if name else ((1,), False)
-                 for name in call.node.outputs]  # fmt: skip
-        if not self.is_as_stated:
-            sizes = [None]
-        data = [x for x in call.inputs if isinstance(x, Data)]
-        op = f"{call.node.domain}.{call.node.op}" if call.node.domain else call.node.op
-        if not sizes or any(found is None or 0 in found[0] for found in sizes):
-            name = next((n for n, found in zip(call.node.outputs, sizes, strict=False) if found is None), "")
-            which = "for other sizes of the inputs" if not self.is_as_stated else name
-            hint = "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
-            raise LayerError(
-                f"{op} is not covered, and the file does not state the size of its output {which}".rstrip(),
-                (reason,),
-                hint if self.is_as_stated else "",
-            )
-        own = any(x.batch.own for x in data)
-        batches = [_batch_of(found, self.frame.batch, own=own) for found in sizes if found]
-        shapes = [
-            found[0][1:] if batch.own else found[0] for found, batch in zip(filter(None, sizes), batches, strict=True)
-        ]
-        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
-        return [Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)]
+        return [Constant(x.full(1), () if 0 in x.full(1) else None, sources, learned) for x in many]
 
     def _inline(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> bool:
         """Work through the nodes that a node stands for, if it is a function, or an `If` whose condition is known."""
@@ -256,12 +271,14 @@ class Importing:
         if function is None and not (node.op == "If" and node.domain in _OWN_DOMAINS):
             return False
         if depth >= _DEEPEST:
-            raise LayerError(f"functions are nested more than {_DEEPEST} deep")
+            raise LayerError(f"its functions are nested more than {_DEEPEST} deep", (" → ".join(self.functions),))
         if function is not None:
             self._count_inlined(len(function.nodes))
             inner = dict(zip(function.inputs, call.inputs, strict=False))
             nodes = tuple([with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
+            self.functions.append(node.op)
             self._run(function._replace(nodes=nodes), inner, path, function.opset, depth + 1)
+            self.functions.pop()
             scope.update({out: inner.get(name) for out, name in zip(node.outputs, function.outputs, strict=False)})
             return True
         condition = call.inputs[0]
@@ -287,12 +304,12 @@ class Importing:
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
-            dims = [self.sizes.variables.get(size, size) if isinstance(size, str) else size for size in info.dims]
-            self.understanding.compare(name, dims, tensor.full(self.frame.batch), self.frame.mark(place.path), node.op)
+            mark = self.frame.mark(place.path)
+            self.understanding.compare(name, self.sizes.dims(info), tensor.full(self.frame.batch), mark, node.op)
 
 
-def _constant(weight: TensorMessage) -> Constant:
-    learned = weight.type in FLOATS and prod(weight.dims) > 1
+def _constant(weight: TensorMessage, *, is_mask: bool = False) -> Constant:
+    learned = weight.type in FLOATS and prod(weight.dims) > 1 and not is_mask
     return Constant(weight.dims, weight.items, (weight.name,), learned)
 
 
@@ -303,13 +320,3 @@ def _every_output(call: NodeCall, found: Any) -> Sequence[Any]:
         if name and call.uses.is_used(name):
             raise NotCoveredError(f"its further output {name} is used")
     return several
-
-
-def _batch_of(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> Any:
-    """Return where the batch is in an output of stated sizes: in front, where it is one of the inputs'."""
-    from shapecalc.importers.tensors import LOST, Batch
-
-    sizes, is_named = found
-    if sizes[:1] == (batch,) and (own or is_named):
-        return Batch(0, own=True)
-    return LOST

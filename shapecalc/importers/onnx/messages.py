@@ -9,8 +9,7 @@ import struct
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.importers.inputs import ValueInfo
-from shapecalc.importers.wire import (
+from shapecalc.checkpoints.wire import (
     MESSAGE,
     NUMBER,
     NUMBERS,
@@ -23,6 +22,7 @@ from shapecalc.importers.wire import (
     WireReader,
     signed,
 )
+from shapecalc.importers.inputs import ValueInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FLOATS",
     "MOST_ITEMS",
+    "STRING",
     "FunctionMessage",
     "GraphMessage",
     "Model",
@@ -93,16 +94,19 @@ _BITS = {**{code: 8 * struct.calcsize(word) for code, word in _FORMATS.items()},
          19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 FLOATS = frozenset((1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24))
 """The types of fractions: what is learned is of one of them."""
+STRING = 8
+"""The type of texts."""
 _EXTERNAL = 1
 
 
 class TensorMessage(NamedTuple):
-    """A tensor that the file holds: its sizes, its type, and the elements of a small one (None: not read)."""
+    """A tensor of the file: its sizes, its type, the elements of a small one (None: not read), and where they lie."""
 
     name: str
     dims: tuple[int, ...]
     type: int
     items: tuple[Any, ...] | None
+    data: Span | None = None
 
 
 class NodeAttribute(NamedTuple):
@@ -147,18 +151,22 @@ class FunctionMessage(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations."""
+    """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations.
+
+    `masks` are the names of stored tensors that are masks of attention.
+    """
 
     graph: GraphMessage
     functions: dict[tuple[str, str], FunctionMessage]
     opset: int
+    masks: frozenset[str] = frozenset()
 
 
 def read_model(reader: WireReader) -> Model:
     """Return the model of a file. Errors: `WireError`."""
     found = reader.message(_MODEL)
     if "graph" not in found:
-        raise WireError("it has no graph", 0)
+        raise WireError("it has no graph")
     texts = _Texts(reader)
     functions = {}
     for message in found.get("functions", ()):
@@ -197,7 +205,7 @@ class _Texts:
         found = message.get("nodes", ())
         self.count += len(found)
         if self.count > _MOST_NODES:
-            raise WireError(f"it has more than {_MOST_NODES:,} nodes", 0)
+            raise WireError(f"it has more than {_MOST_NODES:,} nodes")
         return tuple([
             NodeMessage(
                 node.get("op", ""), node.get("name", ""), node.get("domain", ""), tuple(node.get("inputs", ())),
@@ -247,7 +255,7 @@ class _Texts:
         name, dims, code = message.get("name", ""), tuple(message.get("dims", ())), message.get("type", 0)
         if len(dims) > _MOST_AXES or any(not 0 <= size <= _LARGEST for size in dims):
             shown = "×".join(map(str, dims[:8]))
-            raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}", 0)
+            raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}")
         raw = next(iter(message.get("raw", ())), None)
         if isinstance(raw, Span) and raw.end > raw.start and message.get("location") != _EXTERNAL and not sparse:
             due = -(-prod(dims) * _BITS.get(code, 0) // 8)
@@ -258,7 +266,7 @@ class _Texts:
         items = None
         if prod(dims) <= MOST_ITEMS and message.get("location") != _EXTERNAL and not sparse:
             items = self._items(message, prod(dims), code)
-        return TensorMessage(name, dims, code, items)
+        return TensorMessage(name, dims, code, items, raw if isinstance(raw, Span) and not sparse else None)
 
     def _items(self, message: dict[str, Any], count: int, code: int) -> tuple[Any, ...] | None:
         """Return the elements of a small tensor, however they are stored; None where they are not there."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import Call
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.messages import MOST_ITEMS
 from shapecalc.importers.onnx.uses import TensorUses
-from shapecalc.importers.tensors import Constant, Data, Unsized
+from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["NodeCall", "find_operation", "operation"]
 
 _OPERATIONS: dict[str, Operation] = {}
-_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent")
+_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent")
 
 
 def operation(*ops: str) -> Callable[[Operation], Operation]:
@@ -62,6 +63,8 @@ class NodeCall(Call):
         """The output of a later node that this one stands for too."""
         self.uses: TensorUses = TensorUses((), (), {})
         """What the graph around it does with its tensors."""
+        self.is_of_constants = False
+        """Whether its inputs are constants, so that only the size of its output matters."""
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or None."""
@@ -93,8 +96,7 @@ class NodeCall(Call):
         if found is None:
             return None
         if not isinstance(found, Constant) or found.items is None:
-            name = self.node.inputs[index]
-            raise NotCoveredError(f"its input {name} is computed from data")
+            raise NotCoveredError(f"its input {self.node.inputs[index]} {_unknown(found)}")
         return list(found.items)
 
     def listed(self, name: str, index: int) -> list[int] | None:
@@ -172,6 +174,11 @@ class NodeCall(Call):
             yield self.frame.axis(axis, rank), start, end, step
 
 
-def is_unknown(tensor: Any) -> bool:
-    """Return whether a tensor is one whose size could not be worked out."""
-    return isinstance(tensor, Unsized)
+def _unknown(tensor: Tensor) -> str:
+    """Return why the elements of an input are not known."""
+    if isinstance(tensor, Data):
+        return "is computed from data"
+    elements = prod(tensor.dims)
+    if elements > MOST_ITEMS:
+        return f"has {elements:,} elements, and the values of at most {MOST_ITEMS:,} are read"
+    return "is a constant whose values are not in the file, or computed from such"

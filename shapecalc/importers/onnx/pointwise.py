@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 
 _ACTIVATIONS = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
-    "HardSwish": "hardswish", "Mish": "mish", "Selu": "selu", "Exp": "exponential", "Abs": "abs",
+    "HardSwish": "hardswish", "Mish": "mish", "Selu": "selu", "Exp": "exponential", "Abs": "abs", "Swish": "silu",
+    "HardSigmoid": "hardsigmoid",
 }  # fmt: skip
+"""Operations that only name a kind."""
+_WITH_NUMBER = {
+    "LeakyRelu": ("leaky_relu", "negative_slope", "alpha", 0.01), "Elu": ("elu", "alpha", "alpha", 1.0),
+    "Celu": ("celu", "alpha", "alpha", 1.0), "ThresholdedRelu": ("threshold", "threshold", "alpha", 1.0),
+}  # fmt: skip
+"""Operations that are a kind with one number: the kind, its argument, the attribute and its default."""
 _FUNCTIONS = {
     "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Tan": "tan", "Log": "log", "Erf": "erf", "Sin": "sin", "Cos": "cos",
     "Asin": "asin", "Acos": "acos", "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Neg": "neg", "Floor": "floor",
     "Ceil": "ceil", "Round": "round", "Sign": "sign", "Not": "logical_not", "IsNaN": "isnan",
+    "IsInf": "isnan", "BitwiseNot": "logical_not", "Asinh": "asin", "Acosh": "acos", "Atanh": "atan",
 }  # fmt: skip
 _OF_TWO = {
     "Pow": "pow", "Equal": "equal", "Less": "less", "LessOrEqual": "less_equal", "Greater": "greater",
@@ -52,34 +60,11 @@ def _sigmoid(call: NodeCall) -> Data:
     return call.one("sigmoid", call.data(0))
 
 
-@operation("LeakyRelu")
-def _leaky_relu(call: NodeCall) -> Data:
-    return call.one("leaky_relu", call.data(0), negative_slope=real(call, "alpha", 0.01))
-
-
-@operation("Elu")
-def _elu(call: NodeCall) -> Data:
-    return call.one("elu", call.data(0), alpha=real(call, "alpha", 1.0))
-
-
-@operation("Celu")
-def _celu(call: NodeCall) -> Data:
-    return call.one("celu", call.data(0), alpha=real(call, "alpha", 1.0))
-
-
-@operation("HardSigmoid")
-def _hardsigmoid(call: NodeCall) -> Data:
-    return call.one("hardsigmoid", call.data(0))
-
-
-@operation("Swish")
-def _swish(call: NodeCall) -> Data:
-    return call.one("silu", call.data(0))
-
-
-@operation("ThresholdedRelu")
-def _thresholded(call: NodeCall) -> Data:
-    return call.one("threshold", call.data(0), threshold=real(call, "alpha", 1.0))
+@operation(*_WITH_NUMBER)
+def _with_number(call: NodeCall) -> Data:
+    kind, argument, attribute, default = _WITH_NUMBER[call.node.op]
+    arguments: dict[str, Any] = {argument: real(call, attribute, default)}
+    return call.one(kind, call.data(0), **arguments)
 
 
 @operation("Shrink")
@@ -141,6 +126,12 @@ def _cast(call: NodeCall) -> Data:
 def _unchanged(call: NodeCall) -> Any:
     x = call.data(0)
     return [x, x] if len(call.node.outputs) > 1 else x
+
+
+@operation("DynamicQuantizeLinear")
+def _quantised_at_run(call: NodeCall) -> Any:
+    """A tensor that is quantised as the network runs, its scale and its zero point."""
+    return [call.data(0), Constant(()), Constant(())]
 
 
 @operation(*_OF_TWO)

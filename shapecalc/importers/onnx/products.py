@@ -62,13 +62,33 @@ def _einsum(call: NodeCall) -> Data:
 
 @operation("Attention")
 def _attention(call: NodeCall) -> Any:
+    """Attention of version 23 on: of heads × length × features, or of length × heads·features."""
     q, k, v = (call.data(i) for i in range(3))
-    if {x.batch for x in (q, k, v)} != {Batch(0, own=True)} or q.rank != 4 or len(call.node.outputs) > 1:
+    first = Batch(0, own=True)
+    is_cached = any(call.node.outputs[1:]) or any(call.given(i) is not None for i in (4, 5))
+    if {x.batch for x in (q, k, v)} != {first} or {x.rank for x in (q, k, v)} not in ({3}, {4}) or is_cached:
         raise NotCoveredError("its inputs are no heads × length × features, or it has a cache")
+    is_joined = q.rank == 3
+    if is_joined:
+        counts = call.number("q_num_heads", 0), call.number("kv_num_heads", 0), call.number("kv_num_heads", 0)
+        q, k, v = (_heads(call, x, count) for x, count in zip((q, k, v), counts, strict=True))
     arguments: dict[str, Any] = {"enable_gqa": True} if q.shape.sizes[0] != k.shape.sizes[0] else {}
     if call.number("is_causal", 0):
         arguments["is_causal"] = True
-    return call.one("scaled_dot_product_attention", q, k, v, **arguments)
+    found = call.one("scaled_dot_product_attention", q, k, v, **arguments)
+    if not is_joined:
+        return found
+    found = call.one("permute", found, batch=first, dims=[2, 1, 3])
+    return call.one("flatten", found, batch=first, start_dim=2)
+
+
+def _heads(call: NodeCall, x: Data, count: int) -> Data:
+    """Return length × heads·features as heads × length × features. Errors: `LayerError`."""
+    features = x.shape.sizes[-1]
+    if count < 1 or features % count:
+        raise LayerError(f"its {features} features are not those of {count} heads")
+    parts = call.one("unflatten", x, dim=2, unflattened_size=[count, features // count])
+    return call.one("permute", parts, dims=[2, 1, 3])
 
 
 def _without_scales(call: NodeCall, kept: tuple[int, ...]) -> None:

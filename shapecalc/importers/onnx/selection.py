@@ -50,17 +50,9 @@ def _top_k(call: NodeCall) -> Any:
 
 @operation("CumSum", "Trilu", "ScatterElements", "ScatterND", "Scatter", "ReverseSequence", "Bernoulli",
            "RandomNormalLike", "RandomUniformLike", "RotaryEmbedding", "CumProd", "LpNorm",
-           "MeanVarianceNormalization", "EyeLike", "IsInf", "BitwiseNot")  # fmt: skip
+           "MeanVarianceNormalization", "EyeLike", "TensorScatter")  # fmt: skip
 def _as_large(call: NodeCall) -> Data:
     """An operation that has no kind here, but whose output has the size of its first input."""
     x = call.data(0)
     others = [found for i, found in enumerate(call.inputs) if i and isinstance(found, Data)]
     return call.one("opaque", x, *others, output_sizes=[x.shape.sizes], op_type=call.node.op)
-
-
-@operation("OneHot")
-def _one_hot(call: NodeCall) -> Data:
-    x, depth = call.data(0), call.items(1)
-    if depth is None or call.number("axis", -1) not in (-1, x.rank):
-        raise NotCoveredError("its axis is not the last")
-    return call.one("opaque", x, output_sizes=[(*x.shape.sizes, int(depth[0]))], op_type="OneHot")

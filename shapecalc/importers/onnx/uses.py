@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.onnx.messages import NodeAttribute, NodeMessage
 
-__all__ = ["TensorUses", "with_attributes"]
+__all__ = ["TensorUses", "inputs_behind", "with_attributes"]
 
 _WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
                  "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
@@ -35,6 +35,11 @@ class TensorUses:
         """Return the only node that a tensor is an input of, if there is one and it is no output of the graph."""
         found = self.users.get(name, [])
         return found[0] if len(found) == 1 and found[0].outputs and name not in self.outputs else None
+
+    def only_feed(self, name: str, op: str) -> bool:
+        """Return whether a tensor is an input of nodes of one operation alone."""
+        users = self.users.get(name, [])
+        return bool(users) and name not in self.outputs and all(node.op == op for node in users)
 
     def feed_weights(self, name: str) -> bool:
         """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
@@ -67,6 +72,21 @@ def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:
                 for info in inner.outputs:
                     found.setdefault(info.name, []).append(outer)
     return found
+
+
+def inputs_behind(nodes: Sequence[NodeMessage], name: str, inputs: Collection[str]) -> tuple[str, ...]:
+    """Return the inputs of a graph that a tensor is computed of."""
+    makers = {output: node for node in nodes for output in node.outputs}
+    waiting, seen, found = [name], {name}, []
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in inputs:
+            found.append(tensor)
+        elif tensor in makers:
+            new = [one for one in makers[tensor].inputs if one not in seen]
+            seen.update(new)
+            waiting += new
+    return tuple(name for name in inputs if name in found)
 
 
 def with_attributes(

@@ -38,7 +38,7 @@ def fold(call: NodeCall) -> Constant | None:
     return found if found is None or len(found.items or ()) <= MOST_ITEMS else None
 
 
-_OF_SIZES = ("Shape", "Size")
+_OF_SIZES = ("Shape", "Size", "ScatterND")
 
 
 def _is_known(x: Any) -> bool:
@@ -51,6 +51,15 @@ def _folds(*ops: str) -> Callable[[Callable[[NodeCall], Constant | None]], Calla
         return function
 
     return add
+
+
+@_folds("ScatterND")
+def _scattered(call: NodeCall) -> Constant | None:
+    """Return a tensor into which nothing is scattered, or that has no elements itself."""
+    x, index = call.inputs[0], call.inputs[1]
+    if isinstance(x, Constant) and isinstance(index, Constant) and (0 in x.dims or 0 in index.dims):
+        return x
+    return None
 
 
 def _vector(items: Sequence[Any]) -> Constant:

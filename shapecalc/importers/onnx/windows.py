@@ -10,6 +10,8 @@ from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import Constant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.importers.onnx.operations import NodeCall
     from shapecalc.importers.tensors import Data
 
@@ -48,8 +50,11 @@ def _window(call: NodeCall, x: Data, kernel: list[int]) -> dict[str, Any]:
     if len(kernel) != rank:
         raise LayerError(f"its window has {len(kernel)} axes, but its input {x.shape.text} has {rank} spatial ones")
     stride, dilation = call.numbers("strides") or [1] * rank, call.numbers("dilations") or [1] * rank
-    if len(stride) != rank or len(dilation) != rank or min(*stride, *dilation, *kernel) < 1:
-        raise LayerError(f"its strides {stride}, dilations {dilation} or window {kernel} are none of {rank} axes")
+    for what, numbers in (("strides", stride), ("dilations", dilation), ("window", kernel)):
+        if len(numbers) != rank:
+            raise LayerError(f"its {what} {numbers} are not {rank}, one for each spatial axis of its input")
+        if min(numbers) < 1:
+            raise LayerError(f"its {what} {numbers} must be at least 1")
     arguments: dict[str, Any] = {"kernel_size": _alike(kernel), "stride": _alike(stride)}
     padding = _padding(call, x, kernel, stride, dilation)
     if padding != 0:
@@ -71,12 +76,17 @@ def _weights(call: NodeCall) -> tuple[Constant, Constant | None]:
 
 @operation("Conv", "ConvInteger")
 def _conv(call: NodeCall) -> Data:
-    x = call.as_map()
     if call.node.op == "ConvInteger":
         call.inputs = call.inputs[:2]
+    return convolution(call, "conv")
+
+
+def convolution(call: NodeCall, kind: str, others: Sequence[Data] = (), **more: Any) -> Data:
+    """Return a convolution of a kind: its kernel and its bias are the inputs 1 and 2 of the node."""
+    x = call.as_map()
     kernel, bias = _weights(call)
     groups = call.number("group", 1)
-    arguments = _window(call, x, list(kernel.dims[2:]))
+    arguments = {**_window(call, x, list(kernel.dims[2:])), **more}
     if groups != 1:
         arguments["groups"] = groups
     if bias is None:
@@ -85,8 +95,9 @@ def _conv(call: NodeCall) -> Data:
         raise LayerError(f"its bias has the size {bias.dims}, but there are {kernel.dims[0]} output channels")
     weights = [kernel] if bias is None else [kernel, bias]
     return call.one(
-        "conv", x, out_channels=kernel.dims[0], in_channels=kernel.dims[1] * groups, weights=weights, **arguments
-    )
+        kind, x, *others, out_channels=kernel.dims[0], in_channels=kernel.dims[1] * groups, weights=weights,
+        **arguments,
+    )  # fmt: skip
 
 
 @operation("ConvTranspose")
@@ -95,15 +106,15 @@ def _conv_transpose(call: NodeCall) -> Data:
     kernel, bias = _weights(call)
     groups = call.number("group", 1)
     arguments = _window(call, x, list(kernel.dims[2:]))
-    if call.word("auto_pad", "NOTSET").startswith("SAME"):
-        arguments["padding"] = "same"
     extra, size = call.numbers("output_padding"), call.numbers("output_shape")
     if size:
         arguments.pop("padding", None)
-        arguments = arguments | {"output_size": _alike(size[-(x.shape.rank - 1) :])}
-        _check_stated(call, x, list(kernel.dims[2:]), size)
-    elif any(extra):
-        arguments["output_padding"] = _alike(extra)
+        arguments.update(_padding_for(call, x, list(kernel.dims[2:]), size[-(x.shape.rank - 1) :]))
+    else:
+        if call.word("auto_pad", "NOTSET").startswith("SAME"):
+            arguments["padding"] = "same"
+        if any(extra):
+            arguments["output_padding"] = _alike(extra)
     if groups != 1:
         arguments["groups"] = groups
     if bias is None:
@@ -115,12 +126,25 @@ def _conv_transpose(call: NodeCall) -> Data:
     )  # fmt: skip
 
 
-def _check_stated(call: NodeCall, x: Data, kernel: list[int], size: list[int]) -> None:
-    """Raise where a stated output size needs padding, which ONNX works out itself."""
-    stride = call.numbers("strides") or [1] * len(kernel)
-    whole = [(n - 1) * s + k for n, s, k in zip(x.shape.spatial, stride, kernel, strict=True)]
-    if any(due < full or due - full >= s for due, full, s in zip(size[-len(kernel) :], whole, stride, strict=True)):
-        raise NotCoveredError("its output_shape needs a padding that it does not state")
+def _padding_for(call: NodeCall, x: Data, kernel: list[int], size: list[int]) -> dict[str, Any]:
+    """Return the padding by which a transposed convolution has a stated output size, as ONNX works it out.
+
+    What is missing after the last window is `output_padding`. Source: ONNX 1.23, operator ConvTranspose.
+    """
+    rank = len(kernel)
+    stride, dilation = call.numbers("strides") or [1] * rank, call.numbers("dilations") or [1] * rank
+    extra = call.numbers("output_padding") or [0] * rank
+    whole = [(n - 1) * s + (k - 1) * d + 1 + e
+             for n, s, k, d, e in zip(x.shape.spatial, stride, kernel, dilation, extra, strict=True)]  # fmt: skip
+    total = [full - due for full, due in zip(whole, size, strict=True)]
+    missing = [max(-n, 0) + e for n, e in zip(total, extra, strict=True)]
+    if any(n >= max(s, d) for n, s, d in zip(missing, stride, dilation, strict=True)):
+        raise NotCoveredError("its output_shape is larger than all of its windows")
+    halves = [(n // 2, n - n // 2) if call.word("auto_pad", "NOTSET") == "SAME_UPPER" else (n - n // 2, n // 2)
+              for n in (max(n, 0) for n in total)]  # fmt: skip
+    even = all(before == after for before, after in halves)
+    padding = _alike([before for before, _ in halves]) if even else [list(pair) for pair in halves]
+    return {"padding": padding, **({"output_padding": _alike(missing)} if any(missing) else {})}
 
 
 @operation("MaxPool", "AveragePool", "LpPool")

@@ -135,7 +135,7 @@ _COUNTED = attrgetter("dtype", "tensors", "params", "bytes", "overhead", "is_pac
 def weights(path: str | os.PathLike[str]) -> Weights:
     """Return what a checkpoint holds, from its headers alone: parameters and bytes of each tensor, module and type.
 
-    `path` is a file of safetensors, GGUF or PyTorch (a state dict), an index of shards, or the folder of a model.
+    `path` is a file of safetensors, GGUF, ONNX or PyTorch (a state dict), an index of shards, or the folder of a model.
     No tensor's data is read, and nothing in a file is run. Errors: `UsageError` for what cannot be read;
     `ShapecalcError` for a file of another format, or a broken one.
     """

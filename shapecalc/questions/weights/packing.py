@@ -197,7 +197,10 @@ def _with_parameters(tensors: Sequence[StoredTensor], others: set[str]) -> Seque
     if not integers and not others:
         return tensors
     return [
-        tensor._replace(params=0) if tensor.dtype in integers or tensor.name in others else tensor for tensor in tensors
+        tensor._replace(params=0)
+        if (tensor.dtype in integers and not tensor.is_packed) or tensor.name in others
+        else tensor
+        for tensor in tensors
     ]
 
 

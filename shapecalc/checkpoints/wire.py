@@ -39,12 +39,12 @@ _MOST_NUMBERS = 2**16
 
 
 class WireError(Exception):
-    """The bytes are no message: what is wrong, and at which byte."""
+    """The bytes are no message: what is wrong, and at which byte (-1: with the whole file)."""
 
-    def __init__(self, message: str, at: int) -> None:
+    def __init__(self, message: str, at: int = -1) -> None:
         self.message = message
         self.at = at
-        super().__init__(f"{message} (at byte {at:,})")
+        super().__init__(message if at < 0 else f"{message} (at byte {at:,})")
 
 
 class Span(NamedTuple):

@@ -1,0 +1,96 @@
+"""Masks of attention among the tensors that a file stores: fractions, but not learned.
+
+A mask is added to scores before a softmax, and has two values: 0 where a position is seen, and a large negative one
+where it is not. A tensor that is only compared with others is one too. The elements of no other tensor are looked at,
+and of a large one only some.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import inf, prod
+from typing import TYPE_CHECKING
+
+from shapecalc.checkpoints.wire import Span
+
+if TYPE_CHECKING:
+    from shapecalc.checkpoints.wire import WireReader
+    from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage, TensorMessage
+
+__all__ = ["stored_masks"]
+
+_BEFORE = ("Add", "Where", "Reshape", "Cast", "Identity")
+"""Operations between the product of queries and keys and the softmax of its scores."""
+_MOVES = ("Slice", "Unsqueeze", "Squeeze", "Reshape", "Cast", "Expand", "Identity", "Transpose", "Gather")
+"""Operations after which a mask is still that mask."""
+_COMPARISONS = ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Not")
+_DEEPEST = 8
+_LEAST_HIDDEN = -1.0
+_WORDS = {1: "f", 10: "e", 11: "d"}
+_SAMPLES, _PART = 16, 4096
+
+
+def stored_masks(graph: GraphMessage, reader: WireReader) -> frozenset[str]:
+    """Return the names of the stored tensors of a graph that are masks."""
+    makers = {output: node for node in graph.nodes for output in node.outputs}
+    users: dict[str, list[NodeMessage]] = {}
+    for node in graph.nodes:
+        for name in node.inputs:
+            users.setdefault(name, []).append(node)
+    added = {name for node in graph.nodes if node.op == "Softmax" and node.inputs
+             for name in _added(node.inputs[0], makers, graph)}  # fmt: skip
+    found = [name for name in added if _hides(graph.weights[name], reader)]
+    compared = [name for name in graph.weights if name in users and _is_compared(name, users)]
+    return frozenset([*found, *compared])
+
+
+def _added(scores: str, makers: dict[str, NodeMessage], graph: GraphMessage) -> list[str]:
+    """Return the stored tensors that are added to scores."""
+    waiting, found = [(scores, 0)], []
+    while waiting:
+        name, depth = waiting.pop()
+        node = makers.get(name)
+        if name in graph.weights:
+            found.append(name)
+        elif node is not None and depth < _DEEPEST and node.op in {*_BEFORE, *_MOVES}:
+            waiting += [(one, depth + 1) for one in node.inputs]
+    return found
+
+
+def _is_compared(name: str, users: dict[str, list[NodeMessage]]) -> bool:
+    """Return whether a tensor is only compared, perhaps after it was moved."""
+    waiting, compared = [(name, 0)], False
+    while waiting:
+        tensor, depth = waiting.pop()
+        for node in users.get(tensor, ()):
+            if node.op in _COMPARISONS:
+                compared = True
+            elif node.op in _MOVES and tensor == node.inputs[0] and depth < _DEEPEST:
+                waiting += [(one, depth + 1) for one in node.outputs]
+            else:
+                return False
+    return compared
+
+
+def _hides(tensor: TensorMessage, reader: WireReader) -> bool:
+    """Return whether the elements of a tensor are 0 and one large negative value."""
+    values: set[float] = set(tensor.items or ())
+    if tensor.items is None:
+        word = _WORDS.get(tensor.type, "")
+        if not word or tensor.data is None:
+            return False
+        for part in _parts(tensor.data, struct.calcsize(word)):
+            count = (part.end - part.start) // struct.calcsize(word)
+            values.update(struct.unpack(f"<{count}{word}", reader.data[part.start : part.end]))
+            if len(values) > 2:
+                return False
+    return len(values) == 2 and prod(tensor.dims) > 1 and max(values) == 0 and -inf <= min(values) <= _LEAST_HIDDEN
+
+
+def _parts(data: Span, size: int) -> list[Span]:
+    """Return all of some data, or samples of it where it is large."""
+    whole = data.end - data.start
+    if whole <= _SAMPLES * _PART:
+        return [data]
+    step = (whole - _PART) // (_SAMPLES - 1) // size * size
+    return [Span(at, at + _PART) for at in range(data.start, data.end - _PART + 1, step)]

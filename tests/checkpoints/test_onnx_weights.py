@@ -1,0 +1,99 @@
+"""ONNX files as checkpoints: the tensors that they store, from their headers."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+import pytest
+from crafted_onnx import BOOL, INT8, INT64, as_tensor, field, graph, model, node, small, tensor, value, write
+from running import run
+
+import shapecalc
+from shapecalc.errors import CheckpointError, ShapecalcError
+
+
+def held(data, folder):
+    return shapecalc.weights(write(folder, data))
+
+
+def with_weights(*weights, nodes=()):
+    return model(nodes, [value("x", [1, 4])], [value("y", None)], weights=weights)
+
+
+def test_names_types_and_bytes_are_those_of_the_file(tmp_path):
+    found = held(small(), tmp_path)
+    assert (found.format, found.total.params, found.total.bytes) == ("ONNX", 162, 648)
+    assert [(one.name, one.dtype, one.shape, one.params, one.bytes) for one in found.weights] == [
+        ("conv.weight", "F32", (4, 3, 3, 3), 108, 432), ("conv.bias", "F32", (4,), 4, 16),
+        ("fc.weight", "F32", (10, 4), 40, 160), ("fc.bias", "F32", (10,), 10, 40),
+    ]  # fmt: skip
+    assert found.notes == ("The elements of 4 of its tensors are in other files.",)
+
+
+def test_a_file_is_compared_with_a_network(tmp_path):
+    path = str(write(tmp_path, small(), "network.bin"))
+    names = {"conv.weight": [4, 3, 3, 3], "conv.bias": [4], "fc.weight": [11, 4], "fc.bias": [11]}
+    other = small(fc_weight=tensor("fc.weight", names["fc.weight"]), fc_bias=tensor("fc.bias", names["fc.bias"]))
+    ran = run("weights", path, "--against", str(write(tmp_path, other)))
+    assert ran.status == 1
+    assert "other size  fc.weight         10×4        11×4" in ran.out
+
+
+def test_a_file_has_no_variants(tmp_path):
+    path = str(write(tmp_path, small()))
+    ran = run("summary", f"{path}:small")
+    assert ran.err == f"{path} has no variant small\n   variants are of specifications: write {path}\n"
+
+
+def test_whole_numbers_are_parameters_where_they_are_quantised_weights(tmp_path):
+    nodes = [node("DequantizeLinear", ["q", "s", "z"], ["w"]), node("MatMul", ["x", "w"], ["y"]),
+             node("QLinearConv", ["x", "s", "z", "k", "ks", "kz", "s", "z"], ["c"]),
+             node("DequantizeLinear", ["n", "s", "z"], ["m"])]  # fmt: skip
+    weights = [tensor("q", [4, 6], kind=INT8), tensor("s", [6]), tensor("z", [6], kind=INT8), tensor("n", [], [3], INT8),
+               tensor("k", [2, 3, 1, 1], kind=INT8), tensor("ks", []), tensor("kz", [], kind=INT8),
+               tensor("sizes", [2], [1, 6], INT64), tensor("flags", [3], [1, 0, 1], BOOL), tensor("one", [], [0.5])]  # fmt: skip
+    found = {one.name: one for one in held(with_weights(*weights, nodes=nodes), tmp_path).weights}
+    assert {name: (one.params, one.bytes, one.overhead, one.tensors) for name, one in found.items()} == {
+        "q": (24, 24, 24 + 6, 3), "k": (6, 6, 4 + 1, 3), "n": (0, 1, 0, 1), "sizes": (0, 16, 0, 1), "flags": (0, 3, 0, 1),
+        "one": (0, 4, 0, 1),
+    }  # fmt: skip
+
+
+def test_constants_and_sparse_tensors_are_there_and_texts_are_not(tmp_path):
+    constant = node("Constant", [], ["bias"], value=as_tensor(tensor("", [8])))
+    sparse = field(1, tensor("sparse", [3])) + field(3, 40) + field(3, 50)
+    words = graph([constant], [value("x", [1])], [value("y", None)], weights=[tensor("t", [2], kind=8)]) + field(
+        15, sparse
+    )
+    found = held(field(1, 8) + field(2, "tests") + field(7, words) + field(8, field(2, 17)), tmp_path)
+    assert [(one.name, one.shape, one.params) for one in found.weights] == [
+        ("bias", (8,), 8),
+        ("sparse", (40, 50), 2000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (with_weights(tensor("w", [3, -4])), "its tensor w cannot have its shape: a size is -4"),
+        (with_weights(tensor("w", [3], kind=99)), "its tensor w is of the type 99, which is not known"),
+        (with_weights(tensor("w", [2**40, 2**40])), "its tensor w cannot have its shape: it has 2^63 elements or more"),
+        (with_weights(tensor("w", [2]), tensor("w", [3])), "it has two tensors of the name w"),
+        (small()[:-40], "it is no ONNX file, or a broken one: "),
+    ],
+)
+def test_wrong_files(data, text, tmp_path):
+    with pytest.raises(CheckpointError) as error:
+        held(data, tmp_path)
+    assert text in str(error.value)
+
+
+def test_changed_files_are_errors_or_checkpoints(tmp_path):
+    chance = random.Random(0)
+    for _ in range(150):
+        data = bytearray(small())
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
+        with contextlib.suppress(ShapecalcError):
+            held(bytes(data), tmp_path)

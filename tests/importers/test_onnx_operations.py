@@ -1,0 +1,243 @@
+"""Single operations of ONNX files: their layers, sizes and counts. Sizes are those of ONNX 1.23.2's shape inference, or run."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from crafted_onnx import INT64, model, node, tensor, value, write
+
+import shapecalc
+from shapecalc.errors import ShapeError
+
+
+def report_of(nodes, inputs, weights=(), due=None):
+    data = model(nodes, [value(*one) for one in inputs], [value("y", due)], weights=weights)
+    network = shapecalc.load(data)
+    assert network.warnings == ()
+    return network.infer()
+
+
+def kinds(report):
+    return [row.kind for row in report.rows]
+
+
+ints = lambda name, dims, *numbers: tensor(name, dims, numbers, INT64)  # noqa: E731
+
+OPERATIONS = [
+    (node("GridSample", ["x", "g"], ["y"], mode="linear"), {"x": (1, 3, 20, 30), "g": (1, 8, 9, 2)}, (), (3, 8, 9), "grid_sample"),
+    (node("RoiAlign", ["x", "b", "i"], ["y"], output_height=7, output_width=5), {"x": (1, 6, 20, 20), "b": (40, 4)},
+     [ints("i", [40])], (40, 6, 7, 5), "roi_align"),
+    (node("MaxUnpool", ["x", "p"], ["y"], kernel_shape=[2, 2], strides=[2, 2]), {"x": (1, 3, 5, 6), "p": (1, 3, 5, 6)},
+     (), (3, 10, 12), "max_unpool"),
+    (node("Col2Im", ["x", "s", "k"], ["y"]), {"x": (1, 12, 20)}, [ints("s", [2], 5, 6), ints("k", [2], 2, 2)], (3, 5, 6), "fold"),
+    (node("OneHot", ["x", "d", "v"], ["y"]), {"x": (1, 7)}, [ints("d", [], 10), tensor("v", [2], [0, 1])], (7, 10), "opaque"),
+    (node("OneHot", ["x", "d", "v"], ["y"], axis=1), {"x": (1, 7)}, [ints("d", [], 10), tensor("v", [2], [0, 1])], (10, 7), "opaque"),
+    (node("GatherND", ["x", "i"], ["y"]), {"x": (5, 6, 7)}, [ints("i", [4, 2])], (4, 7), "gather"),
+    (node("GatherND", ["x", "i"], ["y"]), {"x": (1, 6, 7), "i": (4, 2)}, (), (4, 7), "opaque"),
+    (node("CumSum", ["x", "a"], ["y"]), {"x": (1, 6, 7)}, [ints("a", [], 1)], (6, 7), "opaque"),
+    (node("Swish", ["x"], ["y"]), {"x": (1, 6)}, (), (6,), "silu"),
+    (node("Attention", ["x", "k", "v"], ["y"], q_num_heads=4, kv_num_heads=2),
+     {"x": (1, 9, 32), "k": (1, 11, 16), "v": (1, 11, 16)}, (), (9, 32), "flatten"),
+    (node("Attention", ["x", "k", "v"], ["y"]), {"x": (1, 4, 9, 8), "k": (1, 4, 11, 8), "v": (1, 4, 11, 6)}, (), (4, 9, 6),
+     "scaled_dot_product_attention"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "inputs", "weights", "size", "kind"), OPERATIONS)
+def test_an_operation_is_read(one, inputs, weights, size, kind):
+    report = report_of([one], [(name, sizes, INT64 if name == "i" else 1) for name, sizes in inputs.items()], weights)
+    assert (report.rows[-1].kind, report.rows[-1].output_shape) == (kind, size)
+
+
+def test_attention_with_joined_heads_costs_as_much_as_with_heads_apart():
+    joined = report_of([OPERATIONS[-2][0]], list(OPERATIONS[-2][1].items()))
+    assert joined.total.macs == 2 * 4 * 9 * 11 * 8
+    assert kinds(joined) == ["unflatten", "permute"] * 3 + ["scaled_dot_product_attention", "permute", "flatten"]
+    with pytest.raises(ShapeError, match="its 32 features are not those of 5 heads"):
+        report_of(
+            [node("Attention", ["x", "k", "v"], ["y"], q_num_heads=5, kv_num_heads=2)], list(OPERATIONS[-2][1].items())
+        )
+
+
+@pytest.mark.parametrize(
+    ("stride", "size", "upper", "padding"),
+    [
+        (3, [10, 8], False, {}),
+        (3, [10, 8], True, {}),
+        (2, [5, 5], False, {}),
+        (3, [9, 9], False, {}),
+        (3, [11, 11], False, {}),
+    ],
+)
+def test_a_transposed_convolution_has_the_output_that_it_states(stride, size, upper, padding):
+    words = {"auto_pad": "SAME_UPPER"} if upper else {}
+    one = node("ConvTranspose", ["x", "w"], ["y"], strides=[stride, stride], output_shape=size, **words)
+    report = report_of([one], [("x", (1, 1, 3, 3))], [tensor("w", [1, 2, 3, 3])])
+    row = report.rows[0]
+    assert (row.kind, row.output_shape, row.params) == ("transposed_conv", (2, *size), 18)
+
+
+def test_an_output_larger_than_all_windows_is_not_covered():
+    one = node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2], output_shape=[40, 40])
+    with pytest.raises(ShapeError, match="its output_shape is larger than all of its windows"):
+        report_of([one], [("x", (1, 1, 3, 3))], [tensor("w", [1, 2, 3, 3])])
+
+
+def test_a_deformable_convolution_counts_its_kernel_and_its_macs():
+    """torchvision 0.28.0's DeformConv2d(4, 5, 3, padding=1) on 10×10."""
+    one = node("DeformConv", ["x", "w", "o", "b", "m"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    inputs = [("x", (1, 4, 10, 10)), ("o", (1, 18, 10, 10)), ("m", (1, 9, 10, 10))]
+    report = report_of([one], inputs, [tensor("w", [5, 4, 3, 3]), tensor("b", [5])], (1, 5, 10, 10))
+    assert (kinds(report), report.total.params, report.total.macs) == (["deformable_conv"], 185, 18_000)
+
+
+def test_what_is_quantised_as_the_network_runs_is_the_product_that_it_stands_for():
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        node("MatMulInteger", ["q", "w", "z", "wz"], ["i"]),
+        node("Cast", ["i"], ["f"], to=1),
+        node("Mul", ["s", "ws"], ["scale"]),
+        node("Mul", ["f", "scale"], ["y"]),
+    ]
+    weights = [tensor("w", [6, 4], kind=3), tensor("wz", [], [0], 3), tensor("ws", [], [0.5])]
+    report = report_of(nodes, [("x", (1, 9, 6))], weights, (1, 9, 4))
+    assert (kinds(report), report.total.params, report.total.macs) == (["linear", "mul"], 24, 9 * 24)
+
+
+def scores(mask, dims, between=()):
+    """A mask that is added to scores before a softmax."""
+    nodes = [node("Add", ["x", "m"], ["s"]), *between, node("Softmax", ["t" if between else "s"], ["y"])]
+    return report_of(nodes, [("x", (1, 4, 9, 9))], [tensor("m", dims, mask)])
+
+
+HIDDEN, MINUS = float("-inf"), -1e4
+
+
+@pytest.mark.parametrize("between", [(), (node("Reshape", ["s", "sizes"], ["t"]),)])
+@pytest.mark.parametrize("low", [HIDDEN, MINUS, -100.0])
+def test_a_mask_of_attention_is_no_parameter(low, between):
+    mask = [0.0 if i // 9 >= i % 9 else low for i in range(81)]
+    nodes = [node("Add", ["x", "m"], ["s"]), *between, node("Softmax", ["t" if between else "s"], ["y"])]
+    weights = [tensor("m", [9, 9], mask), tensor("sizes", [3], [4, 9, 9], INT64)]
+    report = report_of(nodes, [("x", (1, 4, 9, 9))], weights)
+    assert (kinds(report)[0], report.total.params) == ("constant", 0)
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0] * 81, [0.0, 0.5] * 40 + [0.0], [0.0, -0.5] * 40 + [0.0], [0.0, -2.0, -3.0] * 27]
+)
+def test_a_learned_bias_of_scores_is_a_parameter(values):
+    assert scores(values, [9, 9]).total.params == 81
+
+
+def test_a_large_mask_is_recognised_by_some_of_its_elements(tmp_path):
+    length = 256
+    rows = [struct.pack(f"<{length}f", *([0.0] * (i + 1) + [HIDDEN] * (length - i - 1))) for i in range(length)]
+    for more, params in (((), 0), (rows[:0], 0), ([struct.pack("<256f", *range(256))], length * length)):
+        raw = b"".join([*rows[: length - len(more)], *more])
+        nodes = [node("Add", ["x", "m"], ["s"]), node("Softmax", ["s"], ["y"])]
+        data = model(
+            nodes,
+            [value("x", (1, length, length))],
+            [value("y", None)],
+            weights=[tensor("m", [length, length], raw=raw)],
+        )
+        assert shapecalc.load(write(tmp_path, data)).infer().total.params == params
+
+
+def test_a_tensor_that_is_only_compared_is_no_parameter():
+    """nanoGPT's `bias[:, :, :T, :T] == 0`."""
+    nodes = [
+        node("Slice", ["m", "zero", "nine", "two"], ["part"]),
+        node("Equal", ["part", "none"], ["hidden"]),
+        node("Where", ["hidden", "low", "x"], ["s"]),
+        node("Softmax", ["s"], ["y"]),
+    ]
+    weights = [tensor("m", [1, 1, 100, 100]), ints("zero", [2], 0, 0), ints("nine", [2], 9, 9), ints("two", [2], 2, 3),
+               tensor("none", [], [0.0]), tensor("low", [], [HIDDEN])]  # fmt: skip
+    report = report_of(nodes, [("x", (1, 4, 9, 9))], weights)
+    assert report.total.params == 0
+    assert any("0 unknown" in note for note in report.notes)
+
+
+def test_masks_that_nodes_make_of_stored_tensors_are_no_parameters():
+    """As PyTorch's newer exporter writes Swin's: parts are scattered into zeros."""
+    nodes = [
+        node("ConstantOfShape", ["size"], ["zeros"]),
+        node("ScatterND", ["zeros", "at", "part"], ["m"]),
+        node("Add", ["x", "m"], ["s"]),
+        node("Softmax", ["s"], ["y"]),
+    ]
+    weights = [ints("size", [2], 9, 9), ints("at", [4, 1], 0, 1, 2, 3), tensor("part", [4, 9])]
+    report = report_of(nodes, [("x", (1, 4, 9, 9))], weights)
+    assert (kinds(report), report.total.params) == (["constant", "add", "softmax"], 0)
+
+
+def test_a_bias_of_which_a_part_is_overwritten_is_still_that_bias():
+    """Swin V2 sets the bias of its keys to 0."""
+    nodes = [
+        node("ScatterND", ["b", "at", "zeros"], ["c"]),
+        node("MatMul", ["x", "w"], ["p"]),
+        node("Add", ["p", "c"], ["y"]),
+    ]
+    weights = [tensor("b", [6]), ints("at", [2, 1], 2, 3), tensor("zeros", [2], [0, 0]), tensor("w", [5, 6])]
+    report = report_of(nodes, [("x", (1, 9, 5))], weights)
+    assert (kinds(report), report.total.params) == (["linear"], 36)
+
+
+def test_a_table_is_added_to_all_windows_of_a_sample():
+    """Swin V2: the first axis of one is windows, of the other a batch of one."""
+    nodes = [
+        node("Reshape", ["x", "windows"], ["a"]),
+        node("Sigmoid", ["w"], ["b"]),
+        node("Unsqueeze", ["b", "first"], ["c"]),
+        node("Add", ["a", "c"], ["y"]),
+    ]
+    weights = [ints("windows", [4], 4, 3, 5, 5), tensor("w", [3, 5, 5]), ints("first", [1], 0)]
+    report = report_of(nodes, [("x", (1, 12, 5, 5))], weights, (4, 3, 5, 5))
+    assert report.rows[-1].output_shape == (4, 3, 5, 5)
+
+
+def test_a_roll_by_nothing_joins_all_of_it_with_nothing():
+    """As PyTorch's exporters write `torch.roll(x, 0)` in Swin for video."""
+    nodes = [
+        node("Slice", ["x", "zero", "end", "one"], ["all"]),
+        node("Slice", ["x", "end", "end", "one"], ["none"]),
+        node("Concat", ["none", "all"], ["z"], axis=1),
+        node("Relu", ["z"], ["y"]),
+    ]
+    ends = [ints("zero", [1], 0), ints("end", [1], 8), ints("one", [1], 1)]
+    report = report_of(nodes, [("x", (1, 8, 5))], ends, (1, 8, 5))
+    assert report.outputs["y"] == (8, 5)
+    with pytest.raises(ShapeError, match="it keeps nothing of axis 1, whose size is 8"):
+        report_of([nodes[1], node("Relu", ["none"], ["y"])], [("x", (1, 8, 5))], ends)
+
+
+def test_masks_may_be_made_of_empty_parts():
+    nodes = [
+        node("ConstantOfShape", ["size"], ["zeros"]),
+        node("Slice", ["zeros", "nil", "nil", "axis"], ["part"]),
+        node("Transpose", ["part"], ["turned"], perm=[1, 0]),
+        node("ScatterND", ["turned", "at", "values"], ["filled"]),
+        node("ScatterND", ["zeros", "nowhere", "filled"], ["m"]),
+        node("Add", ["x", "m"], ["y"]),
+    ]
+    weights = [ints("size", [2], 90, 90), ints("nil", [1], 0), ints("axis", [1], 0), ints("at", [4, 1], 0, 1, 2, 3),
+               tensor("values", [4, 0]), ints("nowhere", [0, 1])]  # fmt: skip
+    report = report_of(nodes, [("x", (1, 3, 90, 90))], weights, (1, 3, 90, 90))
+    assert (kinds(report), report.total.params) == (["constant", "add"], 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ({"strides": [0, 1]}, "its strides [0, 1] must be at least 1"),
+        ({"strides": [2]}, "its strides [2] are not 2, one for each spatial axis of its input"),
+        ({"dilations": [-1, 1]}, "its dilations [-1, 1] must be at least 1"),
+    ],
+)
+def test_impossible_windows(words, text):
+    with pytest.raises(ShapeError) as error:
+        report_of([node("Conv", ["x", "w"], ["y"], **words)], [("x", (1, 3, 8, 8))], [tensor("w", [4, 3, 3, 3])])
+    assert text in str(error.value)
