@@ -10,7 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Source, count_noun
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Layer
 from shapecalc.model.graph import Node, Reference
@@ -65,6 +65,7 @@ class Frame:
         self._owner_of: dict[str, int] = {}
         self._parameters: dict[Any, Data] = {}
         self._partly: list[str] = []
+        self._fixed = 0
 
     def add_input(self, name: str, shape: Shape, batch: Batch) -> Data:
         """Add an input of the network."""
@@ -103,6 +104,13 @@ class Frame:
         refs = tuple([x.ref for x in inputs])
         self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
+
+    def fix_weights(self, index: int, names: Iterable[str]) -> None:
+        """Note that these weights of a node are not learned: constants that the file states as such."""
+        node = self.nodes[index]
+        fixed = frozenset(names) - node.held
+        self._fixed += len(fixed)
+        self.nodes[index] = node._replace(held=node.held | fixed)
 
     def _add(self, node: Node, place: NodePlace) -> None:
         self.nodes.append(node)
@@ -159,11 +167,12 @@ class Frame:
         found = self._parameters.get(key)
         if found is None:
             name = constant.sources[0] if len(constant.sources) == 1 else f"{place.name}_constant"
+            name = name.removeprefix(".".join(place.blocks) + ".")
             own = NodePlace(place.path, place.blocks, name.rpartition("/")[2].replace(".", "_"))
             kind = "parameter" if constant.learned and prod(constant.dims) > 1 else "constant"
             ((ref, shape),) = self.emit(own, kind, {"shape": dims}, (), [constant] if kind == "parameter" else ())
-            found = self._parameters[key] = Data(ref, shape)
-        return self._reshaped(place, found, dims, LOST)
+            found = self._parameters[key] = Data(ref, shape, FIXED)
+        return self._reshaped(place, found, dims, FIXED)
 
     def is_held(self, name: str) -> bool:
         """Return whether a tensor of the file is the weight of a layer."""
@@ -171,7 +180,7 @@ class Frame:
 
     def shared_tensors(self) -> str:
         """Return the note on weights that layers share singly; empty for none."""
-        held = sum(len(node.held) for node in self.nodes)
+        held = sum(len(node.held) for node in self.nodes) - self._fixed
         notes = [f"{count_noun(held, 'tensor')} of several layers counted once"] if held else []
         if self._partly:
             notes.append(f"{count_noun(len(self._partly), 'tensor')} of several layers counted in each")
@@ -212,7 +221,8 @@ class Frame:
 
     def without_axis(self, place: NodePlace, x: Data, axis: int) -> Data:
         """Return a tensor that has no batch without an axis of size 1."""
-        return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), LOST)
+        batch = FIXED if x.batch == FIXED else LOST
+        return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), batch)
 
     def _reshaped(
         self, place: NodePlace, x: Data, sizes: tuple[Any, ...], batch: Batch, inferred: tuple[int, ...] = ()
@@ -248,6 +258,8 @@ class Frame:
     def _batch_after(self, x: Data, full: tuple[int, ...]) -> Batch:
         """Return where the batch is once a tensor has other sizes: what stands before it stays before it."""
         b, at = self.batch, x.batch.axis
+        if x.batch == FIXED:
+            return FIXED
         if at < 0:
             return Batch(0, own=True) if b == 1 and full[:1] == (1,) else LOST
         own = x.full(b)
@@ -271,7 +283,7 @@ class Frame:
 
     def moved(self, x: Data, order: Sequence[int]) -> Batch:
         """Return where the batch is once the axes of the file are in another order."""
-        return x.batch._replace(axis=list(order).index(x.batch.axis)) if x.batch.axis >= 0 else LOST
+        return x.batch._replace(axis=list(order).index(x.batch.axis)) if x.batch.axis >= 0 else x.batch
 
     def aligned(self, place: NodePlace, operands: Sequence[Data | Constant]) -> tuple[list[Data], Batch]:
         """Return operands that are broadcast together, as data without the batch axis; and where that then is."""
@@ -285,7 +297,7 @@ class Frame:
                 x = self.whole(place, x)  # noqa: PLW2901
                 is_own = False
             covers = at >= 0 and axis >= 0 and not is_own
-            if covers and x.full(1)[axis] != 1:
+            if covers and x.full(1)[axis] not in (1, self.batch if isinstance(x, Constant) else 1):
                 raise LayerError(f"its inputs {' and '.join(_text(y.full(self.batch)) for y in operands)} differ along "
                                  "the batch axis")  # fmt: skip
             if isinstance(x, Constant):
@@ -294,9 +306,15 @@ class Frame:
                 found.append(self.without_axis(place, x, axis) if covers else x)
         if at >= 0:
             return found, Batch(at, own=True)
+        return found, self.carried(operands, rank)
+
+    @staticmethod
+    def carried(operands: Sequence[Data | Constant], rank: int) -> Batch:
+        """Return where the batch is in what is made of tensors of which none has an axis of its own for it."""
         carrier = next((x for x in operands if isinstance(x, Data) and x.batch.axis >= 0), None)
-        batch = LOST if carrier is None else carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
-        return found, batch
+        if carrier is not None:
+            return carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
+        return FIXED if all(isinstance(x, Constant) or x.batch == FIXED for x in operands) else LOST
 
 
 def _text(sizes: Sequence[Any]) -> str:
