@@ -23,7 +23,7 @@ from shapecalc.importers.pytorch.program import (
     StoredInput,
 )
 
-__all__ = ["line_of", "module_of", "program_of"]
+__all__ = ["is_own_code", "line_of", "module_of", "program_of"]
 
 _VERSIONS = range(1, 9)
 _DEEPEST = 16
@@ -32,7 +32,8 @@ _MOST_AXES = 64
 _LARGEST = 2**40
 _SPECS = {"parameter": (PARAMETER, "parameter_name"), "buffer": (BUFFER, "buffer_name"),
           "tensor_constant": (CONSTANT, "tensor_constant_name")}  # fmt: skip
-_OWN_CODE = ("/torch/", "\\torch\\", "<eval_with_key>")
+_OWN_CODE = re.compile(r"(^|[/\\])torch[/\\](nn|fx|export|utils|autograd|_\w+|\w+\.py)\b|eval_with_key")
+"""Files of PyTorch itself."""
 _WRONG = (KeyError, TypeError, AttributeError, ValueError, IndexError, StopIteration)
 """What reading JSON of another form raises."""
 _NUMBERS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
@@ -244,10 +245,15 @@ def module_of(stack: list[list[str]]) -> str:
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
+def is_own_code(path: str) -> bool:
+    """Return whether a file is one of PyTorch itself."""
+    return _OWN_CODE.search(path) is not None
+
+
 def line_of(trace: str) -> str:
     """Return the last line of a trace that is not PyTorch's own: `net.py:12`; empty where there is none."""
     frames = _FRAME.findall(trace)
-    own = [frame for frame in frames if not any(word in frame[0] for word in _OWN_CODE)]
+    own = [frame for frame in frames if not is_own_code(frame[0])]
     if not own:
         return ""
     path, line = own[-1]
