@@ -52,13 +52,13 @@ def product(call: OperationCall, a: Data | Constant, b: Data | Constant) -> Data
     for x in (a, b):
         axis = at - (rank - x.rank)
         covers = not is_row and at >= 0 and axis >= 0 and not (isinstance(x, Data) and x.batch.own)
-        if covers and x.full(1)[axis] != 1:
+        if covers and x.full(1)[axis] not in (1, call.frame.batch):
             raise LayerError("its inputs differ along the batch axis")
         if isinstance(x, Constant):
             dims = (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims
             data.append(call.frame.as_data(call.place, x, dims))
         else:
-            data.append(call.frame.without_axis(call.place, x, axis) if covers else x)
+            data.append(call.frame.one_sample(call.place, x, axis) if covers else x)
     if at >= 0:
         return call.one("matmul", *data, batch=Batch(0 if is_row else at, own=True))
     batch = call.frame.carried(data, rank)

@@ -66,6 +66,7 @@ class Frame:
         self._parameters: dict[Any, Data] = {}
         self._partly: list[str] = []
         self._fixed = 0
+        self._kept: list[Constant] = []
 
     def add_input(self, name: str, shape: Shape, batch: Batch) -> Data:
         """Add an input of the network."""
@@ -163,13 +164,14 @@ class Frame:
 
     def as_data(self, place: NodePlace, constant: Constant, dims: tuple[int, ...]) -> Data:
         """Return a constant as the output of a layer of its own: a parameter, if it is learned. It is added once."""
-        key = constant.sources or id(constant)
+        key = (constant.sources or id(constant), prod(dims))
         found = self._parameters.get(key)
         if found is None:
             name = constant.sources[0] if len(constant.sources) == 1 else f"{place.name}_constant"
             name = name.removeprefix(".".join(place.blocks) + ".")
             own = NodePlace(place.path, place.blocks, name.rpartition("/")[2].replace(".", "_"))
             kind = "parameter" if constant.learned and prod(constant.dims) > 1 else "constant"
+            self._kept.append(constant)  # so that its identity stays its own
             ((ref, shape),) = self.emit(own, kind, {"shape": dims}, (), [constant] if kind == "parameter" else ())
             found = self._parameters[key] = Data(ref, shape, FIXED)
         return self._reshaped(place, found, dims, FIXED)
@@ -223,6 +225,19 @@ class Frame:
         """Return a tensor that has no batch without an axis of size 1."""
         batch = FIXED if x.batch == FIXED else LOST
         return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), batch)
+
+    def one_sample(self, place: NodePlace, x: Data, axis: int) -> Data:
+        """Return a tensor that depends on no input without the axis along which it is repeated for the whole batch.
+
+        Errors: `LayerError` where its size there is neither 1 nor that of the batch.
+        """
+        size = x.shape.sizes[axis]
+        if size == 1:
+            return self.without_axis(place, x, axis)
+        if x.batch != FIXED or size != self.batch:
+            raise LayerError(f"its input {x.shape.text} differs along the batch axis")
+        ((ref, shape),) = self.emit(place, "gather", {"index": [0], "dim": axis + 1, "keepdim": False}, (x,))
+        return Data(ref, shape, FIXED)
 
     def _reshaped(
         self, place: NodePlace, x: Data, sizes: tuple[Any, ...], batch: Batch, inferred: tuple[int, ...] = ()
@@ -297,16 +312,28 @@ class Frame:
                 x = self.whole(place, x)  # noqa: PLW2901
                 is_own = False
             covers = at >= 0 and axis >= 0 and not is_own
-            if covers and x.full(1)[axis] not in (1, self.batch if isinstance(x, Constant) else 1):
+            is_fixed = isinstance(x, Constant) or x.batch == FIXED
+            if covers and x.full(1)[axis] not in (1, self.batch if is_fixed else 1):
                 raise LayerError(f"its inputs {' and '.join(_text(y.full(self.batch)) for y in operands)} differ along "
                                  "the batch axis")  # fmt: skip
             if isinstance(x, Constant):
                 found.append(self.as_data(place, x, (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims))
             else:
-                found.append(self.without_axis(place, x, axis) if covers else x)
+                found.append(self.one_sample(place, x, axis) if covers else x)
         if at >= 0:
             return found, Batch(at, own=True)
-        return found, self.carried(operands, rank)
+        batch = self.carried(operands, rank)
+        if self.batch > 1 and batch.axis >= 0:
+            size = next(x.shape.sizes[x.batch.axis] for x in operands if isinstance(x, Data) and x.batch.axis >= 0)
+            found = [self.first_part(place, x, batch.axis - (rank - x.rank), size) for x in found]
+        return found, batch
+
+    def first_part(self, place: NodePlace, x: Data, axis: int, size: int) -> Data:
+        """Return a tensor that depends on no input without what is repeated for the batch, a factor of an axis."""
+        if axis < 0 or x.batch != FIXED or x.shape.sizes[axis] != size * self.batch:
+            return x
+        ((ref, shape),) = self.emit(place, "slice", {"dim": axis + 1, "end": size}, (x,))
+        return Data(ref, shape, FIXED)
 
     @staticmethod
     def carried(operands: Sequence[Data | Constant], rank: int) -> Batch:

@@ -51,7 +51,7 @@ def joined(call: OperationCall, given: Sequence[Data | Constant], axis: int) -> 
                 raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
             data.append(call.frame.as_data(call.place, x, dims))
         elif at >= 0 and not x.batch.own:
-            data.append(call.frame.without_axis(call.place, x, at))
+            data.append(call.frame.one_sample(call.place, x, at))
         elif at >= 0 and x.batch.axis != at:
             raise NotCoveredError("its inputs have the batch on different axes")
         else:

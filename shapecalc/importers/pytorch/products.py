@@ -9,7 +9,7 @@ from shapecalc.importers.combining import einsum, linear, merged, product, rows
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.rearranging import permuted
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.pytorch.operations import AtenCall
@@ -114,6 +114,12 @@ def _attention(call: AtenCall) -> Data:
     if call.name.endswith("_forward"):
         raise NotCoveredError("its inputs are length × heads × features")
     q, k, v = (call.x(name) for name in ("query", "key", "value"))
+    owner = next((x.batch for x in (q, k, v) if x.batch.own), None)
+    if owner is not None:  # the same queries, or values, for each sample
+        q, k, v = (
+            call.frame.one_sample(call.place, x, owner.axis)._replace(batch=owner) if x.batch == FIXED else x
+            for x in (q, k, v)
+        )
     if len({x.batch for x in (q, k, v)}) > 1:
         if call.frame.batch > 1:
             raise NotCoveredError("its inputs have the batch on different axes")
@@ -145,15 +151,16 @@ def prod_of(x: Tensor) -> int:
 def _mask(call: AtenCall, mask: Tensor, q: Data) -> Data:
     """Return the mask of an attention without the batch axis that its queries have."""
     at = q.batch.axis - (q.rank - mask.rank) if q.batch.own else -1
+    if not q.batch.own and q.batch.axis >= 0:
+        found = call.as_data(mask)
+        return call.frame.first_part(call.place, found, q.batch.axis - (q.rank - mask.rank), q.shape.sizes[q.batch.axis])
     if isinstance(mask, Constant):
         if at >= 0 and mask.dims[at] not in (1, call.frame.batch):
             raise LayerError(f"its mask has {mask.dims[at]} along the batch axis")
         dims = (*mask.dims[:at], *mask.dims[at + 1 :]) if at >= 0 else mask.dims
         return call.frame.as_data(call.place, mask, dims)
     if at >= 0 and not mask.batch.own:
-        if mask.full(1)[at] != 1:
-            raise NotCoveredError("the batch of its mask could not be followed")
-        return call.frame.without_axis(call.place, mask, at)
+        return call.frame.one_sample(call.place, mask, at)
     if mask.batch.own and mask.batch.axis != at:
         return call.frame.whole(call.place, mask)
     return mask

@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions, picked
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.tensors import Constant, Data
+from shapecalc.importers.tensors import FIXED, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.pytorch.operations import AtenCall
@@ -56,6 +56,9 @@ def _index(call: AtenCall) -> Data:
 @operation("gather", "take_along_dim")
 def _gather(call: AtenCall) -> Data:
     x, index = call.x(), call.x("index", "indices")
+    at = index.batch.axis if index.batch.own else -1
+    if at >= 0 and x.batch == FIXED and x.rank == index.rank:
+        x = call.frame.one_sample(call.place, x, at)._replace(batch=index.batch)
     if x.batch != index.batch:
         if call.frame.batch > 1:
             raise NotCoveredError("its inputs have the batch on different axes")
