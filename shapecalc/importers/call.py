@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.frame import NotCoveredError, SeveralMapsError
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -66,4 +66,6 @@ class OperationCall:
             return x
         if x.batch.axis < 0 and x.shape.sizes[:1] == (1,):
             return self.frame.without_axis(self.place, x, 0)._replace(batch=Batch(0, own=True))
+        if not x.batch.own and x.batch.axis <= 0:
+            raise SeveralMapsError(x)
         raise NotCoveredError("the first axis of its input is not the batch alone")

@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Source, count_noun
+from shapecalc.importers.ownership import WeightOwners
 from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Layer
@@ -21,11 +22,19 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["FailedError", "Frame", "NotCoveredError"]
+__all__ = ["FailedError", "Frame", "NotCoveredError", "SeveralMapsError"]
 
 
 class NotCoveredError(Exception):
     """A node is used in a way that no layer here is: it is opaque. The text says why."""
+
+
+class SeveralMapsError(NotCoveredError):
+    """A layer on maps is used on several of each sample: it can be used on one after the other. `x` are these maps."""
+
+    def __init__(self, x: Data) -> None:
+        self.x = x
+        super().__init__("the first axis of its input is not the batch alone")
 
 
 class FailedError(Exception):
@@ -61,11 +70,8 @@ class Frame:
         self.places: list[NodePlace] = []
         self._layers: dict[Any, Layer] = {}
         self._sizes: dict[Any, tuple[Shape, ...]] = {}
-        self._owners: dict[frozenset[str], tuple[int, list[Any]]] = {}
-        self._owner_of: dict[str, int] = {}
+        self.owners = WeightOwners()
         self._parameters: dict[Any, Data] = {}
-        self._partly: list[str] = []
-        self._fixed = 0
         self._kept: list[Constant] = []
 
     def add_input(self, name: str, shape: Shape, batch: Batch) -> Data:
@@ -101,7 +107,7 @@ class Frame:
                 self._add(Node(place.name, layer, tuple([x.ref for x in inputs]), self.mark(place.path)), place)
                 raise FailedError(index) from None
             self._sizes[key] = outputs
-        shares, held = self._shared(list(weights), layer, shapes, index)
+        shares, held = self.owners.shared(list(weights), layer, shapes, index)
         refs = tuple([x.ref for x in inputs])
         self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
@@ -110,7 +116,7 @@ class Frame:
         """Note that these weights of a node are not learned: constants that the file states as such."""
         node = self.nodes[index]
         fixed = frozenset(names) - node.held
-        self._fixed += len(fixed)
+        self.owners.fixed += len(fixed)
         self.nodes[index] = node._replace(held=node.held | fixed)
 
     def _add(self, node: Node, place: NodePlace) -> None:
@@ -121,8 +127,7 @@ class Frame:
         """Leave out the layers from an index on: those of a node that turned out to be none."""
         del self.nodes[index:], self.places[index:]
         self._parameters = {key: x for key, x in self._parameters.items() if x.ref.node < index}
-        self._owners = {key: owner for key, owner in self._owners.items() if owner[0] < index}
-        self._owner_of = {key: owner for key, owner in self._owner_of.items() if owner < index}
+        self.owners.forget(index)
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Layer:
         """Return the layer of a kind with these arguments: one and the same for equal ones."""
@@ -133,27 +138,6 @@ class Frame:
             assert cls is not None, kind
             layer = self._layers[key] = cls(**arguments)
         return layer
-
-    def _shared(
-        self, weights: Sequence[Constant], layer: Layer, shapes: tuple[Shape, ...], index: int
-    ) -> tuple[int, frozenset[str]]:
-        """Return the node that has used all of these weights before, or -1; or those of them that others have used."""
-        names = [name for weight in weights for name in weight.sources]
-        if not names:
-            return -1, frozenset()
-        own = layer.weights(*shapes)
-        sizes = sorted(own.values())
-        owner, owned = self._owners.setdefault(frozenset(names), (index, sizes))
-        if owner != index:
-            return (owner, frozenset()) if owned == sizes else (-1, frozenset(own))
-        used = {name for name in names if self._owner_of.setdefault(name, index) != index}
-        if not used:
-            return -1, frozenset()
-        if len(own) != len(weights):
-            self._partly += sorted(used)
-            return -1, frozenset()
-        pairs = zip(own, weights, strict=True)
-        return -1, frozenset([name for name, weight in pairs if not used.isdisjoint(weight.sources)])
 
     def unresolved(self, place: NodePlace, kind: str, inputs: Sequence[Reference], error: LayerError) -> Unsized:
         """Add a node that could not be read: inference reports the error, and goes on where it can."""
@@ -176,17 +160,9 @@ class Frame:
             found = self._parameters[key] = Data(ref, shape, FIXED)
         return self._reshaped(place, found, dims, FIXED)
 
-    def is_held(self, name: str) -> bool:
-        """Return whether a tensor of the file is the weight of a layer."""
-        return name in self._owner_of or any(name in names for names in self._owners)
-
     def shared_tensors(self) -> str:
         """Return the note on weights that layers share singly; empty for none."""
-        held = sum(len(node.held) for node in self.nodes) - self._fixed
-        notes = [f"{count_noun(held, 'tensor')} of several layers counted once"] if held else []
-        if self._partly:
-            notes.append(f"{count_noun(len(self._partly), 'tensor')} of several layers counted in each")
-        return ", ".join(notes)
+        return self.owners.note(sum(len(node.held) for node in self.nodes))
 
     # Where the batch is.
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import named
-from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
+from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
 from shapecalc.importers.pytorch.batch import batch_axes
+from shapecalc.importers.pytorch.each import of_each_map
 from shapecalc.importers.pytorch.expressions import plain_size
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
@@ -23,7 +24,7 @@ from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Unders
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.importers.pytorch.program import AtenNode, Program
     from shapecalc.importers.tensors import NodePlace
@@ -212,11 +213,18 @@ class ModuleImport:
         if work:
             before = len(self.frame.nodes)
             try:
-                return self._every_output(call, work(call))
+                return self._every_output(call, self._worked(call, work))
             except NotCoveredError as error:
                 self.frame.forget(before)
                 reason = str(error)
         return self._opaque(call, stated, reason)
+
+    @staticmethod
+    def _worked(call: AtenCall, work: Callable[[AtenCall], Any]) -> Any:
+        try:
+            return work(call)
+        except SeveralMapsError as error:
+            return of_each_map(call, work, error.x)
 
     def _number(self, call: AtenCall, stated: Any) -> Any:
         found = plain_size(stated, self.symbols) if isinstance(stated, str) else stated
@@ -265,7 +273,7 @@ class ModuleImport:
         return [x.full(1) for x in (found if isinstance(found, list) else [found])]
 
     def _every_output(self, call: AtenCall, found: Any) -> Sequence[Any]:
-        several: Sequence[Any] = found if isinstance(found, (list, tuple)) and type(found) in (list, tuple) else [found]
+        several: Sequence[Any] = found if type(found) in (list, tuple) else [found]
         for i in range(len(several), len(call.node.outputs)):
             if call.is_used(i):
                 raise NotCoveredError(f"its further output {call.node.outputs[i]} is used")

@@ -68,12 +68,7 @@ def _channels_first(call: AtenCall) -> Data:
         raise NotCoveredError("the first axis of its input is not the batch")
     if x.batch.own:
         return x
-    sizes = x.shape.sizes
-    if x.batch.axis == 0 and len(sizes) > 1 and call.frame.batch == 1 and sizes[0] == 1:
-        return call.frame.reshape(call.place, x, sizes)
-    if x.batch.axis < 0 and sizes[:1] == (1,):
-        return call.map_of(x)
-    raise NotCoveredError("the first axis of its input is not the batch alone")
+    return call.map_of(x)
 
 
 @operation("layer_norm", "native_layer_norm", "rms_norm", "_fused_rms_norm")

@@ -153,7 +153,9 @@ def _mask(call: AtenCall, mask: Tensor, q: Data) -> Data:
     at = q.batch.axis - (q.rank - mask.rank) if q.batch.own else -1
     if not q.batch.own and q.batch.axis >= 0:
         found = call.as_data(mask)
-        return call.frame.first_part(call.place, found, q.batch.axis - (q.rank - mask.rank), q.shape.sizes[q.batch.axis])
+        return call.frame.first_part(
+            call.place, found, q.batch.axis - (q.rank - mask.rank), q.shape.sizes[q.batch.axis]
+        )
     if isinstance(mask, Constant):
         if at >= 0 and mask.dims[at] not in (1, call.frame.batch):
             raise LayerError(f"its mask has {mask.dims[at]} along the batch axis")
