@@ -410,12 +410,10 @@ class MissingExtraError(ShapecalcError):
 
     exit_status = 2
 
-    def __init__(self, purpose: str, package: str, extra: str) -> None:
+    def __init__(self, purpose: str, package: str, extra: str = "") -> None:
+        target = f"'shapecalc-nn[{extra}]'" if extra else package
         super().__init__(
-            Problem(
-                f"{purpose} needs {package}, which is not installed",
-                hint=f"install it with: pip install 'shapecalc-nn[{extra}]'",
-            )
+            Problem(f"{purpose} needs {package}, which is not installed", hint=f"install it with: pip install {target}")
         )
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.sweep import Sweep, SweepPlan
     from shapecalc.questions.weights.comparison import WeightsComparison
 
-__all__ = ["Network", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
+__all__ = ["Network", "from_torch", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
 
 CONVENTIONS = ("torch", "keras")
@@ -65,6 +65,14 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<Network {clean(self.name)}: {len(self.graph.nodes)} layers>"
+
+    def _repr_html_(self) -> str:
+        """Return the table of its layers, as a notebook shows it; up to the failure, where there is a shape error."""
+        try:
+            report = self.infer()
+        except ShapeError as error:
+            report = error.report
+        return str(report._repr_html_())
 
     @property
     def name(self) -> str:
@@ -406,6 +414,21 @@ def load(
         chosen = Network(find_origin(spec.origin, variant), spec.variables, spec.inputs) if variant else spec
         return chosen.with_overrides(input, vars)
     return Network(find_origin(spec, variant), _variables(vars), _sizes_by_name(input))
+
+
+def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Network:
+    """Return the network of a module of PyTorch: `from_torch(net, torch.zeros(1, 3, 32, 32))`.
+
+    It is called with these examples. An example is a tensor, of which only the size and type matter, with the batch as
+    its first axis; or a size without the batch: `from_torch(net, "3x32x32")`. A `torch.export.ExportedProgram` is given
+    alone. Nothing is computed, and the module stays as it is: torch.export follows a copy of its structure, in
+    evaluation mode, on fake tensors. Of a module that cannot be exported those within it that can are shown one after
+    the other, with a note.
+    Errors: `UsageError` for what is no module, or fails with these examples; `MissingExtraError` without PyTorch.
+    """
+    from shapecalc.importers.pytorch.export import export_module  # it loads PyTorch
+
+    return Network(export_module(module, example_inputs, keyword_inputs))
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002

@@ -29,7 +29,10 @@ class _Format(NamedTuple):
     starts: tuple[bytes, ...] = ()
 
 
-_FORMATS = (_Format("onnx", (".onnx", ".ort"), (b"\x08",)),)
+_FORMATS = (
+    _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
+    _Format("pytorch", (".pt2", ".ptc", ".pt", ".pth"), (b"PK\3\4",)),
+)
 """The formats in the order in which they are asked. Most commands read no such file: a module is loaded for one."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.frame import NotCoveredError, SeveralMapsError
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     Tensor = Data | Constant
 
-__all__ = ["Call"]
+__all__ = ["OperationCall"]
 
 
-class Call:
+class OperationCall:
     """A node with its inputs, which makes layers where it is."""
 
     def __init__(self, place: NodePlace, inputs: Sequence[Any], frame: Frame) -> None:
@@ -64,7 +64,8 @@ class Call:
         """Return a tensor as channels and spatial axes, with the batch in front of them. Errors: `NotCoveredError`."""
         if x.batch == Batch(0, own=True):
             return x
-        full = x.full(self.frame.batch)
-        if x.batch.axis < 0 and full[:1] == (1,):
-            return self.frame.reshape(self.place, x, full)
+        if x.batch.axis < 0 and x.shape.sizes[:1] == (1,):
+            return self.frame.without_axis(self.place, x, 0)._replace(batch=Batch(0, own=True))
+        if not x.batch.own and x.batch.axis <= 0:
+            raise SeveralMapsError(x)
         raise NotCoveredError("the first axis of its input is not the batch alone")

@@ -11,12 +11,12 @@ from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.importers.call import Call
+    from shapecalc.importers.call import OperationCall
 
 __all__ = ["at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
 
 
-def linear(call: Call, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
+def linear(call: OperationCall, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
     """Return a fully connected layer from so many features to so many."""
     inputs, outputs = features
     weights = [weight] if bias is None else [weight, bias]
@@ -24,7 +24,7 @@ def linear(call: Call, x: Data, weight: Constant, features: tuple[int, int], bia
     return call.one("linear", x, out_features=outputs, in_features=inputs, weights=weights, **more)
 
 
-def rows(call: Call, x: Data) -> Data:
+def rows(call: OperationCall, x: Data) -> Data:
     """Return an input whose last axis is features, not the batch. Errors: `NotCoveredError`."""
     if not (x.batch.axis >= x.rank - 1 and (x.batch.own or call.frame.batch > 1)):
         return x
@@ -33,7 +33,7 @@ def rows(call: Call, x: Data) -> Data:
     return call.frame.whole(call.place, x)
 
 
-def product(call: Call, a: Data | Constant, b: Data | Constant) -> Data:
+def product(call: OperationCall, a: Data | Constant, b: Data | Constant) -> Data:
     """Return the product of two tensors, of which one may be a constant. Errors: `LayerError`, `NotCoveredError`."""
     rank = max(a.rank, b.rank)
     sides = []
@@ -52,23 +52,22 @@ def product(call: Call, a: Data | Constant, b: Data | Constant) -> Data:
     for x in (a, b):
         axis = at - (rank - x.rank)
         covers = not is_row and at >= 0 and axis >= 0 and not (isinstance(x, Data) and x.batch.own)
-        if covers and x.full(1)[axis] != 1:
+        if covers and x.full(1)[axis] not in (1, call.frame.batch):
             raise LayerError("its inputs differ along the batch axis")
         if isinstance(x, Constant):
             dims = (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims
             data.append(call.frame.as_data(call.place, x, dims))
         else:
-            data.append(call.frame.without_axis(call.place, x, axis) if covers else x)
+            data.append(call.frame.one_sample(call.place, x, axis) if covers else x)
     if at >= 0:
         return call.one("matmul", *data, batch=Batch(0 if is_row else at, own=True))
-    carrier = next((x for x in data if x.batch.axis >= 0), None)
-    batch = LOST if carrier is None else carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
+    batch = call.frame.carried(data, rank)
     if call.frame.batch > 1 and batch.axis >= rank - 2:
         raise NotCoveredError("it multiplies samples of the batch with each other")
     return call.one("matmul", *data, batch=batch)
 
 
-def einsum(call: Call, equation: str, operands: Sequence[Data | Constant]) -> Data:
+def einsum(call: OperationCall, equation: str, operands: Sequence[Data | Constant]) -> Data:
     """Return an Einstein summation of tensors. Errors: `NotCoveredError`."""
     equation = equation.replace(" ", "")
     left, arrow, right = equation.partition("->")
@@ -95,7 +94,7 @@ def is_number(x: Any) -> bool:
     return isinstance(x, Constant) and all(size == 1 for size in x.dims)
 
 
-def merged(call: Call, kind: str, given: Sequence[Data | Constant]) -> Data:
+def merged(call: OperationCall, kind: str, given: Sequence[Data | Constant]) -> Data:
     """Return a sum, product or the like of tensors that are broadcast. Errors: `LayerError`."""
     rank = max(x.rank for x in given)
     data = [x for x in given if isinstance(x, Data)]
@@ -116,7 +115,7 @@ def merged(call: Call, kind: str, given: Sequence[Data | Constant]) -> Data:
     return call.one(kind, *operands, batch=batch)
 
 
-def _scaled(call: Call, kind: str, x: Data, weight: Constant | None) -> Data | None:
+def _scaled(call: OperationCall, kind: str, x: Data, weight: Constant | None) -> Data | None:
     """Return a learned factor, or a learned number that is added, of each position of one axis; None for others."""
     if weight is None or not weight.learned or kind not in ("mul", "add") or weight.rank > x.rank:
         return None
@@ -131,7 +130,7 @@ def _scaled(call: Call, kind: str, x: Data, weight: Constant | None) -> Data | N
 
 
 def reduced(
-    call: Call, x: Data, kind: str, axes: Sequence[int], *, keeps: bool, more: dict[str, Any] | None = None
+    call: OperationCall, x: Data, kind: str, axes: Sequence[int], *, keeps: bool, more: dict[str, Any] | None = None
 ) -> Data:
     """Return a tensor without these axes, or with size 1 there. Errors: `NotCoveredError`."""
     axes = [call.frame.axis(axis, x.rank) for axis in axes]
@@ -150,7 +149,7 @@ def reduced(
     return call.one(kind, x, batch=batch, dim=dims, keepdim=keeps, **(more or {}))
 
 
-def picked(call: Call, x: Data, index: Data, axis: int) -> Data:
+def picked(call: OperationCall, x: Data, index: Data, axis: int) -> Data:
     """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
     if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
         raise NotCoveredError("it picks from data at positions that are data")
@@ -163,7 +162,7 @@ def picked(call: Call, x: Data, index: Data, axis: int) -> Data:
     )
 
 
-def at_positions(call: Call, x: Data, index: Constant, axis: int) -> Data:
+def at_positions(call: OperationCall, x: Data, index: Constant, axis: int) -> Data:
     """Return what is at known positions of an axis. Errors: `LayerError`, `NotCoveredError`."""
     if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
         if index.rank == 0:  # the only sample of the batch

@@ -46,7 +46,7 @@ def check_first_bytes(data: bytes | mmap.mmap, name: str, format: str, *, allowe
         raise broken(name, format, foreign)
 
 
-def broken(name: str, format: str, message: str) -> SpecError:  # noqa: A002
+def broken(name: str, format: str, message: str, *, hint: str = "") -> SpecError:  # noqa: A002
     """Return the error of a file that is none of its format: `a Keras model`, `an ONNX file`."""
-    hint = "" if "not the file" in message else f"check that the file is whole, and that it is {format}"
-    return SpecError(Problem(f"{name} cannot be read as {format}: {message}", hint=hint))
+    check = "" if "not the file" in message else f"check that the file is whole, and that it is {format}"
+    return SpecError(Problem(f"{name} cannot be read as {format}: {message}", hint=hint or check))

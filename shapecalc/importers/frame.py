@@ -10,7 +10,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Source, count_noun
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
+from shapecalc.importers.ownership import WeightOwners
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Layer
 from shapecalc.model.graph import Node, Reference
@@ -21,11 +22,19 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["FailedError", "Frame", "NotCoveredError"]
+__all__ = ["FailedError", "Frame", "NotCoveredError", "SeveralMapsError"]
 
 
 class NotCoveredError(Exception):
     """A node is used in a way that no layer here is: it is opaque. The text says why."""
+
+
+class SeveralMapsError(NotCoveredError):
+    """A layer on maps is used on several of each sample: it can be used on one after the other. `x` are these maps."""
+
+    def __init__(self, x: Data) -> None:
+        self.x = x
+        super().__init__("the first axis of its input is not the batch alone")
 
 
 class FailedError(Exception):
@@ -62,10 +71,9 @@ class Frame:
         self.places: list[NodePlace] = []
         self._layers: dict[Any, Layer] = {}
         self._sizes: dict[Any, tuple[Shape, ...]] = {}
-        self._owners: dict[frozenset[str], tuple[int, list[Any]]] = {}
-        self._owner_of: dict[str, int] = {}
+        self.owners = WeightOwners()
         self._parameters: dict[Any, Data] = {}
-        self._partly: list[str] = []
+        self._kept: list[Constant] = []
 
     def add_input(self, name: str, shape: Shape, batch: Batch) -> Data:
         """Add an input of the network."""
@@ -100,10 +108,17 @@ class Frame:
                 self._add(Node(place.name, layer, tuple([x.ref for x in inputs]), self.mark(place.path)), place)
                 raise FailedError(index) from None
             self._sizes[key] = outputs
-        shares, held = self._shared(list(weights), layer, shapes, index)
+        shares, held = self.owners.shared(list(weights), layer, shapes, index)
         refs = tuple([x.ref for x in inputs])
         self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
+
+    def fix_weights(self, index: int, names: Iterable[str]) -> None:
+        """Note that these weights of a node are not learned: constants that the file states as such."""
+        node = self.nodes[index]
+        fixed = frozenset(names) - node.held
+        self.owners.fixed += len(fixed)
+        self.nodes[index] = node._replace(held=node.held | fixed)
 
     def _add(self, node: Node, place: NodePlace) -> None:
         self.nodes.append(node)
@@ -113,8 +128,7 @@ class Frame:
         """Leave out the layers from an index on: those of a node that turned out to be none."""
         del self.nodes[index:], self.places[index:]
         self._parameters = {key: x for key, x in self._parameters.items() if x.ref.node < index}
-        self._owners = {key: owner for key, owner in self._owners.items() if owner[0] < index}
-        self._owner_of = {key: owner for key, owner in self._owner_of.items() if owner < index}
+        self.owners.forget(index)
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Layer:
         """Return the layer of a kind with these arguments: one and the same for equal ones."""
@@ -126,27 +140,6 @@ class Frame:
             layer = self._layers[key] = cls(**arguments)
         return layer
 
-    def _shared(
-        self, weights: Sequence[Constant], layer: Layer, shapes: tuple[Shape, ...], index: int
-    ) -> tuple[int, frozenset[str]]:
-        """Return the node that has used all of these weights before, or -1; or those of them that others have used."""
-        names = [name for weight in weights for name in weight.sources]
-        if not names:
-            return -1, frozenset()
-        own = layer.weights(*shapes)
-        sizes = sorted(own.values())
-        owner, owned = self._owners.setdefault(frozenset(names), (index, sizes))
-        if owner != index:
-            return (owner, frozenset()) if owned == sizes else (-1, frozenset(own))
-        used = {name for name in names if self._owner_of.setdefault(name, index) != index}
-        if not used:
-            return -1, frozenset()
-        if len(own) != len(weights):
-            self._partly += sorted(used)
-            return -1, frozenset()
-        pairs = zip(own, weights, strict=True)
-        return -1, frozenset([name for name, weight in pairs if not used.isdisjoint(weight.sources)])
-
     def unresolved(self, place: NodePlace, kind: str, inputs: Sequence[Reference], error: LayerError) -> Unsized:
         """Add a node that could not be read: inference reports the error, and goes on where it can."""
         layer = object.__new__(_Unresolved)
@@ -156,27 +149,21 @@ class Frame:
 
     def as_data(self, place: NodePlace, constant: Constant, dims: tuple[int, ...]) -> Data:
         """Return a constant as the output of a layer of its own: a parameter, if it is learned. It is added once."""
-        key = constant.sources or id(constant)
+        key = (constant.sources or id(constant), prod(dims))
         found = self._parameters.get(key)
         if found is None:
             name = constant.sources[0] if len(constant.sources) == 1 else f"{place.name}_constant"
+            name = name.removeprefix(".".join(place.blocks) + ".")
             own = NodePlace(place.path, place.blocks, name.rpartition("/")[2].replace(".", "_"))
             kind = "parameter" if constant.learned and prod(constant.dims) > 1 else "constant"
+            self._kept.append(constant)  # so that its identity stays its own
             ((ref, shape),) = self.emit(own, kind, {"shape": dims}, (), [constant] if kind == "parameter" else ())
-            found = self._parameters[key] = Data(ref, shape)
-        return self._reshaped(place, found, dims, LOST)
-
-    def is_held(self, name: str) -> bool:
-        """Return whether a tensor of the file is the weight of a layer."""
-        return name in self._owner_of or any(name in names for names in self._owners)
+            found = self._parameters[key] = Data(ref, shape, FIXED)
+        return self._reshaped(place, found, dims, FIXED)
 
     def shared_tensors(self) -> str:
         """Return the note on weights that layers share singly; empty for none."""
-        held = sum(len(node.held) for node in self.nodes)
-        notes = [f"{count_noun(held, 'tensor')} of several layers counted once"] if held else []
-        if self._partly:
-            notes.append(f"{count_noun(len(self._partly), 'tensor')} of several layers counted in each")
-        return ", ".join(notes)
+        return self.owners.note(sum(len(node.held) for node in self.nodes))
 
     # Where the batch is.
 
@@ -213,7 +200,21 @@ class Frame:
 
     def without_axis(self, place: NodePlace, x: Data, axis: int) -> Data:
         """Return a tensor that has no batch without an axis of size 1."""
-        return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), LOST)
+        batch = FIXED if x.batch == FIXED else LOST
+        return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), batch)
+
+    def one_sample(self, place: NodePlace, x: Data, axis: int) -> Data:
+        """Return a tensor that depends on no input without the axis along which it is repeated for the whole batch.
+
+        Errors: `LayerError` where its size there is neither 1 nor that of the batch.
+        """
+        size = x.shape.sizes[axis]
+        if size == 1:
+            return self.without_axis(place, x, axis)
+        if x.batch != FIXED or size != self.batch:
+            raise LayerError(f"its input {x.shape.text} differs along the batch axis")
+        ((ref, shape),) = self.emit(place, "gather", {"index": [0], "dim": axis + 1, "keepdim": False}, (x,))
+        return Data(ref, shape, FIXED)
 
     def _reshaped(
         self, place: NodePlace, x: Data, sizes: tuple[Any, ...], batch: Batch, inferred: tuple[int, ...] = ()
@@ -250,6 +251,8 @@ class Frame:
     def _batch_after(self, x: Data, full: tuple[int, ...]) -> Batch:
         """Return where the batch is once a tensor has other sizes: what stands before it stays before it."""
         b, at = self.batch, x.batch.axis
+        if x.batch == FIXED:
+            return FIXED
         if at < 0:
             return Batch(0, own=True) if b == 1 and full[:1] == (1,) else LOST
         own = x.full(b)
@@ -273,7 +276,7 @@ class Frame:
 
     def moved(self, x: Data, order: Sequence[int]) -> Batch:
         """Return where the batch is once the axes of the file are in another order."""
-        return x.batch._replace(axis=list(order).index(x.batch.axis)) if x.batch.axis >= 0 else LOST
+        return x.batch._replace(axis=list(order).index(x.batch.axis)) if x.batch.axis >= 0 else x.batch
 
     def aligned(self, place: NodePlace, operands: Sequence[Data | Constant]) -> tuple[list[Data], Batch]:
         """Return operands that are broadcast together, as data without the batch axis; and where that then is."""
@@ -289,18 +292,36 @@ class Frame:
                 x = self.whole(place, x)  # noqa: PLW2901
                 is_own = False
             covers = at >= 0 and axis >= 0 and not is_own
-            if covers and x.full(1)[axis] != 1:
+            is_fixed = isinstance(x, Constant) or x.batch == FIXED
+            if covers and x.full(1)[axis] not in (1, self.batch if is_fixed else 1):
                 raise LayerError(f"its inputs {' and '.join(_text(y.full(self.batch)) for y in operands)} differ along "
                                  "the batch axis")  # fmt: skip
             if isinstance(x, Constant):
                 found.append(self.as_data(place, x, (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims))
             else:
-                found.append(self.without_axis(place, x, axis) if covers else x)
+                found.append(self.one_sample(place, x, axis) if covers else x)
         if at >= 0:
             return found, Batch(at, own=True)
-        carrier = next((x for x in operands if isinstance(x, Data) and x.batch.axis >= 0 and not x.batch.own), None)
-        batch = LOST if carrier is None else carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
+        batch = self.carried(operands, rank)
+        if self.batch > 1 and batch.axis >= 0:
+            size = next(x.shape.sizes[x.batch.axis] for x in operands if isinstance(x, Data) and x.batch.axis >= 0)
+            found = [self.first_part(place, x, batch.axis - (rank - x.rank), size) for x in found]
         return found, batch
+
+    def first_part(self, place: NodePlace, x: Data, axis: int, size: int) -> Data:
+        """Return a tensor that depends on no input without what is repeated for the batch, a factor of an axis."""
+        if axis < 0 or x.batch != FIXED or x.shape.sizes[axis] != size * self.batch:
+            return x
+        ((ref, shape),) = self.emit(place, "slice", {"dim": axis + 1, "end": size}, (x,))
+        return Data(ref, shape, FIXED)
+
+    @staticmethod
+    def carried(operands: Sequence[Data | Constant], rank: int) -> Batch:
+        """Return where the batch is in what is made of tensors of which none has an axis of its own for it."""
+        carrier = next((x for x in operands if isinstance(x, Data) and x.batch.axis >= 0 and not x.batch.own), None)
+        if carrier is not None:
+            return carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
+        return FIXED if all(isinstance(x, Constant) or x.batch == FIXED for x in operands) else LOST
 
 
 def _text(sizes: Sequence[Any]) -> str:

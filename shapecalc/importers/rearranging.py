@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Constant, Data, on_axis
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.importers.call import Call
+    from shapecalc.importers.call import OperationCall
 
 __all__ = ["along", "cut", "expanded", "joined", "padded", "permuted"]
 
 
-def permuted(call: Call, x: Data, order: Sequence[int]) -> Data:
+def permuted(call: OperationCall, x: Data, order: Sequence[int]) -> Data:
     """Return a tensor whose axes are in another order. Errors: `LayerError` if it is none."""
     if sorted(order) != list(range(x.rank)):
         raise LayerError(f"its perm {list(order)} is no order of the {x.rank} axes of its input")
@@ -28,7 +28,7 @@ def permuted(call: Call, x: Data, order: Sequence[int]) -> Data:
     return call.one("permute", x, batch=batch, dims=[index + 1 for index in indices])
 
 
-def joined(call: Call, given: Sequence[Data | Constant], axis: int) -> Data:
+def joined(call: OperationCall, given: Sequence[Data | Constant], axis: int) -> Data:
     """Return tensors joined along an axis. Errors: `LayerError`, `NotCoveredError`."""
     parts = [x for x in given if prod(x.full(1)) or isinstance(x, Data)]  # empty constants add nothing
     if len(parts) == 1:
@@ -51,23 +51,23 @@ def joined(call: Call, given: Sequence[Data | Constant], axis: int) -> Data:
                 raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
             data.append(call.frame.as_data(call.place, x, dims))
         elif at >= 0 and not x.batch.own:
-            data.append(call.frame.without_axis(call.place, x, at))
+            data.append(call.frame.one_sample(call.place, x, at))
         elif at >= 0 and x.batch.axis != at:
             raise NotCoveredError("its inputs have the batch on different axes")
         else:
             data.append(x)
-    own = next(x for x in data if at < 0 or x.batch.own)
-    return call.one("concat", *data, batch=own.batch, dim=axis + 1 - (0 <= at < axis))
+    batch = next(x.batch for x in data if x.batch.own) if at >= 0 else call.frame.carried(data, data[0].rank)
+    return call.one("concat", *data, batch=batch, dim=axis + 1 - (0 <= at < axis))
 
 
-def along(call: Call, x: Data, axis: int) -> tuple[Data, int]:
+def along(call: OperationCall, x: Data, axis: int) -> tuple[Data, int]:
     """Return a tensor, and which of its axes an axis of the file is; in a batch of one that of the batch too."""
     if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
         x = call.frame.whole(call.place, x)
     return x, call.frame.within(x, axis) - 1
 
 
-def cut(call: Call, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
+def cut(call: OperationCall, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
     """Return the part of an axis from `start` to `end`, which may be beyond it. Errors: `LayerError`."""
     size = x.full(call.frame.batch)[axis]
     kept = range(size)[slice(start, end if step > 0 or end >= -size else None, step)]
@@ -86,7 +86,7 @@ def cut(call: Call, x: Data, axis: int, start: int, end: int, step: int = 1) -> 
     return call.one("slice", x, **arguments)
 
 
-def padded(call: Call, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = "zeros") -> Data:
+def padded(call: OperationCall, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = "zeros") -> Data:
     """Return a tensor with so many elements more before and after these axes. Errors: `NotCoveredError`."""
     pairs = {axis: list(pair) for axis, pair in pairs.items() if any(pair)}
     if not pairs:
@@ -100,7 +100,7 @@ def padded(call: Call, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = 
     return call.one("pad", x, padding=list(pairs.values()), dim=dims, **arguments)
 
 
-def expanded(call: Call, x: Data | Constant, wanted: Sequence[int]) -> Data:
+def expanded(call: OperationCall, x: Data | Constant, wanted: Sequence[int]) -> Data:
     """Return a tensor broadcast with these sizes. Errors: `LayerError`."""
     b = call.frame.batch
     full = x.full(b)
@@ -114,6 +114,10 @@ def expanded(call: Call, x: Data | Constant, wanted: Sequence[int]) -> Data:
         return data
     data = data if data.rank == rank else call.frame.reshape(call.place, data, own)
     batch = data.batch
+    if batch.axis < 0 and rank > 1 and own[0] == 1 and sizes[0] == b > 1:  # for each sample of the batch
+        data = call.frame.without_axis(call.place, data, 0)
+        batch = Batch(0, own=True)
+        data = data._replace(batch=batch)
     if batch.own and sizes[batch.axis] != b:  # the only sample of the batch is repeated
         data, batch = call.frame.whole(call.place, data), LOST
     if batch.own:

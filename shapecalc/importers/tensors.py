@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
-__all__ = ["LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "on_axis", "rearrangement"]
+__all__ = ["FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "on_axis", "rearrangement"]
 
 
 class Batch(NamedTuple):
@@ -29,6 +29,8 @@ class Batch(NamedTuple):
 
 
 LOST = Batch()
+FIXED = Batch(outer=0)
+"""Of a tensor that depends on no input: a first axis of 1 is not the batch."""
 
 
 class Data(NamedTuple):

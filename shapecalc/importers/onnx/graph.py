@@ -138,7 +138,7 @@ class Importing:
     def _factors(self) -> str:
         """Return the note on stored tensors of which the file computes weights, in place of which these count."""
         stored = self.model.graph.weights
-        names = [name for name in self.factors if name in stored and not self.frame.is_held(name)]
+        names = [name for name in self.factors if name in stored and not self.frame.owners.is_held(name)]
         if not names:
             return ""
         elements = sum(prod(stored[name].dims) for name in names)

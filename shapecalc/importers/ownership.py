@@ -1,0 +1,64 @@
+"""Which layer holds each stored tensor as its weight: a tensor that several layers use counts once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import count_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.importers.tensors import Constant
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["WeightOwners"]
+
+
+class WeightOwners:
+    """The layers that hold stored tensors as their weights, by the names of these; `fixed` weights are not learned."""
+
+    def __init__(self) -> None:
+        self._by_names: dict[frozenset[str], tuple[int, list[Any]]] = {}
+        self._by_name: dict[str, int] = {}
+        self._partly: list[str] = []
+        self.fixed = 0
+
+    def shared(
+        self, weights: Sequence[Constant], layer: Layer, shapes: tuple[Shape, ...], index: int
+    ) -> tuple[int, frozenset[str]]:
+        """Return the node that has used all of these weights before, or -1; or those of them that others have used."""
+        names = [name for weight in weights for name in weight.sources]
+        if not names:
+            return -1, frozenset()
+        own = layer.weights(*shapes)
+        sizes = sorted(own.values())
+        owner, owned = self._by_names.setdefault(frozenset(names), (index, sizes))
+        if owner != index:
+            return (owner, frozenset()) if owned == sizes else (-1, frozenset(own))
+        used = {name for name in names if self._by_name.setdefault(name, index) != index}
+        if not used:
+            return -1, frozenset()
+        if len(own) != len(weights):
+            self._partly += sorted(used)
+            return -1, frozenset()
+        pairs = zip(own, weights, strict=True)
+        return -1, frozenset([name for name, weight in pairs if not used.isdisjoint(weight.sources)])
+
+    def forget(self, index: int) -> None:
+        """Leave out the layers from an index on."""
+        self._by_names = {key: owner for key, owner in self._by_names.items() if owner[0] < index}
+        self._by_name = {key: owner for key, owner in self._by_name.items() if owner < index}
+
+    def is_held(self, name: str) -> bool:
+        """Return whether a tensor of the file is the weight of a layer."""
+        return name in self._by_name or any(name in names for names in self._by_names)
+
+    def note(self, held: int) -> str:
+        """Return the note on weights that layers share singly, so many in all; empty for none."""
+        held -= self.fixed
+        notes = [f"{count_noun(held, 'tensor')} of several layers counted once"] if held else []
+        if self._partly:
+            notes.append(f"{count_noun(len(self._partly), 'tensor')} of several layers counted in each")
+        return ", ".join(notes)

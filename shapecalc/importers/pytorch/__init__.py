@@ -1,0 +1,87 @@
+"""Modules of PyTorch: archives of torch.export (.pt2), read without PyTorch, and modules in memory."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.importers.files import broken, check_first_bytes
+from shapecalc.importers.inputs import NOWHERE, SECOND
+from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
+from shapecalc.importers.understanding import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import IO
+
+    from shapecalc.errors import Problem
+    from shapecalc.importers.pytorch.program import Program
+    from shapecalc.model.graph import Graph
+
+__all__ = ["ExportedModule", "matches", "read", "read_bytes"]
+
+_NAMES = (b"/archive_format", b"/data/weights/", b"/models/", b"/data.pkl", b"/byteorder", b"/version",
+          b"/constants.pkl", b"serialized_exported_program.json", b"serialized_state_dict")  # fmt: skip
+"""Names of which one is among the first entries of a zip file that PyTorch writes."""
+
+
+def matches(name: str, head: bytes) -> bool:
+    """Return whether a file is one by its name, or by the names of the first entries of a zip file."""
+    if name.lower().endswith((".pt2", ".ptc")):
+        return True
+    is_zip = head.startswith(b"PK\3\4")
+    if name.lower().endswith((".pt", ".pth")):
+        return is_zip or head.startswith(b"\x80")
+    return is_zip and any(word in head for word in _NAMES)
+
+
+class ExportedModule:
+    """A program of torch.export as the origin of a network."""
+
+    def __init__(self, name: str, program: Program) -> None:
+        self.name = name
+        self.program = program
+
+    def __repr__(self) -> str:
+        return f"<ExportedModule {self.name}: {len(self.program.graph.nodes)} nodes>"
+
+    def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
+        """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
+        from shapecalc.importers.pytorch.graph import ModuleImport
+
+        first = ModuleImport(self.name, self.program, variables, inputs)
+        best = first.graph()
+        if not first.has_several_readings:
+            return best
+        unknown = first.understanding.counts[UNKNOWN]
+        for reading in (SECOND, NOWHERE):
+            other = ModuleImport(self.name, self.program, variables, inputs, reading)
+            found = other.graph()
+            if not found[1] and other.understanding.counts[UNKNOWN] < unknown:
+                best, unknown = found, other.understanding.counts[UNKNOWN]
+        return best
+
+
+def read(path: str, name: str) -> ExportedModule:
+    """Return the origin of a file, of which only the program is read. Errors: `SpecError`; `OSError`."""
+    with open(path, "rb") as stream:
+        return _read(stream, name)
+
+
+def read_bytes(data: bytes, name: str) -> ExportedModule:
+    """Return the origin of the bytes of a file. Errors: `SpecError`."""
+    return _read(io.BytesIO(data), name)
+
+
+def _read(stream: IO[bytes], name: str) -> ExportedModule:
+    from shapecalc.importers.pytorch.schema import program_of
+
+    head = stream.read(64)
+    if not head:
+        raise broken(name, FORMAT, "it is empty")
+    if head.startswith(b"\x80"):
+        message = "it is a pickle of Python, as old versions of torch.save wrote: it is not executed"
+        raise broken(name, FORMAT, message, hint=HOW)
+    check_first_bytes(head, name, FORMAT, allowed=(b"pk\3\4",))
+    stream.seek(0)
+    return ExportedModule(name, program_of(read_archive(stream, name), name))

@@ -1,0 +1,53 @@
+"""The arguments of a node: where it is, and the tensors and numbers that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.importers.pytorch.operations import split_target
+from shapecalc.importers.pytorch.program import Ref
+from shapecalc.importers.tensors import Constant, Data, NodePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.importers.pytorch.program import AtenNode
+
+__all__ = ["constants_of", "place_of", "resolved", "sorts_of"]
+
+
+def place_of(node: AtenNode, where: str) -> NodePlace:
+    """Return the location of a node: `node[3] conv2d layer1.0.conv1 (net.py:12)`, its modules, and its own name."""
+    op = split_target(node.target)[0].rpartition(".")[2]
+    own = op.strip("_") or op
+    line = f"({node.line})" if node.line else ""
+    path = " ".join(filter(None, (where, op, node.module, line)))
+    return NodePlace(path, tuple(node.module.split(".")) if node.module else (), own)
+
+
+def resolved(value: Any, scope: Mapping[str, Any]) -> Any:
+    """Return an argument with the tensors and numbers that its names stand for."""
+    if isinstance(value, Ref):
+        return scope.get(value.name, value)
+    return [resolved(one, scope) for one in value] if isinstance(value, list) else value
+
+
+def constants_of(values: Any) -> list[Constant]:
+    """Return the constants among arguments."""
+    found = []
+    for value in values:
+        found += [x for x in (value if isinstance(value, list) else [value]) if isinstance(x, Constant)]
+    return found
+
+
+def sorts_of(values: Any) -> tuple[list[Data], bool]:
+    """Return the data among arguments, and whether there is a learned constant."""
+    data: list[Data] = []
+    learned = False
+    for value in values:
+        for x in value if isinstance(value, list) else [value]:
+            if isinstance(x, Data):
+                data.append(x)
+            elif isinstance(x, Constant) and x.learned:
+                learned = True
+    return data, learned

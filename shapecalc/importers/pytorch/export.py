@@ -1,0 +1,166 @@
+"""Modules in memory: exported by torch.export on fake tensors, so that nothing is computed and no weight is copied."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import warnings
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import MissingExtraError, Problem, ShapecalcError, UsageError
+from shapecalc.escaping import clean
+from shapecalc.importers.pytorch import ExportedModule
+from shapecalc.importers.pytorch.live import live_program
+from shapecalc.importers.pytorch.schema import is_own_code
+from shapecalc.layers.base.sizes import parse_sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["export_module", "load_torch", "reason_of"]
+
+_LONGEST = 200
+
+
+def load_torch() -> Any:
+    """Return PyTorch. Errors: `MissingExtraError`."""
+    try:
+        import torch
+        import torch.export
+    except ImportError:
+        raise MissingExtraError("reading a module of PyTorch", "torch") from None
+    return torch
+
+
+def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, Any]) -> ExportedModule:
+    """Return the origin of a module, called with these examples of its inputs.
+
+    Errors: `UsageError` for what is no module, or whose `forward` fails with these examples; `MissingExtraError`.
+    """
+    torch = load_torch()
+    if isinstance(module, torch.export.ExportedProgram):
+        if examples or keywords:
+            raise UsageError("an exported program has its inputs: give it alone, from_torch(program)")
+        return ExportedModule("program", live_program(module))
+    _check_module(torch, module, examples, keywords)
+    name = clean(type(module).__name__)
+    own = _copied(torch, module)
+    given = tuple([_example(torch, one, module) for one in examples])
+    named = {key: _example(torch, one, module) for key, one in keywords.items()}
+    with _quiet(torch):
+        try:
+            return ExportedModule(name, live_program(torch.export.export(own, given, named, strict=False)))
+        except Exception as error:  # noqa: BLE001  (whatever the user's forward, or torch.export, raises)
+            reason = reason_of(torch, error, own)
+        from shapecalc.importers.pytorch.hooks import hooked_program
+
+        try:
+            program = hooked_program(torch, own, given, named)
+        except ShapecalcError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise UsageError(_failed(name, reason_of(torch, error, own), given)) from None
+    note = (
+        f"torch.export could not export {name} ({reason}): the modules in it that it could are shown one after the "
+        "other, and what is computed between them is not known"
+    )
+    return ExportedModule(name, program._replace(notes=(note,)))
+
+
+def _failed(name: str, reason: str, given: Sequence[Any]) -> Problem:
+    hint = "the first axis of an example is the batch"
+    return Problem(f"{name} fails with these inputs: {reason}", why=_sizes(given), hint=hint)
+
+
+def _check_module(torch: Any, module: Any, examples: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    if isinstance(module, type) and issubclass(module, torch.nn.Module):
+        raise UsageError(Problem(f"from_torch expects a module, not the class {module.__name__}",
+                                 hint=f"from_torch({module.__name__}(), example)"))  # fmt: skip
+    if isinstance(module, torch.jit.ScriptModule):
+        hint = "pass the module that torch.jit.script or torch.jit.trace was given"
+        raise UsageError(Problem("from_torch expects the module itself, not its TorchScript", hint=hint))
+    if not isinstance(module, torch.nn.Module):
+        what = type(module).__name__
+        raise UsageError(f"from_torch expects a torch.nn.Module, not {what}")
+    if not examples and not keywords:
+        raise UsageError(Problem(f"from_torch needs an example of the input of {type(module).__name__}",
+                                 hint="from_torch(module, torch.zeros(1, 3, 224, 224)), or its size without the batch: "
+                                 'from_torch(module, "3x224x224")'))  # fmt: skip
+
+
+def _copied(torch: Any, module: Any) -> Any:
+    """Return a module of the same structure for evaluation, whose tensors are those of the other: none is copied."""
+    memo: dict[int, Any] = {}
+    for one in module.modules():
+        for tensor in (*one.parameters(recurse=False), *one.buffers(recurse=False), *vars(one).values()):
+            if isinstance(tensor, torch.Tensor):
+                memo[id(tensor)] = tensor
+    try:
+        return copy.deepcopy(module, memo).eval()
+    except Exception:  # noqa: BLE001  (an attribute that cannot be copied)
+        return module  # export leaves it as it is
+
+
+def _example(torch: Any, given: Any, module: Any) -> Any:
+    """Return an example of an input: a tensor as it is, or one of a size without the batch."""
+    first = next(iter(module.parameters()), None)
+    device = first.device if first is not None else torch.device("cpu")
+    if isinstance(given, torch.Tensor):
+        return given.to(device) if device.type == "meta" else given
+    if isinstance(given, torch.Size):
+        return torch.empty(1, device=device).expand(given)
+    is_size = isinstance(given, tuple) and bool(given) and all(type(size) is int for size in given)
+    if is_size or isinstance(given, str):
+        return torch.empty(1, device=device).expand(1, *parse_sizes(given))
+    if isinstance(given, (list, tuple)):
+        return type(given)([_example(torch, one, module) for one in given])
+    if isinstance(given, dict):
+        return {key: _example(torch, one, module) for key, one in given.items()}
+    return given
+
+
+def _sizes(given: Sequence[Any]) -> tuple[str, ...]:
+    shapes = ["×".join(map(str, one.shape)) for one in given if hasattr(one, "shape")]
+    return (f"its examples are {', '.join(shapes)}",) if shapes else ()
+
+
+def reason_of(torch: Any, error: BaseException, module: Any) -> str:
+    """Return where and why a module fails, in one line: `fc, net.py:12: mat1 and mat2 shapes cannot be multiplied`."""
+    names = {id(one): name for name, one in module.named_modules()}
+    path = line = ""
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, torch.nn.Module) and names.get(id(owner)):
+            path = names[id(owner)]
+        file = frame.f_code.co_filename.replace("\\", "/")
+        if frame.f_code.co_name == "forward" and not is_own_code(file):
+            line = f"{file.rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    text = next((one.strip() for one in str(error).splitlines() if one.strip()), type(error).__name__)
+    text = text.partition("  (")[0].partition(" (unhinted")[0].rstrip(".")  # what follows is for PyTorch's developers
+    where = ", ".join(filter(None, (path, line)))
+    return clean(f"{where}: {text[:_LONGEST]}" if where else text[:_LONGEST])
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    with redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextmanager
+def _quiet(torch: Any) -> Iterator[None]:
+    """Leave out what torch.export prints and warns of: what matters is in notes and errors."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), torch.no_grad(), _unprinted():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,331 @@
+"""From a program of torch.export to a graph: every node in turn, with the tensors that are known by then."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.importers.blocks import named
+from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
+from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
+from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
+from shapecalc.importers.pytorch.batch import batch_axes
+from shapecalc.importers.pytorch.each import of_each_map
+from shapecalc.importers.pytorch.expressions import plain_size
+from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
+from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
+from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
+from shapecalc.importers.pytorch.uses import Uses, refs_of
+from shapecalc.importers.pytorch.values import is_made, made, number_of
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
+from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
+from shapecalc.model.graph import Graph, Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shapecalc.importers.pytorch.program import AtenNode, Program
+    from shapecalc.importers.tensors import NodePlace
+
+__all__ = ["ModuleImport"]
+
+_DEEPEST = 16
+_MOST_INLINED = 200_000
+_MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze",
+                    "transpose", "swapaxes", "swapdims", "t", "mT", "permute", "movedim", "reshape_as"))  # fmt: skip
+"""Operations after which a weight is still that weight."""
+_PARTS = ("split", "split_with_sizes", "chunk", "slice", "select", "narrow", "unbind", "tensor_split")
+"""Operations whose outputs are parts of a weight."""
+_WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
+             "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
+
+
+class ModuleImport:
+    """One import of a program, with sizes of its inputs."""
+
+    def __init__(
+        self,
+        name: str,
+        program: Program,
+        variables: Mapping[str, Any],
+        inputs: Mapping[str, tuple[Any, ...]],
+        reading: str = AS_STATED,
+    ) -> None:
+        self.name = name
+        self.program = program
+        self.problems: list[Problem] = []
+        infos = [ValueInfo(one, program.graph.stated.get(one)) for one in program.inputs]
+        axes = batch_axes(infos, program, reading)
+        self.sizes = input_tensors(infos, axes, variables, inputs, self.problems, name)
+        self.symbols = {**self.sizes.variables, **dict.fromkeys(self.sizes.named, self.sizes.batch)}
+        self._check_ranges()
+        self.reading = reading
+        self.is_as_stated = not self.sizes.are_others
+        self.frame = Frame(name, self.sizes.batch)
+        self.understanding = Understanding()
+        self.stored = {one.identity: one for one in program.stored.values()}
+        self.inlined = 0
+        self.notes: dict[str, None] = dict.fromkeys(program.notes)
+
+    def _check_ranges(self) -> None:
+        for key, value in self.sizes.variables.items():
+            least, most = self.program.ranges.get(key, (None, None))
+            if (least is not None and value < least and least > 2) or (most is not None and value > most):
+                span = f"at least {least}" if most is None else f"from {least or 1} to {most}"
+                self.problems.append(Problem(f"{self.name} was exported for {key} {span}, not {value}"))
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        """Return the graph, and the problems that keep it from being built."""
+        scope: dict[str, Any] = {
+            key: Constant(one.dims, None, (one.identity,), one.kind == PARAMETER)
+            for key, one in self.program.stored.items()
+        }
+        for name, (shape, batch) in self.sizes.inputs.items():
+            scope[name] = self.frame.add_input(name, shape, batch)
+        scope.update({name: Unsized(Reference(-1)) for name in self.sizes.unknown if name not in scope})
+        refs: list[Reference] = []
+        names: list[str] = []
+        if not self.problems:
+            self._run(self.program.graph, scope, "", 0)
+            refs, names = self._outputs(scope)
+        nodes, blocks = named(self.frame.nodes, self.frame.places)
+        stem = os.path.splitext(os.path.basename(self.name))[0]
+        graph = Graph(
+            stem, self.frame.inputs, nodes, tuple(refs), blocks=blocks, notes=tuple(self._notes()),
+            variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
+            warnings=tuple(self.understanding.warnings), is_written=False,
+        )  # fmt: skip
+        return graph, self.problems
+
+    @property
+    def has_several_readings(self) -> bool:
+        """Whether the batch may be elsewhere: a static first axis of more than 1 is that of the batch, or a length."""
+        return self.sizes.batch > 1 and self.understanding.counts[UNKNOWN] > 0
+
+    def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
+        """Return the outputs of the network: a constant is none."""
+        refs, names = [], []
+        for one in self.program.graph.outputs:
+            found = scope.get(one.name) if isinstance(one, Ref) else None
+            if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
+                refs.append(found.ref)
+                names.append(one.name)
+        if not refs and self.frame.nodes:
+            refs, names = [Reference(len(self.frame.nodes) - 1)], [self.frame.nodes[-1].name]
+        if not self.frame.nodes:
+            self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
+        return refs, names
+
+    def _notes(self) -> list[str]:
+        understood = self.understanding.note(with_stated=self.is_as_stated)
+        shared = self.frame.shared_tensors()
+        batch = self.sizes.batch
+        left_out = [f"the batch of {batch} of the example is left out"] if batch > 1 else []
+        if self.reading == NOWHERE:
+            left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the example"]
+        return [understood, *left_out, *([shared] if shared else []), *self._unused(), *self.notes]
+
+    def _unused(self) -> list[str]:
+        """Return the note on parameters that the module holds and no node uses."""
+        used = Uses(self.program.graph).names
+        held = {one.identity for key, one in self.program.stored.items() if key in used}
+        spare = {one.identity: one for key, one in self.program.stored.items()
+                 if one.kind == PARAMETER and one.identity not in held}  # fmt: skip
+        if not spare:
+            return []
+        elements = sum(prod(one.dims) for one in spare.values())
+        names = [one.name for one in spare.values()]
+        shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
+        return [f"not used, and not counted: {shown} ({count_noun(elements, 'parameter')})"]
+
+    # The nodes.
+
+    def _run(self, graph: ProgramGraph, scope: dict[str, Any], path: str, depth: int) -> None:
+        """Work through the nodes of a graph, and put their outputs into the scope."""
+        uses = Uses(graph, [name for name, one in scope.items() if isinstance(one, Constant)])
+        scope.update({name: size for name, size in graph.numbers.items() if type(size) in (int, float, bool)})
+        for number, node in enumerate(graph.nodes):
+            where = f"{path}node[{number}]"
+            place = place_of(node, where)
+            before = len(self.frame.nodes)
+            found = self._results(node, place, scope, uses, graph, depth)
+            if found is None:  # inlined: its own nodes were counted
+                continue
+            opaque = any(one.kind == "opaque" for one in self.frame.nodes[before:])
+            failed = any(isinstance(x, Unsized) for x in found)
+            what = UNKNOWN if opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
+            self.understanding.counts[what] += 1
+            scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
+            if self.is_as_stated:
+                self._compare(node, found, graph, place)
+
+    def _results(
+        self, node: AtenNode, place: NodePlace, scope: dict[str, Any], uses: Uses, graph: ProgramGraph, depth: int
+    ) -> Sequence[Any] | None:
+        """Return the outputs of a node; None where it was inlined."""
+        names = refs_of(node)
+        taken = [scope[name] for name in names if name in scope]
+        refs = tuple([x.ref for x in taken if isinstance(x, (Data, Unsized))])
+        missing = next((name for name in names if name not in scope), "")
+        before = len(self.frame.nodes)
+        wrong = f"its input {missing} is the output of no node before it" if missing else ""
+        if any(isinstance(x, Unsized) for x in taken):
+            wrong = wrong or "the size of its input is not known"
+        if wrong:
+            return self._failed(node, place, refs, LayerError(wrong))
+        try:
+            if self._inline(node, scope, place, depth):
+                return None
+            arguments = {name: resolved(value, scope) for name, value in node.arguments.items()}
+            call = AtenCall(node, place, arguments, self.frame, uses.names)
+            call.stored = self.stored
+            return self._converted(call, uses, graph)
+        except FailedError as error:
+            return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
+        except (LayerError, UsageError) as error:
+            self.frame.forget(before)
+            problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
+            return self._failed(node, place, refs, problem)
+
+    def _failed(self, node: AtenNode, place: NodePlace, refs: Sequence[Reference], error: LayerError) -> Sequence[Any]:
+        found = self.frame.unresolved(place, split_target(node.target)[0], refs, error)
+        return [found] * max(len(node.outputs), 1)
+
+    def _converted(self, call: AtenCall, uses: Uses, graph: ProgramGraph) -> Sequence[Any]:
+        """Return the outputs of a node: numbers, constants, layers, or an opaque one."""
+        node, name = call.node, call.name
+        if not node.outputs or name in NO_OUTPUT:
+            return []
+        if all(one in graph.numbers or not one for one in node.outputs):
+            return [self._number(call, graph.numbers.get(one)) for one in node.outputs]
+        stated = [self._stated(graph, one) for one in node.outputs]
+        if is_made(name):
+            found = made(call, stated[0])
+            return [found] if found is not None else self._opaque(call, stated, "its size is computed from data")
+        data, learned = sorts_of(call.arguments.values())
+        work = find_operation(name)
+        plain = name.removesuffix("_")
+        if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
+            return self._folded(call, work, stated, learned=learned)
+        reason = "" if work else "no layer here does what it does"
+        if work:
+            before = len(self.frame.nodes)
+            try:
+                return self._every_output(call, self._worked(call, work))
+            except NotCoveredError as error:
+                self.frame.forget(before)
+                reason = str(error)
+        return self._opaque(call, stated, reason)
+
+    @staticmethod
+    def _worked(call: AtenCall, work: Callable[[AtenCall], Any]) -> Any:
+        try:
+            return work(call)
+        except SeveralMapsError as error:
+            return of_each_map(call, work, error.x)
+
+    def _number(self, call: AtenCall, stated: Any) -> Any:
+        found = plain_size(stated, self.symbols) if isinstance(stated, str) else stated
+        found = number_of(call) if found is None else found
+        return Constant(()) if found is None else found
+
+    def _stated(self, graph: ProgramGraph, name: str) -> tuple[int, ...] | None:
+        """Return the sizes that the program states of a tensor; None where they are not known."""
+        dims = graph.stated.get(name)
+        if dims is None:
+            return None
+        sizes = [plain_size(size, self.symbols) for size in dims]
+        return tuple([size for size in sizes if size is not None]) if None not in sizes else None
+
+    def _folded(self, call: AtenCall, work: Any, stated: list[Any], *, learned: bool) -> Sequence[Any]:
+        """Return outputs that are the same for every input: constants, or weights that are computed of others."""
+        if not self.is_as_stated or None in stated:
+            stated = self._sized(call, work)
+        sources = tuple(dict.fromkeys(source for x in constants_of(call.arguments.values()) for source in x.sources))
+        if learned and call.name.removesuffix("_") in _PARTS:
+            parts = [f"{source}[{i}]" for source in sources for i in range(len(stated))]
+            if len(stated) == 1:  # which part it is
+                chosen = [call.get(key) for key in ("dim", "start", "end", "index", "step", "length")]
+                parts = [f"{source}{chosen}" for source in sources]
+            return [Constant(dims, None, (part,), learned=True) for dims, part in zip(stated, parts, strict=False)]
+        return [Constant(dims, None, sources if learned else (), learned) for dims in stated]
+
+    def _sized(self, call: AtenCall, work: Any) -> list[tuple[int, ...]]:
+        """Return the sizes that an operation on constants makes, by making its layers on the side."""
+        from shapecalc.layers.base.shape import Shape
+
+        scratch = Frame(self.name)
+        arguments = {}
+        for key, value in call.arguments.items():
+            listed = value if isinstance(value, list) else [value]
+            sized = [scratch.add_input(f"{key}{i}", Shape(x.dims), LOST) if isinstance(x, Constant) and x.rank else x
+                     for i, x in enumerate(listed)]  # fmt: skip
+            arguments[key] = sized if isinstance(value, list) else sized[0]
+        trial = AtenCall(call.node, call.place, arguments, scratch, call.used)
+        try:
+            found = work(trial) if work else None
+        except NotCoveredError:
+            found = None
+        if found is None:
+            raise LayerError(f"the size of its output is not known for other sizes of the inputs ({call.node.target})")
+        return [x.full(1) for x in (found if isinstance(found, list) else [found])]
+
+    def _every_output(self, call: AtenCall, found: Any) -> Sequence[Any]:
+        several: Sequence[Any] = found if type(found) in (list, tuple) else [found]
+        for i in range(len(several), len(call.node.outputs)):
+            if call.is_used(i):
+                raise NotCoveredError(f"its further output {call.node.outputs[i]} is used")
+        return several
+
+    def _opaque(self, call: AtenCall, stated: list[Any], reason: str) -> Sequence[Any]:
+        """Return the outputs of a node that is no layer here, with the sizes that the program states."""
+        op = call.node.target.removesuffix(".default")
+        if not self.is_as_stated or None in stated:
+            which = "for other sizes of the inputs" if not self.is_as_stated else "before the network runs"
+            raise LayerError(f"{op} is not covered, and the size of its output is not known {which}", (reason,))
+        if any(0 in dims for dims in stated):
+            return [Constant(dims) for dims in stated]
+        data, _ = sorts_of(call.arguments.values())
+        data += [call.as_data(x) for x in constants_of(call.arguments.values()) if x.learned]  # they count all the same
+        own = any(x.batch.own for x in data)
+        batches = [Batch(0, own=True) if own and dims[:1] == (self.frame.batch,) else LOST for dims in stated]
+        shapes = [dims[1:] if batch.own else dims for dims, batch in zip(stated, batches, strict=True)]
+        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
+        return [Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)]
+
+    def _inline(self, node: AtenNode, scope: dict[str, Any], place: NodePlace, depth: int) -> bool:
+        """Work through the nodes of a graph that a node runs: of `cond` those of its first branch."""
+        name = node.target.split(".")[1] if node.target.startswith("higher_order.") else ""
+        graphs = [value for value in node.arguments.values() if isinstance(value, ProgramGraph)]
+        if not graphs or name not in (*_WRAPPERS, "cond"):
+            return False
+        if depth >= _DEEPEST:
+            raise LayerError(f"graphs are nested more than {_DEEPEST} deep")
+        graph = graphs[0]
+        self.inlined += len(graph.nodes)
+        if self.inlined > _MOST_INLINED:
+            raise LayerError(f"its graphs stand for more than {_MOST_INLINED:,} nodes")
+        if name == "cond":
+            self.notes["of each condition (torch.cond) the first branch is counted"] = None
+        given = [value for value in node.arguments.values() if not isinstance(value, ProgramGraph)]
+        flat = [one for value in given for one in (value if isinstance(value, list) else [value])]
+        passed = [one for one in flat if isinstance(one, Ref)][-len(graph.inputs) :] if graph.inputs else []
+        if name == "cond":
+            passed = [one for value in given if isinstance(value, list) for one in value]
+        inner = {key: resolved(value, scope) for key, value in zip(graph.inputs, passed, strict=False)}
+        self._run(graph, inner, f"{place.path.partition(' ')[0]}: ", depth + 1)
+        for out, one in zip(node.outputs, graph.outputs, strict=False):
+            found = resolved(one, inner)
+            scope[out] = Unsized(Reference(-1)) if isinstance(found, Ref) else found
+        return True
+
+    def _compare(self, node: AtenNode, found: Sequence[Any], graph: ProgramGraph, place: NodePlace) -> None:
+        """Compare the sizes of outputs with those that the program states."""
+        for name, tensor in zip(node.outputs, found, strict=False):
+            dims = graph.stated.get(name)
+            if dims is not None and isinstance(tensor, Data):
+                sizes = [plain_size(size, self.symbols) for size in dims]
+                full = tensor.full(self.frame.batch)
+                self.understanding.compare(name, sizes, full, self.frame.mark(place.path), node.target)

@@ -1,0 +1,193 @@
+"""The table of ATen operations: a function for each, from a node and its inputs to layers.
+
+A family is a module of this folder whose functions register themselves with `operation`; they are loaded once, by
+`find_operation`. A name is that without `aten.` and overload; one that works in place (`relu_`) is that without.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.call import OperationCall
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.pytorch.program import PARAMETER
+from shapecalc.importers.tensors import Constant, Data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from shapecalc.importers.frame import Frame
+    from shapecalc.importers.pytorch.program import AtenNode, StoredInput
+    from shapecalc.importers.tensors import Batch, NodePlace
+
+    Tensor = Data | Constant
+    Operation = Callable[["AtenCall"], Any]
+
+__all__ = ["AtenCall", "find_operation", "operation", "scalar", "split_target"]
+
+_OPERATIONS: dict[str, Operation] = {}
+_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent", "unchanged")
+
+
+def operation(*names: str) -> Callable[[Operation], Operation]:
+    """Return a decorator that registers the function of operations."""
+
+    def add(function: Operation) -> Operation:
+        _OPERATIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return add
+
+
+@cache
+def _load() -> None:
+    for family in _FAMILIES:
+        import_module(f"shapecalc.importers.pytorch.{family}")
+
+
+def find_operation(name: str) -> Operation | None:
+    """Return the function of an operation, or None."""
+    _load()
+    found = _OPERATIONS.get(name)
+    if found is None and name.endswith("_") and not name.startswith("_"):
+        found = _OPERATIONS.get(name[:-1])
+    return found
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Return the name of an operation and its overload: `conv2d`, `default` of `aten.conv2d.default`."""
+    parts = target.split(".")
+    if len(parts) > 2:
+        return parts[1] if parts[0] == "aten" else ".".join(parts[:2]), parts[2]
+    return target, ""
+
+
+def scalar(number: Any) -> Constant:
+    """Return a number as a constant that is broadcast."""
+    return Constant((), (number,))
+
+
+class AtenCall(OperationCall):
+    """A node with its arguments."""
+
+    def __init__(
+        self, node: AtenNode, place: NodePlace, arguments: dict[str, Any], frame: Frame, used: Collection[str]
+    ) -> None:
+        super().__init__(place, tuple(arguments.values()), frame)
+        self.node = node
+        self.name, self.overload = split_target(node.target)
+        self.arguments = arguments
+        self.used = used
+        self.stored: Mapping[str, StoredInput] = {}
+        """The tensors that the module holds, by what identifies them."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument; the default where it is left out, or None."""
+        found = self.arguments.get(name)
+        return default if found is None else found
+
+    def x(self, *names: str) -> Data:
+        """Return the argument of one of these names, or the first, as data. Errors: `LayerError`."""
+        found = self.tensor(*names)
+        if found is None:
+            raise LayerError(f"its argument {names[0] if names else 'self'} is no tensor")
+        return self.as_data(found)
+
+    def tensor(self, *names: str) -> Tensor | None:
+        """Return the argument of one of these names, or the first, if it is a tensor; a number is a constant."""
+        if names:
+            found = next((self.arguments[name] for name in names if self.arguments.get(name) is not None), None)
+        else:
+            found = self.inputs[0] if self.inputs else None
+        if type(found) in (int, float, bool):
+            return scalar(found)
+        return found if isinstance(found, (Data, Constant)) else None
+
+    def weight(self, name: str) -> Constant | None:
+        """Return an argument that is a weight; None where it is left out. Errors: `NotCoveredError` if it is data."""
+        found = self.tensor(name)
+        if isinstance(found, Data):
+            raise NotCoveredError(f"its {name} is computed from data")
+        return found
+
+    def number(self, name: str, default: int) -> int:
+        """Return an argument that is a whole number. Errors: `LayerError`, `NotCoveredError`."""
+        found = self.get(name, default)
+        if isinstance(found, Constant) and found.items and len(found.items) == 1:
+            found = found.items[0]
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise _no_number(name, found)
+        return found
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return an argument that is true or false."""
+        return bool(self.get(name, default))
+
+    def ints(self, name: str, default: Sequence[int] = (), rank: int = 0) -> list[int]:
+        """Return an argument that is a list of whole numbers; one for all axes is repeated for a rank.
+
+        Errors: `LayerError`, `NotCoveredError` for numbers that are computed from data.
+        """
+        found = self.get(name, default)
+        listed = list(found) if isinstance(found, (list, tuple)) else [found]
+        listed = [one.items[0] if isinstance(one, Constant) and one.items else one for one in listed]
+        for one in listed:
+            if isinstance(one, bool) or not isinstance(one, int):
+                raise _no_number(name, one)
+        return listed * rank if rank and len(listed) == 1 else listed
+
+    def real(self, name: str, default: float) -> float:
+        """Return an argument that is a number."""
+        found = self.get(name, default)
+        if isinstance(found, Constant) and found.items and len(found.items) == 1:
+            found = found.items[0]
+        return found if isinstance(found, (int, float)) else default
+
+    def is_used(self, output: int) -> bool:
+        """Return whether one of its outputs is used."""
+        return output < len(self.node.outputs) and self.node.outputs[output] in self.used
+
+    def emit(
+        self, kind: str, *data: Data, batch: Batch, weights: Iterable[Constant] = (), **arguments: Any
+    ) -> list[Data]:
+        held = [self._main_source(weight) for weight in weights]
+        found = super().emit(kind, *data, batch=batch, weights=held, **arguments)
+        if held:
+            self._mark_weights(found[0].ref.node, data, held)
+        return found
+
+    def _mark_weights(self, index: int, data: Sequence[Data], weights: Sequence[Constant]) -> None:
+        """Note which weights of a layer are constants, and whether all are frozen."""
+        node = self.frame.nodes[index]
+        fixed = [not weight.learned for weight in weights]
+        if any(fixed) and node.layer is not None:
+            names = list(node.layer.weights(*[x.shape for x in data]))
+            one_each = len(names) == len(weights)
+            self.frame.fix_weights(index, [n for i, n in enumerate(names) if (fixed[i] if one_each else all(fixed))])
+        held = [self.stored[source] for weight in weights for source in weight.sources if source in self.stored]
+        if held and all(one.kind == PARAMETER and not one.trainable for one in held):
+            self.frame.nodes[index] = self.frame.nodes[index]._replace(frozen=True)
+
+    def _main_source(self, weight: Constant) -> Constant:
+        """Return a weight that is computed of several tensors as that of its size: the others count as parameters."""
+        if len(weight.sources) < 2:
+            return weight
+        elements = prod(weight.dims)
+        stored = [self.stored[source] for source in weight.sources if source in self.stored]
+        main = next((one for one in stored if prod(one.dims) == elements and one.kind == PARAMETER), None)
+        if main is None:
+            return weight
+        for one in stored:
+            if one is not main and one.kind == PARAMETER:
+                self.frame.as_data(self.place, Constant(one.dims, None, (one.identity,), learned=True), one.dims)
+        return weight._replace(sources=(main.identity,))
+
+
+def _no_number(name: str, found: Any) -> Exception:
+    if isinstance(found, (Data, Constant)) or found is None:
+        return NotCoveredError(f"its {name} is computed from data")
+    return LayerError(f"its {name} {found!r:.80} is no whole number")

@@ -1,0 +1,181 @@
+"""Matrix products: with weights, fully connected layers; of two tensors, products of their own; and attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.combining import einsum, linear, merged, product, rows
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.pytorch.operations import operation
+from shapecalc.importers.rearranging import permuted
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
+
+if TYPE_CHECKING:
+    from shapecalc.importers.pytorch.operations import AtenCall
+
+    Tensor = Data | Constant
+
+
+def _pair(call: AtenCall, first: str, second: str) -> tuple[Tensor, Tensor]:
+    a, b = call.tensor(first), call.tensor(second)
+    if a is None or b is None:
+        raise LayerError(f"it needs two tensors, {first} and {second}")
+    return a, b
+
+
+def _is_weight(x: Tensor | None) -> bool:
+    return isinstance(x, Constant) and x.learned and x.rank == 2
+
+
+@operation("linear")
+def _linear(call: AtenCall) -> Data:
+    x, weight, bias = call.x("input", "self"), call.tensor("weight"), call.tensor("bias")
+    if weight is None:
+        raise LayerError("it has no weight")
+    is_plain = bias is None or (isinstance(bias, Constant) and bias.rank == 1 and bias.learned)
+    if isinstance(weight, Constant) and _is_weight(weight) and is_plain:
+        features = (weight.dims[1], weight.dims[0])
+        return linear(call, rows(call, x), weight, features, bias if isinstance(bias, Constant) else None)
+    if isinstance(weight, Constant):
+        turned: Tensor = weight._replace(dims=weight.dims[::-1])
+    else:
+        turned = permuted(call, weight, list(range(weight.rank))[::-1])
+    found = product(call, x, turned)
+    return found if bias is None else merged(call, "add", [found, bias])
+
+
+@operation("addmm", "baddbmm", "addbmm", "addmv")
+def _add_product(call: AtenCall) -> Data:
+    names = {"addmm": ("mat1", "mat2"), "addmv": ("mat", "vec")}.get(call.name, ("batch1", "batch2"))
+    a, b = _pair(call, *names)
+    bias = call.tensor("self")
+    is_linear = isinstance(a, Data) and _is_weight(b) and isinstance(bias, Constant) and bias.learned
+    if is_linear and isinstance(a, Data) and isinstance(b, Constant) and isinstance(bias, Constant):
+        features = (b.dims[0], b.dims[1])
+        if bias.dims == features[1:]:
+            return linear(call, rows(call, a), b, features, bias)
+    found = _multiplied(call, a, b)
+    return found if bias is None else merged(call, "add", [found, bias])
+
+
+@operation("mm", "bmm", "matmul", "mv", "linalg_matmul")
+def _matmul(call: AtenCall) -> Data:
+    second = {"mm": "mat2", "bmm": "mat2", "mv": "vec"}.get(call.name, "other")
+    return _multiplied(call, *_pair(call, "self", second))
+
+
+def _multiplied(call: AtenCall, a: Tensor, b: Tensor) -> Data:
+    if isinstance(a, Data) and isinstance(b, Constant) and _is_weight(b):
+        return linear(call, rows(call, a), b, (b.dims[0], b.dims[1]), None)
+    if b.rank == 1:
+        if isinstance(b, Constant) and b.learned and isinstance(a, Data):
+            found = linear(call, rows(call, a), b, (b.dims[0], 1), None)
+        else:
+            full = (*b.full(call.frame.batch), 1)
+            column = b._replace(dims=full) if isinstance(b, Constant) else call.frame.reshape(call.place, b, full)
+            found = product(call, a, column)
+        return call.frame.reshape(call.place, found, found.full(call.frame.batch)[:-1])
+    if a.rank == 1:
+        raise NotCoveredError("its first input is a vector")
+    return product(call, a, b)
+
+
+@operation("einsum")
+def _einsum(call: AtenCall) -> Data:
+    tensors = call.get("tensors", call.get("operands", []))
+    equation = str(call.get("equation", "")).replace(" ", "")
+    if "->" not in equation and "." not in equation:
+        letters = [c for c in sorted(set(equation)) if c.isalpha() and equation.count(c) == 1]
+        equation += "->" + "".join(letters)
+    return einsum(call, equation, [x for x in tensors if isinstance(x, (Data, Constant))])
+
+
+@operation("dot", "vdot", "inner")
+def _dot(call: AtenCall) -> Data:
+    a, b = _pair(call, "self", "tensor" if call.name == "dot" else "other")
+    if a.rank != 1 or b.rank != 1:
+        raise NotCoveredError("its inputs are no vectors")
+    return einsum(call, "i,i->", [a, b])
+
+
+@operation("outer", "ger")
+def _outer(call: AtenCall) -> Data:
+    a, b = _pair(call, "self", "vec2")
+    return einsum(call, "i,j->ij", [a, b])
+
+
+@operation("scaled_dot_product_attention", "_scaled_dot_product_flash_attention",
+           "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_efficient_attention",
+           "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_attention_math",
+           "_scaled_dot_product_fused_attention_overrideable", "_flash_attention_forward",
+           "_efficient_attention_forward")  # fmt: skip
+def _attention(call: AtenCall) -> Data:
+    if call.name.endswith("_forward"):
+        raise NotCoveredError("its inputs are length × heads × features")
+    q, k, v = (call.x(name) for name in ("query", "key", "value"))
+    owner = next((x.batch for x in (q, k, v) if x.batch.own), None)
+    if owner is not None:  # the same queries, or values, for each sample
+        q, k, v = (
+            call.frame.one_sample(call.place, x, owner.axis)._replace(batch=owner) if x.batch == FIXED else x
+            for x in (q, k, v)
+        )
+    if len({x.batch for x in (q, k, v)}) > 1:
+        if call.frame.batch > 1:
+            raise NotCoveredError("its inputs have the batch on different axes")
+        q, k, v = (call.frame.whole(call.place, x) for x in (q, k, v))
+    own = q.batch.own and q.batch.axis < q.rank - 2
+    if not own and any(x.batch.own for x in (q, k, v)):
+        raise NotCoveredError("the batch is among its last two axes")
+    mask = call.tensor("attn_mask", "attn_bias")
+    data = [q, k, v]
+    if mask is not None and prod_of(mask) > 1:
+        data.append(_mask(call, mask, q))
+    arguments: dict[str, Any] = {}
+    heads = -3 if q.shape.rank >= 3 else None
+    if call.flag("enable_gqa", False) and heads is not None and q.shape.sizes[heads] != k.shape.sizes[heads]:
+        arguments["enable_gqa"] = True
+    if call.flag("is_causal", False):
+        arguments["is_causal"] = True
+    return call.one("scaled_dot_product_attention", *data, batch=q.batch, **arguments)
+
+
+def prod_of(x: Tensor) -> int:
+    """Return the number of elements of a tensor."""
+    found = 1
+    for size in x.full(1):
+        found *= size
+    return found
+
+
+def _mask(call: AtenCall, mask: Tensor, q: Data) -> Data:
+    """Return the mask of an attention without the batch axis that its queries have."""
+    at = q.batch.axis - (q.rank - mask.rank) if q.batch.own else -1
+    if not q.batch.own and q.batch.axis >= 0:
+        found = call.as_data(mask)
+        return call.frame.first_part(
+            call.place, found, q.batch.axis - (q.rank - mask.rank), q.shape.sizes[q.batch.axis]
+        )
+    if isinstance(mask, Constant):
+        if at >= 0 and mask.dims[at] not in (1, call.frame.batch):
+            raise LayerError(f"its mask has {mask.dims[at]} along the batch axis")
+        dims = (*mask.dims[:at], *mask.dims[at + 1 :]) if at >= 0 else mask.dims
+        return call.frame.as_data(call.place, mask, dims)
+    if at >= 0 and not mask.batch.own:
+        return call.frame.one_sample(call.place, mask, at)
+    if mask.batch.own and mask.batch.axis != at:
+        return call.frame.whole(call.place, mask)
+    return mask
+
+
+@operation("_native_multi_head_attention")
+def _native_attention(call: AtenCall) -> Data:
+    q, k, v = (call.tensor(name) for name in ("query", "key", "value"))
+    if q != k or k != v or not isinstance(q, Data):
+        raise NotCoveredError("its queries, keys and values differ")
+    if q.batch not in (Batch(0, own=True), LOST):
+        raise NotCoveredError("the batch is not its first axis")
+    names = ("qkv_weight", "qkv_bias", "proj_weight", "proj_bias")
+    weights = [weight for name in names if (weight := call.weight(name)) is not None]
+    return call.one("multi_head_attention", q, weights=weights, embed_dim=call.number("embed_dim", 1),
+                    num_heads=call.number("num_head", 1))  # fmt: skip

@@ -1,0 +1,79 @@
+"""Recurrent layers over a sequence, and their cells: LSTM, GRU and RNN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.pytorch.operations import operation
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data
+
+if TYPE_CHECKING:
+    from shapecalc.importers.pytorch.operations import AtenCall
+
+_GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+
+
+@operation(*_GATES)
+def _recurrent(call: AtenCall) -> Any:
+    weights = call.get("params", [])
+    if call.overload == "data" or not weights or not all(isinstance(one, Constant) for one in weights):
+        raise NotCoveredError("its sequence is packed, or its weights are computed from data")
+    kind = call.name.partition("_")[0]
+    rows, features = weights[0].dims
+    hidden = rows // _GATES[call.name]
+    arguments: dict[str, Any] = {"hidden_size": hidden, "input_size": features}
+    layers = call.number("num_layers", 1)
+    if layers != 1:
+        arguments["num_layers"] = layers
+    if call.flag("bidirectional", False):
+        arguments["bidirectional"] = True
+    if not call.flag("has_biases", True):
+        arguments["bias"] = False
+    if call.name == "rnn_relu":
+        arguments["nonlinearity"] = "relu"
+    if weights[1].dims[1] != hidden:
+        arguments["proj_size"] = weights[1].dims[1]
+    at = 0 if call.flag("batch_first", False) else 1
+    states = call.get("hx", [])
+    states = states if isinstance(states, list) else [states]
+    given = [_without_batch(call, state, 1) for state in states if isinstance(state, Data)]
+    x = _without_batch(call, call.x("input"), at)
+    y, *last = call.emit(kind, x, *given, batch=Batch(at, own=True), weights=weights, **arguments)
+    is_alone = x.batch == LOST and call.x("input").rank == 2
+    batch = LOST if is_alone else Batch(1, own=True)
+    return [y._replace(batch=LOST if is_alone else y.batch), *[state._replace(batch=batch) for state in last]]
+
+
+def _without_batch(call: AtenCall, x: Data, axis: int) -> Data:
+    """Return a tensor whose batch is at an axis. Errors: `LayerError`, `NotCoveredError`."""
+    if x.batch == Batch(axis, own=True) or (x.rank == 2 and not x.batch.own):
+        return x
+    full = x.full(call.frame.batch)
+    if call.frame.batch > 1 or len(full) != 3 or full[axis] != 1:
+        raise NotCoveredError(f"its input is {'×'.join(map(str, full))}, with the batch not along axis {axis}")
+    return call.frame.without_axis(call.place, call.frame.whole(call.place, x), axis)
+
+
+_CELLS = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
+
+
+@operation(*_CELLS)
+def _cell(call: AtenCall) -> Any:
+    names = ("w_ih", "w_hh", "b_ih", "b_hh")
+    weights = [weight for name in names if (weight := call.weight(name)) is not None]
+    if not weights or weights[0].rank != 2:
+        raise LayerError("it needs weights of two axes")
+    rows, features = weights[0].dims
+    arguments: dict[str, Any] = {"hidden_size": rows // _CELLS[call.name], "input_size": features}
+    if len(weights) < 4:
+        arguments["bias"] = False
+    if call.name == "rnn_relu_cell":
+        arguments["nonlinearity"] = "relu"
+    states = call.get("hx", [])
+    states = states if isinstance(states, list) else [states]
+    given = [state for state in states if isinstance(state, Data)]
+    x = call.x("input")
+    kind = "rnn_cell" if call.name.startswith("rnn") else call.name
+    return call.emit(kind, x, *given, batch=x.batch, weights=weights, **arguments)

@@ -1,0 +1,33 @@
+"""What changes no element, or only how it is stored: no layer of its own; and dropout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.importers.pytorch.operations import operation
+
+if TYPE_CHECKING:
+    from shapecalc.importers.pytorch.operations import AtenCall
+
+NOTHING = (
+    "to", "_to_copy", "type_as", "clone", "contiguous", "detach", "detach_", "alias", "lift_fresh_copy", "lift_fresh",
+    "lift", "view_as_real_copy", "requires_grad_", "copy_", "copy", "prims.convert_element_type", "float", "half",
+    "double", "bfloat16", "int", "long", "bool", "resolve_conj", "resolve_neg", "positive", "_conj", "conj", "real",
+    "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "fill_", "zero_", "identity", "nan_to_num",
+    "quantized_decomposed.quantize_per_tensor", "quantized_decomposed.dequantize_per_tensor",
+    "quantized_decomposed.quantize_per_channel", "quantized_decomposed.dequantize_per_channel", "pin_memory", "cpu",
+    "_assert_async", "to_dense", "view_as", "squeeze_copy_", "rename",
+)  # fmt: skip
+NO_OUTPUT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range", "sym_constrain_range_for_size",
+             "_assert_async", "_print")  # fmt: skip
+
+
+@operation(*(name for name in NOTHING if name != "view_as"))
+def _unchanged(call: AtenCall) -> Any:
+    return call.tensor()
+
+
+@operation("dropout", "native_dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout")
+def _dropout(call: AtenCall) -> Any:
+    x = call.x()
+    return call.one("dropout", x, p=call.real("p", 0.5))

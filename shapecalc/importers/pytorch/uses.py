@@ -1,0 +1,80 @@
+"""What the nodes of a program do with its tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.importers.pytorch.operations import split_target
+from shapecalc.importers.pytorch.program import ProgramGraph, Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shapecalc.importers.pytorch.program import AtenNode
+
+__all__ = ["Uses", "refs_of"]
+
+_WEIGHTS = (
+    "weight",
+    "bias",
+    "params",
+    "w_ih",
+    "w_hh",
+    "b_ih",
+    "b_hh",
+    "qkv_weight",
+    "qkv_bias",
+    "proj_weight",
+    "proj_bias",
+)
+"""Names of arguments that are weights."""
+_FACTORS = {"addmm": ("self", "mat2"), "mm": ("mat2",), "matmul": ("other",)}
+"""Arguments that are weights, if they are stored tensors of two axes."""
+
+
+def _refs(value: Any) -> Iterator[str]:
+    if isinstance(value, Ref):
+        yield value.name
+    elif isinstance(value, list):
+        for one in value:
+            yield from _refs(one)
+
+
+def refs_of(node: AtenNode) -> list[str]:
+    """Return the names of the tensors and numbers that a node uses."""
+    return [name for value in node.arguments.values() for name in _refs(value)]
+
+
+class Uses:
+    """Which tensors of a graph are used, and which become weights of a layer."""
+
+    def __init__(self, graph: ProgramGraph, constants: Iterable[str] = ()) -> None:
+        self._constants = constants
+        self.names = {name for node in graph.nodes for name in refs_of(node)}
+        self.names.update(name for one in graph.outputs for name in _refs(one))
+        self._weights: set[str] | None = None
+        self._graph = graph
+
+    def feed_weights(self, outputs: Iterable[str]) -> bool:
+        """Return whether one of these becomes a weight of a layer, perhaps after further operations."""
+        if self._weights is None:
+            self._weights = _weights_of(self._graph, self._constants)
+        return any(name in self._weights for name in outputs)
+
+
+def _weights_of(graph: ProgramGraph, constants: Iterable[str]) -> set[str]:
+    """Return the tensors that become weights, of those that depend on no input."""
+    known = {*constants, *graph.numbers}
+    for node in graph.nodes:
+        if known.issuperset(refs_of(node)):
+            known.update(node.outputs)
+    found: set[str] = set()
+    for node in reversed(graph.nodes):
+        op = split_target(node.target)[0]
+        if op != "embedding":
+            for key in (*_WEIGHTS, *_FACTORS.get(op, ())):
+                names = [name for name in _refs(node.arguments.get(key)) if name in known]
+                found.update(name for name in names if key in _WEIGHTS or len(graph.stated.get(name, ())) <= 2)
+        if any(name in found for name in node.outputs):
+            found.update(refs_of(node))
+    return found

@@ -1,0 +1,157 @@
+"""Modules of PyTorch in memory: their tables, and what is said of those that fail."""
+
+from __future__ import annotations
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import UsageError
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402  (only where there is torch)
+
+pytestmark = pytest.mark.torch
+
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return torch.relu(self.norm(self.conv(x)) + x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 2, 1)
+        self.layers = nn.Sequential(Block(8), Block(8))
+        self.fc = nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.fc(self.layers(self.stem(x)).mean((2, 3)))
+
+
+class Branching(nn.Module):
+    """What a module does that torch.export cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = Net()
+        self.head = nn.Linear(10, 4)
+
+    def forward(self, x):
+        x = self.net(x)
+        if x.sum() > 0:
+            x = x * 2
+        return self.head(x)
+
+
+def rows(network):
+    return [(row.name, row.kind, row.output_shape) for row in network.infer().rows]
+
+
+ROWS = [
+    ("stem", "conv", (8, 8, 8)), ("layers.0.conv", "conv", (8, 8, 8)), ("layers.0.norm", "batch_norm", (8, 8, 8)),
+    ("layers.0.add", "add", (8, 8, 8)), ("layers.0.relu", "relu", (8, 8, 8)), ("layers.1.conv", "conv", (8, 8, 8)),
+    ("layers.1.norm", "batch_norm", (8, 8, 8)), ("layers.1.add", "add", (8, 8, 8)),
+    ("layers.1.relu", "relu", (8, 8, 8)), ("mean", "mean", (8,)), ("fc", "linear", (10,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("example", [torch.zeros(1, 3, 16, 16), torch.zeros(4, 3, 16, 16), "3x16x16", (3, 16, 16),
+                                     torch.Size((2, 3, 16, 16))], ids=str)  # fmt: skip
+def test_the_table_of_a_module(example):
+    module = Net()
+    network = shapecalc.from_torch(module, example)
+    assert rows(network) == ROWS
+    report = network.infer()
+    assert report.total.params == sum(one.numel() for one in module.parameters())
+    assert report.total.macs == 27 * 8 * 64 + 2 * 72 * 8 * 64 + 80
+    assert "11 nodes: 11 layers, 0 shape arithmetic, 0 unknown; 11 stated sizes agree" in report.notes
+
+
+def test_questions_about_a_module():
+    network = shapecalc.from_torch(Net(), "3x16x16")
+    assert network.name == "Net"
+    assert "test_from_torch.py:" in str(network.explain("stem"))
+    assert "H" in str(network.formula(what="macs"))
+    assert network.memory().total > 0
+    assert "<table" in network._repr_html_()
+
+
+def test_the_module_stays_as_it_is():
+    module = Net().train()
+    before = {name: one.clone() for name, one in module.state_dict().items()}
+    pointers = [one.data_ptr() for one in module.parameters()]
+    shapecalc.from_torch(module, torch.zeros(2, 3, 16, 16))
+    assert module.training
+    assert all(one.training for one in module.modules())
+    assert [one.data_ptr() for one in module.parameters()] == pointers
+    assert all(torch.equal(one, before[name]) for name, one in module.state_dict().items())
+    assert all(one.grad is None and not one._forward_hooks for one in module.modules() if isinstance(one, nn.Conv2d)) \
+        if hasattr(nn.Conv2d, "grad") else True  # fmt: skip
+
+
+def test_a_module_on_the_meta_device_needs_no_memory():
+    with torch.device("meta"):
+        module = nn.Sequential(nn.Linear(100_000, 200_000), nn.ReLU())
+    report = shapecalc.from_torch(module, torch.zeros(1, 100_000)).infer()
+    assert report.total.params == 100_001 * 200_000
+
+
+def test_frozen_and_shared_parameters():
+    module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 4))
+    module[2].weight = module[0].weight
+    module[3].requires_grad_(False)
+    report = shapecalc.from_torch(module, torch.zeros(1, 8)).infer()
+    assert report.total.params == sum(one.numel() for one in module.parameters())
+    assert report.total.trainable == sum(one.numel() for one in module.parameters() if one.requires_grad)
+
+
+def test_a_module_that_cannot_be_exported_is_shown_by_its_parts():
+    module = Branching()
+    network = shapecalc.from_torch(module, torch.zeros(1, 3, 16, 16))
+    names = [(f"net.{name}", kind, size) for name, kind, size in ROWS]
+    assert rows(network) == [*names, ("forward", "opaque", (10,)), ("head", "linear", (4,))]
+    report = network.infer()
+    assert report.total.params == sum(one.numel() for one in module.parameters())
+    (note,) = [one for one in report.notes if "torch.export" in one]
+    assert note.startswith("torch.export could not export Branching (test_from_torch.py:")
+    assert "Could not guard on data-dependent expression" in note
+    assert note.endswith("the modules in it that it could are shown one after the other, and what is computed between "
+                         "them is not known")  # fmt: skip
+
+
+def test_a_module_that_fails_says_where_and_why():
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(100, 10))
+    with pytest.raises(UsageError) as caught:
+        shapecalc.from_torch(module, torch.zeros(1, 3, 16, 16))
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        "Sequential fails with these inputs: 2: mat1 and mat2 shapes cannot be multiplied (1x1568 and 100x10)"
+    )
+    assert problem.why == ("its examples are 1×3×16×16",)
+    assert str(problem.hint) == "the first axis of an example is the batch"
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ((Net, "3x16x16"), "from_torch expects a module, not the class Net"),
+    ((3, "3x16x16"), "from_torch expects a torch.nn.Module, not int"),
+    ((nn.ReLU(),), "from_torch needs an example of the input of ReLU"),
+])  # fmt: skip
+def test_what_is_no_module_or_has_no_example(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        shapecalc.from_torch(*arguments)
+
+
+def test_an_exported_program_with_a_dynamic_size():
+    batch, size = torch.export.Dim("batch"), torch.export.Dim("size", min=8, max=64)
+    program = torch.export.export(
+        Net().eval(), (torch.zeros(2, 3, 16, 16),), dynamic_shapes=({0: batch, 2: size, 3: size},), strict=False
+    )
+    origin = shapecalc.from_torch
+    with pytest.raises(shapecalc.SpecError, match="is dynamic: 3×"):
+        origin(program)
