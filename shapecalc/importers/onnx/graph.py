@@ -288,7 +288,7 @@ class Importing:
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
             dims = [self.sizes.variables.get(size, size) if isinstance(size, str) else size for size in info.dims]
-            self.understanding.compare(name, dims, tensor.full(self.frame.batch), self.frame.mark(place.path), node.op)
+            self.understanding.compare(name, dims, tensor.full(self.frame.batch), self.frame.mark(place), node.op)
 
 
 def _constant(weight: TensorMessage) -> Constant:
