@@ -22,8 +22,9 @@ _HEAD = 4096
 
 
 class _Format(NamedTuple):
-    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with, or have in
-    their first part.
+    """A format: its module, the ends of the names of its files, and what may be in the first bytes of one.
+
+    They may begin with one of `starts`, or have `within` in them.
     """
 
     module: str

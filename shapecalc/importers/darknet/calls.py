@@ -6,7 +6,7 @@ from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import LayerError, Problem, did_you_mean
+from shapecalc.errors import Problem, did_you_mean
 from shapecalc.importers.darknet.cfg import Option, OptionError
 from shapecalc.importers.tensors import Constant, Data, NodePlace, Unsized
 
@@ -22,8 +22,9 @@ __all__ = ["SectionCall", "SectionKind", "Tensor", "UnknownSizeError", "find_sec
 
 
 class Tensor(NamedTuple):
-    """The output of a section. `is_map` is whether darknet knows its width, height and channels, and not its length
-    alone.
+    """The output of a section.
+
+    `is_map` is whether darknet knows its width, height and channels, and not its length alone.
     """
 
     data: Data
@@ -86,7 +87,7 @@ def find_section(name: str) -> SectionKind:
     if found is None:
         hint = str(did_you_mean(name, _KINDS, lists=False))
         message = f"darknet has no section [{name[:40]}]"
-        raise OptionError(message, why=('it prints "Type not recognized", and its output has no size',), hint=hint)
+        raise OptionError(message, why=('darknet prints "Type not recognized", and its output has no size',), hint=hint)
     return found
 
 
@@ -228,9 +229,10 @@ class SectionCall:
             found = "relu"
         if not found:
             return x
-        slope = {"negative_slope": _SLOPES[word]} if word in _SLOPES else {}
-        axis = {"dim": 1} if found == "softmax" else {}
-        return self.emit(found, x, is_map=x.is_map, **slope, **axis)
+        arguments: dict[str, Any] = {"dim": 1} if found == "softmax" else {}
+        if word in _SLOPES:
+            arguments["negative_slope"] = _SLOPES[word]
+        return self.emit(found, x, is_map=x.is_map, **arguments)
 
     def normalised(self, x: Tensor, weights: str = "") -> Tensor:
         """Return a tensor after batch normalisation: scales, biases, and the rolling mean and variance."""
@@ -239,18 +241,20 @@ class SectionCall:
     def connected(self, x: Tensor, outputs: int, name: str = "fc") -> Tensor:
         """Return the output of a fully connected layer, with its batch normalisation."""
         is_normalised = self.number("batch_normalize") != 0
-        bias = {"bias": False} if is_normalised else {}
+        bias: dict[str, Any] = {"bias": False} if is_normalised else {}
         found = self.emit("fc", x, name=name, out_features=outputs, **bias)
         return self.normalised(found) if is_normalised else found
 
     def fitted(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Return a map with other sizes: of a larger one every n-th position, and the first channels; a smaller one is
-        filled with zeros.
+        """Return a tensor with other sizes: of a larger one every n-th position, and the first channels.
+
+        A smaller one is filled with zeros.
         """
         for axis, (own, due) in enumerate(zip(x.sizes, sizes, strict=True), 1):
             if own > due:
                 step = own // due if axis > 1 else 1
-                x = self.emit("slice", x, dim=axis, end=step * due, **({"step": step} if step > 1 else {}))
+                more: dict[str, Any] = {"step": step} if step > 1 else {}
+                x = self.emit("slice", x, dim=axis, end=step * due, **more)
             elif own < due:
                 x = self.emit("pad", x, padding=[[0, due - own]], dim=[axis])
         return x

@@ -11,7 +11,7 @@ from shapecalc.importers.blocks import named
 from shapecalc.importers.darknet.calls import SectionCall, Tensor, UnknownSizeError, find_section
 from shapecalc.importers.darknet.cfg import SIZES, OptionError
 from shapecalc.importers.frame import FailedError, Frame
-from shapecalc.importers.tensors import LOST, Data, NodePlace, Unsized
+from shapecalc.importers.tensors import LOST, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Graph, Reference
@@ -58,7 +58,7 @@ class Importing:
         graph = Graph(
             os.path.splitext(os.path.basename(cfg.source.name))[0], self.frame.inputs, nodes, self._results(),
             blocks=blocks, notes=self._notes(), file=cfg.source.name, steps=len(nodes),
-            warnings=tuple([*self.warnings, *self._unused()]), is_written=False,
+            warnings=(*self.warnings, *self._unused()), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 

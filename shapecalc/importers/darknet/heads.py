@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _OF_YOLO = """max max_delta counters_per_class label_smooth_eps scale_x_y objectness_smooth new_coords iou_normalizer
-obj_normalizer cls_normalizer delta_normalizer uc_normalizer iou_loss iou_thresh_kind beta_nms nms_kind yolo_point jitter
-resize focal_loss ignore_thresh truth_thresh iou_thresh random track_history_size sim_thresh dets_for_track
+obj_normalizer cls_normalizer delta_normalizer uc_normalizer iou_loss iou_thresh_kind beta_nms nms_kind yolo_point
+jitter resize focal_loss ignore_thresh truth_thresh iou_thresh random track_history_size sim_thresh dets_for_track
 dets_for_show track_ciou_norm embedding_layer map anchors show_details num mask"""
 _OF_REGION = """log sqrt softmax focal_loss jitter resize rescore thresh classfix absolute random coord_scale
 object_scale noobject_scale mask_scale class_scale bias_match tree map anchors max background"""

@@ -51,8 +51,9 @@ def _crnn(call: SectionCall) -> Tensor:
 
 
 def _elman(call: SectionCall, x: Tensor, part: Part) -> Tensor:
-    """Return the output of a simple recurrence: of the input, of the state, and of their sum. The hidden state is as
-    wide as the output where its width is not written.
+    """Return the output of a simple recurrence: of the input, of the state, and of their sum.
+
+    The hidden state is as wide as the output where its width is not written: pjreddie's has no other.
     """
     outputs = call.counted("output")
     hidden = call.number("hidden", outputs, 1)

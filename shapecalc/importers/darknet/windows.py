@@ -71,7 +71,7 @@ def _blurred(call: SectionCall, x: Tensor, stride: list[int], sort: int) -> Tens
 
     Its window is 3×3 with padding 1, or with `antialiasing=2` 2×2 without.
     """
-    window = {"kernel_size": 2} if sort == 2 else {"kernel_size": 3, "padding": 1}
+    window: dict[str, Any] = {"kernel_size": 2} if sort == 2 else {"kernel_size": 3, "padding": 1}
     return call.emit("avg_pool", x, name="blur", stride=_per_axis(stride), **window)
 
 
@@ -79,9 +79,10 @@ def _blurred(call: SectionCall, x: Tensor, stride: list[int], sort: int) -> Tens
 def _deconvolutional(call: SectionCall) -> Tensor:
     size, stride = call.number("size", 1, 1), call.number("stride", 1, 1)
     is_normalised = call.number("batch_normalize") != 0
+    bias: dict[str, Any] = {"bias": False} if is_normalised else {}
     found = call.emit(
         "transposed_conv", call.map(), out_channels=call.counted("filters"), kernel_size=size, stride=stride,
-        padding=padding_of(call, size), **({"bias": False} if is_normalised else {}),
+        padding=padding_of(call, size), **bias,
     )  # fmt: skip
     found = call.normalised(found) if is_normalised else found
     return call.activated(found, "logistic")
