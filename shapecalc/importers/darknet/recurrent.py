@@ -42,7 +42,7 @@ def _rnn(call: SectionCall) -> Tensor:
     def part(x: Tensor, outputs: int, name: str) -> Tensor:
         return call.activated(call.connected(x, outputs, name), "logistic")
 
-    return _elman(call, call.x, part)._replace(is_map=False)
+    return _elman(call, call.x, part)
 
 
 @section("crnn", ignored="shortcut xnor")
@@ -64,7 +64,7 @@ def _elman(call: SectionCall, x: Tensor, part: Part) -> Tensor:
 
 @section("lstm")
 def _lstm(call: SectionCall) -> Tensor:
-    return _gated(call, call.x, _connected(call))._replace(is_map=False)
+    return _gated(call, call.x, _connected(call))
 
 
 @section("conv_lstm", ignored="xnor state_constrain shortcut time_normalizer lstm_activation")
@@ -111,7 +111,7 @@ def _gru(call: SectionCall) -> Tensor:
     seen = part(call.emit("mul", reset, state), outputs, "wh")
     new = call.emit("tanh", call.emit("add", part(call.x, outputs, "uh"), seen, name="h_sum"), name="h")
     kept = call.emit("mul", update, call.emit("sub", state, new))  # z·state + (1 − z)·new
-    return call.emit("add", new, kept, is_map=False)
+    return call.emit("add", new, kept)
 
 
 @section("history")

@@ -17,9 +17,13 @@ coordconv stream wait_stream assisted_excitation weights biases"""
 
 
 def padding_of(call: SectionCall, size: int) -> int:
-    """Return the padding of a convolution: `pad=1` is half of the window, whatever `padding` is."""
+    """Return the padding of a convolution: `pad=1` is half of the window, whatever `padding` is.
+
+    That is the default in a `crnn`: pjreddie's always has it, and another size than the state's would not fit.
+    """
+    is_padded = call.kind.name == "crnn" and call.option("padding") is None
     padding = call.number("padding", 0, 0)
-    return size // 2 if call.number("pad") else padding
+    return size // 2 if call.number("pad", int(is_padded)) else padding
 
 
 def _strides(call: SectionCall) -> list[int]:
@@ -75,7 +79,7 @@ def _blurred(call: SectionCall, x: Tensor, stride: list[int], sort: int) -> Tens
     return call.emit("avg_pool", x, name="blur", stride=_per_axis(stride), **window)
 
 
-@section("deconvolutional", ignored="weights biases")
+@section("deconvolutional", "deconv", ignored="weights biases")
 def _deconvolutional(call: SectionCall) -> Tensor:
     size, stride = call.number("size", 1, 1), call.number("stride", 1, 1)
     is_normalised = call.number("batch_normalize") != 0
