@@ -55,8 +55,9 @@ def _elman(call: SectionCall, x: Tensor, part: Part) -> Tensor:
 
     The hidden state is as wide as the output where its width is not written: pjreddie's has no other.
     """
-    outputs = call.counted("output")
-    hidden = call.number("hidden", outputs, 1)
+    suffix = "_filters" if "output_filters" in call.section.options else ""  # pjreddie's names of those of a crnn
+    outputs = call.counted(f"output{suffix}")
+    hidden = call.number(f"hidden{suffix}", outputs, 1)
     new = part(x, hidden, "input")
     state = call.constant(*new.sizes, name="state")
     return part(call.emit("add", new, part(state, hidden, "self")), outputs, "output")
