@@ -13,10 +13,11 @@ CONV = "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=1\npad=1\n
 
 def cfg(*sections: str, net: str = NET) -> str:
     """Return a file of sections, each written as `name key=value key=value`."""
-    return net + "".join(
-        section if "\n" in section else "[{}]\n{}\n".format(*([*section.split(" ", 1), ""][:2])).replace(" ", "\n")
-        for section in sections
-    )
+    lines = []
+    for section in sections:
+        name, *options = [section.strip()] if "\n" in section else section.split()
+        lines += [name if "\n" in section else f"[{name}]", *options]
+    return net + "\n".join(lines) + "\n"
 
 
 LIST = "[net]\ninputs=20\n"
@@ -71,8 +72,13 @@ CASES = {
         "connected output=4 activation=linear",
     ),
     "joined lists": cfg(
-        CONV, "connected output=6 activation=relu", "connected output=6", "route layers=-1,1", "softmax groups=3",
-        "cost type=sse", "route layers=0",
+        CONV,
+        "connected output=6 activation=relu",
+        "connected output=6",
+        "route layers=-1,1",
+        "softmax groups=3",
+        "cost type=sse",
+        "route layers=0",
     ),  # fmt: skip
     "shortcuts": cfg(
         CONV,
@@ -85,24 +91,47 @@ CASES = {
         "shortcut from=3 activation=leaky",
     ),
     "normalised": cfg(
-        CONV, "normalization size=3 alpha=1", "lrn", "batchnorm", "l2norm", "logistic", "activation activation=elu",
-        "dropout probability=.1", "avgpool", "dropout", "softmax", "dropout", "cost",
+        CONV,
+        "normalization size=3 alpha=1",
+        "lrn",
+        "batchnorm",
+        "l2norm",
+        "logistic",
+        "activation activation=elu",
+        "dropout probability=.1",
+        "avgpool",
+        "dropout",
+        "softmax",
+        "dropout",
+        "cost",
     ),  # fmt: skip
     "steps": cfg(
-        "rnn output=8 batch_normalize=1", "gru output=6", "lstm output=5 batch_normalize=1", "connected output=4",
-        "gru output=3 batch_normalize=1", "lstm output=2", "rnn output=7 activation=tanh", net=STEPS,
+        "rnn output=8 batch_normalize=1",
+        "gru output=6",
+        "lstm output=5 batch_normalize=1",
+        "connected output=4",
+        "gru output=3 batch_normalize=1",
+        "lstm output=2",
+        "rnn output=7 activation=tanh",
+        net=STEPS,
     ),  # fmt: skip
     "recurrent maps": cfg(
-        CONV, "crnn output_filters=6 hidden_filters=4 batch_normalize=1 activation=leaky",
-        "crnn output_filters=2 hidden_filters=2", net=NET.replace("24", "16"),
+        CONV,
+        "crnn output_filters=6 hidden_filters=4 batch_normalize=1 activation=leaky",
+        "crnn output_filters=2 hidden_filters=2",
+        net=NET.replace("24", "16"),
     ),  # fmt: skip
     "connected": cfg("connected output=30 batch_normalize=1", "conn output=3 activation=linear", "soft", net=LIST),
     "connected as a map": cfg(
         CONV, "connected output=8", "convolutional filters=4 size=3 pad=1", "shortcut from=-2", "maxpool size=1"
     ),
     "yolo": cfg(
-        CONV, "convolutional filters=14 size=1 activation=linear", "yolo mask=1,3 classes=2 num=4", "route layers=-2",
-        "convolutional filters=21 size=1 activation=linear", "yolo num=3 classes=2",
+        CONV,
+        "convolutional filters=14 size=1 activation=linear",
+        "yolo mask=1,3 classes=2 num=4",
+        "route layers=-2",
+        "convolutional filters=21 size=1 activation=linear",
+        "yolo num=3 classes=2",
     ),  # fmt: skip
     "region": cfg("convolutional filters=16 size=1 activation=linear", "region num=2 classes=3 coords=4"),
     "iseg": cfg("convolutional filters=7 size=1 activation=linear", "iseg classes=4 ids=3"),
@@ -110,5 +139,5 @@ CASES = {
         "connected output=28 activation=linear", "dropout", "detection classes=2 coords=4 side=2 num=1 rescore=1"
     ),
     "network": "# a\n; b\n[network]\n height = 9 \nwidth=8\n\tchannels=1\r\n\n[convo lutional]\nfil ters = 2 # two\n"
-               "filters=3\nsize=3\n\n   stride=2;2\n",
+    "filters=3\nsize=3\n\n   stride=2;2\n",
 }

@@ -109,8 +109,10 @@ def find_origins(spec: str) -> list[Origin]:
 
     Errors: as `find_origin`.
     """
-    imported = find_import(spec)
-    return [imported] if imported is not None else [*find_members(spec)]
+    found = find_origin(spec) if spec == STDIN else find_import(spec)
+    if isinstance(found, Member):
+        return [*_all_of(found, spec)]
+    return [found] if found is not None else [*find_members(spec)]
 
 
 def find_member(spec: Any, variant: str = "") -> Member:
@@ -171,7 +173,10 @@ def find_members(spec: str) -> list[Member]:
 
     Errors: `UsageError` if there is no such file.
     """
-    member = find_member(spec)
+    return _all_of(find_member(spec), spec)
+
+
+def _all_of(member: Member, spec: str) -> list[Member]:
     specification = member.specification
     if member.config or not specification.variants or locate(spec).variant:
         return [member]

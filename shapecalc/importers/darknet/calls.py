@@ -252,7 +252,7 @@ class SectionCall:
         """
         for axis, (own, due) in enumerate(zip(x.sizes, sizes, strict=True), 1):
             if own > due:
-                step = own // due if axis > 1 else 1
+                step = own // due if axis > 1 and due else 1
                 more: dict[str, Any] = {"step": step} if step > 1 else {}
                 x = self.emit("slice", x, dim=axis, end=step * due, **more)
             elif own < due:

@@ -170,6 +170,9 @@ def _reorg(call: SectionCall) -> Tensor:
         return call.emit("pad", call.flat(x), padding=[[0, extra]], dim=[1], is_map=False)
     if is_reverse:
         return call.emit("pixel_shuffle", x, upscale_factor=stride)
+    if min(x.sizes[1:]) < stride:
+        option = call.option("stride")
+        raise OptionError(f"stride {stride} is larger than its input", option.mark if option else None)
     x = call.fitted(x, (x.sizes[0], *(size // stride * stride for size in x.sizes[1:])))
     return call.emit("pixel_unshuffle", x, downscale_factor=stride)
 
