@@ -79,7 +79,7 @@ CASES = {
         "softmax groups=3",
         "cost type=sse",
         "route layers=0",
-    ),  # fmt: skip
+    ),
     "shortcuts": cfg(
         CONV,
         "convolutional filters=4 size=3 stride=2 pad=1 activation=linear",
@@ -104,7 +104,7 @@ CASES = {
         "softmax",
         "dropout",
         "cost",
-    ),  # fmt: skip
+    ),
     "steps": cfg(
         "rnn output=8 batch_normalize=1",
         "gru output=6",
@@ -114,13 +114,13 @@ CASES = {
         "lstm output=2",
         "rnn output=7 activation=tanh",
         net=STEPS,
-    ),  # fmt: skip
+    ),
     "recurrent maps": cfg(
         CONV,
         "crnn output_filters=6 hidden_filters=4 batch_normalize=1 activation=leaky",
         "crnn output_filters=2 hidden_filters=2",
         net=NET.replace("24", "16"),
-    ),  # fmt: skip
+    ),
     "connected": cfg("connected output=30 batch_normalize=1", "conn output=3 activation=linear", "soft", net=LIST),
     "connected as a map": cfg(
         CONV, "connected output=8", "convolutional filters=4 size=3 pad=1", "shortcut from=-2", "maxpool size=1"
@@ -132,7 +132,7 @@ CASES = {
         "route layers=-2",
         "convolutional filters=21 size=1 activation=linear",
         "yolo num=3 classes=2",
-    ),  # fmt: skip
+    ),
     "region": cfg("convolutional filters=16 size=1 activation=linear", "region num=2 classes=3 coords=4"),
     "iseg": cfg("convolutional filters=7 size=1 activation=linear", "iseg classes=4 ids=3"),
     "detection": cfg(
