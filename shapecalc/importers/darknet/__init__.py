@@ -30,9 +30,9 @@ class DarknetFile:
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with this size of the input, and all problems."""
-        from shapecalc.importers.darknet.graph import Importing
+        from shapecalc.importers.darknet.graph import CfgImport
 
-        return Importing(self.cfg, variables, inputs).graph()
+        return CfgImport(self.cfg, variables, inputs).graph()
 
 
 _COMPANIONS = {

@@ -13,15 +13,15 @@ from shapecalc.importers.tensors import Constant, Data, NodePlace, Unsized
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.importers.darknet.cfg import Section
+    from shapecalc.importers.darknet.cfg import CfgSection
     from shapecalc.importers.frame import Frame
 
-    Function = Callable[["SectionCall"], "Tensor"]
+    Function = Callable[["SectionCall"], "SectionOutput"]
 
-__all__ = ["SectionCall", "SectionKind", "Tensor", "UnknownSizeError", "find_section", "section"]
+__all__ = ["SectionCall", "SectionKind", "SectionOutput", "UnknownSizeError", "find_section", "section"]
 
 
-class Tensor(NamedTuple):
+class SectionOutput(NamedTuple):
     """The output of a section.
 
     `is_map` is whether darknet knows its width, height and channels, and not its length alone.
@@ -96,12 +96,12 @@ class SectionCall:
 
     def __init__(
         self,
-        section: Section,
+        section: CfgSection,
         kind: SectionKind,
-        outputs: Sequence[Tensor | Unsized],
-        before: Tensor | Unsized,
+        outputs: Sequence[SectionOutput | Unsized],
+        before: SectionOutput | Unsized,
         frame: Frame,
-        previous: Section | None = None,
+        previous: CfgSection | None = None,
     ) -> None:
         self.section = section
         self.kind = kind
@@ -153,17 +153,17 @@ class SectionCall:
     # The tensors before it.
 
     @property
-    def x(self) -> Tensor:
+    def x(self) -> SectionOutput:
         """The output of the section before. Errors: `UnknownSizeError`."""
         if isinstance(self._before, Unsized):
             raise UnknownSizeError(self._before)
         return self._before
 
-    def map(self) -> Tensor:
+    def map(self) -> SectionOutput:
         """Return the output of the section before as a map. Errors: `OptionError`, `UnknownSizeError`."""
         return self.as_map(self.x)
 
-    def as_map(self, x: Tensor) -> Tensor:
+    def as_map(self, x: SectionOutput) -> SectionOutput:
         """Return a tensor as a map: a fully connected layer outputs one of 1×1. Errors: `OptionError`."""
         if not x.is_map:
             message = f"it needs a map, and the output before it is a list of {x.elements:,} elements"
@@ -191,7 +191,7 @@ class SectionCall:
             raise OptionError(f"{option.name}: {number} is {what}: {own}", option.mark, hint=hint)
         return index
 
-    def output(self, index: int) -> Tensor:
+    def output(self, index: int) -> SectionOutput:
         """Return the output of a section. Errors: `UnknownSizeError`."""
         found = self._outputs[index]
         if isinstance(found, Unsized):
@@ -201,8 +201,14 @@ class SectionCall:
     # Its layers.
 
     def emit(
-        self, kind: str, *inputs: Tensor, name: str = "", weights: str = "", is_map: bool = True, **arguments: Any
-    ) -> Tensor:
+        self,
+        kind: str,
+        *inputs: SectionOutput,
+        name: str = "",
+        weights: str = "",
+        is_map: bool = True,
+        **arguments: Any,
+    ) -> SectionOutput:
         """Add a layer, and return its output. `weights` is the name of its weights, by which others share them.
 
         Errors: `LayerError`, `FailedError`.
@@ -210,17 +216,17 @@ class SectionCall:
         place = self.place._replace(name=name or kind)
         held = [Constant((), None, (weights,), learned=True)] if weights else []
         ((ref, shape),) = self.frame.emit(place, kind, arguments, [x.data for x in inputs], held)
-        return Tensor(Data(ref, shape), is_map)
+        return SectionOutput(Data(ref, shape), is_map)
 
-    def flat(self, x: Tensor) -> Tensor:
+    def flat(self, x: SectionOutput) -> SectionOutput:
         """Return a tensor as a list of its elements."""
         return x._replace(is_map=False) if len(x.sizes) == 1 else self.emit("flatten", x, is_map=False)
 
-    def constant(self, *sizes: int, name: str) -> Tensor:
+    def constant(self, *sizes: int, name: str) -> SectionOutput:
         """Add a tensor that is not learned: the state before the first step."""
         return self.emit("constant", name=name, shape=sizes)
 
-    def activated(self, x: Tensor, default: str, option: str = "activation") -> Tensor:
+    def activated(self, x: SectionOutput, default: str, option: str = "activation") -> SectionOutput:
         """Return a tensor after the activation that is written, or else by default."""
         word = self.word(option, default)
         found = _ACTIVATIONS.get(word)
@@ -234,18 +240,18 @@ class SectionCall:
             arguments["negative_slope"] = _SLOPES[word]
         return self.emit(found, x, is_map=x.is_map, **arguments)
 
-    def normalised(self, x: Tensor, weights: str = "") -> Tensor:
+    def normalised(self, x: SectionOutput, weights: str = "") -> SectionOutput:
         """Return a tensor after batch normalisation: scales, biases, and the rolling mean and variance."""
         return self.emit("batch_norm", x, weights=weights, is_map=x.is_map)
 
-    def connected(self, x: Tensor, outputs: int, name: str = "fc") -> Tensor:
+    def connected(self, x: SectionOutput, outputs: int, name: str = "fc") -> SectionOutput:
         """Return the output of a fully connected layer, with its batch normalisation."""
         is_normalised = self.number("batch_normalize") != 0
         bias: dict[str, Any] = {"bias": False} if is_normalised else {}
         found = self.emit("fc", x, name=name, out_features=outputs, **bias)
         return self.normalised(found) if is_normalised else found
 
-    def fitted(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    def fitted(self, x: SectionOutput, sizes: tuple[int, ...]) -> SectionOutput:
         """Return a tensor with other sizes: of a larger one every n-th position, and the first channels.
 
         A smaller one is filled with zeros.

@@ -19,9 +19,9 @@ __all__ = [
     "NET",
     "SIZES",
     "Cfg",
+    "CfgSection",
     "Option",
     "OptionError",
-    "Section",
     "first_section",
     "read_cfg",
 ]
@@ -71,7 +71,7 @@ class Option(NamedTuple):
         return [self.number(part) for part in re.split("[#;]", self.text)[0].split(",")]
 
 
-class Section(NamedTuple):
+class CfgSection(NamedTuple):
     """One section: its type as it is written between the brackets, its line, and its options by their names."""
 
     type: str
@@ -83,8 +83,8 @@ class Cfg(NamedTuple):
     """A file: its text, the options of the network, the sections of its layers, and what darknet reads otherwise."""
 
     source: Source
-    net: Section
-    sections: tuple[Section, ...]
+    net: CfgSection
+    sections: tuple[CfgSection, ...]
     warnings: tuple[Problem, ...]
 
 
@@ -125,8 +125,8 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def _sections(source: Source, warnings: list[Problem]) -> list[Section]:
-    sections: list[Section] = []
+def _sections(source: Source, warnings: list[Problem]) -> list[CfgSection]:
+    sections: list[CfgSection] = []
     for number, line in enumerate(source.text.splitlines(), 1):
         packed = _SPACES.sub("", line)
         if not packed or packed[0] in "#;":
@@ -136,7 +136,7 @@ def _sections(source: Source, warnings: list[Problem]) -> list[Section]:
         if packed[0] == "[":
             if len(sections) > _MOST_SECTIONS:
                 raise SpecError(Problem(f"there are more than {_MOST_SECTIONS:,} sections", mark))
-            sections.append(Section(packed[1:].partition("]")[0], mark, {}))
+            sections.append(CfgSection(packed[1:].partition("]")[0], mark, {}))
             continue
         name, equals, value = packed.partition("=")
         if not sections:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.dims import plain_of
-from shapecalc.errors import LayerError, Problem, UsageError, did_you_mean
+from shapecalc.errors import LayerError, Problem
 from shapecalc.importers.blocks import named
-from shapecalc.importers.darknet.calls import SectionCall, Tensor, UnknownSizeError, find_section
+from shapecalc.importers.darknet.calls import SectionCall, SectionOutput, UnknownSizeError, find_section
 from shapecalc.importers.darknet.cfg import SIZES, OptionError
 from shapecalc.importers.frame import FailedError, Frame
+from shapecalc.importers.inputs import ValueInfo, input_tensors
 from shapecalc.importers.tensors import LOST, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
-from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shapecalc.importers.darknet.cfg import Cfg, Option, Section
+    from shapecalc.importers.darknet.cfg import Cfg, CfgSection, Option
+    from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Importing"]
+__all__ = ["CfgImport"]
 
 _INPUT = "input"
 _LARGEST = 2**31
@@ -29,7 +29,7 @@ _MULTIPLE = 32
 _YOLO = ("yolo", "region", "detection")
 
 
-class Importing:
+class CfgImport:
     """One import of a file, with the size of its input."""
 
     def __init__(self, cfg: Cfg, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> None:
@@ -39,12 +39,9 @@ class Importing:
         self.understanding = Understanding("section", has_arithmetic=False)
         self.warnings = list(cfg.warnings)
         self.unused: dict[tuple[str, str], tuple[Option, int]] = {}
-        self.outputs: list[Tensor | Unsized] = []
+        self.outputs: list[SectionOutput | Unsized] = []
         self.heads: list[int] = []
-        if variables:
-            name = next(iter(variables))
-            raise UsageError(Problem(f"there is no variable {name} to set", hint="a darknet cfg has none"))
-        self.shape = self._input_shape(inputs)
+        self.shape = self._input_shape(variables, inputs)
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -53,7 +50,7 @@ class Importing:
             self.problems.append(Problem(f"{cfg.source.name} has no layer: there is no section after [net]"))
         if self.shape is not None:
             data = self.frame.add_input(_INPUT, self.shape, LOST)
-            self._run(Tensor(data, len(self.shape.sizes) == 3))
+            self._run(SectionOutput(data, len(self.shape.sizes) == 3))
         nodes, blocks = named(self.frame.nodes, self.frame.places)
         graph = Graph(
             os.path.splitext(os.path.basename(cfg.source.name))[0], self.frame.inputs, nodes, self._results(),
@@ -64,26 +61,16 @@ class Importing:
 
     # The input.
 
-    def _input_shape(self, inputs: Mapping[str, tuple[Any, ...]]) -> Shape | None:
+    def _input_shape(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> Shape | None:
         """Return the size of the input: as given, or as [net] states it; None for a problem."""
-        for name in inputs:
-            if name not in ("", _INPUT):
-                raise UsageError(Problem(f"there is no input {name}", hint=did_you_mean(name, [_INPUT])))
         try:
             stated = self._stated()
         except OptionError as error:
             self.problems.append(error.at(error.mark or self.cfg.net.mark, "[net]"))
             return None
-        given = next(iter(inputs.values()), None)
-        if given is None:
-            return Shape(stated, is_map=len(stated) == 3)
-        if len(given) != len(stated):
-            due, text = ("x".join(map(str, sizes)) for sizes in (stated, given))
-            axes = "3 axes, channels first" if len(stated) == 3 else "1 axis"
-            raise UsageError(Problem(f"the input has {axes}, {due}: not {text}"))
-        hint = "give the size its value: --input"
-        sizes = tuple([plain_of(size, f"the structure of {self.cfg.source.name}", hint) for size in given])
-        return Shape(sizes, is_map=len(sizes) == 3)
+        infos = [ValueInfo(_INPUT, stated)]
+        found = input_tensors(infos, {_INPUT: -1}, variables, inputs, self.problems, self.cfg.source.name).inputs
+        return found[_INPUT][0] if _INPUT in found else None
 
     def _stated(self) -> tuple[int, ...]:
         """Return the size that [net] states: that of an image, or the length of a list. Errors: `OptionError`."""
@@ -105,9 +92,9 @@ class Importing:
 
     # The sections.
 
-    def _run(self, before: Tensor | Unsized) -> None:
+    def _run(self, before: SectionOutput | Unsized) -> None:
         """Work through the sections."""
-        previous: Section | None = None
+        previous: CfgSection | None = None
         for section in self.cfg.sections:
             before = self._result(section, before, previous)
             self.outputs.append(before)
@@ -115,10 +102,12 @@ class Importing:
             previous = section
         self._check_multiple()
 
-    def _result(self, section: Section, before: Tensor | Unsized, previous: Section | None) -> Tensor | Unsized:
+    def _result(
+        self, section: CfgSection, before: SectionOutput | Unsized, previous: CfgSection | None
+    ) -> SectionOutput | Unsized:
         """Return the output of a section, or the node that stands for it where it could not be read."""
         place = NodePlace(f"[{section.type}]", (), f"{len(self.outputs)}_{section.type}", section.mark)
-        refs = [before.data.ref if isinstance(before, Tensor) else before.ref]
+        refs = [before.data.ref if isinstance(before, SectionOutput) else before.ref]
         start = len(self.frame.nodes)
         try:
             kind = find_section(section.type)
@@ -168,7 +157,7 @@ class Importing:
     def _results(self) -> tuple[Reference, ...]:
         """Return the outputs of the network: those of its detectors, and of the last section."""
         found = [self.outputs[index] for index in dict.fromkeys([*self.heads, len(self.outputs) - 1]) if self.outputs]
-        return tuple([x.data.ref if isinstance(x, Tensor) else x.ref for x in found])
+        return tuple([x.data.ref if isinstance(x, SectionOutput) else x.ref for x in found])
 
     def _notes(self) -> tuple[str, ...]:
         notes = [self.understanding.note(with_stated=self.understanding.agreeing > 0)]

@@ -8,7 +8,7 @@ from shapecalc.importers.darknet.calls import section
 from shapecalc.importers.darknet.cfg import OptionError
 
 if TYPE_CHECKING:
-    from shapecalc.importers.darknet.calls import SectionCall, Tensor
+    from shapecalc.importers.darknet.calls import SectionCall, SectionOutput
 
 __all__: list[str] = []
 
@@ -21,16 +21,16 @@ object_scale noobject_scale mask_scale class_scale bias_match tree map anchors m
 
 
 @section("yolo", ignored=_OF_YOLO, is_head=True)
-def _yolo(call: SectionCall) -> Tensor:
+def _yolo(call: SectionCall) -> SectionOutput:
     return _checked(call, 5)
 
 
 @section("Gaussian_yolo", ignored=_OF_YOLO, is_head=True)
-def _gaussian_yolo(call: SectionCall) -> Tensor:
+def _gaussian_yolo(call: SectionCall) -> SectionOutput:
     return _checked(call, 9)
 
 
-def _checked(call: SectionCall, others: int) -> Tensor:
+def _checked(call: SectionCall, others: int) -> SectionOutput:
     """Return the output of a detector of YOLOv3: for each of its boxes the classes, and so many other channels."""
     mask = call.option("mask")
     boxes = len(mask.numbers()) if mask else call.number("num", 1, 1)
@@ -39,18 +39,18 @@ def _checked(call: SectionCall, others: int) -> Tensor:
 
 
 @section("region", ignored=_OF_REGION, is_head=True)
-def _region(call: SectionCall) -> Tensor:
+def _region(call: SectionCall) -> SectionOutput:
     boxes = call.number("num", 1, 1)
     return _head(call, boxes, call.number("coords", 4, 0) + 1, 20, f"num={boxes}")
 
 
 @section("iseg", is_head=True)
-def _iseg(call: SectionCall) -> Tensor:
+def _iseg(call: SectionCall) -> SectionOutput:
     ids = call.number("ids", 32, 0)
     return _head(call, 1, ids, 20, f"ids={ids}")
 
 
-def _head(call: SectionCall, boxes: int, others: int, default: int, named: str) -> Tensor:
+def _head(call: SectionCall, boxes: int, others: int, default: int, named: str) -> SectionOutput:
     """Return the output of a detector, whose input has (classes + others)·boxes channels. Errors: `OptionError`."""
     x = call.map()
     option, classes = call.option("classes"), call.number("classes", default, 0)
@@ -73,7 +73,7 @@ def _head_hint(call: SectionCall, boxes: int, others: int, due: int) -> str:
 
 
 @section("detection", ignored=f"{_OF_REGION} forced reorg", is_head=True)
-def _detection(call: SectionCall) -> Tensor:
+def _detection(call: SectionCall) -> SectionOutput:
     x = call.x
     side, boxes = call.number("side", 7, 1), call.number("num", 1, 1)
     coords, classes = call.number("coords", 1, 0), call.number("classes", 1, 0)
@@ -95,7 +95,7 @@ def _detection(call: SectionCall) -> Tensor:
 
 
 @section("softmax", "soft", ignored="temperature tree spatial noloss")
-def _softmax(call: SectionCall) -> Tensor:
+def _softmax(call: SectionCall) -> SectionOutput:
     """Over all elements, in each group of them, or with `spatial` over the channels at each position."""
     x, groups = call.x, call.number("groups", 1, 1)
     spatial = call.section.options.get("spatial")
@@ -110,22 +110,22 @@ def _softmax(call: SectionCall) -> Tensor:
 
 
 @section("cost", ignored="type scale ratio noobj thresh")
-def _cost(call: SectionCall) -> Tensor:
+def _cost(call: SectionCall) -> SectionOutput:
     return call.emit("identity", call.x, is_map=False)
 
 
 @section("contrastive", ignored="classes yolo_layer temperature cls_normalizer max_delta contrastive_neg_max")
-def _contrastive(call: SectionCall) -> Tensor:
+def _contrastive(call: SectionCall) -> SectionOutput:
     return call.emit("identity", call.x, is_map=call.x.is_map)
 
 
 @section("empty", "silence")
-def _empty(call: SectionCall) -> Tensor:
+def _empty(call: SectionCall) -> SectionOutput:
     return call.emit("identity", call.x, is_map=call.x.is_map)
 
 
 @section("connected", "conn", ignored="weights biases")
-def _connected(call: SectionCall) -> Tensor:
+def _connected(call: SectionCall) -> SectionOutput:
     return call.activated(call.connected(call.x, call.counted("output")), "logistic")
 
 
@@ -133,31 +133,31 @@ def _connected(call: SectionCall) -> Tensor:
 
 
 @section("dropout", ignored="probability dropblock dropblock_size_rel dropblock_size_abs")
-def _dropout(call: SectionCall) -> Tensor:
+def _dropout(call: SectionCall) -> SectionOutput:
     return call.emit("dropout", call.x, is_map=call.x.is_map)
 
 
 @section("normalization", "lrn", ignored="alpha beta kappa")
-def _normalization(call: SectionCall) -> Tensor:
+def _normalization(call: SectionCall) -> SectionOutput:
     return call.emit("local_response_norm", call.map(), size=call.number("size", 5, 1))
 
 
 @section("batchnorm")
-def _batchnorm(call: SectionCall) -> Tensor:
+def _batchnorm(call: SectionCall) -> SectionOutput:
     return call.normalised(call.map())
 
 
 @section("activation")
-def _activation(call: SectionCall) -> Tensor:
+def _activation(call: SectionCall) -> SectionOutput:
     found = call.activated(call.x, "linear")
     return found if found is not call.x else call.emit("identity", found, is_map=found.is_map)
 
 
 @section("logistic")
-def _logistic(call: SectionCall) -> Tensor:
+def _logistic(call: SectionCall) -> SectionOutput:
     return call.emit("sigmoid", call.x, is_map=call.x.is_map)
 
 
 @section("l2norm")
-def _l2norm(call: SectionCall) -> Tensor:
+def _l2norm(call: SectionCall) -> SectionOutput:
     return call.emit("normalize", call.x, is_map=call.x.is_map)

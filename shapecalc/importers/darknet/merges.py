@@ -8,13 +8,13 @@ from shapecalc.importers.darknet.calls import section
 from shapecalc.importers.darknet.cfg import OptionError
 
 if TYPE_CHECKING:
-    from shapecalc.importers.darknet.calls import SectionCall, Tensor
+    from shapecalc.importers.darknet.calls import SectionCall, SectionOutput
 
 __all__: list[str] = []
 
 
 @section("route", ignored="stream wait_stream")
-def _route(call: SectionCall) -> Tensor:
+def _route(call: SectionCall) -> SectionOutput:
     groups = call.number("groups", 1, 1)
     group = call.number("group_id", 0, 0)
     if group >= groups:
@@ -39,7 +39,7 @@ def _route(call: SectionCall) -> Tensor:
     return inputs[0] if groups > 1 else call.emit("identity", *inputs, is_map=is_map)
 
 
-def _part(call: SectionCall, x: Tensor, groups: int, group: int) -> Tensor:
+def _part(call: SectionCall, x: SectionOutput, groups: int, group: int) -> SectionOutput:
     """Return one of the equal groups of channels of a map."""
     call.check_groups("groups", groups, x.sizes[0], "channels of its input")
     size = x.sizes[0] // groups
@@ -50,7 +50,7 @@ _NORMALISATIONS = ("none", "relu", "avg_relu", "softmax")
 
 
 @section("shortcut", ignored="alpha beta weights_normalization")
-def _shortcut(call: SectionCall) -> Tensor:
+def _shortcut(call: SectionCall) -> SectionOutput:
     """The sum of the output before and of others, which are fitted to it; each may have learned factors."""
     x = call.x
     indices = call.layers("from")
@@ -70,7 +70,7 @@ def _shortcut(call: SectionCall) -> Tensor:
     return call.activated(call.emit("add", *inputs, is_map=x.is_map), "linear")
 
 
-def _alike(call: SectionCall, other: Tensor, x: Tensor) -> Tensor:
+def _alike(call: SectionCall, other: SectionOutput, x: SectionOutput) -> SectionOutput:
     """Return a tensor with the sizes of another."""
     if other.sizes == x.sizes:
         return other
@@ -80,7 +80,7 @@ def _alike(call: SectionCall, other: Tensor, x: Tensor) -> Tensor:
     return call.fitted(call.as_map(other), x.sizes)
 
 
-def _merged(call: SectionCall, kind: str, *, by_other: bool = False) -> Tensor:
+def _merged(call: SectionCall, kind: str, *, by_other: bool = False) -> SectionOutput:
     """Return the output before, merged with another; `by_other` is whether the other is the larger one."""
     (index, *rest) = call.layers("from")
     if rest:
@@ -92,27 +92,27 @@ def _merged(call: SectionCall, kind: str, *, by_other: bool = False) -> Tensor:
 
 
 @section("scale_channels", ignored="scale_wh")
-def _scale_channels(call: SectionCall) -> Tensor:
+def _scale_channels(call: SectionCall) -> SectionOutput:
     return _merged(call, "mul", by_other=True)
 
 
 @section("sam")
-def _sam(call: SectionCall) -> Tensor:
+def _sam(call: SectionCall) -> SectionOutput:
     return _merged(call, "mul")
 
 
 @section("control_channels")
-def _control_channels(call: SectionCall) -> Tensor:
+def _control_channels(call: SectionCall) -> SectionOutput:
     return _merged(call, "mul")
 
 
 @section("shift_channels")
-def _shift_channels(call: SectionCall) -> Tensor:
+def _shift_channels(call: SectionCall) -> SectionOutput:
     return _merged(call, "add")
 
 
 @section("alternate_channels")
-def _alternate_channels(call: SectionCall) -> Tensor:
+def _alternate_channels(call: SectionCall) -> SectionOutput:
     """The other map, made as large as the output before, and that."""
     (index, *_) = call.layers("from")
     x, other = call.map(), call.as_map(call.output(index))
@@ -121,6 +121,6 @@ def _alternate_channels(call: SectionCall) -> Tensor:
 
 
 @section("implicit", "implicit_add", "implicit_mul", "implicit_cat", ignored="mean std")
-def _implicit(call: SectionCall) -> Tensor:
+def _implicit(call: SectionCall) -> SectionOutput:
     """A learned tensor, which depends on no input."""
     return call.emit("parameter", shape=[call.number("filters", 128, 1), call.number("atoms", 1, 1), 1])

@@ -10,9 +10,9 @@ from shapecalc.importers.darknet.windows import convolved
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shapecalc.importers.darknet.calls import SectionCall, Tensor
+    from shapecalc.importers.darknet.calls import SectionCall, SectionOutput
 
-    Part = Callable[[Tensor, int, str], Tensor]
+    Part = Callable[[SectionOutput, int, str], SectionOutput]
 
 __all__: list[str] = []
 
@@ -21,7 +21,7 @@ def _convolutions(call: SectionCall) -> Part:
     """Return the function of a part that is a convolution, to so many channels."""
     size, stride = call.number("size", 3, 1), call.number("stride", 1, 1)
 
-    def part(x: Tensor, filters: int, name: str) -> Tensor:
+    def part(x: SectionOutput, filters: int, name: str) -> SectionOutput:
         found = convolved(call, x, filters, [stride, stride], size=size, name=name)
         return call.activated(found, "logistic" if call.kind.name == "crnn" else "linear")
 
@@ -31,26 +31,26 @@ def _convolutions(call: SectionCall) -> Part:
 def _connected(call: SectionCall) -> Part:
     """Return the function of a part that is a fully connected layer."""
 
-    def part(x: Tensor, outputs: int, name: str) -> Tensor:
+    def part(x: SectionOutput, outputs: int, name: str) -> SectionOutput:
         return call.connected(x, outputs, name)
 
     return part
 
 
 @section("rnn", ignored="shortcut logistic")
-def _rnn(call: SectionCall) -> Tensor:
-    def part(x: Tensor, outputs: int, name: str) -> Tensor:
+def _rnn(call: SectionCall) -> SectionOutput:
+    def part(x: SectionOutput, outputs: int, name: str) -> SectionOutput:
         return call.activated(call.connected(x, outputs, name), "logistic")
 
     return _elman(call, call.x, part)
 
 
 @section("crnn", ignored="shortcut xnor")
-def _crnn(call: SectionCall) -> Tensor:
+def _crnn(call: SectionCall) -> SectionOutput:
     return _elman(call, call.map(), _convolutions(call))
 
 
-def _elman(call: SectionCall, x: Tensor, part: Part) -> Tensor:
+def _elman(call: SectionCall, x: SectionOutput, part: Part) -> SectionOutput:
     """Return the output of a simple recurrence: of the input, of the state, and of their sum.
 
     The hidden state is as wide as the output where its width is not written: pjreddie's has no other.
@@ -64,16 +64,16 @@ def _elman(call: SectionCall, x: Tensor, part: Part) -> Tensor:
 
 
 @section("lstm")
-def _lstm(call: SectionCall) -> Tensor:
+def _lstm(call: SectionCall) -> SectionOutput:
     return _gated(call, call.x, _connected(call))
 
 
 @section("conv_lstm", ignored="xnor state_constrain shortcut time_normalizer lstm_activation")
-def _conv_lstm(call: SectionCall) -> Tensor:
+def _conv_lstm(call: SectionCall) -> SectionOutput:
     return _gated(call, call.map(), _convolutions(call))
 
 
-def _gated(call: SectionCall, x: Tensor, part: Part) -> Tensor:
+def _gated(call: SectionCall, x: SectionOutput, part: Part) -> SectionOutput:
     """Return the hidden state of an LSTM. `u` are the parts of the input, `w` of the state, `v` of the cell.
 
     With a bottleneck, one part of the input and the state takes the place of both.
@@ -86,7 +86,7 @@ def _gated(call: SectionCall, x: Tensor, part: Part) -> Tensor:
     if first is None:
         x = call.emit("tanh", part(call.emit("concat", hidden, x, dim=1), outputs, "wf"))
 
-    def gate(name: str, kind: str, seen: Tensor | None) -> Tensor:
+    def gate(name: str, kind: str, seen: SectionOutput | None) -> SectionOutput:
         terms = [first if first is not None and name == "f" else part(x, outputs, f"u{name}")]
         if not has_bottleneck:
             terms.append(part(hidden, outputs, f"w{name}"))
@@ -100,11 +100,11 @@ def _gated(call: SectionCall, x: Tensor, part: Part) -> Tensor:
 
 
 @section("gru", ignored="tanh")
-def _gru(call: SectionCall) -> Tensor:
+def _gru(call: SectionCall) -> SectionOutput:
     outputs, part = call.counted("output"), _connected(call)
     state = call.constant(outputs, name="state")
 
-    def gate(name: str) -> Tensor:
+    def gate(name: str) -> SectionOutput:
         terms = part(call.x, outputs, f"u{name}"), part(state, outputs, f"w{name}")
         return call.emit("sigmoid", call.emit("add", *terms, name=f"{name}_sum"), name=name)
 
@@ -116,7 +116,7 @@ def _gru(call: SectionCall) -> Tensor:
 
 
 @section("history")
-def _history(call: SectionCall) -> Tensor:
+def _history(call: SectionCall) -> SectionOutput:
     """The maps of the last steps, joined along the channels."""
     x, steps = call.map(), call.number("history_size", 4, 1)
     if steps == 1:

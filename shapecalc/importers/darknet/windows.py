@@ -8,7 +8,7 @@ from shapecalc.importers.darknet.calls import section
 from shapecalc.importers.darknet.cfg import OptionError
 
 if TYPE_CHECKING:
-    from shapecalc.importers.darknet.calls import SectionCall, Tensor
+    from shapecalc.importers.darknet.calls import SectionCall, SectionOutput
 
 __all__ = ["convolved", "padding_of"]
 
@@ -37,8 +37,15 @@ def _per_axis(sizes: list[int]) -> Any:
 
 
 def convolved(
-    call: SectionCall, x: Tensor, filters: int, stride: list[int], *, size: int, name: str = "conv", owner: str = ""
-) -> Tensor:
+    call: SectionCall,
+    x: SectionOutput,
+    filters: int,
+    stride: list[int],
+    *,
+    size: int,
+    name: str = "conv",
+    owner: str = "",
+) -> SectionOutput:
     """Return the output of a convolution, with its batch normalisation, but without its activation.
 
     `owner` is the name of its weights. Dilation widens the padding too, so that it changes no size.
@@ -58,7 +65,7 @@ def convolved(
 
 
 @section("convolutional", "conv", ignored=_OF_CONVOLUTIONS)
-def _convolutional(call: SectionCall) -> Tensor:
+def _convolutional(call: SectionCall) -> SectionOutput:
     size, stride = call.number("size", 1, 1), _strides(call)
     is_blurred = call.number("antialiasing")
     shared = call.option("share_index")
@@ -70,7 +77,7 @@ def _convolutional(call: SectionCall) -> Tensor:
     return _blurred(call, found, stride, is_blurred) if is_blurred else found
 
 
-def _blurred(call: SectionCall, x: Tensor, stride: list[int], sort: int) -> Tensor:
+def _blurred(call: SectionCall, x: SectionOutput, stride: list[int], sort: int) -> SectionOutput:
     """Return a map after the blur that `antialiasing` puts before a stride: a mean with weights that are not learned.
 
     Its window is 3×3 with padding 1, or with `antialiasing=2` 2×2 without.
@@ -80,7 +87,7 @@ def _blurred(call: SectionCall, x: Tensor, stride: list[int], sort: int) -> Tens
 
 
 @section("deconvolutional", "deconv", ignored="weights biases")
-def _deconvolutional(call: SectionCall) -> Tensor:
+def _deconvolutional(call: SectionCall) -> SectionOutput:
     size, stride = call.number("size", 1, 1), call.number("stride", 1, 1)
     is_normalised = call.number("batch_normalize") != 0
     bias: dict[str, Any] = {"bias": False} if is_normalised else {}
@@ -93,7 +100,7 @@ def _deconvolutional(call: SectionCall) -> Tensor:
 
 
 @section("local")
-def _local(call: SectionCall) -> Tensor:
+def _local(call: SectionCall) -> SectionOutput:
     size = call.number("size", 1, 1)
     padding = [(size - 1) // 2, size // 2] if call.number("pad") else [0, 0]
     found = call.emit(
@@ -104,7 +111,7 @@ def _local(call: SectionCall) -> Tensor:
 
 
 @section("maxpool", "max", ignored="maxpool_zero_nonmax")
-def _maxpool(call: SectionCall) -> Tensor:
+def _maxpool(call: SectionCall) -> SectionOutput:
     if call.number("maxpool_depth"):
         return _depth_pool(call)
     blur = call.number("antialiasing")
@@ -113,11 +120,11 @@ def _maxpool(call: SectionCall) -> Tensor:
 
 
 @section("local_avgpool", "local_avg")
-def _local_avgpool(call: SectionCall) -> Tensor:
+def _local_avgpool(call: SectionCall) -> SectionOutput:
     return _pool(call, "avg_pool")
 
 
-def _pool(call: SectionCall, kind: str, *, is_dense: bool = False) -> Tensor:
+def _pool(call: SectionCall, kind: str, *, is_dense: bool = False) -> SectionOutput:
     """Return the output of a pool: `padding` is that of both sides together, by default one less than the window."""
     stride = _strides(call)
     size = call.number("size", call.number("stride", 1, 1), 1)
@@ -133,7 +140,7 @@ def _pool(call: SectionCall, kind: str, *, is_dense: bool = False) -> Tensor:
     return call.emit(kind, call.map(), **arguments)
 
 
-def _depth_pool(call: SectionCall) -> Tensor:
+def _depth_pool(call: SectionCall) -> SectionOutput:
     """Return the maximum of every n-th channel: `out_channels` of them."""
     channels = call.number("out_channels", 1, 1)
     for name in ("size", "stride", "padding", "stride_x", "stride_y", "antialiasing"):
@@ -146,12 +153,12 @@ def _depth_pool(call: SectionCall) -> Tensor:
 
 
 @section("avgpool", "avg")
-def _avgpool(call: SectionCall) -> Tensor:
+def _avgpool(call: SectionCall) -> SectionOutput:
     return call.emit("global_avg_pool", call.map(), keepdims=True)
 
 
 @section("upsample", ignored="scale")
-def _upsample(call: SectionCall) -> Tensor:
+def _upsample(call: SectionCall) -> SectionOutput:
     stride = call.number("stride", 2)
     if stride == 0:
         option = call.option("stride")
@@ -162,7 +169,7 @@ def _upsample(call: SectionCall) -> Tensor:
 
 
 @section("reorg", "reorg3d", "reorg_old")
-def _reorg(call: SectionCall) -> Tensor:
+def _reorg(call: SectionCall) -> SectionOutput:
     x, stride, extra = call.map(), call.number("stride", 1, 1), call.number("extra", 0, 0)
     is_reverse = call.number("reverse")
     call.option("flatten")
@@ -178,5 +185,5 @@ def _reorg(call: SectionCall) -> Tensor:
 
 
 @section("crop", ignored="flip angle saturation exposure shift noadjust")
-def _crop(call: SectionCall) -> Tensor:
+def _crop(call: SectionCall) -> SectionOutput:
     return call.emit("crop", call.map(), size=[call.number("crop_height", 1, 1), call.number("crop_width", 1, 1)])
