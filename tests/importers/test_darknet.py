@@ -99,6 +99,12 @@ def test_dilation_widens_the_padding_too():
     assert report.rows[0].arguments["dilation"] == [3, 3]
 
 
+def test_products_of_bits_have_no_groups():
+    report = report_of(cfg("conv filters=2 size=1 groups=2 xnor=1", "conv filters=2 size=1 groups=0", net=SQUARE))
+    assert counts(report) == [2 * 4 + 2, 2 * 2 + 2]
+    assert counts(report_of(cfg("conv filters=2 size=1 groups=2 xnor=0", net=SQUARE))) == [2 * 2 + 2]
+
+
 def test_a_shared_index_shares_all_weights():
     first, second = CONV, CONV.replace("stride=1", "share_index=-2\ndilation=2")
     report = report_of(cfg(first, CONV, second, CONV.replace("size=3", "share_index=1\nsize=3"), net=SQUARE + ""))

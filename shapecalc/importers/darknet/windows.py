@@ -51,7 +51,7 @@ def convolved(
     `owner` is the name of its weights. Dilation widens the padding too, so that it changes no size.
     """
     dilation = call.number("dilation", 1, 1) if size > 1 else 1
-    groups = call.number("groups", 1, 1)
+    groups = 1 if call.number("xnor") else max(call.number("groups", 1), 1)  # as darknet takes them
     is_normalised = call.number("batch_normalize") != 0 or call.number("cbn") != 0
     call.check_groups("groups", groups, x.sizes[0], "channels of its input")
     arguments: dict[str, Any] = {"out_channels": filters, "kernel_size": size}
