@@ -97,6 +97,7 @@ def test_dilation_widens_the_padding_too():
     report = report_of(cfg("conv filters=2 size=3 pad=1 dilation=3", "conv filters=2 size=1 dilation=4", net=SQUARE))
     assert outputs(report) == [(2, 16, 16)] * 2
     assert report.rows[0].arguments["dilation"] == [3, 3]
+    assert "dilation" not in report.rows[2].arguments, "a window of 1 has none"
 
 
 def test_products_of_bits_have_no_groups():
@@ -132,6 +133,7 @@ def test_antialiasing_moves_the_stride_into_a_blur():
 def test_a_pool_over_channels():
     report = report_of(cfg("conv filters=10 size=1", "maxpool maxpool_depth=1 out_channels=4 size=1", net=SQUARE))
     assert outputs(report)[1] == (4, 16, 16)
+    assert [row.kind for row in report.rows[2:]] == ["pad", "unflatten", "max"], "no channel is left out"
     assert outputs(report_of(cfg("local_avgpool size=4 stride=4", "local_avg stride=2", net=SQUARE))) == [
         (4, 4, 4), (4, 2, 2)]  # fmt: skip
 
@@ -236,6 +238,39 @@ def test_a_softmax_is_over_all_elements_or_the_channels():
     assert outputs(report_of(cfg("softmax groups=8", net=SQUARE))) == [(1024,)]
 
 
+def test_odd_padding_is_at_the_end_and_no_part_of_a_mean():
+    rows = report_of(cfg("maxpool size=2 stride=1", "local_avgpool size=4 stride=1", net=SQUARE)).rows
+    assert rows[0].arguments["padding"] == [[0, 1], [0, 1]]
+    assert rows[1].arguments["padding"] == [[1, 2], [1, 2]]
+    assert rows[1].arguments["count_include_pad"] is False
+
+
+def test_a_padded_local_layer_keeps_the_size():
+    """src/local_layer.c: ⌊(h − 1)/stride⌋ + 1 with padding."""
+    assert outputs(report_of(cfg("local filters=2 size=4 pad=1", "local filters=2 size=6 pad=1 stride=4", net=SQUARE))) == [
+        (2, 16, 16), (2, 4, 4)]  # fmt: skip
+
+
+def test_what_is_left_out_is_as_in_darknet():
+    report = report_of(cfg("history", "implicit", net=SQUARE))
+    assert outputs(report)[:2] == [(16, 16, 16), (128, 1, 1)]
+    classes = cfg("conv filters=75 size=1", "yolo num=3", "conv filters=25 size=1", "region", net=SQUARE)
+    assert "4 sections: 4 layers, 0 unknown; 2 stated sizes agree" in report_of(classes).notes
+    assert [row.kind for row in report_of(cfg("avg", "softmax", net=SQUARE)).rows] == ["global_avg_pool", "softmax"]
+    assert [row.kind for row in report_of(cfg("conv filters=2 cbn=1", net=SQUARE)).rows][1] == "batch_norm"
+
+
+def test_a_larger_map_is_thinned_out_for_a_shortcut():
+    """src/blas.c, shortcut_cpu: every n-th position, and the first channels."""
+    rows = report_of(cfg(CONV, "conv filters=4 size=1 stride=2 activation=linear", "shortcut from=0", net=SQUARE)).rows
+    assert [row.arguments for row in rows if row.kind == "slice"] == [
+        {"dim": 1, "end": 4}, {"dim": 2, "end": 16, "step": 2}, {"dim": 3, "end": 16, "step": 2}]  # fmt: skip
+
+
+def test_a_list_ends_at_a_comment():
+    assert outputs(report_of(cfg("avg", "route layers=0#,5", "route layers=0;,5", net=SQUARE))) == [(4, 1, 1)] * 3
+
+
 # How it is read and shown.
 
 
@@ -332,6 +367,10 @@ def test_what_is_probably_a_mistake_is_a_warning():
         "    8 │ strid=2\n"
         "      │ ^^^^^^^",
     ]  # fmt: skip
+
+
+def test_options_of_training_are_not_looked_at():
+    assert not warned(NET + "batch=1\nbatch=64\nbatchh=3\n[avg]\n")
 
 
 def test_a_detector_needs_multiples_of_32():
@@ -495,6 +534,31 @@ ERRORS = {
         "   darknet keeps no width, height and channels of it\n"
         "   its input is 1152 from 0_softmax.softmax",
     ),
+    "no map after lists are joined": (
+        cfg("softmax", "route layers=0,0", "conv"),
+        "<bytes>:8:1: 2_convolutional (conv): it needs a map, and the output before it is a list of 2,304 elements\n"
+        "    8 │ [conv]\n"
+        "      │ ^^^^^^\n"
+        "   darknet keeps no width, height and channels of it\n"
+        "   its input is 2304 from 1_route",
+    ),
+    "no map after an activation of a list": (
+        cfg("softmax", "activation activation=leaky", "maxpool"),
+        "<bytes>:8:1: 2_maxpool (maxpool): it needs a map, and the output before it is a list of 1,152 elements\n"
+        "    8 │ [maxpool]\n"
+        "      │ ^^^^^^^^^\n"
+        "   darknet keeps no width, height and channels of it\n"
+        "   its input is 1152 from 1_activation",
+    ),
+    "no whole number of classes": (
+        cfg("conv filters=256 size=1", "yolo mask=0,1,2 classes=1"),
+        "<bytes>:10:1: 1_yolo (yolo): its input has 256 channels, but classes=1 and mask=0,1,2 need 18\n"
+        "   10 │ classes=1\n"
+        "      │ ^^^^^^^^^\n"
+        "   for each box 5 + 1: (1 + 5)·3 = 18\n"
+        "   its input is 256×16×24 from 0_convolutional.sigmoid\n"
+        "   write filters=18 in line 6",
+    ),
     "no size": (
         "[net]\nwidth=4\nheight=0\n[avg]\n",
         "<bytes>:1:1: [net]: it does not state the size of the input: channels and height are missing or 0\n"
@@ -527,6 +591,14 @@ def test_what_does_not_depend_on_an_error_is_reported():
     assert len(error.value.problems) == 1
 
 
+def test_a_section_with_an_error_leaves_no_layers():
+    with pytest.raises(ShapeError) as error:
+        report_of(cfg("connected output=4", "region classes=1"))
+    names = [node.name for node in shapecalc.load(cfg("connected output=4", "region classes=1").encode()).graph.nodes]
+    assert names == ["0_connected.fc", "0_connected.sigmoid", "1_region"]
+    assert len(error.value.problems) == 1
+
+
 def test_files_beside_a_cfg_are_named(tmp_path):
     files = {
         "yolo.weights": (b"\0\0\0\0\2\0\0\0\5\0\0\0", "it holds the weights of a darknet network, not its layers"),
@@ -541,9 +613,9 @@ def test_files_beside_a_cfg_are_named(tmp_path):
         assert str(error.value) == (
             f"{path} cannot be read as a darknet cfg: {message}\n   give the .cfg that it belongs to"
         )
-    other = tmp_path / "spec.data"
-    other.write_text("input: 8\nlayers: [relu]\n", encoding="utf-8")
-    assert shapecalc.load(other).infer().rows[0].kind == "relu"
+    for name in ("spec.data", "spec.weights", "spec.names"):
+        (tmp_path / name).write_text("input: 8\nlayers: [relu]\n", encoding="utf-8")
+        assert shapecalc.load(tmp_path / name).infer().rows[0].kind == "relu"
 
 
 def test_a_file_without_net(tmp_path):

@@ -80,20 +80,19 @@ def _alike(call: SectionCall, other: SectionOutput, x: SectionOutput) -> Section
     return call.fitted(call.as_map(other), x.sizes)
 
 
-def _merged(call: SectionCall, kind: str, *, by_other: bool = False) -> SectionOutput:
-    """Return the output before, merged with another; `by_other` is whether the other is the larger one."""
+def _merged(call: SectionCall, kind: str) -> SectionOutput:
+    """Return the output before, merged with another: axes of size 1 of either are broadcast."""
     (index, *rest) = call.layers("from")
     if rest:
         option = call.option("from")
         raise OptionError(f"from has {len(rest) + 1} layers: it is one", option.mark if option else None)
     x, other = call.map(), call.as_map(call.output(index))
-    pair = (other, x) if by_other else (x, other)
-    return call.activated(call.emit(kind, *pair), "linear")
+    return call.activated(call.emit(kind, x, other), "linear")
 
 
 @section("scale_channels", ignored="scale_wh")
 def _scale_channels(call: SectionCall) -> SectionOutput:
-    return _merged(call, "mul", by_other=True)
+    return _merged(call, "mul")
 
 
 @section("sam")
