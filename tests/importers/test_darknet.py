@@ -128,6 +128,7 @@ def test_antialiasing_moves_the_stride_into_a_blur():
         ("1_maxpool.blur", (2, 4, 4)), ("2_maxpool.max_pool", (2, 4, 4)), ("2_maxpool.blur", (2, 2, 2)),
     ]  # fmt: skip
     assert report.total.params == 2 * 4 * 9 + 2, "its weights are fixed"
+    assert [row.arguments["kernel_size"] for row in report.rows if row.name.endswith("blur")] == [[3, 3]] * 2 + [[2, 2]]
 
 
 def test_a_pool_over_channels():
@@ -265,6 +266,31 @@ def test_a_larger_map_is_thinned_out_for_a_shortcut():
     rows = report_of(cfg(CONV, "conv filters=4 size=1 stride=2 activation=linear", "shortcut from=0", net=SQUARE)).rows
     assert [row.arguments for row in rows if row.kind == "slice"] == [
         {"dim": 1, "end": 4}, {"dim": 2, "end": 16, "step": 2}, {"dim": 3, "end": 16, "step": 2}]  # fmt: skip
+
+
+def test_a_map_is_added_to_a_list_by_channels():
+    assert outputs(report_of(cfg(CONV, "conn output=6", "shortcut from=0", net=SQUARE)))[2] == (6, 1, 1)
+    assert outputs(report_of(cfg("cost", "route layers=0,0", net=SQUARE)))[1] == (2048,)
+
+
+def test_parts_of_recurrent_sections():
+    kinds = [row.kind for row in report_of(cfg("gru output=3", net="[net]\ninputs=4\n")).rows]
+    assert [kinds.count(kind) for kind in ("fc", "add", "mul", "sub", "sigmoid", "tanh")] == [6, 4, 2, 1, 2, 1]
+    kinds = [row.kind for row in report_of(cfg("lstm output=3", net="[net]\ninputs=4\n")).rows]
+    assert [kinds.count(kind) for kind in ("fc", "add", "mul", "sigmoid", "tanh")] == [8, 5, 3, 3, 2]
+    kinds = [row.kind for row in report_of(cfg("crnn output=3", net=SQUARE)).rows]
+    assert [kinds.count(kind) for kind in ("conv", "add", "sigmoid")] == [3, 1, 3], "its default activation"
+    kinds = [row.kind for row in report_of(cfg("conv_lstm output=4 size=3 pad=1 bottleneck=1", net=SQUARE)).rows]
+    assert [kinds.count(kind) for kind in ("conv", "sigmoid", "tanh")] == [5, 3, 3]
+
+
+def test_smaller_by_a_negative_stride_is_a_sum():
+    (row,) = report_of(cfg("upsample stride=-2", net=SQUARE)).rows
+    assert (row.kind, row.arguments["divisor_override"], row.output_shape) == ("avg_pool", 1, (4, 8, 8))
+
+
+def test_options_that_change_no_size_are_known():
+    assert not warned(cfg("conv filters=2 bin_output=1 flipped=0 stopbackward=1 weights=a", "dropout probability=.5"))
 
 
 def test_a_list_ends_at_a_comment():
