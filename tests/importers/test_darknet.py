@@ -664,16 +664,18 @@ def test_a_file_without_net(tmp_path):
 # Time, and broken files.
 
 
+@pytest.mark.slow
 def test_ten_thousand_sections_take_linear_time():
     text = cfg(
         "conv filters=4 size=1 activation=leaky",
         *["shortcut from=-1", "route layers=-1,-2", "conv filters=4 size=1"] * 3_300,
     )
-    begin = time.perf_counter()
+    begin = time.process_time()
     report_of(text)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 3
 
 
+@pytest.mark.slow
 def test_too_many_sections_are_refused():
     with pytest.raises(SpecError, match="there are more than 100,000 sections"):
         report_of(NET + "[avg]\n" * 100_010)
