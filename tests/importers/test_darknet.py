@@ -675,6 +675,22 @@ def test_ten_thousand_sections_take_linear_time():
     assert time.process_time() - begin < 3
 
 
+def test_sizes_are_bounded():
+    """Routes that double the channels: darknet's numbers have 31 bits, and these would have hundreds."""
+    begin = time.process_time()
+    message = error_of(cfg("conv filters=3 size=1", *["route layers=-1,-1"] * 400))
+    assert message.startswith(
+        "<bytes>:48:1: 21_route (route): its output would have 2,415,919,104 elements: darknet counts"
+    )
+    with pytest.raises(ShapecalcError, match="its output would have 9,223,372,028,264,841,218 elements"):
+        report_of(cfg("conv filters=2147483647 size=1 stride=1").replace("24", "2147483647").replace("16", "2"))
+    with pytest.raises(SpecError, match="it is longer than 4 MiB"):
+        report_of(NET + "#" * 2**22)
+    with pytest.raises(ShapeError):
+        report_of(cfg("avg", "route layers=" + "0," * 500_000 + "7"))
+    assert time.process_time() - begin < 5
+
+
 @pytest.mark.slow
 def test_too_many_sections_are_refused():
     with pytest.raises(SpecError, match="there are more than 100,000 sections"):

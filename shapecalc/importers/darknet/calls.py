@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, did_you_mean
-from shapecalc.importers.darknet.cfg import Option, OptionError
+from shapecalc.importers.darknet.cfg import LARGEST, Option, OptionError
 from shapecalc.importers.tensors import Constant, Data, NodePlace, Unsized
 
 if TYPE_CHECKING:
@@ -216,7 +216,10 @@ class SectionCall:
         place = self.place._replace(name=name or kind)
         held = [Constant((), None, (weights,), learned=True)] if weights else []
         ((ref, shape),) = self.frame.emit(place, kind, arguments, [x.data for x in inputs], held)
-        return SectionOutput(Data(ref, shape), is_map)
+        found = SectionOutput(Data(ref, shape), is_map)
+        if found.elements >= LARGEST:
+            raise OptionError(f"its output would have {found.elements:,} elements: darknet counts to {LARGEST - 1:,}")
+        return found
 
     def flat(self, x: SectionOutput) -> SectionOutput:
         """Return a tensor as a list of its elements."""

@@ -15,6 +15,7 @@ from shapecalc.importers.files import broken, check_first_bytes
 
 __all__ = [
     "FORMAT",
+    "LARGEST",
     "MOST_BYTES",
     "NET",
     "SIZES",
@@ -27,9 +28,9 @@ __all__ = [
 ]
 
 FORMAT = "a darknet cfg"
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 4 * 2**20
 _MOST_SECTIONS = 100_000
-_LARGEST = 2**31
+LARGEST = 2**31
 _SPACES = re.compile(r"\s+")
 _NUMBER = re.compile(r"[+-]?\d{1,12}(?=\D|$)")
 _LONGEST = 40
@@ -62,7 +63,7 @@ class Option(NamedTuple):
             what = f"{shown} is no whole number" if written else "a number is missing"
             raise OptionError(f"{self.name}: {what}", self.mark, ("darknet would read it as 0",))
         value = int(found[0])
-        if not -_LARGEST <= value < _LARGEST:
+        if not -LARGEST <= value < LARGEST:
             raise OptionError(f"{self.name}: {value} is larger than any number in darknet", self.mark)
         return value
 
@@ -103,7 +104,7 @@ def read_cfg(data: bytes, name: str) -> Cfg:
     """Return the sections of a file. Errors: `SpecError`."""
     check_first_bytes(data, name, FORMAT)
     if len(data) > MOST_BYTES:
-        raise broken(name, FORMAT, f"it is {len(data) / 2**20:,.1f} MiB long, and none is longer than 64 MiB")
+        raise broken(name, FORMAT, f"it is longer than {MOST_BYTES // 2**20} MiB")
     text = _decoded(data)
     if "\0" in text:
         raise broken(name, FORMAT, "it is binary, not text")

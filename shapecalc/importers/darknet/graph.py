@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem
 from shapecalc.importers.blocks import named
 from shapecalc.importers.darknet.calls import SectionCall, SectionOutput, UnknownSizeError, find_section
-from shapecalc.importers.darknet.cfg import SIZES, OptionError
+from shapecalc.importers.darknet.cfg import LARGEST, SIZES, OptionError
 from shapecalc.importers.frame import FailedError, Frame
 from shapecalc.importers.inputs import ValueInfo, input_tensors
 from shapecalc.importers.tensors import LOST, NodePlace, Unsized
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["CfgImport"]
 
 _INPUT = "input"
-_LARGEST = 2**31
 _MULTIPLE = 32
 _YOLO = ("yolo", "region", "detection")
 
@@ -77,7 +76,7 @@ class CfgImport:
         options = self.cfg.net.options
         sizes = {name: options[name].number() for name in SIZES if name in options}
         for name, size in sizes.items():
-            if not 0 <= size < _LARGEST:
+            if not 0 <= size < LARGEST:
                 raise OptionError(f"{name} is {size}: no size is", options[name].mark)
         image = tuple(sizes.get(name, 0) for name in ("channels", "height", "width"))
         if all(image):
