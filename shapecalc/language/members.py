@@ -91,6 +91,8 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
             return _read(content, Found(STDIN, _STDIN_NAME), variant)
     elif isinstance(spec, bytes):
         origin = import_bytes(spec, "<bytes>")
+    elif isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
+        origin = import_bytes(spec.encode("utf-8", "replace"), "<text>")
     elif isinstance(spec, (str, os.PathLike)):
         origin = find_import(os.fspath(spec))
     else:

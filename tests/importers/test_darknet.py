@@ -332,6 +332,12 @@ def test_it_is_found_by_its_first_section(data, tmp_path):
     assert run("check", "-", text=data).status == 0
 
 
+def test_a_text_is_read_like_a_file():
+    assert outputs(shapecalc.load(NET + "[avg]\n").infer()) == [(3, 1, 1)]
+    with pytest.raises(SpecError, match=r"<text>:1:1: \[net\]: it does not state the size"):
+        shapecalc.load("[net]\n[avg]\n")
+
+
 def test_utf_16_is_read_from_a_file_with_its_name(tmp_path):
     (tmp_path / "a.cfg").write_bytes((NET + "[avg]\n").encode("utf-16"))
     assert outputs(shapecalc.load(tmp_path / "a.cfg").infer()) == [(3, 1, 1)]
