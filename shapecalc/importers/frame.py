@@ -80,9 +80,9 @@ class Frame:
         self.inputs[name] = shape
         return Data(Reference(-len(self.inputs)), shape, batch)
 
-    def mark(self, path: str) -> Mark:
+    def mark(self, place: NodePlace) -> Mark:
         """Return the location of a node for errors."""
-        return Mark(self.source, 0, 0, 1, path)
+        return place.mark or Mark(self.source, 0, 0, 1, place.path)
 
     def emit(
         self,
@@ -105,12 +105,12 @@ class Frame:
             try:
                 outputs = size_layer(layer, shapes).outputs
             except LayerError:
-                self._add(Node(place.name, layer, tuple([x.ref for x in inputs]), self.mark(place.path)), place)
+                self._add(Node(place.name, layer, tuple([x.ref for x in inputs]), self.mark(place)), place)
                 raise FailedError(index) from None
             self._sizes[key] = outputs
         shares, held = self.owners.shared(list(weights), layer, shapes, index)
         refs = tuple([x.ref for x in inputs])
-        self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares, held=held), place)
+        self._add(Node(place.name, layer, refs, self.mark(place), shares=shares, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
 
     def fix_weights(self, index: int, names: Iterable[str]) -> None:
@@ -144,7 +144,7 @@ class Frame:
         """Add a node that could not be read: inference reports the error, and goes on where it can."""
         layer = object.__new__(_Unresolved)
         layer.__dict__.update({"kind": kind or "?", "error": error})
-        self._add(Node(place.name, layer, tuple(inputs), self.mark(place.path)), place)
+        self._add(Node(place.name, layer, tuple(inputs), self.mark(place)), place)
         return Unsized(Reference(len(self.nodes) - 1))
 
     def as_data(self, place: NodePlace, constant: Constant, dims: tuple[int, ...]) -> Data:

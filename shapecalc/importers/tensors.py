@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.errors import Mark
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
@@ -81,11 +82,12 @@ class Unsized(NamedTuple):
 
 
 class NodePlace(NamedTuple):
-    """Where a node is: its location for errors, the blocks around it, its own name."""
+    """Where a node is: its location for errors, the blocks around it, its own name; in a text, its line."""
 
     path: str
     blocks: tuple[str, ...]
     name: str
+    mark: Mark | None = None
 
 
 def on_axis(sizes: Sequence[Any], axis: int, size: Any) -> tuple[Any, ...]:

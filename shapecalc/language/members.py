@@ -89,6 +89,8 @@ def find_origin(spec: Any, variant: str = "") -> Origin:
         return _read_stdin(variant)
     if isinstance(spec, bytes):
         origin = import_bytes(spec, "<bytes>")
+    elif isinstance(spec, str) and "\n" in spec and not os.path.exists(spec):
+        origin = import_bytes(spec.encode("utf-8", "replace"), "<text>")
     elif isinstance(spec, (str, os.PathLike)):
         path = os.fspath(spec)
         origin = find_import(path)
@@ -132,8 +134,10 @@ def find_origins(spec: str) -> list[Origin]:
 
     Errors: as `find_origin`.
     """
-    imported = find_import(spec)
-    return [imported] if imported is not None else [*find_members(spec)]
+    found = find_origin(spec) if spec == STDIN else find_import(spec)
+    if isinstance(found, Member):
+        return [*_all_of(found, spec)]
+    return [found] if found is not None else [*find_members(spec)]
 
 
 def find_member(spec: Any, variant: str = "") -> Member:
@@ -194,7 +198,10 @@ def find_members(spec: str) -> list[Member]:
 
     Errors: `UsageError` if there is no such file.
     """
-    member = find_member(spec)
+    return _all_of(find_member(spec), spec)
+
+
+def _all_of(member: Member, spec: str) -> list[Member]:
     specification = member.specification
     if member.config or not specification.variants or locate(spec).variant:
         return [member]

@@ -304,7 +304,7 @@ class Importing:
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
-            mark = self.frame.mark(place.path)
+            mark = self.frame.mark(place)
             self.understanding.compare(name, self.sizes.dims(info), tensor.full(self.frame.batch), mark, node.op)
 
 

@@ -328,4 +328,4 @@ class ModuleImport:
             if dims is not None and isinstance(tensor, Data):
                 sizes = [plain_size(size, self.symbols) for size in dims]
                 full = tensor.full(self.frame.batch)
-                self.understanding.compare(name, sizes, full, self.frame.mark(place.path), node.target)
+                self.understanding.compare(name, sizes, full, self.frame.mark(place), node.target)

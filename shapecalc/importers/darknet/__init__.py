@@ -1,0 +1,90 @@
+"""Cfg files of darknet: YOLO and its relatives, in the dialects of pjreddie, AlexeyAB and YOLOR."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import SpecError
+from shapecalc.importers.darknet.cfg import FORMAT, MOST_BYTES, NET, first_section, read_cfg
+from shapecalc.importers.files import broken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.errors import Problem
+    from shapecalc.importers.darknet.cfg import Cfg
+    from shapecalc.model.graph import Graph
+
+__all__ = ["DarknetFile", "matches", "read", "read_bytes"]
+
+
+class DarknetFile:
+    """A cfg as the origin of a network."""
+
+    def __init__(self, name: str, cfg: Cfg) -> None:
+        self.name = name
+        self.cfg = cfg
+
+    def __repr__(self) -> str:
+        return f"<DarknetFile {self.name}: {len(self.cfg.sections)} sections>"
+
+    def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
+        """Return the graph with this size of the input, and all problems."""
+        from shapecalc.importers.darknet.graph import CfgImport
+
+        return CfgImport(self.cfg, variables, inputs).graph()
+
+
+_COMPANIONS = {
+    ".weights": "it holds the weights of a darknet network, not its layers",
+    ".data": "it is a list of the files of a data set",
+    ".names": "it is a list of the names of classes",
+}
+"""Files that lie beside a cfg, and are given in its place."""
+
+
+def matches(name: str, head: bytes) -> bool:
+    """Return whether a file is a cfg by the section that it begins with, or one that belongs to a cfg."""
+    if _companion(name, head):
+        return True
+    first = first_section(head)
+    if first in NET or not name.lower().endswith(".cfg"):
+        return first in NET
+    return _is_section(first) or any(b"[%s]" % net.encode() in head for net in NET)
+
+
+def _is_section(name: str) -> bool:
+    from shapecalc.importers.darknet.calls import find_section
+    from shapecalc.importers.darknet.cfg import OptionError
+
+    try:
+        return bool(find_section(name))
+    except OptionError:
+        return False
+
+
+def _companion(name: str, head: bytes) -> str:
+    """Return what a file beside a cfg is; empty for any other."""
+    end = next((end for end in _COMPANIONS if name.lower().endswith(end)), "")
+    begin = head.lstrip()
+    is_one = {
+        ".weights": b"\0" in head[:20],
+        ".data": begin.startswith(b"classes") and b"=" in begin[:12],
+        ".names": not any(sign in head for sign in (b":", b"[", b"{", b"\0")),
+    }
+    return _COMPANIONS[end] if end and begin and is_one[end] else ""
+
+
+def read(path: str, name: str) -> DarknetFile:
+    """Return the origin of a file. Errors: `SpecError` for a broken file; `OSError`."""
+    with open(path, "rb") as stream:
+        return read_bytes(stream.read(MOST_BYTES + 1), name)
+
+
+def read_bytes(data: bytes, name: str) -> DarknetFile:
+    """Return the origin of the bytes of a file. Errors: `SpecError`."""
+    other = _companion(name, data[:4096])
+    if other:
+        error = broken(name, FORMAT, other).problems[0]
+        raise SpecError(error._replace(hint="give the .cfg that it belongs to"))
+    return DarknetFile(name, read_cfg(data, name))
