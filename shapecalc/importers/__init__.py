@@ -22,14 +22,21 @@ _HEAD = 4096
 
 
 class _Format(NamedTuple):
-    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with."""
+    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with, or contain."""
 
     module: str
     suffixes: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
+    parts: tuple[bytes, ...] = ()
 
 
-_FORMATS = (_Format("onnx", (".onnx", ".ort"), (b"\x08",)),)
+_FORMATS = (
+    _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
+    _Format(
+        "caffe", (".prototxt", ".caffemodel"), (b"layer {", b"layer{", b"layers {", b"layers{"),
+        (b"\nlayer {", b"\nlayer{", b"\nlayers {", b"\nlayers{", b"\ninput_dim:", b"\ninput_shape {"),
+    ),
+)  # fmt: skip
 """The formats in the order in which they are asked. Most commands read no such file: a module is loaded for one."""
 
 
@@ -59,7 +66,7 @@ def _module_of(name: str, head: bytes) -> Any:
     """Return the module of the format of a file, or None."""
     lower, begin = name.lower(), head.lstrip()
     for one in _FORMATS:
-        if lower.endswith(one.suffixes) or begin.startswith(one.starts):
+        if lower.endswith(one.suffixes) or begin.startswith(one.starts) or any(part in head for part in one.parts):
             module = import_module(f"shapecalc.importers.{one.module}")
             if module.matches(name, head):
                 return module

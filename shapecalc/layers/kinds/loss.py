@@ -1,0 +1,47 @@
+"""Losses and measures: one number for how good outputs are, as files of networks in training have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from shapecalc.layers.base.arguments import Text
+from shapecalc.layers.base.dependence import Look, everything
+from shapecalc.layers.base.layer import IN_FP32, NOTHING, Example, Layer
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base.shape import Shape
+
+__all__ = ["Accuracy", "Loss"]
+
+
+class Loss(Layer):
+    """Loss: one number from outputs and, as further inputs, what they should be. It has no parameters.
+
+    Caffe's SoftmaxWithLoss, EuclideanLoss and others. For the memory of training leave it out: `memory --training`
+    counts a loss itself.
+    """
+
+    kind = "loss"
+    inputs: ClassVar[tuple[int, int | None]] = (1, None)
+    autocast = IN_FP32
+
+    function = Text("the name of the loss in its framework", None)
+
+    examples = (
+        Example({"function": "SoftmaxWithLoss"}, [(1000,), ()], (), source="Caffe's bvlc_alexnet, train_val.prototxt"),
+    )
+
+    def output(self, *inputs: Shape) -> Shape:
+        return inputs[0].plain()
+
+    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
+        return [everything(i, x) for i, x in enumerate(inputs)]
+
+
+class Accuracy(Loss):
+    """Accuracy: the share of labels that are those of the outputs; one number."""
+
+    kind = "accuracy"
+    saves = NOTHING
+
+    examples = (Example({}, [(1000,), ()], (), source="Caffe's bvlc_alexnet, train_val.prototxt"),)
