@@ -30,7 +30,9 @@ def matches(name: str, head: bytes) -> bool:
 
 
 class CaffeFile:
-    """A prototxt file as the origin of a network."""
+    """A prototxt file as the origin of a network. It holds no weights: their sizes follow from those of the inputs."""
+
+    stores_weights = False
 
     def __init__(self, name: str, net: Net) -> None:
         self.name = name

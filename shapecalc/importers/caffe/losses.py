@@ -12,17 +12,25 @@ if TYPE_CHECKING:
     from shapecalc.importers.caffe.operations import LayerCall
     from shapecalc.importers.tensors import Data
 
+_OF_SOFTMAX = ("softmaxwithloss", "softmaxloss")
+
 
 @layer_type("loss")
 def _loss(call: LayerCall) -> list[Data]:
     """A loss of any type. A second output of SoftmaxWithLoss is the softmax."""
+    if call.layer.key in _OF_SOFTMAX and len(call.inputs) == 1:
+        call.notes.append(f"{call.layer.name} is a loss without labels, which Caffe refuses: shown as a softmax")
+        return [_softmax(call)]
     call.data()
     found = call.one("loss", *call.inputs, batch=LOST, function=call.layer.type)
-    if len(call.layer.tops) > 1 and call.layer.key in ("softmaxwithloss", "softmaxloss"):
-        x = call.data()
-        dim = call.frame.within(x, call.axis(x, "axis", "softmax_param", 1))
-        return [found, call.one("softmax", x, dim=dim, part="softmax")]
+    if len(call.layer.tops) > 1 and call.layer.key in _OF_SOFTMAX:
+        return [found, _softmax(call, "softmax")]
     return [found] * max(len(call.layer.tops), 1)
+
+
+def _softmax(call: LayerCall, part: str = "") -> Data:
+    x = call.data()
+    return call.one("softmax", x, dim=call.frame.within(x, call.axis(x, "axis", "softmax_param", 1)), part=part)
 
 
 @layer_type("accuracy")
