@@ -22,7 +22,7 @@ _HEAD = 4096
 
 
 class _Format(NamedTuple):
-    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with, or contain."""
+    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with, or have."""
 
     module: str
     suffixes: tuple[str, ...]

@@ -107,7 +107,9 @@ def first_difference(network: NetworkLike) -> str:
         for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
             if stored and sizing and found and sizing.weight_shapes != found.weight_shapes:
                 return mine.name
-            if stored and sizing and sizing.weight_shapes and not found and is_first:  # it reads features, which are its own
+            if (
+                stored and sizing and sizing.weight_shapes and not found and is_first
+            ):  # it reads features, which are its own
                 return mine.name
             is_first = is_first and not (sizing and sizing.weight_shapes)
             assert mine.layer is not None

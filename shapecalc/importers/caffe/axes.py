@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.caffe.operations import layer_type
+from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.tensors import LOST
 
@@ -38,6 +38,9 @@ def _slice(call: LayerCall) -> list[Data]:
     axis = call.frame.axis(params.integer("slice_dim" if old else "axis", 1), x.rank)
     if count == 1 and not params.integers("slice_point"):
         return [call.one("identity", x)]
+    if x.batch.own and x.batch.axis == axis:
+        call.notes.append(f"{call.layer.name} cuts the batch into {count}: one sample of each part is shown")
+        return [call.one("identity", x, part=f"part{i}") for i in range(count)]
     dim = call.frame.within(x, axis)
     size, points = call.full(x)[axis], params.integers("slice_point", 0)
     if points and len(points) != count - 1:
@@ -126,7 +129,7 @@ def _reduction(call: LayerCall) -> Data:
     axis = call.axis(x, "axis", "reduction_param", 0)
     dims = [call.frame.index(x, i) + 1 for i in range(axis, x.rank) if call.frame.index(x, i) >= 0]
     batch = x.batch if x.batch.axis < axis else LOST
-    arguments = {} if len(dims) == x.shape.rank else {"dim": dims[0] if len(dims) == 1 else dims}
+    arguments = where(len(dims) < x.shape.rank, dim=dims[0] if len(dims) == 1 else dims)
     if how in ("SUM", "MEAN"):
         return call.one(how.lower(), x, batch=batch, **arguments)
     return call.one("reduce", x, batch=batch, function={"ASUM": "l1", "SUMSQ": "sum_square"}[how], **arguments)
@@ -145,11 +148,11 @@ def _argmax(call: LayerCall) -> Data:
     x = call.as_map(least=0)
     ones = [1] * max(x.rank - 3, 0)
     flat = x if x.shape.rank == 1 else call.one("flatten", x, part="flatten")
-    values, indices = call.emit("top_k", flat, batch=flat.batch, k=count, part="top_k" if pairs else "")
+    values, indices = call.emit("top_k", flat, batch=flat.batch, k=count, part="top_k")
     if not pairs:
-        return call.reshape(indices, (call.frame.batch, 1, count, *ones), "reshape")
-    both = call.one("stack", indices, values, dim=1)
-    return call.reshape(both, (call.frame.batch, 2, count, *ones), "reshape")
+        return call.reshape(indices, (call.frame.batch, 1, count, *ones))
+    both = call.one("stack", indices, values, dim=1, part="stack")
+    return call.reshape(both, (call.frame.batch, 2, count, *ones))
 
 
 @layer_type("split")
@@ -159,6 +162,7 @@ def _split(call: LayerCall) -> list[Data]:
 
 @layer_type("silence", "hdf5output")
 def _unused(call: LayerCall) -> list[Data]:
+    call.data()
     return []
 
 
@@ -174,6 +178,4 @@ def _parameter(call: LayerCall) -> Data:
 def _selected(call: LayerCall) -> list[Data]:
     """Some of the samples of a batch, each as it was."""
     count = max(len(call.layer.tops), 1)
-    return [
-        call.one("identity", call.data(i), **({"part": str(i)} if i else {})) for i in range(count)
-    ]
+    return [call.one("identity", call.data(i), part=str(i) if i else "") for i in range(count)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.caffe.operations import layer_type
+from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.tensors import LOST, Batch
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _roi_pool(call: LayerCall) -> Data:
     size = [params.integer("pooled_h", 0, 1), params.integer("pooled_w", 0, 1)]
     scale = params.number("spatial_scale", 1)
     return call.one("roi_align", x, boxes, batch=LOST, output_size=size[0] if size[0] == size[1] else size,
-                    **({"spatial_scale": scale} if scale != 1 else {}))  # fmt: skip
+                    **where(scale != 1, spatial_scale=scale))  # fmt: skip
 
 
 @layer_type("psroipooling", "psroialign")

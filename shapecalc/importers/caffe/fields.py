@@ -7,17 +7,54 @@ from __future__ import annotations
 
 __all__ = ["FIELDS", "LAYER", "NET", "SOLVER"]
 
-NET = frozenset("name layer layers input input_dim input_shape force_backward state debug_info".split())
+NET = frozenset(
+    ["name", "layer", "layers", "input", "input_dim", "input_shape", "force_backward", "state", "debug_info"]
+)
 
 SOLVER = frozenset(
-    "net train_net test_net net_param train_net_param test_net_param base_lr lr_policy max_iter solver_mode test_iter "
-    "test_interval snapshot snapshot_prefix stepsize momentum solver_type".split()
+    [
+        "net",
+        "train_net",
+        "test_net",
+        "net_param",
+        "train_net_param",
+        "test_net_param",
+        "base_lr",
+        "lr_policy",
+        "max_iter",
+        "solver_mode",
+        "test_iter",
+        "test_interval",
+        "snapshot",
+        "snapshot_prefix",
+        "stepsize",
+        "momentum",
+        "solver_type",
+    ]
 )
 """Fields of a solver, which names the file of a net."""
 
 LAYER = frozenset(
-    "name type bottom top phase loss_weight param blobs propagate_down include exclude device buffer "
-    "blobs_lr weight_decay blob_share_mode need_backward layer".split()
+    [
+        "name",
+        "type",
+        "bottom",
+        "top",
+        "phase",
+        "loss_weight",
+        "param",
+        "blobs",
+        "propagate_down",
+        "include",
+        "exclude",
+        "device",
+        "buffer",
+        "blobs_lr",
+        "weight_decay",
+        "blob_share_mode",
+        "need_backward",
+        "layer",
+    ]
 )
 """Fields of a layer; those that end in `_param` are its arguments."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import named
+from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import InputSizes, input_blobs, is_source, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeFrame, LayerCall, find_layer_type
@@ -16,7 +17,6 @@ from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Mapping, Sequence
 
     from shapecalc.importers.caffe.inputs import InputBlob
@@ -58,7 +58,7 @@ class Importing:
         except BadFieldError as error:
             self.problems.append(Problem(error.message, net.file.mark(error.entry.at, error.entry.length)))
         self.given = self._named(given)
-        self.used: set[str] = set()
+        self.uncovered: list[str] = []
         try:
             self.sizes = sized(self.blobs, self.layers, self.given)
         except LayerError as error:
@@ -77,7 +77,7 @@ class Importing:
                 names = ", ".join(free) or "the net has none"
                 hint = f"write {free[0]}={text}" if free else ""
                 raise UsageError(Problem(f"name the input that is {text}: {names}", hint=hint))
-            named_sizes.update({name: given[""] for name in free[:1]})
+            named_sizes.update(dict.fromkeys(free[:1], given[""]))
         return named_sizes
 
     @property
@@ -108,7 +108,7 @@ class Importing:
         outputs = [blob for blob in unused if isinstance(scope[blob], (Data, Unsized)) and scope[blob].ref.node >= 0]
         if not self.frame.nodes and not self.problems:
             self.problems.append(Problem(f"{name} has no layer but inputs, in the phase {self.state.phase}"))
-        nodes, blocks = named(self.frame.nodes, self._in_blocks())
+        nodes, blocks = named(self.frame.nodes, in_blocks(self.frame.places))
         graph = Graph(
             self.net.name or os.path.splitext(os.path.basename(name))[0], self.frame.inputs, nodes,
             tuple([scope[blob].ref for blob in outputs]), blocks=blocks, notes=tuple(self._notes()), file=name,
@@ -122,7 +122,7 @@ class Importing:
         for blob in self.sizes.unknown:
             self.frame.inputs.setdefault(blob.name, self._placeholder())
             layer = blob.layer
-            mark = self.net.file.mark(layer.message.at, layer.message.length) if layer else None
+            mark = self.net.file.mark(*layer.location) if layer else None
             of = f"the layer {layer.name} ({layer.type})" if layer else name
             example = f"{blob.name}=3x224x224"
             self.problems.append(Problem(f"{of} does not state the size of {blob.name}", mark,
@@ -136,11 +136,11 @@ class Importing:
 
     def _check_given(self) -> None:
         """Raise for a given size that is of no input, nor of a layer whose size is not known."""
-        names = {blob.name for blob in self.blobs}
-        wrong = next((name for name in self.given if name not in names | self.used), None)
+        names = [*[blob.name for blob in self.blobs], *self.uncovered]
+        wrong = next((name for name in self.given if name not in names), None)
         if wrong is not None:
             known = [top for layer in self.layers for top in layer.tops]
-            hint = f"its inputs are {', '.join(names)}" if wrong in known else did_you_mean(wrong, sorted(names))
+            hint = f"its inputs are {', '.join(names)}" if wrong in known else did_you_mean(wrong, names)
             what = f"{wrong} is no input: its size is worked out" if wrong in known else f"there is no input {wrong}"
             raise UsageError(Problem(what, hint=hint))
 
@@ -158,15 +158,6 @@ class Importing:
         shared = self.frame.shared_tensors()
         return [*found, *self.notes, *([shared] if shared else [])]
 
-    def _in_blocks(self) -> list[NodePlace]:
-        """Return the places of all nodes: a block is what at least two layers have before a `/` in their names."""
-        from collections import Counter
-
-        counts: Counter[tuple[str, ...]] = Counter()
-        for parts in {place.path: place.name.split("/") for place in self.frame.places}.values():
-            counts.update(tuple(parts[:depth]) for depth in range(1, len(parts)))
-        return [place._replace(**_divided(place.name.split("/"), counts)) for place in self.frame.places]
-
     # The layers.
 
     def _add(self, layer: CaffeLayer, scope: dict[str, Any], unused: dict[str, None]) -> None:
@@ -174,7 +165,7 @@ class Importing:
         path = f"{layer.type} {layer.name}"
         while path in self.frame.locations:
             path += "'"
-        self.frame.locations[path] = (layer.message.at, layer.message.length)
+        self.frame.locations[path] = layer.location
         self.frame.layer = layer
         before = len(self.frame.nodes)
         found = self._results(layer, NodePlace(path, (), layer.name), scope)
@@ -193,8 +184,6 @@ class Importing:
         inputs = [scope[name] for name in layer.bottoms if name in scope]
         try:
             _check_names(layer, scope)
-            if any(isinstance(x, Unsized) for x in inputs):
-                raise LayerError("the size of its input is not known")
             return self._converted(layer, place, inputs)
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(layer.tops), 1)
@@ -205,9 +194,11 @@ class Importing:
             problem = error
         self.frame.forget(before)
         refs = tuple([x.ref for x in inputs])
-        return [self.frame.unresolved(place, layer.type.lower(), refs, problem)] * max(len(layer.tops), 1)
+        return [self.frame.unresolved(place, layer.type, refs, problem)] * max(len(layer.tops), 1)
 
-    def _converted(self, layer: CaffeLayer, place: NodePlace, inputs: Sequence[Data]) -> Sequence[Any]:
+    def _converted(self, layer: CaffeLayer, place: NodePlace, inputs: Sequence[Any]) -> Sequence[Any]:
+        if any(isinstance(x, Unsized) for x in inputs):
+            raise LayerError("the size of its input is not known")
         before = len(self.frame.nodes)
         call = LayerCall(layer, place, inputs, self.frame)
         operation = find_layer_type(layer.key)
@@ -222,7 +213,8 @@ class Importing:
                 self.notes += call.notes
                 several = [found] if isinstance(found, Data) else list(found)
                 if len(several) < len(layer.tops):
-                    raise LayerError(f"it has {len(layer.tops)} outputs (top), but outputs {len(several)}")
+                    tops = count_noun(len(layer.tops), "top")
+                    raise LayerError(f"it has {tops}, but {len(several) or 'no'} output{'s' * (len(several) != 1)}")
                 return several
         return self._opaque(call, reason)
 
@@ -231,6 +223,7 @@ class Importing:
         tops = call.layer.tops
         if not tops:
             return []
+        self.uncovered += tops
         missing = [top for top in tops if top not in self.given]
         if missing:
             raise LayerError(
@@ -238,9 +231,10 @@ class Importing:
                 (reason,),
                 f"give it, without the batch: --input {missing[0]}=256x14x14",
             )
-        self.used.update(tops)
         sizes = [[*self.given[top]] for top in tops]
-        return call.emit("opaque", *call.inputs, batch=Batch(0, own=True), output_sizes=sizes, op_type=call.layer.type)
+        code = call.param("python_param").text("layer")
+        return call.emit("opaque", *call.inputs, batch=Batch(0, own=True), output_sizes=sizes,
+                         op_type=f"{call.layer.type} {code}".rstrip())  # fmt: skip
 
 
 def _check_names(layer: CaffeLayer, scope: Mapping[str, Any]) -> None:
@@ -252,12 +246,5 @@ def _check_names(layer: CaffeLayer, scope: Mapping[str, Any]) -> None:
     for index, name in enumerate(layer.tops):
         in_place = layer.bottoms[index : index + 1] == [name]
         if (name in scope and not in_place) or name in layer.tops[:index]:
-            raise LayerError(f"its output {name} (top) is that of another layer too: each name has one layer",
-                             hint="name it otherwise; a layer that works in place has the name as its bottom too")  # fmt: skip
-
-
-def _divided(parts: Sequence[str], counts: Counter[tuple[str, ...]]) -> dict[str, Any]:
-    """Return the blocks and the own name of a layer, from the parts of its name."""
-    depth = next((d for d in range(1, len(parts)) if counts[tuple(parts[:d])] < 2), len(parts)) - 1
-    blocks = tuple([part for part in parts[:depth] if part])
-    return {"blocks": blocks, "name": "/".join(parts[depth:])}
+            message = f"its output {name} (top) is that of another layer too: each name has one layer"
+            raise LayerError(message, hint="rename it; a layer that works in place has the name as its bottom too")

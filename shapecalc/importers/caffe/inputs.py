@@ -59,7 +59,8 @@ def input_blobs(net: Net, layers: Sequence[CaffeLayer]) -> list[InputBlob]:
 
 def _labels(layers: Sequence[CaffeLayer]) -> set[str]:
     """Return the names of what is used as labels alone."""
-    as_labels, as_others = set(), set()
+    as_labels: set[str] = set()
+    as_others: set[str] = set()
     for layer in layers:
         for number, name in enumerate(layer.bottoms):
             (as_labels if _LABELS.get(layer.key) == number else as_others).add(name)
@@ -116,7 +117,9 @@ def _image(layer: CaffeLayer) -> tuple[tuple[int, ...] | None, str]:
     means = len(transform.numbers("mean_value"))
     gray = transform.flag("force_gray", default=False) or not images.flag("is_color", default=True)
     channels = 1 if gray else means if means > 1 else 3
-    stated = gray or means > 1 or layer.key in ("imagedata", "windowdata") or transform.flag("force_color", default=False)
+    stated = (
+        gray or means > 1 or layer.key in ("imagedata", "windowdata") or transform.flag("force_color", default=False)
+    )
     return (_batch(layer), channels, height, width), "" if stated else "3 channels"
 
 
@@ -128,9 +131,7 @@ class InputSizes(NamedTuple):
     unknown: list[InputBlob]
 
 
-def sized(
-    blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mapping[str, tuple[Any, ...]]
-) -> InputSizes:
+def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mapping[str, tuple[Any, ...]]) -> InputSizes:
     """Return the inputs with their sizes, where some are given. Errors: `LayerError` for an impossible one."""
     recurrent = {layer.bottoms[1] for layer in layers if layer.key in _RECURRENT and len(layer.bottoms) > 1}
     regions = {layer.bottoms[1] for layer in layers if layer.key in _REGIONS and len(layer.bottoms) > 1}
@@ -186,4 +187,6 @@ def _check(blob: InputBlob, sizes: tuple[int, ...], where: Batch) -> None:
         raise LayerError(f"the input {blob.name} has an axis of the impossible size {wrong}")
     if blob.dims is not None and len(sizes) + where.own != len(blob.dims):
         due, text = "x".join(map(str, _without(blob.dims, where, 1))), "x".join(map(str, sizes))
-        raise LayerError(f"the input {blob.name} has {len(blob.dims) - where.own} axes without the batch, {due}: not {text}")
+        raise LayerError(
+            f"the input {blob.name} has {len(blob.dims) - where.own} axes without the batch, {due}: not {text}"
+        )

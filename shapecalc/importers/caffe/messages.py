@@ -177,6 +177,9 @@ class CaffeLayer:
         self.name = params.text("name") or self.type
         self.bottoms = [entry.text for entry in message.all("bottom")]
         self.tops = [entry.text for entry in message.all("top")]
+        kind = self.own.last("type")
+        self.location = (kind.at, kind.length) if kind else (message.at, message.length)
+        """Where its type is in the file, and how long that is."""
 
     def param(self, name: str) -> Params:
         """Return the arguments under a name."""
@@ -191,7 +194,7 @@ class CaffeLayer:
 
     def shared_names(self) -> list[str]:
         """Return the names of its parameters, by which layers share them; empty ones for those without."""
-        if "blobs_lr" in self.own.fields or self.own.all("param")[:1] and self.own.all("param")[0].sort == TEXT:
+        if "blobs_lr" in self.own.fields or any(entry.sort == TEXT for entry in self.own.all("param")):
             return [entry.text for entry in self.own.all("param")]
         return [Params(param).text("name") for param in self.own.messages("param")]
 
@@ -256,7 +259,9 @@ def _no_net(file: TextFile, whole: Message) -> Problem:
     if SOLVER & whole.fields.keys():
         nets = [entry.text for key in ("net", "train_net", "test_net") for entry in whole.all(key)]
         named = f": it names {nets[0]}" if nets else ""
-        return Problem(f"{name} is a solver of Caffe, not a net{named}", hint="give the file of the net" if nets else "")
+        return Problem(
+            f"{name} is a solver of Caffe, not a net{named}", hint="give the file of the net" if nets else ""
+        )
     hint = "a net has layers: layer { … }; check that the file is whole"
     return Problem(f"{name} cannot be read as a Caffe net: it has no layer", hint=hint)
 
@@ -300,6 +305,6 @@ def _unknown_fields(file: TextFile, whole: Message, layers: list[CaffeLayer]) ->
     for (where, name), (entry, known) in sorted(first.items(), key=lambda pair: pair[1][0].at):
         times = seen[where, name]
         copies = f" (in {count_noun(times, 'layer')})" if times > 1 else ""
-        message = f"{where} has no field {name}{copies}: it is ignored, and Caffe refuses the file"
+        text = f"{where} has no field {name}{copies}: it is ignored, and Caffe refuses the file"
         near = did_you_mean(name, sorted(known), lists=False)
-        yield Problem(message, file.mark(entry.at, len(name)), hint=near)
+        yield Problem(text, file.mark(entry.at, len(name)), hint=near)

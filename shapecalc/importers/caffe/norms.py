@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.caffe.operations import layer_type
+from shapecalc.importers.caffe.operations import layer_type, where
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.operations import LayerCall
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 def _batch_norm(call: LayerCall) -> Data:
     """Without a scale and a bias, which Caffe has in a Scale after it; some branches have both (`scale_bias`)."""
     x, params = call.as_map(least=1), call.param("batch_norm_param")
-    has_both = params.flag("scale_bias", default=False) or {"scale_filler", "bias_filler"} <= params.message.fields.keys()
+    has_both = (
+        params.flag("scale_bias", default=False) or {"scale_filler", "bias_filler"} <= params.message.fields.keys()
+    )
     eps = params.number("eps", 1e-5)
-    return call.one("batch_norm", x, **({} if has_both else {"affine": False}), **_eps(eps))
+    return call.one("batch_norm", x, **where(not has_both, affine=False), **_eps(eps))
 
 
 def _eps(eps: float) -> dict[str, Any]:
-    return {} if eps == 1e-5 else {"eps": eps}
+    return where(eps != 1e-5, eps=eps)
 
 
 @layer_type("bn", "syncbn", "cudnnbn")
@@ -29,7 +31,7 @@ def _bn(call: LayerCall) -> Data:
     """The batch normalisation of SegNet, without statistics of its own, and of PSPNet; with scale and bias."""
     x, params = call.as_map(least=1), call.param("bn_param")
     of_segnet = bool({"bn_mode", "scale_filler", "shift_filler"} & params.message.fields.keys())
-    return call.one("batch_norm", x, **({"track_running_stats": False} if of_segnet else {}))
+    return call.one("batch_norm", x, **where(of_segnet, track_running_stats=False))
 
 
 @layer_type("lrn")
@@ -61,7 +63,7 @@ def _normalize(call: LayerCall) -> Data:
         return call.one("normalize", x)
     scale = "one" if params.flag("channel_shared", default=True) else "channel"
     across = params.flag("across_spatial", default=True)
-    return call.one("normalize", x, scale=scale, **({"dim": list(range(1, x.shape.rank + 1))} if across else {}))
+    return call.one("normalize", x, scale=scale, **where(across, dim=list(range(1, x.shape.rank + 1))))
 
 
 @layer_type("softmax", "logsoftmax")

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 
     Converter = Callable[["LayerCall"], Data | Sequence[Data]]
 
-__all__ = ["CaffeFrame", "LayerCall", "find_layer_type", "layer_type"]
+__all__ = ["CaffeFrame", "LayerCall", "find_layer_type", "layer_type", "where"]
 
 _TYPES: dict[str, Converter] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
+
+
+def where(condition: object, **arguments: Any) -> dict[str, Any]:
+    """Return arguments of a layer where a condition holds, and none where not."""
+    return arguments if condition else {}
 
 
 def layer_type(*keys: str) -> Callable[[Converter], Converter]:
@@ -84,9 +89,9 @@ class CaffeFrame(Frame):
         named = [names[i] if i < len(names) and names[i] else f"{place.path}/{index}/{i}" for i in range(len(own))]
         for name, sizes in zip(named, own.values(), strict=True):
             self._check_shared(name, sizes, layer.name if layer else "")
-        found = super().emit(place, kind, arguments, inputs,
-                             [Constant(sizes, None, (name,), learned=True)
-                              for name, sizes in zip(named, own.values(), strict=True)] if any(names) else ())  # fmt: skip
+        pairs = zip(named, own.values(), strict=True) if any(names) else ()
+        shared = [Constant(sizes, None, (name,), learned=True) for name, sizes in pairs]
+        found = super().emit(place, kind, arguments, inputs, shared)
         if own and layer and layer.is_frozen:
             self.nodes[index] = self.nodes[index]._replace(frozen=True)
         return found

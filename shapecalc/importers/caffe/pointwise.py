@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.caffe.operations import layer_type
+from shapecalc.importers.caffe.operations import layer_type, where
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.operations import LayerCall
@@ -43,7 +43,7 @@ def _prelu(call: LayerCall) -> Data:
 @layer_type("elu")
 def _elu(call: LayerCall) -> Data:
     alpha = call.param("elu_param").number("alpha", 1)
-    return call.one("elu", call.data(), **({} if alpha == 1 else {"alpha": alpha}))
+    return call.one("elu", call.data(), **where(alpha != 1, alpha=alpha))
 
 
 @layer_type("clip")
@@ -124,30 +124,27 @@ def aligned(call: LayerCall, factors: Data, x: Data, axis: int) -> Data:
     return found
 
 
-def along(call: LayerCall, x: Data, param: str, *, scale: bool, bias: bool) -> Data:
+def _along(call: LayerCall, x: Data, param: str, *, scale: bool, bias: bool, count: int | None = None) -> Data:
     """Return a learned factor or number to add, or both, for each position of some axes. Errors: `LayerError`."""
-    params = call.param(param)
     first = call.axis(x, "axis", param, 1)
-    count = params.integer("num_axes", 1, -1)
+    count = call.param(param).integer("num_axes", 1, -1) if count is None else count
     last = x.rank if count == -1 else first + count
     if last > x.rank:
         raise LayerError(f"it has {count} axes from axis {first} on, but its input has {x.rank} axes")
-    arguments: dict[str, Any] = {} if scale else {"scale": False}
-    if bias:
-        arguments["bias"] = True
+    arguments = where(not scale, scale=False) | where(bias, bias=True)
     axes = [call.frame.within(x, axis) for axis in range(first, last)]
     if not axes:
-        return scalar(call, x, scale=scale, bias=bias)
+        return _scalar(call, x, scale=scale, bias=bias)
     return call.one("layer_scale", x, **arguments, dim=axes[0] if len(axes) == 1 else axes)
 
 
-def scalar(call: LayerCall, x: Data, *, scale: bool, bias: bool) -> Data:
+def _scalar(call: LayerCall, x: Data, *, scale: bool, bias: bool) -> Data:
     """Return one learned factor for all elements, or one number to add, or both."""
     for kind, is_one in (("mul", scale), ("add", bias)):
         if is_one:
             name = "factor" if kind == "mul" else "number"
             own = call.emit("parameter", batch=x.batch._replace(axis=-1, own=False), part=name, shape=[1])[0]
-            x = call.one(kind, x, own, **({"part": "scaled"} if kind == "mul" and bias else {}))
+            x = call.one(kind, x, own, part="scaled" if kind == "mul" and bias else "")
     return x
 
 
@@ -156,16 +153,17 @@ def _scale(call: LayerCall) -> Data:
     x, params = call.data(), call.param("scale_param")
     bias = params.flag("bias_term", default=False)
     if len(call.inputs) == 1:
-        return along(call, x, "scale_param", scale=True, bias=bias)
+        return _along(call, x, "scale_param", scale=True, bias=bias)
     factors = aligned(call, call.data(1), x, call.axis(x, "axis", "scale_param", 1))
     if not bias:
         return call.one("mul", x, factors)
-    return along(call, call.one("mul", x, factors, part="mul"), "scale_param", scale=False, bias=True)
+    return _along(call, call.one("mul", x, factors, part="mul"), "scale_param", scale=False, bias=True,
+                  count=call.data(1).rank)  # fmt: skip
 
 
 @layer_type("bias")
 def _bias(call: LayerCall) -> Data:
     x = call.data()
     if len(call.inputs) == 1:
-        return along(call, x, "bias_param", scale=False, bias=True)
+        return _along(call, x, "bias_param", scale=False, bias=True)
     return call.one("add", x, aligned(call, call.data(1), x, call.axis(x, "axis", "bias_param", 1)))

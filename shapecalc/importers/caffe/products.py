@@ -37,8 +37,8 @@ def _inner_product(call: LayerCall) -> Data:
 def _embed(call: LayerCall) -> Data:
     x, params = call.data(), call.param("embed_param")
     bias = params.flag("bias_term", default=True)
-    table = {"num_embeddings": params.integer("input_dim", 0, 1), "embedding_dim": outputs(params)}
-    found = call.one("embedding", x, **({"part": "table"} if bias else {}), **table)
+    table: dict[str, Any] = {"num_embeddings": params.integer("input_dim", 0, 1), "embedding_dim": outputs(params)}
+    found = call.one("embedding", x, part="table" if bias else "", **table)
     return call.one("layer_scale", found, dim=found.shape.rank, scale=False, bias=True) if bias else found
 
 
@@ -56,9 +56,8 @@ def _recurrent(call: LayerCall) -> list[Data]:
         raise NotCoveredError("it has an input that is the same at every step")
     flat = x if x.shape.rank == 2 else call.one("flatten", x, part="flatten", start_dim=2)
     start = call.inputs[2:] if exposed else ()
-    part = {} if is_lstm else {"part": "hidden"}
     found = call.emit("lstm" if is_lstm else "rnn", flat, *start, batch=x.batch, hidden_size=hidden,
-                      convention="keras", **part)  # fmt: skip
+                      convention="keras", part="" if is_lstm else "hidden")  # fmt: skip
     if not is_lstm:  # Caffe's has an output layer: tanh(W·state + bias)
         projected = call.one("linear", found[0], out_features=hidden, part="output")
         found[0] = call.one("tanh", projected)

@@ -151,7 +151,11 @@ class _Reader:
                 continue
             if sort != "word":
                 is_close = text in ("}", ">")
-                why = f"{text} closes nothing that is open" if is_close else f"the name of a field is expected, not {text}"
+                why = (
+                    f"{text} closes nothing that is open"
+                    if is_close
+                    else f"the name of a field is expected, not {text}"
+                )
                 raise self._error(why, at, len(text))
             self._next()
             inner = self._field(message, text, at)

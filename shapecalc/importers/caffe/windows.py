@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.caffe.operations import layer_type
+from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _conv(call: LayerCall) -> list[Data]:
 @layer_type("local")
 def _local(call: LayerCall) -> Data:
     params, x = call.param("local_param"), call.as_map()
-    bias = {} if params.flag("bias_term", default=True) else {"bias": False}
+    bias = where(not params.flag("bias_term", default=True), bias=False)
     window = _window(params, x.shape.rank - 1)
     return call.one("locally_connected", x, out_channels=outputs(params), **window, **bias)
 
@@ -178,12 +178,13 @@ def _upsample(call: LayerCall) -> Data:
         scale = params.integer("scale", params.integer("stride", 2, 1), 1)
         sizes = [params.integer(f"upsample_{side}", params.integer(name, 0), 0) or size * scale
                  for side, name, size in zip("hw", ("height", "width"), x.shape.spatial, strict=True)]  # fmt: skip
+    plain = tuple(sizes) == tuple([size * scale for size in x.shape.spatial])
     if len(call.inputs) < 2:
-        plain = tuple(sizes) == tuple([size * scale for size in x.shape.spatial])
-        return call.one("upsample", x, **({"scale_factor": scale} if plain else {"size": _alike(sizes)}))
-    window = _window(pool, 2) if "kernel_size" in pool else {"kernel_size": scale, "stride": scale}
-    usual = tuple(sizes) == tuple([size * scale for size in x.shape.spatial])
-    return call.one("max_unpool", x, call.as_map(1, 3), **window, **({} if usual else {"output_size": _alike(sizes)}))
+        return call.one("upsample", x, **where(plain, scale_factor=scale), **where(not plain, size=_alike(sizes)))
+    window: dict[str, Any] = {"kernel_size": scale, "stride": scale}
+    if "kernel_size" in pool:
+        window = _window(pool, 2)
+    return call.one("max_unpool", x, call.as_map(1, 3), **window, **where(not plain, output_size=_alike(sizes)))
 
 
 @layer_type("crop")
@@ -200,14 +201,16 @@ def _crop(call: LayerCall) -> Data:
     full, due = call.full(x), call.full(like)
     for i, offset in enumerate(offsets, axis):
         if offset + due[i] > full[i]:
-            raise LayerError(f"it cuts {due[i]} from position {offset} on, along axis {i}, of which there are {full[i]}")
+            raise LayerError(
+                f"it cuts {due[i]} from position {offset} on, along axis {i}, of which there are {full[i]}"
+            )
     if axis == 2 and x.rank > 2 and x.batch == like.batch and x.batch.own and x.shape.is_map:
         sides = [[offset, full[i] - offset - due[i]] for i, offset in enumerate(offsets, axis)]
         return call.one("crop", x, cropping=sides)
     for i, offset in enumerate(offsets, axis):
         if due[i] != full[i]:
-            name = {"part": f"axis{i}"} if i < x.rank - 1 else {}
-            x = call.one("slice", x, dim=call.frame.within(x, i), start=offset, end=offset + due[i], **name)
+            part = f"axis{i}" if i < x.rank - 1 else ""
+            x = call.one("slice", x, dim=call.frame.within(x, i), start=offset, end=offset + due[i], part=part)
     return x if x is not call.data(0) else call.one("identity", x)
 
 
