@@ -7,54 +7,22 @@ from __future__ import annotations
 
 __all__ = ["FIELDS", "LAYER", "NET", "SOLVER"]
 
-NET = frozenset(
-    ["name", "layer", "layers", "input", "input_dim", "input_shape", "force_backward", "state", "debug_info"]
-)
 
-SOLVER = frozenset(
-    [
-        "net",
-        "train_net",
-        "test_net",
-        "net_param",
-        "train_net_param",
-        "test_net_param",
-        "base_lr",
-        "lr_policy",
-        "max_iter",
-        "solver_mode",
-        "test_iter",
-        "test_interval",
-        "snapshot",
-        "snapshot_prefix",
-        "stepsize",
-        "momentum",
-        "solver_type",
-    ]
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+NET = _words("name layer layers input input_dim input_shape force_backward state debug_info")
+
+SOLVER = _words(
+    "net train_net test_net net_param train_net_param test_net_param base_lr lr_policy max_iter solver_mode test_iter "
+    "test_interval snapshot snapshot_prefix stepsize momentum solver_type"
 )
 """Fields of a solver, which names the file of a net."""
 
-LAYER = frozenset(
-    [
-        "name",
-        "type",
-        "bottom",
-        "top",
-        "phase",
-        "loss_weight",
-        "param",
-        "blobs",
-        "propagate_down",
-        "include",
-        "exclude",
-        "device",
-        "buffer",
-        "blobs_lr",
-        "weight_decay",
-        "blob_share_mode",
-        "need_backward",
-        "layer",
-    ]
+LAYER = _words(
+    "name type bottom top phase loss_weight param blobs propagate_down include exclude device buffer "
+    "blobs_lr weight_decay blob_share_mode need_backward layer"
 )
 """Fields of a layer; those that end in `_param` are its arguments."""
 
@@ -63,7 +31,7 @@ _FILLED = "num_output bias_term weight_filler bias_filler"
 _IMAGES = "source batch_size rand_skip scale mean_file crop_size mirror"
 
 FIELDS = {
-    name: frozenset(fields.split())
+    name: _words(fields)
     for name, fields in {
         "accuracy_param": "top_k axis ignore_label",
         "argmax_param": "out_max_val top_k axis",
