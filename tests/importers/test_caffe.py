@@ -110,22 +110,21 @@ def test_a_file_is_found_by_its_name_or_by_its_layers(tmp_path):
     assert run("summary", "-", text=LENET).status == 0
     assert run("summary", "-", text="layers:\n- relu\ninput: 3x4x4\n").status == 0
     (tmp_path / "net.prototxt").write_text("layers: [relu]")
-    with pytest.raises(SpecError, match="net.prototxt:1:10: layers has no value|a layer must be a message"):
+    with pytest.raises(SpecError, match="a layer must be a message in braces, not relu"):
         shapecalc.load(str(tmp_path / "net.prototxt"))
 
 
 def test_formulas_and_legal_sizes_are_those_of_any_input():
-    formulas = {line.what: str(line.value) for line in loaded(LENET).formula(what="params").lines} if False else None
-    assert formulas is None
-    sizes = loaded(LENET).legal_sizes()
-    assert "every size from 6 on" in str(sizes)
-    assert report_of(LENET, input="1x32x32").total.params == 520 + 20 * 14 * 14 * 10 + 10
+    net = loaded(LENET)
+    assert "every size from 5 on" in str(net.legal_sizes()), "a window of 2 on 1 position, rounded up, is one"
+    assert "params = 200·⌊(H − 3)/2⌋·⌊(W − 3)/2⌋ + 530" in str(net.formula(what="params"))
+    assert net.infer(input="1x32x32").total.params == 520 + 20 * 14 * 14 * 10 + 10
 
 
 # The text format.
 
 
-def test_the_text_format():
+def test_the_text_format(tmp_path):
     text = """
     # a comment
     name: "a" 'b' "\\x41\\101\\n"  # adjacent texts are one
@@ -135,8 +134,10 @@ def test_the_text_format():
                           weight_filler { std: 1.e-2f mean: -.5 value: -inf } } }
     layer { name: "r" type: "ReLU" bottom: "c" top: "c" relu_param { negative_slope: 0x1 } }
     """
-    report = report_of(text)
-    assert report.name == "abAA " or report.name.startswith("abAA")
+    path = tmp_path / "net.prototxt"
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    report = shapecalc.load(str(path)).infer()
+    assert report.name.strip() == "abAA"
     assert report.graph.inputs["data"].sizes == (3, 8, 8)
     assert report["c"].output_shape == (4, 8, 4)
     assert report["c"].params == 4 * 3 * 15
@@ -164,7 +165,7 @@ def test_the_text_format():
          "      │         ^"),
         ("layer { name: 'x' }", "<bytes>:1:1: the layer x has no type\n    1 │ layer { name: 'x' }\n      │ ^^^^^\n"
          '   write for instance type: "ReLU"'),
-        ("layer { type: 4 }", '<bytes>:1:15: type must be a text in quotes, not 4\n    1 │ layer { type: 4 }\n'
+        ("layer { type: 4 }", "<bytes>:1:15: type must be a text in quotes, not 4\n    1 │ layer { type: 4 }\n"
          "      │               ^"),
     ],
 )  # fmt: skip
@@ -228,10 +229,9 @@ def test_fields_that_no_message_has():
         "<bytes>:24:3: a layer has no field botom: it is ignored, and Caffe refuses the file"
     )
     many = report_of(LENET.replace("stride: ", "strid: ")).graph.warnings
-    assert [warning.message[:40] for warning in many] == [
-        "convolution_param has no field strid: it ",
-        "pooling_param has no field strid: it is ",
-    ]
+    assert [warning.message.partition(":")[0] for warning in many] == [
+        "convolution_param has no field strid", "pooling_param has no field strid"
+    ]  # fmt: skip
 
 
 # Phases, and inputs.
@@ -352,7 +352,7 @@ def test_sizes_that_the_file_does_not_state():
     assert str(caught.value.problems[0]) == (
         "<bytes>:2:26: the layer in (Python) does not state the size of data\n"
         '    2 │ layer { name: "in" type: "Python" top: "data" top: "label" top: "boxes" python_param { module: "m" layer: '
-        '"L…\n      │                          ^^^^^^^^\n   give it, without the batch: --input data=3x224x224'
+        '"L"…\n      │                          ^^^^^^^^\n   give it, without the batch: --input data=3x224x224'
     )
     sizes = {"data": (3, 4, 4), "boxes": (9, 4)}
     with pytest.raises(ShapeError) as caught:
@@ -568,7 +568,7 @@ def test_layers_of_several_inputs():
         'layer { type: "Upsample" name: "x" bottom: "p" bottom: "mask" top: "x" upsample_param { scale: 2 upsample_h: 7 '
         "upsample_w: 8 } }"
     ).rows
-    assert [(row.kind, row.output_shape) for row in unpool] == [("max_pool", (3, 4, 4)), ("max_unpool", (3, 7, 8))]
+    assert [(row.kind, row.output_shapes[0]) for row in unpool] == [("max_pool", (3, 4, 4)), ("max_unpool", (3, 7, 8))]
 
 
 def test_layers_of_several_outputs():
@@ -589,9 +589,9 @@ def test_layers_of_several_outputs():
 def test_losses_are_shown_as_such():
     head = of_size(5, 10) + 'layer { type: "Input" top: "label" input_param { shape { dim: 5 } } }'
     body = (
-        '{} layer {{ name: "acc" type: "Accuracy" bottom: "data" bottom: "label" top: "acc" top: "per_class" }}'
-        'layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "data" bottom: "label" top: "loss" top: "prob" }}'
-    ).format(head)
+        f'{head} layer {{ name: "acc" type: "Accuracy" bottom: "data" bottom: "label" top: "acc" top: "per_class" }}'
+        'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "data" bottom: "label" top: "loss" top: "prob" }'
+    )
     rows = report_of(body).rows
     assert [(row.name, row.kind, row.output_shape) for row in rows] == [
         ("acc", "accuracy", ()), ("acc_per_class", "opaque", (10,)), ("loss", "loss", ()), ("loss_softmax", "softmax", (10,))
@@ -758,10 +758,10 @@ def test_blocks_are_what_names_have_before_a_slash():
          "bias_term must be true or false, not maybe"),
         ("Pooling pooling_param { kernel_size: 3 pad: 3 }", "padding 3 is not less than kernel_size 3 along the height"),
         ("Pooling pooling_param { kernel_size: 3 pool: MEAN }", "pool must be one of MAX, AVE, STOCHASTIC, not MEAN"),
-        ("ReLU relu_param { negative_slope: \"a\" }", 'negative_slope must be a number, not "a"'),
+        ('ReLU relu_param { negative_slope: "a" }', 'negative_slope must be a number, not "a"'),
         ("Softmax softmax_param { axis: 4 }", "there is no axis 4: its input has 4 axes"),
         ("Eltwise", "its input 1 is missing: it has 1 (bottom)"),
-        ("Eltwise bottom: \"data\" eltwise_param { coeff: 1 }", "it has 1 values of coeff for 2 inputs"),
+        ('Eltwise bottom: "data" eltwise_param { coeff: 1 }', "it has 1 values of coeff for 2 inputs"),
         ("Reshape reshape_param { shape { dim: [0, -1, -1] } }", "more than one of its dims is -1: only one can be inferred"),
         ("Reshape reshape_param { shape { dim: [0, 7, -1] } }",
          "its dims [0, 7, -1] do not divide the 180 elements of its input"),
@@ -770,11 +770,11 @@ def test_blocks_are_what_names_have_before_a_slash():
         ("Reshape reshape_param { axis: 9 }", "its axis and num_axes are none of an input of 4 axes"),
         ("Flatten flatten_param { axis: 3 end_axis: 2 }", "its end_axis 2 is before its axis 3"),
         ("Permute permute_param { order: [0, 0] }", "its order [0, 0] is no arrangement of 4 axes"),
-        ("Slice top: \"y\" slice_param { slice_point: [1, 2] }",
+        ('Slice top: "y" slice_param { slice_point: [1, 2] }',
          "it has 2 values of slice_point for 2 outputs: it needs 1"),
-        ("Slice top: \"y\" slice_param { slice_point: 3 }",
+        ('Slice top: "y" slice_param { slice_point: 3 }',
          "its slice_points [3] do not rise from 1 to below 3, the size of axis 1"),
-        ("Slice top: \"y\"", "axis 1 of 3 cannot be cut into 2 equal parts"),
+        ('Slice top: "y"', "axis 1 of 3 cannot be cut into 2 equal parts"),
         ("Scale scale_param { num_axes: 4 }", "it has 4 axes from axis 1 on, but its input has 4 axes"),
         ("SPP", "pyramid_height must be between 1 and 16, not 0"),
         ("PriorBox", "it has no min_size"),
@@ -797,7 +797,7 @@ def test_an_error_points_at_the_value():
         report_of(body)
     assert str(caught.value.problems[0]) == (
         "<bytes>:17:18: conv1 (Convolution): kernel_size must be a whole number, not five\n"
-        "   17 │     kernel_size: five\n      │                  ^^^^\n   its input is 1×28×28 from data"
+        "   17 │     kernel_size: five\n      │                  ^^^^"
     )
 
 
@@ -864,23 +864,24 @@ def test_a_broken_file_is_an_error_or_a_network(seed):
             net = shapecalc.load(text.encode(), **rng.choice([{}, {"input": "3x8x8"}, {"vars": {"phase": "train"}}]))
             str(net.infer())
         except ShapecalcError as error:
-            assert str(error)
+            said = str(error)
+            assert said  # noqa: PT017  (most are errors, but not all)
     assert time.perf_counter() - begin < 60
 
 
 def test_a_large_file_takes_bounded_time_and_memory():
     body = "".join(
         f'layer {{ name: "r{i}" type: "ReLU" bottom: "{f"t{i - 1}" if i else "data"}" top: "t{i}" }}\n'
-        for i in range(10_000)
+        for i in range(5_000)
     )
     tracemalloc.start()
     begin = time.perf_counter()
     report = report_of(of_size(1, 3, 4, 4) + body)
     took, (_, peak) = time.perf_counter() - begin, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(report.rows) == 10_000
-    assert took < 10
-    assert peak < 150e6
+    assert len(report.rows) == 5_000
+    assert took < 20
+    assert peak < 100e6
     begin = time.perf_counter()
     with pytest.raises(SpecError):
         report_of('layer { type: "ReLU" ' + "a { " * 1_000_000)

@@ -98,6 +98,8 @@ class Importing:
             scope[blob] = self.frame.add_input(blob, shape, batch)
         self._report_unsized()
         unused: dict[str, None] = {}
+        if not self.blobs and not self.problems:
+            self._report_no_input()
         if not self.problems:
             for layer in self.layers:
                 if is_source(layer):
@@ -115,6 +117,16 @@ class Importing:
             output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.net.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
+
+    def _report_no_input(self) -> None:
+        """Add the problem of a net in which no layer reads data."""
+        others = [layer for layer in self.net.layers if is_source(layer)]
+        message = f"{self.net.file.source.name} has no input: no layer reads data"
+        hint = 'a net for use begins with layer { type: "Input" top: "data" input_param { shape { … } } }'
+        if others:
+            message += f" in the phase {self.state.phase}, at level {self.state.level}"
+            hint = "choose another state: --set phase=train, --set level=1, --set stage=NAME"
+        self.problems.append(Problem(message, hint=hint))
 
     def _report_unsized(self) -> None:
         """Add a problem for each input without a size."""

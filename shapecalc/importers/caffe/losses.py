@@ -20,7 +20,7 @@ def _loss(call: LayerCall) -> list[Data]:
     """A loss of any type. A second output of SoftmaxWithLoss is the softmax."""
     if call.layer.key in _OF_SOFTMAX and len(call.inputs) == 1:
         call.notes.append(f"{call.layer.name} is a loss without labels, which Caffe refuses: shown as a softmax")
-        return [_softmax(call)]
+        return [_softmax(call)] * max(len(call.layer.tops), 1)
     call.data()
     found = call.one("loss", *call.inputs, batch=LOST, function=call.layer.type)
     if len(call.layer.tops) > 1 and call.layer.key in _OF_SOFTMAX:

@@ -299,12 +299,13 @@ def _unknown_fields(file: TextFile, whole: Message, layers: list[CaffeLayer]) ->
     note(whole, "a net", NET)
     for layer in layers:
         note(layer.message, "a layer", LAYER)
-        for name, known in FIELDS.items() if not layer.is_oldest else ():
+        for name in FIELDS.keys() & layer.message.fields.keys():
             for message in layer.message.messages(name):
-                note(message, name, known)
+                note(message, name, FIELDS[name])
     for (where, name), (entry, known) in sorted(first.items(), key=lambda pair: pair[1][0].at):
         times = seen[where, name]
         copies = f" (in {count_noun(times, 'layer')})" if times > 1 else ""
         text = f"{where} has no field {name}{copies}: it is ignored, and Caffe refuses the file"
         near = did_you_mean(name, sorted(known), lists=False)
-        yield Problem(text, file.mark(entry.at, len(name)), hint=near)
+        at = file.text.rfind(name, 0, entry.at + len(name))
+        yield Problem(text, file.mark(at, len(name)), hint=near)

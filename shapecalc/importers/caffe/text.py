@@ -24,11 +24,12 @@ MESSAGE, NUMBER, TEXT, WORD = "message", "number", "text", "word"
 _DEEPEST = 64
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+|\#[^\n]*)
-    |(?P<word>[^\W\d]\w*)
+    (?P<word>[^\W\d]\w*)
     |(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?)
     |(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
     |(?P<sign>[-+{}<>:\[\],;])
+    |(?P<comment>\#[^\n]*)
+    |(?P<bad>\S)
     """,
     re.VERBOSE,
 )
@@ -102,16 +103,14 @@ class _Reader:
         self._token = next(self._tokens)
 
     def _scan(self) -> Iterator[tuple[str, str, int]]:
-        text, at, match = self.file.text, 0, _TOKEN.match
-        while at < len(text):
-            found = match(text, at)
-            if found is None:
-                quoted = text[at] in "\"'"
-                message = "a text in quotes has no end on its line" if quoted else f"{text[at]!r} has no meaning here"
-                raise self._error(message, at, 1)
-            if found.lastgroup != "space":
-                yield str(found.lastgroup), found[0], at
-            at = found.end()
+        for found in _TOKEN.finditer(self.file.text):
+            sort = found.lastgroup
+            if sort == "bad":
+                bad = found[0]
+                message = "a text in quotes has no end on its line" if bad in "\"'" else f"{bad!r} has no meaning here"
+                raise self._error(message, found.start(), 1)
+            if sort != "comment":
+                yield str(sort), found[0], found.start()
         while True:
             yield _END
 
