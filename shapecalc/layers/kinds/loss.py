@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from shapecalc.layers.base.arguments import Text
-from shapecalc.layers.base.dependence import Look, everything
 from shapecalc.layers.base.layer import IN_FP32, NOTHING, Example, Layer
 
 if TYPE_CHECKING:
@@ -14,7 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["Accuracy", "Loss"]
 
 
-class Loss(Layer):
+class _Measure(Layer):
+    """What these kinds share: one number from all elements of the inputs, without parameters."""
+
+    inputs: ClassVar[tuple[int, int | None]] = (1, None)
+
+    def output(self, *inputs: Shape) -> Shape:
+        return inputs[0].plain()
+
+
+class Loss(_Measure):
     """Loss: one number from outputs and, as further inputs, what they should be. It has no parameters.
 
     Caffe's SoftmaxWithLoss, EuclideanLoss and others. For the memory of training leave it out: `memory --training`
@@ -22,7 +30,6 @@ class Loss(Layer):
     """
 
     kind = "loss"
-    inputs: ClassVar[tuple[int, int | None]] = (1, None)
     autocast = IN_FP32
 
     function = Text("the name of the loss in its framework", None)
@@ -31,14 +38,8 @@ class Loss(Layer):
         Example({"function": "SoftmaxWithLoss"}, [(1000,), ()], (), source="Caffe's bvlc_alexnet, train_val.prototxt"),
     )
 
-    def output(self, *inputs: Shape) -> Shape:
-        return inputs[0].plain()
 
-    def looks(self, output: Shape, *inputs: Shape) -> list[Look]:
-        return [everything(i, x) for i, x in enumerate(inputs)]
-
-
-class Accuracy(Loss):
+class Accuracy(_Measure):
     """Accuracy: the share of labels that are those of the outputs; one number."""
 
     kind = "accuracy"
