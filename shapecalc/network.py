@@ -390,9 +390,10 @@ def load(
 ) -> Network:
     """Return the network of a specification.
 
-    `spec` is a path, the bare name of a bundled specification (`"alexnet"`), `"-"` for standard input, text with
-    line breaks, a dict of the same form, or a list of layers (which needs `input`). `input` and `vars` override the
-    input size and variables. `variant` is a member of the family that the specification describes under `variants:`;
+    `spec` is a path (of a specification, or a file of another format: ONNX; Caffe's prototxt), the bare name of a
+    bundled specification (`"alexnet"`), `"-"` for standard input, text with line breaks, the bytes of a file, a dict of
+    the same form, or a list of layers (which needs `input`). `input` and `vars` override the input size and variables.
+    `variant` is a member of the family that the specification describes under `variants:`;
     `load("family.yaml:small")` is `load("family.yaml", variant="small")`.
     Errors: `UsageError` if there is no such file or variant, `SpecError` with every problem of the text.
     """

@@ -273,7 +273,7 @@ def test_the_layers_of_a_state(variables, size, names):
 def test_what_is_said_of_a_state():
     notes = report_of(PHASES, vars={"phase": "train"}).notes
     assert notes[1:4] == (
-        "the layers of the phase TRAIN are shown, 5 layers of others left out",
+        "the layers of phase TRAIN are shown; 5 layers of other phases, levels or stages are left out",
         "the batch of 8 in the file is left out",
         "3 channels are assumed for data: the file does not state how many",
     )
@@ -298,7 +298,9 @@ def test_a_file_of_one_phase_is_shown_in_it():
     only = PHASES.replace("phase: TEST", 'phase: TEST stage: "never"')
     report = report_of(only)
     assert [row.name for row in report.rows] == ["ip", "loss"]
-    assert "the layers of the phase TRAIN are shown, 5 layers of others left out" in report.notes
+    assert (
+        "the layers of phase TRAIN are shown; 5 layers of other phases, levels or stages are left out" in report.notes
+    )
 
 
 RELU = 'layer { name: "r" type: "ReLU" bottom: "data" top: "r" }'
@@ -373,6 +375,17 @@ def test_sizes_that_the_file_does_not_state():
         with pytest.raises(UsageError) as caught:
             report_of(PYTHON, input={**sizes, **wrong})
         assert str(caught.value) == message
+
+
+def test_the_batch_of_a_file_that_does_not_state_sizes():
+    """A Reshape may name it: 32 samples of 6 are 32 of 2×3."""
+    report = report_of(
+        'layer { type: "HDF5Data" top: "data" top: "label" hdf5_data_param { batch_size: 32 } }'
+        'layer { type: "Reshape" bottom: "data" top: "x" reshape_param { shape { dim: [32, 2, 3] } } }'
+        'layer { type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "loss" }', input="6",
+    )  # fmt: skip
+    assert (report.rows[0].output_shape, report.graph.inputs["label"].sizes) == ((2, 3), ())
+    assert "the batch of 32 in the file is left out" in report.notes
 
 
 def test_sizes_that_are_given():

@@ -161,8 +161,8 @@ class Importing:
         found = [self.understanding.note(with_stated=False)]
         left_out = len(self.net.layers) - len(self.layers)
         if left_out:
-            found.append(f"the layers of the phase {self.state.phase} are shown, "
-                         f"{count_noun(left_out, 'layer')} of others left out")  # fmt: skip
+            found.append(f"the layers of phase {self.state.phase} are shown; {count_noun(left_out, 'layer')} of other "
+                         f"phases, levels or stages {'is' if left_out == 1 else 'are'} left out")  # fmt: skip
         if self.sizes.batch > 1:
             found.append(f"the batch of {self.sizes.batch:,} in the file is left out")
         found += [f"{blob.assumed} are assumed for {blob.name}: the file does not state how many" for blob in self.blobs

@@ -54,7 +54,8 @@ def input_blobs(net: Net, layers: Sequence[CaffeLayer]) -> list[InputBlob]:
         if is_source(layer):
             found += _of_layer(layer)
     labels = _labels(layers)
-    return [blob._replace(dims=(1,)) if blob.dims is None and blob.name in labels else blob for blob in found]
+    return [blob._replace(dims=(_batch(blob.layer),)) if blob.dims is None and blob.name in labels
+            else blob for blob in found]  # fmt: skip
 
 
 def _labels(layers: Sequence[CaffeLayer]) -> set[str]:
@@ -98,7 +99,10 @@ def _dummy_shapes(params: Params) -> list[tuple[int, ...]]:
 _OF_DATA = ("data_param", "image_data_param", "memory_data_param", "window_data_param", "hdf5_data_param")
 
 
-def _batch(layer: CaffeLayer) -> int:
+def _batch(layer: CaffeLayer | None) -> int:
+    """Return the size of the batch that a data layer states: 1 if it states none."""
+    if layer is None:
+        return 1
     return max([layer.param(name).integer("batch_size", 1, 1) for name in _OF_DATA])
 
 
@@ -158,8 +162,10 @@ def _batch_of(blobs: Sequence[InputBlob], recurrent: set[str], regions: set[str]
     for blob in blobs:
         if blob.name in recurrent and blob.dims and len(blob.dims) > 1:
             return blob.dims[1], blob.dims[0]
-    first = next((blob.dims[0] for blob in blobs if blob.dims and blob.name not in regions), 1)
-    return max(first, 1), 0
+    for blob in blobs:
+        if blob.name not in regions and (blob.dims or blob.layer):
+            return max(blob.dims[0] if blob.dims else _batch(blob.layer), 1), 0
+    return 1, 0
 
 
 def _where(blob: InputBlob, batch: int, steps: int, *, recurrent: bool, is_list: bool) -> Batch:
