@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.caffe.graph import Importing, read_state
+from shapecalc.importers.caffe.graph import NetImport, read_state
 from shapecalc.importers.caffe.messages import read_net
-from shapecalc.importers.caffe.text import TextFile, read_text_format
+from shapecalc.importers.caffe.text import ProtoText, read_text_format
 from shapecalc.importers.files import broken, check_first_bytes
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class CaffeFile:
         Without a phase it is that of TEST, or of TRAIN for a file whose layers only fit together there.
         """
         state = read_state(self.net, variables)
-        found = Importing(self.net, state, inputs)
+        found = NetImport(self.net, state, inputs)
         if not found.is_complete and "phase" not in variables:
             other = state._replace(phase="TRAIN" if state.phase == "TEST" else "TEST")
-            second = Importing(self.net, other, inputs)
+            second = NetImport(self.net, other, inputs)
             found = second if second.is_complete else found
         return found.graph()
 
@@ -71,5 +71,5 @@ def read_bytes(data: bytes, name: str) -> CaffeFile:
         raise broken(name, _FORMAT, message)
     if len(data) > _LARGEST:
         raise broken(name, _FORMAT, f"it is larger than {_LARGEST // 2**20} MiB")
-    file = TextFile(name, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+    file = ProtoText(name, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
     return CaffeFile(name, read_net(file, read_text_format(file)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import named
 from shapecalc.importers.caffe.blocks import in_blocks
-from shapecalc.importers.caffe.inputs import InputSizes, input_blobs, is_source, sized
+from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeFrame, LayerCall, find_layer_type
 from shapecalc.importers.frame import FailedError, NotCoveredError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.caffe.inputs import InputBlob
     from shapecalc.importers.caffe.messages import CaffeLayer, Net
 
-__all__ = ["Importing", "read_state"]
+__all__ = ["NetImport", "read_state"]
 
 
 def read_state(net: Net, variables: Mapping[str, Any]) -> State:
@@ -41,7 +41,7 @@ def read_state(net: Net, variables: Mapping[str, Any]) -> State:
                  stages)  # fmt: skip
 
 
-class Importing:
+class NetImport:
     """One import of a net in a state, with sizes of its inputs."""
 
     def __init__(self, net: Net, state: State, given: Mapping[str, tuple[Any, ...]]) -> None:
@@ -62,7 +62,7 @@ class Importing:
         try:
             self.sizes = sized(self.blobs, self.layers, self.given)
         except LayerError as error:
-            self.sizes = InputSizes({}, 1, [])
+            self.sizes = BlobSizes({}, 1, [])
             self.problems.append(Problem(f"{error.message} in {net.file.source.name}"))
         self.frame = CaffeFrame(net.file, self.sizes.batch)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.caffe.messages import CaffeLayer, Net, Params
 
-__all__ = ["InputBlob", "InputSizes", "input_blobs", "is_source", "sized"]
+__all__ = ["BlobSizes", "InputBlob", "input_blobs", "is_source", "sized"]
 
 _LARGEST = 2**31
 _LABELS = {"softmaxwithloss": 1, "softmaxloss": 1, "hingeloss": 1, "multinomiallogisticloss": 1, "infogainloss": 1,
@@ -127,7 +127,7 @@ def _image(layer: CaffeLayer) -> tuple[tuple[int, ...] | None, str]:
     return (_batch(layer), channels, height, width), "" if stated else "3 channels"
 
 
-class InputSizes(NamedTuple):
+class BlobSizes(NamedTuple):
     """The sizes of the inputs without the batch, and where that is; its size; and inputs without a size."""
 
     inputs: dict[str, tuple[Shape, Batch]]
@@ -135,7 +135,7 @@ class InputSizes(NamedTuple):
     unknown: list[InputBlob]
 
 
-def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mapping[str, tuple[Any, ...]]) -> InputSizes:
+def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mapping[str, tuple[Any, ...]]) -> BlobSizes:
     """Return the inputs with their sizes, where some are given. Errors: `LayerError` for an impossible one."""
     recurrent = {layer.bottoms[1] for layer in layers if layer.key in _RECURRENT and len(layer.bottoms) > 1}
     regions = {layer.bottoms[1] for layer in layers if layer.key in _REGIONS and len(layer.bottoms) > 1}
@@ -154,7 +154,7 @@ def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mappi
             sizes = _without(blob.dims, where, batch)
         _check(blob, sizes, where)
         found[blob.name] = (Shape(sizes, is_map=len(sizes) >= 3), where)
-    return InputSizes(found, batch, unknown)
+    return BlobSizes(found, batch, unknown)
 
 
 def _batch_of(blobs: Sequence[InputBlob], recurrent: set[str], regions: set[str]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from shapecalc.importers.caffe.text import MESSAGE, NUMBER, TEXT, WORD, Message
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.importers.caffe.text import Entry, TextFile
+    from shapecalc.importers.caffe.text import FieldValue, ProtoText
 
 __all__ = ["PHASES", "BadFieldError", "CaffeLayer", "Net", "Params", "State", "read_net"]
 
@@ -28,7 +28,7 @@ _TRUE, _FALSE = ("true", "True", "t", "1"), ("false", "False", "f", "0")
 class BadFieldError(LayerError):
     """A field whose value is none of its sort; `entry` is the value."""
 
-    def __init__(self, message: str, entry: Entry) -> None:
+    def __init__(self, message: str, entry: FieldValue) -> None:
         super().__init__(message)
         self.entry = entry
 
@@ -45,7 +45,7 @@ class Params:
     def __contains__(self, name: str) -> bool:
         return name in self.message.fields
 
-    def _entries(self, name: str) -> list[Entry]:
+    def _entries(self, name: str) -> list[FieldValue]:
         return self.message.fields.get(name, [])
 
     def integers(self, name: str, least: int = -_LARGEST) -> list[int]:
@@ -106,11 +106,11 @@ class Params:
         return Params(entry.message if entry else None)
 
 
-def _shown(entry: Entry) -> str:
+def _shown(entry: FieldValue) -> str:
     return "a message" if entry.sort == MESSAGE else f'"{entry.text}"' if entry.sort == TEXT else entry.text
 
 
-def _integer(name: str, entry: Entry, least: int) -> int:
+def _integer(name: str, entry: FieldValue, least: int) -> int:
     text = entry.text
     digits = text.lstrip("-")
     if entry.sort == NUMBER and len(digits) < 24:
@@ -127,7 +127,7 @@ def _integer(name: str, entry: Entry, least: int) -> int:
     raise BadFieldError(f"{name} must be a whole number, not {_shown(entry)[:40]}", entry)
 
 
-def _real(name: str, entry: Entry) -> float:
+def _real(name: str, entry: FieldValue) -> float:
     text = entry.text.rstrip("fF") if entry.text[:2].lower() != "0x" else entry.text
     try:
         if entry.sort == NUMBER and text:
@@ -213,14 +213,14 @@ class Net(NamedTuple):
     """
 
     name: str
-    file: TextFile
+    file: ProtoText
     inputs: list[tuple[str, tuple[int, ...] | None]]
     layers: list[CaffeLayer]
     state: State
     warnings: list[Problem]
 
 
-def read_net(file: TextFile, whole: Message) -> Net:
+def read_net(file: ProtoText, whole: Message) -> Net:
     """Return the net of a message. Errors: `SpecError` with all that is wrong with it as a whole."""
     problems: list[Problem] = []
     top = Params(whole)
@@ -247,13 +247,13 @@ def read_net(file: TextFile, whole: Message) -> Net:
     return Net(name, file, inputs, layers, state, [*_unknown_fields(file, whole, layers)])
 
 
-def _message(entry: Entry) -> Message:
+def _message(entry: FieldValue) -> Message:
     if entry.message is None:
         raise BadFieldError(f"a layer must be a message in braces, not {_shown(entry)}", entry)
     return entry.message
 
 
-def _no_net(file: TextFile, whole: Message) -> Problem:
+def _no_net(file: ProtoText, whole: Message) -> Problem:
     """Return the problem of a file without layers: a solver names the file that has them."""
     name = file.source.name
     if SOLVER & whole.fields.keys():
@@ -283,10 +283,10 @@ def _state(state: Params) -> State:
     return State(state.choice("phase", PHASES, "TEST"), state.integer("level", 0), stages)
 
 
-def _unknown_fields(file: TextFile, whole: Message, layers: list[CaffeLayer]) -> Iterator[Problem]:
+def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -> Iterator[Problem]:
     """Yield a warning for each field that no message has, at its first location: Caffe refuses the file."""
     seen: Counter[tuple[str, str]] = Counter()
-    first: dict[tuple[str, str], tuple[Entry, Any]] = {}
+    first: dict[tuple[str, str], tuple[FieldValue, Any]] = {}
 
     def note(message: Message, where: str, known: frozenset[str]) -> None:
         for name in message.fields.keys() - known:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Mark
     from shapecalc.importers.caffe.messages import CaffeLayer, Params
-    from shapecalc.importers.caffe.text import TextFile
+    from shapecalc.importers.caffe.text import ProtoText
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
@@ -57,7 +57,7 @@ def find_layer_type(key: str) -> Converter | None:
 class CaffeFrame(Frame):
     """The graph as it grows, with the lines of the file, and with the parameters that layers share by name."""
 
-    def __init__(self, file: TextFile, batch: int) -> None:
+    def __init__(self, file: ProtoText, batch: int) -> None:
         super().__init__(file.source.name, batch)
         self.source = file.source
         self.file = file

@@ -16,7 +16,7 @@ from shapecalc.errors import Mark, Problem, Source, SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MESSAGE", "NUMBER", "TEXT", "WORD", "Entry", "Message", "TextFile", "read_text_format"]
+__all__ = ["MESSAGE", "NUMBER", "TEXT", "WORD", "FieldValue", "Message", "ProtoText", "read_text_format"]
 
 MESSAGE, NUMBER, TEXT, WORD = "message", "number", "text", "word"
 """What a value is: a message, a number, a text in quotes, a word (an enum, true, inf)."""
@@ -39,7 +39,7 @@ _CLOSING = {"{": "}", "<": ">"}
 _END = ("end", "", -1)
 
 
-class Entry(NamedTuple):
+class FieldValue(NamedTuple):
     """A value of a field: what it is, its text, the message that it is, and where it begins in the file."""
 
     sort: str
@@ -57,13 +57,13 @@ class Message:
     def __init__(self, at: int = 0, length: int = 1) -> None:
         self.at = at
         self.length = length
-        self.fields: dict[str, list[Entry]] = {}
+        self.fields: dict[str, list[FieldValue]] = {}
 
-    def all(self, name: str) -> list[Entry]:
+    def all(self, name: str) -> list[FieldValue]:
         """Return all values of a field."""
         return self.fields.get(name, [])
 
-    def last(self, name: str) -> Entry | None:
+    def last(self, name: str) -> FieldValue | None:
         """Return the value of a field that is one, or None."""
         found = self.fields.get(name)
         return found[-1] if found else None
@@ -73,7 +73,7 @@ class Message:
         return [entry.message for entry in self.fields.get(name, ()) if entry.message is not None]
 
 
-class TextFile:
+class ProtoText:
     """A text with the locations of its characters."""
 
     def __init__(self, name: str, text: str) -> None:
@@ -89,7 +89,7 @@ class TextFile:
         return Mark(self.source, line + 1, at - self._starts[line] + 1, max(length, 1), path)
 
 
-def read_text_format(file: TextFile) -> Message:
+def read_text_format(file: ProtoText) -> Message:
     """Return the message that a text is. Errors: `SpecError`, at the first thing that is wrong."""
     return _Reader(file).read()
 
@@ -97,7 +97,7 @@ def read_text_format(file: TextFile) -> Message:
 class _Reader:
     """Reads one token after the other; messages that are open are on a stack."""
 
-    def __init__(self, file: TextFile) -> None:
+    def __init__(self, file: ProtoText) -> None:
         self.file = file
         self._tokens = self._scan()
         self._token = next(self._tokens)
@@ -173,7 +173,7 @@ class _Reader:
         values = message.fields.setdefault(name, [])
         if self._token[1] in _CLOSING and self._token[0] == "sign":
             inner = Message(at, len(name))
-            values.append(Entry(MESSAGE, "", inner, at, len(name)))
+            values.append(FieldValue(MESSAGE, "", inner, at, len(name)))
             return inner, _CLOSING[self._next()[1]]
         if not colon:
             raise self._error(f"{name} has no value", at, len(name), f"write {name}: and the value, or {name} {{ … }}")
@@ -184,7 +184,7 @@ class _Reader:
         self._separate()
         return None
 
-    def _list(self, name: str) -> list[Entry]:
+    def _list(self, name: str) -> list[FieldValue]:
         found = [self._scalar(name)]
         while not self._takes("]"):
             if not self._takes(","):
@@ -193,7 +193,7 @@ class _Reader:
             found.append(self._scalar(name))
         return found
 
-    def _scalar(self, name: str) -> Entry:
+    def _scalar(self, name: str) -> FieldValue:
         """Return a value that is no message."""
         sign, begin = "", self._token[2]
         if self._token[1] in ("-", "+"):
@@ -204,12 +204,12 @@ class _Reader:
             while self._token[0] == "text":
                 at, text = self._token[2], self._next()[1]
                 whole.append(_unescaped(text))
-            return Entry(TEXT, "".join(whole), None, begin, at + len(text) - begin)
+            return FieldValue(TEXT, "".join(whole), None, begin, at + len(text) - begin)
         if sort not in ("number", "word"):
             found = text or "the end of the file"
             hint = f"a list of messages is written as several {name} {{ … }}" if text in _CLOSING else ""
             raise self._error(f"{name} has no value: there is {found} in its place", at, len(text) or 1, hint)
-        return Entry(NUMBER if sort == "number" else WORD, sign + text, None, begin, at + len(text) - begin)
+        return FieldValue(NUMBER if sort == "number" else WORD, sign + text, None, begin, at + len(text) - begin)
 
 
 def _unescaped(text: str) -> str:
