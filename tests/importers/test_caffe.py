@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import tracemalloc
+from textwrap import dedent
 
 import pytest
 from running import run
@@ -449,6 +450,8 @@ BY_ARITHMETIC = [
     of_caffe("Deconvolution convolution_param { num_output: 3 kernel_size: 4 stride: 2 pad: 1 group: 3 }", BLOB,
              (3, 12, 10), 48 + 3),
     of_caffe("Pooling pooling_param { kernel_size: 2 stride: 3 pad_h: 1 pad_w: 0 }", (1, 3, 13, 11), (3, 5, 4)),
+    of_caffe("Pooling pooling_param { kernel_size: 2 stride: 3 pad_h: 1 pad_w: 0 }", (1, 3, 13, 6), (3, 5, 2)),
+    of_caffe("Pooling pooling_param { kernel_size: 3 pad: 2 round_mode: FLOOR }", (1, 3, 5, 5), (3, 7, 7)),
     of_caffe("Pooling pooling_param { kernel_size: 1 stride: 2 pad_h: 0 }", (1, 3, 4, 4), (3, 3, 3)),
     of_caffe("Pooling pooling_param { kernel_size: 2 stride: 2 round_mode: FLOOR }", (1, 3, 5, 5), (3, 2, 2)),
     of_caffe("Pooling pooling_param { kernel_size: 2 stride: 2 ceil_mode: false }", (1, 3, 5, 5), (3, 2, 2)),
@@ -456,6 +459,8 @@ BY_ARITHMETIC = [
     of_caffe("InnerProduct inner_product_param { num_output: 7 }", BLOB, (7,), 7 * 91),
     of_caffe("InnerProduct inner_product_param { num_output: 7 axis: 2 transpose: true }", BLOB, (3, 7), 7 * 31),
     of_caffe("InnerProduct inner_product_param { num_output: 7 axis: -1 bias_term: false }", BLOB, (3, 6, 7), 35),
+    of_caffe("MarginInnerProduct margin_inner_product_param { num_output: 7 }", BLOB, (7,), 7 * 90),
+    of_caffe("Reshape reshape_param { axis: 1 shape { dim: [0, -1] } }", BLOB, (3, 30)),
     of_caffe("Embed embed_param { num_output: 10 input_dim: 5 }", (4, 7), (7, 10), 60),
     of_caffe("Embed embed_param { num_output: 10 input_dim: 5 bias_term: false }", (4, 7), (7, 10), 50),
     of_caffe("Scale", BLOB, (3, 6, 5), 3),
@@ -492,6 +497,7 @@ BY_ARITHMETIC = [
     of_caffe("Local local_param { num_output: 2 kernel_size: 3 }", BLOB, (2, 4, 3), 12 * (2 * 27 + 2)),
     of_caffe("Softmax softmax_param { axis: -1 }", BLOB, (3, 6, 5)),
     of_caffe("DetectionOutput detection_output_param { keep_top_k: 200 }", BLOB, (1, 1, 7)),
+    of_caffe("DetectionEvaluate detection_evaluate_param { num_classes: 21 background_label_id: 0 }", BLOB, (1, 21, 5)),
     of_caffe("EuclideanLoss", BLOB, ()),
     of_caffe("SmoothL1Loss", BLOB, ()),
 ]  # fmt: skip
@@ -567,6 +573,15 @@ def test_layers_of_several_inputs():
     crop = two("Crop", (2, 4, 5, 4), (2, 3, 4, 2), "crop_param { axis: 2 offset: 1 offset: 2 }")
     assert (crop[-1].kind, crop[-1].output_shape) == ("crop", (4, 4, 2))
     assert crop[-1].node.layer.cropping == ((1, 0), (2, 0))
+    with pytest.raises(ShapeError) as caught:
+        two("Crop", (2, 4, 5, 4), (2, 3, 4, 2), "crop_param { axis: 2 offset: 1 offset: 3 }")
+    assert caught.value.problems[0].message == "it cuts 2 from position 3 on, along axis 3, of which there are 4"
+    with pytest.raises(ShapeError) as caught:
+        two("Eltwise", BLOB, (2, 3, 1, 1))
+    assert caught.value.problems[0].message == "its inputs differ: input 1 is 3×6×5, input 2 is 3×1×1"
+    with pytest.raises(ShapeError) as caught:
+        two("Scale", BLOB, (2, 4), "scale_param { axis: 0 }")
+    assert caught.value.problems[0].message == "its second input 2×4 does not fit the axes of 2×3×6×5 from axis 0 on"
     scale = two("Scale", BLOB, (2, 3), "scale_param { axis: 0 }")
     assert [(row.kind, row.output_shape) for row in scale] == [("reshape", (3, 1, 1)), ("mul", (3, 6, 5))]
     flat = 'layer { name: "p" type: "Parameter" top: "w" parameter_param { shape { dim: 3 } } }'
@@ -575,6 +590,12 @@ def test_layers_of_several_inputs():
         "{ bias_term: true } }"
     )
     assert (scale.rows[-1].output_shape, scale.total.params) == ((3, 6, 5), 6)
+    flat = flat.replace("dim: 3", "dim: [3, 6]")
+    scale = report_of(
+        f'{of_size(*BLOB)}{flat}layer {{ name: "x" type: "Scale" bottom: "data" bottom: "w" top: "x" scale_param '
+        "{ bias_term: true } }"
+    )
+    assert (scale.rows[-1].output_shape, scale.total.params) == ((3, 6, 5), 36), "as many biases as factors"
     unpool = report_of(
         f'{of_size(1, 3, 7, 8)}layer {{ type: "Pooling" name: "p" bottom: "data" top: "p" top: "mask" pooling_param '
         "{ kernel_size: 2 stride: 2 } }"
@@ -582,6 +603,45 @@ def test_layers_of_several_inputs():
         "upsample_w: 8 } }"
     ).rows
     assert [(row.kind, row.output_shapes[0]) for row in unpool] == [("max_pool", (3, 4, 4)), ("max_unpool", (3, 7, 8))]
+
+
+AFTER = 'layer {{ name: "y" type: "{}" bottom: "x" top: "y" {} }}'
+
+
+def after(first, then):
+    """The last row of a layer on 2×3×6×5, then another."""
+    kinds = [written.partition(" ") for written in (first, then)]
+    body = f'layer {{ name: "x" type: "{kinds[0][0]}" bottom: "data" top: "x" {kinds[0][2]} }}'
+    return report_of(of_size(*BLOB) + body + AFTER.format(kinds[1][0], kinds[1][2])).rows[-1]
+
+
+def test_where_the_batch_is():
+    swapped = "Permute permute_param { order: [1, 0] }"
+    softmax = after(swapped, "Softmax softmax_param { axis: 0 }")
+    assert (softmax.output_shape, softmax.node.layer.dim) == ((3, 6, 5), 1)
+    assert after(swapped, "Flatten flatten_param { axis: 2 }").output_shape == (3, 30)
+    assert after("Reduction", "Reshape reshape_param { shape { dim: [1] } }").output_shape in ((), (1,))
+    merged = "Reshape reshape_param { shape { dim: [6, -1] } }"
+    assert after(merged, "Reshape reshape_param { shape { dim: [2, 90] } }").output_shape == (90,)
+    for first, then, message in (
+        (swapped, "Softmax", "it works along axis 1, which is that of the batch"),
+        ("Permute permute_param { order: [1, 2, 0, 3] }", "InnerProduct inner_product_param { num_output: 2 }",
+         "it joins axes from 1 on, with that of the batch"),
+        (swapped, "Pooling pooling_param { kernel_size: 2 }", "its input 3×2×6×5 has not the batch as its first axis"),
+    ):  # fmt: skip
+        with pytest.raises(ShapeError) as caught:
+            after(first, then)
+        assert caught.value.problems[0].why[0] == message
+    own = 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: [2, 3] } } }'
+    with pytest.raises(ShapeError) as caught:
+        report_of(f'{of_size(2, 3)}{own}layer {{ type: "Concat" bottom: "data" bottom: "p" top: "x" }}')
+    assert caught.value.problems[0].why[0] == "the batch is not along the same axis of all its inputs"
+
+
+def test_statistics_of_batch_normalisations():
+    assert one("BatchNorm", BLOB).rows[0].buffers == 6
+    assert one("BN", BLOB).rows[0].buffers == 6
+    assert one("BN", BLOB, "bn_param { bn_mode: LEARN }").rows[0].buffers == 0, "SegNet's has none"
 
 
 def test_layers_of_several_outputs():
@@ -634,6 +694,28 @@ def test_recurrent_layers():
         ("rnn_hidden", "rnn", (16, 3), 3 * (101 + 3 + 1)), ("rnn_output", "linear", (16, 3), 12), ("rnn", "tanh", (16, 3), 0),
     ]  # fmt: skip
     assert "the batch of 8 in the file is left out" in report.notes
+    static = """
+    input: "cont" input_shape { dim: 1 dim: 1000 } input: "words" input_shape { dim: 1 dim: 1000 }
+    input: "image" input_shape { dim: 1000 dim: 30 }
+    layer { name: "e" type: "Embed" bottom: "words" top: "e" embed_param { input_dim: 50 num_output: 20 bias_term: false } }
+    layer { name: "l" type: "LSTM" bottom: "e" bottom: "cont" bottom: "image" top: "l" recurrent_param { num_output: 7 } }
+    """
+    rows = [(row.name, row.output_shapes[0], row.params) for row in report_of(dedent(static)).rows]
+    assert rows == [("e", (1, 20), 1000), ("l_static", (28,), 28 * 30), ("l", (1, 7), 28 * (20 + 7 + 1))]
+    exposed = SEQUENCE.replace('bottom: "cont" top: "lstm"', 'bottom: "cont" bottom: "h" bottom: "c" top: "lstm" top: "hT" '
+                               'top: "cT"').replace("num_output: 256", "num_output: 256 expose_hidden: true")  # fmt: skip
+    states = 'layer { type: "Input" top: "h" top: "c" input_param { shape { dim: [1, 8, 256] } } }'
+    report = report_of(exposed.replace("layer", states + " layer", 1))
+    assert report["lstm"].output_shapes == [(16, 256), (1, 256), (1, 256)]
+    assert [*report.outputs] == ["hT", "cT", "rnn"]
+    unsized = """
+    layer { type: "HDF5Data" top: "cont" top: "words" top: "target" hdf5_data_param { batch_size: 20 } }
+    layer { name: "e" type: "Embed" bottom: "words" top: "e" embed_param { input_dim: 50 num_output: 20 bias_term: false } }
+    layer { name: "l" type: "LSTM" bottom: "e" bottom: "cont" top: "l" recurrent_param { num_output: 7 } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "l" bottom: "target" top: "loss" softmax_param { axis: 2 } }
+    """
+    report = report_of(dedent(unsized), input={"cont": (20,), "words": (20,)})
+    assert (report["l"].output_shapes[0], report.total.params) == ((20, 7), 1000 + 28 * 28)
     text = problem_of(of_size(2, 3, 4) + 'layer { type: "LSTM" bottom: "data" top: "x" }', ShapeError)
     assert "its input is not steps × samples × features, with the samples as the batch" in text
 

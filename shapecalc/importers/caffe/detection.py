@@ -40,6 +40,15 @@ def _detections(call: LayerCall) -> Data:
     return call.one("opaque", *call.inputs, output_sizes=[[1, 1, 7]], op_type=call.layer.type)
 
 
+@layer_type("detectionevaluate")
+def _evaluated(call: LayerCall) -> Data:
+    """A row of five numbers for each class, and for each box found, of which Caffe states one until it runs."""
+    params = call.param("detection_evaluate_param")
+    classes = params.integer("num_classes", 0, 1) - (params.integer("background_label_id", 0) != -1)
+    call.notes.append(f"{call.layer.name} outputs one row for each class and each box found: 1 box is shown")
+    return call.one("opaque", *call.inputs, output_sizes=[[1, classes + 1, 5]], op_type=call.layer.type)
+
+
 @layer_type("roipooling", "roialign")
 def _roi_pool(call: LayerCall) -> Data:
     """A small map for each region. A region is five numbers: the index of its image, and its corners."""

@@ -144,7 +144,7 @@ def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mappi
     unknown = []
     for one in blobs:
         blob = one._replace(dims=one.dims[:2]) if one.name in regions and one.dims else one  # 1×5×1×1 is 1×5
-        where = _where(blob, batch, steps, recurrent=blob.name in recurrent, is_list=blob.name in regions)
+        where = LOST if blob.name in regions else _where(blob, batch, steps, is_sequence=bool(recurrent))
         if blob.name in given:
             sizes = tuple([plain_of(size, "the structure of the net", _HINT) for size in given[blob.name]])
         elif blob.dims is None:
@@ -162,23 +162,20 @@ def _batch_of(blobs: Sequence[InputBlob], recurrent: set[str], regions: set[str]
     for blob in blobs:
         if blob.name in recurrent and blob.dims and len(blob.dims) > 1:
             return blob.dims[1], blob.dims[0]
-    for blob in blobs:
+    for blob in blobs if not recurrent else ():
         if blob.name not in regions and (blob.dims or blob.layer):
             return max(blob.dims[0] if blob.dims else _batch(blob.layer), 1), 0
     return 1, 0
 
 
-def _where(blob: InputBlob, batch: int, steps: int, *, recurrent: bool, is_list: bool) -> Batch:
-    """Return where the batch is in an input."""
+def _where(blob: InputBlob, batch: int, steps: int, *, is_sequence: bool) -> Batch:
+    """Return where the batch is in an input: the second axis of sequences and of their states, the first of others."""
     dims = blob.dims
-    if is_list:
-        return LOST
-    if steps or recurrent:
-        if dims is None or dims[:2] == (steps, batch):
-            return Batch(1, own=True)
-        if dims[:1] == (steps * batch,):
-            return Batch(0, outer=steps)
-    return Batch(0, own=True) if dims is None or dims[:1] == (batch,) else LOST
+    if is_sequence and (dims is None or (dims[1:2] == (batch,) and dims[0] in (steps, 1))):
+        return Batch(1, own=True)
+    if dims is None or dims[:1] == (batch,):
+        return Batch(0, own=True)
+    return Batch(0, outer=steps) if steps and dims[:1] == (steps * batch,) else LOST
 
 
 def _without(dims: tuple[int, ...], where: Batch, batch: int) -> tuple[int, ...]:

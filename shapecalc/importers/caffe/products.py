@@ -44,7 +44,10 @@ def _embed(call: LayerCall) -> Data:
 
 @layer_type("lstm", "rnn")
 def _recurrent(call: LayerCall) -> list[Data]:
-    """A sequence of (steps, samples, features), and for each step whether it goes on; one bias for each gate."""
+    """A sequence of (steps, samples, features), and for each step whether it goes on; one bias for each gate.
+
+    A third input is the same at every step: what it adds to all gates is computed once.
+    """
     x, params, is_lstm = call.data(), call.param("recurrent_param"), call.layer.key == "lstm"
     if x.batch != Batch(1, own=True):
         raise NotCoveredError("its input is not steps × samples × features, with the samples as the batch")
@@ -52,10 +55,14 @@ def _recurrent(call: LayerCall) -> list[Data]:
     hidden = outputs(params)
     states = 2 if is_lstm else 1
     exposed = params.flag("expose_hidden", default=False)
-    if len(call.inputs) - (states if exposed else 0) > 2:
-        raise NotCoveredError("it has an input that is the same at every step")
+    further = call.inputs[2:]
+    start = further[len(further) - states :] if exposed else ()
+    static = further[: len(further) - len(start)]
+    gates = (4 if is_lstm else 1) * hidden
+    if static:
+        same = static[0] if static[0].shape.rank == 1 else call.one("flatten", static[0], part="static_flatten")
+        call.one("linear", same, out_features=gates, bias=False, part="static")
     flat = x if x.shape.rank == 2 else call.one("flatten", x, part="flatten", start_dim=2)
-    start = call.inputs[2:] if exposed else ()
     found = call.emit("lstm" if is_lstm else "rnn", flat, *start, batch=x.batch, hidden_size=hidden,
                       convention="keras", part="" if is_lstm else "hidden")  # fmt: skip
     if not is_lstm:  # Caffe's has an output layer: tanh(W·state + bias)

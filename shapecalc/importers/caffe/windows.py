@@ -93,7 +93,7 @@ def _conv(call: LayerCall) -> list[Data]:
     return found
 
 
-@layer_type("local")
+@layer_type("local", "locallyconnected")
 def _local(call: LayerCall) -> Data:
     params, x = call.param("local_param"), call.as_map()
     bias = where(not params.flag("bias_term", default=True), bias=False)
