@@ -35,7 +35,7 @@ class Loss(_Measure):
     function = Text("the name of the loss in its framework", None)
 
     examples = (
-        Example({"function": "SoftmaxWithLoss"}, [(1000,), ()], (), source="Caffe's bvlc_alexnet, train_val.prototxt"),
+        Example({"function": "EuclideanLoss"}, [(784,), (784,)], (), source="Caffe's mnist_autoencoder.prototxt"),
     )
 
 
@@ -45,4 +45,6 @@ class Accuracy(_Measure):
     kind = "accuracy"
     saves = NOTHING
 
-    examples = (Example({}, [(1000,), ()], (), source="Caffe's bvlc_alexnet, train_val.prototxt"),)
+    examples = (
+        Example({}, [(21, 500, 500), (1, 500, 500)], (), source="Caffe's test_accuracy_layer.cpp, by its axes"),
+    )
