@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import LayerError
 from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.rearranging import joined, permuted
 from shapecalc.importers.tensors import LOST
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def _concat(call: LayerCall) -> Data:
         if x.rank != first.rank:
             raise LayerError(f"its inputs have different numbers of axes: input 1 has {first.rank}, input {number} has "
                              f"{x.rank}, with that of the batch")  # fmt: skip
-        if x.batch != first.batch:
+        if x.batch != first.batch and call.frame.batch > 1:
             raise NotCoveredError("the batch is not along the same axis of all its inputs")
-    return call.one("concat", *call.inputs, dim=call.frame.within(first, axis))
+    return joined(call, call.inputs, axis)
 
 
 @layer_type("slice")
@@ -106,12 +107,8 @@ def _permute(call: LayerCall) -> Data:
     given = call.param("permute_param").integers("order", 0)
     if len(set(given)) < len(given) or max(given, default=0) >= x.rank:
         raise LayerError(f"its order {given} is no arrangement of {x.rank} axes")
-    order = [*given, *[axis for axis in range(x.rank) if axis not in given]]
-    moved = [call.frame.index(x, axis) + 1 for axis in order if call.frame.index(x, axis) >= 0]
-    batch = call.frame.moved(x, order)
-    if moved == sorted(moved):
-        return call.one("identity", x, batch=batch)
-    return call.one("permute", x, batch=batch, dims=moved)
+    found = permuted(call, x, [*given, *[axis for axis in range(x.rank) if axis not in given]])
+    return call.one("identity", x, batch=found.batch) if found.ref == x.ref else found
 
 
 @layer_type("tile")

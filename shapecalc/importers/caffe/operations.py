@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.call import Call
 from shapecalc.importers.frame import Frame, NotCoveredError
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace
 from shapecalc.model.inference import size_layer
@@ -107,14 +108,14 @@ class CaffeFrame(Frame):
             raise LayerError(f"its parameter {name} is {own} here, but {other} in the layer {owner}, which shares it")
 
 
-class LayerCall:
+class LayerCall(Call):
     """A layer of the file with its inputs: what the function of its type works on."""
 
+    frame: CaffeFrame
+
     def __init__(self, layer: CaffeLayer, place: NodePlace, inputs: Sequence[Data], frame: CaffeFrame) -> None:
+        super().__init__(place, inputs, frame)
         self.layer = layer
-        self.place = place
-        self.inputs = tuple(inputs)
-        self.frame = frame
         self.notes: list[str] = []
         """What is said of the layer under the report."""
 
@@ -123,24 +124,26 @@ class LayerCall:
         return self.layer.param(name)
 
     def data(self, index: int = 0) -> Data:
-        """Return an input. Errors: `LayerError` where there is none."""
         if index >= len(self.inputs):
             raise LayerError(f"its input {index} is missing: it has {len(self.inputs)} (bottom)")
-        return self.inputs[index]
+        return super().data(index)
 
     def part(self, name: str) -> NodePlace:
         """Return the place of a layer that is a part of this one."""
         return self.place._replace(name=f"{self.place.name}_{name}")
 
-    def emit(self, kind: str, *data: Data, batch: Batch, part: str = "", **arguments: Any) -> list[Data]:
-        """Add a layer, and return its outputs, in which the batch is where `batch` says."""
+    def emit(
+        self,
+        kind: str,
+        *data: Data,
+        batch: Batch,
+        weights: Iterable[Constant] = (),
+        part: str = "",
+        **arguments: Any,
+    ) -> list[Data]:
+        """Add a layer, and return its outputs. `part` is its name, if it is one of several that this layer is here."""
         place = self.part(part) if part else self.place
-        return [Data(ref, shape, batch) for ref, shape in self.frame.emit(place, kind, arguments, data)]
-
-    def one(self, kind: str, *data: Data, batch: Batch | None = None, part: str = "", **arguments: Any) -> Data:
-        """Add a layer, and return its first output: the batch is where it is in its first input, if nothing is said."""
-        batch = data[0].batch if batch is None else batch
-        return self.emit(kind, *data, batch=batch, part=part, **arguments)[0]
+        return [Data(ref, shape, batch) for ref, shape in self.frame.emit(place, kind, arguments, data, weights)]
 
     def full(self, x: Data) -> tuple[Any, ...]:
         """Return the sizes of a tensor as Caffe has them, with the batch."""
