@@ -346,6 +346,38 @@ layer { name: "sum" type: "Reduction" bottom: "rois" top: "sum" reduction_param 
 """
 
 
+def test_labels_are_what_is_used_as_labels_alone():
+    data = 'layer { type: "HDF5Data" top: "data" top: "y" top: "z" hdf5_data_param { batch_size: 4 } }\n'
+    loss = 'layer { type: "SoftmaxWithLoss" bottom: "data" bottom: "z" top: "loss" }\n'
+    other = 'layer { type: "EuclideanLoss" bottom: "data" bottom: "y" top: "other" }\n'
+    body = data + loss + other
+    missing = [problem.message.split()[-1] for problem in problems_of(body)]
+    assert missing == ["data", "y"]
+    both = body + 'layer { type: "ReLU" bottom: "z" top: "r" }'
+    assert [problem.message.split()[-1] for problem in problems_of(both)] == ["data", "y", "z"]
+    report = report_of(body, input={"data": (7,), "y": (7,)})
+    assert report.graph.inputs["z"].sizes == ()
+
+
+def problems_of(text):
+    with pytest.raises(SpecError) as caught:
+        report_of(text)
+    return caught.value.problems
+
+
+def test_the_channels_of_images_are_assumed_where_nothing_states_them():
+    def is_assumed(kind, more=""):
+        layer = f'layer {{ type: "{kind}" top: "data" transform_param {{ crop_size: 4 {more} }} }}'
+        return any("assumed" in note for note in report_of(f"{layer}\n{RELU}").notes)
+
+    assert is_assumed("Data")
+    assert is_assumed("Data", "mean_value: 4")
+    assert not any(
+        (is_assumed("ImageData"), is_assumed("WindowData"), is_assumed("Data", "force_gray: true"),
+         is_assumed("Data", "force_color: true"), is_assumed("Data", "mean_value: 4 mean_value: 4 mean_value: 4"))
+    )  # fmt: skip
+
+
 def test_sizes_that_the_file_does_not_state():
     with pytest.raises(SpecError) as caught:
         report_of(PYTHON)
@@ -702,6 +734,10 @@ def test_recurrent_layers():
     """
     rows = [(row.name, row.output_shapes[0], row.params) for row in report_of(dedent(static)).rows]
     assert rows == [("e", (1, 20), 1000), ("l_static", (28,), 28 * 30), ("l", (1, 7), 28 * (20 + 7 + 1))]
+    merged = SEQUENCE.replace("dim: [16, 8, 100]", "dim: [128, 100]").replace('bottom: "data"', 'bottom: "r"')
+    split = 'layer { type: "Reshape" bottom: "data" top: "r" reshape_param { shape { dim: [16, 8, 100] } } }\n'
+    merged = merged.replace('layer { name: "lstm"', split + 'layer { name: "lstm"')
+    assert report_of(merged)["lstm"].output_shapes[0] == (16, 256), "frames of several videos, one after the other"
     exposed = SEQUENCE.replace('bottom: "cont" top: "lstm"', 'bottom: "cont" bottom: "h" bottom: "c" top: "lstm" top: "hT" '
                                'top: "cT"').replace("num_output: 256", "num_output: 256 expose_hidden: true")  # fmt: skip
     states = 'layer { type: "Input" top: "h" top: "c" input_param { shape { dim: [1, 8, 256] } } }'
@@ -792,6 +828,14 @@ layers { layer { name: "fc" type: "innerproduct" num_output: 10 } bottom: "pad2"
 layers { layer { name: "drop" type: "dropout" dropout_ratio: 0.25 } bottom: "fc" top: "fc" }
 layers { layer { name: "prob" type: "softmax" } bottom: "fc" top: "prob" }
 """
+
+
+def test_two_dialects_in_one_file_are_in_their_order():
+    body = (
+        'layers { name: "b" type: RELU bottom: "data" top: "b" }\nlayer { name: "c" type: "TanH" bottom: "b" top: "c" }'
+    )
+    more = '\nlayers { name: "d" type: RELU bottom: "c" top: "d" }'
+    assert [row.name for row in report_of(of_size(1, 3) + body + more).rows] == ["b", "c", "d"]
 
 
 def test_the_older_dialects():
