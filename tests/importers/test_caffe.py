@@ -295,6 +295,18 @@ def test_what_is_said_of_a_state():
     assert "phase must be one of TRAIN, TEST, not DEPLOY" in problem_of(PHASES.replace("TRAIN", "DEPLOY", 1))
 
 
+def test_a_state_without_inputs():
+    never = PHASES.replace("phase: TRAIN }", 'phase: TRAIN stage: "a" }').replace("phase: TEST not_", "phase: TEST ")
+    assert problem_of(never) == (
+        "<bytes> has no input: no layer reads data in the phase TEST, at level 0\n"
+        "   choose another state: --set phase=train, --set stage=a, --set stage=deep"
+    )
+    assert report_of(never, vars={"stage": "a", "phase": "train"}).graph.inputs["data"].sizes == (3, 12, 12)
+    assert problem_of("\nlayer {" + RELU.partition("{")[2]).startswith(
+        "<bytes> has no input: no layer reads data\n   a net for use begins with layer"
+    )
+
+
 def test_a_file_of_one_phase_is_shown_in_it():
     only = PHASES.replace("phase: TEST", 'phase: TEST stage: "never"')
     report = report_of(only)
@@ -599,6 +611,8 @@ def test_layers_of_several_inputs():
     assert [row.kind for row in two("Eltwise", BLOB, BLOB, "eltwise_param { operation: 2 }")] == ["maximum"]
     assert [row.kind for row in two("Eltwise", BLOB, BLOB, "eltwise_param { coeff: 1 coeff: -1 }")] == ["sub"]
     assert two("Concat", BLOB, (2, 5, 6, 5))[-1].output_shape == (8, 6, 5), "Caffe's test_concat_layer.cpp"
+    assert one("Concat", BLOB).rows[0].kind == "concat", "of one input"
+    assert two("Concat", (1, 5), (1, 5), "concat_param { axis: 0 }")[-1].output_shape == (2, 5), "in a batch of one"
     assert two("Concat", BLOB, (2, 3, 1, 5), "concat_param { concat_dim: 2 }")[-1].output_shape == (3, 7, 5)
     crop = two("Crop", (2, 4, 5, 4), (2, 3, 4, 2), "crop_param { axis: 1 }")
     assert crop[-1].output_shape == (3, 4, 2), "Caffe's test_crop_layer.cpp, cropping all but the batch"
@@ -659,7 +673,7 @@ def test_where_the_batch_is():
         (swapped, "Softmax", "it works along axis 1, which is that of the batch"),
         ("Permute permute_param { order: [1, 2, 0, 3] }", "InnerProduct inner_product_param { num_output: 2 }",
          "it joins axes from 1 on, with that of the batch"),
-        (swapped, "Pooling pooling_param { kernel_size: 2 }", "its input 3×2×6×5 has not the batch as its first axis"),
+        (swapped, "Pooling pooling_param { kernel_size: 2 }", "the first axis of its input is not the batch alone"),
     ):  # fmt: skip
         with pytest.raises(ShapeError) as caught:
             after(first, then)

@@ -29,6 +29,8 @@ def _concat(call: LayerCall) -> Data:
                              f"{x.rank}, with that of the batch")  # fmt: skip
         if x.batch != first.batch and call.frame.batch > 1:
             raise NotCoveredError("the batch is not along the same axis of all its inputs")
+    if len(call.inputs) == 1:
+        return call.one("concat", first, dim=call.frame.within(first, axis))
     return joined(call, call.inputs, axis)
 
 

@@ -125,7 +125,9 @@ class NetImport:
         hint = 'a net for use begins with layer { type: "Input" top: "data" input_param { shape { … } } }'
         if others:
             message += f" in the phase {self.state.phase}, at level {self.state.level}"
-            hint = "choose another state: --set phase=train, --set level=1, --set stage=NAME"
+            rules = [rule for layer in others for rule in layer.message.messages("include")]
+            stages = dict.fromkeys(f"--set stage={value.text}" for rule in rules for value in rule.all("stage"))
+            hint = f"choose another state: {', '.join(['--set phase=train', *stages][:8])}"
         self.problems.append(Problem(message, hint=hint))
 
     def _report_unsized(self) -> None:

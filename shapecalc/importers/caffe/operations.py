@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import Call
-from shapecalc.importers.frame import Frame, NotCoveredError
+from shapecalc.importers.frame import Frame
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace
 from shapecalc.model.inference import size_layer
 
@@ -151,9 +151,7 @@ class LayerCall(Call):
 
     def as_map(self, index: int = 0, least: int = 2) -> Data:
         """Return an input as channels and spatial axes, with the batch in front. Errors: `LayerError`."""
-        x = self.data(index)
-        if x.batch != Batch(0, own=True):
-            raise NotCoveredError(f"its input {_text(self.full(x))} has not the batch as its first axis")
+        x = self.map_of(self.data(index))
         if x.shape.rank < least:
             axes = "channels and spatial axes" if least > 1 else "channels"
             raise LayerError(f"it needs {axes}, but its input is {x.shape.text}, without the batch")
@@ -166,7 +164,3 @@ class LayerCall(Call):
     def reshape(self, x: Data, full: Sequence[Any], part: str = "", inferred: int = -1) -> Data:
         """Return a tensor with other sizes, as Caffe has them, with the batch. Errors: `LayerError`."""
         return self.frame.reshape(self.part(part) if part else self.place, x, tuple(full), inferred)
-
-
-def _text(sizes: Sequence[Any]) -> str:
-    return "×".join(map(str, sizes)) or "a scalar"
