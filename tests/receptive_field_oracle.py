@@ -284,6 +284,15 @@ def run_kind(layer, values):
     return run(layer, np.random.default_rng(7), *values)
 
 
+def _response_normed(layer, rng, x):
+    if layer.norm_region == "across_channels":
+        return x / (1 + x.sum(axis=1, keepdims=True))
+    half = layer.size // 2
+    padded = np.pad(x, [(0, 0), (0, 0), *[(half, half)] * (x.ndim - 2)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, [layer.size] * (x.ndim - 2), tuple(range(2, x.ndim)))
+    return x / (1 + windows.sum(axis=tuple(range(x.ndim, windows.ndim))))
+
+
 def _depthwise(layer, rng, x):
     return sum(tap * rng.uniform(0.5, 1.5) for tap in _windows(layer, x, layer.padding_mode))
 
@@ -453,7 +462,7 @@ _MORE = {
     "replication_pad": _padded,
     "up_sampling": _up_sampled,
     "channel_shuffle": lambda layer, rng, x: x,
-    "local_response_norm": lambda layer, rng, x: x / (1 + x.sum(axis=1, keepdims=True)),
+    "local_response_norm": _response_normed,
     "group_norm": _group_normed,
     "rms_norm": lambda layer, rng, x: _normed(x, (x.ndim - 1,)),
     "normalize": lambda layer, rng, x: _normed(x, (1,) if layer.dim == "channels" else layer.dim),

@@ -100,8 +100,9 @@ class _Commands(click.Group):
 def cli() -> None:
     """Compute the tensor shapes, parameters, MACs and memory of a neural network, and show the arithmetic.
 
-    SPEC is a YAML file, a variant in it (FILE:VARIANT), the config.json of a model of Hugging Face (or its folder), an
-    ONNX file, the name of a bundled network (see `shapecalc specs`), or - for standard input.
+    SPEC is a YAML file, a variant in it (FILE:VARIANT), a file of another format (ONNX, PyTorch's .pt2, Keras, Caffe,
+    darknet), the config.json of a model of Hugging Face (or its folder), the name of a bundled network (see `shapecalc
+    specs`), or - for standard input.
     """
 
 

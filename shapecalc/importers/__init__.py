@@ -22,22 +22,23 @@ _HEAD = 4096
 
 
 class _Format(NamedTuple):
-    """A format: its module, the ends of the names of its files, and what may be in the first bytes of one.
-
-    They may begin with one of `starts`, or have `within` in them.
-    """
+    """A format: its module, the ends of the names of its files, and what the bytes of one may begin with, or have."""
 
     module: str
     suffixes: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
-    within: bytes = b""
+    parts: tuple[bytes, ...] = ()
 
 
 _FORMATS = (
     _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
     _Format("pytorch", (".pt2", ".ptc", ".pt", ".pth"), (b"PK\3\4",)),
-    _Format("darknet", (".cfg", ".weights", ".data", ".names"), within=b"[net"),
-)
+    _Format("darknet", (".cfg", ".weights", ".data", ".names"), parts=(b"[net",)),
+    _Format(
+        "caffe", (".prototxt", ".caffemodel"), (b"layer {", b"layer{", b"layers {", b"layers{"),
+        (b"\nlayer {", b"\nlayer{", b"\nlayers {", b"\nlayers{", b"\ninput_dim:", b"\ninput_shape {"),
+    ),
+)  # fmt: skip
 """The formats in the order in which they are asked. Most commands read no such file: a module is loaded for one."""
 
 
@@ -67,7 +68,7 @@ def _module_of(name: str, head: bytes) -> Any:
     """Return the module of the format of a file, or None."""
     lower, begin = name.lower(), head.lstrip()
     for one in _FORMATS:
-        if lower.endswith(one.suffixes) or begin.startswith(one.starts) or (one.within and one.within in head):
+        if lower.endswith(one.suffixes) or begin.startswith(one.starts) or any(part in head for part in one.parts):
             module = import_module(f"shapecalc.importers.{one.module}")
             if module.matches(name, head):
                 return module

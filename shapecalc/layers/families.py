@@ -104,6 +104,10 @@ FAMILIES = {
         dense linear
         fc fullyconnected fullyconnectedlayer innerproduct
     """,
+    "loss": """
+        accuracy
+        loss
+    """,
     "merge": """
         add addition sumof
         average

@@ -88,12 +88,12 @@ _MORE = (1, 2, 32)
 def first_difference(network: NetworkLike) -> str:
     """Return the name of the first layer that differs with other sizes of the inputs; empty if none does.
 
-    Layers after one that does not fit are not compared: no size is right for them. Weights are stored: a layer whose
-    weights have other sizes is another one.
+    Layers after one that does not fit are not compared: no size is right for them. Where weights are stored with the
+    layers, one whose weights have other sizes is another one.
     """
     from shapecalc.model.inference import sizings_of
 
-    own = network.graph
+    own, stored = network.graph, getattr(network.origin, "stores_weights", True)
     sizings, _ = sizings_of(own)
     for more in _MORE:
         sizes = {}
@@ -105,9 +105,11 @@ def first_difference(network: NetworkLike) -> str:
             continue
         is_first = True
         for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
-            if sizing and found and sizing.weight_shapes != found.weight_shapes:
+            if stored and sizing and found and sizing.weight_shapes != found.weight_shapes:
                 return mine.name
-            if sizing and sizing.weight_shapes and not found and is_first:  # it reads features, which are its own
+            if (
+                stored and sizing and sizing.weight_shapes and not found and is_first
+            ):  # it reads features, which are its own
                 return mine.name
             is_first = is_first and not (sizing and sizing.weight_shapes)
             assert mine.layer is not None

@@ -92,7 +92,7 @@ CASES = {
     "pixel_shuffle": [({"upscale_factor": 2}, [MAP])],
     "pixel_unshuffle": [({"downscale_factor": 2}, [a_map(1, 4, 6)])],
     "channel_shuffle": [({"groups": 2}, [MAP])],
-    "local_response_norm": [({}, [MAP])],
+    "local_response_norm": [({}, [MAP]), ({"size": 3, "norm_region": "within_channel"}, [MAP])],
     "batch_norm": [({}, [MAP])],
     "instance_norm": [({}, [MAP])],
     "group_norm": [({"num_groups": 2}, [MAP])],

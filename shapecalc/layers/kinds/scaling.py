@@ -8,9 +8,10 @@ from shapecalc.dims import EQUAL, Constraint, Dim, prod
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Choice, Flag, Integer, Number, Stated
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_indices
-from shapecalc.layers.base.dependence import Look, aligned, rearranged
+from shapecalc.layers.base.dependence import Look, aligned, of_window, rearranged, windowed
 from shapecalc.layers.base.layer import NOTHING, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.ranks import need_rank
+from shapecalc.layers.base.window import WindowAxis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,10 @@ class Normalize(Layer):
 
 
 class LocalResponseNorm(Layer):
-    """Local response normalisation: each element by its neighbours in the nearest channels. No parameters."""
+    """Local response normalisation: each element by its neighbours in the nearest channels. No parameters.
+
+    `norm_region: within_channel` is Caffe's other one: by its neighbours in a window of the same channel.
+    """
 
     kind = "local_response_norm"
     ranks = (1, None)
@@ -126,9 +130,12 @@ class LocalResponseNorm(Layer):
     alpha = Number("weight of the neighbours", 1e-4)
     beta = Number("the exponent", 0.75)
     k = Number("added to the sum, against division by zero", 1.0)
+    norm_region = Choice("where the neighbours are", ("across_channels", "within_channel"), "across_channels")
 
     examples = (
         Example({"size": 5}, (96, 55, 55), (96, 55, 55), source="Krizhevsky et al. 2012, section 3.3"),
+        Example({"size": 3, "norm_region": "within_channel"}, (32, 16, 16), (32, 16, 16),
+                source="Caffe's examples/cifar10, cifar10_full.prototxt: norm1"),
     )  # fmt: skip
 
     def kept(self, output: Shape, x: Shape) -> list[tuple[Dim, int]]:
@@ -136,4 +143,8 @@ class LocalResponseNorm(Layer):
         return [(padded + 2 * x.elements, 0)]  # and the means and their power
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
-        return [aligned(0, x, output)]
+        if self.norm_region == "across_channels":
+            return [aligned(0, x, output)]
+        half = self.size // 2
+        axes = [WindowAxis("", size, self.size, before=half, after=half) for size in x.spatial]
+        return [windowed(0, x, [of_window(axis) for axis in axes])]

@@ -1,0 +1,39 @@
+"""The blocks of a Caffe net: what several layers have before a `/` in their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.importers.tensors import NodePlace
+
+__all__ = ["in_blocks"]
+
+
+def in_blocks(places: Sequence[NodePlace]) -> list[NodePlace]:
+    """Return the places of layers with their blocks: `inception_3a/1x1` and `inception_3a/3x3` are in one.
+
+    So is a layer that has the name of a block itself: `conv1`, where there is a `conv1/relu`. What is alone before a
+    `/` is no block, but a part of the name.
+    """
+    whole = {place.path: place.name.split("/") for place in places}
+    inside = Counter(parts for name in whole.values() for parts in _beginnings(name))
+    for path, name in whole.items():
+        if inside[tuple(name)]:
+            whole[path] = [*name, name[-1]]
+            inside[tuple(name)] += 1
+    return [_divided(place, place.name.split("/"), whole[place.path], inside) for place in places]
+
+
+def _beginnings(name: list[str]) -> list[tuple[str, ...]]:
+    return [tuple(name[:depth]) for depth in range(1, len(name))]
+
+
+def _divided(place: NodePlace, name: list[str], whole: list[str], inside: Counter[tuple[str, ...]]) -> NodePlace:
+    """Return a place with the blocks and the own name of its layer."""
+    whole = whole if name == whole[: len(name)] and len(whole) > len(name) else name
+    depth = next((d for d in range(1, len(whole)) if inside[tuple(whole[:d])] < 2), len(whole)) - 1
+    return place._replace(blocks=tuple([part for part in whole[:depth] if part]), name="/".join(whole[depth:]))

@@ -1,0 +1,264 @@
+"""From a Caffe net to a graph: every layer in turn, with the tensors (blobs) that are known by then."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
+from shapecalc.importers.blocks import named
+from shapecalc.importers.caffe.blocks import in_blocks
+from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, sized
+from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
+from shapecalc.importers.caffe.operations import CaffeFrame, LayerCall, find_layer_type
+from shapecalc.importers.frame import FailedError, NotCoveredError
+from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
+from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
+from shapecalc.model.graph import Graph, Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shapecalc.importers.caffe.inputs import InputBlob
+    from shapecalc.importers.caffe.messages import CaffeLayer, Net
+
+__all__ = ["NetImport", "read_state"]
+
+
+def read_state(net: Net, variables: Mapping[str, Any]) -> State:
+    """Return the state of a net with these variables: phase, level, stage. Errors: `UsageError`."""
+    for key in variables:
+        if key not in ("phase", "level", "stage"):
+            hint = did_you_mean(key, ("phase", "level", "stage"))
+            raise UsageError(Problem(f"there is no variable {key} to set", hint=hint))
+    phase, level, stage = (variables.get(name) for name in ("phase", "level", "stage"))
+    if phase is not None and str(phase).upper() not in PHASES:
+        raise UsageError(Problem(f"phase must be train or test, not {phase}", hint="write --set phase=train"))
+    if level is not None and type(level) is not int:
+        raise UsageError(Problem(f"level must be a whole number, not {level}"))
+    stages = net.state.stages if stage is None else frozenset([stage] if isinstance(stage, str) else map(str, stage))
+    return State(net.state.phase if phase is None else str(phase).upper(), net.state.level if level is None else level,
+                 stages)  # fmt: skip
+
+
+class NetImport:
+    """One import of a net in a state, with sizes of its inputs."""
+
+    def __init__(self, net: Net, state: State, given: Mapping[str, tuple[Any, ...]]) -> None:
+        self.net = net
+        self.state = state
+        self.problems: list[Problem] = []
+        self.layers: list[CaffeLayer] = []
+        self.blobs: list[InputBlob] = []
+        self.notes: list[str] = []
+        self.understanding = Understanding("Caffe layer", has_arithmetic=False)
+        try:
+            self.layers = [layer for layer in net.layers if layer.is_in(state)]
+            self.blobs = input_blobs(net, self.layers)
+        except BadFieldError as error:
+            self.problems.append(Problem(error.message, net.file.mark(error.entry.at, error.entry.length)))
+        self.given = self._named(given)
+        self.uncovered: list[str] = []
+        try:
+            self.sizes = sized(self.blobs, self.layers, self.given)
+        except LayerError as error:
+            self.sizes = BlobSizes({}, 1, [])
+            self.problems.append(Problem(f"{error.message} in {net.file.source.name}"))
+        self.frame = CaffeFrame(net.file, self.sizes.batch)
+
+    def _named(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        """Return the given sizes by the names of their inputs: one without a name is of the only one with axes."""
+        named_sizes = {name: sizes for name, sizes in given.items() if name}
+        if "" in given:
+            free = [blob.name for blob in self.blobs if blob.dims is None or len(blob.dims) > 1]
+            free = free or [blob.name for blob in self.blobs]
+            text = "x".join(map(str, given[""]))
+            if len(free) != 1 and not self.problems:
+                names = ", ".join(free) or "the net has none"
+                hint = f"write {free[0]}={text}" if free else ""
+                raise UsageError(Problem(f"name the input that is {text}: {names}", hint=hint))
+            named_sizes.update(dict.fromkeys(free[:1], given[""]))
+        return named_sizes
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every input of every layer is the output of one before it: so it is in the phase that is meant."""
+        known = {blob.name for blob in self.blobs}
+        for layer in self.layers:
+            if not known.issuperset(layer.bottoms):
+                return False
+            known.update(layer.tops)
+        return bool(self.layers)
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        """Return the graph, and the problems that keep it from being built."""
+        name = self.net.file.source.name
+        scope: dict[str, Any] = {}
+        for blob, (shape, batch) in self.sizes.inputs.items():
+            scope[blob] = self.frame.add_input(blob, shape, batch)
+        self._report_unsized()
+        unused: dict[str, None] = {}
+        if not self.blobs and not self.problems:
+            self._report_no_input()
+        if not self.problems:
+            for layer in self.layers:
+                if is_source(layer):
+                    self.understanding.counts[LAYER] += 1
+                else:
+                    self._add(layer, scope, unused)
+            self._check_given()
+        outputs = [blob for blob in unused if isinstance(scope[blob], (Data, Unsized)) and scope[blob].ref.node >= 0]
+        if not self.frame.nodes and not self.problems:
+            self.problems.append(Problem(f"{name} has no layer but inputs, in the phase {self.state.phase}"))
+        nodes, blocks = named(self.frame.nodes, in_blocks(self.frame.places))
+        graph = Graph(
+            self.net.name or os.path.splitext(os.path.basename(name))[0], self.frame.inputs, nodes,
+            tuple([scope[blob].ref for blob in outputs]), blocks=blocks, notes=tuple(self._notes()), file=name,
+            output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.net.warnings), is_written=False,
+        )  # fmt: skip
+        return graph, self.problems
+
+    def _report_no_input(self) -> None:
+        """Add the problem of a net in which no layer reads data."""
+        others = [layer for layer in self.net.layers if is_source(layer)]
+        message = f"{self.net.file.source.name} has no input: no layer reads data"
+        hint = 'a net for use begins with layer { type: "Input" top: "data" input_param { shape { … } } }'
+        if others:
+            message += f" in the phase {self.state.phase}, at level {self.state.level}"
+            rules = [rule for layer in others for rule in layer.message.messages("include")]
+            stages = dict.fromkeys(f"--set stage={value.text}" for rule in rules for value in rule.all("stage"))
+            hint = f"choose another state: {', '.join(['--set phase=train', *stages][:8])}"
+        self.problems.append(Problem(message, hint=hint))
+
+    def _report_unsized(self) -> None:
+        """Add a problem for each input without a size."""
+        name = self.net.file.source.name
+        for blob in self.sizes.unknown:
+            self.frame.inputs.setdefault(blob.name, self._placeholder())
+            layer = blob.layer
+            mark = self.net.file.mark(*layer.location) if layer else None
+            of = f"the layer {layer.name} ({layer.type})" if layer else name
+            example = f"{blob.name}=3x224x224"
+            self.problems.append(Problem(f"{of} does not state the size of {blob.name}", mark,
+                                         hint=f"give it, without the batch: --input {example}"))  # fmt: skip
+
+    @staticmethod
+    def _placeholder() -> Any:
+        from shapecalc.layers.base.shape import UNKNOWN
+
+        return UNKNOWN
+
+    def _check_given(self) -> None:
+        """Raise for a given size that is of no input, nor of a layer whose size is not known."""
+        names = [*[blob.name for blob in self.blobs], *self.uncovered]
+        wrong = next((name for name in self.given if name not in names), None)
+        if wrong is not None:
+            known = [top for layer in self.layers for top in layer.tops]
+            hint = f"its inputs are {', '.join(names)}" if wrong in known else did_you_mean(wrong, names)
+            what = f"{wrong} is no input: its size is worked out" if wrong in known else f"there is no input {wrong}"
+            raise UsageError(Problem(what, hint=hint))
+
+    def _notes(self) -> list[str]:
+        """Return what is said under the report."""
+        found = [self.understanding.note(with_stated=False)]
+        left_out = len(self.net.layers) - len(self.layers)
+        if left_out:
+            found.append(f"the layers of phase {self.state.phase} are shown; {count_noun(left_out, 'layer')} of other "
+                         f"phases, levels or stages {'is' if left_out == 1 else 'are'} left out")  # fmt: skip
+        if self.sizes.batch > 1:
+            found.append(f"the batch of {self.sizes.batch:,} in the file is left out")
+        found += [f"{blob.assumed} are assumed for {blob.name}: the file does not state how many" for blob in self.blobs
+                  if blob.assumed and blob.name not in self.given]  # fmt: skip
+        shared = self.frame.shared_tensors()
+        return [*found, *self.notes, *([shared] if shared else [])]
+
+    # The layers.
+
+    def _add(self, layer: CaffeLayer, scope: dict[str, Any], unused: dict[str, None]) -> None:
+        """Add a layer to the graph, and its outputs to the scope."""
+        path = f"{layer.type} {layer.name}"
+        while path in self.frame.locations:
+            path += "'"
+        self.frame.locations[path] = layer.location
+        self.frame.layer = layer
+        before = len(self.frame.nodes)
+        found = self._results(layer, NodePlace(path, (), layer.name), scope)
+        for name in layer.bottoms:
+            unused.pop(name, None)
+        is_unknown = any(isinstance(x, Unsized) for x in found)
+        is_unknown |= any(node.kind == "opaque" for node in self.frame.nodes[before:])
+        self.understanding.counts[UNKNOWN if is_unknown else LAYER] += 1
+        for name, tensor in zip(layer.tops, found, strict=False):
+            scope[name] = tensor
+            unused[name] = None
+
+    def _results(self, layer: CaffeLayer, place: NodePlace, scope: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the outputs of a layer; of one that cannot be read as many as it has names for."""
+        before = len(self.frame.nodes)
+        inputs = [scope[name] for name in layer.bottoms if name in scope]
+        try:
+            _check_names(layer, scope)
+            return self._converted(layer, place, inputs)
+        except FailedError as error:
+            return [Unsized(Reference(error.index))] * max(len(layer.tops), 1)
+        except BadFieldError as error:
+            self.frame.locations[place.path] = (error.entry.at, error.entry.length)
+            problem: LayerError = error
+        except LayerError as error:
+            problem = error
+        self.frame.forget(before)
+        refs = tuple([x.ref for x in inputs])
+        return [self.frame.unresolved(place, layer.type, refs, problem)] * max(len(layer.tops), 1)
+
+    def _converted(self, layer: CaffeLayer, place: NodePlace, inputs: Sequence[Any]) -> Sequence[Any]:
+        if any(isinstance(x, Unsized) for x in inputs):
+            raise LayerError("the size of its input is not known")
+        before = len(self.frame.nodes)
+        call = LayerCall(layer, place, inputs, self.frame)
+        operation = find_layer_type(layer.key)
+        reason = "no layer here does what it does"
+        if operation:
+            try:
+                found = operation(call)
+            except NotCoveredError as error:
+                self.frame.forget(before)
+                reason = str(error)
+            else:
+                self.notes += call.notes
+                several = [found] if isinstance(found, Data) else list(found)
+                if len(several) < len(layer.tops):
+                    tops = count_noun(len(layer.tops), "top")
+                    raise LayerError(f"it has {tops}, but {len(several) or 'no'} output{'s' * (len(several) != 1)}")
+                return several
+        return self._opaque(call, reason)
+
+    def _opaque(self, call: LayerCall, reason: str) -> Sequence[Data]:
+        """Return the outputs of a layer that is none here, with the sizes that are given for them."""
+        tops = call.layer.tops
+        if not tops:
+            return []
+        self.uncovered += tops
+        missing = [top for top in tops if top not in self.given]
+        if missing:
+            raise LayerError(
+                f"{call.layer.type} is not covered, and nothing states the size of its output {missing[0]}",
+                (reason,),
+                f"give it, without the batch: --input {missing[0]}=256x14x14",
+            )
+        sizes = [[*self.given[top]] for top in tops]
+        code = call.param("python_param").text("layer")
+        return call.emit("opaque", *call.inputs, batch=Batch(0, own=True), output_sizes=sizes,
+                         op_type=f"{call.layer.type} {code}".rstrip())  # fmt: skip
+
+
+def _check_names(layer: CaffeLayer, scope: Mapping[str, Any]) -> None:
+    """Check the names of inputs and outputs, as Caffe does. Errors: `LayerError`."""
+    for index, name in enumerate(layer.bottoms):
+        if name not in scope:
+            message = f"unknown bottom blob {name} (bottom index {index}): it is the output of no layer before it"
+            raise LayerError(message, hint=did_you_mean(name, list(scope), lists=False))
+    for index, name in enumerate(layer.tops):
+        in_place = layer.bottoms[index : index + 1] == [name]
+        if (name in scope and not in_place) or name in layer.tops[:index]:
+            message = f"its output {name} (top) is that of another layer too: each name has one layer"
+            raise LayerError(message, hint="rename it; a layer that works in place has the name as its bottom too")

@@ -1,0 +1,73 @@
+"""Fully connected layers, look-ups and recurrent layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.caffe.operations import layer_type
+from shapecalc.importers.caffe.windows import outputs
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.tensors import Batch
+
+if TYPE_CHECKING:
+    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.tensors import Data
+
+
+@layer_type("innerproduct", "margininnerproduct", "normalizedinnerproduct")
+def _inner_product(call: LayerCall) -> Data:
+    param = "inner_product_param" if call.layer.key == "innerproduct" else "margin_inner_product_param"
+    x, params = call.data(), call.param(param)
+    axis = call.axis(x, "axis", param, 1)
+    arguments: dict[str, Any] = {"out_features": outputs(params)}
+    if not params.flag("bias_term", default=True) or call.layer.key != "innerproduct":
+        arguments["bias"] = False
+    index = 0 if x.batch.axis == axis - 1 == 0 and x.batch.own else call.frame.within(x, axis) - 1
+    if x.batch.axis > axis - 1:
+        raise NotCoveredError(f"it joins axes from {axis} on, with that of the batch")
+    if index == 0:
+        return call.one("fc", x, **arguments)
+    if index < x.shape.rank - 1:
+        x = call.one("flatten", x, part="flatten", start_dim=index + 1)
+    return call.one("linear", x, **arguments)
+
+
+@layer_type("embed")
+def _embed(call: LayerCall) -> Data:
+    x, params = call.data(), call.param("embed_param")
+    bias = params.flag("bias_term", default=True)
+    table: dict[str, Any] = {"num_embeddings": params.integer("input_dim", 0, 1), "embedding_dim": outputs(params)}
+    found = call.one("embedding", x, part="table" if bias else "", **table)
+    return call.one("layer_scale", found, dim=found.shape.rank, scale=False, bias=True) if bias else found
+
+
+@layer_type("lstm", "rnn")
+def _recurrent(call: LayerCall) -> list[Data]:
+    """A sequence of (steps, samples, features), and for each step whether it goes on; one bias for each gate.
+
+    A third input is the same at every step: what it adds to all gates is computed once.
+    """
+    x, params, is_lstm = call.data(), call.param("recurrent_param"), call.layer.key == "lstm"
+    if x.batch != Batch(1, own=True):
+        raise NotCoveredError("its input is not steps × samples × features, with the samples as the batch")
+    call.data(1)
+    hidden = outputs(params)
+    states = 2 if is_lstm else 1
+    exposed = params.flag("expose_hidden", default=False)
+    further = call.inputs[2:]
+    start = further[len(further) - states :] if exposed else ()
+    static = further[: len(further) - len(start)]
+    gates = (4 if is_lstm else 1) * hidden
+    if static:
+        same = static[0] if static[0].shape.rank == 1 else call.one("flatten", static[0], part="static_flatten")
+        call.one("linear", same, out_features=gates, bias=False, part="static")
+    flat = x if x.shape.rank == 2 else call.one("flatten", x, part="flatten", start_dim=2)
+    found = call.emit("lstm" if is_lstm else "rnn", flat, *start, batch=x.batch, hidden_size=hidden,
+                      convention="keras", part="" if is_lstm else "hidden")  # fmt: skip
+    if not is_lstm:  # Caffe's has an output layer: tanh(W·state + bias)
+        projected = call.one("linear", found[0], out_features=hidden, part="output")
+        found[0] = call.one("tanh", projected)
+    if len(call.layer.tops) > 1 + (states if exposed else 0):
+        raise LayerError(f"it has {len(call.layer.tops)} outputs (top)")
+    return found
