@@ -358,7 +358,7 @@ def test_another_size_of_the_input():
     network = shapecalc.load(text.encode())
     assert outputs(network.infer(input="4x20x30")) == [(8, 20, 30), (8, 10, 15)]
     assert outputs(network.infer(input={"input": (4, 8, 8)}))[1] == (8, 4, 4)
-    with pytest.raises(UsageError, match="the input input has 3 axes without the batch, 4x16x16: not 16x16"):
+    with pytest.raises(UsageError, match="the input input is 4×16×16: not 16×16"):
         network.infer(input="16x16")
     with pytest.raises(UsageError, match="there is no input x"):
         network.infer(input={"x": (4, 8, 8)})
