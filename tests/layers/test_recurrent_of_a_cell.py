@@ -17,6 +17,7 @@ from shapecalc.layers.base import layer as registry
 from shapecalc.layers.base.arguments import Integer
 from shapecalc.layers.base.layer import INPUTS, Layer
 from shapecalc.layers.base.shape import Shape
+from shapecalc.questions.memory.serving.decoding import length_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,6 +170,12 @@ def test_the_states_that_pytorch_hands_on_are_kept_by_a_decoder(layer: dict[str,
     for length in (9, 900):
         memory = network(layer, (length, 5)).memory(activations=16, weights=16)
         assert (memory.kv_cache, memory.state_cache) == (0, elements * 2)
+
+
+def test_the_steps_of_a_recurrence_come_first() -> None:
+    assert KINDS["recurrent"].step_axis == KINDS["conv_lstm"].step_axis == 0
+    net = network({"conv_lstm": {"out_channels": 4, "kernel_size": 3, "padding": 1}}, (9, 3, 6, 7))
+    assert length_of(net.infer()) == 9
 
 
 def test_a_convolutional_lstm_keeps_two_maps() -> None:

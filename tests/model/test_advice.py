@@ -206,6 +206,7 @@ def test_an_image_in_the_other_layout_is_noted() -> None:
         ("32x224x224x3", "HWC", ""),
         ("32x224x224x3", "CHW", "write layout: HWC and 224x224x3, not 32x224x224x3, if 32 is the batch"),
         ("32x8x8x3", "CHW", ""),
+        ("32x64x64x4", "CHW", ""),
         ("3x16x112x112", "CHW", ""),
         ("1x4x64x64", "CHW", ""),
         ("1x64x64x64", "CHW", ""),
@@ -548,3 +549,8 @@ def test_a_stated_size_that_fits_every_copy_is_suggested() -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load(f"input: 3x8x8\nlayers:\n- {json.dumps(layer)}\n").infer()
     assert caught.value.problems[0].hint == "in_channels: 3 would fit, or leave it out: it is inferred"
+
+
+def test_the_channels_of_a_colour_image_are_no_batch() -> None:
+    (problem,) = shapecalc.load({"input": "3x32x32", "layers": [{"batch_norm": 32}]}).problems()
+    assert problem.hint == "num_features: 3 would fit, or leave it out: it is inferred"

@@ -1000,3 +1000,20 @@ def test_what_programs_call_the_input_of_a_residual_connection() -> None:
         with pytest.raises(ShapecalcError) as caught:
             shapecalc.load(f"input: 3x8x8\nlayers:\n- {item}\n")
         assert caught.value.problems[0].hint == hint
+
+
+def test_a_layer_above_is_not_the_hint_where_one_here_does() -> None:
+    """The tokens of a vision transformer, whose axes were not turned."""
+    layers = [{"flatten": 2}, {"transformer_encoder_layer": {"d_model": 64, "nhead": 4}}]
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load({"input": "64x14x14", "layers": layers}).infer()
+    assert caught.value.problems[0].hint == "axis 1 of its input is 64: write `- permute: [2, 1]` before it"
+
+
+def test_a_stride_that_is_written_is_meant() -> None:
+    for given in ({"kernel_size": 3, "stride": 2}, {"kernel_size": 4, "stride": 2}):
+        branches = [[], [{"max_pool": given}], [{"conv": {"out_channels": 64, "kernel_size": 3}}]]
+        with pytest.raises(ShapeError) as caught:
+            shapecalc.load({"input": "64x28x28", "layers": [{"concat": branches}]}).infer()
+        assert "stride: 1 in" not in caught.value.problems[0].hint
+        assert "stride: 1 and" not in caught.value.problems[0].hint

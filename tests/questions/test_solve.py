@@ -813,6 +813,17 @@ def test_a_padding_that_is_not_written_is_added(name):
     assert f"+ {new_line}" in printed
 
 
+def test_an_argument_of_a_composite_that_is_not_written_is_added():
+    text = "input: 3x10x10\nlayers:\n- patch_embedding: {embed_dim: 8}\n"
+    changes = [
+        change for fix in solve(text, fix=True).fixes for change in fix.changes if change.argument == "patch_size"
+    ]
+    assert changes
+    for change in changes:
+        assert change.text() == f"patch_embedding1: patch_size {change.new} added"
+        assert change.edit.new == f"- patch_embedding: {{embed_dim: 8, patch_size: {change.new}}}"
+
+
 def test_a_flag_may_be_the_fix():
     layers = "- lstm: {hidden_size: 256}\n- linear: {in_features: 512, out_features: 2}"
     fixes = solve(f"input: 50x32\nlayers:\n{layers}\n", fix=True).fixes
