@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.wire import WireError, WireReader
 from shapecalc.errors import UsageError
-from shapecalc.importers.files import broken, check_first_bytes, mapped
+from shapecalc.importers.files import broken, check_first_bytes, mapped, uncollected
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND
 from shapecalc.importers.onnx.graph import Importing
 from shapecalc.importers.onnx.masks import stored_masks
@@ -47,6 +47,12 @@ class OnnxFile:
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
+        with uncollected():
+            return self._built(variables, inputs)
+
+    def _built(
+        self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]
+    ) -> tuple[Graph, list[Problem]]:
         first = Importing(self.name, self.model, variables, inputs)
         best = first.graph()
         if not first.has_several_readings:
@@ -88,8 +94,9 @@ def read_bytes(data: bytes | mmap.mmap, name: str) -> OnnxFile:
     """Return the origin of the bytes of a file. Errors: `SpecError`."""
     check_first_bytes(data, name, _FORMAT)
     try:
-        reader = WireReader(data)
-        model = read_model(reader)
-        return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
+        with uncollected():
+            reader = WireReader(data)
+            model = read_model(reader)
+            return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
     except WireError as error:
         raise broken(name, _FORMAT, str(error)) from None
