@@ -51,9 +51,9 @@ class WeightOwners:
         self._by_names = {key: owner for key, owner in self._by_names.items() if owner[0] < index}
         self._by_name = {key: owner for key, owner in self._by_name.items() if owner < index}
 
-    def is_held(self, name: str) -> bool:
-        """Return whether a tensor of the file is the weight of a layer."""
-        return name in self._by_name or any(name in names for names in self._by_names)
+    def held(self) -> frozenset[str]:
+        """Return the tensors of the file that are weights of layers."""
+        return frozenset().union(self._by_name, *self._by_names)
 
     def note(self, held: int) -> str:
         """Return the note on weights that layers share singly, so many in all; empty for none."""

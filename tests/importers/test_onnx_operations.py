@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from math import prod
 
 import pytest
-from crafted_onnx import INT64, model, node, tensor, value, write
+from crafted_onnx import INT64, as_tensor, model, node, tensor, value, write
 
 import shapecalc
 from shapecalc.errors import ShapeError
@@ -227,6 +228,51 @@ def test_masks_may_be_made_of_empty_parts():
                tensor("values", [4, 0]), ints("nowhere", [0, 1])]  # fmt: skip
     report = report_of(nodes, [("x", (1, 3, 90, 90))], weights, (1, 3, 90, 90))
     assert (kinds(report), report.total.params) == (["constant", "add"], 0)
+
+
+def constant(name, dims):
+    return node("Constant", [], [name], value=as_tensor(tensor("", dims, [0.5] * prod(dims))))
+
+
+CONSTANT_BIASES = [
+    ([constant("w", [4, 3, 3, 3]), constant("b", [4]), node("Conv", ["x", "w", "b"], ["y"])], (1, 3, 8, 8), 112),
+    ([constant("w", [4, 3, 3, 3]), constant("b", [4, 1, 1]), node("Conv", ["x", "w"], ["p"]),
+      node("Add", ["p", "b"], ["y"])], (1, 3, 8, 8), 112),
+    ([constant("w", [6, 4]), constant("b", [4]), node("MatMul", ["x", "w"], ["p"]), node("Add", ["p", "b"], ["y"])],
+     (1, 9, 6), 28),
+    ([constant("w", [6, 4]), constant("b", [4]), node("MatMul", ["x", "w"], ["p"]), node("Identity", ["b"], ["c"]),
+      node("Add", ["c", "p"], ["y"])], (1, 9, 6), 28),
+    ([constant("w", [6, 4]), constant("b", [1, 1, 4]), node("MatMul", ["x", "w"], ["p"]), node("Add", ["p", "b"], ["y"])],
+     (1, 9, 6), 28),
+    ([constant("w", [4, 6]), constant("b", [4]), node("Gemm", ["x", "w", "b"], ["y"], transB=1)], (1, 6), 28),
+    ([constant("s", [6]), constant("b", [6]), node("LayerNormalization", ["x", "s", "b"], ["y"])], (1, 9, 6), 12),
+    ([constant("c", [6]), node("Add", ["x", "c"], ["y"])], (1, 9, 6), 0),
+    ([constant("w", [6, 4]), constant("b", [4]), node("MatMul", ["x", "w"], ["p"]), node("Mul", ["p", "b"], ["y"])],
+     (1, 9, 6), 24),
+]  # fmt: skip
+"""Weights in nodes of the operation Constant: what an operation takes as its weights, and a bias that is added."""
+
+
+@pytest.mark.parametrize(("nodes", "size", "params"), CONSTANT_BIASES)
+def test_weights_may_be_constants_of_the_graph(nodes, size, params):
+    assert report_of(nodes, [("x", size)]).total.params == params
+
+
+def test_the_memory_of_weights_is_that_of_their_types_in_the_file():
+    nodes = [node("DequantizeLinear", ["q", "s"], ["w"]), node("Conv", ["x", "w", "b"], ["y"])]
+    weights = [tensor("q", [64, 3, 3, 3], kind=3), tensor("s", [], [0.5]), tensor("b", [64])]
+    found = report_of(nodes, [("x", (1, 3, 8, 8))], weights)
+    assert found.graph.stored[:2] == ("8", "32")
+    network = shapecalc.load(model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=weights))
+    assert network.memory().weights == 64 * 27 + 64
+    half = [node("MatMul", ["x", "w"], ["y"])]
+    assert report_of(half, [("x", (1, 9, 6))], [tensor("w", [6, 4], kind=10)]).graph.stored[:2] == ("16", "16")
+    assert report_of(half, [("x", (1, 9, 6))], [tensor("w", [6, 4])]).graph.stored is None
+    mixed = [*half[:0], node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "v"], ["y"])]
+    stored = report_of(mixed, [("x", (1, 9, 6))], [tensor("w", [6, 6], kind=10), tensor("v", [6, 4])]).graph.stored
+    assert stored.note == (
+        "the weights of <bytes> have several widths (36 elements of 16 bits, 24 elements of 32 bits): give one with --weights"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from shapecalc.importers.onnx.operations import NodeCall, find_operation
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
+from shapecalc.importers.onnx.widths import stored_as
 from shapecalc.importers.tensors import Constant, Data, Unsized
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
@@ -94,7 +95,8 @@ class Importing:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
             variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
-            steps=len(nodes), warnings=(*self.understanding.warnings, *self.warnings), is_written=False,
+            stored=stored_as(self.model.graph.weights, self.frame, self.name), steps=len(nodes),
+            warnings=(*self.understanding.warnings, *self.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -138,7 +140,8 @@ class Importing:
     def _factors(self) -> str:
         """Return the note on stored tensors of which the file computes weights, in place of which these count."""
         stored = self.model.graph.weights
-        names = [name for name in self.factors if name in stored and not self.frame.owners.is_held(name)]
+        held = self.frame.owners.held() if self.factors else frozenset()
+        names = [name for name in self.factors if name in stored and name not in held]
         if not names:
             return ""
         elements = sum(prod(stored[name].dims) for name in names)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "BITS",
     "FLOATS",
     "MOST_ITEMS",
     "STRING",
@@ -90,7 +91,7 @@ _MODEL = {
 
 _FORMATS = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q"}
 """The formats of `struct` of the elements of a raw payload, by the numbers of their types (TensorProto.DataType)."""
-_BITS = {**{code: 8 * struct.calcsize(word) for code, word in _FORMATS.items()}, 14: 64, 15: 128, 16: 16, 17: 8, 18: 8,
+BITS = {**{code: 8 * struct.calcsize(word) for code, word in _FORMATS.items()}, 14: 64, 15: 128, 16: 16, 17: 8, 18: 8,
          19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 FLOATS = frozenset((1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24))
 """The types of fractions: what is learned is of one of them."""
@@ -258,8 +259,8 @@ class _Texts:
             raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}")
         raw = next(iter(message.get("raw", ())), None)
         if isinstance(raw, Span) and raw.end > raw.start and message.get("location") != _EXTERNAL and not sparse:
-            due = -(-prod(dims) * _BITS.get(code, 0) // 8)
-            if code in _BITS and raw.end - raw.start != due:
+            due = -(-prod(dims) * BITS.get(code, 0) // 8)
+            if code in BITS and raw.end - raw.start != due:
                 size = "×".join(map(str, dims)) or "one element"
                 held = f"{raw.end - raw.start:,} bytes, but its size {size} is {due:,}"
                 raise WireError(f"the tensor {name or 'of a constant'} holds {held}", raw.start)

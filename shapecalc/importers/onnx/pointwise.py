@@ -166,4 +166,17 @@ def _merge(call: NodeCall) -> Data:
     given = [x for x in call.inputs if x is not None]
     if not given:
         raise LayerError("it has no input")
-    return merged(call, _MERGES[call.node.op], given)
+    return merged(call, _MERGES[call.node.op], _with_bias(call, given))
+
+
+def _with_bias(call: NodeCall, given: list[Data | Constant]) -> list[Data | Constant]:
+    """Return the operands of a sum, of which a constant is learned if it is the bias of the weighted sum before it.
+
+    Exporters may write a bias as a constant of the graph.
+    """
+    data = [x for x in given if isinstance(x, Data)]
+    layer = call.frame.nodes[data[0].ref.node].layer if len(data) == 1 and data[0].ref.node >= 0 else None
+    if call.node.op != "Add" or len(given) != 2 or layer is None or getattr(layer, "bias", None) is not False:
+        return given
+    has_bias = layer.kind == "linear" or layer.with_bias() is not None
+    return [x._replace(learned=has_bias and bool(x.sources)) if isinstance(x, Constant) else x for x in given]

@@ -98,10 +98,12 @@ def _constant(call: NodeCall) -> Constant | None:
     for name, attribute in call.node.attributes.items():
         value = attribute.value
         if isinstance(value, TensorMessage):
-            return Constant(value.dims, value.items, (f"{call.place.path}",), learned=False)
+            return Constant(value.dims, value.items, (call.place.path,), learned=False)
         if name in ("value_int", "value_float", "value_string"):
             return Constant((), (value,))
-        if name in ("value_ints", "value_floats", "value_strings"):
+        if name == "value_floats":
+            return Constant((len(value),), tuple(value), (call.place.path,))
+        if name in ("value_ints", "value_strings"):
             return _vector(value)
     return None
 
