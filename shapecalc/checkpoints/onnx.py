@@ -52,8 +52,10 @@ _GRAPH = {
 }  # fmt: skip
 _MODEL = {7: Tag("graph", MESSAGE, fields=_GRAPH)}
 
-_QUANTISED = {"DequantizeLinear": ((0, 1, 2),), "QLinearConv": ((3, 4, 5),), "QLinearMatMul": ((3, 4, 5), (0, 1, 2)),
-              "ConvInteger": ((1, 3),), "MatMulInteger": ((1, 3),)}  # fmt: skip
+_QUANTISED = {"DequantizeLinear": ((0, 1, 2),), "QLinearConv": ((3, 4, 5), (8,)),
+              "QLinearMatMul": ((3, 4, 5), (0, 1, 2)),
+              "ConvInteger": ((1, 3),), "MatMulInteger": ((1, 3),), "QGemm": ((3, 4, 5), (6,)),
+              "DynamicQuantizeMatMul": ((1, 2, 3),), "MatMulIntegerToFloat": ((1, 3, 5),)}  # fmt: skip
 """Which inputs of operations are quantised weights, and behind each its scales and zero points."""
 
 

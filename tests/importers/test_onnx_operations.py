@@ -275,6 +275,40 @@ def test_the_memory_of_weights_is_that_of_their_types_in_the_file():
     )
 
 
+QUANTISED = [
+    (node("QLinearConv", ["x", "s", "z", "w", "s", "z", "s", "z", "b"], ["y"], "", "com.microsoft"), (1, 3, 8, 8),
+     {"w": [4, 3, 3, 3], "b": [4]}, ("conv", 112)),
+    (node("QLinearConv", ["x", "s", "z", "w", "s", "z", "s", "z"], ["y"]), (1, 3, 8, 8), {"w": [4, 3, 3, 3]}, ("conv", 108)),
+    (node("QLinearMatMul", ["x", "s", "z", "w", "s", "z", "s", "z"], ["y"]), (1, 9, 6), {"w": [6, 4]}, ("linear", 24)),
+    (node("QGemm", ["x", "s", "z", "w", "s", "z", "b", "s", "z"], ["y"], "", "com.microsoft", transB=1), (1, 6),
+     {"w": [4, 6], "b": [4]}, ("linear", 28)),
+    (node("QLinearAdd", ["x", "s", "z", "x", "s", "z", "s", "z"], ["y"], "", "com.microsoft"), (1, 6), {}, ("add", 0)),
+    (node("QLinearConcat", ["s", "z", "x", "s", "z", "x", "s", "z"], ["y"], "", "com.microsoft", axis=1), (1, 6), {}, ("concat", 0)),
+    (node("QLinearGlobalAveragePool", ["x", "s", "z", "s", "z"], ["y"], "", "com.microsoft"), (1, 3, 8, 8), {},
+     ("global_avg_pool", 0)),
+    (node("DynamicQuantizeMatMul", ["x", "w", "s", "z", "b"], ["y"], "", "com.microsoft"), (1, 9, 6), {"w": [6, 4], "b": [4]},
+     ("linear", 28)),
+    (node("MatMulNBits", ["x", "w", "s"], ["y"], "", "com.microsoft", K=64, N=8, bits=4, block_size=32), (1, 9, 64),
+     {"w": [8, 2, 16]}, ("linear", 512)),
+]  # fmt: skip
+"""Quantised operations, and their layer and parameters."""
+
+
+@pytest.mark.parametrize(("one", "size", "stored", "due"), QUANTISED)
+def test_quantised_operations_are_those_that_they_stand_for(one, size, stored, due):
+    weights = [tensor(name, dims, kind=3) for name, dims in stored.items()]
+    report = report_of([one], [("x", size)], [*weights, tensor("s", [], [0.5]), tensor("z", [], [0], 3)])
+    assert (kinds(report), report.total.params) == ([due[0]], due[1])
+    bits = {"MatMulNBits": "4"}.get(report.rows[0].node.mark.path.split()[1], "8")
+    assert (report.graph.stored.weights if due[1] else bits) == bits
+
+
+def test_channels_that_are_last_are_not_covered():
+    one = node("QLinearGlobalAveragePool", ["x", "s", "z", "s", "z"], ["y"], "", "com.microsoft", channels_last=1)
+    with pytest.raises(ShapeError, match="its channels are last"):
+        report_of([one], [("x", (1, 8, 8, 3))], [tensor("s", [], [0.5]), tensor("z", [], [0], 3)])
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

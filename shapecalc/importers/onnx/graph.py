@@ -95,7 +95,7 @@ class Importing:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
             variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
-            stored=stored_as(self.model.graph.weights, self.frame, self.name), steps=len(nodes),
+            stored=stored_as(self.model.graph, self.frame, self.name), steps=len(nodes),
             warnings=(*self.understanding.warnings, *self.warnings), is_written=False,
         )  # fmt: skip
         return graph, self.problems
@@ -220,7 +220,7 @@ class Importing:
         known = fold(call) if is_own and (node.op in ("Shape", "Size", *_MOVES) or not learned) else None
         if known is not None:
             return [known]
-        operation = find_operation(node.op) if is_own else None
+        operation = find_operation(node.op if is_own else f"{node.domain}.{node.op}")
         if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
             first = call.inputs[0]
             is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned

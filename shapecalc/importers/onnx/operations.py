@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["NodeCall", "find_operation", "operation"]
 
 _OPERATIONS: dict[str, Operation] = {}
-_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent")
+_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised")
 
 
 def operation(*ops: str) -> Callable[[Operation], Operation]:
@@ -45,7 +45,7 @@ def operation(*ops: str) -> Callable[[Operation], Operation]:
 
 
 def find_operation(op: str) -> Operation | None:
-    """Return the function of an operation of ONNX itself, or None."""
+    """Return the function of an operation of ONNX itself, or of another domain as DOMAIN.OPERATION; None for none."""
     if not _OPERATIONS:
         for family in _FAMILIES:
             import_module(f"shapecalc.importers.onnx.{family}")

@@ -89,26 +89,3 @@ def _heads(call: NodeCall, x: Data, count: int) -> Data:
         raise LayerError(f"its {features} features are not those of {count} heads")
     parts = call.one("unflatten", x, dim=2, unflattened_size=[count, features // count])
     return call.one("permute", parts, dims=[2, 1, 3])
-
-
-def _without_scales(call: NodeCall, kept: tuple[int, ...]) -> None:
-    """Leave out the scales and zero points of a quantised node, so that it is as the one that it stands for."""
-    call.inputs = tuple([call.given(i) for i in kept])
-    while call.inputs and call.inputs[-1] is None:
-        call.inputs = call.inputs[:-1]
-
-
-@operation("QLinearConv")
-def _quantised_conv(call: NodeCall) -> Any:
-    from shapecalc.importers.onnx.operations import find_operation
-
-    _without_scales(call, (0, 3, 8))
-    convolve = find_operation("Conv")
-    assert convolve is not None
-    return convolve(call)
-
-
-@operation("QLinearMatMul")
-def _quantised_matmul(call: NodeCall) -> Any:
-    _without_scales(call, (0, 3))
-    return _matmul(call)

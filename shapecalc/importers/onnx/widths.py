@@ -11,26 +11,25 @@ from shapecalc.importers.onnx.messages import BITS
 from shapecalc.model.graph import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from shapecalc.importers.frame import Frame
-    from shapecalc.importers.onnx.messages import TensorMessage
+    from shapecalc.importers.onnx.messages import GraphMessage
 
 __all__ = ["stored_as"]
 
 _USUAL = 32
 _HALF = 16
-_MOST_OTHERS = 0.05
+_MOST_OTHERS = 0.1
 """The part of the elements that may be of other widths: biases, and the weights of norms, beside quantised weights."""
 
 
-def stored_as(weights: Mapping[str, TensorMessage], frame: Frame, name: str) -> Stored | None:
+def stored_as(graph: GraphMessage, frame: Frame, name: str) -> Stored | None:
     """Return the width of the weights that layers hold; None for 32 bits. A note says where several are frequent."""
     elements: Counter[int] = Counter()
-    held = frame.owners.held()
-    for tensor in weights.values():
+    held, packed = frame.owners.held(), _packed(graph)
+    for tensor in graph.weights.values():
         if tensor.name in held:
-            elements[BITS.get(tensor.type, _USUAL)] += prod(tensor.dims)
+            bits, count = packed.get(tensor.name) or (BITS.get(tensor.type, _USUAL), prod(tensor.dims))
+            elements[bits] += count
     if not elements:
         return None
     (width, most), *others = elements.most_common()
@@ -38,3 +37,15 @@ def stored_as(weights: Mapping[str, TensorMessage], frame: Frame, name: str) -> 
         listed = ", ".join(f"{count_noun(count, 'element')} of {bits} bits" for bits, count in elements.most_common())
         return Stored("", "", "", f"the weights of {name} have several widths ({listed}): give one with --weights")
     return Stored(str(width), str(_HALF if width == _HALF else _USUAL), name) if width != _USUAL else None
+
+
+def _packed(graph: GraphMessage) -> dict[str, tuple[int, int]]:
+    """Return the bits and the elements of weights that are packed in bytes, by the names of their tensors."""
+    found = {}
+    for node in graph.nodes:
+        if node.op == "MatMulNBits" and len(node.inputs) > 1:
+            numbers = {key: attribute.value for key, attribute in node.attributes.items()}
+            bits, rows, columns = numbers.get("bits", 4), numbers.get("K"), numbers.get("N")
+            if isinstance(bits, int) and isinstance(rows, int) and isinstance(columns, int):
+                found[node.inputs[1]] = (bits, rows * columns)
+    return found

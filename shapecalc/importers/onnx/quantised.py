@@ -1,0 +1,70 @@
+"""Quantised operations, and those of onnxruntime (com.microsoft) that stand for others: with scales and zero points.
+
+Source of their inputs: onnxruntime 1.32, docs/ContribOperators.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.combining import linear, rows
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.operations import find_operation, operation
+from shapecalc.importers.tensors import Constant, Data
+
+if TYPE_CHECKING:
+    from shapecalc.importers.onnx.operations import NodeCall
+
+_RUNTIME = "com.microsoft."
+_STANDS_FOR: dict[str, tuple[str, tuple[int, ...]]] = {
+    "QLinearConv": ("Conv", (0, 3, 8)), "QLinearMatMul": ("MatMul", (0, 3)),
+    **{_RUNTIME + op: found for op, found in {
+        "QLinearConv": ("Conv", (0, 3, 8)), "QGemm": ("Gemm", (0, 3, 6)), "QLinearAdd": ("Add", (0, 3)),
+        "QLinearMul": ("Mul", (0, 3)), "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
+        "QLinearAveragePool": ("AveragePool", (0,)), "QLinearReduceMean": ("ReduceMean", (0,)),
+        "QLinearSigmoid": ("Sigmoid", (0,)), "QLinearLeakyRelu": ("LeakyRelu", (0,)),
+        "QLinearSoftmax": ("Softmax", (0,)), "QLinearWhere": ("Where", (0, 1, 4)),
+        "DynamicQuantizeMatMul": ("Gemm", (0, 1, 4)), "MatMulIntegerToFloat": ("Gemm", (0, 1, 6)),
+        "QuantizeLinear": ("QuantizeLinear", (0,)), "DequantizeLinear": ("DequantizeLinear", (0,)),
+        "Gelu": ("Gelu", (0,)), "FusedConv": ("Conv", (0, 1, 2)), "FusedGemm": ("Gemm", (0, 1, 2)),
+    }.items()},
+}  # fmt: skip
+"""The operation that another one stands for, and which of its inputs are those of that one."""
+
+
+@operation(*_STANDS_FOR)
+def _as_another(call: NodeCall) -> Any:
+    name = f"{call.node.domain}.{call.node.op}" if call.node.domain == _RUNTIME[:-1] else call.node.op
+    op, kept = _STANDS_FOR[name]
+    return _run(call, op, [call.given(i) for i in kept])
+
+
+@operation(_RUNTIME + "QLinearConcat")
+def _joined(call: NodeCall) -> Any:
+    return _run(call, "Concat", list(call.inputs[2::3]))
+
+
+def _run(call: NodeCall, op: str, inputs: list[Any]) -> Any:
+    """Return the outputs of a node as those of another operation. Errors: `NotCoveredError`."""
+    if call.number("channels_last", 0):
+        raise NotCoveredError("its channels are last")
+    while inputs and inputs[-1] is None:
+        inputs.pop()
+    call.inputs = tuple(inputs)
+    call.node = call.node._replace(op=op, domain="")
+    found = find_operation(op)
+    assert found is not None
+    return found(call)
+
+
+@operation(_RUNTIME + "MatMulNBits")
+def _of_few_bits(call: NodeCall) -> Data:
+    """A product with weights of 2 to 8 bits, which are packed in bytes."""
+    x, packed = call.data(0), call.given(1)
+    features, outputs = call.number("K", 0), call.number("N", 0)
+    if not isinstance(packed, Constant) or features < 1 or outputs < 1:
+        raise LayerError("it needs stored weights, and their numbers K and N")
+    bias = call.constant(5)
+    own = packed._replace(dims=(features, outputs))
+    return linear(call, rows(call, x), own, (features, outputs), bias)
