@@ -62,6 +62,7 @@ OTHERWISE = {
     "rate": (_KEY, {"questions.speed.results"}),
     "largest": ("an order of rows; which input a trace follows; a heading",
                 {"questions.explain.back", "renderers.selection", "renderers.serving"}),
+    "loss": ("an option of memory", {"questions.memory.training.loss", "questions.memory.training.options"}),
     "max": (_FUNCTION, {"dims.notation.expressions", "dims.traces", "escaping", "language.expressions.functions",
                         "questions.sweep.conditions"}),
     "maximum": (_FUNCTION, {"dims"}),

@@ -758,6 +758,7 @@ def test_recurrent_layers():
     report = report_of(exposed.replace("layer", states + " layer", 1))
     assert report["lstm"].output_shapes == [(16, 256), (1, 256), (1, 256)]
     assert [*report.outputs] == ["hT", "cT", "rnn"]
+    assert [row.name for row in report.rows][:2] == ["lstm", "fc"], "no input is the same at every step"
     unsized = """
     layer { type: "HDF5Data" top: "cont" top: "words" top: "target" hdf5_data_param { batch_size: 20 } }
     layer { name: "e" type: "Embed" bottom: "words" top: "e" embed_param { input_dim: 50 num_output: 20 bias_term: false } }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_sizes_parameters_and_macs_are_those_of_caffe(file):
     report = load(path, truth)
     rows = defaultdict(list)
     for row in report.rows:
-        rows[row.node.mark.path.partition(" ")[2].rstrip("'")].append(row)
+        rows[re.sub(r" \(\d+\)$", "", row.node.mark.path.partition(" ")[2])].append(row)
     for layer in truth["layers"]:
         sizes = {name: tuple(size[1:]) for name, size in layer["tops"].items()}
         if layer["type"] in LEFT_OUT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
@@ -59,6 +60,7 @@ class NetImport:
             self.problems.append(Problem(error.message, net.file.mark(error.entry.at, error.entry.length)))
         self.given = self._named(given)
         self.uncovered: list[str] = []
+        self.paths: Counter[str] = Counter()
         try:
             self.sizes = sized(self.blobs, self.layers, self.given)
         except LayerError as error:
@@ -177,12 +179,12 @@ class NetImport:
     def _add(self, layer: CaffeLayer, scope: dict[str, Any], unused: dict[str, None]) -> None:
         """Add a layer to the graph, and its outputs to the scope."""
         path = f"{layer.type} {layer.name}"
-        while path in self.frame.locations:
-            path += "'"
-        self.frame.locations[path] = layer.location
+        self.paths[path] += 1
+        path += f" ({self.paths[path]})" if self.paths[path] > 1 else ""
         self.frame.layer = layer
         before = len(self.frame.nodes)
-        found = self._results(layer, NodePlace(path, (), layer.name), scope)
+        place = NodePlace(path, (), layer.name, self.net.file.mark(*layer.location, path))
+        found = self._results(layer, place, scope)
         for name in layer.bottoms:
             unused.pop(name, None)
         is_unknown = any(isinstance(x, Unsized) for x in found)
@@ -202,7 +204,7 @@ class NetImport:
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(layer.tops), 1)
         except BadFieldError as error:
-            self.frame.locations[place.path] = (error.entry.at, error.entry.length)
+            place = place._replace(mark=self.net.file.mark(error.entry.at, error.entry.length, place.path))
             problem: LayerError = error
         except LayerError as error:
             problem = error

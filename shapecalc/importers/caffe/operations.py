@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.call import Call
+from shapecalc.importers.call import OperationCall
 from shapecalc.importers.frame import Frame
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace
 from shapecalc.model.inference import size_layer
@@ -18,7 +18,6 @@ from shapecalc.model.inference import size_layer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.errors import Mark
     from shapecalc.importers.caffe.messages import CaffeLayer, Params
     from shapecalc.importers.caffe.text import ProtoText
     from shapecalc.layers.base.shape import Shape
@@ -56,19 +55,13 @@ def find_layer_type(key: str) -> Converter | None:
 
 
 class CaffeFrame(Frame):
-    """The graph as it grows, with the lines of the file, and with the parameters that layers share by name."""
+    """The graph as it grows, with the parameters that layers share by name."""
 
     def __init__(self, file: ProtoText, batch: int) -> None:
         super().__init__(file.source.name, batch)
         self.source = file.source
-        self.file = file
         self.layer: CaffeLayer | None = None
-        self.locations: dict[str, tuple[int, int]] = {}
         self._held: dict[str, tuple[tuple[Any, ...], str]] = {}
-
-    def mark(self, path: str) -> Mark:
-        at, length = self.locations.get(path, (0, 1))
-        return self.file.mark(at, length, path)
 
     def emit(
         self,
@@ -108,7 +101,7 @@ class CaffeFrame(Frame):
             raise LayerError(f"its parameter {name} is {own} here, but {other} in the layer {owner}, which shares it")
 
 
-class LayerCall(Call):
+class LayerCall(OperationCall):
     """A layer of the file with its inputs: what the function of its type works on."""
 
     frame: CaffeFrame
