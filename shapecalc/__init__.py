@@ -55,6 +55,7 @@ _METHODS = (
     "check",
     "compare",
     "compare_weights",
+    "convert",
     "diff",
     "explain",
     "formula",
