@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from running import run
+
 import shapecalc
-from tests.cli.running import run
 
 
 def test_to_the_screen():
@@ -20,11 +21,31 @@ def test_the_name_of_the_file_decides(tmp_path):
         assert path.read_text(encoding="utf-8") == shapecalc.load("resnet18").convert(to, depth=1)
 
 
+def test_an_onnx_file_as_a_specification(tmp_path):
+    path = tmp_path / "digits.yaml"
+    assert run("convert", "docs/digits.onnx", "--input", "1x28x28", "-o", path) == (0, "", "")
+    assert "expect:\n  params: " in path.read_text(encoding="utf-8")
+    assert run("check", path).status == 0
+
+
+def test_an_input_is_not_overwritten(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("input: 3x8x8\nlayers: [relu]\n", encoding="utf-8")
+    result = run("convert", path, "-o", path)
+    assert (result.status, result.out) == (2, "")
+    assert "is an input of this command: it is not overwritten" in result.err
+
+
+def test_only_pictures_have_a_depth():
+    result = run("convert", "lenet5", "--to", "yaml", "--depth", "1")
+    assert result.err == "yaml has no depth: it has all blocks\n   dot and mermaid collapse blocks\n"
+
+
 def test_another_name_is_refused_and_nothing_written(tmp_path):
     result = run("convert", "lenet5", "-o", tmp_path / "a.png")
     assert result.status == 2
     assert result.err == (
-        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .dot or .mmd, or choose with --to\n"
+        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .dot or .mmd, or choose with --to\n"
     )
     assert run("convert", "lenet5", "-o", tmp_path / "a").err.startswith(f"{tmp_path}/a: the name has no suffix\n")
     assert list(tmp_path.iterdir()) == []
@@ -35,7 +56,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
 def test_without_a_format_the_formats_are_listed():
     result = run("convert", "lenet5")
     assert result.status == 2
-    assert "Missing option '--to'. Choose from: dot, mermaid" in result.err
+    assert "Missing option '--to'. Choose from: yaml, dot, mermaid" in result.err
     assert "'--output': the name of the file is empty" in run("convert", "lenet5", "-o", "").err
     assert run("convert", "lenet5", "--to", "dot", "-o", "-").out.startswith("digraph")
 

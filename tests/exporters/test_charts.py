@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from searching import some
 
 import shapecalc
 from shapecalc.language.files import bundled_members
-from tests.searching import some
 
 BLOCK = {"layers": [{"add": [[{"conv": {"out_channels": 8, "kernel_size": 3, "padding": 1}, "name": "c"}], []]}]}
 SMALL = {
@@ -124,7 +124,9 @@ def test_wrong_questions():
     with pytest.raises(shapecalc.UsageError) as error:
         net.convert("dott")
     assert str(error.value) == "there is no format dott to convert to\n   did you mean dot?"
-    with pytest.raises(shapecalc.UsageError, match="there is no format 3 to convert to\n   the formats are dot, "):
+    with pytest.raises(
+        shapecalc.UsageError, match="there is no format 3 to convert to\n   the formats are yaml, dot, "
+    ):
         net.convert(3)
     with pytest.raises(shapecalc.UsageError, match="depth is 0"):
         net.convert("dot", depth=0)

@@ -1,0 +1,59 @@
+"""Names of definitions: those of the blocks of the graph, or what is in them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from shapecalc.exporters.structure.runs import numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.exporters.structure.parts import Definition
+
+__all__ = ["name_definitions"]
+
+_GENERIC = ("", "block")
+_LISTED = 3
+
+
+def name_definitions(definitions: Sequence[Definition], is_free: Callable[[str], bool]) -> None:
+    """Give each definition but the last, which is the network, a name of its own that `is_free`."""
+    stems: dict[int, dict[str, None]] = {}
+    for definition in definitions:
+        for body in definition.bodies:
+            for part in body.parts:
+                if part.body and part.body.definition:
+                    known = stems.setdefault(id(part.body.definition), {})
+                    known.update(dict.fromkeys(numbered(name)[0].rstrip("_.") for name in part.names))
+    taken: set[str] = set()
+    for definition in definitions[:-1]:
+        stem = _identifier(definition.kind)
+        if stem in _GENERIC:
+            own = [_identifier(name.rpartition(".")[2]) for name in stems.get(id(definition), ())]
+            stem = own[0] if len(own) == 1 and own[0] not in _GENERIC else _by_content(definition)
+        name = stem
+        number = 1
+        while name in taken or not is_free(name):
+            number += 1
+            name = f"{stem}{number}" if stem in taken else f"{stem}_block{number if number > 2 else ''}"
+        taken.add(name)
+        definition.name = name
+
+
+def _identifier(text: str) -> str:
+    """Return the letters of a name that every language permits in names."""
+    word = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
+    return word if word and not word[0].isdigit() else ""
+
+
+def _by_content(definition: Definition) -> str:
+    kinds = [item.definition.name if item.definition else item.kind for item in definition.items]
+    if "add" in kinds:
+        return "residual"
+    if "concat" in kinds:
+        return "joined"
+    if len(kinds) <= _LISTED:
+        return "_".join(map(_identifier, kinds))
+    return "block"
