@@ -34,6 +34,7 @@ class _Format(NamedTuple):
 
 FORMATS = {
     "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml")),
+    "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",)),
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),

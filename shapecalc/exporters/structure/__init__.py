@@ -30,6 +30,6 @@ def find_structure(
     """Return the definitions of a network, the last being the network itself; `operations` has one for each layer."""
     main = parts_of(graph, nested=level > 0)
     if level >= DEEPEST:
-        find_blocks(graph, main, operations)
+        find_blocks(graph, main)
     wire(graph, main, [Reference(-1 - index) for index in range(len(graph.inputs))])
     return define(graph, main, operations, defaults, repeats=level > 1)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.exporters.structure.parts import Definition
+    from shapecalc.model.graph import Graph
 
 __all__ = ["name_definitions"]
 
@@ -18,7 +19,7 @@ _GENERIC = ("", "block")
 _LISTED = 3
 
 
-def name_definitions(definitions: Sequence[Definition], is_free: Callable[[str], bool]) -> None:
+def name_definitions(graph: Graph, definitions: Sequence[Definition], is_free: Callable[[str], bool]) -> None:
     """Give each definition but the last, which is the network, a name of its own that `is_free`."""
     stems: dict[int, dict[str, None]] = {}
     for definition in definitions:
@@ -32,7 +33,7 @@ def name_definitions(definitions: Sequence[Definition], is_free: Callable[[str],
         stem = _identifier(definition.kind)
         if stem in _GENERIC:
             own = [_identifier(name.rpartition(".")[2]) for name in stems.get(id(definition), ())]
-            stem = own[0] if len(own) == 1 and own[0] not in _GENERIC else _by_content(definition)
+            stem = own[0] if len(own) == 1 and own[0] not in _GENERIC else _by_content(graph, definition)
         name = stem
         number = 1
         while name in taken or not is_free(name):
@@ -48,12 +49,16 @@ def _identifier(text: str) -> str:
     return word if word and not word[0].isdigit() else ""
 
 
-def _by_content(definition: Definition) -> str:
-    kinds = [item.definition.name if item.definition else item.kind for item in definition.items]
-    if "add" in kinds:
+def _by_content(graph: Graph, definition: Definition) -> str:
+    """Return what a definition without a name is: by its merges, or by the few kinds in it."""
+    layers = [graph.nodes[item.part.start].layer for item in definition.items if not item.definition]
+    merges = [layer for layer in layers if layer is not None and layer.branches]
+    if any(layer.is_sum for layer in merges):
         return "residual"
-    if "concat" in kinds:
+    if any(not layer.elementwise for layer in merges):
         return "joined"
-    if len(kinds) <= _LISTED:
-        return "_".join(map(_identifier, kinds))
+    if len(definition.items) <= _LISTED:
+        words = [item.definition.name if item.definition else graph.nodes[item.part.start].kind
+                 for item in definition.items]  # fmt: skip
+        return "_".join(map(_identifier, words))
     return "block"

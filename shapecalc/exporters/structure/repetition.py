@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.exporters.structure.parts import Body, Part
+from shapecalc.layers.base.arguments import DILATION, KERNEL, PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from shapecalc.exporters.structure.parts import Operation
+    from shapecalc.layers.base.arguments import Argument
     from shapecalc.model.graph import Graph
 
 __all__ = ["find_blocks"]
@@ -39,17 +40,17 @@ class _Repeated(NamedTuple):
     saved: int
 
 
-def find_blocks(graph: Graph, body: Body, operations: Sequence[Operation]) -> None:
+def find_blocks(graph: Graph, body: Body) -> None:
     """Replace sequences of parts that are repeated by blocks, the ones that save most first."""
     for inner in body.bodies():
-        find_blocks(graph, inner, operations)
+        find_blocks(graph, inner)
     layers = sum(part.body is None for part in body.parts)
     if layers < _FEWEST or len(body.parts) > _MOST_PARTS:
         return
     users = _users_of(graph)
     held = {index for own, node in enumerate(graph.nodes) if node.shares >= 0 for index in (own, node.shares)}
     for _ in range(_MOST_BLOCKS):
-        units = _units(graph, body, operations, held)
+        units = _units(graph, body, held)
         joined = _joined(graph, body, units)
         best = _best(graph, body, joined, users)
         if best is not None:
@@ -61,8 +62,8 @@ def find_blocks(graph: Graph, body: Body, operations: Sequence[Operation]) -> No
         _replace(body, units, best)
 
 
-def _units(graph: Graph, body: Body, operations: Sequence[Operation], held: set[int]) -> list[_Unit]:
-    return [_Unit(_token(graph, part, operations, held), i, i + 1) for i, part in enumerate(body.parts)]
+def _units(graph: Graph, body: Body, held: set[int]) -> list[_Unit]:
+    return [_Unit(_token(graph, part, held), i, i + 1) for i, part in enumerate(body.parts)]
 
 
 def _joined(graph: Graph, body: Body, single: Sequence[_Unit]) -> list[_Unit]:
@@ -150,7 +151,7 @@ def _candidates(tokens: Sequence[int]) -> list[_Repeated]:
     return found[: _TRIED * 10]
 
 
-def _token(graph: Graph, part: Part, operations: Sequence[Operation], held: set[int]) -> Hashable:
+def _token(graph: Graph, part: Part, held: set[int]) -> Hashable:
     """Return what parts must have in common to be one: kinds, and those of their arguments that are no widths.
 
     Those that share weights (`held`), and blocks of the graph, are like no other.
@@ -158,17 +159,17 @@ def _token(graph: Graph, part: Part, operations: Sequence[Operation], held: set[
     if part.body is not None and not part.body.is_found:
         return part.start  # it has a name
     if part.body is not None:
-        return tuple([_token(graph, inner, operations, held) for inner in part.body.parts])
-    kind, arguments = operations[part.start]
+        return tuple([_token(graph, inner, held) for inner in part.body.parts])
     node = graph.nodes[part.start]
-    if part.start in held:
+    if part.start in held or node.layer is None:
         return part.start  # it stays where it can be named
-    fixed = [(name, repr(value)) for name, value in arguments.items() if _is_fixed(name, value)]
-    return (kind, len(node.inputs), node.frozen, *fixed)
+    layer = node.layer
+    fixed = [(name, repr(one)) for name, one in layer.values().items() if _is_fixed(layer.arguments[name], one)]
+    return (layer.kind, len(node.inputs), node.frozen, *fixed)
 
 
-def _is_fixed(name: str, value: Any) -> bool:
-    return isinstance(value, (str, bool, float)) or name in ("kernel_size", "padding", "dilation")
+def _is_fixed(argument: Argument, value: Any) -> bool:
+    return isinstance(value, (str, bool, float)) or argument.role in (KERNEL, PADDING, DILATION)
 
 
 def _pattern(graph: Graph, ranges: Sequence[tuple[int, int]], users: Sequence[Sequence[int]]) -> Any:

@@ -93,7 +93,7 @@ class _Writer:
         self.graph = report.graph
         self.definitions = find_structure(self.graph, operations, default_of, level)
         kinds = {one.kind for one in operations}
-        name_definitions(self.definitions, lambda name: self._is_free(name, kinds))
+        name_definitions(self.graph, self.definitions, lambda name: self._is_free(name, kinds))
         self.inputs = list(dict.fromkeys(allowed(name) or "input" for name in self.graph.inputs))
         if len(self.inputs) < len(self.graph.inputs):
             self.inputs = [f"input{i + 1}" for i in range(len(self.graph.inputs))]
