@@ -70,13 +70,13 @@ class _Drawing:
         for index, row in enumerate(report.rows):
             block = self._collapsed(row.block)
             if block < 0:
-                vertex = Vertex(f"n{index}", (row.name, *_facts(row.kind, row.params, row)), "layer")
+                vertex = Vertex(f"v{index}", (row.name, *_facts(row.kind, row.params, row)), "layer")
                 self._group(row.block).members.append(vertex)
             elif block not in self.members:
                 self._group(report.graph.blocks[block].parent).members.append(Vertex(f"b{block}", (), "block"))
             if block >= 0:
                 self.members.setdefault(block, []).append(row)
-            self.owner.append(f"b{block}" if block >= 0 else f"n{index}")
+            self.owner.append(f"b{block}" if block >= 0 else f"v{index}")
         top += [Vertex(f"o{i}", (name,), "output") for i, name in enumerate(report.outputs)]
         self._label_blocks(self.groups[-1])
         return Chart(self.groups[-1], tuple(dict.fromkeys(self._edges())))
@@ -116,7 +116,7 @@ class _Drawing:
         for index, node in enumerate(graph.nodes):
             for ref in node.inputs:
                 start, end = self._key(ref.node), self.owner[index]
-                if start != end or start.startswith("n"):
+                if start != end or start.startswith("v"):
                     found.append(Edge(start, end, self._size(ref.node, ref.output)))
         for number, ref in enumerate(graph.outputs):
             found.append(Edge(self._key(ref.node), f"o{number}", self._size(ref.node, ref.output)))

@@ -24,24 +24,24 @@ DOT = r"""digraph "small" {
   i0 [label="input", shape=ellipse];
   subgraph cluster_g0 {
     label="a";
-    n0 [label="a.c\nconv\n584 params"];
-    n1 [label="a.add1\nadd"];
+    v0 [label="a.c\nconv\n584 params"];
+    v1 [label="a.add1\nadd"];
   }
   subgraph cluster_g1 {
     label="b";
-    n2 [label="b.c\nconv\nshares a.c"];
-    n3 [label="b.add1\nadd"];
+    v2 [label="b.c\nconv\nshares a.c"];
+    v3 [label="b.add1\nadd"];
   }
-  n4 [label="relu1\nrelu"];
+  v4 [label="relu1\nrelu"];
   o0 [label="relu1", shape=ellipse];
-  i0 -> n0 [label="8×4×4"];
-  n0 -> n1 [label="8×4×4"];
-  i0 -> n1 [label="8×4×4"];
-  n1 -> n2 [label="8×4×4"];
-  n2 -> n3 [label="8×4×4"];
-  n1 -> n3 [label="8×4×4"];
-  n3 -> n4 [label="8×4×4"];
-  n4 -> o0 [label="8×4×4"];
+  i0 -> v0 [label="8×4×4"];
+  v0 -> v1 [label="8×4×4"];
+  i0 -> v1 [label="8×4×4"];
+  v1 -> v2 [label="8×4×4"];
+  v2 -> v3 [label="8×4×4"];
+  v1 -> v3 [label="8×4×4"];
+  v3 -> v4 [label="8×4×4"];
+  v4 -> o0 [label="8×4×4"];
 }
 """
 
@@ -49,12 +49,12 @@ MERMAID = """flowchart TD
   i0(["input"])
   b0[["a<br/>residual<br/>584 params"]]
   b1[["b<br/>residual"]]
-  n4["relu1<br/>relu"]
+  v4["relu1<br/>relu"]
   o0(["relu1"])
   i0 -->|"8×4×4"| b0
   b0 -->|"8×4×4"| b1
-  b1 -->|"8×4×4"| n4
-  n4 -->|"8×4×4"| o0
+  b1 -->|"8×4×4"| v4
+  v4 -->|"8×4×4"| o0
 """
 
 
@@ -80,7 +80,7 @@ def test_every_layer_and_tensor_of_the_zoo_is_in_the_picture(name, depth):
     )
     assert params == report.total.params
     if depth is None:
-        assert sum(key[0] == "n" for key in keys) == len(report.rows)
+        assert sum(key[0] == "v" for key in keys) == len(report.rows)
     edges = re.findall(r'^  (\w+) -> (\w+) \[label="([^"]*)"\];$', text, re.MULTILINE)
     sizes = {
         "×".join(map(str, size)) or "scalar" for row in report.rows for size in row.output_shapes + row.input_shapes
@@ -109,9 +109,9 @@ HOSTILE = 'a"b\\ &lt; <script> #quot; end; %% `x` | --> \u202e'
 
 def test_hostile_names_are_escaped():
     net = shapecalc.load({"name": HOSTILE[:-1], "input": [4], "layers": [{"relu": {}, "name": HOSTILE[:-2]}]})
-    assert r'n0 [label="a\"b\\ &amp;lt; <script> #quot; end; %% `x` | -->\nrelu"];' in net.convert("dot")
+    assert r'v0 [label="a\"b\\ &amp;lt; <script> #quot; end; %% `x` | -->\nrelu"];' in net.convert("dot")
     escaped = "a#34;b#92; #38;lt#59; #60;script#62; #35;quot#59; end#59; #37;#37; #96;x#96; #124; --#62;"
-    assert f'  n0["{escaped}<br/>relu"]\n' in net.convert("mermaid")
+    assert f'  v0["{escaped}<br/>relu"]\n' in net.convert("mermaid")
 
 
 def test_what_is_unknown_is_not_shown_as_nothing():
@@ -125,7 +125,7 @@ def test_wrong_questions():
         net.convert("dott")
     assert str(error.value) == "there is no format dott to convert to\n   did you mean dot?"
     with pytest.raises(
-        shapecalc.UsageError, match="there is no format 3 to convert to\n   the formats are yaml, dot, "
+        shapecalc.UsageError, match="there is no format 3 to convert to\n   the formats are yaml, pytorch, dot, "
     ):
         net.convert(3)
     with pytest.raises(shapecalc.UsageError, match="depth is 0"):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 from shapecalc.exporters.pytorch.arguments import default_of
-from shapecalc.exporters.pytorch.code import ClassText, needed_outputs
+from shapecalc.exporters.pytorch.code import ClassText
 from shapecalc.exporters.pytorch.helpers import HELPERS
-from shapecalc.exporters.pytorch.table import WRITERS, NoCounterpartError, Site, torch_size
+from shapecalc.exporters.pytorch.outputs import needed_outputs
+from shapecalc.exporters.pytorch.table import ROTARY, WRITERS, NoCounterpartError, Site, torch_size
 from shapecalc.exporters.structure import DEEPEST, find_structure
 from shapecalc.exporters.structure.names import name_definitions
 from shapecalc.exporters.structure.parts import Local
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
+LEVELS = (DEEPEST, 1, 0)
+"""The levels of structure that are tried: a network of which a short source cannot be written may have a longer one."""
+
 for _family in ("windows", "pointwise", "shapes", "sequences"):
     import_module(f"shapecalc.exporters.pytorch.{_family}")
 
@@ -35,26 +39,30 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
     """
     operations = _operations(report)
     why = ""
-    for level in (DEEPEST, 1, 0):
+    for level in LEVELS:
         try:
             return _source(report, operations, level)
-        except NoCounterpartError as error:
+        except NoCounterpartError as error:  # noqa: PERF203  (three levels)
             why = str(error)
     raise UsageError(Problem(f"{clean(report.name)} cannot be written for PyTorch: {why}"))
 
 
 def _operations(report: Report) -> list[Operation]:
     found = []
+    rotary: Site | None = None
     for row in report.rows:
-        function = WRITERS.get(row.kind)
+        site = Site.of(row, rotary)
+        rotary = site if row.kind == ROTARY else rotary
         try:
-            if function is None:
-                raise NoCounterpartError("there is no such module")
-            found.append(function(Site.of(row)))
+            found.append(WRITERS.get(row.kind, _refuse)(site))
         except NoCounterpartError as error:
             message = f"{clean(row.name)} ({row.kind}) cannot be written for PyTorch: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
     return found
+
+
+def _refuse(_: Site) -> Operation:
+    raise NoCounterpartError("there is no such module")
 
 
 def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
@@ -75,7 +83,9 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     sizes = ", ".join("×".join(map(str, (1, *torch_size(shape)))) for shape in graph.inputs.values())
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
-    doc = f'"""{_title(report)}\n\nInput: {sizes}, with the batch first. Sizes in comments are those of one sample, in a class of its\nfirst use.\n"""'
+    shown = f"The input is {sizes}, with the batch first." if len(graph.inputs) == 1 else f"The inputs are {sizes}."
+    note = "Comments have the sizes of one sample; in a class, those of its first use."
+    doc = f'"""{_title(report)}\n\n{shown}\n{note}\n"""'
     return "\n".join([doc, "", *imports, "from torch import nn", "", "", body]) + "\n"
 
 

@@ -32,8 +32,19 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.GRU": {"num_layers": 1, "bias": True, "bidirectional": False},
     "nn.RNN": {"num_layers": 1, "bias": True, "bidirectional": False},
     "LayerScale": {"axes": 0},
-    "PositionEmbedding": {"offset": 0},
-    "Attention": {"qkv_bias": True, "bias": True, "qk_norm": False, "is_causal": False},
+    "PositionEmbedding": {"offset": 0, "interpolate": False},
+    "WindowPartition": {"grid": False},
+    "WindowAttention": {"position": "table", "qkv_bias": True, "bias": True, "hidden": 512},
+    "Attention": {
+        "qkv_bias": True,
+        "key_bias": True,
+        "bias": True,
+        "qk_norm": "none",
+        "is_causal": False,
+        "window": None,
+        "rotary_dim": 0,
+        "rotary_base": 10_000.0,
+    },
 }
 _UNNAMED = frozenset({
     "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups",

@@ -7,43 +7,20 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.exporters.pytorch.arguments import code_of, construct
+from shapecalc.exporters.pytorch.outputs import inner_local
 from shapecalc.exporters.pytorch.table import NoCounterpartError, torch_size
-from shapecalc.exporters.structure.parts import Local
+from shapecalc.exporters.structure.parts import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.exporters.structure.parts import Definition, Item
+    from shapecalc.exporters.structure.parts import Definition, Item, Local
     from shapecalc.model.report import Report
 
-__all__ = ["ClassText", "inner_local", "needed_outputs"]
+__all__ = ["ClassText"]
 
 _WIDTH = 116
 _FLOW, _SHORTCUT = "x", "shortcut"
-
-
-def inner_local(definition: Definition, back: int, output: int) -> Local:
-    """Return the tensor of a node of a definition, `back` nodes before its last. Errors: `NoCounterpartError`."""
-    body = definition.body
-    node = body.stop - 1 - back
-    index = next(i for i, item in enumerate(definition.items) if item.part.start <= node < item.part.stop)
-    return Local(index, definition.items[index].part.stop - 1 - node, output)
-
-
-def needed_outputs(definitions: Sequence[Definition], outputs: Sequence[Local]) -> dict[int, list[Local]]:
-    """Return the tensors of each definition that are used outside of it; `outputs` are those of the network."""
-    needed: dict[int, dict[Local, None]] = {id(one): {} for one in definitions}
-    needed[id(definitions[-1])].update(dict.fromkeys(outputs))
-    for definition in reversed(definitions):
-        used = [local for item in definition.items for local in item.inputs]
-        for local in dict.fromkeys([*used, *needed[id(definition)]]):
-            inner = definition.items[local.part].definition if local.part >= 0 else None
-            if inner is None:
-                continue
-            if local.back >= definition.items[local.part].part.length:
-                raise NoCounterpartError("a layer within one of several copies is used outside of it")
-            needed[id(inner)][inner_local(inner, local.back, local.output)] = None
-    return {key: [*locals_] for key, locals_ in needed.items()}
 
 
 class _Tensors(NamedTuple):
@@ -70,7 +47,9 @@ class ClassText:
         self.names = names
         self.needed = needed
         self.attributes = _attributes(definition)
-        self.tensors = self._variables([*inputs] or [_FLOW, *[f"x{i}" for i in range(2, len(definition.body.inputs) + 1)]])
+        self.tensors = self._variables(
+            [*inputs] or [_FLOW, *[f"x{i}" for i in range(2, len(definition.body.inputs) + 1)]]
+        )
 
     def lines(self, doc: str) -> Iterator[str]:
         """Yield the lines of the class."""
@@ -88,7 +67,9 @@ class ClassText:
         yield from self._forward()
 
     def _inputs(self) -> list[str]:
-        return [_FLOW if index == 0 and self.tensors.keeps_input else name for index, name in enumerate(self.tensors.inputs)]
+        return [
+            _FLOW if index == 0 and self.tensors.keeps_input else name for index, name in enumerate(self.tensors.inputs)
+        ]
 
     def _parameters(self) -> list[str]:
         """Return the parameters of the constructor: those with defaults after the others."""
@@ -102,9 +83,9 @@ class ClassText:
         for index, item in enumerate(self.definition.items):
             name, _, forward = item.kind.partition("|")
             for key, value in item.arguments.items() if not item.definition else ():
-                if hasattr(value, "times") and re.search(rf"\{{\*?{key}\}}", forward):
+                if isinstance(value, Variable) and re.search(rf"\{{\*?{key}\}}", forward):
                     kept[value.name] = None
-            if not item.definition and not name and isinstance(item.repeat, tuple):
+            if not item.definition and not name and isinstance(item.repeat, Variable):
                 kept[item.repeat.name] = None
             if item.definition or name:
                 texts += self._module(index, item, name)
@@ -113,8 +94,7 @@ class ClassText:
 
     def _module(self, index: int, item: Item, name: str) -> list[str]:
         if item.part.share and (owner := self._owner(item)):
-            tie = self._tie(index, item, name, owner)
-            return tie
+            return self._tie(index, item, name, owner)
         text = self._constructed(item, name)
         if item.frozen:
             text += ".requires_grad_(False)"
@@ -287,8 +267,9 @@ def _filled(item: Item, attribute: str, inputs: Sequence[str]) -> str:
         value = item.arguments[word.lstrip("*")]
         if word[0] != "*":
             return code_of(value, "self.")
-        return ", ".join([code_of(one, "self.") for one in value]) if isinstance(value, tuple) and not hasattr(
-            value, "times") else f"*{code_of(value, 'self.')}"  # fmt: skip
+        if isinstance(value, Variable):
+            return f"*{code_of(value, 'self.')}"
+        return ", ".join([code_of(one, "self.") for one in value])
 
     return re.sub(r"\{(m|\*|\d+|\*?[a-z_]\w*)\}", fill, forward)
 
@@ -327,8 +308,5 @@ def _python_name(item: Item) -> str:
         name = re.sub(r"_?\d+$", "", name)
     if name and not name[0].isdigit():
         return name
-    word = item.definition.name if item.definition else item.kind.partition("|")[0].rpartition(".")[2]
-    word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", re.sub(r"[1-3]d$", "", word)).lower() or "y"
+    word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", item.word).lower()
     return f"{word}_{name}".rstrip("_")
-
-

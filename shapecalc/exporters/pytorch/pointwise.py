@@ -175,10 +175,15 @@ def _local_response_norm(site: Site) -> Operation:
 @writes("layer_scale")
 def _layer_scale(site: Site) -> Operation:
     size = site.weights.get("weight", ())
-    if len(size) != 1 or "bias" in site.weights:
+    dims = site.given["dim"]
+    if len(size) != 1 or "bias" in site.weights or (isinstance(dims, tuple) and len(dims) > 1):
         raise NoCounterpartError("a shift, or several axes")
-    axes = [i for i, one in enumerate(site.x.in_layout("CHW")) if one == size[0]]
-    axis = (0 if site.x.is_map else site.x.rank - 1)
-    if axis not in axes:
-        raise NoCounterpartError("an axis that is not that of the channels")
-    return module("LayerScale", features=size[0], axes=site.x.rank - 1 - axis)
+    if dims is None:
+        dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
+    axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
+    return module("LayerScale", features=size[0], axes=site.x.rank - axis)
+
+
+@writes("mask_token")
+def _mask_token(site: Site) -> Operation:
+    return module("MaskToken", features=site.x.sizes[-1])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, call, module, writes
+from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
     from shapecalc.exporters.pytorch.table import Site
@@ -21,9 +22,15 @@ def _embedding(site: Site) -> Operation:
 
 @writes("position_embedding")
 def _position_embedding(site: Site) -> Operation:
-    site.refuse("interpolate")
     rows, features = site.weights["weight"]
-    return module("PositionEmbedding", num_positions=rows, features=features, offset=site.given["offset"] or 0)
+    given = site.given
+    return module(
+        "PositionEmbedding",
+        num_positions=rows,
+        features=features,
+        offset=given["offset"] or 0,
+        interpolate=given["interpolate"],
+    )
 
 
 @writes("class_token")
@@ -35,6 +42,42 @@ def _class_token(site: Site) -> Operation:
 @writes("parameter")
 def _parameter(site: Site) -> Operation:
     return module("nn.Parameter", "{m}", size=(1, *site.outputs[0].sizes))
+
+
+@writes("constant")
+def _constant(site: Site) -> Operation:
+    return module("Constant", "{m}()", size=tuple(site.outputs[0].sizes))
+
+
+@writes("experts")
+def _experts(site: Site) -> Operation:
+    given = site.given
+    site.refuse("limit", "bias", "correction_bias")
+    if not given["gated"] or given["activation"] != "silu":
+        raise NoCounterpartError("experts without a gate, or with another activation")
+    return module(
+        "Experts",
+        "{m}({*})",
+        num_experts=given["num_experts"],
+        top_k=given["top_k"],
+        features=site.x.sizes[-1],
+        hidden=given["hidden_dim"],
+    )
+
+
+@writes("window_attention")
+def _window_attention(site: Site) -> Operation:
+    given = site.given
+    return module(
+        "WindowAttention",
+        features=site.x.sizes[-1],
+        num_heads=given["num_heads"],
+        size=tuple(per_axis(given["window_size"], 2)),
+        position=given["position"],
+        qkv_bias=given["qkv_bias"],
+        bias=given["proj_bias"],
+        hidden=given["cpb_hidden"],
+    )
 
 
 @writes("lstm", "gru", "rnn")
@@ -58,39 +101,38 @@ def _recurrent(site: Site) -> Operation:
 
 @writes("multi_head_attention")
 def _attention(site: Site) -> Operation:
-    given, weights = site.given, site.weights
-    site.refuse("relative_buckets", "gate", "sinks", "add_bias_kv", "add_zero_attn", "attn_mask", "qk_norm_bias")
-    features = site.x.sizes[-1]
-    heads = given["num_heads"]
+    given = site.given
+    site.refuse("relative_buckets", "gate", "sinks", "softcap", "alibi", "add_bias_kv", "add_zero_attn", "attn_mask",
+                "qk_norm_bias", "products_in_fp32")  # fmt: skip
+    if len(site.inputs) > 2:
+        raise NoCounterpartError("three inputs")
+    features, heads = site.x.sizes[-1], given["num_heads"]
     size = given["head_dim"] or features // heads
-    value_size = given["v_head_dim"] or size
-    biases = {name for name in weights if "bias" in name}
-    qkv = bool(given["qkv_bias"])
-    if bool(given["k_bias"]) != qkv or len(site.inputs) > 2:  # noqa: PLR2004
-        raise NoCounterpartError("biases of keys alone, or three inputs")
-    if given["qk_norm"] not in ("none", "head"):
-        raise NoCounterpartError(f"qk_norm {given['qk_norm']}")
-    operation = module(
-        "Attention",
-        "{m}({*})",
-        features=features,
-        num_heads=heads,
-        num_kv_heads=given["num_kv_heads"] or heads,
-        head_dim=size,
-        value_dim=value_size,
-        context=site.inputs[-1].sizes[-1],
-        qkv_bias=qkv,
-        bias=bool(given["out_bias"]),
-        qk_norm=given["qk_norm"] == "head",
-        is_causal=bool(given["is_causal"]),
-    )
-    count = heads * size * features + operation.arguments["context"] * operation.arguments["num_kv_heads"] * (
-        size + value_size
-    ) + heads * value_size * site.outputs[0].sizes[-1]  # fmt: skip
-    others = sum(_product(sizes) for name, sizes in weights.items() if "norm" not in name and name not in biases)
-    if count != others or site.outputs[0].sizes[-1] != features:
+    rotary = site.rotary.given if site.rotary and given["rotary"] else {}
+    if given["rotary"] and not rotary:
+        raise NoCounterpartError("a rotation without a rotary_embedding before it")
+    arguments = {
+        "features": features,
+        "num_heads": heads,
+        "num_kv_heads": given["num_kv_heads"] or heads,
+        "head_dim": size,
+        "value_dim": given["v_head_dim"] or size,
+        "context": site.inputs[-1].sizes[-1],
+        "qkv_bias": bool(given["qkv_bias"]),
+        "key_bias": bool(given["k_bias"]),
+        "bias": bool(given["out_bias"]),
+        "qk_norm": given["qk_norm"],
+        "is_causal": bool(given["is_causal"]),
+        "window": given["window"],
+        "rotary_dim": (rotary["rotary_dim"] or size) if rotary else 0,
+        "rotary_base": rotary["base"] if rotary else 10_000.0,
+    }
+    names = [name for name in site.weights if "bias" not in name and "norm" not in name]
+    stated = sum(_product(site.weights[name]) for name in names)
+    keys = arguments["context"] * arguments["num_kv_heads"] * (size + arguments["value_dim"])
+    if stated != heads * features * (size + arguments["value_dim"]) + keys or site.outputs[0].sizes[-1] != features:
         raise NoCounterpartError("projections of other widths")
-    return operation
+    return module("Attention", "{m}({*})", **arguments)
 
 
 def _product(sizes: tuple[int, ...]) -> int:
@@ -100,6 +142,7 @@ def _product(sizes: tuple[int, ...]) -> int:
     return product
 
 
-@writes("rotary_embedding")
+@writes(ROTARY)
 def _rotary_embedding(_: Site) -> Operation:
+    """It is a part of the attention after it."""
     return call("{0}")

@@ -18,16 +18,21 @@ __all__: list[str] = []
 _SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/"}
 
 
-def _check_alike(site: Site) -> None:
-    """Enforce that inputs are broadcast alike here and in PyTorch, which has the channels of maps first."""
-    if any(x.is_map and x.channels_last for x in site.inputs) and len({x.rank for x in site.inputs}) > 1:
+def _broadcast(site: Site) -> list[str]:
+    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch.
+
+    Errors: `NoCounterpartError` for a map with channels last, which they come first of in PyTorch.
+    """
+    ranks = [x.rank for x in site.inputs]
+    if any(x.is_map and x.channels_last for x in site.inputs) and len({*ranks}) > 1:
         raise NoCounterpartError("a map and another tensor, with channels last")
+    more = [max(ranks) - rank for rank in ranks]
+    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
 
 
 def _by_sign(sign: str) -> Callable[[Site], Operation]:
     def write(site: Site) -> Operation:
-        _check_alike(site)
-        return call(f" {sign} ".join(f"{{{i}}}" for i in range(len(site.inputs))))
+        return call(f" {sign} ".join(_broadcast(site)))
 
     return write
 
@@ -38,17 +43,15 @@ for _kind, _sign in _SIGNS.items():
 
 @writes("maximum", "minimum")
 def _extreme(site: Site) -> Operation:
-    _check_alike(site)
-    if len(site.inputs) != 2:  # noqa: PLR2004
-        raise NoCounterpartError(f"{len(site.inputs)} inputs")
-    return call(f"torch.{site.layer.kind}({{0}}, {{1}})")
+    text, *others = _broadcast(site)
+    for other in others:
+        text = f"torch.{site.layer.kind}({text}, {other})"
+    return call(text)
 
 
 @writes("average")
 def _average(site: Site) -> Operation:
-    _check_alike(site)
-    count = len(site.inputs)
-    return call(f"({' + '.join(f'{{{i}}}' for i in range(count))}) / {count}")
+    return call(f"({' + '.join(_broadcast(site))}) / {len(site.inputs)}")
 
 
 @writes("concat")
@@ -59,7 +62,7 @@ def _concat(site: Site) -> Operation:
 @writes("matmul")
 def _matmul(site: Site) -> Operation:
     site.refuse("transpose_a", "transpose_b")
-    if any(x.rank < 2 for x in site.inputs):  # noqa: PLR2004
+    if any(x.rank < 2 for x in site.inputs):
         if all(x.rank == 1 for x in site.inputs):
             return call("({0} * {1}).sum(-1)")
         raise NoCounterpartError("a vector and a matrix")
@@ -82,6 +85,30 @@ def _reshape(site: Site) -> Operation:
     if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
         raise NoCounterpartError("a map with channels last")
     return call("{0}.reshape({0}.shape[0], {*shape})", shape=tuple(torch_size(site.outputs[0])))
+
+
+@writes("unflatten")
+def _unflatten(site: Site) -> Operation:
+    if site.is_mixed:
+        raise NoCounterpartError("a map with channels last")
+    given = site.given
+    return call("{0}.unflatten({dim}, {sizes})", dim=site.axis(given["dim"]), sizes=tuple(given["unflattened_size"]))
+
+
+@writes("gather_patches")
+def _gather_patches(site: Site) -> Operation:
+    return module("GatherPatches", size=tuple(per_axis(site.given["patch_size"], site.rank)))
+
+
+@writes("window_partition")
+def _window_partition(site: Site) -> Operation:
+    size = tuple(per_axis(site.given["window_size"], site.rank))
+    return module("WindowPartition", size=size, grid=site.given["grid"])
+
+
+@writes("window_reverse")
+def _window_reverse(site: Site) -> Operation:
+    return module("WindowReverse", "{m}({*})", size=tuple(per_axis(site.given["window_size"], site.inputs[1].rank - 1)))
 
 
 @writes("permute")

@@ -1,7 +1,7 @@
 """The table of kinds: how each is written in PyTorch, by functions that return its operation.
 
-The kind of an operation is `CLASS|FORWARD`: the class of a module (empty for none), and the expression of its output, in
-which `{0}` is its first input, `{*}` are all of them, `{m}` is the module, and `{name}` an argument.
+The kind of an operation is `CLASS|FORWARD`: the class of a module (empty for none), and the expression of its output,
+in which `{0}` is its first input, `{*}` are all of them, `{m}` is the module, and `{name}` an argument.
 
 Tensors are as PyTorch has them: the batch first, then the channels of a feature map in either layout.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.rows import Row
 
-__all__ = ["WRITERS", "NoCounterpartError", "Site", "call", "module", "writes"]
+__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "module", "writes"]
 
 
 class NoCounterpartError(Exception):
@@ -35,13 +35,15 @@ class Site(NamedTuple):
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     weights: dict[str, tuple[int, ...]]
+    rotary: Site | None = None
+    """The last rotary embedding before it, which tells attention how queries and keys are rotated."""
 
     @classmethod
-    def of(cls, row: Row) -> Site:
+    def of(cls, row: Row, rotary: Site | None = None) -> Site:
         """Return the site of a row."""
         assert row.node.layer is not None
         weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
-        return cls(row.node.layer, row.node.layer.values(), row.sizing.inputs, row.sizing.outputs, weights)
+        return cls(row.node.layer, row.node.layer.values(), row.sizing.inputs, row.sizing.outputs, weights, rotary)
 
     @property
     def x(self) -> Shape:
@@ -73,6 +75,8 @@ class Site(NamedTuple):
             if value not in (None, False, 0, "none") and value != self.layer.arguments[name].default:
                 raise NoCounterpartError(f"{name} {value}")
 
+
+ROTARY = "rotary_embedding"
 
 WRITERS: dict[str, Callable[[Site], Operation]] = {}
 """The functions by kind."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.per_axis import per_axis
+from shapecalc.layers.base.window import spatial_axes
 from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
@@ -21,15 +22,15 @@ def _short(values: tuple[Any, ...] | list[Any]) -> Any:
 
 
 def _class(name: str, site: Site) -> str:
-    if not 1 <= site.rank <= 3:  # noqa: PLR2004
+    if not 1 <= site.rank <= 3:
         raise NoCounterpartError(f"{site.rank} spatial axes")
     return f"nn.{name}{site.rank}d"
 
 
 def _padding(site: Site, *, halves: bool = False) -> dict[str, Any]:
     """Return the padding of a window; where it is not the same on both sides, as `pad`, in front of the layer."""
-    axes: Any = site.layer.axes(site.x)  # type: ignore[attr-defined]  (kinds with a window)
-    sides = [(axis.before, axis.after) for axis in axes]
+    axes = spatial_axes(site.layer, site.x)
+    sides = [axis.same_padding() if axis.same else (axis.before, axis.after) for axis in axes]
     even = all(before == after for before, after in sides)
     fits = not halves or all(2 * before <= axis.kernel for axis, (before, _) in zip(axes, sides, strict=True))
     if even and fits:
@@ -102,7 +103,9 @@ def _pool(site: Site) -> Operation:
 
 def _rounds_up(site: Site) -> bool:
     """Return whether the output is that of PyTorch's `ceil_mode`. Errors: `NoCounterpartError` for neither."""
-    words = {name: value for name, value in site.given.items() if name not in ("ceil_mode", "rounding", "padding_limit")}
+    words = {
+        name: value for name, value in site.given.items() if name not in ("ceil_mode", "rounding", "padding_limit")
+    }
     cls = find_kind(type(site.layer).kind)
     assert cls is not None
     for up in (False, True):

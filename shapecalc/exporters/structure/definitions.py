@@ -120,7 +120,8 @@ def _fill(graph: Graph, definition: Definition, operations: Sequence[Operation],
         repeat = _value(definition, counts, REPEAT, "depth", None)
         names = part.names if all(one.names == part.names for one in parts) else _base(parts)
         frozen = not inner and graph.nodes[part.start].frozen
-        definition.items.append(Item(kind, inner, arguments, part.inputs, repeat, names, part, frozen))
+        layer = "" if inner else graph.nodes[part.start].kind
+        definition.items.append(Item(kind, inner, arguments, part.inputs, repeat, names, part, frozen, layer))
     for number, body in enumerate(bodies):
         body.arguments = {name: one.values[number] for name, one in definition.parameters.items()}
 

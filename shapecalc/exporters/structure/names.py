@@ -34,6 +34,7 @@ def name_definitions(graph: Graph, definitions: Sequence[Definition], is_free: C
         if stem in _GENERIC:
             own = [_identifier(name.rpartition(".")[2]) for name in stems.get(id(definition), ())]
             stem = own[0] if len(own) == 1 and own[0] not in _GENERIC else _by_content(graph, definition)
+            stem = numbered(stem)[0].rstrip("_") or stem
         name = stem
         number = 1
         while name in taken or not is_free(name):
@@ -58,7 +59,6 @@ def _by_content(graph: Graph, definition: Definition) -> str:
     if any(not layer.elementwise for layer in merges):
         return "joined"
     if len(definition.items) <= _LISTED:
-        words = [item.definition.name if item.definition else graph.nodes[item.part.start].kind
-                 for item in definition.items]  # fmt: skip
+        words = [item.word for item in definition.items]
         return "_".join(map(_identifier, words))
     return "block"

@@ -92,7 +92,8 @@ class BlockParameter:
 class Item:
     """A part of a definition: an operation, or the use of a `definition`, with its arguments.
 
-    `names` are those of its copies in all bodies alike; None where they differ.
+    `layer` is the kind of the layer in the graph. `names` are those of its copies, in all bodies alike; None where they
+    differ.
     """
 
     kind: str
@@ -103,6 +104,12 @@ class Item:
     names: list[str] | None
     part: Part
     frozen: bool
+    layer: str
+
+    @property
+    def word(self) -> str:
+        """What it is: the name of its definition, or the kind of the layer."""
+        return self.definition.name if self.definition else self.layer
 
 
 @dataclass

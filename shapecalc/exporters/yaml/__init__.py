@@ -13,7 +13,7 @@ from shapecalc.exporters.structure.parts import Local
 from shapecalc.exporters.yaml.operations import default_of, operation
 from shapecalc.exporters.yaml.scope import allowed
 from shapecalc.exporters.yaml.text import WIDTH, DefinitionText
-from shapecalc.exporters.yaml.values import UnwritableError, mapping, size, value, word
+from shapecalc.exporters.yaml.values import UnwritableError, mapping, size_text, value_text, word
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class _Writer:
             yield f"source: {_title(clean(graph.source))}"
         if graph.layout != "CHW":
             yield f"layout: {graph.layout}"
-        sizes = {name: size(shape.in_layout(graph.layout)) for name, shape in zip(self.inputs, graph.inputs.values(),
-                                                                                  strict=True)}  # fmt: skip
+        shapes = [shape.in_layout(graph.layout) for shape in graph.inputs.values()]
+        sizes = dict(zip(self.inputs, map(size_text, shapes), strict=True))
         text = f"input: {sizes['input']}" if [*sizes] == ["input"] else f"inputs: {mapping(sizes)}"
         pairs = [f"  {word(name)}: {one}" for name, one in sizes.items()]
         yield from [text] if len(text) <= WIDTH else ["inputs:", *pairs]
@@ -139,7 +139,7 @@ class _Writer:
         lines = [f"    {line}" for item in text.lines() for line in item.split("\n")]
         if not definition.parameters:
             return [f"  {definition.name}:", *lines]
-        arguments = {name: value(one.default) if one.has_default else "required"
+        arguments = {name: value_text(one.default) if one.has_default else "required"
                      for name, one in definition.parameters.items()}  # fmt: skip
         return [
             f"  {definition.name}:",
@@ -160,7 +160,7 @@ class _Writer:
 
     def _expected(self, ref: Reference) -> str:
         sizes = self.report.shape_of(*ref).in_layout(self.graph.layout)
-        return str(sizes[0]) if len(sizes) == 1 else size(sizes)
+        return str(sizes[0]) if len(sizes) == 1 else size_text(sizes)
 
     @staticmethod
     def _local(main: Definition, ref: Reference) -> Local:

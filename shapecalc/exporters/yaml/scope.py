@@ -85,7 +85,7 @@ def name_items(definition: Definition, order: Sequence[int], inputs: Sequence[st
         if not names or any(not name or name in seen for name in names):
             wanted[index] = []
         seen.update(names)
-    bases = {index: _base(_word(items[index]), seen) for index, names in enumerate(wanted)
+    bases = {index: _base(items[index].word, seen) for index, names in enumerate(wanted)
              if not names and not isinstance(items[index].repeat, int)}  # fmt: skip
     taken = {name for names in wanted for name in names}
     for _ in range(_ROUNDS):
@@ -103,10 +103,6 @@ def _wanted(item: Item) -> list[str]:
         if not all(one == (stems[0][0], stems[0][1] + k) and one[1] >= 0 for k, one in enumerate(stems)):
             return []
     return names
-
-
-def _word(item: Item) -> str:
-    return item.definition.name if item.definition else item.kind
 
 
 def _base(word: str, seen: set[str]) -> str:
@@ -143,7 +139,7 @@ def _simulated(
 
     for index in order:
         item = items[index]
-        word = _word(item)
+        word = item.word
         if isinstance(item.repeat, int):
             made, number = [], counts.get(word, 0)
             for _ in range(item.repeat):

@@ -8,7 +8,7 @@ from shapecalc.exporters.structure.parts import Local, Variable
 from shapecalc.exporters.yaml.layout import arrange
 from shapecalc.exporters.yaml.operations import is_left_out
 from shapecalc.exporters.yaml.scope import name_items, preorder
-from shapecalc.exporters.yaml.values import UnwritableError, mapping, reference, value, word
+from shapecalc.exporters.yaml.values import UnwritableError, mapping, reference, value_text, word
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
@@ -115,13 +115,13 @@ class DefinitionText:
         if item.definition:
             parameters = item.definition.parameters
             return {
-                name: value(given, self.variables)
+                name: value_text(given, self.variables)
                 for name, given in item.arguments.items()
                 if not (parameters[name].has_default and given == parameters[name].default
                         and type(given) is type(parameters[name].default))
             }  # fmt: skip
         return {
-            name: value(given, self.variables)
+            name: value_text(given, self.variables)
             for name, given in item.arguments.items()
             if not is_left_out(item.kind, item.arguments, name)
         }
@@ -143,7 +143,7 @@ class DefinitionText:
             text = self.names.written[index]
             own["name"] = f'"{text}"' if text.startswith("{") else word(text) if "{" not in text else text
         if item.repeat != 1:
-            own["repeat"] = value(item.repeat)
+            own["repeat"] = value_text(item.repeat)
         if item.part.share:
             own["share"] = self._owner(*item.part.share)
         if item.frozen:

@@ -12,7 +12,7 @@ from shapecalc.exporters.structure.parts import Variable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["UnwritableError", "mapping", "reference", "size", "value", "word"]
+__all__ = ["UnwritableError", "mapping", "reference", "size_text", "value_text", "word"]
 
 
 class UnwritableError(Exception):
@@ -35,14 +35,14 @@ def reference(text: str) -> str:
     return text if text == "input" else word(text)
 
 
-def value(given: Any, names: frozenset[str] = frozenset()) -> str:
+def value_text(given: Any, names: frozenset[str] = frozenset()) -> str:
     """Return a value; `names` are variables, which a word in quotes is none of. Errors: `UnwritableError`."""
     if isinstance(given, Variable):
         return _expression(given)
     if isinstance(given, (list, tuple)):
-        return f"[{', '.join([value(item, names) for item in given])}]"
+        return f"[{', '.join([value_text(item, names) for item in given])}]"
     if isinstance(given, dict):
-        return mapping({key: value(item, names) for key, item in given.items()})
+        return mapping({key: value_text(item, names) for key, item in given.items()})
     if isinstance(given, str):
         return json_text(given) if given in names else word(given)
     if given is None or isinstance(given, (bool, int, float)):
@@ -62,6 +62,6 @@ def mapping(pairs: Mapping[str, str]) -> str:
     return "{" + ", ".join([f"{word(key)}: {text}" for key, text in pairs.items()]) + "}"
 
 
-def size(sizes: tuple[Any, ...]) -> str:
+def size_text(sizes: tuple[Any, ...]) -> str:
     """Return the size of a tensor."""
     return "x".join(map(str, sizes)) if len(sizes) > 1 else f"[{', '.join(map(str, sizes))}]"
