@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 import pytest
-from searching import some
+from random_graphs import Origin, random_graph
+from searching import some, turns
 
 import shapecalc
 from shapecalc.exporters import pytorch as exporter
 from shapecalc.language.files import bundled_members
+from shapecalc.model.graph import Reference
 
 SHARED = next((p for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), Path("/work"))
 ONNX = sorted((SHARED / "shared" / "data" / "formats" / "onnx").glob("*.onnx"))
@@ -151,6 +154,68 @@ def test_it_computes(name, size, torch):
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     assert all(bool(torch.isfinite(y).all()) for y in outputs)
     assert sum(one.numel() for one in model.buffers() if one.is_floating_point()) <= net.infer().total.buffers
+
+
+def computed(torch, graph, model, inputs):
+    """The outputs of a graph of the layers of `random_graph`, with the weights of a module, in the order of its layers."""
+    weights = model.parameters()
+    owned, values = {}, []
+    for index, node in enumerate(graph.nodes):
+        given = [inputs[-1 - ref.node] if ref.node < 0 else values[ref.node] for ref in node.inputs]
+        if node.kind == "conv":
+            owned[index] = owned[node.shares] if node.shares >= 0 else (next(weights), next(weights))
+            values.append(torch.nn.functional.conv2d(given[0], *owned[index], padding=node.layer.padding))
+        else:
+            values.append({"relu": torch.relu, "add": lambda a, b=0: a + b, "identity": lambda a: a}[node.kind](*given))
+    return [inputs[-1 - ref.node] if ref.node < 0 else values[ref.node] for ref in graph.outputs]
+
+
+@pytest.mark.torch
+@turns(few=40, many=400)
+def test_any_graph_computes_what_its_nodes_compute(turns, torch):
+    for turn in range(turns):
+        net = shapecalc.Network(Origin(random_graph(random.Random(turn))))
+        source = check(torch, net)
+        model = made(torch, source, "cpu")
+        inputs = [torch.randn(one.shape) for one in inputs_of(torch, net, 2)]
+        outputs = model(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        for mine, theirs in zip(outputs, computed(torch, net.graph, model, inputs), strict=True):
+            torch.testing.assert_close(mine, theirs)
+
+
+HOSTILE = [
+    'x"; import os #',
+    "class",
+    "self",
+    "def f():",
+    "0",
+    "é",
+    "forward",
+    "a.b",
+    "x[0]",
+    "__init__",
+    "None",
+    "\n",
+    "relu",
+    "x",
+]
+
+
+@pytest.mark.torch
+def test_hostile_names_are_no_code(torch):
+    layers = [{"relu": None, "name": f"n{number}"} for number in range(len(HOSTILE))]
+    layers += [{"add": [f"n{number}" for number in range(len(HOSTILE))]}]
+    own = shapecalc.load({"input": [4], "layers": layers}).graph
+    names = [*HOSTILE, "end"]
+    nodes = tuple(node._replace(name=name) for node, name in zip(own.nodes, names, strict=True))
+    title = 'a"""\nimport os\n"""\\'
+    for name in ("x", "self", 'a"; import os'):
+        shape = own.inputs["input"]
+        nodes = (nodes[0], nodes[1]._replace(inputs=(Reference(-2),)), *nodes[2:])
+        graph = own._replace(nodes=nodes, name=title, inputs={name: shape, "other": shape})
+        source = check(torch, shapecalc.Network(Origin(graph)))
+        assert "import os\n" not in re.sub(r'""".*?"""', "", source, flags=re.DOTALL)
 
 
 @pytest.mark.torch
