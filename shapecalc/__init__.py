@@ -57,6 +57,7 @@ _METHODS = (
     "check",
     "compare",
     "compare_weights",
+    "convert",
     "diff",
     "explain",
     "formula",

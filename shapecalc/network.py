@@ -282,6 +282,17 @@ class Network:
         before, after = (load(one).infer(batch=batch, layout=shown) for one in (self, other))
         return diff(before, after, depth)
 
+    def convert(self, to: str, *, depth: int | str | None = None) -> str:
+        """Return the network in another format, as the text of a file: `net.convert("dot", depth=1)`.
+
+        `to` is yaml, a specification in which blocks and repeats are found again; pytorch, the source of a module; or
+        dot or mermaid, pictures in which blocks are expanded to a `depth` (None or "all": all of them).
+        Errors: as `infer`; `UsageError` for an unknown format, and for a network that the format cannot express.
+        """
+        from shapecalc.exporters import convert
+
+        return convert(self.infer(), to, depth, lambda text: load(text).infer())
+
     def compare_weights(self, checkpoint: Any) -> WeightsComparison:
         """Return which tensors of a checkpoint are missing, extra or of another size than the network's parameters.
 

@@ -21,6 +21,7 @@ FLOORS = [
     "questions",
     "language",
     "importers",
+    "exporters",
     "checkpoints",
     "model",
     "layers",

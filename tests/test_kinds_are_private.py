@@ -51,7 +51,7 @@ OTHERWISE = {
     "convention": (_KEY, {"model.report"}),
     "dim": (_STYLE + "; a field of configs", {"language.config_fields", "renderers.difference", "renderers.drawing", "renderers.memory", "renderers.small_devices",
                                                            "renderers.text"}),
-    "end": (_KEY, {"questions.sizes.periodic"}),
+    "end": (_KEY + "; the end of a subgraph", {"exporters.mermaid", "questions.sizes.periodic"}),
     "fold": ("an option of summaries", {"renderers.folding"}),
     "grid": (_KEY, {"questions.sweep.result"}),
     "in_features": ("a figure that `expect:` may state; the name of a public function",
@@ -70,13 +70,14 @@ OTHERWISE = {
                         "questions.sweep.conditions"}),
     "minimum": ("how numbers are combined, or a key", {"dims", "language.schema", "questions.solve.settings"}),
     "momentum": ("what an optimizer keeps", {"cli.training", "questions.memory.training.optimizers"}),
-    "n": ("YAML's word for no", {"language.values", "source.words"}),
+    "n": ("YAML's word for no", {"exporters.yaml", "exporters.yaml.values", "language.values", "source.words"}),
     "other": ("arguments of no sort of their own, in a table of costs", {"questions.solve.costs"}),
     "pad": (_COLUMN, {"renderers.columns", "renderers.receptive_field"}),
     "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.text"}),
     "parameter": ("a word of prose", {"renderers.footer"}),
     "patches": (_KEY, {"questions.memory.results", "questions.memory.small_devices.changes",
                        "questions.memory.small_devices.device"}),
+    "pointwise": ("the name of a module", {"exporters.pytorch"}),
     "position": ("an option of `rf`, and the key of its JSON", {"cli.rf", "questions.receptive_field"}),
     "product": (_FUNCTION, {"dims.notation.tree"}),
     "shape": ("a key; an attribute that a row does not have",
@@ -129,8 +130,8 @@ def parsed():
             yield name, parse(path)
 
 
-_TABLES = "importers."
-"""Operations of other formats are said in kinds and their arguments: that is what an importer is."""
+_TABLES = ("importers.", "exporters.pytorch.")
+"""Operations of other formats are said in kinds and their arguments: that is what importers and exporters are."""
 
 
 def test_no_module_outside_layers_names_a_kind_or_an_argument():

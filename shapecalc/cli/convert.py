@@ -1,0 +1,57 @@
+"""`shapecalc convert`: a network as other people's code and files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from shapecalc.cli.options import completed, load_network, network_options
+from shapecalc.cli.output import emit
+from shapecalc.exporters import FORMATS, format_of_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+
+class _Command(click.Command):
+    """The command, whose help ends with a list of the formats."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Formats"):
+            formatter.write_dl([(f"{name} ({', '.join(one.suffixes)})", one.doc) for name, one in FORMATS.items()])
+
+
+@click.command(cls=_Command, short_help="Write a network as other people's code and files.")
+@network_options
+@click.option(
+    "--to", type=click.Choice([*FORMATS]), metavar="FORMAT",
+    help=f"Choose the format: {', '.join(FORMATS)}.  [default: by the name of FILE]",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),
+    help="Expand blocks to this depth: 1, 2, … or all. Only in pictures.",
+)  # fmt: skip
+@click.option("--output", "-o", metavar="FILE", type=click.Path(), help="Write to FILE instead of the screen.")
+def command(
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    to: str | None,
+    depth: str | None,
+    output: str | None,
+) -> None:
+    """Write a network in another format: FILE decides which by its name, or --to.
+
+    Nothing is written if the network has a shape error.
+    """
+    if output == "":
+        raise click.BadParameter("the name of the file is empty", param_hint="'--output'")
+    output = None if output == "-" else output
+    if to is None and output is None:
+        raise click.UsageError(f"Missing option '--to'. Choose from: {', '.join(FORMATS)}; or name a file with -o.")
+    chosen = to or format_of_file(output or "")
+    network = load_network(spec, inputs, settings)
+    emit(network.convert(chosen, depth=depth), output, chosen)

@@ -1,0 +1,73 @@
+"""Exporters: a report to other people's code and files. One module a format, loaded when it is used.
+
+The module of a format has `write(report, depth, reread)`, which returns the text of the file. `depth` is how deep
+blocks are expanded (None: all), in a format with `has_depth`; `reread` returns the report of the text of a
+specification, for a format that checks what it wrote. Errors of these: `UsageError` for a network that the format
+cannot express.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.model.report import Report
+
+__all__ = ["FORMATS", "convert", "format_of_file"]
+
+
+class _Format(NamedTuple):
+    """A format: its module, what it is in one line, the ends of the names of its files, and whether blocks collapse."""
+
+    module: str
+    doc: str
+    suffixes: tuple[str, ...]
+    has_depth: bool = False
+
+
+FORMATS = {
+    "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml")),
+    "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",)),
+    "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
+    "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
+                       (".mmd", ".mermaid"), has_depth=True),
+}  # fmt: skip
+"""The formats by name; the first suffix of each is the usual one."""
+
+
+def convert(
+    report: Report, to: str, depth: int | str | None = None, reread: Callable[[str], Report] | None = None
+) -> str:
+    """Return a network in a format, as the text of a file.
+
+    Errors: `UsageError` for an unknown format, for a `depth` in one without, and for a network that it cannot express.
+    """
+    found = FORMATS.get(to) if isinstance(to, str) else None
+    if found is None:
+        hint = did_you_mean(to, FORMATS) if isinstance(to, str) else f"the formats are {', '.join(FORMATS)}"
+        raise UsageError(Problem(f"there is no format {clean(str(to))} to convert to", hint=hint))
+    if depth is not None and not found.has_depth:
+        with_depth = " and ".join(name for name, one in FORMATS.items() if one.has_depth)
+        raise UsageError(Problem(f"{to} has no depth: it has all blocks", hint=f"{with_depth} collapse blocks"))
+    text: str = import_module(f"shapecalc.exporters.{found.module}").write(report, depth, reread)
+    return text
+
+
+def format_of_file(name: str) -> str:
+    """Return the format that the name of a file ends with. Errors: `UsageError` for any other name."""
+    lower = name.lower()
+    for to, one in FORMATS.items():
+        if lower.endswith(one.suffixes):
+            return to
+    suffix = os.path.splitext(name)[1]
+    message = f"no format has the suffix {suffix}" if suffix else "the name has no suffix"
+    own = [one.suffixes[0] for one in FORMATS.values()]
+    hint = f"name it {', '.join(own[:-1])} or {own[-1]}, or choose with --to"
+    raise UsageError(Problem(f"{clean(name)}: {clean(message)}", hint=hint))

@@ -1,0 +1,138 @@
+"""A network as a picture has it: nodes, groups within groups, and edges with sizes; blocks are expanded to a depth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.model.report import check_depth
+from shapecalc.model.rows import sum_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.dims import Dim
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
+
+__all__ = ["Chart", "Edge", "Group", "Vertex", "draw_chart"]
+
+
+class Vertex(NamedTuple):
+    """A layer, a collapsed block, an input or an output: its key, and the lines of its label."""
+
+    key: str
+    lines: tuple[str, ...]
+    role: str
+
+
+class Edge(NamedTuple):
+    """A tensor from one vertex to another, with its size."""
+
+    start: str
+    end: str
+    size: str
+
+
+class Group(NamedTuple):
+    """A block that is expanded, or the whole network: its key and title, what is in it, in order."""
+
+    key: str
+    title: str
+    members: list[Vertex | Group]
+
+
+class Chart(NamedTuple):
+    """The picture: the network as a group, its edges."""
+
+    group: Group
+    edges: tuple[Edge, ...]
+
+
+def draw_chart(report: Report, depth: int | str | None = None) -> Chart:
+    """Return the picture of a report in which blocks are expanded to a depth (1: none, None: all)."""
+    return _Drawing(report, check_depth(depth)).chart()
+
+
+class _Drawing:
+    """The picture as it grows."""
+
+    def __init__(self, report: Report, depth: int | None) -> None:
+        self.report = report
+        self.depth = depth
+        self.groups = {-1: Group("g", report.name, [])}
+        self.owner: list[str] = []
+        self.members: dict[int, list[Row]] = {}
+
+    def chart(self) -> Chart:
+        report, top = self.report, self.groups[-1].members
+        names = list(report.inputs)
+        top += [Vertex(f"i{i}", (name,), "input") for i, name in enumerate(names)]
+        for index, row in enumerate(report.rows):
+            block = self._collapsed(row.block)
+            if block < 0:
+                vertex = Vertex(f"v{index}", (row.name, *_facts(row.kind, row.params, row)), "layer")
+                self._group(row.block).members.append(vertex)
+            elif block not in self.members:
+                self._group(report.graph.blocks[block].parent).members.append(Vertex(f"b{block}", (), "block"))
+            if block >= 0:
+                self.members.setdefault(block, []).append(row)
+            self.owner.append(f"b{block}" if block >= 0 else f"v{index}")
+        top += [Vertex(f"o{i}", (name,), "output") for i, name in enumerate(report.outputs)]
+        self._label_blocks(self.groups[-1])
+        return Chart(self.groups[-1], tuple(dict.fromkeys(self._edges())))
+
+    def _collapsed(self, block: int) -> int:
+        """Return the outermost block that is one vertex, and has a layer with this innermost block in it; or -1."""
+        if self.depth is None or block < 0:
+            return -1
+        around = [block]
+        while (parent := self.report.graph.blocks[around[-1]].parent) >= 0:
+            around.append(parent)
+        return around[-self.depth] if len(around) >= self.depth else -1
+
+    def _group(self, block: int) -> Group:
+        found = self.groups.get(block)
+        if found is None:
+            name, _, parent = self.report.graph.blocks[block]
+            found = self.groups[block] = Group(f"g{block}", name, [])
+            self._group(parent).members.append(found)
+        return found
+
+    def _label_blocks(self, group: Group) -> None:
+        """Give collapsed blocks their labels: what is in them is known now."""
+        for index, member in enumerate(group.members):
+            if isinstance(member, Group):
+                self._label_blocks(member)
+            elif member.role == "block":
+                number = int(member.key[1:])
+                name, kind, _ = self.report.graph.blocks[number]
+                rows = self.members[number]
+                lines = (name, *_facts(kind, sum_rows(rows).params, *rows))
+                group.members[index] = member._replace(lines=lines)
+
+    def _edges(self) -> list[Edge]:
+        found: list[Edge] = []
+        graph = self.report.graph
+        for index, node in enumerate(graph.nodes):
+            for ref in node.inputs:
+                start, end = self._key(ref.node), self.owner[index]
+                if start != end or start.startswith("v"):
+                    found.append(Edge(start, end, self._size(ref.node, ref.output)))
+        for number, ref in enumerate(graph.outputs):
+            found.append(Edge(self._key(ref.node), f"o{number}", self._size(ref.node, ref.output)))
+        return found
+
+    def _key(self, node: int) -> str:
+        return self.owner[node] if node >= 0 else f"i{-1 - node}"
+
+    def _size(self, node: int, output: int) -> str:
+        return "×".join(map(str, self.report.shape_of(node, output).in_layout(self.report.layout))) or "scalar"
+
+
+def _facts(kind: str, params: Dim, *rows: Row) -> Sequence[str]:
+    """Return the further lines of a label: the kind, and the parameters, if there are any or are unknown."""
+    if any(row.is_unknown for row in rows):
+        return kind, "? params"
+    if len(rows) == 1 and rows[0].shares and rows[0].sizing.weight_shapes:
+        return kind, f"shares {rows[0].shares}"
+    return (kind, f"{params:,} params") if params else (kind,)

@@ -1,0 +1,98 @@
+"""Arguments of PyTorch's modules: their defaults, which are left out, those that have no names, and values as code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.exporters.structure.parts import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["code_of", "construct", "default_of"]
+
+_WINDOW = {"stride": 1, "padding": 0, "dilation": 1, "pad": None}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "nn.Conv": {**_WINDOW, "groups": 1, "bias": True, "padding_mode": "zeros"},
+    "nn.ConvTranspose": {**_WINDOW, "output_padding": 0, "groups": 1, "bias": True},
+    "nn.MaxPool": {"padding": 0, "dilation": 1, "ceil_mode": False, "pad": None},
+    "nn.AvgPool": {"padding": 0, "ceil_mode": False, "count_include_pad": True, "pad": None},
+    "nn.BatchNorm": {"eps": 1e-05, "momentum": 0.1, "affine": True, "track_running_stats": True},
+    "nn.Linear": {"bias": True},
+    "ChannelLinear": {"bias": True},
+    "nn.LayerNorm": {"eps": 1e-05, "elementwise_affine": True, "bias": True},
+    "ChannelNorm": {"eps": 1e-05, "bias": True},
+    "nn.RMSNorm": {"elementwise_affine": True},
+    "nn.GroupNorm": {"eps": 1e-05, "affine": True},
+    "nn.GELU": {"approximate": "none"},
+    "nn.LeakyReLU": {"negative_slope": 0.01},
+    "nn.ELU": {"alpha": 1.0},
+    "nn.LSTM": {"num_layers": 1, "bias": True, "bidirectional": False},
+    "nn.GRU": {"num_layers": 1, "bias": True, "bidirectional": False},
+    "nn.RNN": {"num_layers": 1, "bias": True, "bidirectional": False},
+    "LayerScale": {"axes": 0},
+    "PositionEmbedding": {"offset": 0, "interpolate": False},
+    "WindowPartition": {"grid": False},
+    "WindowAttention": {"position": "table", "qkv_bias": True, "bias": True, "hidden": 512},
+    "Attention": {
+        "qkv_bias": True,
+        "key_bias": True,
+        "bias": True,
+        "qk_norm": "none",
+        "is_causal": False,
+        "window": None,
+        "rotary_dim": 0,
+        "rotary_base": 10_000.0,
+    },
+}
+_UNNAMED = frozenset({
+    "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups",
+    "normalized_shape", "num_embeddings", "embedding_dim", "input_size", "hidden_size", "features", "num_positions",
+    "num_tokens", "output_size", "p", "size", "negative_slope", "alpha", "groups", "upscale_factor",
+})  # fmt: skip
+"""Arguments that are written without their names, where they come first."""
+
+
+def _defaults(name: str) -> Mapping[str, Any]:
+    return _DEFAULTS.get(re.sub(r"\dd$", "", name), {})
+
+
+def default_of(kind: str, argument: str) -> Any:
+    """Return the default of an argument of an operation; None for none."""
+    return _defaults(kind.partition("|")[0]).get(argument)
+
+
+def code_of(value: Any, prefix: str = "") -> str:
+    """Return a value as code; variables have the prefix `self.` outside of the constructor."""
+    if isinstance(value, Variable):
+        name = f"{prefix}{value.name}"
+        if value.times > 1:
+            return f"{name} * {value.times}"
+        return f"{name} // {value.over}" if value.over > 1 else name
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join([code_of(item, prefix) for item in value])
+        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
+    return f'"{value}"' if isinstance(value, str) and value.isidentifier() else repr(value)
+
+
+def construct(name: str, arguments: Mapping[str, Any]) -> str:
+    """Return the construction of a module of PyTorch, or of one that is written beside it."""
+    if name == "nn.Parameter":
+        size = arguments["size"]
+        inner = code_of(size).strip("()").rstrip(",") if isinstance(size, tuple) else f"*{code_of(size)}"
+        return f"nn.Parameter(torch.zeros({inner}))"
+    defaults = _defaults(name)
+    texts: list[str] = []
+    is_leading = True
+    for key, value in arguments.items():
+        if key == "pad" or (key in defaults and type(value) is type(defaults[key]) and value == defaults[key]):
+            continue
+        is_leading = is_leading and key in _UNNAMED
+        texts.append(code_of(value) if is_leading else f"{key}={code_of(value)}")
+    text = f"{name}({', '.join(texts)})"
+    pad = arguments.get("pad")
+    if pad is None:
+        return text
+    filled = 'float("-inf")' if "MaxPool" in name else "0.0"
+    return f"nn.Sequential(nn.ConstantPad{name[-2:]}({code_of(pad)}, {filled}), {text})"

@@ -1,0 +1,189 @@
+"""Activations, normalisation, fully connected layers, and what has no effect at inference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.exporters.pytorch.table import Site
+    from shapecalc.exporters.structure.parts import Operation
+
+__all__: list[str] = []
+
+_PLAIN = {
+    "relu": "nn.ReLU", "relu6": "nn.ReLU6", "silu": "nn.SiLU", "sigmoid": "nn.Sigmoid", "tanh": "nn.Tanh",
+    "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish", "softplus": "nn.Softplus",
+    "softsign": "nn.Softsign", "selu": "nn.SELU", "identity": "nn.Identity",
+}  # fmt: skip
+_FUNCTIONS = {**_PLAIN, "gelu": "nn.GELU"}
+_QUICK = "{0} * torch.sigmoid(1.702 * {0})"
+
+
+def _activation(name: str) -> Callable[[Site], Operation]:
+    return lambda _: module(name)
+
+
+for _kind, _name in _PLAIN.items():
+    writes(_kind)(_activation(_name))
+
+
+@writes("gelu")
+def _gelu(site: Site) -> Operation:
+    return module("nn.GELU", approximate=site.given["approximate"])
+
+
+@writes("gelu_new")
+def _gelu_new(_: Site) -> Operation:
+    return module("nn.GELU", approximate="tanh")
+
+
+@writes("leaky_relu")
+def _leaky_relu(site: Site) -> Operation:
+    return module("nn.LeakyReLU", negative_slope=site.given["negative_slope"])
+
+
+@writes("elu")
+def _elu(site: Site) -> Operation:
+    return module("nn.ELU", alpha=site.given["alpha"])
+
+
+@writes("softmax", "log_softmax")
+def _softmax(site: Site) -> Operation:
+    name = "nn.LogSoftmax" if "log" in site.layer.kind else "nn.Softmax"
+    dim = site.given.get("dim")
+    return module(name, dim=site.axis(-1 if dim is None else dim))
+
+
+@writes("activation")
+def _named(site: Site) -> Operation:
+    function = site.given["function"]
+    if function in _FUNCTIONS:
+        return module(_FUNCTIONS[function])
+    if function == "softmax":
+        return module("nn.Softmax", dim=site.axis(-1))
+    if function in ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"):
+        return module("nn.GELU", approximate="tanh")
+    if function == "quick_gelu":
+        return call(_QUICK)
+    if function == "relu2":
+        return call("torch.relu({0}).square()")
+    raise NoCounterpartError(f"the function {function}")
+
+
+@writes("softcap")
+def _softcap(site: Site) -> Operation:
+    return call("{cap} * torch.tanh({0} / {cap})", cap=site.given["cap"])
+
+
+@writes("dropout")
+def _dropout(site: Site) -> Operation:
+    return module("nn.Dropout", p=float(site.given["p"]))
+
+
+@writes("stochastic_depth")
+def _stochastic_depth(site: Site) -> Operation:
+    return module("StochasticDepth", p=float(site.given["p"]))
+
+
+@writes("linear")
+def _linear(site: Site) -> Operation:
+    site.refuse("parametrization")
+    features = {"in_features": site.x.sizes[-1], "out_features": site.given["out_features"]}
+    bias = "bias" in site.weights
+    if site.is_mixed:
+        return module("ChannelLinear", **features, bias=bias)
+    return module("nn.Linear", **features, bias=bias)
+
+
+@writes("fc")
+def _fc(site: Site) -> Operation:
+    site.refuse("parametrization")
+    forward = "{m}({0})" if site.x.rank == 1 else "{m}({0}.flatten(1))"
+    features = {"in_features": site.x.elements, "out_features": site.given["out_features"]}
+    return module("nn.Linear", forward, **features, bias="bias" in site.weights)
+
+
+@writes("batch_norm")
+def _batch_norm(site: Site) -> Operation:
+    given = site.given
+    affine = "weight" in site.weights
+    if affine != ("bias" in site.weights):
+        raise NoCounterpartError("a scale or a shift alone")
+    axis = site.axis(given["axis"])
+    if axis != 1:
+        raise NoCounterpartError(f"axis {given['axis']}")
+    rank = max(site.x.rank - 1, 1)
+    return module(
+        f"nn.BatchNorm{rank}d",
+        num_features=site.x.channels,
+        eps=given["eps"],
+        momentum=given["momentum"],
+        affine=affine,
+        track_running_stats=given["track_running_stats"],
+    )
+
+
+@writes("layer_norm")
+def _layer_norm(site: Site) -> Operation:
+    weights = site.weights
+    if site.given["elementwise_affine"] and "weight" not in weights:
+        raise NoCounterpartError("a shift without a scale")
+    size = weights.get("weight", (site.x.sizes[-1],))
+    common: dict[str, Any] = {"eps": site.given["eps"]}
+    if site.given["axis"] is not None or site.is_mixed:
+        if len(size) > 1 or not weights or site.axis(-1 if site.given["axis"] is None else site.given["axis"]) != 1:
+            raise NoCounterpartError("several axes of a map")
+        return module("ChannelNorm", num_channels=size[0], **common, bias="bias" in weights)
+    shape = size[0] if len(size) == 1 else size
+    return module(
+        "nn.LayerNorm", normalized_shape=shape, **common, elementwise_affine=bool(weights), bias="bias" in weights
+    )
+
+
+@writes("rms_norm")
+def _rms_norm(site: Site) -> Operation:
+    size = site.weights.get("weight", (site.x.sizes[-1],))
+    if site.is_mixed:
+        raise NoCounterpartError("the channels of a map")
+    shape = size[0] if len(size) == 1 else size
+    return module("nn.RMSNorm", normalized_shape=shape, eps=site.given["eps"], elementwise_affine=bool(site.weights))
+
+
+@writes("group_norm")
+def _group_norm(site: Site) -> Operation:
+    affine = "weight" in site.weights
+    if affine != ("bias" in site.weights):
+        raise NoCounterpartError("a scale or a shift alone")
+    given = site.given
+    return module(
+        "nn.GroupNorm", num_groups=given["num_groups"], num_channels=site.x.channels, eps=given["eps"], affine=affine
+    )
+
+
+@writes("local_response_norm")
+def _local_response_norm(site: Site) -> Operation:
+    given = site.given
+    return module(
+        "nn.LocalResponseNorm", size=given["size"], alpha=given["alpha"], beta=given["beta"], k=float(given["k"])
+    )
+
+
+@writes("layer_scale")
+def _layer_scale(site: Site) -> Operation:
+    size = site.weights.get("weight", ())
+    dims = site.given["dim"]
+    if len(size) != 1 or "bias" in site.weights or (isinstance(dims, tuple) and len(dims) > 1):
+        raise NoCounterpartError("a shift, or several axes")
+    if dims is None:
+        dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
+    axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
+    return module("LayerScale", features=size[0], axes=site.x.rank - axis)
+
+
+@writes("mask_token")
+def _mask_token(site: Site) -> Operation:
+    return module("MaskToken", features=site.x.sizes[-1])

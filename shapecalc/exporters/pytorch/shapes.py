@@ -1,0 +1,222 @@
+"""Merges of branches, and what only rearranges tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, torch_size, writes
+from shapecalc.layers.base.per_axis import per_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.exporters.pytorch.table import Site
+    from shapecalc.exporters.structure.parts import Operation
+
+__all__: list[str] = []
+
+_SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/"}
+
+
+def _broadcast(site: Site) -> list[str]:
+    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch.
+
+    Errors: `NoCounterpartError` for a map with channels last, which they come first of in PyTorch.
+    """
+    ranks = [x.rank for x in site.inputs]
+    if any(x.is_map and x.channels_last for x in site.inputs) and len({*ranks}) > 1:
+        raise NoCounterpartError("a map and another tensor, with channels last")
+    more = [max(ranks) - rank for rank in ranks]
+    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
+
+
+def _by_sign(sign: str) -> Callable[[Site], Operation]:
+    def write(site: Site) -> Operation:
+        return call(f" {sign} ".join(_broadcast(site)))
+
+    return write
+
+
+for _kind, _sign in _SIGNS.items():
+    writes(_kind)(_by_sign(_sign))
+
+
+@writes("maximum", "minimum")
+def _extreme(site: Site) -> Operation:
+    text, *others = _broadcast(site)
+    for other in others:
+        text = f"torch.{site.layer.kind}({text}, {other})"
+    return call(text)
+
+
+@writes("average")
+def _average(site: Site) -> Operation:
+    return call(f"({' + '.join(_broadcast(site))}) / {len(site.inputs)}")
+
+
+@writes("concat")
+def _concat(site: Site) -> Operation:
+    return call("torch.cat([{*}], {dim})", dim=site.axis(site.given["dim"]))
+
+
+@writes("matmul")
+def _matmul(site: Site) -> Operation:
+    site.refuse("transpose_a", "transpose_b")
+    if any(x.rank < 2 for x in site.inputs):
+        if all(x.rank == 1 for x in site.inputs):
+            return call("({0} * {1}).sum(-1)")
+        raise NoCounterpartError("a vector and a matrix")
+    return call("{0} @ {1}")
+
+
+@writes("flatten")
+def _flatten(site: Site) -> Operation:
+    start, end = site.given["start_dim"], site.given["end_dim"]
+    whole = site.outputs[0].rank == 1
+    if site.is_mixed and not whole:
+        raise NoCounterpartError("some axes of a map with channels last")
+    if whole:
+        return call("{0}.flatten(1)")
+    return call("{0}.flatten({start_dim}, {end_dim})", start_dim=start, end_dim=end)
+
+
+@writes("reshape", "view")
+def _reshape(site: Site) -> Operation:
+    if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
+        raise NoCounterpartError("a map with channels last")
+    return call("{0}.reshape({0}.shape[0], {*shape})", shape=tuple(torch_size(site.outputs[0])))
+
+
+@writes("unflatten")
+def _unflatten(site: Site) -> Operation:
+    if site.is_mixed:
+        raise NoCounterpartError("a map with channels last")
+    given = site.given
+    return call("{0}.unflatten({dim}, {sizes})", dim=site.axis(given["dim"]), sizes=tuple(given["unflattened_size"]))
+
+
+@writes("gather_patches")
+def _gather_patches(site: Site) -> Operation:
+    return module("GatherPatches", size=tuple(per_axis(site.given["patch_size"], site.rank)))
+
+
+@writes("window_partition")
+def _window_partition(site: Site) -> Operation:
+    size = tuple(per_axis(site.given["window_size"], site.rank))
+    return module("WindowPartition", size=size, grid=site.given["grid"])
+
+
+@writes("window_reverse")
+def _window_reverse(site: Site) -> Operation:
+    return module("WindowReverse", "{m}({*})", size=tuple(per_axis(site.given["window_size"], site.inputs[1].rank - 1)))
+
+
+@writes("permute")
+def _permute(site: Site) -> Operation:
+    if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
+        raise NoCounterpartError("a map with channels last")
+    dims = site.given["dims"]
+    return call("{0}.permute({*dims})", dims=tuple(dims) if dims[0] == 0 else (0, *dims))
+
+
+@writes("transpose")
+def _transpose(site: Site) -> Operation:
+    if site.is_mixed:
+        raise NoCounterpartError("a map with channels last")
+    return call("{0}.transpose({dim0}, {dim1})", dim0=site.axis(site.given["dim0"]), dim1=site.axis(site.given["dim1"]))
+
+
+@writes("slice")
+def _slice(site: Site) -> Operation:
+    given = site.given
+    if given["step"] < 0:
+        raise NoCounterpartError("a negative step")
+    axis = site.axis(given["dim"])
+    begin, end, step = given["start"], given["end"], given["step"]
+    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
+    return call(f"{{0}}[{':, ' * axis}{text}]")
+
+
+@writes("chunk")
+def _chunk(site: Site) -> Operation:
+    return call("{0}.chunk({chunks}, {dim})", chunks=site.given["chunks"], dim=site.axis(site.given["dim"]))
+
+
+@writes("split")
+def _split(site: Site) -> Operation:
+    axis = site.axis(site.given["dim"])
+    sizes = [torch_size(shape)[axis - 1] for shape in site.outputs]
+    return call("{0}.split({sizes}, {dim})", sizes=sizes, dim=axis)
+
+
+@writes("roll")
+def _roll(site: Site) -> Operation:
+    given = site.given
+    shifts = per_axis(given["shifts"], 1)
+    if given["dims"] is None:
+        raise NoCounterpartError("all axes at once")
+    dims = tuple(site.axis(dim) for dim in per_axis(given["dims"], 1))
+    return call("{0}.roll({shifts}, {dims})", shifts=shifts, dims=dims)
+
+
+@writes("pad")
+def _pad(site: Site) -> Operation:
+    before, after = torch_size(site.x), torch_size(site.outputs[0])
+    if site.given["mode"] != "zeros":
+        raise NoCounterpartError(f"mode {site.given['mode']}")
+    padding = site.given["padding"]
+    sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(padding, site.rank)]
+    sides = [(0, 0)] * (site.x.rank - len(sides)) + sides
+    if tuple(size + sum(pair) for size, pair in zip(before, sides, strict=True)) != tuple(after):
+        raise NoCounterpartError("axes that are not spatial")
+    while sides and sides[0] == (0, 0):
+        del sides[0]
+    return call("F.pad({0}, {pad})", pad=tuple(one for pair in reversed(sides) for one in pair))
+
+
+@writes("crop")
+def _crop(site: Site) -> Operation:
+    before, after = site.x.spatial, site.outputs[0].spatial
+    cropping = site.given["cropping"]
+    if cropping is None:
+        sides = [((a - b) // 2, a - b - (a - b) // 2) for a, b in zip(before, after, strict=True)]
+    else:
+        sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(cropping, site.rank)]
+    return call("F.pad({0}, {pad})", pad=tuple(-one for pair in reversed(sides) for one in pair))
+
+
+@writes("upsample")
+def _upsample(site: Site) -> Operation:
+    mode = site.given["mode"]
+    if mode not in ("nearest", "bilinear", "linear", "trilinear", "bicubic"):
+        raise NoCounterpartError(f"mode {mode}")
+    if len(site.inputs) > 1:
+        return call("F.interpolate({0}, size={1}.shape[2:], mode={mode})", mode=mode)
+    return call("F.interpolate({0}, size={size}, mode={mode})", size=tuple(site.outputs[0].spatial), mode=mode)
+
+
+@writes("channel_shuffle")
+def _channel_shuffle(site: Site) -> Operation:
+    return module("nn.ChannelShuffle", groups=site.given["groups"])
+
+
+@writes("pixel_shuffle")
+def _pixel_shuffle(site: Site) -> Operation:
+    return module("nn.PixelShuffle", upscale_factor=site.given["upscale_factor"])
+
+
+@writes("mean")
+def _mean(site: Site) -> Operation:
+    given = site.given
+    dims = tuple(sorted(site.axis(dim) for dim in per_axis(given["dim"], 1)))
+    return call("{0}.mean({dim}, keepdim={keepdim})", dim=dims, keepdim=given["keepdim"])
+
+
+@writes("to_tokens")
+def _to_tokens(_: Site) -> Operation:
+    return call("{0}.flatten(2).transpose(1, 2)")
+
+
+@writes("to_map")
+def _to_map(_: Site) -> Operation:
+    return call("{0}.transpose(1, 2).unflatten(2, {1}.shape[2:])")

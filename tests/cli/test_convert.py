@@ -1,0 +1,75 @@
+"""`shapecalc convert`."""
+
+from __future__ import annotations
+
+from running import run
+
+import shapecalc
+
+
+def test_to_the_screen():
+    result = run("convert", "lenet5", "--to", "dot")
+    assert result.status == 0
+    assert result.out == shapecalc.load("lenet5").convert("dot")
+
+
+def test_the_name_of_the_file_decides(tmp_path):
+    for name, to in (("a.dot", "dot"), ("a.GV", "dot"), ("a.mmd", "mermaid")):
+        path = tmp_path / name
+        result = run("convert", "resnet18", "--depth", "1", "-o", path)
+        assert (result.status, result.out, result.err) == (0, "", "")
+        assert path.read_text(encoding="utf-8") == shapecalc.load("resnet18").convert(to, depth=1)
+
+
+def test_an_onnx_file_as_a_specification(tmp_path):
+    path = tmp_path / "digits.yaml"
+    assert run("convert", "docs/digits.onnx", "--input", "1x28x28", "-o", path) == (0, "", "")
+    assert "expect:\n  params: " in path.read_text(encoding="utf-8")
+    assert run("check", path).status == 0
+
+
+def test_an_input_is_not_overwritten(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("input: 3x8x8\nlayers: [relu]\n", encoding="utf-8")
+    result = run("convert", path, "-o", path)
+    assert (result.status, result.out) == (2, "")
+    assert "is an input of this command: it is not overwritten" in result.err
+
+
+def test_only_pictures_have_a_depth():
+    result = run("convert", "lenet5", "--to", "yaml", "--depth", "1")
+    assert result.err == "yaml has no depth: it has all blocks\n   dot and mermaid collapse blocks\n"
+
+
+def test_another_name_is_refused_and_nothing_written(tmp_path):
+    result = run("convert", "lenet5", "-o", tmp_path / "a.png")
+    assert result.status == 2
+    assert result.err == (
+        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .dot or .mmd, or choose with --to\n"
+    )
+    assert run("convert", "lenet5", "-o", tmp_path / "a").err.startswith(f"{tmp_path}/a: the name has no suffix\n")
+    assert list(tmp_path.iterdir()) == []
+    assert run("convert", "lenet5", "-o", tmp_path / "a.png", "--to", "dot").status == 0
+    assert (tmp_path / "a.png").read_text(encoding="utf-8").startswith("digraph")
+
+
+def test_without_a_format_the_formats_are_listed():
+    result = run("convert", "lenet5")
+    assert result.status == 2
+    assert "Missing option '--to'. Choose from: yaml, pytorch, dot, mermaid" in result.err
+    assert "'--output': the name of the file is empty" in run("convert", "lenet5", "-o", "").err
+    assert run("convert", "lenet5", "--to", "dot", "-o", "-").out.startswith("digraph")
+
+
+def test_a_network_with_an_error_is_not_written(tmp_path):
+    path = tmp_path / "a.dot"
+    result = run("convert", "docs/shape_error.yaml", "-o", path)
+    assert result.status == 1
+    assert "the 5×5 window does not fit its 2×2 input" in result.err
+    assert not path.exists()
+
+
+def test_settings_and_inputs():
+    assert "3×64×64" in run("convert", "resnet18", "--to", "dot", "--input", "3x64x64").out
+    assert 'label="10"' in run("convert", "resnet18", "--to", "dot", "--set", "classes=10").out
+    assert "there is no variable x to set" in run("convert", "resnet18", "--to", "dot", "--set", "x=1").err

@@ -1,0 +1,231 @@
+"""PyTorch source: it runs, and has the sizes and parameters of the report; PyTorch itself says so."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from random_graphs import Origin, random_graph
+from searching import some, turns
+
+import shapecalc
+from shapecalc.exporters import pytorch as exporter
+from shapecalc.language.files import bundled_members
+from shapecalc.model.graph import Reference
+
+SHARED = next((p for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), Path("/work"))
+ONNX = sorted((SHARED / "shared" / "data" / "formats" / "onnx").glob("*.onnx"))
+ZOO = [name for _, name in bundled_members()]
+
+WHOLE = ("Attention", "WindowAttention")
+"""Modules of the source that are one layer of the report."""
+
+CANNOT = {
+    "(jamba|mamba).*": "(mamba2?) cannot be written for PyTorch: there is no such module",
+    "gemma-2-.*": "(multi_head_attention) cannot be written for PyTorch: softcap 50",
+    "gemma-3-(4|12|27)b": "(unused_parameter) cannot be written for PyTorch: there is no such module",
+    "t5-.*": "(multi_head_attention) cannot be written for PyTorch: relative_buckets 32",
+    "wav2vec2-.*": "(conv) cannot be written for PyTorch: parametrization weight_norm_last",
+    "bloom-.*|mpt-.*": "(multi_head_attention) cannot be written for PyTorch: alibi True",
+    "deepseek-.*": "(multi_head_latent_attention) cannot be written for PyTorch: there is no such module",
+    "gpt-oss-.*": "(multi_head_attention) cannot be written for PyTorch: sinks True",
+    "deberta-.*": "(disentangled_attention) cannot be written for PyTorch: there is no such module",
+    "qwen3-next-.*": "(gated_delta_net) cannot be written for PyTorch: there is no such module",
+    "seq2seq_lstm": "(lstm) cannot be written for PyTorch: an initial state, or the last step alone",
+}
+"""The networks of the zoo that PyTorch has no modules for, with the reason."""
+
+
+def cannot(name):
+    """The reason for which a network of the zoo cannot be written; empty for one that can."""
+    return next((reason for pattern, reason in CANNOT.items() if re.fullmatch(pattern, name)), "")
+
+
+@pytest.fixture
+def torch():
+    found = pytest.importorskip("torch")
+    found.manual_seed(0)
+    return found
+
+
+def made(torch, source, device="meta", **given):
+    """The module of a source, on the meta device."""
+    names = dict(given)
+    exec(compile(source, "<source>", "exec"), names)
+    classes = [one for one in names.values() if isinstance(one, type) and one.__module__ == "builtins"]
+    with torch.device(device):
+        return classes[-1]().eval()
+
+
+def inputs_of(torch, net, batch):
+    graph = net.graph
+    indices = {ref.node for node in graph.nodes if node.layer.looks_up for ref in node.inputs}
+    return [
+        torch.zeros(batch, *shape.in_layout("CHW"), device="meta",
+                    dtype=torch.int64 if -1 - number in indices else torch.float32)
+        for number, shape in enumerate(graph.inputs.values())
+    ]  # fmt: skip
+
+
+def check(torch, net, batch=2):
+    """Enforce that a module has the parameters, and all of its modules the sizes, of the report, in order."""
+    source = net.convert("pytorch")
+    model = made(torch, source)
+    report = net.infer()
+    assert sum(one.numel() for one in model.parameters()) == report.total.weights + report.total.biases
+    trainable = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    assert trainable == report.total.trainable
+    seen = []
+    inside = {
+        id(one)
+        for whole in model.modules()
+        if type(whole).__name__ in WHOLE
+        for one in whole.modules()
+        if one is not whole
+    }
+    for one in model.modules():
+        if (not [*one.children()] or type(one).__name__ in WHOLE) and id(one) not in inside:
+            one.register_forward_hook(lambda module, _, y: seen.append((type(module).__name__, y)))
+    outputs = model(*inputs_of(torch, net, batch))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    expected = [report.shape_of(*ref).in_layout("CHW") for ref in report.graph.outputs]
+    assert [tuple(y.shape[1:]) for y in outputs] == expected
+    sizes = [tuple((y[0] if isinstance(y, tuple) else y).shape[1:]) for name, y in seen if "Pad" not in name]
+    rows = iter([[shape.in_layout("CHW") for shape in row.sizing.outputs] for row in report.rows])
+    for size in sizes:
+        assert any(size in shapes for shapes in rows), f"{size} is not, or not in order"
+    return source
+
+
+def test_most_of_the_zoo_can_be_written():
+    assert sum(bool(cannot(name)) for name in ZOO) <= 35
+    assert all(any(re.fullmatch(pattern, name) for name in ZOO) for pattern in CANNOT)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", some(ZOO, 14))
+def test_every_size_in_a_comment_is_that_of_the_tensor(name, torch, monkeypatch):
+    """Of the source without blocks, which has one statement for each layer."""
+    if cannot(name):
+        return
+    net = shapecalc.load(name)
+    monkeypatch.setattr(exporter, "LEVELS", (0,))
+    source = net.convert("pytorch")
+    seen = []
+
+    def sized(y, text):
+        tensors = y if isinstance(y, (tuple, list)) else [y]
+        seen.append((["×".join(map(str, one.shape[1:])) or "scalar" for one in tensors], text.split(", ")))
+        return y
+
+    checked, count = re.subn(r"^(        \w+ = )(.+)  # (.+)$", r'\1sized(\2, "\3")', source, flags=re.MULTILINE)
+    model = made(torch, checked, sized=sized)
+    model(*inputs_of(torch, net, 2))
+    assert len(seen) == count > 0
+    assert [found for found, _ in seen] == [text for _, text in seen]
+    views = sum(row.kind in {"rotary_embedding", "parameter"} for row in net.infer().rows)
+    assert count >= len(net.graph.nodes) - views
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", some(ZOO, 14))
+def test_the_zoo_runs_and_agrees(name, torch):
+    net = shapecalc.load(name)
+    reason = cannot(name)
+    if reason:
+        with pytest.raises(shapecalc.UsageError, match=re.escape(reason).replace("mamba2\\?", "mamba2?")):
+            net.convert("pytorch")
+        return
+    check(torch, net)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("name", "size"), [("lenet5", None), ("resnet18", "3x64x64"), ("swin_t", "64x96x3"), ("unet", None),
+                                            ("yolov3", "3x64x64"), ("gpt2", None)])  # fmt: skip
+def test_it_computes(name, size, torch):
+    """With numbers, not only on the meta device."""
+    vars_ = {"seq": 16, "vocab": 50, "layers": 2} if name == "gpt2" else {"width": 4} if name == "unet" else {}
+    net = shapecalc.load(name, input=size, vars=vars_)
+    model = made(torch, net.convert("pytorch"), "cpu")
+    given = [torch.zeros(one.shape, dtype=one.dtype) for one in inputs_of(torch, net, 2)]
+    outputs = model(*given)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    assert all(bool(torch.isfinite(y).all()) for y in outputs)
+    assert sum(one.numel() for one in model.buffers() if one.is_floating_point()) <= net.infer().total.buffers
+
+
+def computed(torch, graph, model, inputs):
+    """The outputs of a graph of the layers of `random_graph`, with the weights of a module, in the order of its layers."""
+    weights = model.parameters()
+    owned, values = {}, []
+    for index, node in enumerate(graph.nodes):
+        given = [inputs[-1 - ref.node] if ref.node < 0 else values[ref.node] for ref in node.inputs]
+        if node.kind == "conv":
+            owned[index] = owned[node.shares] if node.shares >= 0 else (next(weights), next(weights))
+            values.append(torch.nn.functional.conv2d(given[0], *owned[index], padding=node.layer.padding))
+        else:
+            values.append({"relu": torch.relu, "add": lambda a, b=0: a + b, "identity": lambda a: a}[node.kind](*given))
+    return [inputs[-1 - ref.node] if ref.node < 0 else values[ref.node] for ref in graph.outputs]
+
+
+@pytest.mark.torch
+@turns(few=40, many=400)
+def test_any_graph_computes_what_its_nodes_compute(turns, torch):
+    for turn in range(turns):
+        net = shapecalc.Network(Origin(random_graph(random.Random(turn))))
+        source = check(torch, net)
+        model = made(torch, source, "cpu")
+        inputs = [torch.randn(one.shape) for one in inputs_of(torch, net, 2)]
+        outputs = model(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        for mine, theirs in zip(outputs, computed(torch, net.graph, model, inputs), strict=True):
+            torch.testing.assert_close(mine, theirs)
+
+
+HOSTILE = [
+    'x"; import os #',
+    "class",
+    "self",
+    "def f():",
+    "0",
+    "é",
+    "forward",
+    "a.b",
+    "x[0]",
+    "__init__",
+    "None",
+    "\n",
+    "relu",
+    "x",
+]
+
+
+@pytest.mark.torch
+def test_hostile_names_are_no_code(torch):
+    layers = [{"relu": None, "name": f"n{number}"} for number in range(len(HOSTILE))]
+    layers += [{"add": [f"n{number}" for number in range(len(HOSTILE))]}]
+    own = shapecalc.load({"input": [4], "layers": layers}).graph
+    names = [*HOSTILE, "end"]
+    nodes = tuple(node._replace(name=name) for node, name in zip(own.nodes, names, strict=True))
+    title = 'a"""\nimport os\n"""\\'
+    for name in ("x", "self", 'a"; import os'):
+        shape = own.inputs["input"]
+        nodes = (nodes[0], nodes[1]._replace(inputs=(Reference(-2),)), *nodes[2:])
+        graph = own._replace(nodes=nodes, name=title, inputs={name: shape, "other": shape})
+        source = check(torch, shapecalc.Network(Origin(graph)))
+        assert "import os\n" not in re.sub(r'""".*?"""', "", source, flags=re.DOTALL)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in ONNX] or [None])
+def test_onnx_files_run_and_agree(path, torch):
+    if path is None:
+        return  # the shared files are not here, and no comparison with PyTorch may be skipped
+    net = shapecalc.load(str(path))
+    if path.stem == "convnext_tiny.dynamo":
+        with pytest.raises(shapecalc.UsageError, match=r"as_strided \(gather\) cannot be written for PyTorch"):
+            net.convert("pytorch")
+        return
+    check(torch, net)
