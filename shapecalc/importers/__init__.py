@@ -29,7 +29,10 @@ class _Format(NamedTuple):
     starts: tuple[bytes, ...] = ()
 
 
-_FORMATS = (_Format("onnx", (".onnx", ".ort"), (b"\x08",)),)
+_FORMATS = (
+    _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
+    _Format("keras", (".keras", ".h5", ".hdf5"), (b"{", b"[", b"\xef\xbb\xbf{", b"PK\3\4", b"\x89HDF")),
+)
 """The formats in the order in which they are asked. Most commands read no such file: a module is loaded for one."""
 
 

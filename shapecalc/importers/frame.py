@@ -82,8 +82,12 @@ class Frame:
         arguments: dict[str, Any],
         inputs: Sequence[Data],
         weights: Iterable[Constant] = (),
+        *,
+        frozen: bool = False,
     ) -> list[tuple[Reference, Shape]]:
         """Add a layer, and return its outputs. `weights` are the tensors of the file that are its weights.
+
+        `frozen` is whether the file says that they are not trained.
 
         Errors: `LayerError` where it cannot be made, `FailedError` where its sizes cannot be.
         """
@@ -101,7 +105,8 @@ class Frame:
             self._sizes[key] = outputs
         shares, held = self._shared(list(weights), layer, shapes, index)
         refs = tuple([x.ref for x in inputs])
-        self._add(Node(place.name, layer, refs, self.mark(place.path), shares=shares, held=held), place)
+        mark = self.mark(place.path)
+        self._add(Node(place.name, layer, refs, mark, shares=shares, frozen=frozen, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
 
     def _add(self, node: Node, place: NodePlace) -> None:
@@ -133,6 +138,8 @@ class Frame:
         if not names:
             return -1, frozenset()
         own = layer.weights(*shapes)
+        if not own and not layer.buffers(*shapes):
+            return -1, frozenset()
         sizes = sorted(own.values())
         owner, owned = self._owners.setdefault(frozenset(names), (index, sizes))
         if owner != index:
