@@ -40,13 +40,16 @@ def _multi_head(call: LayerCall) -> Any:
     shape = call.listed("output_shape") if call.given("output_shape") is not None else [q.shape.sizes[-1]]
     bias: dict[str, Any] = {} if call.flag("use_bias", default=True) else {"bias": False}
     axes = call.listed("attention_axes") if call.given("attention_axes") is not None else None
-    space = list(range(1, q.rank - 1))
-    if axes is not None and [axis % q.rank for axis in axes] != space:
-        raise NotCoveredError(f"it attends along the axes {axes}, not all of them")
-    if q.shape.rank == 2 and shape == [q.shape.sizes[-1]] and not _wants_scores(call):
+    space = [axis % q.rank for axis in axes] if axes is not None else list(range(1, q.rank - 1))
+    is_one = space == [q.rank - 2]
+    if not is_one and space != list(range(1, q.rank - 1)):
+        raise NotCoveredError(f"it attends along the axes {axes}, not the last one or all of them")
+    if is_one and shape == [q.shape.sizes[-1]] and not _wants_scores(call):
         more = {} if v_head == head else {"v_head_dim": v_head}
         return call.one("multi_head_attention", *_distinct(q, k, v), num_heads=heads, head_dim=head, **more, **bias,
                         **_causal(call))  # fmt: skip
+    if is_one and q.shape.rank > 2:
+        raise NotCoveredError("it attends along one of several axes, and has another output than its queries")
     return _composed(call, (q, k, v), (heads, head, v_head), shape, bias)
 
 

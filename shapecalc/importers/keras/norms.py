@@ -84,7 +84,7 @@ def _normalization(call: LayerCall) -> Data:
     if given is not None:
         return call.one("normalization", x, buffer=False)
     if not axes:
-        raise NotCoveredError("it has one mean for all elements")
+        return call.one("normalization", x, per_tensor=True)
     dims = [call.axis(axis, x) for axis in axes]
     return call.one("normalization", x, **({} if dims == [_channel_axis(x)] else {"axis": dims}))
 

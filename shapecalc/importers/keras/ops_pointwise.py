@@ -38,7 +38,7 @@ _ACTIVATIONS = {
     "Mish": "mish",
 }  # fmt: skip
 _SAME = (
-    "Cbrt", "Exp2", "Sinc", "I0", "Cumsum", "Cumprod", "Flip", "Sort", "Argsort", "Arccosh", "Arcsinh", "Arctanh",
+    "Cbrt", "Exp2", "Sinc", "I0", "Cumsum", "Cumprod", "Sort", "Argsort", "Arccosh", "Arcsinh", "Arctanh",
     "Erfc", "Erfinv", "Logaddexp", "NanToNum", "Tril", "Triu", "Deg2rad", "Rad2deg", "Isfinite", "Isinf", "Angle",
     "BitwiseNot", "BitwiseInvert", "SparseSigmoid", "SparsePlus", "Squareplus", "Threshold", "Sparsemax", "FFT",
     "SliceUpdate", "ScatterUpdate", "RGBToHSV", "HSVToRGB", "GaussianBlur", "AffineTransform",
@@ -121,7 +121,16 @@ def _same(op: OperationCall) -> Data:
 
 @operation("ZerosLike", "OnesLike", "FullLike", "EmptyLike")
 def _like(op: OperationCall) -> Data:
-    return op.same()
+    x = op.x
+    return op.call.one("constant", batch=x.batch, shape=list(x.shape.sizes))
+
+
+@operation("Flip")
+def _flip(op: OperationCall) -> Data:
+    x = op.x
+    for axis in op.axes(x):
+        x = op.call.one("slice", x, dim=op.call.frame.within(x, axis), step=-1)
+    return x
 
 
 @operation(*_PASSED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.importers.files import broken
 from shapecalc.importers.keras.keras1 import modern
 from shapecalc.importers.keras.reading import FORMAT
-from shapecalc.importers.keras.trees import TensorRef, from_nodes, tensors_of, with_stated
+from shapecalc.importers.keras.trees import TensorRef, changed, changed_tree, from_nodes, tensors_of, with_stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,34 @@ def _model(record: LayerRecord, inside: str, depth: int) -> ModelRecord:
     inputs = _named_inputs(given)
     outputs = from_nodes([[config.get("output_layers")]] if config.get("output_layers") else None)
     tree = outputs[0].args[0] if outputs else []
+    layers, tree = _counted_from_zero(layers, tree)
     return ModelRecord(record.name, tuple(layers), inputs, tree, False, record.build)
+
+
+def _counted_from_zero(layers: list[LayerRecord], outputs: Any) -> tuple[list[LayerRecord], Any]:
+    """Return layers and outputs that count the calls of a model from 0.
+
+    In a model of its own a model was called once before, when it was made: Keras 1 and 2 count that call, Keras 3 only
+    in the outputs of a model, and not if it is sequential.
+    """
+    models = {layer.name: layer.model.is_sequential for layer in layers if layer.model is not None}
+    if not models:
+        return layers, outputs
+    old = [call for layer in layers for call in layer.calls if call.is_old]
+    calls: dict[str, list[int]] = {}
+    for ref in [*tensors_of(outputs), *[ref for call in old for ref in tensors_of((call.args, call.kwargs))]]:
+        calls.setdefault(ref.layer, []).append(ref.call)
+    moved = {name for name, is_sequential in models.items()
+             if min(calls.get(name, [0])) > 0 and (old or not is_sequential)}  # fmt: skip
+
+    def change(ref: TensorRef) -> TensorRef:
+        return ref._replace(call=ref.call - 1) if ref.layer in moved else ref
+
+    found = [
+        layer._replace(calls=tuple([changed(call, change) if call.is_old else call for call in layer.calls]))
+        for layer in layers
+    ]
+    return found, changed_tree(outputs, change)
 
 
 def _named_inputs(given: Any) -> tuple[tuple[str, TensorRef], ...]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["Array", "Call", "SliceKey", "TensorRef", "from_nodes", "tensors_of", "with_stated"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "Array", "Call", "SliceKey", "TensorRef", "array_of", "changed", "changed_tree", "from_nodes", "tensors_of",
+    "with_stated",
+]  # fmt: skip
 
 _DEEPEST = 24
 _CONSTANT = "_CONSTANT_VALUE"
@@ -36,10 +42,11 @@ class SliceKey(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call of a layer: its arguments, as trees of lists and dicts."""
+    """A call of a layer: its arguments, as trees of lists and dicts; `is_old` is whether in the form of Keras 1 and 2."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    is_old: bool = False
 
 
 def tensors_of(tree: Any) -> list[TensorRef]:
@@ -69,19 +76,26 @@ def with_stated(calls: tuple[Call, ...], built_for: Any) -> tuple[Call, ...]:
     if len(shapes) != len(refs) or not all(_is_shape(shape) for shape in shapes):
         return calls
     known = {ref: ref._replace(shape=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)}
-    return (calls[0]._replace(args=tuple([_replaced(one, known) for one in calls[0].args])), *calls[1:])
+    return (changed(calls[0], lambda ref: known.get(ref, ref)), *calls[1:])
+
+
+def changed(call: Call, change: Callable[[TensorRef], TensorRef]) -> Call:
+    """Return a call on other tensors."""
+    return call._replace(args=tuple([changed_tree(one, change) for one in call.args]),
+                         kwargs=changed_tree(call.kwargs, change))  # fmt: skip
+
+
+def changed_tree(tree: Any, change: Callable[[TensorRef], TensorRef]) -> Any:
+    """Return a tree with other tensors."""
+    if isinstance(tree, TensorRef):
+        return change(tree)
+    if isinstance(tree, dict):
+        return {key: changed_tree(one, change) for key, one in tree.items()}
+    return [changed_tree(one, change) for one in tree] if type(tree) is list else tree
 
 
 def _is_shape(given: list[Any]) -> bool:
     return all(size is None or type(size) is int for size in given)
-
-
-def _replaced(tree: Any, known: dict[TensorRef, TensorRef]) -> Any:
-    if isinstance(tree, TensorRef):
-        return known[tree]
-    if isinstance(tree, dict):
-        return {key: _replaced(one, known) for key, one in tree.items()}
-    return [_replaced(one, known) for one in tree] if type(tree) is list else tree
 
 
 def _call(node: Any) -> Call:
@@ -91,7 +105,7 @@ def _call(node: Any) -> Call:
         return Call(tuple([_value(one) for one in node["args"]]), read)
     found: dict[str, Any] = {}
     tree = _old_tree(node, found)
-    return Call((tree[0] if isinstance(tree, list) and len(tree) == 1 else tree,), found)
+    return Call((tree[0] if isinstance(tree, list) and len(tree) == 1 else tree,), found, is_old=True)
 
 
 def _old_tree(node: Any, kwargs: dict[str, Any], depth: int = 0) -> Any:
