@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shapecalc.errors import ExpectationError, ShapecalcError, ShapeError, SpecError, UsageError
     from shapecalc.model.report import Report
-    from shapecalc.network import Network, in_features, load, solve, sweep
+    from shapecalc.network import Network, from_keras, in_features, load, solve, sweep
     from shapecalc.questions.weights import weights
 
 __version__ = "0.1.0"
@@ -28,6 +28,7 @@ __all__ = [
     "ShapecalcError",
     "SpecError",
     "UsageError",
+    "from_keras",
     "in_features",
     "load",
     "solve",
@@ -43,6 +44,7 @@ _HOMES = {
     "ShapecalcError": "errors",
     "SpecError": "errors",
     "UsageError": "errors",
+    "from_keras": "network",
     "in_features": "network",
     "load": "network",
     "solve": "network",

@@ -208,7 +208,7 @@ def test_public_class_names_are_unique():
 
 
 def test_the_public_api():
-    assert len(shapecalc.__all__) <= 12
+    assert len(shapecalc.__all__) <= 14  # a dozen, and what reads models of two frameworks
     assert sorted(shapecalc.__all__) == shapecalc.__all__
     for name in shapecalc.__all__:
         assert getattr(shapecalc, name).__doc__, name

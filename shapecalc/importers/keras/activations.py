@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.keras.calls import layer
+from shapecalc.importers.keras.calls import layer, when
 from shapecalc.layers.base.arguments import show
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def activate(call: LayerCall, x: Data, given: Any, *, is_part: bool) -> Data:
     name = word.lower() if is_part else ""
     if kind is None:
         return call.one("opaque", x, name=name, output_sizes=[x.shape.sizes], op_type=word)
-    return call.one(kind, x, name=name, **({"dim": -1} if kind in ("softmax", "log_softmax", "glu") else {}))
+    return call.one(kind, x, name=name, **when(kind in ("softmax", "log_softmax", "glu"), dim=-1))
 
 
 def _object(call: LayerCall, x: Data, given: dict[str, Any], *, is_part: bool) -> Data:
@@ -61,18 +61,19 @@ def _object(call: LayerCall, x: Data, given: dict[str, Any], *, is_part: bool) -
         inner = call.of(record._replace(key=f"{call.record.key}#activation"), [x])
         if is_part:
             inner.place = call.place._replace(name=f"{call.place.name}_{word.lower()}")
-        return _CLASSES[word](inner)
+        found: Data = _CLASSES[word](inner)
+        return found
     return activate(call, x, word, is_part=is_part)
 
 
 @layer("Activation")
 def _activation(call: LayerCall) -> Data:
-    return activate(call, call.data(), call.given("activation"), is_part=False)
+    return activate(call, call.data(), call.argument("activation"), is_part=False)
 
 
 @layer("ReLU")
 def _relu(call: LayerCall) -> Data:
-    x, most, slope = call.data(), call.given("max_value"), call.real("negative_slope", 0.0)
+    x, most, slope = call.data(), call.argument("max_value"), call.real("negative_slope", 0.0)
     if slope:
         return call.one("leaky_relu", x, negative_slope=slope)
     if most is None:
@@ -89,7 +90,7 @@ def _leaky_relu(call: LayerCall) -> Data:
 @layer("ELU")
 def _elu(call: LayerCall) -> Data:
     alpha = call.real("alpha", 1.0)
-    return call.one("elu", call.data(), **({} if alpha == 1 else {"alpha": alpha}))
+    return call.one("elu", call.data(), **when(alpha != 1, alpha=alpha))
 
 
 @layer("ThresholdedReLU")
@@ -100,7 +101,7 @@ def _thresholded(call: LayerCall) -> Data:
 @layer("PReLU")
 def _prelu(call: LayerCall) -> Data:
     x = call.data()
-    shared = call.listed("shared_axes") if call.given("shared_axes") is not None else []
+    shared = call.listed("shared_axes") if call.argument("shared_axes") is not None else []
     axes = [call.axis(axis, x) for axis in shared]
     axes += [] if x.batch.own else [1]
     return call.one("prelu", x, **({"shared_axes": axes} if axes else {"per": "element"}))
@@ -109,7 +110,7 @@ def _prelu(call: LayerCall) -> Data:
 @layer("Softmax")
 def _softmax(call: LayerCall) -> Data:
     x = call.data()
-    axes = call.listed("axis") if call.given("axis") is not None else [-1]
+    axes = call.listed("axis") if call.argument("axis") is not None else [-1]
     if len(axes) == 1:
         return call.one("softmax", x, dim=axes[0] if axes[0] == -1 else call.axis(axes[0], x))
     return call.one("opaque", x, output_sizes=[x.shape.sizes], op_type="Softmax")

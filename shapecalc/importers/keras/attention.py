@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, layer
+from shapecalc.importers.keras.calls import OWN, layer, when
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
@@ -24,7 +24,7 @@ def _causal(call: LayerCall) -> dict[str, Any]:
 
 def _triple(call: LayerCall) -> tuple[Data, Data, Data]:
     """Return the queries, keys and values: Keras has the values before the keys, which may be left out."""
-    found = [call.as_data(one) for one in call.inputs[:3]]
+    found = [call.checked(one) for one in call.inputs[:3]]
     if len(found) < 2:
         raise LayerError("it needs queries and values")
     if any(x.batch != OWN for x in found):
@@ -37,15 +37,15 @@ def _multi_head(call: LayerCall) -> Any:
     q, k, v = _triple(call)
     heads, head = call.whole("num_heads"), call.whole("key_dim")
     v_head = call.whole("value_dim", head)
-    shape = call.listed("output_shape") if call.given("output_shape") is not None else [q.shape.sizes[-1]]
+    shape = call.listed("output_shape") if call.argument("output_shape") is not None else [q.shape.sizes[-1]]
     bias: dict[str, Any] = {} if call.flag("use_bias", default=True) else {"bias": False}
-    axes = call.listed("attention_axes") if call.given("attention_axes") is not None else None
+    axes = call.listed("attention_axes") if call.argument("attention_axes") is not None else None
     space = [axis % q.rank for axis in axes] if axes is not None else list(range(1, q.rank - 1))
     is_one = space == [q.rank - 2]
     if not is_one and space != list(range(1, q.rank - 1)):
         raise NotCoveredError(f"it attends along the axes {axes}, not the last one or all of them")
     if is_one and shape == [q.shape.sizes[-1]] and not _wants_scores(call):
-        more = {} if v_head == head else {"v_head_dim": v_head}
+        more = when(v_head != head, v_head_dim=v_head)
         return call.one("multi_head_attention", *_distinct(q, k, v), num_heads=heads, head_dim=head, **more, **bias,
                         **_causal(call))  # fmt: skip
     if is_one and q.shape.rank > 2:
@@ -61,7 +61,11 @@ def _distinct(q: Data, k: Data, v: Data) -> list[Data]:
 
 
 def _composed(
-    call: LayerCall, triple: tuple[Data, Data, Data], widths: tuple[int, int, int], shape: list[Any], bias: dict[str, Any]
+    call: LayerCall,
+    triple: tuple[Data, Data, Data],
+    widths: tuple[int, int, int],
+    shape: list[Any],
+    bias: dict[str, Any],
 ) -> Any:
     """Return multi-head attention as its single layers: of several axes, or with an output of another size."""
     heads, head, v_head = widths
@@ -106,10 +110,7 @@ def _grouped(call: LayerCall) -> Any:
 def _attention(call: LayerCall) -> Any:
     q, k, v = _triple(call)
     concatenates = call.word("score_mode", "dot") == "concat"
-    if concatenates:
-        scores = _added(call, q, k)
-    else:
-        scores = call.one("matmul", q, k, name="scores", transpose_b=True)
+    scores = _added(call, q, k) if concatenates else call.one("matmul", q, k, name="scores", transpose_b=True)
     if call.flag("use_scale", default=False):
         scores = _scaled(call, scores, "scale")
     if concatenates:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.call import Call
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.layouts import FIRST, LAST
 from shapecalc.importers.tensors import Batch, Constant, Data
@@ -17,16 +18,15 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.importers.frame import Frame
     from shapecalc.importers.keras.graph import Importing
     from shapecalc.importers.keras.records import LayerRecord
     from shapecalc.importers.tensors import NodePlace
 
     Function = Callable[["LayerCall"], Any]
 
-__all__ = ["OWN", "LayerCall", "alike", "find_layer", "layer"]
+__all__ = ["OWN", "LayerCall", "alike", "find_layer", "layer", "when"]
 
 _LAYERS: dict[str, Function] = {}
 _FAMILIES = ("windows", "core", "activations", "norms", "merges", "recurrent", "attention", "preprocessing", "wrappers")
@@ -52,21 +52,25 @@ def find_layer(op: str) -> Function | None:
     return _LAYERS.get(op)
 
 
+def when(condition: object, **arguments: Any) -> dict[str, Any]:
+    """Return arguments if a condition holds, and else none."""
+    return arguments if condition else {}
+
+
 def alike(values: Sequence[Any]) -> Any:
     """Return one value for all axes where they are equal, as people write it."""
     return values[0] if all(value == values[0] for value in values) else list(values)
 
 
-class LayerCall:
+class LayerCall(Call):
     """A call of a layer with its inputs; `stated` are the sizes of its outputs in the file, as far as they are."""
 
     def __init__(
         self, record: LayerRecord, place: NodePlace, inputs: Sequence[Any], importing: Importing, *, frozen: bool
     ) -> None:
+        super().__init__(place, inputs, importing.frame)
         self.record = record
         self.config = record.config
-        self.place = place
-        self.inputs = list(inputs)
         self.args: tuple[Any, ...] = tuple(inputs)
         self.kwargs: dict[str, Any] = {}
         self.importing = importing
@@ -74,11 +78,6 @@ class LayerCall:
         self.stated: dict[int, tuple[Any, ...]] = {}
         self.parts = 0
         self.parametrization = ""
-
-    @property
-    def frame(self) -> Frame:
-        """The graph as it grows."""
-        return self.importing.frame
 
     def of(self, record: LayerRecord, inputs: Sequence[Any]) -> LayerCall:
         """Return the call of a layer that is a part of this one, on other inputs."""
@@ -88,7 +87,7 @@ class LayerCall:
 
     # Arguments of the layer.
 
-    def given(self, name: str) -> Any:
+    def argument(self, name: str) -> Any:
         """Return an argument, or None."""
         return self.config.get(name)
 
@@ -158,23 +157,20 @@ class LayerCall:
     # Its inputs.
 
     def data(self, index: int = 0) -> Data:
-        """Return an input; a constant becomes a layer. Errors: `LayerError` where it is left out."""
-        if index >= len(self.inputs):
-            raise LayerError(f"it needs {index + 1} inputs, but has {len(self.inputs)}")
-        return self.as_data(self.inputs[index])
+        """Return an input; a constant becomes a layer. Errors: `LayerError`, `NotCoveredError` for an odd batch."""
+        return self.checked(super().data(index))
 
-    def as_data(self, given: Any) -> Data:
-        """Return a tensor as data. Errors: `LayerError` for no tensor, `NotCoveredError` for an odd batch."""
-        if isinstance(given, Constant):
-            return self.frame.as_data(self.place, given, given.dims)
-        if not isinstance(given, Data):
+    def checked(self, given: Any) -> Data:
+        """Return a tensor as data with the batch first. Errors: `LayerError` for no tensor, `NotCoveredError`."""
+        if not isinstance(given, (Data, Constant)):
             raise LayerError("one of its inputs is no tensor")
-        full = given.full(self.frame.batch)
-        if given.batch.axis < 0 and full[:1] == (1,):
-            return self.frame.reshape(self.place, given, full)
-        if given.batch.axis > 0:
+        x = self.as_data(given)
+        full = x.full(self.frame.batch)
+        if x.batch.axis < 0 and full[:1] == (1,):
+            return self.frame.reshape(self.place, x, full)
+        if x.batch.axis > 0:
             raise NotCoveredError("the batch is not the first axis of its input")
-        return given
+        return x
 
     def axis(self, axis: Any, x: Data) -> int:
         """Return the number of an axis, as in arguments of layers. Errors: `LayerError`, `NotCoveredError`."""
@@ -185,13 +181,14 @@ class LayerCall:
     # What it makes.
 
     def emit(
-        self, kind: str, *data: Data, batch: Batch | None = None, name: str = "", shares: str = "", **arguments: Any
-    ) -> list[Data]:
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), name: str = "",
+        shares: str = "", **arguments: Any,
+    ) -> list[Data]:  # fmt: skip
         """Add a layer, and return its outputs. `name` is that of a part; equal `shares` of a layer share weights."""
         place = self.place._replace(name=f"{self.place.name}_{name}") if name else self.place
         self.parts += 1
         source = f"{self.record.key}#{shares or self.parts}"
-        weights = [Constant((), None, (source,), learned=True)]
+        weights = [*weights, Constant((), None, (source,), learned=True)]
         cls = find_kind(kind) if self.parametrization else None
         if cls is not None and "parametrization" in cls.arguments:
             arguments["parametrization"] = self.parametrization
@@ -200,10 +197,10 @@ class LayerCall:
         return [Data(ref, shape, batch) for ref, shape in found]
 
     def one(
-        self, kind: str, *data: Data, batch: Batch | None = None, name: str = "", shares: str = "", **arguments: Any
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), **arguments: Any
     ) -> Data:
         """Add a layer, and return its first output."""
-        return self.emit(kind, *data, batch=batch, name=name, shares=shares, **arguments)[0]
+        return self.emit(kind, *data, batch=batch, weights=weights, **arguments)[0]
 
     def activated(self, x: Data, name: str = "activation") -> Data:
         """Return a tensor after the activation that is an argument of the layer."""

@@ -26,7 +26,7 @@ def _einsum_dense(call: LayerCall) -> Data:
     if x.batch != OWN:
         raise NotCoveredError("the batch is not an axis of its own")
     equation, sizes = call.word("equation", ""), call.listed("output_shape")
-    more: dict[str, Any] = {} if call.given("bias_axes") is None else {"bias_axes": call.word("bias_axes", "")}
+    more: dict[str, Any] = {} if call.argument("bias_axes") is None else {"bias_axes": call.word("bias_axes", "")}
     shape = [-1 if size is None else size for size in sizes]
     return call.activated(call.one("einsum_dense", x, equation=equation, output_shape=shape, **more))
 

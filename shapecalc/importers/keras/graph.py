@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
@@ -85,6 +86,7 @@ class Importing:
         self.layout = layout
         self.problems: list[Problem] = []
         self.sizes = input_shapes(model, layout, variables, inputs, self.problems, name)
+        self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
         self.understanding = Understanding("node", has_arithmetic=False)
         self.calls = 0
@@ -96,12 +98,12 @@ class Importing:
         names: list[str] = []
         if not self.problems:
             scope = _Scope(self.model, (), frozen=False)
-            for name, shape in self.sizes.inputs.items():
+            for name, (shape, _) in self.sizes.inputs.items():
                 scope.found[name, 0] = [self.frame.add_input(name, shape, OWN)]
             self._run(scope)
             outputs, names = self._outputs(scope)
         else:
-            self.frame.inputs.update(self.sizes.inputs)
+            self.frame.inputs.update({name: shape for name, (shape, _) in self.sizes.inputs.items()})
         nodes, blocks = named(self.frame.nodes, self.frame.places)
         stem = self.model.name or os.path.splitext(os.path.basename(self.name))[0]
         graph = Graph(
@@ -131,7 +133,7 @@ class Importing:
         return refs, names
 
     def _notes(self) -> list[str]:
-        understood = self.understanding.note(with_stated=self.sizes.are_as_stated)
+        understood = self.understanding.note(with_stated=self.is_as_stated)
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         shared = self.frame.shared_tensors()
         return [understood, *left_out, *([shared] if shared else [])]
@@ -147,12 +149,12 @@ class Importing:
             if self.calls > _MOST_CALLS:
                 raise _too_many(self.name)
             scope.found[layer.name, number] = self._results(layer, number, call, scope)
-            if self.sizes.are_as_stated:
+            if self.is_as_stated:
                 self._compare(layer, number, scope)
 
     def _results(self, layer: LayerRecord, number: int, call: Call, scope: _Scope) -> Sequence[Any]:
         """Return the outputs of a call."""
-        own = layer.name if number == 0 else f"{layer.name}_{number + 1}"
+        own = _own_name(layer) if number == 0 else f"{_own_name(layer)}_{number + 1}"
         place = NodePlace(layer.path, scope.blocks, own)
         before = len(self.frame.nodes)
         count = self.understanding.counts
@@ -163,8 +165,7 @@ class Importing:
             args, kwargs = scope.resolved(list(call.args)), scope.resolved(call.kwargs)
             inputs = _flat([args, *[kwargs.get(name) for name in _ALSO]])
             refs = tuple([x.ref for x in inputs if isinstance(x, (Data, Unsized))])
-            if any(isinstance(x, Unsized) for x in inputs):
-                raise LayerError("the size of its input is not known")
+            _check_sized(inputs)
             made = LayerCall(layer, place, inputs, self, frozen=scope.frozen)
             made.args, made.kwargs, made.stated = tuple(args), kwargs, asked
             found = self._known(made)
@@ -225,12 +226,12 @@ class Importing:
         """Return the outputs of a layer that is unknown here, with the sizes that the file states."""
         data = [x for x in call.inputs if isinstance(x, Data)]
         sizes = [call.stated.get(i) for i in range(max(call.stated, default=0) + 1)]
-        if call.record.op == "Lambda" and sizes == [None] and isinstance(call.given("output_shape"), list):
-            sizes = [(None, *call.given("output_shape"))]
-        if not self.sizes.are_as_stated:
+        if call.record.op == "Lambda" and sizes == [None] and isinstance(call.argument("output_shape"), list):
+            sizes = [(None, *call.argument("output_shape"))]
+        if not self.is_as_stated:
             sizes = [None]
         if any(shape is None or not _is_known(shape) for shape in sizes):
-            which = " for other sizes of the inputs" if not self.sizes.are_as_stated else ""
+            which = " for other sizes of the inputs" if not self.is_as_stated else ""
             hint = "shapecalc.from_keras(model) reads it of the model itself" if not which else ""
             raise LayerError(
                 f"{call.record.title} is not covered, and the file does not state the size of its output{which}",
@@ -249,6 +250,20 @@ class Importing:
             if shape is not None and isinstance(tensor, Data):
                 full, mark = tensor.full(self.frame.batch), self.frame.mark(layer.path)
                 self.understanding.compare(layer.name, [None, *shape[1:]], full, mark, layer.op)
+
+
+_OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")
+
+
+def _own_name(layer: LayerRecord) -> str:
+    """Return the name of a layer: of an operation of TensorFlow without what they all have, as `tf.__operators__`."""
+    return _OF_TENSORFLOW.sub("", layer.name) or layer.name
+
+
+def _check_sized(inputs: Sequence[Any]) -> None:
+    """Check that all inputs have sizes. Errors: `LayerError`."""
+    if any(isinstance(x, Unsized) for x in inputs):
+        raise LayerError("the size of its input is not known")
 
 
 def _is_known(shape: Sequence[Any]) -> bool:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, layer
-from shapecalc.importers.tensors import Data
+from shapecalc.importers.keras.calls import OWN, layer, when
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
+    from shapecalc.importers.tensors import Data
 
 _KINDS = {"Add": "add", "Subtract": "sub", "Multiply": "mul", "Average": "average", "Maximum": "maximum",
           "Minimum": "minimum"}  # fmt: skip
@@ -20,7 +20,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def _operands(call: LayerCall) -> list[Data]:
     if not call.inputs:
         raise LayerError("it has no input")
-    return [call.as_data(one) for one in call.inputs]
+    return [call.checked(one) for one in call.inputs]
 
 
 @layer(*_KINDS)
@@ -30,6 +30,12 @@ def _merge(call: LayerCall) -> Data:
     if any(x.batch != batch for x in data):
         data, batch = call.frame.aligned(call.place, data)
     return call.one(_KINDS[call.record.op], *data, batch=batch)
+
+
+@layer("CustomScaleLayer")
+def _scaled_sum(call: LayerCall) -> Data:
+    """The sum of one tensor and another times a constant: a layer of Keras' own applications (Inception-ResNet)."""
+    return call.one("add", *_operands(call))
 
 
 @layer("Concatenate")
@@ -42,7 +48,7 @@ def _concatenate(call: LayerCall) -> Data:
         raise NotCoveredError("the batch is not the same axis of all of its inputs")
     axis = call.axis(call.whole("axis", -1), first)
     channels = first.shape.rank if call.importing.is_last else 1
-    return call.one("concat", *data, **({} if axis == channels else {"dim": axis}))
+    return call.one("concat", *data, **when(axis != channels, dim=axis))
 
 
 @layer("Dot")
@@ -51,7 +57,7 @@ def _dot(call: LayerCall) -> Data:
     x, y = call.data(0), call.data(1)
     if x.batch != OWN or y.batch != OWN or len(call.inputs) != 2:
         raise NotCoveredError("it is not of two tensors with the batch as an axis of its own")
-    axes: Any = call.given("axes")
+    axes: Any = call.argument("axes")
     a, b = axes if isinstance(axes, list) and len(axes) == 2 else (axes, axes)
     ours = [call.axis(axis, one) - 1 for axis, one in ((a, x), (b, y))]
     if x.rank + y.rank > len(_LETTERS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import layer
+from shapecalc.importers.keras.calls import layer, when
 from shapecalc.importers.keras.wrappers import inner_call
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def _channel_axis(x: Data) -> int:
 def _affine(call: LayerCall) -> dict[str, Any]:
     """Return the arguments for what is learned: a scale and a bias."""
     scale, bias = call.flag("scale", default=True), call.flag("center", default=True)
-    return {**({} if scale else {"scale": False}), **({} if bias else {"bias": False})}
+    return {**when(not scale, scale=False), **when(not bias, bias=False)}
 
 
 def _eps(call: LayerCall, default: float) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def _eps(call: LayerCall, default: float) -> dict[str, Any]:
 
 @layer("BatchNormalization")
 def _batch_norm(call: LayerCall) -> Data:
-    x, axes = call.data(), call.listed("axis") if call.given("axis") is not None else [-1]
+    x, axes = call.data(), call.listed("axis") if call.argument("axis") is not None else [-1]
     if len(axes) != 1:
         raise NotCoveredError(f"it normalises along the axes {axes}")
     axis = call.axis(axes[0], x)
@@ -42,7 +42,7 @@ def _batch_norm(call: LayerCall) -> Data:
 
 @layer("LayerNormalization", "RMSNormalization")
 def _layer_norm(call: LayerCall) -> Data:
-    x, axes = call.data(), call.listed("axis") if call.given("axis") is not None else [-1]
+    x, axes = call.data(), call.listed("axis") if call.argument("axis") is not None else [-1]
     dims = sorted(call.axis(axis, x) for axis in axes)
     more: dict[str, Any] = {} if dims == [x.shape.rank] else {"axis": dims}
     if call.record.op == "RMSNormalization" or call.flag("rms_scaling", default=False):
@@ -71,7 +71,7 @@ def _group_norm(call: LayerCall) -> Data:
 
 @layer("UnitNormalization")
 def _unit_norm(call: LayerCall) -> Data:
-    x, axes = call.data(), call.listed("axis") if call.given("axis") is not None else [-1]
+    x, axes = call.data(), call.listed("axis") if call.argument("axis") is not None else [-1]
     return call.one("normalize", x, dim=[call.axis(axis, x) for axis in axes])
 
 
@@ -79,14 +79,14 @@ def _unit_norm(call: LayerCall) -> Data:
 def _normalization(call: LayerCall) -> Data:
     """The statistics are weights that are not trained, unless they are given as numbers."""
     x = call.data()
-    given = call.given("mean") if call.given("mean") is not None else call.given("input_mean")
-    axes = call.listed("axis") if call.given("axis") is not None else []
+    given = call.argument("mean") if call.argument("mean") is not None else call.argument("input_mean")
+    axes = call.listed("axis") if call.argument("axis") is not None else []
     if given is not None:
         return call.one("normalization", x, buffer=False)
     if not axes:
         return call.one("normalization", x, per_tensor=True)
     dims = [call.axis(axis, x) for axis in axes]
-    return call.one("normalization", x, **({} if dims == [_channel_axis(x)] else {"axis": dims}))
+    return call.one("normalization", x, **when(dims != [_channel_axis(x)], axis=dims))
 
 
 @layer("SpectralNormalization")

@@ -1,20 +1,15 @@
-"""Operations of `keras.ops`, and of TensorFlow in models of Keras 2: most are operations that ONNX has too.
-
-An operation that ONNX has is worked out as ONNX's, which follows the batch through any change of axes.
-"""
+"""Operations of `keras.ops`, and of TensorFlow in models of Keras 2, which are known by the names of the former."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.tf_names import keras_name
-from shapecalc.importers.keras.trees import SliceKey
-from shapecalc.importers.onnx.messages import NodeAttribute, NodeMessage
-from shapecalc.importers.onnx.operations import NodeCall
-from shapecalc.importers.onnx.operations import find_operation as find_onnx
+from shapecalc.importers.keras.trees import array_of
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
@@ -24,13 +19,10 @@ if TYPE_CHECKING:
 
     Function = Callable[["OperationCall"], Any]
 
-__all__ = ["MISSING", "OperationCall", "convert", "operation", "whole_values"]
+__all__ = ["OperationCall", "convert", "operation", "vector", "whole_values"]
 
 _OPERATIONS: dict[str, Function] = {}
-_FAMILIES = ("ops_pointwise", "ops_axes", "ops_windows")
-MISSING = object()
-_OPSET = 20
-_MOST_ITEMS = 2**16
+_FAMILIES = ("ops_pointwise", "ops_axes", "ops_index", "ops_windows")
 
 
 def operation(*names: str) -> Callable[[Function], Function]:
@@ -64,10 +56,15 @@ def whole_values(tree: Any) -> list[int] | None:
         return list(found)
     if type(tree) is int:
         return [tree]
-    if isinstance(tree, (list, tuple)):
+    if type(tree) in (list, tuple):
         parts = [whole_values(one) for one in tree]
         return None if any(part is None for part in parts) else [item for part in parts if part for item in part]
     return None
+
+
+def vector(values: list[int]) -> Constant:
+    """Return whole numbers as a known tensor of one axis."""
+    return Constant((len(values),), tuple(values))
 
 
 class OperationCall:
@@ -87,7 +84,9 @@ class OperationCall:
                 return self.call.config[name]
         return self.call.args[position] if 0 <= position < len(self.call.args) else default
 
-    def tensors(self, names: str | Sequence[str] = ("xs", "inputs", "values", "arrays"), position: int = 0) -> list[Any]:
+    def tensors(
+        self, names: str | Sequence[str] = ("xs", "inputs", "values", "arrays"), position: int = 0
+    ) -> list[Any]:
         """Return an argument that is a list of tensors."""
         found = self.argument(names, position)
         many = found if isinstance(found, list) else [found]
@@ -104,8 +103,6 @@ class OperationCall:
         if isinstance(given, (bool, int, float)):
             return Constant((), (given,))
         if isinstance(given, list) and given:
-            from shapecalc.importers.keras.trees import array_of
-
             array = array_of(given)
             if array.items is None or all(isinstance(item, (int, float)) for item in array.items):
                 return Constant(array.dims, array.items)
@@ -143,26 +140,42 @@ class OperationCall:
         """Return whether an argument is true."""
         return self.argument(names) is True
 
-    def onnx(self, op: str, *inputs: Data | Constant | None, outputs: int = 1, plain: bool = False, **attributes: Any) -> Any:
-        """Return the outputs of the ONNX operation that does the same; `plain` inputs are no maps of channels first."""
-        given = [_as_plain(x) if plain and isinstance(x, Data) else x for x in inputs]
-        names = tuple([f"x{i}" if x is not None else "" for i, x in enumerate(given)])
-        fields = {name: NodeAttribute(name, value) for name, value in attributes.items()}
-        node = NodeMessage(op, "", "", names, tuple([f"y{i}" for i in range(outputs)]), fields, {})
-        function = find_onnx(op)
-        assert function is not None, op
-        return function(NodeCall(node, self.call.place, given, _OPSET, self.call.frame))
+    def one(self, kind: str, *data: Data, **arguments: Any) -> Data:
+        """Add a layer, and return its first output."""
+        return self.call.one(kind, *data, **arguments)
+
+    def reshaped(self, x: Data, sizes: Sequence[int]) -> Data:
+        """Return a tensor with these sizes, with the batch; one may be -1. Errors: `LayerError`."""
+        full, own = list(sizes), x.full(self.batch)
+        if full.count(-1) > 1 or min(full, default=0) < -1:
+            raise LayerError(f"its sizes {full} are none")
+        at = full.index(-1) if -1 in full else -1
+        if at >= 0:
+            known = prod(size for size in full if size != -1)
+            if not known or prod(own) % known:
+                raise LayerError(f"its sizes {full} do not divide the {prod(own):,} elements of its input")
+            full[at] = prod(own) // known
+        return self.call.frame.reshape(self.call.place, x, tuple(full), at)
+
+    def unsqueezed(self, x: Data, axes: Sequence[int]) -> Data:
+        """Return a tensor with further axes of size 1. Errors: `LayerError`."""
+        full = list(x.full(self.batch))
+        rank = len(full) + len(axes)
+        for axis in sorted(self.call.frame.axis(axis, rank) for axis in axes):
+            full.insert(axis, 1)
+        return self.call.frame.reshape(self.call.place, x, tuple(full))
+
+    def squeezed(self, x: Data, axes: Sequence[int]) -> Data:
+        """Return a tensor without axes of size 1. Errors: `LayerError`."""
+        full = x.full(self.batch)
+        gone = {self.call.frame.axis(axis, len(full)) for axis in axes}
+        for axis in gone:
+            if full[axis] != 1:
+                raise LayerError(f"it removes axis {axis}, whose size is {full[axis]}, not 1")
+        kept = tuple([size for axis, size in enumerate(full) if axis not in gone])
+        return self.call.frame.reshape(self.call.place, x, kept)
 
     def same(self, *further: Data) -> Data:
         """Return an opaque layer with an output of the size of its input: a function that has no kind here."""
         x = self.x
         return self.call.one("opaque", x, *further, output_sizes=[list(x.shape.sizes)], op_type=self.name)
-
-
-def _as_plain(x: Data) -> Data:
-    return x._replace(shape=x.shape._replace(is_map=False))
-
-
-def is_full(key: Any) -> bool:
-    """Return whether a key of an index keeps a whole axis."""
-    return isinstance(key, SliceKey) and (key.start, key.stop, key.step) in ((None, None, None), (0, None, None))

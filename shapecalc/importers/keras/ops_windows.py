@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, find_layer
+from shapecalc.importers.keras.calls import OWN, find_layer, when
 from shapecalc.importers.keras.operations import operation, whole_values
 
 if TYPE_CHECKING:
@@ -59,8 +59,11 @@ def _shuffle(op: OperationCall) -> Data:
     if lead:
         raise NotCoveredError("its input has an axis before the spatial ones")
     factor = op.whole("block_size", 1, 2)
-    kind, name = ("pixel_shuffle", "upscale_factor") if op.name == "DepthToSpace" else ("pixel_unshuffle", "downscale_factor")
-    return call.as_it_was(call.one(kind, x, **{name: factor}), lead, 2)
+    kind, name = (
+        ("pixel_shuffle", "upscale_factor") if op.name == "DepthToSpace" else ("pixel_unshuffle", "downscale_factor")
+    )
+    arguments: dict[str, Any] = {name: factor}
+    return call.as_it_was(call.one(kind, x, **arguments), lead, 2)
 
 
 @operation("DotProductAttention")
@@ -70,7 +73,7 @@ def _attention(op: OperationCall) -> Data:
     if any(x.batch != OWN or x.shape.rank != 3 for x in given):
         raise NotCoveredError("its inputs are no length × heads × features")
     heads = [op.call.one("permute", x, name="heads_first", dims=[2, 1, 3]) for x in given]
-    more = {"is_causal": True} if op.flag("is_causal") else {}
+    more = when(op.flag("is_causal"), is_causal=True)
     if heads[0].shape.sizes[0] != heads[1].shape.sizes[0]:
         more["enable_gqa"] = True
     mixed = op.call.one("scaled_dot_product_attention", *heads, **more)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, find_layer, layer
+from shapecalc.importers.keras.calls import OWN, find_layer, layer, when
 from shapecalc.importers.keras.records import RecordError, read_layer
 from shapecalc.importers.tensors import Data
 
@@ -45,14 +45,14 @@ def _resizing(call: LayerCall) -> Data:
     if crops:
         y = call.one("crop", x, size=size)
     else:
-        y = call.one("upsample", x, size=size, **({} if mode not in ("bilinear", "bicubic") or lead else {"mode": mode}))
+        y = call.one("upsample", x, size=size, **when(mode in ("bilinear", "bicubic") and not lead, mode=mode))
     return call.as_it_was(y, lead, 2)
 
 
 @layer("Pipeline")
 def _pipeline(call: LayerCall) -> Any:
     """Layers in sequence."""
-    layers = call.given("layers")
+    layers = call.argument("layers")
     if not isinstance(layers, list):
         raise call.wrong("layers", "a list of layers")
     found: Any = call.data()
@@ -82,7 +82,7 @@ def _by_number(call: LayerCall) -> Data:
     mode = call.word("output_mode", "int")
     if mode == "int":
         return call.one("identity", call.data())
-    size = call.given("vocabulary_size") or call.given("num_bins") or call.given("max_tokens")
+    size = call.argument("vocabulary_size") or call.argument("num_bins") or call.argument("max_tokens")
     if type(size) is not int:
         raise NotCoveredError("its vocabulary is not in the file")
     return _encoded(call, call.data(), size, mode)
@@ -99,7 +99,7 @@ def _encoded(call: LayerCall, x: Data, tokens: int, mode: str) -> Data:
 
 @layer("TextVectorization")
 def _text_vectorization(call: LayerCall) -> Data:
-    length = call.given("output_sequence_length")
+    length = call.argument("output_sequence_length")
     if call.word("output_mode", "int") != "int" or type(length) is not int:
         raise NotCoveredError("the length of its output is not in its config")
     return call.one("opaque", call.data(), output_sizes=[[length]], op_type=call.record.op)

@@ -8,7 +8,7 @@ import zlib
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
-from shapecalc.errors import MissingExtraError
+from shapecalc.errors import MissingExtraError, Problem, SpecError
 from shapecalc.importers.files import broken, check_first_bytes, mapped
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ def _of_hdf5(source: str | BytesIO, name: str) -> Any:
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise broken(name, FORMAT, f"it is no whole HDF5 file ({error})") from None
     if not isinstance(found, (str, bytes)):
-        what = f"groups {', '.join(held)}" if held else "nothing"
-        raise broken(name, FORMAT, f"it has no attribute {_ATTRIBUTE}: it holds weights alone ({what})")
+        what = f"it holds weights alone ({', '.join(held)})" if held else "it is empty"
+        message = f"{name} cannot be read as {FORMAT}: it has no attribute {_ATTRIBUTE}: {what}"
+        raise SpecError(Problem(message, hint="save the whole model: model.save(…)"))
     return parsed(found.encode() if isinstance(found, str) else found, name)
 
 
@@ -96,7 +97,9 @@ def parsed(text: bytes, name: str) -> Any:
     except UnicodeDecodeError as error:
         raise broken(name, FORMAT, f"it is no text in UTF-8 (byte {error.start:,})") from None
     except json.JSONDecodeError as error:
-        raise broken(name, FORMAT, f"its JSON is broken at line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise broken(
+            name, FORMAT, f"its JSON is broken at line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from None
     except RecursionError:
         raise broken(name, FORMAT, "its JSON is nested too deeply") from None
     except ValueError as error:  # a number of thousands of digits

@@ -35,8 +35,8 @@ class LayerRecord(NamedTuple):
     """A layer: its class, name and arguments, its location, the calls of it, and the model that it is, if it is one.
 
     `op` is its class without the package that it is registered in; `is_own` is whether it is one of Keras itself;
-    `build` is what the file states of the sizes that it was built for; `key` is the same for the same layer only; `is_op` is whether
-    it is an operation of `keras.ops`.
+    `build` is what the file states of the sizes that it was built for; `key` is the same for the same layer
+    only; `is_op` is whether it is an operation of `keras.ops`.
     """
 
     op: str
@@ -90,7 +90,7 @@ def _rooted(root: Any) -> Any:
 def _not_stated(layer: LayerRecord) -> str:
     if layer.is_own and layer.op not in _FUNCTIONAL:
         return f"it is a layer {layer.title}, not a model"
-    return f"the layers of {layer.title} are in its Python code: a file states only those of functional and sequential models"
+    return f"the layers of {layer.title} are in its Python code: files state those of functional and sequential models"
 
 
 def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecord:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, alike, layer
+from shapecalc.importers.keras.calls import OWN, alike, layer, when
 from shapecalc.importers.keras.records import RecordError, read_layer
 from shapecalc.importers.keras.windows import rank_of
 
@@ -40,7 +40,7 @@ def _recurrent(call: LayerCall) -> Any:
 def recurrent(call: LayerCall, *, merge_mode: str = "") -> list[Data]:
     """Return the outputs of a recurrent layer, in both directions if they are merged: of all steps, and the states."""
     kind, count, convention = KINDS[call.record.op]
-    x, states = call.data(), [call.as_data(one) for one in call.inputs[1:]]
+    x, states = call.data(), [call.checked(one) for one in call.inputs[1:]]
     if x.batch != OWN or any(state.batch != OWN for state in states):
         raise NotCoveredError("it runs along an axis of several samples")
     if call.flag("time_major", default=False):
@@ -50,13 +50,13 @@ def recurrent(call: LayerCall, *, merge_mode: str = "") -> list[Data]:
         arguments["bias"] = False
     if kind == "gru" and convention == "keras" and not call.flag("reset_after", default=False):
         arguments["reset_after"] = False
-    if kind == "rnn" and call.given("activation") == "relu":
+    if kind == "rnn" and call.argument("activation") == "relu":
         arguments["nonlinearity"] = "relu"
     if not call.flag("return_sequences", default=False):
         arguments["return_sequences"] = False
     directions = 2 if merge_mode else 1
     if merge_mode:
-        arguments |= {"bidirectional": True, **({} if merge_mode == "concat" else {"merge_mode": merge_mode})}
+        arguments |= {"bidirectional": True, **when(merge_mode != "concat", merge_mode=merge_mode)}
     if states and len(states) != count * directions:
         raise LayerError(f"it has {count * directions} states, but {len(states)} initial ones")
     first = _initial(call, states, count) if states else []
@@ -91,7 +91,8 @@ def _of_cells(call: LayerCall) -> list[Data]:
     cells = _cells(call)
     if len(cells) > 1 and len(call.inputs) > 1:
         raise NotCoveredError("it has initial states of several cells")
-    inputs, states = call.inputs, []
+    inputs: list[Any] = list(call.inputs)
+    states: list[Data] = []
     found: list[Data] = []
     for i, raw in enumerate(cells):
         try:
@@ -101,8 +102,8 @@ def _of_cells(call: LayerCall) -> list[Data]:
         if record.op not in _CELLS or not record.is_own:
             raise NotCoveredError(f"its cell is {record.title}")
         is_last = i == len(cells) - 1
-        config = {**record.config, "return_state": call.given("return_state"),
-                  "return_sequences": call.given("return_sequences") if is_last else True}  # fmt: skip
+        config = {**record.config, "return_state": call.argument("return_state"),
+                  "return_sequences": call.argument("return_sequences") if is_last else True}  # fmt: skip
         inner = call.of(record._replace(op=_CELLS[record.op], config=config, key=f"{call.record.key}/cell{i}"), inputs)
         inner.place = call.place._replace(name=f"{call.place.name}_{i}") if len(cells) > 1 else call.place
         found = recurrent(inner)
@@ -111,7 +112,7 @@ def _of_cells(call: LayerCall) -> list[Data]:
 
 
 def _cells(call: LayerCall) -> list[Any]:
-    cell = call.given("cell")
+    cell = call.argument("cell")
     if isinstance(cell, list):
         return cell
     if isinstance(cell, dict) and cell.get("class_name") == "StackedRNNCells":

@@ -34,9 +34,7 @@ def chained(record: LayerRecord, layers: list[LayerRecord], inside: str) -> Mode
         stated = _sizes(layer.build.get("input_shape"))
         found.append(layer._replace(calls=(Call((before._replace(shape=stated),), {}),)))
         before = TensorRef(layer.name, 0, 0)
-    return ModelRecord(
-        record.name, tuple(found), tuple([("", ref) for ref in inputs]), before, True, record.build
-    )
+    return ModelRecord(record.name, tuple(found), tuple([("", ref) for ref in inputs]), before, True, record.build)
 
 
 def _sizes(given: Any) -> tuple[Any, ...] | None:
@@ -44,9 +42,9 @@ def _sizes(given: Any) -> tuple[Any, ...] | None:
 
 
 def _input(first: LayerRecord, record: LayerRecord) -> LayerRecord:
-    """Return the input of a model without an input layer: the size is that of its first layer, or what it was built for.
+    """Return the input of a model without an input layer: its size is that of its first layer.
 
-    Keras names it after the first layer too.
+    Or else it is what the model was built for. Keras names it after the first layer too.
     """
     stated = [first.config.get("batch_shape"), first.config.get("batch_input_shape")]
     if first.model is not None and first.model.inputs:
@@ -56,7 +54,9 @@ def _input(first: LayerRecord, record: LayerRecord) -> LayerRecord:
     stated += [record.config.get("build_input_shape"), record.build.get("input_shape"), first.build.get("input_shape")]
     sizes = next((list(one) for one in stated if isinstance(one, (list, tuple))), None)
     name = f"{first.name}_input"
-    return LayerRecord(INPUT, INPUT, True, name, {"batch_shape": sizes}, f"input {name}", (), {}, None, f"{first.key}#input")
+    return LayerRecord(
+        INPUT, INPUT, True, name, {"batch_shape": sizes}, f"input {name}", (), {}, None, f"{first.key}#input"
+    )
 
 
 def _all(heads: list[LayerRecord]) -> Call:

@@ -62,7 +62,7 @@ def keras_name(call: LayerCall) -> str:
 
 def _defined(call: LayerCall) -> Any:
     """Return the operation of a layer of TensorFlow 2.0 to 2.3, and add its constants to its inputs."""
-    definition, constants = call.given("node_def"), call.given("constants")
+    definition, constants = call.argument("node_def"), call.argument("constants")
     if not isinstance(definition, str) or len(definition) > _LONGEST:
         raise NotCoveredError("its definition is not readable")
     found = _DEFINITION.search(definition)

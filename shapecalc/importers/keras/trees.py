@@ -42,7 +42,7 @@ class SliceKey(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call of a layer: its arguments, as trees of lists and dicts; `is_old` is whether in the form of Keras 1 and 2."""
+    """A call of a layer: its arguments, as trees of lists and dicts; `is_old` is whether as Keras 1 and 2 write it."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -140,26 +140,26 @@ def _value(raw: Any, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         return None
     if isinstance(raw, list):
-        if _is_tensor(raw):
-            return _value(raw[2], depth + 1) if raw[0] == _CONSTANT else TensorRef(raw[0], raw[1], raw[2])
-        return [_value(one, depth + 1) for one in raw]
-    if not isinstance(raw, dict):
-        return raw
-    config = raw.get("config")
-    fields = config if isinstance(config, dict) else {}
-    kind = raw.get("class_name")
+        if not _is_tensor(raw):
+            return [_value(one, depth + 1) for one in raw]
+        return _value(raw[2], depth + 1) if raw[0] == _CONSTANT else TensorRef(raw[0], raw[1], raw[2])
+    return _object(raw, depth) if isinstance(raw, dict) else raw
+
+
+def _object(raw: dict[str, Any], depth: int) -> Any:
+    """Return what an object with a class is, as Keras 3 writes tensors, slices and tuples; or the object."""
+    config, kind = raw.get("config"), raw.get("class_name")
+    fields = config if isinstance(config, dict) else raw
     if kind == "__keras_tensor__":
         return _tensor(fields)
     if kind in ("__tensor__", "__numpy__"):
         return array_of(fields.get("value"))
-    if kind == "__slice__":
-        return SliceKey(*[_value(fields.get(key), depth + 1) for key in ("start", "stop", "step")])
-    if kind == "__ellipsis__" or raw == {"class_name": "__ellipsis__"}:
+    if kind == "__ellipsis__":
         return ...
     if kind == "__tuple__":
-        return _value(raw.get("items") or fields.get("items") or fields.get("value"), depth + 1)
-    if set(raw) == {"start", "stop", "step"}:
-        return SliceKey(*[_value(raw[key], depth + 1) for key in ("start", "stop", "step")])
+        return _value(fields.get("items") or fields.get("value"), depth + 1)
+    if kind == "__slice__" or set(raw) == {"start", "stop", "step"}:
+        return SliceKey(*[_value(fields.get(key), depth + 1) for key in ("start", "stop", "step")])
     return {str(key): _value(value, depth + 1) for key, value in raw.items()}
 
 

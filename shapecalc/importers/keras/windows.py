@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import alike, layer
+from shapecalc.importers.keras.calls import alike, layer, when
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
@@ -48,7 +48,7 @@ def _convolved(call: LayerCall, kind: str, **more: Any) -> Data:
     if kind in ("depthwise_conv", "separable_conv") and call.whole("depth_multiplier", 1) != 1:
         arguments["depth_multiplier"] = call.whole("depth_multiplier", 1)
     if kind == "transposed_conv":
-        extra = call.given("output_padding")
+        extra = call.argument("output_padding")
         if extra is not None:
             arguments["output_padding"] = alike([0] * lead + call.wholes("output_padding", rank))
     if not call.flag("use_bias", default=True):
@@ -60,7 +60,7 @@ def _convolved(call: LayerCall, kind: str, **more: Any) -> Data:
 @layer("Conv1D", "Conv2D", "Conv3D")
 def _conv(call: LayerCall) -> Data:
     groups = call.whole("groups", 1)
-    return _convolved(call, "conv", **({} if groups == 1 else {"groups": groups}))
+    return _convolved(call, "conv", **when(groups != 1, groups=groups))
 
 
 @layer("DepthwiseConv1D", "DepthwiseConv2D")
@@ -116,9 +116,9 @@ def _global_pool(call: LayerCall) -> Data:
     lead = x.shape.rank - 1 - rank
     if lead <= 0 and call.is_last == call.importing.is_last:
         x, _ = call.as_map(x, rank)
-        return call.one("global_avg_pool" if kind == "mean" else "global_max_pool", x, **({"keepdims": True} if keeps else {}))
+        return call.one("global_avg_pool" if kind == "mean" else "global_max_pool", x, **when(keeps, keepdims=True))
     first = lead + 1 if call.is_last else lead + 2
-    return call.one(kind, x, dim=list(range(first, first + rank)), **({"keepdim": True} if keeps else {}))
+    return call.one(kind, x, dim=list(range(first, first + rank)), **when(keeps, keepdim=True))
 
 
 @layer(*[f"Adaptive{what}Pooling{rank}" for what in ("Average", "Max") for rank in _RANKS])
@@ -133,7 +133,7 @@ def _adaptive(call: LayerCall) -> Data:
 
 def _pairs(call: LayerCall, name: str, rank: int, default: int) -> list[list[int]]:
     """Return what is added or cut at the start and end of each spatial axis."""
-    value = call.given(name)
+    value = call.argument(name)
     if isinstance(value, dict):  # Keras 1
         sides = [("top", "bottom"), ("left", "right")] if "top_pad" in value else []
         value = [[value.get(f"{one}_pad", 0) for one in pair] for pair in sides]
@@ -165,7 +165,7 @@ def _padded(call: LayerCall) -> Data:
 def _cropped(call: LayerCall) -> Data:
     rank = rank_of(call)
     x, lead = call.as_map(call.data(), rank)
-    pairs = [[0, 0]] * lead + _pairs(call, "cropping", rank, 1 if rank > 1 else 1)
+    pairs = [[0, 0]] * lead + _pairs(call, "cropping", rank, 1)
     return call.as_it_was(call.one("crop", x, cropping=_short(pairs)), lead, rank)
 
 
@@ -175,5 +175,5 @@ def _upsampled(call: LayerCall) -> Data:
     x, lead = call.as_map(call.data(), rank)
     size = alike([1] * lead + call.wholes("size", rank, 2))
     mode = call.word("interpolation", "nearest")
-    more = {} if mode == "nearest" else {"interpolation": mode}
+    more = when(mode != "nearest", interpolation=mode)
     return call.as_it_was(call.one("up_sampling", x, size=size, **more), lead, rank)

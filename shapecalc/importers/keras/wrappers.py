@@ -25,7 +25,7 @@ _MERGES = {"concat": "concat", "sum": "add", "mul": "mul", "ave": "average"}
 def inner_call(call: LayerCall, inputs: Sequence[Any], name: str = "layer") -> LayerCall:
     """Return the call of the layer that an argument of a wrapper is. Errors: `LayerError`."""
     try:
-        record = read_layer(call.given(name), "", 1)
+        record = read_layer(call.argument(name), "", 1)
     except RecordError as error:
         raise LayerError(f"its {name}: {error.message}") from None
     found = call.of(record._replace(key=f"{call.record.key}/{name}", path=call.record.path), inputs)
@@ -61,21 +61,25 @@ def _bidirectional(call: LayerCall) -> Any:
 
     states = call.inputs[1:]
     forward = inner_call(call, call.inputs)
-    mode = call.given("merge_mode")
+    mode = call.argument("merge_mode")
     if mode is not None and mode not in _MERGES:
         raise call.wrong("merge_mode", "concat, sum, mul, ave or null")
     if forward.record.op in KINDS and not _differs(call, forward):
         return recurrent(forward, merge_mode="none" if mode is None else mode)
     half = len(states) // 2
-    backward = inner_call(call, [call.inputs[0], *states[half:]], "backward_layer" if call.given("backward_layer") else "layer")
+    backward = inner_call(
+        call, [call.inputs[0], *states[half:]], "backward_layer" if call.argument("backward_layer") else "layer"
+    )
     backward.record = backward.record._replace(key=f"{call.record.key}/backward")
-    forward.inputs = [call.inputs[0], *states[:half]]
+    forward.inputs = (call.inputs[0], *states[:half])
     backward.place = call.place._replace(name=f"{call.place.name}_backward")
     one, other = (_several(call.importing.converted(each)) for each in (forward, backward))
     if mode is None:
         return [one[0], other[0], *one[1:], *other[1:]]
     x = one[0]
-    more = {"dim": -1 if call.importing.is_last or x.shape.rank < 3 else "channels"} if mode == "concat" else {}
+    more: dict[str, Any] = (
+        {"dim": -1 if call.importing.is_last or x.shape.rank < 3 else "channels"} if mode == "concat" else {}
+    )
     return [call.one(_MERGES[mode], x, other[0], name="merge", **more), *one[1:], *other[1:]]
 
 
@@ -85,8 +89,8 @@ def _several(found: Any) -> list[Any]:
 
 def _differs(call: LayerCall, forward: LayerCall) -> bool:
     """Return whether the layer of the other direction is of another size than the first."""
-    if call.given("backward_layer") is None:
+    if call.argument("backward_layer") is None:
         return False
     backward = inner_call(call, [], "backward_layer")
     names = ("units", "use_bias", "reset_after")
-    return backward.record.op != forward.record.op or any(backward.given(n) != forward.given(n) for n in names)
+    return backward.record.op != forward.record.op or any(backward.argument(n) != forward.argument(n) for n in names)
