@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.errors import Problem
-    from shapecalc.importers.keras.records import ModelRecord
+    from shapecalc.importers.keras.structure import ModelRecord
     from shapecalc.model.graph import Graph
 
 __all__ = ["KerasFile", "matches", "read", "read_bytes"]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
     from shapecalc.importers.tensors import Data
 
-__all__ = ["ACTIVATIONS", "activate"]
+__all__ = ["activate", "activated"]
 
-ACTIVATIONS = {
+_ACTIVATIONS = {
     **{name: name for name in ("relu", "relu6", "elu", "selu", "celu", "softplus", "softsign", "silu", "gelu", "tanh",
                                "sigmoid", "exponential", "mish", "log_softmax", "softmax", "leaky_relu", "glu",
                                "log_sigmoid")},
@@ -26,6 +26,11 @@ ACTIVATIONS = {
 """Names of functions, and the kinds that are these, or close to them: of the same size and costs."""
 
 
+def activated(call: LayerCall, x: Data) -> Data:
+    """Return a tensor after the activation that is an argument of the layer."""
+    return activate(call, x, call.argument("activation"), is_part=True)
+
+
 def activate(call: LayerCall, x: Data, given: Any, *, is_part: bool) -> Data:
     """Return a tensor after an activation, as an argument names it: a word, or an object with a class."""
     if isinstance(given, dict):
@@ -35,7 +40,7 @@ def activate(call: LayerCall, x: Data, given: Any, *, is_part: bool) -> Data:
     if not isinstance(given, str):
         raise LayerError(f"its activation must be a name, not {show(given)}")
     word = given.rpartition(">")[2]
-    kind = ACTIVATIONS.get(word.lower())
+    kind = _ACTIVATIONS.get(word.lower())
     name = word.lower() if is_part else ""
     if kind is None:
         return call.one("opaque", x, name=name, output_sizes=[x.shape.sizes], op_type=word)
@@ -50,7 +55,8 @@ def _object(call: LayerCall, x: Data, given: dict[str, Any], *, is_part: bool) -
     if not isinstance(title, str) or not isinstance(config, dict):
         raise LayerError("its activation has neither a class nor a name")
     from shapecalc.importers.keras.calls import find_layer
-    from shapecalc.importers.keras.records import RecordError, read_layer
+    from shapecalc.importers.keras.records import read_layer
+    from shapecalc.importers.keras.structure import RecordError
 
     word = title.rpartition(">")[2]
     if word in _CLASSES and find_layer(word) is not None:

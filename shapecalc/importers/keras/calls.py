@@ -7,7 +7,7 @@ A family is a module of this folder whose functions register themselves with `la
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import Call
@@ -20,8 +20,8 @@ from shapecalc.layers.base.arguments import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.importers.keras.graph import Importing
-    from shapecalc.importers.keras.records import LayerRecord
+    from shapecalc.importers.frame import Frame
+    from shapecalc.importers.keras.structure import LayerRecord
     from shapecalc.importers.tensors import NodePlace
 
     Function = Callable[["LayerCall"], Any]
@@ -62,11 +62,21 @@ def alike(values: Sequence[Any]) -> Any:
     return values[0] if all(value == values[0] for value in values) else list(values)
 
 
+class Converter(Protocol):
+    """What works through a model: its graph as it grows, its layout, and how a layer within another one is converted."""
+
+    frame: Frame
+    is_last: bool
+
+    def converted(self, call: LayerCall) -> Any:
+        """Return the outputs of a call. Errors: `NotCoveredError`, `LayerError`."""
+
+
 class LayerCall(Call):
     """A call of a layer with its inputs; `stated` are the sizes of its outputs in the file, as far as they are."""
 
     def __init__(
-        self, record: LayerRecord, place: NodePlace, inputs: Sequence[Any], importing: Importing, *, frozen: bool
+        self, record: LayerRecord, place: NodePlace, inputs: Sequence[Any], importing: Converter, *, frozen: bool
     ) -> None:
         super().__init__(place, inputs, importing.frame)
         self.record = record
@@ -201,12 +211,6 @@ class LayerCall(Call):
     ) -> Data:
         """Add a layer, and return its first output."""
         return self.emit(kind, *data, batch=batch, weights=weights, **arguments)[0]
-
-    def activated(self, x: Data, name: str = "activation") -> Data:
-        """Return a tensor after the activation that is an argument of the layer."""
-        from shapecalc.importers.keras.activations import activate
-
-        return activate(self, x, self.config.get(name), is_part=True)
 
     # Layouts.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.keras.activations import activated
 from shapecalc.importers.keras.calls import OWN, layer
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @layer("Dense")
 def _dense(call: LayerCall) -> Data:
     more: dict[str, Any] = {} if call.flag("use_bias", default=True) else {"bias": False}
-    return call.activated(call.one("linear", call.data(), out_features=call.whole("units"), **more))
+    return activated(call, call.one("linear", call.data(), out_features=call.whole("units"), **more))
 
 
 @layer("EinsumDense")
@@ -28,7 +29,7 @@ def _einsum_dense(call: LayerCall) -> Data:
     equation, sizes = call.word("equation", ""), call.listed("output_shape")
     more: dict[str, Any] = {} if call.argument("bias_axes") is None else {"bias_axes": call.word("bias_axes", "")}
     shape = [-1 if size is None else size for size in sizes]
-    return call.activated(call.one("einsum_dense", x, equation=equation, output_shape=shape, **more))
+    return activated(call, call.one("einsum_dense", x, equation=equation, output_shape=shape, **more))
 
 
 @layer("Embedding", "ReversibleEmbedding")

@@ -12,7 +12,7 @@ from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.keras.calls import OWN, LayerCall, find_layer
 from shapecalc.importers.keras.inputs import input_shapes
 from shapecalc.importers.keras.order import ordered
-from shapecalc.importers.keras.records import INPUT
+from shapecalc.importers.keras.structure import INPUT
 from shapecalc.importers.keras.trees import Array, TensorRef, tensors_of
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
@@ -22,7 +22,7 @@ from shapecalc.model.graph import Graph, Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.importers.keras.records import LayerRecord, ModelRecord
+    from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
     from shapecalc.importers.keras.trees import Call
 
 __all__ = ["Importing"]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem
 from shapecalc.importers.inputs import InputSizes, ValueInfo, input_tensors
-from shapecalc.importers.keras.records import INPUT
+from shapecalc.importers.keras.structure import INPUT
 from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shapecalc.importers.keras.records import LayerRecord, ModelRecord
+    from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
 
 __all__ = ["input_shapes"]
 

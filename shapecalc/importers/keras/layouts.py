@@ -9,7 +9,7 @@ from shapecalc.layers.base.shape import CHW, HWC
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shapecalc.importers.keras.records import ModelRecord
+    from shapecalc.importers.keras.structure import ModelRecord
 
 __all__ = ["FIRST", "LAST", "layout_of"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
-from shapecalc.importers.keras.records import INPUT
+from shapecalc.importers.keras.structure import INPUT
 from shapecalc.importers.keras.trees import tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shapecalc.importers.keras.records import LayerRecord, ModelRecord
+    from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
     from shapecalc.importers.keras.trees import Call
 
 __all__ = ["ordered"]

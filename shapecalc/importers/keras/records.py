@@ -2,65 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
+from shapecalc.errors import Problem, SpecError
 from shapecalc.importers.files import broken
 from shapecalc.importers.keras.keras1 import modern
 from shapecalc.importers.keras.reading import FORMAT
+from shapecalc.importers.keras.sequential import chained
+from shapecalc.importers.keras.structure import LayerRecord, ModelRecord, RecordError
 from shapecalc.importers.keras.trees import TensorRef, changed, changed_tree, from_nodes, tensors_of, with_stated
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from shapecalc.importers.keras.trees import Call
-
-__all__ = ["LayerRecord", "ModelRecord", "RecordError", "read_layer", "read_model"]
+__all__ = ["read_layer", "read_model"]
 
 _DEEPEST = 32
 _FUNCTIONAL, _SEQUENTIAL = ("Functional", "Model", "Container"), "Sequential"
-INPUT = "InputLayer"
 _OWN_MODULES = ("keras", "tf_keras", "tensorflow", "tensorflow_core")
-
-
-class RecordError(Exception):
-    """A config is none of a model: where, and what is wrong."""
-
-    def __init__(self, path: str, message: str) -> None:
-        self.path = path
-        self.message = message
-        super().__init__(f"{path}: {message}" if path else message)
-
-
-class LayerRecord(NamedTuple):
-    """A layer: its class, name and arguments, its location, the calls of it, and the model that it is, if it is one.
-
-    `op` is its class without the package that it is registered in; `is_own` is whether it is one of Keras itself;
-    `build` is what the file states of the sizes that it was built for; `key` is the same for the same layer
-    only; `is_op` is whether it is an operation of `keras.ops`.
-    """
-
-    op: str
-    title: str
-    is_own: bool
-    name: str
-    config: Mapping[str, Any]
-    path: str
-    calls: tuple[Call, ...]
-    build: Mapping[str, Any]
-    model: ModelRecord | None
-    key: str
-    is_op: bool = False
-
-
-class ModelRecord(NamedTuple):
-    """A model: its layers in the order of the file, its inputs (with their names in a dict, or else empty), outputs."""
-
-    name: str
-    layers: tuple[LayerRecord, ...]
-    inputs: tuple[tuple[str, TensorRef], ...]
-    outputs: Any
-    is_sequential: bool
-    build: Mapping[str, Any]
 
 
 def read_model(root: Any, name: str) -> ModelRecord:
@@ -70,7 +26,7 @@ def read_model(root: Any, name: str) -> ModelRecord:
     except RecordError as error:
         raise broken(name, FORMAT, str(error)) from None
     if layer.model is None:
-        raise broken(name, FORMAT, _not_stated(layer))
+        raise _not_stated(layer, name)
     return layer.model
 
 
@@ -87,10 +43,11 @@ def _rooted(root: Any) -> Any:
     return root
 
 
-def _not_stated(layer: LayerRecord) -> str:
+def _not_stated(layer: LayerRecord, name: str) -> SpecError:
     if layer.is_own and layer.op not in _FUNCTIONAL:
-        return f"it is a layer {layer.title}, not a model"
-    return f"the layers of {layer.title} are in its Python code: files state those of functional and sequential models"
+        return broken(name, FORMAT, f"it is a layer {layer.title}, not a model")
+    message = f"{name} cannot be read as {FORMAT}: the layers of {layer.title} are in its Python code"
+    return SpecError(Problem(message, hint="Keras writes down those of functional and sequential models alone"))
 
 
 def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecord:
@@ -102,7 +59,7 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
     title, module = raw["class_name"], raw.get("module")
     op = title.rpartition(">")[2]
     registered = raw.get("registered_name")
-    custom = ">" in title or (isinstance(registered, str) and ">" in registered)
+    custom = ">" in title or (isinstance(registered, str) and (">" in registered or raw.get("module", "keras") is None))
     is_own = not custom and (not isinstance(module, str) or module.partition(".")[0] in _OWN_MODULES)
     config = raw.get("config")
     listed = {"layers": config} if isinstance(config, list) else config
@@ -132,9 +89,7 @@ def _model(record: LayerRecord, inside: str, depth: int) -> ModelRecord:
     config = record.config
     layers = [read_layer(raw, f"layer[{i}]", depth + 1, inside) for i, raw in enumerate(config["layers"])]
     if "input_layers" not in config:
-        from shapecalc.importers.keras.sequential import chained
-
-        return chained(record, layers, inside)
+        return chained(record, layers, inside, read_layer)
     names = [layer.name for layer in layers]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

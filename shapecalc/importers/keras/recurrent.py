@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.calls import OWN, alike, layer, when
-from shapecalc.importers.keras.records import RecordError, read_layer
+from shapecalc.importers.keras.records import read_layer
+from shapecalc.importers.keras.structure import RecordError
 from shapecalc.importers.keras.windows import rank_of
 
 if TYPE_CHECKING:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.keras.records import INPUT, LayerRecord, ModelRecord, RecordError
+from shapecalc.importers.keras.structure import INPUT, LayerRecord, ModelRecord, RecordError
 from shapecalc.importers.keras.trees import Call, TensorRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["chained"]
 
 
-def chained(record: LayerRecord, layers: list[LayerRecord], inside: str) -> ModelRecord:
-    """Return a sequential model as a graph. Errors: `RecordError`."""
+def chained(
+    record: LayerRecord, layers: list[LayerRecord], inside: str, read: Callable[..., LayerRecord]
+) -> ModelRecord:
+    """Return a sequential model as a graph; `read` reads a layer. Errors: `RecordError`."""
     names = [layer.name or f"{layer.op.lower()}_{i}" for i, layer in enumerate(layers)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise RecordError(record.path if inside else "", f"two layers are called {twice}")
     layers = [layer._replace(name=name) for layer, name in zip(layers, names, strict=True)]
     branches = layers[0].config.get("branches") if layers else None
-    inputs, heads = _merged(layers[0], inside) if isinstance(branches, list) else ([], [])
+    inputs, heads = _merged(layers[0], inside, read) if isinstance(branches, list) else ([], [])
     if not heads and layers:
         first = layers[0]
         if first.op != INPUT:
@@ -63,14 +68,14 @@ def _all(heads: list[LayerRecord]) -> Call:
     return Call(([TensorRef(head.name, 0, 0) for head in heads if head.op != INPUT],), {})
 
 
-def _merged(merge: LayerRecord, inside: str) -> tuple[list[TensorRef], list[LayerRecord]]:
+def _merged(
+    merge: LayerRecord, inside: str, read: Callable[..., LayerRecord]
+) -> tuple[list[TensorRef], list[LayerRecord]]:
     """Return the inputs and the models whose outputs a sequential model of Keras 1 merges first."""
-    from shapecalc.importers.keras.records import read_layer
-
     inputs: list[TensorRef] = []
     heads: list[LayerRecord] = []
     for i, raw in enumerate(merge.config["branches"]):
-        head = read_layer(raw, f"branch[{i}]", 1, inside)
+        head = read(raw, f"branch[{i}]", 1, inside)
         name = head.name or f"branch_{i}"
         if head.model is None or len(head.model.inputs) != 1:
             raise RecordError(f"{inside}branch[{i}]", "it is no model of one input")

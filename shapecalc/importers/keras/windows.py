@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.keras.activations import activated
 from shapecalc.importers.keras.calls import alike, layer, when
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _convolved(call: LayerCall, kind: str, **more: Any) -> Data:
             arguments["output_padding"] = alike([0] * lead + call.wholes("output_padding", rank))
     if not call.flag("use_bias", default=True):
         arguments["bias"] = False
-    y = call.activated(call.one(kind, x, **arguments))
+    y = activated(call, call.one(kind, x, **arguments))
     return call.as_it_was(y, lead, rank)
 
 

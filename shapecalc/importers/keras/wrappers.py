@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.calls import OWN, layer
-from shapecalc.importers.keras.records import RecordError, read_layer
+from shapecalc.importers.keras.records import read_layer
+from shapecalc.importers.keras.structure import RecordError
 from shapecalc.importers.tensors import Batch, Data
 
 if TYPE_CHECKING:
