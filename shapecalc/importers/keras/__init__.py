@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.keras.graph import Importing
+from shapecalc.importers.keras.graph import ModelImport
 from shapecalc.importers.keras.layouts import layout_of
 from shapecalc.importers.keras.reading import HDF5, ZIP, config_of_bytes, config_of_file
 from shapecalc.importers.keras.records import read_model
@@ -44,7 +44,7 @@ class KerasFile:
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these input sizes, and all problems."""
-        return Importing(self.name, self.model, self.layout, variables, inputs).graph()
+        return ModelImport(self.name, self.model, self.layout, variables, inputs).graph()
 
 
 def read(path: str, name: str) -> KerasFile:

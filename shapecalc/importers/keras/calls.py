@@ -63,7 +63,7 @@ def alike(values: Sequence[Any]) -> Any:
 
 
 class Converter(Protocol):
-    """What works through a model: its graph as it grows, its layout, and how a layer within another one is converted."""
+    """What works through a model: its graph as it grows, its layout, how a layer in another is converted."""
 
     frame: Frame
     is_last: bool

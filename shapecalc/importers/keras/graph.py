@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
-    from shapecalc.importers.keras.trees import Call
+    from shapecalc.importers.keras.trees import CallRecord
 
-__all__ = ["Importing"]
+__all__ = ["ModelImport"]
 
 _DEEPEST = 32
 _MOST_CALLS = 200_000
@@ -69,7 +69,7 @@ class _Scope:
         return outputs[ref.output]
 
 
-class Importing:
+class ModelImport:
     """One import of a model, with sizes of its inputs."""
 
     def __init__(
@@ -152,7 +152,7 @@ class Importing:
             if self.is_as_stated:
                 self._compare(layer, number, scope)
 
-    def _results(self, layer: LayerRecord, number: int, call: Call, scope: _Scope) -> Sequence[Any]:
+    def _results(self, layer: LayerRecord, number: int, call: CallRecord, scope: _Scope) -> Sequence[Any]:
         """Return the outputs of a call."""
         own = _own_name(layer) if number == 0 else f"{_own_name(layer)}_{number + 1}"
         place = NodePlace(layer.path, scope.blocks, own)

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
-    from shapecalc.importers.keras.trees import Call
+    from shapecalc.importers.keras.trees import CallRecord
 
 __all__ = ["ordered"]
 
 
-def ordered(model: ModelRecord) -> Iterator[tuple[LayerRecord, int, Call]]:
+def ordered(model: ModelRecord) -> Iterator[tuple[LayerRecord, int, CallRecord]]:
     """Yield each call with its layer and number: as in the file, but after the calls that it depends on.
 
     Calls that depend on themselves, or on what does not exist, come last.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.keras.structure import INPUT, LayerRecord, ModelRecord, RecordError
-from shapecalc.importers.keras.trees import Call, TensorRef
+from shapecalc.importers.keras.trees import CallRecord, TensorRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def chained(
             continue
         assert before is not None
         stated = _sizes(layer.build.get("input_shape"))
-        found.append(layer._replace(calls=(Call((before._replace(shape=stated),), {}),)))
+        found.append(layer._replace(calls=(CallRecord((before._replace(shape=stated),), {}),)))
         before = TensorRef(layer.name, 0, 0)
     return ModelRecord(record.name, tuple(found), tuple([("", ref) for ref in inputs]), before, True, record.build)
 
@@ -64,8 +64,8 @@ def _input(first: LayerRecord, record: LayerRecord) -> LayerRecord:
     )
 
 
-def _all(heads: list[LayerRecord]) -> Call:
-    return Call(([TensorRef(head.name, 0, 0) for head in heads if head.op != INPUT],), {})
+def _all(heads: list[LayerRecord]) -> CallRecord:
+    return CallRecord(([TensorRef(head.name, 0, 0) for head in heads if head.op != INPUT],), {})
 
 
 def _merged(
@@ -82,5 +82,5 @@ def _merged(
         entry = _input(head._replace(name=name), head)
         ref = TensorRef(entry.name, 0, 0)
         inputs.append(ref)
-        heads += [entry, head._replace(name=name, calls=(Call((ref,), {}),))]
+        heads += [entry, head._replace(name=name, calls=(CallRecord((ref,), {}),))]
     return inputs, heads

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shapecalc.importers.keras.trees import Call, TensorRef
+    from shapecalc.importers.keras.trees import CallRecord, TensorRef
 
 __all__ = ["INPUT", "LayerRecord", "ModelRecord", "RecordError"]
 
@@ -37,7 +37,7 @@ class LayerRecord(NamedTuple):
     name: str
     config: Mapping[str, Any]
     path: str
-    calls: tuple[Call, ...]
+    calls: tuple[CallRecord, ...]
     build: Mapping[str, Any]
     model: ModelRecord | None
     key: str

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "Array", "Call", "SliceKey", "TensorRef", "array_of", "changed", "changed_tree", "from_nodes", "tensors_of",
+    "Array", "CallRecord", "SliceKey", "TensorRef", "array_of", "changed", "changed_tree", "from_nodes", "tensors_of",
     "with_stated",
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ class SliceKey(NamedTuple):
     step: Any
 
 
-class Call(NamedTuple):
+class CallRecord(NamedTuple):
     """A call of a layer: its arguments, as trees of lists and dicts; `is_old` is whether as Keras 1 and 2 write it."""
 
     args: tuple[Any, ...]
@@ -60,14 +60,14 @@ def tensors_of(tree: Any) -> list[TensorRef]:
     return []
 
 
-def from_nodes(nodes: Any) -> tuple[Call, ...]:
+def from_nodes(nodes: Any) -> tuple[CallRecord, ...]:
     """Return the calls of a layer from its `inbound_nodes`, in any form."""
     if not isinstance(nodes, list):
         return ()
     return tuple([_call(node) for node in nodes if node not in (None, [], {})])
 
 
-def with_stated(calls: tuple[Call, ...], built_for: Any) -> tuple[Call, ...]:
+def with_stated(calls: tuple[CallRecord, ...], built_for: Any) -> tuple[CallRecord, ...]:
     """Return the calls, where the tensors of the first have the sizes that the layer was built for, if no others."""
     refs = tensors_of(calls[0].args) if calls else []
     if not refs or any(ref.shape is not None for ref in refs) or not isinstance(built_for, list):
@@ -79,7 +79,7 @@ def with_stated(calls: tuple[Call, ...], built_for: Any) -> tuple[Call, ...]:
     return (changed(calls[0], lambda ref: known.get(ref, ref)), *calls[1:])
 
 
-def changed(call: Call, change: Callable[[TensorRef], TensorRef]) -> Call:
+def changed(call: CallRecord, change: Callable[[TensorRef], TensorRef]) -> CallRecord:
     """Return a call on other tensors."""
     return call._replace(args=tuple([changed_tree(one, change) for one in call.args]),
                          kwargs=changed_tree(call.kwargs, change))  # fmt: skip
@@ -98,14 +98,14 @@ def _is_shape(given: list[Any]) -> bool:
     return all(size is None or type(size) is int for size in given)
 
 
-def _call(node: Any) -> Call:
+def _call(node: Any) -> CallRecord:
     if isinstance(node, dict) and "args" in node and isinstance(node["args"], list):
         kwargs = node.get("kwargs")
         read = {key: _value(value) for key, value in kwargs.items()} if isinstance(kwargs, dict) else {}
-        return Call(tuple([_value(one) for one in node["args"]]), read)
+        return CallRecord(tuple([_value(one) for one in node["args"]]), read)
     found: dict[str, Any] = {}
     tree = _old_tree(node, found)
-    return Call((tree[0] if isinstance(tree, list) and len(tree) == 1 else tree,), found, is_old=True)
+    return CallRecord((tree[0] if isinstance(tree, list) and len(tree) == 1 else tree,), found, is_old=True)
 
 
 def _old_tree(node: Any, kwargs: dict[str, Any], depth: int = 0) -> Any:
