@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shapecalc.errors import ExpectationError, ShapecalcError, ShapeError, SpecError, UsageError
     from shapecalc.model.report import Report
-    from shapecalc.network import Network, from_torch, in_features, load, solve, sweep
+    from shapecalc.network import Network, from_keras, from_torch, in_features, load, solve, sweep
     from shapecalc.questions.weights import weights
 
 __version__ = "0.1.0"
@@ -28,6 +28,7 @@ __all__ = [
     "ShapecalcError",
     "SpecError",
     "UsageError",
+    "from_keras",
     "from_torch",
     "in_features",
     "load",
@@ -44,6 +45,7 @@ _HOMES = {
     "ShapecalcError": "errors",
     "SpecError": "errors",
     "UsageError": "errors",
+    "from_keras": "network",
     "from_torch": "network",
     "in_features": "network",
     "load": "network",

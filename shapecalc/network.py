@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.sweep import Sweep, SweepPlan
     from shapecalc.questions.weights.comparison import WeightsComparison
 
-__all__ = ["Network", "from_torch", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
+__all__ = ["Network", "from_keras", "from_torch", "in_features", "kind_of", "load", "plan_sweep", "solve", "sweep"]
 
 
 CONVENTIONS = ("torch", "keras")
@@ -441,6 +441,18 @@ def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Netw
     from shapecalc.importers.pytorch.export import export_module  # it loads PyTorch
 
     return Network(export_module(module, example_inputs, keyword_inputs))
+
+
+def from_keras(model: Any) -> Network:
+    """Return the network of a model of Keras: `from_keras(keras.applications.MobileNetV2(weights=None))`.
+
+    It is a functional or sequential model of Keras 2 or 3, with any backend, which is asked for its config: nothing is
+    computed. Layers of other code than Keras are opaque, with the sizes that Keras knows.
+    Errors: `UsageError` for what is no such model, `SpecError` for one whose layers are in its Python code.
+    """
+    from shapecalc.importers.keras.live import origin_of  # few programs have such a model
+
+    return Network(origin_of(model))
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002

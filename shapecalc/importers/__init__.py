@@ -33,6 +33,7 @@ class _Format(NamedTuple):
 _FORMATS = (
     _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
     _Format("pytorch", (".pt2", ".ptc", ".pt", ".pth"), (b"PK\3\4",)),
+    _Format("keras", (".keras", ".h5", ".hdf5"), (b"PK\3\4", b"\x89HDF"), (b'"class_name"',)),
     _Format("darknet", (".cfg", ".weights", ".data", ".names"), parts=(b"[net",)),
     _Format(
         "caffe", (".prototxt", ".caffemodel"), (b"layer {", b"layer{", b"layers {", b"layers{"),

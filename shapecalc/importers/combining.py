@@ -142,7 +142,8 @@ def reduced(
         batch = batch._replace(axis=batch.axis - sum(axis < batch.axis for axis in axes))
     if batch.axis in axes and not batch.own and x.batch.axis in axes:
         batch = LOST
-    if keeps and kind == "mean" and x.shape.is_map and dims == list(range(2, x.shape.rank + 1)):
+    of_space = x.shape.is_map and not x.shape.channels_last
+    if keeps and kind == "mean" and of_space and dims == list(range(2, x.shape.rank + 1)):
         return call.one("global_avg_pool", x, keepdims=True)
     if "arg" in kind:
         dims = dims[0]

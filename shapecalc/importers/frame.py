@@ -91,8 +91,12 @@ class Frame:
         arguments: dict[str, Any],
         inputs: Sequence[Data],
         weights: Iterable[Constant] = (),
+        *,
+        frozen: bool = False,
     ) -> list[tuple[Reference, Shape]]:
         """Add a layer, and return its outputs. `weights` are the tensors of the file that are its weights.
+
+        `frozen` is whether the file says that they are not trained.
 
         Errors: `LayerError` where it cannot be made, `FailedError` where its sizes cannot be.
         """
@@ -110,7 +114,8 @@ class Frame:
             self._sizes[key] = outputs
         shares, held = self.owners.shared(list(weights), layer, shapes, index)
         refs = tuple([x.ref for x in inputs])
-        self._add(Node(place.name, layer, refs, self.mark(place), shares=shares, held=held), place)
+        mark = self.mark(place)
+        self._add(Node(place.name, layer, refs, mark, shares=shares, frozen=frozen, held=held), place)
         return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
 
     def fix_weights(self, index: int, names: Iterable[str]) -> None:

@@ -33,6 +33,8 @@ class WeightOwners:
         if not names:
             return -1, frozenset()
         own = layer.weights(*shapes)
+        if not own and not layer.buffers(*shapes):
+            return -1, frozenset()
         sizes = sorted(own.values())
         owner, owned = self._by_names.setdefault(frozenset(names), (index, sizes))
         if owner != index:

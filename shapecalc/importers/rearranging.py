@@ -93,7 +93,7 @@ def padded(call: OperationCall, x: Data, pairs: Mapping[int, Sequence[int]], mod
         return x
     dims = [call.frame.within(x, axis) for axis in pairs]
     arguments: dict[str, Any] = {} if mode == "zeros" else {"mode": mode}
-    if x.shape.is_map and all(dim > 1 for dim in dims):
+    if x.shape.is_map and not x.shape.channels_last and all(dim > 1 for dim in dims):
         sides = dict(zip(dims, pairs.values(), strict=True))
         each = [sides.get(dim, [0, 0]) for dim in range(2, x.shape.rank + 1)]
         return call.one("pad", x, padding=each, **arguments)

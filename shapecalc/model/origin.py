@@ -98,8 +98,8 @@ def first_difference(network: NetworkLike) -> str:
     for more in _MORE:
         sizes = {}
         for name, shape in own.inputs.items():
-            free = 0 if shape.rank == 1 else 1
-            sizes[name] = (*shape.sizes[:free], *(size + more for size in shape.sizes[free:]))
+            fixed = shape.channel_axis if shape.rank > 1 else -1
+            sizes[name] = tuple([size + more * (i != fixed) for i, size in enumerate(shape.sizes)])
         other, problems = network.origin.build(network.variables, sizes)
         if problems:
             continue

@@ -70,11 +70,13 @@ class CaffeFrame(Frame):
         arguments: dict[str, Any],
         inputs: Sequence[Data],
         weights: Iterable[Constant] = (),
+        *,
+        frozen: bool = False,
     ) -> list[tuple[Reference, Shape]]:
         layer, index = self.layer, len(self.nodes)
         names = layer.shared_names() if layer else []
         if not any(names) and not (layer and layer.is_frozen):
-            return super().emit(place, kind, arguments, inputs, weights)
+            return super().emit(place, kind, arguments, inputs, weights, frozen=frozen)
         shapes = tuple([x.shape for x in inputs])
         try:
             own = self._layer(kind, arguments).weights(*shapes)
@@ -85,10 +87,8 @@ class CaffeFrame(Frame):
             self._check_shared(name, sizes, layer.name if layer else "")
         pairs = zip(named, own.values(), strict=True) if any(names) else ()
         shared = [Constant(sizes, None, (name,), learned=True) for name, sizes in pairs]
-        found = super().emit(place, kind, arguments, inputs, shared)
-        if own and layer and layer.is_frozen:
-            self.nodes[index] = self.nodes[index]._replace(frozen=True)
-        return found
+        frozen = frozen or bool(own and layer and layer.is_frozen)
+        return super().emit(place, kind, arguments, inputs, shared, frozen=frozen)
 
     def sizes_of(self, kind: str, arguments: dict[str, Any], inputs: Sequence[Data]) -> tuple[Any, ...]:
         """Return the size of the output that a layer would have. Errors: `LayerError`."""

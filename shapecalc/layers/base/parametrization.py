@@ -3,7 +3,7 @@
 Weight normalisation (Salimans & Kingma 2016) learns the lengths of the weight's parts along one axis, the first by
 default, apart from their directions: one more parameter each. Spectral normalisation (Miyato et al. 2018) divides the
 weight by its largest singular value, which two stored vectors approximate: buffers, one for each side of the weight as
-a matrix. (Keras has only that of the outputs.) Computing the weight is not counted in MACs.
+a matrix, or only the one of the outputs, as in Keras. Computing the weight is not counted in MACs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ __all__ = ["Parametrization", "Parametrized"]
 
 _NONE, _WEIGHT_NORM, _SPECTRAL_NORM = "none", "weight_norm", "spectral_norm"
 _LAST = "weight_norm_last"
+_OF_KERAS = "spectral_norm_keras"
 _WEIGHT = "weight"
 
 
@@ -30,8 +31,8 @@ class Parametrization(Choice):
     def __init__(self) -> None:
         super().__init__(
             "how the weight is normalised: weight_norm learns its lengths and directions apart (weight_norm_last: "
-            "along the last axis, not the first); spectral_norm has two vectors as buffers",
-            (_NONE, _WEIGHT_NORM, _LAST, _SPECTRAL_NORM),
+            "along the last axis, not the first); spectral_norm has two vectors as buffers, spectral_norm_keras one",
+            (_NONE, _WEIGHT_NORM, _LAST, _SPECTRAL_NORM, _OF_KERAS),
             _NONE,
             also=["parameterization"],
         )
@@ -65,7 +66,9 @@ class Parametrized:
 
     def buffers(self, x: Shape, *_: Shape) -> WeightShapes:
         """Return the tensors that are stored, but not learned: `Layer.buffers`."""
-        if self.parametrization != _SPECTRAL_NORM:
+        if self.parametrization not in (_SPECTRAL_NORM, _OF_KERAS):
             return {}
         sizes, axis = self.learned(x)[_WEIGHT], self.outputs_axis
+        if self.parametrization == _OF_KERAS:
+            return {"u": (sizes[0],)}  # the last axis of Keras' kernel: of a transposed convolution that of the input
         return {"u": (sizes[axis],), "v": (prod(size for i, size in enumerate(sizes) if i != axis),)}

@@ -377,14 +377,17 @@ class Normalization(Layer):
 
     axis = AxisNumbers("the axes with a mean and variance for each position, or channels", CHANNELS, channels=True)
     buffer = Flag("store the mean and variance with the model", True)
+    per_tensor = Flag("one mean and variance for all elements, as Keras' axis: None", False)
     eps = Number("the minimum of the standard deviation", 1e-7, minimum=0, also=["epsilon"])
 
     examples = (
         Example({}, (4, 5, 3), (4, 5, 3), buffers=7, layout="HWC", source="Keras 3.15.1, run"),
         Example({"axis": [1, 3]}, (4, 5, 3), (4, 5, 3), buffers=25, source="Keras 3.15.1, run"),
         Example({"buffer": False}, (3, 224, 224), (3, 224, 224), source="torchvision's transforms.Normalize"),
+        Example({"per_tensor": True}, (4, 5, 3), (4, 5, 3), buffers=3, source="Keras 3.15.1, axis=None, run"),
     )
 
     def buffers(self, x: Shape) -> WeightShapes:
-        sizes = tuple([x.sizes[axis] for axis in axis_indices(self.axis, x, "axis")])
+        axes = () if self.per_tensor else axis_indices(self.axis, x, "axis")
+        sizes = tuple([x.sizes[axis] for axis in axes])
         return {"mean": sizes, "variance": sizes, "count": ()} if self.buffer else {}

@@ -1,0 +1,109 @@
+"""Fully connected layers, embeddings, and what rearranges axes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.keras.activations import activated
+from shapecalc.importers.keras.calls import OWN, layer
+
+if TYPE_CHECKING:
+    from shapecalc.importers.keras.calls import LayerCall
+    from shapecalc.importers.tensors import Data
+
+
+@layer("Dense")
+def _dense(call: LayerCall) -> Data:
+    more: dict[str, Any] = {} if call.flag("use_bias", default=True) else {"bias": False}
+    return activated(call, call.one("linear", call.data(), out_features=call.whole("units"), **more))
+
+
+@layer("EinsumDense")
+def _einsum_dense(call: LayerCall) -> Data:
+    x = call.data()
+    if x.batch != OWN:
+        raise NotCoveredError("the batch is not an axis of its own")
+    equation, sizes = call.word("equation", ""), call.listed("output_shape")
+    more: dict[str, Any] = {} if call.argument("bias_axes") is None else {"bias_axes": call.word("bias_axes", "")}
+    shape = [-1 if size is None else size for size in sizes]
+    return activated(call, call.one("einsum_dense", x, equation=equation, output_shape=shape, **more))
+
+
+@layer("Embedding", "ReversibleEmbedding")
+def _embedding(call: LayerCall) -> Data:
+    rows, features = call.whole("input_dim"), call.whole("output_dim")
+    if call.kwargs.get("reverse") is True:
+        tied = call.flag("tie_weights", default=True)
+        return call.one("linear", call.data(), out_features=rows, bias=False, shares="table" if tied else "reverse")
+    return call.one("embedding", call.data(), num_embeddings=rows, embedding_dim=features, shares="table")
+
+
+@layer("Flatten")
+def _flatten(call: LayerCall) -> Data:
+    x = call.data()
+    return call.one("flatten", x) if x.batch.own else call.one("flatten", x, start_dim=2)
+
+
+@layer("Reshape")
+def _reshape(call: LayerCall) -> Data:
+    x = call.data()
+    shape = [-1 if size is None else size for size in call.listed("target_shape")]
+    if x.batch.own:
+        return call.one("reshape", x, shape=shape)
+    inner = prod(x.shape.sizes[1:])
+    known = prod(size for size in shape if size != -1)
+    if -1 in shape and (not known or inner % known):
+        raise LayerError(f"its target_shape {shape} does not divide the {inner:,} elements of its input")
+    return call.one("reshape", x, shape=[x.shape.sizes[0], *[inner // known if size == -1 else size for size in shape]])
+
+
+@layer("Permute")
+def _permute(call: LayerCall) -> Data:
+    x, dims = call.data(), call.listed("dims")
+    if sorted(map(str, dims)) != sorted(map(str, range(1, x.rank))):
+        raise LayerError(f"its dims {dims} are no order of the {x.rank - 1} axes of its input besides the batch")
+    lead = [] if x.batch.own else [1]
+    return call.one("permute", x, dims=[*lead, *[axis + len(lead) for axis in dims]])
+
+
+@layer("RepeatVector")
+def _repeat(call: LayerCall) -> Data:
+    x = call.data()
+    if not x.batch.own:
+        raise NotCoveredError("the batch is not an axis of its own")
+    return call.one("repeat_vector", x, n=call.whole("n"))
+
+
+@layer("Masking", "ActivityRegularization", "Identity", "Layer", "GaussianNoise")
+def _unchanged(call: LayerCall) -> Data:
+    return call.one("identity", call.data())
+
+
+@layer("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout")
+def _dropout(call: LayerCall) -> Data:
+    return call.one("dropout", call.data(), p=call.real("rate", 0.5))
+
+
+@layer("LayerScale")
+def _layer_scale(call: LayerCall) -> Data:
+    """The factors of ConvNeXt's blocks: a layer of Keras' own applications."""
+    return call.one("layer_scale", call.data(), dim=-1, channels=call.whole("projection_dim"))
+
+
+@layer("StochasticDepth")
+def _stochastic_depth(call: LayerCall) -> Data:
+    """That of ConvNeXt's blocks: a layer of Keras' own applications."""
+    return call.one("stochastic_depth", call.data(), p=call.real("drop_path_rate", 0.0))
+
+
+@layer("MaxoutDense")
+def _maxout(call: LayerCall) -> Data:
+    """The maximum of several fully connected layers: of Keras 1."""
+    units, pieces = call.whole("units"), call.whole("nb_feature", 4)
+    more: dict[str, Any] = {} if call.flag("use_bias", default=True) else {"bias": False}
+    x = call.one("linear", call.data(), out_features=units * pieces, **more)
+    split = call.one("unflatten", x, name="pieces", dim=-1, unflattened_size=[pieces, units])
+    return call.one("max", split, name="max", dim=-2)

@@ -1,0 +1,51 @@
+"""The inputs of a model: its input layers, and their sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem
+from shapecalc.importers.inputs import InputSizes, ValueInfo, input_tensors
+from shapecalc.importers.keras.structure import INPUT
+from shapecalc.layers.base.shape import HWC
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
+
+__all__ = ["input_shapes"]
+
+
+def input_shapes(
+    model: ModelRecord, layout: str, variables: Mapping[str, Any], given: Mapping[str, tuple[Any, ...]],
+    problems: list[Problem], name: str,
+) -> InputSizes:  # fmt: skip
+    """Return the sizes of the inputs of a model, with these in place of its own, in its layout.
+
+    Errors: `UsageError` for an input that does not exist.
+    """
+    infos = [ValueInfo(layer.name, _stated(layer, problems, name)) for layer in _input_layers(model)]
+    axes = {info.name: 0 if info.dims else -1 for info in infos}
+    found = input_tensors(infos, axes, variables, given, problems, name)
+    is_last = layout == HWC
+    inputs = {key: (shape._replace(channels_last=is_last), batch) for key, (shape, batch) in found.inputs.items()}
+    return found._replace(inputs=inputs)
+
+
+def _input_layers(model: ModelRecord) -> list[LayerRecord]:
+    """Return the layers that are inputs: in the order in which the model is called on them, then any others."""
+    layers = {layer.name: layer for layer in model.layers if layer.op == INPUT}
+    first = [ref.layer for _, ref in model.inputs if ref.layer in layers]
+    return [layers[one] for one in dict.fromkeys([*first, *layers])]
+
+
+def _stated(layer: LayerRecord, problems: list[Problem], name: str) -> tuple[int | str, ...] | None:
+    """Return the size of an input with the batch, in which a dynamic dimension is ""; None for none."""
+    given = layer.config.get("batch_shape", layer.config.get("batch_input_shape"))
+    if not isinstance(given, list) or not given:
+        return None
+    if any(size is not None and type(size) is not int for size in given):
+        problems.append(Problem(f"the input {layer.name} of {name} has the impossible size {given}"))
+        return None
+    return tuple(["" if size is None else size for size in given])

@@ -1,0 +1,52 @@
+"""A model of Keras in memory: it is asked for its config, and for the sizes of its outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.importers.keras import KerasFile
+from shapecalc.importers.keras.reading import parsed
+from shapecalc.importers.keras.records import read_model
+from shapecalc.importers.keras.trees import TensorRef, changed_tree, tensors_of
+
+__all__ = ["origin_of"]
+
+_MODULES = ("keras", "tf_keras", "tensorflow")
+
+
+def origin_of(model: Any) -> KerasFile:
+    """Return the origin of a model. Errors: `UsageError` for what is none, `SpecError` for a model without a graph."""
+    if isinstance(model, type):
+        raise UsageError(Problem(f"from_keras expects a model, not the class {model.__name__}",
+                                 hint=f"from_keras({model.__name__}(…))"))  # fmt: skip
+    modules = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    if modules.isdisjoint(_MODULES) or not callable(getattr(model, "to_json", None)):
+        hint = "shapecalc.load reads files, from_torch modules of PyTorch"
+        raise UsageError(Problem(f"from_keras expects a model of Keras, not {type(model).__name__}", hint=hint))
+    name = str(getattr(model, "name", "") or type(model).__name__)
+    try:
+        text = model.to_json()
+    except Exception as error:  # whatever a layer's own get_config raises
+        message = f"the config of {name} cannot be made: {type(error).__name__}: {error}"
+        raise UsageError(Problem(message, hint="give its own layers a get_config")) from error
+    record = read_model(parsed(str(text).encode(), name), name)
+    sizes = _output_sizes(model)
+    refs = tensors_of(record.outputs)
+    if len(sizes) == len(refs):
+        known = dict(zip(refs, sizes, strict=True))
+        outputs = changed_tree(record.outputs, lambda ref: _sized(ref, known))
+        record = record._replace(outputs=outputs)
+    return KerasFile(name, record)
+
+
+def _sized(ref: TensorRef, known: dict[TensorRef, Any]) -> TensorRef:
+    return ref._replace(shape=known[ref])
+
+
+def _output_sizes(model: Any) -> list[tuple[Any, ...]]:
+    """Return the sizes of the outputs of a model, with the batch; none where it was not built."""
+    try:
+        return [tuple(output.shape) for output in model.outputs]
+    except (AttributeError, TypeError, ValueError):
+        return []

@@ -1,0 +1,181 @@
+"""Operations of `keras.ops`, and of TensorFlow in models of Keras 2, which are known by the names of the former."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import LayerError
+from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.keras.tf_names import keras_name
+from shapecalc.importers.keras.trees import array_of
+from shapecalc.importers.tensors import Constant, Data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.importers.keras.calls import LayerCall
+
+    Function = Callable[["OperationCall"], Any]
+
+__all__ = ["OperationCall", "convert", "operation", "vector", "whole_values"]
+
+_OPERATIONS: dict[str, Function] = {}
+_FAMILIES = ("ops_pointwise", "ops_axes", "ops_index", "ops_windows")
+
+
+def operation(*names: str) -> Callable[[Function], Function]:
+    """Return a decorator that registers the function of operations."""
+
+    def add(function: Function) -> Function:
+        _OPERATIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return add
+
+
+def convert(call: LayerCall) -> Any:
+    """Return the outputs of an operation. Errors: `NotCoveredError`, `LayerError`."""
+    if not _OPERATIONS:
+        for family in _FAMILIES:
+            import_module(f"shapecalc.importers.keras.{family}")
+    name = call.record.op if call.record.is_op else keras_name(call)
+    function = _OPERATIONS.get(name)
+    if function is None:
+        raise NotCoveredError("no layer here does what it does")
+    return function(OperationCall(name, call))
+
+
+def whole_values(tree: Any) -> list[int] | None:
+    """Return the whole numbers that a tree of numbers and known tensors is; None where one is not known."""
+    if isinstance(tree, Constant):
+        found = tree.items
+        if found is None or len(tree.dims) > 1 or any(type(item) is not int for item in found):
+            return None
+        return list(found)
+    if type(tree) is int:
+        return [tree]
+    if type(tree) in (list, tuple):
+        parts = [whole_values(one) for one in tree]
+        return None if any(part is None for part in parts) else [item for part in parts if part for item in part]
+    return None
+
+
+def vector(values: list[int]) -> Constant:
+    """Return whole numbers as a known tensor of one axis."""
+    return Constant((len(values),), tuple(values))
+
+
+class OperationCall:
+    """An operation with its arguments: by name, by position, or in its config."""
+
+    def __init__(self, name: str, call: LayerCall) -> None:
+        self.name = name
+        self.call = call
+        self.batch = call.frame.batch
+
+    def argument(self, names: str | Sequence[str], position: int = -1, default: Any = None) -> Any:
+        """Return an argument by one of its names, or by its position among those of the call."""
+        for name in (names,) if isinstance(names, str) else names:
+            if name in self.call.kwargs:
+                return self.call.kwargs[name]
+            if name in self.call.config and name != "name":
+                return self.call.config[name]
+        return self.call.args[position] if 0 <= position < len(self.call.args) else default
+
+    def tensors(
+        self, names: str | Sequence[str] = ("xs", "inputs", "values", "arrays"), position: int = 0
+    ) -> list[Any]:
+        """Return an argument that is a list of tensors."""
+        found = self.argument(names, position)
+        many = found if isinstance(found, list) else [found]
+        return [self.tensor(one) for one in many]
+
+    def operand(self, names: str | Sequence[str], position: int) -> Data | Constant:
+        """Return an argument that is a tensor or a number. Errors: `LayerError`."""
+        return self.tensor(self.argument(names, position))
+
+    def tensor(self, given: Any) -> Data | Constant:
+        """Return a tensor, or a number or list of them as a constant one. Errors: `LayerError`."""
+        if isinstance(given, (Data, Constant)):
+            return given
+        if isinstance(given, (bool, int, float)):
+            return Constant((), (given,))
+        if isinstance(given, list) and given:
+            array = array_of(given)
+            if array.items is None or all(isinstance(item, (int, float)) for item in array.items):
+                return Constant(array.dims, array.items)
+        raise LayerError("one of its inputs is no tensor")
+
+    @property
+    def x(self) -> Data:
+        """Its first input as data."""
+        found = self.operand(("x", "input", "inputs", "a", "tensor", "features", "input_tensor", "array", "images"), 0)
+        return self.as_data(found)
+
+    def as_data(self, given: Data | Constant) -> Data:
+        """Return a tensor as data: a constant becomes a layer."""
+        return self.call.frame.as_data(self.call.place, given, given.dims) if isinstance(given, Constant) else given
+
+    def whole(self, names: str | Sequence[str], position: int, default: int) -> int:
+        """Return an argument that is a whole number. Errors: `LayerError`."""
+        found = whole_values(self.argument(names, position, default))
+        if found is None or len(found) != 1:
+            name = names if isinstance(names, str) else names[0]
+            raise LayerError(f"its {name} is no whole number")
+        return found[0]
+
+    def axes(self, x: Data | Constant, position: int = 1) -> list[int]:
+        """Return the axes that it works along: all by default. Errors: `LayerError`, `NotCoveredError`."""
+        given = self.argument(("axis", "axes", "dims"), position)
+        if given is None:
+            return list(range(x.rank))
+        found = whole_values(given)
+        if found is None:
+            raise NotCoveredError("its axis is not known")
+        return found
+
+    def flag(self, *names: str) -> bool:
+        """Return whether an argument is true."""
+        return self.argument(names) is True
+
+    def one(self, kind: str, *data: Data, **arguments: Any) -> Data:
+        """Add a layer, and return its first output."""
+        return self.call.one(kind, *data, **arguments)
+
+    def reshaped(self, x: Data, sizes: Sequence[int]) -> Data:
+        """Return a tensor with these sizes, with the batch; one may be -1. Errors: `LayerError`."""
+        full, own = list(sizes), x.full(self.batch)
+        if full.count(-1) > 1 or min(full, default=0) < -1:
+            raise LayerError(f"its sizes {full} are none")
+        at = full.index(-1) if -1 in full else -1
+        if at >= 0:
+            known = prod(size for size in full if size != -1)
+            if not known or prod(own) % known:
+                raise LayerError(f"its sizes {full} do not divide the {prod(own):,} elements of its input")
+            full[at] = prod(own) // known
+        return self.call.frame.reshape(self.call.place, x, tuple(full), at)
+
+    def unsqueezed(self, x: Data, axes: Sequence[int]) -> Data:
+        """Return a tensor with further axes of size 1. Errors: `LayerError`."""
+        full = list(x.full(self.batch))
+        rank = len(full) + len(axes)
+        for axis in sorted(self.call.frame.axis(axis, rank) for axis in axes):
+            full.insert(axis, 1)
+        return self.call.frame.reshape(self.call.place, x, tuple(full))
+
+    def squeezed(self, x: Data, axes: Sequence[int]) -> Data:
+        """Return a tensor without axes of size 1. Errors: `LayerError`."""
+        full = x.full(self.batch)
+        gone = {self.call.frame.axis(axis, len(full)) for axis in axes}
+        for axis in gone:
+            if full[axis] != 1:
+                raise LayerError(f"it removes axis {axis}, whose size is {full[axis]}, not 1")
+        kept = tuple([size for axis, size in enumerate(full) if axis not in gone])
+        return self.call.frame.reshape(self.call.place, x, kept)
+
+    def same(self, *further: Data) -> Data:
+        """Return an opaque layer with an output of the size of its input: a function that has no kind here."""
+        x = self.x
+        return self.call.one("opaque", x, *further, output_sizes=[list(x.shape.sizes)], op_type=self.name)
