@@ -153,7 +153,7 @@ class _Reader:
         stored: dict[str, StoredInput] = {}
         inputs: list[str] = []
         values: dict[str, Any] = {}
-        for spec in signature["input_specs"]:
+        for spec in signature["input_specs"] if "input_specs" in signature else _old_specs(signature):
             kind, value = _only(spec)
             if kind in _SPECS:
                 sort, key = _SPECS[kind]
@@ -175,6 +175,18 @@ class _Reader:
             raise _WrongError(f"it does not state the size of {name}")
         first = self.first.setdefault(str(path), str(name)) if path else str(name)
         return StoredInput(str(name), sort, dims, trainable, first)
+
+
+def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the inputs of a signature as versions before 2.2 wrote it, in the later form."""
+    specs: list[dict[str, Any]] = [
+        {"parameter": {"arg": {"name": own}, "parameter_name": name}}
+        for own, name in signature["inputs_to_parameters"].items()
+    ]
+    specs += [{"buffer": {"arg": {"name": own}, "buffer_name": name}}
+              for own, name in signature["inputs_to_buffers"].items()]  # fmt: skip
+    specs += [{"user_input": {"arg": {"as_tensor": {"name": own}}}} for own in signature["user_inputs"]]
+    return specs
 
 
 def _only(document: dict[str, Any]) -> tuple[str, Any]:
@@ -210,7 +222,7 @@ def _names(document: dict[str, Any]) -> list[str]:
 
 def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
     """Return the stated sizes of a tensor."""
-    sizes = meta["sizes"]
+    sizes = meta.get("meta", meta)["sizes"]
     if len(sizes) > _MOST_AXES:
         raise _WrongError(f"its tensor {name} has {len(sizes)} axes")
     found = tuple([_number(size) for size in sizes])
