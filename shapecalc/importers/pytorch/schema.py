@@ -34,7 +34,7 @@ _SPECS = {"parameter": (PARAMETER, "parameter_name"), "buffer": (BUFFER, "buffer
           "tensor_constant": (CONSTANT, "tensor_constant_name")}  # fmt: skip
 _OWN_CODE = re.compile(r"(^|[/\\])torch[/\\](nn|fx|export|utils|autograd|_\w+|\w+\.py)\b|eval_with_key")
 """Files of PyTorch itself."""
-_WRONG = (KeyError, TypeError, AttributeError, ValueError, IndexError, StopIteration)
+_WRONG = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 """What reading JSON of another form raises."""
 _NUMBERS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 
@@ -56,7 +56,7 @@ def program_of(archive: Archive, name: str) -> Program:
         raise
     except _WrongError as error:
         raise broken(name, FORMAT, str(error)) from None
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except _WRONG as error:
         raise broken(
             name, FORMAT, f"its program is not as it must be ({type(error).__name__}: {str(error)[:80]})"
         ) from None
@@ -193,7 +193,10 @@ def _only(document: dict[str, Any]) -> tuple[str, Any]:
     """Return what is set of a union: the key and value."""
     if len(document) == 1:
         return next(iter(document.items()))
-    return next((key, value) for key, value in document.items() if value is not None)
+    found = next(((key, value) for key, value in document.items() if value is not None), None)
+    if found is None:
+        raise ValueError("nothing is set")
+    return found
 
 
 def _one(document: Any) -> Any:
