@@ -33,31 +33,34 @@ def joined(call: OperationCall, given: Sequence[Data | Constant], axis: int) -> 
     parts = [x for x in given if prod(x.full(1)) or isinstance(x, Data)]  # empty constants add nothing
     if len(parts) == 1:
         return call.as_data(parts[0])
-    ranks = {x.rank for x in parts}
-    if len(ranks) != 1:
+    if len({x.rank for x in parts}) != 1:
         raise LayerError("its inputs have different numbers of axes")
-    axis = call.frame.axis(axis, ranks.pop())
+    axis = call.frame.axis(axis, parts[0].rank)
+    if len({x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own}) > 1:
+        parts = [call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in parts]
     at = next((x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own), -1)
     if axis == at:
         if call.frame.batch > 1:
             raise NotCoveredError("it joins samples of the batch")
         data = [call.frame.whole(call.place, x) for x in map(call.as_data, parts)]
         return call.one("concat", *data, batch=LOST, dim=axis + 1)
-    data = []
-    for x in parts:
-        if isinstance(x, Constant):
-            dims = (*x.dims[:at], *x.dims[at + 1 :]) if at >= 0 else x.dims
-            if at >= 0 and x.dims[at] not in (1, call.frame.batch):
-                raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
-            data.append(call.frame.as_data(call.place, x, dims))
-        elif at >= 0 and not x.batch.own:
-            data.append(call.frame.one_sample(call.place, x, at))
-        elif at >= 0 and x.batch.axis != at:
-            raise NotCoveredError("its inputs have the batch on different axes")
-        else:
-            data.append(x)
+    data = [_without_batch(call, x, at) for x in parts]
     batch = next(x.batch for x in data if x.batch.own) if at >= 0 else call.frame.carried(data, data[0].rank)
     return call.one("concat", *data, batch=batch, dim=axis + 1 - (0 <= at < axis))
+
+
+def _without_batch(call: OperationCall, x: Data | Constant, at: int) -> Data:
+    """Return a tensor that is joined with others whose batch is at an axis. Errors: `LayerError`, `NotCoveredError`."""
+    if isinstance(x, Constant):
+        dims = (*x.dims[:at], *x.dims[at + 1 :]) if at >= 0 else x.dims
+        if at >= 0 and x.dims[at] not in (1, call.frame.batch):
+            raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
+        return call.frame.as_data(call.place, x, dims)
+    if at >= 0 and not x.batch.own:
+        return call.frame.one_sample(call.place, x, at)
+    if at >= 0 and x.batch.axis != at:
+        raise NotCoveredError("its inputs have the batch on different axes")
+    return x
 
 
 def along(call: OperationCall, x: Data, axis: int) -> tuple[Data, int]:

@@ -14,6 +14,7 @@ from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolv
 from shapecalc.importers.pytorch.batch import batch_axes
 from shapecalc.importers.pytorch.each import of_each_map
 from shapecalc.importers.pytorch.expressions import plain_size
+from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
@@ -36,8 +37,6 @@ _MOST_INLINED = 200_000
 _MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze",
                     "transpose", "swapaxes", "swapdims", "t", "mT", "permute", "movedim", "reshape_as"))  # fmt: skip
 """Operations after which a weight is still that weight."""
-_PARTS = ("split", "split_with_sizes", "chunk", "slice", "select", "narrow", "unbind", "tensor_split")
-"""Operations whose outputs are parts of a weight."""
 _WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
              "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
 
@@ -66,6 +65,7 @@ class ModuleImport:
         self.frame = Frame(name, self.sizes.batch)
         self.understanding = Understanding()
         self.stored = {one.identity: one for one in program.stored.values()}
+        self.folding = Folding(name, self.stored)
         self.inlined = 0
         self.notes: dict[str, None] = dict.fromkeys(program.notes)
 
@@ -208,7 +208,7 @@ class ModuleImport:
         work = find_operation(name)
         plain = name.removesuffix("_")
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
-            return self._folded(call, work, stated, learned=learned)
+            return self.folding.folded(call, work, stated if self.is_as_stated else [None], learned=learned)
         reason = "" if work else "no layer here does what it does"
         if work:
             before = len(self.frame.nodes)
@@ -238,39 +238,6 @@ class ModuleImport:
             return None
         sizes = [plain_size(size, self.symbols) for size in dims]
         return tuple([size for size in sizes if size is not None]) if None not in sizes else None
-
-    def _folded(self, call: AtenCall, work: Any, stated: list[Any], *, learned: bool) -> Sequence[Any]:
-        """Return outputs that are the same for every input: constants, or weights that are computed of others."""
-        if not self.is_as_stated or None in stated:
-            stated = self._sized(call, work)
-        sources = tuple(dict.fromkeys(source for x in constants_of(call.arguments.values()) for source in x.sources))
-        if learned and call.name.removesuffix("_") in _PARTS:
-            parts = [f"{source}[{i}]" for source in sources for i in range(len(stated))]
-            if len(stated) == 1:  # which part it is
-                chosen = [call.get(key) for key in ("dim", "start", "end", "index", "step", "length")]
-                parts = [f"{source}{chosen}" for source in sources]
-            return [Constant(dims, None, (part,), learned=True) for dims, part in zip(stated, parts, strict=False)]
-        return [Constant(dims, None, sources if learned else (), learned) for dims in stated]
-
-    def _sized(self, call: AtenCall, work: Any) -> list[tuple[int, ...]]:
-        """Return the sizes that an operation on constants makes, by making its layers on the side."""
-        from shapecalc.layers.base.shape import Shape
-
-        scratch = Frame(self.name)
-        arguments = {}
-        for key, value in call.arguments.items():
-            listed = value if isinstance(value, list) else [value]
-            sized = [scratch.add_input(f"{key}{i}", Shape(x.dims), LOST) if isinstance(x, Constant) and x.rank else x
-                     for i, x in enumerate(listed)]  # fmt: skip
-            arguments[key] = sized if isinstance(value, list) else sized[0]
-        trial = AtenCall(call.node, call.place, arguments, scratch, call.used)
-        try:
-            found = work(trial) if work else None
-        except NotCoveredError:
-            found = None
-        if found is None:
-            raise LayerError(f"the size of its output is not known for other sizes of the inputs ({call.node.target})")
-        return [x.full(1) for x in (found if isinstance(found, list) else [found])]
 
     def _every_output(self, call: AtenCall, found: Any) -> Sequence[Any]:
         several: Sequence[Any] = found if type(found) in (list, tuple) else [found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
@@ -117,8 +118,8 @@ def _glu(call: AtenCall) -> Data:
 def _of_two(call: AtenCall) -> Data:
     function = _OF_TWO[_plain(call, _OF_TWO)]
     a, b = _operand(call, 0), _operand(call, 1)
-    if isinstance(a, Data) and is_number(b) and isinstance(b, Constant) and b.rank <= a.rank and b.items:
-        number = b.items[0]
+    number = b.items[0] if isinstance(b, Constant) and is_number(b) and b.items else float("inf")
+    if isinstance(a, Data) and b.rank <= a.rank and math.isfinite(number):
         return call.one("pointwise", a, function=function, other=int(number) if isinstance(number, bool) else number)
     operands, batch = call.frame.aligned(call.place, (a, b))
     return call.one("pointwise", *operands, batch=batch, function=function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
@@ -65,7 +66,15 @@ def _matmul(call: AtenCall) -> Data:
     return _multiplied(call, *_pair(call, "self", second))
 
 
+def _is_repeated(call: AtenCall, weight: Constant) -> bool:
+    """Return whether a weight is one of two axes that is repeated along a new first one: a linear layer as `bmm`."""
+    stored = call.stored.get(weight.sources[0]) if len(weight.sources) == 1 else None
+    return stored is not None and weight.rank == 3 and prod(stored.dims) == prod(weight.dims[1:])
+
+
 def _multiplied(call: AtenCall, a: Tensor, b: Tensor) -> Data:
+    if isinstance(b, Constant) and _is_repeated(call, b):
+        b = b._replace(dims=b.dims[1:])
     if isinstance(a, Data) and isinstance(b, Constant) and _is_weight(b):
         return linear(call, rows(call, a), b, (b.dims[0], b.dims[1]), None)
     if b.rank == 1:

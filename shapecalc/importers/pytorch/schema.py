@@ -34,7 +34,7 @@ _SPECS = {"parameter": (PARAMETER, "parameter_name"), "buffer": (BUFFER, "buffer
           "tensor_constant": (CONSTANT, "tensor_constant_name")}  # fmt: skip
 _OWN_CODE = re.compile(r"(^|[/\\])torch[/\\](nn|fx|export|utils|autograd|_\w+|\w+\.py)\b|eval_with_key")
 """Files of PyTorch itself."""
-_WRONG = (KeyError, TypeError, AttributeError, ValueError, IndexError, StopIteration)
+_WRONG = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 """What reading JSON of another form raises."""
 _NUMBERS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 
@@ -56,7 +56,7 @@ def program_of(archive: Archive, name: str) -> Program:
         raise
     except _WrongError as error:
         raise broken(name, FORMAT, str(error)) from None
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except _WRONG as error:
         raise broken(
             name, FORMAT, f"its program is not as it must be ({type(error).__name__}: {str(error)[:80]})"
         ) from None
@@ -153,7 +153,7 @@ class _Reader:
         stored: dict[str, StoredInput] = {}
         inputs: list[str] = []
         values: dict[str, Any] = {}
-        for spec in signature["input_specs"]:
+        for spec in signature["input_specs"] if "input_specs" in signature else _old_specs(signature):
             kind, value = _only(spec)
             if kind in _SPECS:
                 sort, key = _SPECS[kind]
@@ -177,11 +177,26 @@ class _Reader:
         return StoredInput(str(name), sort, dims, trainable, first)
 
 
+def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the inputs of a signature as versions before 2.2 wrote it, in the later form."""
+    specs: list[dict[str, Any]] = [
+        {"parameter": {"arg": {"name": own}, "parameter_name": name}}
+        for own, name in signature["inputs_to_parameters"].items()
+    ]
+    specs += [{"buffer": {"arg": {"name": own}, "buffer_name": name}}
+              for own, name in signature["inputs_to_buffers"].items()]  # fmt: skip
+    specs += [{"user_input": {"arg": {"as_tensor": {"name": own}}}} for own in signature["user_inputs"]]
+    return specs
+
+
 def _only(document: dict[str, Any]) -> tuple[str, Any]:
     """Return what is set of a union: the key and value."""
     if len(document) == 1:
         return next(iter(document.items()))
-    return next((key, value) for key, value in document.items() if value is not None)
+    found = next(((key, value) for key, value in document.items() if value is not None), None)
+    if found is None:
+        raise ValueError("nothing is set")
+    return found
 
 
 def _one(document: Any) -> Any:
@@ -210,7 +225,7 @@ def _names(document: dict[str, Any]) -> list[str]:
 
 def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
     """Return the stated sizes of a tensor."""
-    sizes = meta["sizes"]
+    sizes = meta.get("meta", meta)["sizes"]
     if len(sizes) > _MOST_AXES:
         raise _WrongError(f"its tensor {name} has {len(sizes)} axes")
     found = tuple([_number(size) for size in sizes])

@@ -28,7 +28,7 @@ _WEIGHTS = (
     "proj_bias",
 )
 """Names of arguments that are weights."""
-_FACTORS = {"addmm": ("self", "mat2"), "mm": ("mat2",), "matmul": ("other",)}
+_FACTORS = {"addmm": ("self", "mat2"), "mm": ("mat2",), "matmul": ("other",), "bmm": ("mat2",)}
 """Arguments that are weights, if they are stored tensors of two axes."""
 
 
@@ -74,7 +74,8 @@ def _weights_of(graph: ProgramGraph, constants: Iterable[str]) -> set[str]:
         if op != "embedding":
             for key in (*_WEIGHTS, *_FACTORS.get(op, ())):
                 names = [name for name in _refs(node.arguments.get(key)) if name in known]
-                found.update(name for name in names if key in _WEIGHTS or len(graph.stated.get(name, ())) <= 2)
+                most = 3 if op == "bmm" else 2
+                found.update(name for name in names if key in _WEIGHTS or len(graph.stated.get(name, ())) <= most)
         if any(name in found for name in node.outputs):
             found.update(refs_of(node))
     return found

@@ -1,0 +1,91 @@
+"""Every classification, segmentation, video and optical flow model of torchvision, through `from_torch`, against PyTorch.
+
+The size of every tensor is what torch.export states of it, parameters those of the module, MACs half of what PyTorch's
+FLOP counter counts. Nothing is computed: the models are on the meta device. The largest variants of families whose
+smaller ones are tested run where SHAPECALC_ALL_MODELS is set.
+
+torchvision's own wheel on PyPI needs CUDA's libraries for its operations; models do without, once the two operations are
+declared that it registers on import.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+import shapecalc
+
+torch = pytest.importorskip("torch")
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402  (only where there is torch)
+
+LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
+for name in ("nms", "qnms"):
+    if not hasattr(torch.ops.torchvision, name):
+        LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+models = pytest.importorskip("torchvision.models", exc_type=(ImportError, RuntimeError))
+
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
+
+FAMILIES = ("detection", "quantization")  # those left out: their outputs depend on data, or they are quantised
+LARGEST = {
+    "convnext_base", "convnext_large", "densenet161", "densenet201", "efficientnet_b6", "efficientnet_b7",
+    "efficientnet_v2_l", "regnet_x_32gf", "regnet_y_128gf", "regnet_y_32gf", "resnet152", "resnext101_64x4d",
+    "swin3d_b", "swin3d_s", "swin_b", "swin_s", "swin_v2_b", "swin_v2_s", "vit_h_14", "vit_l_16", "vit_l_32",
+    "raft_large",
+}  # fmt: skip
+SIZES = {"segmentation": (1, 3, 128, 128), "optical_flow": (1, 3, 128, 128), "video": (1, 3, 16, 224, 224)}
+UNUSED = {"googlenet": "aux", "inception_v3": "AuxLogits"}
+"""Modules that are used only in training: their parameters are named in a note, and not counted."""
+UNKNOWN = {"raft_large": 51, "raft_small": 51}
+"""Operations that no layer is: pools and samplings of 256 maps of each sample, RAFT's correlation volumes."""
+
+
+def family(model):
+    return models.get_model_builder(model).__module__.split(".")[2]
+
+
+NAMES = [name for name in models.list_models() if family(name) not in FAMILIES]
+NAMES = [name for name in NAMES if os.environ.get("SHAPECALC_ALL_MODELS") or name not in LARGEST]
+
+
+def built(model):
+    """A model on the meta device; one that reads values of tensors while it is made is moved there."""
+    options = {"weights": None, **({"weights_backbone": None} if family(model) == "segmentation" else {})}
+    with torch.device("cpu" if model.startswith("regnet") else "meta"):
+        return models.get_model(model, **options).eval().to("meta")
+
+
+@pytest.fixture(autouse=True)
+def _no_random_weights(monkeypatch):
+    for name in ("trunc_normal_", "kaiming_normal_", "kaiming_uniform_", "normal_", "uniform_", "xavier_uniform_"):
+        monkeypatch.setattr(torch.nn.init, name, lambda tensor, *_, **__: tensor)
+
+
+@pytest.mark.parametrize("model", NAMES)
+def test_a_model_of_torchvision(model):
+    module = built(model)
+    size = SIZES.get(family(model), (1, 3, 299, 299) if model == "inception_v3" else (1, 3, 224, 224))
+    examples = (torch.zeros(size, device="meta"),) * (2 if family(model) == "optical_flow" else 1)
+    network = shapecalc.from_torch(module, *examples)
+    report = network.infer()
+    note = next(note for note in report.notes if " shape arithmetic, " in note)
+    assert f", {UNKNOWN.get(model, 0)} unknown; " in note
+    assert "do not" not in note
+
+    graph = network.origin.program.graph
+    last = {int(re.search(r"node\[(\d+)\]", row.node.mark.path)[1]): row for row in report.rows}
+    for number, row in last.items():
+        stated = [graph.stated[name] for name in graph.nodes[number].outputs]
+        for dims, shape in zip(stated, row.output_shapes, strict=False):
+            with_batch = [(*shape[:i], 1, *shape[i:]) for i in range(len(shape) + 1)]
+            assert dims in (shape, *with_batch), row
+
+    unused = UNUSED.get(model)
+    due = sum(one.numel() for name, one in module.named_parameters() if not unused or not name.startswith(unused))
+    assert report.total.params == due
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(*examples)
+    assert report.total.macs == counter.get_total_flops() // 2
