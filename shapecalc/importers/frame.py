@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Source, count_noun
 from shapecalc.importers.ownership import WeightOwners
-from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data, NodePlace, Unsized, on_axis, rearrangement
+from shapecalc.importers.tensors import (
+    FIXED,
+    LOST,
+    Batch,
+    Constant,
+    Data,
+    NodePlace,
+    Unsized,
+    batch_after,
+    on_axis,
+    rearrangement,
+    sizes_text,
+)
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Layer
 from shapecalc.model.graph import Node, Reference
@@ -240,8 +252,8 @@ class Frame:
         own = x.full(self.batch)
         if prod(own) != prod(full):
             here, there = count_noun(prod(own), "element"), count_noun(prod(full), "element")
-            raise LayerError(f"it makes {_text(full)} ({there}) of its input, which is {_text(own)} ({here})")
-        batch = self._batch_after(x, full)
+            raise LayerError(f"it makes {sizes_text(full)} ({there}) of its input, which is {sizes_text(own)} ({here})")
+        batch = batch_after(x, full, self.batch)
         if batch.axis < 0:
             sizes = full
         elif batch.own:
@@ -252,32 +264,6 @@ class Frame:
         if inferred >= 0 and inferred != batch.axis:
             written = on_axis(sizes, inferred - (batch.own and batch.axis < inferred), -1)
         return self._reshaped(place, x, sizes, batch, written)
-
-    def _batch_after(self, x: Data, full: tuple[int, ...]) -> Batch:
-        """Return where the batch is once a tensor has other sizes: what stands before it stays before it."""
-        b, at = self.batch, x.batch.axis
-        if x.batch == FIXED:
-            return FIXED
-        if at < 0:
-            return Batch(0, own=True) if b == 1 and full[:1] == (1,) else LOST
-        own = x.full(b)
-        before = prod(own[:at]) * x.batch.outer
-        products = [prod(full[:i]) for i in range(len(full))]
-        for i, size in enumerate(full):
-            if size == b and products[i] == before:
-                return Batch(i, own=True)
-        found = [
-            Batch(i, outer=before // products[i])
-            for i, size in enumerate(full)
-            if products[i] and before % products[i] == 0 and size and size % (before // products[i] * b) == 0
-        ]
-        if not found:
-            if b == 1:
-                return LOST
-            raise LayerError(f"the batch of {b} could not be followed from {_text(own)} to {_text(full)}")
-        # In a batch of one several are possible: it joins what stands before it where what follows stays as it is.
-        joined = full[found[0].axis + 1 :] == own[at + 1 :] if x.batch.own else True
-        return found[0] if joined or not before > 1 else found[-1]
 
     def moved(self, x: Data, order: Sequence[int]) -> Batch:
         """Return where the batch is once the axes of the file are in another order."""
@@ -299,8 +285,8 @@ class Frame:
             covers = at >= 0 and axis >= 0 and not is_own
             is_fixed = isinstance(x, Constant) or x.batch == FIXED
             if covers and x.full(1)[axis] not in (1, self.batch if is_fixed else 1):
-                raise LayerError(f"its inputs {' and '.join(_text(y.full(self.batch)) for y in operands)} differ along "
-                                 "the batch axis")  # fmt: skip
+                every = " and ".join(sizes_text(y.full(self.batch)) for y in operands)
+                raise LayerError(f"its inputs {every} differ along the batch axis")
             if isinstance(x, Constant):
                 found.append(self.as_data(place, x, (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims))
             else:
@@ -327,10 +313,6 @@ class Frame:
         if carrier is not None:
             return carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
         return FIXED if all(isinstance(x, Constant) or x.batch == FIXED for x in operands) else LOST
-
-
-def _text(sizes: Sequence[Any]) -> str:
-    return "×".join(map(str, sizes)) or "a scalar"
 
 
 def _hashable(value: Any) -> Any:

@@ -6,7 +6,10 @@ numbers that are known, as sizes and axes), which is folded.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import LayerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +18,10 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
-__all__ = ["FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "on_axis", "rearrangement"]
+__all__ = [
+    "FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "batch_after", "on_axis", "rearrangement",
+    "sizes_text",
+]  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -119,3 +125,38 @@ def rearrangement(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[str,
 def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
     """Return how many sizes two lists have in common at their beginning."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def batch_after(x: Data, full: tuple[int, ...], b: int) -> Batch:
+    """Return where the batch, of size b, is once a tensor has other sizes: what stands before it stays before it.
+
+    Errors: `LayerError` where it could not be followed.
+    """
+    at = x.batch.axis
+    if x.batch == FIXED:
+        return FIXED
+    if at < 0:
+        return Batch(0, own=True) if b == 1 and full[:1] == (1,) else LOST
+    own = x.full(b)
+    before = prod(own[:at]) * x.batch.outer
+    products = [prod(full[:i]) for i in range(len(full))]
+    for i, size in enumerate(full):
+        if size == b and products[i] == before:
+            return Batch(i, own=True)
+    found = [
+        Batch(i, outer=before // products[i])
+        for i, size in enumerate(full)
+        if products[i] and before % products[i] == 0 and size and size % (before // products[i] * b) == 0
+    ]
+    if not found:
+        if b == 1:
+            return LOST
+        raise LayerError(f"the batch of {b} could not be followed from {sizes_text(own)} to {sizes_text(full)}")
+    # In a batch of one several are possible: it joins what stands before it where what follows stays as it is.
+    joined = full[found[0].axis + 1 :] == own[at + 1 :] if x.batch.own else True
+    return found[0] if joined or not before > 1 else found[-1]
+
+
+def sizes_text(sizes: Sequence[Any]) -> str:
+    """Return the sizes of a tensor as a text: one that is not known is `?`."""
+    return "×".join("?" if size is None else str(size) for size in sizes) or "a scalar"

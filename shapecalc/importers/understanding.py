@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, count_noun
+from shapecalc.importers.tensors import sizes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ class Understanding:
         if len(stated) == len(found) and all(a == b for a, b in known):
             self.agreeing += bool(known) or not stated
             return
-        message = f"the file states the size {_text(stated)} of its output {name}, but it is {_text(found)}"
+        message = f"the file states the size {sizes_text(stated)} of its output {name}, but it is {sizes_text(found)}"
         self.warnings.append(Problem(message, mark, kind))
 
     def note(self, *, with_stated: bool = True) -> str:
@@ -52,7 +53,3 @@ class Understanding:
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
         differ = f", {len(self.warnings):,} do not" if self.warnings else ""
         return f"{', '.join(parts)}{stated if with_stated else ''}{differ}"
-
-
-def _text(sizes: Sequence[Any]) -> str:
-    return "×".join("?" if size is None else str(size) for size in sizes) or "a scalar"
