@@ -53,7 +53,7 @@ def draw_difference(
 
 
 def _named(report: Report) -> str:
-    inputs = ", ".join("×".join(map(str, sizes)) for sizes in report.inputs.values())
+    inputs = ", ".join("×".join(map(str, sizes)) or "scalar" for sizes in report.inputs.values())
     return f"{clean(report.name) or 'network'}, input {inputs}"
 
 

@@ -732,6 +732,15 @@ layer { name: "rnn" type: "RNN" bottom: "fc" bottom: "cont" top: "rnn" recurrent
 """
 
 
+def test_labels_are_shown_as_scalars(tmp_path):
+    (tmp_path / "a.prototxt").write_text(PHASES)
+    (tmp_path / "b.prototxt").write_text(PHASES.replace("num_output: 5", "num_output: 6"))
+    paths = str(tmp_path / "a.prototxt"), str(tmp_path / "b.prototxt")
+    assert "a, input 2×14×14, scalar" in run("diff", *paths).out
+    assert "label scalar" in run("summary", paths[0]).out
+    assert "2×14×14, scalar" in run("compare", *paths).out
+
+
 def test_recurrent_layers():
     report = report_of(SEQUENCE)
     rows = [(row.name, row.kind, row.output_shapes[0], row.params) for row in report.rows]
