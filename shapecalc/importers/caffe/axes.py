@@ -13,12 +13,12 @@ from shapecalc.importers.rearranging import joined, permuted
 from shapecalc.importers.tensors import LOST
 
 if TYPE_CHECKING:
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 
 @layer_type("concat")
-def _concat(call: LayerCall) -> Data:
+def _concat(call: CaffeCall) -> Data:
     first = call.data()
     params = call.param("concat_param")
     old = "concat_dim" in params and "axis" not in params
@@ -35,7 +35,7 @@ def _concat(call: LayerCall) -> Data:
 
 
 @layer_type("slice")
-def _slice(call: LayerCall) -> list[Data]:
+def _slice(call: CaffeCall) -> list[Data]:
     x, params, count = call.data(), call.param("slice_param"), len(call.layer.tops)
     old = "slice_dim" in params and "axis" not in params
     axis = call.frame.axis(params.integer("slice_dim" if old else "axis", 1), x.rank)
@@ -58,7 +58,7 @@ def _slice(call: LayerCall) -> list[Data]:
 
 
 @layer_type("flatten")
-def _flatten(call: LayerCall) -> Data:
+def _flatten(call: CaffeCall) -> Data:
     x = call.data()
     first = call.axis(x, "axis", "flatten_param", 1)
     last = call.axis(x, "end_axis", "flatten_param", -1)
@@ -68,7 +68,7 @@ def _flatten(call: LayerCall) -> Data:
     return _arranged(call, x, (*full[:first], prod(full[first : last + 1]), *full[last + 1 :]))
 
 
-def _arranged(call: LayerCall, x: Data, full: tuple[int, ...], inferred: int = -1) -> Data:
+def _arranged(call: CaffeCall, x: Data, full: tuple[int, ...], inferred: int = -1) -> Data:
     """Return a tensor with other sizes, by a layer of its own also where they are the same."""
     if full == call.full(x):
         return call.one("identity", x)
@@ -76,7 +76,7 @@ def _arranged(call: LayerCall, x: Data, full: tuple[int, ...], inferred: int = -
 
 
 @layer_type("reshape")
-def _reshape(call: LayerCall) -> Data:
+def _reshape(call: CaffeCall) -> Data:
     x, params = call.data(), call.param("reshape_param")
     full = call.full(x)
     stated = params.inner("shape").integers("dim", -1)
@@ -104,7 +104,7 @@ def _reshape(call: LayerCall) -> Data:
 
 
 @layer_type("permute")
-def _permute(call: LayerCall) -> Data:
+def _permute(call: CaffeCall) -> Data:
     x = call.data()
     given = call.param("permute_param").integers("order", 0)
     if len(set(given)) < len(given) or max(given, default=0) >= x.rank:
@@ -114,7 +114,7 @@ def _permute(call: LayerCall) -> Data:
 
 
 @layer_type("tile")
-def _tile(call: LayerCall) -> Data:
+def _tile(call: CaffeCall) -> Data:
     x = call.data()
     dim = call.frame.within(x, call.axis(x, "axis", "tile_param", 1))
     tiles = call.param("tile_param").integer("tiles", 1, 1)
@@ -122,7 +122,7 @@ def _tile(call: LayerCall) -> Data:
 
 
 @layer_type("reduction")
-def _reduction(call: LayerCall) -> Data:
+def _reduction(call: CaffeCall) -> Data:
     x, params = call.data(), call.param("reduction_param")
     how = params.choice("operation", ("SUM", "ASUM", "SUMSQ", "MEAN"), "SUM", 1)
     axis = call.axis(x, "axis", "reduction_param", 0)
@@ -135,7 +135,7 @@ def _reduction(call: LayerCall) -> Data:
 
 
 @layer_type("argmax")
-def _argmax(call: LayerCall) -> Data:
+def _argmax(call: CaffeCall) -> Data:
     """The index of the maximum, or of several, along one axis; or of all, with the maximum beside it."""
     x, params = call.data(), call.param("argmax_param")
     count, pairs = params.integer("top_k", 1, 1), params.flag("out_max_val", default=False)
@@ -155,18 +155,18 @@ def _argmax(call: LayerCall) -> Data:
 
 
 @layer_type("split")
-def _split(call: LayerCall) -> list[Data]:
+def _split(call: CaffeCall) -> list[Data]:
     return [call.data()] * max(len(call.layer.tops), 1)
 
 
 @layer_type("silence", "hdf5output")
-def _unused(call: LayerCall) -> list[Data]:
+def _unused(call: CaffeCall) -> list[Data]:
     call.data()
     return []
 
 
 @layer_type("parameter")
-def _parameter(call: LayerCall) -> Data:
+def _parameter(call: CaffeCall) -> Data:
     shapes = call.param("parameter_param").shapes()
     if not shapes:
         raise LayerError("it has no shape")
@@ -174,7 +174,7 @@ def _parameter(call: LayerCall) -> Data:
 
 
 @layer_type("filter", "batchreindex")
-def _selected(call: LayerCall) -> list[Data]:
+def _selected(call: CaffeCall) -> list[Data]:
     """Some of the samples of a batch, each as it was."""
     count = max(len(call.layer.tops), 1)
     return [call.one("identity", call.data(i), part=str(i) if i else "") for i in range(count)]

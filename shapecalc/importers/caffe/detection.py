@@ -9,12 +9,12 @@ from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.tensors import LOST, Batch
 
 if TYPE_CHECKING:
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 
 @layer_type("priorbox")
-def _prior_box(call: LayerCall) -> Data:
+def _prior_box(call: CaffeCall) -> Data:
     """Boxes of 1×2×K: the same for all samples."""
     params, x = call.param("prior_box_param"), call.as_map(least=3)
     arguments: dict[str, Any] = {}
@@ -32,7 +32,7 @@ def _prior_box(call: LayerCall) -> Data:
 
 
 @layer_type("detectionoutput")
-def _detections(call: LayerCall) -> Data:
+def _detections(call: CaffeCall) -> Data:
     """Rows of seven numbers, as many as are found: Caffe states one until it runs. Source: SSD's branch."""
     most = call.param("detection_output_param").integer("keep_top_k", -1)
     limit = f"at most {most:,} (keep_top_k)" if most > 0 else "any number"
@@ -41,7 +41,7 @@ def _detections(call: LayerCall) -> Data:
 
 
 @layer_type("detectionevaluate")
-def _evaluated(call: LayerCall) -> Data:
+def _evaluated(call: CaffeCall) -> Data:
     """A row of five numbers for each class, and for each box found, of which Caffe states one until it runs."""
     params = call.param("detection_evaluate_param")
     classes = params.integer("num_classes", 0, 1) - (params.integer("background_label_id", 0) != -1)
@@ -50,7 +50,7 @@ def _evaluated(call: LayerCall) -> Data:
 
 
 @layer_type("roipooling", "roialign")
-def _roi_pool(call: LayerCall) -> Data:
+def _roi_pool(call: CaffeCall) -> Data:
     """A small map for each region. A region is five numbers: the index of its image, and its corners."""
     x, regions = call.as_map(least=3), call.data(1)
     align = "roi_align_param" in call.layer.own.fields
@@ -65,7 +65,7 @@ def _roi_pool(call: LayerCall) -> Data:
 
 
 @layer_type("psroipooling", "psroialign")
-def _position_sensitive(call: LayerCall) -> Data:
+def _position_sensitive(call: CaffeCall) -> Data:
     """A small map for each region, whose channels were chosen by position, as in R-FCN."""
     call.as_map(least=3)
     params = call.param("psroi_pooling_param")

@@ -11,7 +11,7 @@ from shapecalc.importers.blocks import named
 from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
-from shapecalc.importers.caffe.operations import CaffeFrame, LayerCall, find_layer_type
+from shapecalc.importers.caffe.operations import CaffeFrame, CaffeCall, find_layer_type
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
@@ -216,7 +216,7 @@ class NetImport:
         if any(isinstance(x, Unsized) for x in inputs):
             raise LayerError("the size of its input is not known")
         before = len(self.frame.nodes)
-        call = LayerCall(layer, place, inputs, self.frame)
+        call = CaffeCall(layer, place, inputs, self.frame)
         operation = find_layer_type(layer.key)
         reason = "no layer here does what it does"
         if operation:
@@ -234,7 +234,7 @@ class NetImport:
                 return several
         return self._opaque(call, reason)
 
-    def _opaque(self, call: LayerCall, reason: str) -> Sequence[Data]:
+    def _opaque(self, call: CaffeCall, reason: str) -> Sequence[Data]:
         """Return the outputs of a layer that is none here, with the sizes that are given for them."""
         tops = call.layer.tops
         if not tops:

@@ -9,14 +9,14 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.tensors import LOST
 
 if TYPE_CHECKING:
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 _OF_SOFTMAX = ("softmaxwithloss", "softmaxloss")
 
 
 @layer_type("loss")
-def _loss(call: LayerCall) -> list[Data]:
+def _loss(call: CaffeCall) -> list[Data]:
     """A loss of any type. A second output of SoftmaxWithLoss is the softmax."""
     if call.layer.key in _OF_SOFTMAX and len(call.inputs) == 1:
         call.notes.append(f"{call.layer.name} is a loss without labels, which Caffe refuses: shown as a softmax")
@@ -28,13 +28,13 @@ def _loss(call: LayerCall) -> list[Data]:
     return [found] * max(len(call.layer.tops), 1)
 
 
-def _softmax(call: LayerCall, part: str = "") -> Data:
+def _softmax(call: CaffeCall, part: str = "") -> Data:
     x = call.data()
     return call.one("softmax", x, dim=call.frame.within(x, call.axis(x, "axis", "softmax_param", 1)), part=part)
 
 
 @layer_type("accuracy")
-def _accuracy(call: LayerCall) -> list[Data]:
+def _accuracy(call: CaffeCall) -> list[Data]:
     """The share of labels that are right; a second output has it for each class."""
     x = call.data()
     found = [call.one("accuracy", *call.inputs, batch=LOST)]
@@ -46,7 +46,7 @@ def _accuracy(call: LayerCall) -> list[Data]:
 
 
 @layer_type("python")
-def _python(call: LayerCall) -> list[Data]:
+def _python(call: CaffeCall) -> list[Data]:
     """A layer of Python code, which is not run: a loss, by its name, or one whose sizes are not known."""
     params = call.param("python_param")
     name = params.text("layer")

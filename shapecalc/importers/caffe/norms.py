@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.importers.caffe.operations import layer_type, where
 
 if TYPE_CHECKING:
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 
 @layer_type("batchnorm", "cudnnbatchnorm")
-def _batch_norm(call: LayerCall) -> Data:
+def _batch_norm(call: CaffeCall) -> Data:
     """Without a scale and a bias, which Caffe has in a Scale after it; some branches have both (`scale_bias`)."""
     x, params = call.as_map(least=1), call.param("batch_norm_param")
     has_both = (
@@ -27,7 +27,7 @@ def _eps(eps: float) -> dict[str, Any]:
 
 
 @layer_type("bn", "syncbn", "cudnnbn")
-def _bn(call: LayerCall) -> Data:
+def _bn(call: CaffeCall) -> Data:
     """The batch normalisation of SegNet, without statistics of its own, and of PSPNet; with scale and bias."""
     x, params = call.as_map(least=1), call.param("bn_param")
     of_segnet = bool({"bn_mode", "scale_filler", "shift_filler"} & params.message.fields.keys())
@@ -35,7 +35,7 @@ def _bn(call: LayerCall) -> Data:
 
 
 @layer_type("lrn")
-def _lrn(call: LayerCall) -> Data:
+def _lrn(call: CaffeCall) -> Data:
     params, x = call.param("lrn_param"), call.as_map(least=1)
     arguments: dict[str, Any] = {"size": params.integer("local_size", 5, 1)}
     for name, usual in (("alpha", 1e-4), ("beta", 0.75), ("k", 1)):
@@ -47,7 +47,7 @@ def _lrn(call: LayerCall) -> Data:
 
 
 @layer_type("mvn")
-def _mvn(call: LayerCall) -> Data:
+def _mvn(call: CaffeCall) -> Data:
     params, x = call.param("mvn_param"), call.as_map(least=1)
     eps = params.number("eps", 1e-9)
     if params.flag("across_channels", default=False):
@@ -56,7 +56,7 @@ def _mvn(call: LayerCall) -> Data:
 
 
 @layer_type("normalize", "l2normalize", "l2normalization")
-def _normalize(call: LayerCall) -> Data:
+def _normalize(call: CaffeCall) -> Data:
     """The norm of SSD and ParseNet, with a learned factor; that of other branches has none."""
     params, x = call.param("norm_param"), call.as_map(least=1)
     if call.layer.key != "normalize" or "norm_param" not in call.layer.own.fields:
@@ -67,7 +67,7 @@ def _normalize(call: LayerCall) -> Data:
 
 
 @layer_type("softmax", "logsoftmax")
-def _softmax(call: LayerCall) -> Data:
+def _softmax(call: CaffeCall) -> Data:
     x = call.data()
     dim = call.frame.within(x, call.axis(x, "axis", "softmax_param", 1))
     return call.one("softmax" if call.layer.key == "softmax" else "log_softmax", x, dim=dim)

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
-    Converter = Callable[["LayerCall"], Data | Sequence[Data]]
+    Converter = Callable[["CaffeCall"], Data | Sequence[Data]]
 
-__all__ = ["CaffeFrame", "LayerCall", "find_layer_type", "layer_type", "where"]
+__all__ = ["CaffeFrame", "CaffeCall", "find_layer_type", "layer_type", "where"]
 
 _TYPES: dict[str, Converter] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
@@ -101,7 +101,7 @@ class CaffeFrame(Frame):
             raise LayerError(f"its parameter {name} is {own} here, but {other} in the layer {owner}, which shares it")
 
 
-class LayerCall(OperationCall):
+class CaffeCall(OperationCall):
     """A layer of the file with its inputs: what the function of its type works on."""
 
     frame: CaffeFrame

@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.caffe.operations import layer_type, where
 
 if TYPE_CHECKING:
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 __all__ = ["aligned"]
@@ -23,31 +23,31 @@ _MERGES = {"PROD": "mul", "SUM": "add", "MAX": "maximum"}
 
 
 @layer_type(*_PLAIN)
-def _plain(call: LayerCall) -> Data:
+def _plain(call: CaffeCall) -> Data:
     return call.one(_PLAIN[call.layer.key], call.data())
 
 
 @layer_type("relu")
-def _relu(call: LayerCall) -> Data:
+def _relu(call: CaffeCall) -> Data:
     slope = call.param("relu_param").number("negative_slope", 0)
     return call.one("leaky_relu", call.data(), negative_slope=slope) if slope else call.one("relu", call.data())
 
 
 @layer_type("prelu")
-def _prelu(call: LayerCall) -> Data:
+def _prelu(call: CaffeCall) -> Data:
     x = call.as_map(least=1)
     shared = call.param("prelu_param").flag("channel_shared", default=False)
     return call.one("prelu", x, num_parameters=1 if shared else x.shape.channels)
 
 
 @layer_type("elu")
-def _elu(call: LayerCall) -> Data:
+def _elu(call: CaffeCall) -> Data:
     alpha = call.param("elu_param").number("alpha", 1)
     return call.one("elu", call.data(), **where(alpha != 1, alpha=alpha))
 
 
 @layer_type("clip")
-def _clip(call: LayerCall) -> Data:
+def _clip(call: CaffeCall) -> Data:
     params = call.param("clip_param")
     low, high = params.number("min", 0), params.number("max", 0)
     if (low, high) == (0, 6):
@@ -58,12 +58,12 @@ def _clip(call: LayerCall) -> Data:
 
 
 @layer_type("log")
-def _log(call: LayerCall) -> Data:
+def _log(call: CaffeCall) -> Data:
     return call.one("pointwise", call.data(), function="log")
 
 
 @layer_type("power")
-def _power(call: LayerCall) -> Data:
+def _power(call: CaffeCall) -> Data:
     """(shift + scale·x)^power: where the power is 1, a product and a sum with numbers, which are not learned."""
     params = call.param("power_param")
     power, scale, shift = (params.number(name, first) for name, first in (("power", 1), ("scale", 1), ("shift", 0)))
@@ -75,19 +75,19 @@ def _power(call: LayerCall) -> Data:
 
 
 @layer_type("threshold")
-def _threshold(call: LayerCall) -> Data:
+def _threshold(call: CaffeCall) -> Data:
     bound = call.param("threshold_param").number("threshold", 0)
     return call.one("pointwise", call.data(), function="greater", other=bound)
 
 
 @layer_type("dropout")
-def _dropout(call: LayerCall) -> Data:
+def _dropout(call: CaffeCall) -> Data:
     ratio = call.param("dropout_param").number("dropout_ratio", 0.5)
     return call.one("dropout", call.data(), p=ratio)
 
 
 @layer_type("eltwise")
-def _eltwise(call: LayerCall) -> Data:
+def _eltwise(call: CaffeCall) -> Data:
     params = call.param("eltwise_param")
     first, *others = [call.data(i) for i in range(max(len(call.inputs), 2))]
     for number, x in enumerate(others, 2):
@@ -103,14 +103,14 @@ def _eltwise(call: LayerCall) -> Data:
 
 
 @layer_type("axpy")
-def _axpy(call: LayerCall) -> Data:
+def _axpy(call: CaffeCall) -> Data:
     """The sum of a map and of another that is multiplied by a factor for each channel, as in SENet."""
     factors, x, y = call.data(0), call.data(1), call.data(2)
     scaled = call.one("mul", aligned(call, factors, x, 0), x, part="mul")
     return call.one("add", scaled, y)
 
 
-def aligned(call: LayerCall, factors: Data, x: Data, axis: int) -> Data:
+def aligned(call: CaffeCall, factors: Data, x: Data, axis: int) -> Data:
     """Return a tensor with axes of size 1, so that its first axis is a given one of another. Errors: `LayerError`."""
     full, whole = call.full(factors), call.full(x)
     placed = (*[1] * axis, *full, *[1] * (len(whole) - axis - len(full)))
@@ -124,7 +124,7 @@ def aligned(call: LayerCall, factors: Data, x: Data, axis: int) -> Data:
     return found
 
 
-def _along(call: LayerCall, x: Data, param: str, *, scale: bool, bias: bool, count: int | None = None) -> Data:
+def _along(call: CaffeCall, x: Data, param: str, *, scale: bool, bias: bool, count: int | None = None) -> Data:
     """Return a learned factor or number to add, or both, for each position of some axes. Errors: `LayerError`."""
     first = call.axis(x, "axis", param, 1)
     count = call.param(param).integer("num_axes", 1, -1) if count is None else count
@@ -138,7 +138,7 @@ def _along(call: LayerCall, x: Data, param: str, *, scale: bool, bias: bool, cou
     return call.one("layer_scale", x, **arguments, dim=axes[0] if len(axes) == 1 else axes)
 
 
-def _scalar(call: LayerCall, x: Data, *, scale: bool, bias: bool) -> Data:
+def _scalar(call: CaffeCall, x: Data, *, scale: bool, bias: bool) -> Data:
     """Return one learned factor for all elements, or one number to add, or both."""
     for kind, is_one in (("mul", scale), ("add", bias)):
         if is_one:
@@ -149,7 +149,7 @@ def _scalar(call: LayerCall, x: Data, *, scale: bool, bias: bool) -> Data:
 
 
 @layer_type("scale")
-def _scale(call: LayerCall) -> Data:
+def _scale(call: CaffeCall) -> Data:
     x, params = call.data(), call.param("scale_param")
     bias = params.flag("bias_term", default=False)
     if len(call.inputs) == 1:
@@ -162,7 +162,7 @@ def _scale(call: LayerCall) -> Data:
 
 
 @layer_type("bias")
-def _bias(call: LayerCall) -> Data:
+def _bias(call: CaffeCall) -> Data:
     x = call.data()
     if len(call.inputs) == 1:
         return _along(call, x, "bias_param", scale=False, bias=True)

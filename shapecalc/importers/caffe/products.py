@@ -11,12 +11,12 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.tensors import Batch
 
 if TYPE_CHECKING:
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 
 @layer_type("innerproduct", "margininnerproduct", "normalizedinnerproduct")
-def _inner_product(call: LayerCall) -> Data:
+def _inner_product(call: CaffeCall) -> Data:
     param = "inner_product_param" if call.layer.key == "innerproduct" else "margin_inner_product_param"
     x, params = call.data(), call.param(param)
     axis = call.axis(x, "axis", param, 1)
@@ -34,7 +34,7 @@ def _inner_product(call: LayerCall) -> Data:
 
 
 @layer_type("embed")
-def _embed(call: LayerCall) -> Data:
+def _embed(call: CaffeCall) -> Data:
     x, params = call.data(), call.param("embed_param")
     bias = params.flag("bias_term", default=True)
     table: dict[str, Any] = {"num_embeddings": params.integer("input_dim", 0, 1), "embedding_dim": outputs(params)}
@@ -43,7 +43,7 @@ def _embed(call: LayerCall) -> Data:
 
 
 @layer_type("lstm", "rnn")
-def _recurrent(call: LayerCall) -> list[Data]:
+def _recurrent(call: CaffeCall) -> list[Data]:
     """A sequence of (steps, samples, features), and for each step whether it goes on; one bias for each gate.
 
     A third input is the same at every step: what it adds to all gates is computed once.

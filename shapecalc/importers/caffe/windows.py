@@ -11,7 +11,7 @@ from shapecalc.importers.frame import NotCoveredError
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.messages import Params
-    from shapecalc.importers.caffe.operations import LayerCall
+    from shapecalc.importers.caffe.operations import CaffeCall
     from shapecalc.importers.tensors import Data
 
 __all__ = ["outputs"]
@@ -70,7 +70,7 @@ def outputs(params: Params) -> int:
 
 @layer_type("convolution", "deconvolution", "depthwiseconvolution", "convolutiondepthwise", "convolution3d", "conv",
             "cudnnconvolution", "convolutionnd")  # fmt: skip
-def _conv(call: LayerCall) -> list[Data]:
+def _conv(call: CaffeCall) -> list[Data]:
     params, is_deconv = call.param("convolution_param"), call.layer.key == "deconvolution"
     if params.message.fields == {} and "convolution3d_param" in call.layer.own.fields:
         raise NotCoveredError("its arguments are those of another branch of Caffe")
@@ -94,7 +94,7 @@ def _conv(call: LayerCall) -> list[Data]:
 
 
 @layer_type("local", "locallyconnected")
-def _local(call: LayerCall) -> Data:
+def _local(call: CaffeCall) -> Data:
     params, x = call.param("local_param"), call.as_map()
     bias = where(not params.flag("bias_term", default=True), bias=False)
     window = _window(params, x.shape.rank - 1)
@@ -102,7 +102,7 @@ def _local(call: LayerCall) -> Data:
 
 
 @layer_type("pooling")
-def _pool(call: LayerCall) -> list[Data]:
+def _pool(call: CaffeCall) -> list[Data]:
     params, x = call.param("pooling_param"), call.as_map(least=3)
     how = params.choice("pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     kind = "max" if how == "MAX" else "avg"
@@ -123,7 +123,7 @@ def _pool(call: LayerCall) -> list[Data]:
 
 
 @layer_type("im2col")
-def _im2col(call: LayerCall) -> Data:
+def _im2col(call: CaffeCall) -> Data:
     x = call.as_map(least=3)
     columns = call.one("unfold", x, part="columns", **_window(call.param("convolution_param"), x.shape.rank - 1))
     arguments = _window(call.param("convolution_param"), x.shape.rank - 1) | {"out_channels": 1}
@@ -132,7 +132,7 @@ def _im2col(call: LayerCall) -> Data:
 
 
 @layer_type("spp")
-def _pyramid(call: LayerCall) -> Data:
+def _pyramid(call: CaffeCall) -> Data:
     params, x = call.param("spp_param"), call.as_map(least=3)
     how = params.choice("pool", ("MAX", "AVE", "STOCHASTIC"), "MAX")
     kind = "adaptive_max_pool" if how == "MAX" else "adaptive_avg_pool"
@@ -150,7 +150,7 @@ def _pyramid(call: LayerCall) -> Data:
 
 
 @layer_type("interp")
-def _interp(call: LayerCall) -> Data:
+def _interp(call: CaffeCall) -> Data:
     """Bilinear interpolation of DeepLab and PSPNet. Source: interp_layer.cpp of their branches."""
     params, x = call.param("interp_param"), call.as_map(least=3)
     if len(call.inputs) > 1:
@@ -168,7 +168,7 @@ def _interp(call: LayerCall) -> Data:
 
 
 @layer_type("upsample", "unpooling")
-def _upsample(call: LayerCall) -> Data:
+def _upsample(call: CaffeCall) -> Data:
     """The unpooling of SegNet and DeconvNet, at the positions of a pooling's second output; without them nearest."""
     params, x = call.param("upsample_param"), call.as_map(least=3)
     pool = call.param("pooling_param")
@@ -188,7 +188,7 @@ def _upsample(call: LayerCall) -> Data:
 
 
 @layer_type("crop")
-def _crop(call: LayerCall) -> Data:
+def _crop(call: CaffeCall) -> Data:
     x, like = call.data(0), call.data(1)
     params = call.param("crop_param")
     axis = call.axis(x, "axis", "crop_param", 2)
@@ -215,12 +215,12 @@ def _crop(call: LayerCall) -> Data:
 
 
 @layer_type("padding")
-def _pad(call: LayerCall) -> Data:
+def _pad(call: CaffeCall) -> Data:
     return call.one("pad", call.as_map(least=3), padding=call.layer.param("padding_param").integer("pad", 0, 0))
 
 
 @layer_type("reorg")
-def _reorg(call: LayerCall) -> Data:
+def _reorg(call: CaffeCall) -> Data:
     params, x = call.param("reorg_param"), call.as_map(least=3)
     stride = params.integer("stride", 2, 1)
     if params.flag("reverse", default=False):
@@ -229,6 +229,6 @@ def _reorg(call: LayerCall) -> Data:
 
 
 @layer_type("shufflechannel", "channelshuffle")
-def _shuffle(call: LayerCall) -> Data:
+def _shuffle(call: CaffeCall) -> Data:
     params = call.param("shuffle_channel_param")
     return call.one("channel_shuffle", call.as_map(least=3), groups=params.integer("group", 1, 1))
