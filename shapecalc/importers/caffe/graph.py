@@ -11,7 +11,7 @@ from shapecalc.importers.blocks import named
 from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
-from shapecalc.importers.caffe.operations import CaffeFrame, CaffeCall, find_layer_type
+from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Converter = Callable[["CaffeCall"], Data | Sequence[Data]]
 
-__all__ = ["CaffeFrame", "CaffeCall", "find_layer_type", "layer_type", "where"]
+__all__ = ["CaffeCall", "CaffeFrame", "find_layer_type", "layer_type", "where"]
 
 _TYPES: dict[str, Converter] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
