@@ -178,5 +178,6 @@ def _with_bias(call: NodeCall, given: list[Data | Constant]) -> list[Data | Cons
     layer = call.frame.nodes[data[0].ref.node].layer if len(data) == 1 and data[0].ref.node >= 0 else None
     if call.node.op != "Add" or len(given) != 2 or layer is None or getattr(layer, "bias", None) is not False:
         return given
-    has_bias = layer.kind == "linear" or layer.with_bias() is not None
-    return [x._replace(learned=has_bias and bool(x.sources)) if isinstance(x, Constant) else x for x in given]
+    if layer.kind != "linear" and layer.with_bias() is None:
+        return given
+    return [x._replace(learned=x.learned or bool(x.sources)) if isinstance(x, Constant) else x for x in given]
