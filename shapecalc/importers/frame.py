@@ -273,8 +273,6 @@ class Frame:
         """Return operands that are broadcast together, as data without the batch axis; and where that then is."""
         rank = max(x.rank for x in operands)
         at = next((rank - x.rank + x.batch.axis for x in operands if isinstance(x, Data) and x.batch.own), -1)
-        if self.batch == 1 and at >= 0 and any(x.rank >= rank - at and x.full(1)[at - rank] != 1 for x in operands):
-            at = -1  # another tensor has more there: windows of a sample, say, which a table is added to
         found = []
         for x in operands:
             axis = at - (rank - x.rank)

@@ -333,6 +333,14 @@ def test_names_are_unique_and_blocks_are_those_of_the_names():
     assert [block.name for block in report.graph.blocks] == ["layer1", "layer1.0"]
 
 
+def test_a_layer_that_is_alone_in_its_blocks_has_their_whole_name():
+    """A convolution into which its normalisation was folded is `b1.conv`, as in the module."""
+    nodes = [node("Relu", ["x"], ["a"], "/b1/conv/Relu"), node("Relu", ["a"], ["b"], "/b2/conv/Relu"),
+             node("Relu", ["b"], ["y"], "/fc/Relu")]  # fmt: skip
+    report = report_of(model(nodes, [value("x", [1, 4])], [value("y", None)]))
+    assert [row.name for row in report.rows] == ["b1.conv", "b2.conv", "fc"]
+
+
 WRONG = {
     "": "it is empty",
     "version https://git-lfs.github.com/spec/v1\n": "it is a pointer of Git LFS, not the file: fetch it with git lfs pull",

@@ -33,6 +33,25 @@ def test_a_size_is_given_with_the_batch_or_without_wherever_that_is(size, given)
     assert (left_out in report.notes) == (given == "9x5x3")
 
 
+@pytest.mark.parametrize(
+    ("size", "given", "own"),
+    [
+        (("t", "N", 3), "9x3", (9, 3)), (("time", "m", 3), "9x1x3", (9, 3)), (("seq", 1, 3), "9x3", (9, 3)),
+        (("seq_len", 3), "9x3", (9, 3)), ((1, "N", 3), "9x3", (9, 3)), ((1, "N", 3), "1x9x3", (9, 3)),
+        (("batch", 3), "3", (3,)), (("N", 3), "4x3", (3,)),
+    ],
+)  # fmt: skip
+def test_where_the_batch_is_follows_from_the_names_of_dimensions(size, given, own):
+    nodes = [node("Relu", ["x"], ["y"])]
+    report = shapecalc.load(model(nodes, [value("x", size)], [value("y", None)]), input=given).infer()
+    assert (report.inputs["x"], report.rows[0].output_shape) == (own, own)
+
+
+def test_the_batch_of_the_file_itself_is_noted_once():
+    notes = shapecalc.load(lstm(7, 2, 3), input="9x2x3").infer().notes
+    assert [note for note in notes if "batch" in note] == ["the batch of 2 in the file is left out"]
+
+
 @pytest.mark.parametrize("first", [1, 4, "B", "bs", "N", "batch_size", "bsz", "s77", "unk__3", "?", ""])
 def test_the_first_axis_of_a_map_is_the_batch(first):
     for given in ("3x8x8", "1x3x8x8", "6x3x8x8"):

@@ -34,6 +34,7 @@ OPERATIONS = [
     (node("Col2Im", ["x", "s", "k"], ["y"]), {"x": (1, 12, 20)}, [ints("s", [2], 5, 6), ints("k", [2], 2, 2)], (3, 5, 6), "fold"),
     (node("OneHot", ["x", "d", "v"], ["y"]), {"x": (1, 7)}, [ints("d", [], 10), tensor("v", [2], [0, 1])], (7, 10), "opaque"),
     (node("OneHot", ["x", "d", "v"], ["y"], axis=1), {"x": (1, 7)}, [ints("d", [], 10), tensor("v", [2], [0, 1])], (10, 7), "opaque"),
+    (node("OneHot", ["x", "d", "v"], ["y"], axis=0), {"x": (1, 7)}, [ints("d", [], 10), tensor("v", [2], [0, 1])], (10, 7), "opaque"),
     (node("GatherND", ["x", "i"], ["y"]), {"x": (5, 6, 7)}, [ints("i", [4, 2])], (4, 7), "gather"),
     (node("GatherND", ["x", "i"], ["y"]), {"x": (1, 6, 7), "i": (4, 2)}, (), (4, 7), "opaque"),
     (node("CumSum", ["x", "a"], ["y"]), {"x": (1, 6, 7)}, [ints("a", [], 1)], (6, 7), "opaque"),
@@ -77,6 +78,14 @@ def test_a_transposed_convolution_has_the_output_that_it_states(stride, size, up
     report = report_of([one], [("x", (1, 1, 3, 3))], [tensor("w", [1, 2, 3, 3])])
     row = report.rows[0]
     assert (row.kind, row.output_shape, row.params) == ("transposed_conv", (2, *size), 18)
+    if size == [10, 8]:
+        assert row.arguments["padding"] == [[0, 0], [0, 1] if upper else [1, 0]]
+
+
+def test_a_transposed_convolution_may_have_output_padding_and_an_output():
+    one = node("ConvTranspose", ["x", "w"], ["y"], strides=[3, 3], output_shape=[10, 10], output_padding=[1, 1])
+    report = report_of([one], [("x", (1, 1, 3, 3))], [tensor("w", [1, 2, 3, 3])])
+    assert report.rows[0].output_shape == (2, 10, 10)
 
 
 def test_an_output_larger_than_all_windows_is_not_covered():
@@ -126,10 +135,25 @@ def test_a_mask_of_attention_is_no_parameter(low, between):
 
 
 @pytest.mark.parametrize(
-    "values", [[0.0] * 81, [0.0, 0.5] * 40 + [0.0], [0.0, -0.5] * 40 + [0.0], [0.0, -2.0, -3.0] * 27]
+    "values", [[5.0, -2.0] * 40 + [5.0], [0.0, 0.5] * 40 + [0.0], [0.0, -0.5] * 40 + [0.0], [0.0, -2.0, -3.0] * 27]
 )
 def test_a_learned_bias_of_scores_is_a_parameter(values):
     assert scores(values, [9, 9]).total.params == 81
+
+
+def test_a_mask_that_hides_nothing_is_one():
+    """As PyTorch's newer exporter writes the attention of transformers' encoders without a mask."""
+    assert scores([0.0] * 81, [9, 9]).total.params == 0
+
+
+def test_a_tensor_that_is_compared_and_multiplied_is_a_parameter():
+    nodes = [
+        node("Greater", ["m", "zero"], ["c"]),
+        node("Where", ["c", "x", "zero"], ["a"]),
+        node("Mul", ["a", "m"], ["y"]),
+    ]
+    report = report_of(nodes, [("x", (1, 4, 9))], [tensor("m", [4, 9]), tensor("zero", [], [0.0])])
+    assert report.total.params == 36
 
 
 def test_a_large_mask_is_recognised_by_some_of_its_elements(tmp_path):
@@ -307,6 +331,24 @@ def test_channels_that_are_last_are_not_covered():
     one = node("QLinearGlobalAveragePool", ["x", "s", "z", "s", "z"], ["y"], "", "com.microsoft", channels_last=1)
     with pytest.raises(ShapeError, match="its channels are last"):
         report_of([one], [("x", (1, 8, 8, 3))], [tensor("s", [], [0.5]), tensor("z", [], [0], 3)])
+
+
+def test_a_table_that_is_looked_up_by_several_indices_is_added_to_all_windows():
+    """Swin V2, of PyTorch's newer exporter."""
+    nodes = [
+        node("Reshape", ["x", "windows"], ["a"]),
+        node("GatherND", ["w", "i"], ["b"]),
+        node("Reshape", ["b", "sizes"], ["c"]),
+        node("Add", ["a", "c"], ["y"]),
+    ]
+    weights = [
+        ints("windows", [4], 4, 3, 5, 5),
+        tensor("w", [9, 3]),
+        ints("i", [25, 1]),
+        ints("sizes", [4], 1, 3, 5, 5),
+    ]
+    report = report_of(nodes, [("x", (1, 12, 5, 5))], weights, (4, 3, 5, 5))
+    assert (report.rows[-1].output_shape, report.total.params) == ((4, 3, 5, 5), 27)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """Masks of attention among the tensors that a file stores: fractions, but not learned.
 
 A mask is added to scores before a softmax, and has two values: 0 where a position is seen, and a large negative one
-where it is not. A tensor that is only compared with others is one too. The elements of no other tensor are looked at,
-and of a large one only some.
+where it is not; or only zeros. A tensor that is only compared with others is one too. The elements of no other tensor
+are looked at, and of a large one only some.
 """
 
 from __future__ import annotations
 
 import struct
-from math import inf, prod
+from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.checkpoints.wire import Span
@@ -73,7 +73,7 @@ def _is_compared(name: str, users: dict[str, list[NodeMessage]]) -> bool:
 
 
 def _hides(tensor: TensorMessage, reader: WireReader) -> bool:
-    """Return whether the elements of a tensor are 0 and one large negative value."""
+    """Return whether the elements of a tensor are 0 and one large negative value, or all 0, which hides nothing."""
     values: set[float] = set(tensor.items or ())
     if tensor.items is None:
         word = _WORDS.get(tensor.type, "")
@@ -84,7 +84,8 @@ def _hides(tensor: TensorMessage, reader: WireReader) -> bool:
             values.update(struct.unpack(f"<{count}{word}", reader.data[part.start : part.end]))
             if len(values) > 2:
                 return False
-    return len(values) == 2 and prod(tensor.dims) > 1 and max(values) == 0 and -inf <= min(values) <= _LEAST_HIDDEN
+    seen, hidden = max(values, default=1), min(values, default=1)
+    return len(values) <= 2 and prod(tensor.dims) > 1 and seen == 0 and (hidden == 0 or hidden <= _LEAST_HIDDEN)
 
 
 def _parts(data: Span, size: int) -> list[Span]:

@@ -10,7 +10,7 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real
 from shapecalc.importers.onnx.windows import convolution
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
@@ -86,6 +86,7 @@ def _gather_nd(call: NodeCall) -> Data:
     if call.frame.batch > 1 and (x.batch.axis >= 0 or (isinstance(index, Data) and index.batch.axis >= 0)):
         raise NotCoveredError("it picks from data at positions that are data")
     x = call.frame.whole(call.place, x)
+    batch = FIXED if x.batch == FIXED and isinstance(index, Constant) else LOST
     positions = index if isinstance(index, Constant) else call.frame.whole(call.place, index)
     *dims, count = positions.full(1)
     sizes = x.shape.sizes
@@ -93,11 +94,11 @@ def _gather_nd(call: NodeCall) -> Data:
         raise LayerError(f"its indices have {count} numbers, but its input has {len(sizes)} axes")
     if not isinstance(positions, Constant) or not dims:
         at = positions if isinstance(positions, Data) else call.frame.as_data(call.place, positions, positions.dims)
-        return call.one("opaque", x, at, batch=LOST, output_sizes=[(*dims, *sizes[count:])], op_type="GatherND")
-    rows = call.frame.reshape(call.place, x._replace(batch=LOST), (prod(sizes[:count]), *sizes[count:]))
+        return call.one("opaque", x, at, batch=batch, output_sizes=[(*dims, *sizes[count:])], op_type="GatherND")
+    rows = call.frame.reshape(call.place, x._replace(batch=batch), (prod(sizes[:count]), *sizes[count:]))
     rows = call.frame.whole(call.place, rows)
     at = call.frame.as_data(call.place, positions._replace(dims=tuple(dims), sources=(), items=None), tuple(dims))
-    return call.one("gather", rows, at, batch=LOST, dim=1)
+    return call.one("gather", rows, at, batch=batch, dim=1)
 
 
 @operation("OneHot")
