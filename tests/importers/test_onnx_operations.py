@@ -351,6 +351,14 @@ def test_a_table_that_is_looked_up_by_several_indices_is_added_to_all_windows():
     assert (report.rows[-1].output_shape, report.total.params) == ((4, 3, 5, 5), 27)
 
 
+def test_positions_of_the_whole_sample_have_the_batch_in_front_again():
+    """ConvNeXt's last `as_strided`, of PyTorch's newer exporter."""
+    nodes = [node("Reshape", ["x", "flat"], ["a"]), node("Gather", ["a", "i"], ["b"]), node("Relu", ["b"], ["y"])]
+    weights = [ints("flat", [1], -1), ints("i", [1, 70, 1, 1])]
+    report = report_of(nodes, [("x", (1, 70, 1, 1))], weights, (1, 70, 1, 1))
+    assert report.rows[-1].output_shape == (70, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

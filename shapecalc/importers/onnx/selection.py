@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions, picked
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.tensors import Constant, Data
+from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
@@ -25,7 +25,12 @@ def _gather(call: NodeCall) -> Data:
         return call.one("embedding", at, num_embeddings=x.dims[0], embedding_dim=x.dims[1], weights=[x])
     if isinstance(index, Data):
         return picked(call, call.data(0), index, axis)
-    return at_positions(call, call.data(0), index, axis)
+    data = call.data(0)
+    if call.frame.batch == 1 and axis == 0 and index.rank > 1 and index.dims[0] == 1 and data.batch == Batch(0):
+        # All of the only sample, as PyTorch's newer exporter writes `as_strided`: its first axis is the batch again.
+        found = at_positions(call, data, index._replace(dims=index.dims[1:]), axis)
+        return found._replace(batch=Batch(0, own=True))
+    return at_positions(call, data, index, axis)
 
 
 @operation("GatherElements")
