@@ -200,13 +200,15 @@ class Importing:
 
     def _wrong(self, call: NodeCall, scope: Mapping[str, Any], depth: int) -> str:
         """Return what is wrong with the inputs or the outputs of a node; empty if nothing is."""
-        twice = [name for name in call.node.outputs if name in self.made and name and depth == 0]
-        self.made.update(call.node.outputs if depth == 0 else ())
-        if twice:
-            return f"its output {twice[0]} is also that of a node before it"
-        missing = [name for name in call.node.inputs if name and name not in scope]
-        if missing:
-            return f"its input {missing[0]} is the output of no node before it"
+        if depth == 0:
+            if not self.made.isdisjoint(call.node.outputs):
+                twice = [name for name in call.node.outputs if name in self.made and name]
+                if twice:
+                    return f"its output {twice[0]} is also that of a node before it"
+            self.made.update(call.node.outputs)
+        for name in call.node.inputs:
+            if name and name not in scope:
+                return f"its input {name} is the output of no node before it"
         return "the size of its input is not known" if any(isinstance(x, Unsized) for x in call.inputs) else ""
 
     def _failed(self, call: NodeCall, refs: Sequence[Reference], error: LayerError) -> list[Any]:
