@@ -1,12 +1,13 @@
 """SCALE-Sim's table of layers (its topology file): what a systolic array multiplies, one row a convolution or product.
 
 The height and width of an input are those that the windows cover, so that padding is a part of it: SCALE-Sim has none,
-and rounds the number of windows up (scalesim 3.0.0, topology_utils.py: `ofmap_h`). Every row has the multiply-accumulates
-of the report, which a test checks with that formula.
+and rounds the number of windows up (scalesim 3.0.0, topology_utils.py: `ofmap_h`). The rows of a layer have its
+multiply-accumulates, which a test checks with that formula.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims import prod
@@ -48,7 +49,7 @@ class _Line(NamedTuple):
     @property
     def macs(self) -> int:
         """The multiply-accumulates of the row; of one for each channel, with all of its channels."""
-        return prod((*self.positions, *self.kernel, self.channels, self.filters))
+        return math.prod((*self.positions, *self.kernel, self.channels, self.filters))
 
 
 def write(report: Report, _: int | str | None, __: Callable[[str], Report] | None = None) -> str:
