@@ -285,8 +285,9 @@ class Network:
     def convert(self, to: str, *, depth: int | str | None = None) -> str:
         """Return the network in another format, as the text of a file: `net.convert("dot", depth=1)`.
 
-        `to` is yaml, a specification in which blocks and repeats are found again; pytorch, the source of a module; or
-        dot or mermaid, pictures in which blocks are expanded to a `depth` (None or "all": all of them).
+        `to` is yaml, a specification in which blocks and repeats are found again; pytorch, the source of a module;
+        dot or mermaid, pictures in which blocks are expanded to a `depth` (None or "all": all of them); or scalesim, a
+        table of layers for that simulator.
         Errors: as `infer`; `UsageError` for an unknown format, and for a network that the format cannot express.
         """
         from shapecalc.exporters import convert

@@ -38,6 +38,7 @@ FORMATS = {
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),
+    "scalesim": _Format("scalesim", "SCALE-Sim's table of layers, with padding as a part of the input", (".csv",)),
 }  # fmt: skip
 """The formats by name; the first suffix of each is the usual one."""
 

@@ -45,7 +45,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
     result = run("convert", "lenet5", "-o", tmp_path / "a.png")
     assert result.status == 2
     assert result.err == (
-        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .dot or .mmd, or choose with --to\n"
+        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .dot, .mmd or .csv, or choose with --to\n"
     )
     assert run("convert", "lenet5", "-o", tmp_path / "a").err.startswith(f"{tmp_path}/a: the name has no suffix\n")
     assert list(tmp_path.iterdir()) == []
@@ -56,7 +56,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
 def test_without_a_format_the_formats_are_listed():
     result = run("convert", "lenet5")
     assert result.status == 2
-    assert "Missing option '--to'. Choose from: yaml, pytorch, dot, mermaid" in result.err
+    assert "Missing option '--to'. Choose from: yaml, pytorch, dot, mermaid, scalesim" in result.err
     assert "'--output': the name of the file is empty" in run("convert", "lenet5", "-o", "").err
     assert run("convert", "lenet5", "--to", "dot", "-o", "-").out.startswith("digraph")
 

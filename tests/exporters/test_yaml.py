@@ -12,6 +12,7 @@ from searching import some, turns
 
 import shapecalc
 from shapecalc.exporters import yaml as exporter
+from shapecalc.exporters.structure import DEEPEST
 from shapecalc.language.files import bundled_members
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS
@@ -29,9 +30,28 @@ def rows_of(report, *, names=True):
     ]  # fmt: skip
 
 
-def written(net, tmp_path, *, names=True):
+@pytest.fixture(autouse=True)
+def levels(monkeypatch):
+    """The levels of structure that were tried, in the last conversion last."""
+    found = []
+    own = exporter._Writer.__init__
+
+    def init(self, report, operations, level):
+        found.append(level)
+        own(self, report, operations, level)
+
+    monkeypatch.setattr(exporter._Writer, "__init__", init)
+    LEVELS[:] = [found]
+    return found
+
+
+LEVELS = [[0]]
+
+
+def written(net, tmp_path, *, names=True, at_once=True):
     """The text of a network, after it has been checked against the network."""
     text = net.convert("yaml")
+    assert LEVELS[0][-1] == DEEPEST or not at_once, "the first structure was wrong"
     path = tmp_path / "written.yaml"
     path.write_text(text, encoding="utf-8")
     again = shapecalc.load(str(path))
@@ -229,7 +249,7 @@ def test_what_is_not_the_same_again_is_written_with_less_structure(wrong, monkey
         return found.replace("kernel_size: 3", "kernel_size: 1") if len(levels) <= wrong else found
 
     monkeypatch.setattr(exporter._Writer, "text", text)
-    written(shapecalc.load("resnet18"), tmp_path)
+    written(shapecalc.load("resnet18"), tmp_path, at_once=False)
     assert len(levels) == wrong + 1
 
 

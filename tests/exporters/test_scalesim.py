@@ -1,0 +1,100 @@
+"""SCALE-Sim's table: with the formula of SCALE-Sim itself, its rows have the multiply-accumulates of the report."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from searching import some
+
+import shapecalc
+from shapecalc.language.files import bundled_members
+
+CANNOT = {
+    "clip-.*|siglip-.*": "(matmul)",
+    "olmoe-.*|deepseek-.*|qwen3-30b.*|mixtral-.*|gpt-oss-.*": "(experts)",
+    "(jamba|mamba-).*": "(mamba)",
+    "mamba2-.*": "(mamba2)",
+    "qwen3-next-.*": "(gated_delta_net)",
+    "ds_cnn_(m|l)": "its strides differ: 2 and 1",
+    "deberta-.*": "(disentangled_attention)",
+    "maxvit_t|swin_.*": "(window_attention)",
+    "seq2seq_lstm": "(lstm)",
+    "r3d_18|mc3_18|r2plus1d_18": "it has 3 spatial axes, not 2",
+    "wav2vec2-.*": "it is no convolution",
+}
+"""The networks of the zoo with a layer that has no rows, with the kind or the reason."""
+
+
+def macs_of(text):
+    """The multiply-accumulates of a table, as SCALE-Sim reads and counts it: scalesim 3.0.0, topology_utils.py.
+
+    Rounding up (`ofmap_h`), and a row with DP in its name is one for each channel.
+    """
+    total = 0
+    for line in text.splitlines()[1:]:
+        name, *numbers = line.split(",")[:-1]
+        height, width, rows, columns, channels, filters, stride = map(int, numbers)
+        assert rows <= height
+        assert columns <= width
+        copies, channels = (channels, 1) if "DP" in name else (1, channels)
+        positions = math.ceil((height - rows + stride) / stride) * math.ceil((width - columns + stride) / stride)
+        total += copies * positions * rows * columns * channels * filters
+    return total
+
+
+@pytest.mark.parametrize("name", some([name for _, name in bundled_members()], 20))
+def test_the_rows_have_the_macs_of_the_report(name):
+    net = shapecalc.load(name)
+    reason = next((reason for pattern, reason in CANNOT.items() if re.fullmatch(pattern, name)), "")
+    if reason:
+        with pytest.raises(shapecalc.UsageError, match=re.escape(reason)):
+            net.convert("scalesim")
+        return
+    assert macs_of(net.convert("scalesim")) == net.infer().total.macs
+
+
+LAYERS = [
+    {"conv": {"out_channels": 8, "kernel_size": 3, "stride": 2, "padding": 1}, "name": "a,DP"},
+    {"depthwise_conv": {"kernel_size": [3, 1], "padding": "same"}},
+    {"conv": {"out_channels": 8, "kernel_size": 1, "groups": 2}},
+    {"transposed_conv": {"out_channels": 4, "kernel_size": 2, "stride": 2}},
+    "relu",
+    {"fc": 10},
+]
+
+TABLE = """Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
+a_dp, 19, 19, 3, 3, 3, 8, 2,
+depthwise_conv1_DP, 11, 9, 3, 1, 8, 1, 1,
+conv1_group0, 9, 9, 1, 1, 4, 4, 1,
+conv1_group1, 9, 9, 1, 1, 4, 4, 1,
+transposed_conv1, 81, 1, 1, 1, 8, 16, 1,
+fc1, 1, 1, 1, 1, 1296, 10, 1,
+"""
+
+
+def test_the_whole_table_padding_is_a_part_of_the_input():
+    """18 wide with padding 1 on both sides is 20; the windows at a stride of 2 cover 19 of it."""
+    net = shapecalc.load({"input": "3x18x18", "layers": LAYERS})
+    assert net.convert("scalesim") == TABLE
+    assert macs_of(TABLE) == net.infer().total.macs
+
+
+def test_attention_is_two_products_in_each_head():
+    net = shapecalc.load({"input": "6x8", "layers": [{"multi_head_attention": 2}]})
+    table = net.convert("scalesim")
+    assert macs_of(table) == net.infer().total.macs
+    assert (
+        "multi_head_attention1.scores1, 6, 1, 1, 1, 4, 6, 1,\nmulti_head_attention1.values1, 6, 1, 1, 1, 6, 4, 1,\n"
+        in table
+    )
+
+
+def test_what_has_no_rows_is_refused():
+    with pytest.raises(shapecalc.UsageError) as error:
+        shapecalc.load({"name": "n", "input": [4], "layers": ["relu"]}).convert("scalesim")
+    assert str(error.value) == "no layer of n multiplies: SCALE-Sim has no rows for it"
+    unknown = {"opaque": {"op_type": "Strange", "output_sizes": {"y": [4]}}}
+    with pytest.raises(shapecalc.UsageError, match="opaque1 \\(opaque\\) has no rows in a table of SCALE-Sim: "):
+        shapecalc.load({"input": [8], "layers": [unknown]}).convert("scalesim")
