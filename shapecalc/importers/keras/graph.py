@@ -29,6 +29,7 @@ __all__ = ["ModelImport"]
 
 _DEEPEST = 32
 _MOST_CALLS = 200_000
+_MOST_OUTPUTS = 1024
 _ALSO = ("query", "value", "key", "initial_state", "inputs")
 """Arguments by name that are inputs of layers; others, as masks, change no size."""
 
@@ -45,7 +46,7 @@ class _Scope:
         self.stated: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = {}
         trees = [model.outputs, *[(call.args, call.kwargs) for layer in model.layers for call in layer.calls]]
         for ref in (ref for tree in trees for ref in tensors_of(tree)):
-            if ref.shape is not None:
+            if ref.shape is not None and 0 <= ref.output < _MOST_OUTPUTS:
                 self.stated.setdefault((ref.layer, ref.call), {})[ref.output] = ref.shape
 
     def resolved(self, tree: Any) -> Any:

@@ -26,6 +26,8 @@ def input_shapes(
     Errors: `UsageError` for an input that does not exist.
     """
     infos = [ValueInfo(layer.name, _stated(layer, problems, name)) for layer in _input_layers(model)]
+    if not infos:
+        problems.append(Problem(f"{name} has no input layer"))
     axes = {info.name: 0 if info.dims else -1 for info in infos}
     found = input_tensors(infos, axes, variables, given, problems, name)
     is_last = layout == HWC

@@ -15,6 +15,7 @@ from shapecalc.importers.keras.trees import TensorRef, changed, changed_tree, fr
 __all__ = ["read_layer", "read_model"]
 
 _DEEPEST = 32
+_LONGEST_PATH = 160
 _FUNCTIONAL, _SEQUENTIAL = ("Functional", "Model", "Container"), "Sequential"
 _OWN_MODULES = ("keras", "tf_keras", "tensorflow", "tensorflow_core")
 
@@ -55,7 +56,7 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
     if not isinstance(raw, dict) or not isinstance(raw.get("class_name"), str):
         raise RecordError(f"{parent}{place}", "it has no class_name, as every layer has")
     if depth > _DEEPEST:
-        raise RecordError(f"{parent}{place}", f"models are nested more than {_DEEPEST} deep")
+        raise RecordError(f"…{place}", f"models are nested more than {_DEEPEST} deep")
     title, module = raw["class_name"], raw.get("module")
     op = title.rpartition(">")[2]
     registered = raw.get("registered_name")
@@ -66,17 +67,18 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
     if not isinstance(listed, dict):
         raise RecordError(f"{parent}{place} {title}".strip(), "its config is no object")
     name = next((one for one in (raw.get("name"), listed.get("name")) if isinstance(one, str) and one), "")
-    path = f"{parent}{' '.join(filter(None, (place, title, name)))}"
+    key = f"{parent}{' '.join(filter(None, (place, title, name)))}"
+    path = key if len(key) <= _LONGEST_PATH else f"…{key[-_LONGEST_PATH:]}"
     build = raw.get("build_config")
     build = build if isinstance(build, dict) else {}
     if is_own:
         op, listed = modern(op, listed)
     calls = with_stated(from_nodes(raw.get("inbound_nodes")), build.get("input_shape"))
-    record = LayerRecord(op, title, is_own, name, listed, path, calls, build, None, path, _is_operation(module))
+    record = LayerRecord(op, title, is_own, name, listed, path, calls, build, None, key, _is_operation(module))
     is_model = op in _FUNCTIONAL or op == _SEQUENTIAL or ("input_layers" in listed and not is_own)
     if not is_model or not isinstance(listed.get("layers"), list):
         return record
-    inside = f"{path}: " if place else ""
+    inside = f"{key}: " if place else ""
     return record._replace(model=_model(record, inside, depth))
 
 

@@ -60,19 +60,17 @@ def _bidirectional(call: LayerCall) -> Any:
     """A recurrent layer in both directions."""
     from shapecalc.importers.keras.recurrent import KINDS, recurrent
 
-    states = call.inputs[1:]
+    x, states = call.data(), call.inputs[1:]
     forward = inner_call(call, call.inputs)
     mode = call.argument("merge_mode")
-    if mode is not None and mode not in _MERGES:
+    if mode is not None and (not isinstance(mode, str) or mode not in _MERGES):
         raise call.wrong("merge_mode", "concat, sum, mul, ave or null")
     if forward.record.op in KINDS and not _differs(call, forward):
         return recurrent(forward, merge_mode="none" if mode is None else mode)
     half = len(states) // 2
-    backward = inner_call(
-        call, [call.inputs[0], *states[half:]], "backward_layer" if call.argument("backward_layer") else "layer"
-    )
+    backward = inner_call(call, [x, *states[half:]], "backward_layer" if call.argument("backward_layer") else "layer")
     backward.record = backward.record._replace(key=f"{call.record.key}/backward")
-    forward.inputs = (call.inputs[0], *states[:half])
+    forward.inputs = (x, *states[:half])
     backward.place = call.place._replace(name=f"{call.place.name}_backward")
     one, other = (_several(call.importing.converted(each)) for each in (forward, backward))
     if mode is None:

@@ -1,0 +1,58 @@
+"""Keras itself: the same small models, and all of keras.applications, as `from_keras` reads them.
+
+They run where Keras is installed with PyTorch: `KERAS_BACKEND=torch`. Without `SHAPECALC_REQUIRE_KERAS` they are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+
+import keras_layers
+import keras_models
+import pytest
+
+import shapecalc
+
+IS_REQUIRED = bool(os.environ.get("SHAPECALC_REQUIRE_KERAS"))
+pytestmark = pytest.mark.skipif(not IS_REQUIRED, reason="it takes minutes, and Keras: set SHAPECALC_REQUIRE_KERAS")
+
+WITHOUT_SIZES = ("MobileNetV3Large", "MobileNetV3Small")
+"""Applications whose input is dynamic."""
+NOT_ON_TORCH = ("NASNetMobile",)
+
+
+@pytest.fixture
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+
+    keras.backend.clear_session()
+    return keras
+
+
+def test_small_models(keras):
+    count = 0
+    for name, build in keras_models.models(keras):
+        try:
+            model = build()
+        except AttributeError:  # a class of Keras 2
+            continue
+        count += 1
+        answer = keras_layers.answer_of(model)
+        keras_layers.compare(shapecalc.from_keras(model), answer, of_samples="merged batch" not in name)
+    assert count > 400
+
+
+def test_applications(keras):
+    names = [name for name in dir(keras.applications) if name[0].isupper() and name not in NOT_ON_TORCH]
+    for name in names:
+        with keras.device("meta"):
+            shape = {"input_shape": (224, 224, 3)} if name in WITHOUT_SIZES else {}
+            model = getattr(keras.applications, name)(weights=None, **shape)
+        network = shapecalc.from_keras(model)
+        keras_layers.compare(network, keras_layers.answer_of(model))
+        note = next(note for note in network.infer().notes if " unknown; " in note)
+        assert ", 0 unknown; " in note
+        assert "do not" not in note
+        keras.backend.clear_session()
+    assert len(names) > 35
