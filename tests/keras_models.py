@@ -3,7 +3,6 @@
 `models(keras)` yields names and functions that build them: for Keras 3, or for tf_keras, which is Keras 2. What a
 version does not have is left out.
 """
-# ruff: noqa: PLW0108  (a class that a version does not have is looked up when its model is built)
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def test_other_sizes_and_dynamic_ones():
     unbuilt = sequential(layer("Dense", "d", units=3))
     assert error(unbuilt).startswith("<bytes> does not state the size of its input d_input\n")
     assert sizes(unbuilt, input="8") == [(3,)]
-    assert error(LITTLE, input="8x8") == "the input x has 3 axes without the batch, 8x8x3: not 8x8"
+    assert error(LITTLE, input="8x8") == "the input x is without the batch 8×8×3, or with it ?×8×8×3: not 8×8"
 
 
 NO_LAYER = {"class_name": "Functional", "config": {"name": "m", "layers": [3], "input_layers": []}}

@@ -42,9 +42,9 @@ class _Scope:
         self.blocks = blocks
         self.frozen = frozen
         self.found: dict[tuple[str, int], Sequence[Any]] = {}
-        self.paths = {layer.name: layer for layer in model.layers}
+        self.names = {one.name for one in model.layers}
         self.stated: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = {}
-        trees = [model.outputs, *[(call.args, call.kwargs) for layer in model.layers for call in layer.calls]]
+        trees = [model.outputs, *[(call.args, call.kwargs) for one in model.layers for call in one.calls]]
         for ref in (ref for tree in trees for ref in tensors_of(tree)):
             if ref.shape is not None and 0 <= ref.output < _MOST_OUTPUTS:
                 self.stated.setdefault((ref.layer, ref.call), {})[ref.output] = ref.shape
@@ -62,7 +62,7 @@ class _Scope:
     def _tensor(self, ref: TensorRef) -> Any:
         outputs = self.found.get((ref.layer, ref.call))
         if outputs is None:
-            known = ref.layer in self.paths
+            known = ref.layer in self.names
             why = "before it" if known else "of this model"
             raise LayerError(f"its input {ref.layer} is the output of no layer {why}")
         if not 0 <= ref.output < len(outputs):
@@ -143,23 +143,23 @@ class ModelImport:
 
     def _run(self, scope: _Scope) -> None:
         """Work through the calls of the layers of a model."""
-        for layer, number, call in ordered(scope.model):
-            if layer.op == INPUT:
+        for record, number, call in ordered(scope.model):
+            if record.op == INPUT:
                 continue
             self.calls += 1
             if self.calls > _MOST_CALLS:
                 raise _too_many(self.name)
-            scope.found[layer.name, number] = self._results(layer, number, call, scope)
+            scope.found[record.name, number] = self._results(record, number, call, scope)
             if self.is_as_stated:
-                self._compare(layer, number, scope)
+                self._compare(record, number, scope)
 
-    def _results(self, layer: LayerRecord, number: int, call: CallRecord, scope: _Scope) -> Sequence[Any]:
+    def _results(self, record: LayerRecord, number: int, call: CallRecord, scope: _Scope) -> Sequence[Any]:
         """Return the outputs of a call."""
-        own = _own_name(layer) if number == 0 else f"{_own_name(layer)}_{number + 1}"
-        place = NodePlace(layer.path, scope.blocks, own)
+        own = _own_name(record) if number == 0 else f"{_own_name(record)}_{number + 1}"
+        place = NodePlace(record.path, scope.blocks, own)
         before = len(self.frame.nodes)
         count = self.understanding.counts
-        asked = scope.stated.get((layer.name, number), {})
+        asked = scope.stated.get((record.name, number), {})
         outputs = max(asked, default=0) + 1
         refs: tuple[Reference, ...] = ()
         try:
@@ -167,7 +167,7 @@ class ModelImport:
             inputs = _flat([args, *[kwargs.get(name) for name in _ALSO]])
             refs = tuple([x.ref for x in inputs if isinstance(x, (Data, Unsized))])
             _check_sized(inputs)
-            made = LayerCall(layer, place, inputs, self, frozen=scope.frozen)
+            made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
             made.args, made.kwargs, made.stated = tuple(args), kwargs, asked
             found = self._known(made)
         except FailedError as error:
@@ -176,8 +176,8 @@ class ModelImport:
         except (LayerError, UsageError, RecursionError) as error:
             self.frame.forget(before)
             count[UNKNOWN] += 1
-            return [self.frame.unresolved(place, layer.op, refs, _layer_error(error))] * outputs
-        if layer.model is None:
+            return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
+        if record.model is None:
             opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
             count[UNKNOWN if opaque else LAYER if len(self.frame.nodes) > before else ARITHMETIC] += 1
         return found
@@ -243,23 +243,23 @@ class ModelImport:
         shapes = [[*steps, *shape[1:]] for shape in sizes if shape]
         return call.emit("opaque", *data, output_sizes=shapes, op_type=call.record.title)
 
-    def _compare(self, layer: LayerRecord, number: int, scope: _Scope) -> None:
+    def _compare(self, record: LayerRecord, number: int, scope: _Scope) -> None:
         """Compare the sizes of the outputs of a call with those that the file states."""
-        stated = scope.stated.get((layer.name, number), {})
-        for output, tensor in enumerate(scope.found[layer.name, number]):
+        stated = scope.stated.get((record.name, number), {})
+        for output, tensor in enumerate(scope.found[record.name, number]):
             shape = stated.get(output)
             if shape is not None and isinstance(tensor, Data):
-                place = NodePlace(layer.path, (), layer.name)
+                place = NodePlace(record.path, (), record.name)
                 full, mark = tensor.full(self.frame.batch), self.frame.mark(place)
-                self.understanding.compare(layer.name, [None, *shape[1:]], full, mark, layer.op)
+                self.understanding.compare(record.name, [None, *shape[1:]], full, mark, record.op)
 
 
 _OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")
 
 
-def _own_name(layer: LayerRecord) -> str:
+def _own_name(record: LayerRecord) -> str:
     """Return the name of a layer: of an operation of TensorFlow without what they all have, as `tf.__operators__`."""
-    return _OF_TENSORFLOW.sub("", layer.name) or layer.name
+    return _OF_TENSORFLOW.sub("", record.name) or record.name
 
 
 def _check_sized(inputs: Sequence[Any]) -> None:

@@ -37,7 +37,7 @@ def input_shapes(
 
 def _input_layers(model: ModelRecord) -> list[LayerRecord]:
     """Return the layers that are inputs: in the order in which the model is called on them, then any others."""
-    layers = {layer.name: layer for layer in model.layers if layer.op == INPUT}
+    layers = {one.name: one for one in model.layers if one.op == INPUT}
     first = [ref.layer for _, ref in model.inputs if ref.layer in layers]
     return [layers[one] for one in dict.fromkeys([*first, *layers])]
 

@@ -44,10 +44,10 @@ def _rooted(root: Any) -> Any:
     return root
 
 
-def _not_stated(layer: LayerRecord, name: str) -> SpecError:
-    if layer.is_own and layer.op not in _FUNCTIONAL:
-        return broken(name, FORMAT, f"it is a layer {layer.title}, not a model")
-    message = f"{name} cannot be read as {FORMAT}: the layers of {layer.title} are in its Python code"
+def _not_stated(record: LayerRecord, name: str) -> SpecError:
+    if record.is_own and record.op not in _FUNCTIONAL:
+        return broken(name, FORMAT, f"it is a layer {record.title}, not a model")
+    message = f"{name} cannot be read as {FORMAT}: the layers of {record.title} are in its Python code"
     return SpecError(Problem(message, hint="Keras writes down those of functional and sequential models alone"))
 
 

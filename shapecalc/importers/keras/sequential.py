@@ -17,7 +17,7 @@ def chained(
     record: LayerRecord, layers: list[LayerRecord], inside: str, read: Callable[..., LayerRecord]
 ) -> ModelRecord:
     """Return a sequential model as a graph; `read` reads a layer. Errors: `RecordError`."""
-    names = [layer.name or f"{layer.op.lower()}_{i}" for i, layer in enumerate(layers)]
+    names = [one.name or f"{one.op.lower()}_{i}" for i, one in enumerate(layers)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise RecordError(record.path if inside else "", f"two layers are called {twice}")
