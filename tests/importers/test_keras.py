@@ -334,3 +334,59 @@ def test_from_keras():
 def test_origins_and_variables():
     assert repr(load(LITTLE).origin) == "<KerasFile <bytes>: 4 layers>"
     assert error(LITTLE, vars={"n": 1}).startswith("there is no variable n to set")
+
+
+def test_causal_padding_is_before_the_input():
+    rows = load(sequential(entry(12, 6), layer("Conv1D", "c", filters=2, kernel_size=[3], padding="causal",
+                                               dilation_rate=[2]))).infer().rows  # fmt: skip
+    assert rows[0].node.layer.padding == ((4, 0),)
+
+
+def test_a_gru_of_a_file_without_reset_after_has_one_bias():
+    assert load(sequential(entry(7, 6), layer("GRU", "r", units=5))).infer().total.params == 3 * (5 * 6 + 25 + 5)
+
+
+def test_operations_of_tensorflow_by_their_names():
+    def operation(name, function, x, **more):
+        found = layer("TFOpLambda", name, function=function)
+        return {**found, "inbound_nodes": [[x, 0, 0, more]]}
+
+    model = functional(entry(4, 6), operation("tf.math.reduce_mean", "math.reduce_mean", "x", axis=1),
+                       operation("tf.__operators__.add", "__operators__.add", "tf.math.reduce_mean", y=2.0),
+                       operation("tf.compat.v1.shape", "compat.v1.shape", "x"),
+                       operation("tf.nn.relu", "nn.relu", "tf.__operators__.add"))  # fmt: skip
+    assert [(row.name, row.kind, row.output_shapes[0]) for row in load(model).infer().rows] == [
+        ("math_reduce_mean", "mean", (6,)), ("add", "add", (6,)), ("nn_relu", "relu", (6,)),
+    ]  # fmt: skip
+
+
+def test_layers_of_tensorflow_before_2_4():
+    definition = 'name: "add"\nop: "AddV2"\ninput: "x"\ninput: "add/y"'
+    op = layer("TensorFlowOpLayer", "tf_op", ["x"], node_def=definition, constants={"1": 3.0})
+    assert [(row.kind, row.output_shapes[0]) for row in load(functional(entry(4, 6), op)).infer().rows] == [
+        ("add", (4, 6))
+    ]
+
+
+def test_a_layer_of_other_code_at_every_step():
+    mine = {**layer("Mine", "mine"), "registered_name": "mine>Mine", "module": None}
+    after = {**layer("Dense", "fc", units=3), "build_config": {"input_shape": [None, 5]}}
+    inner = sequential(entry(8), mine, after)
+    report = load(sequential(entry(4, 8), layer("TimeDistributed", "t", layer=inner))).infer()
+    assert [(row.kind, row.output_shapes[0]) for row in report.rows] == [("opaque", (4, 5)), ("linear", (4, 3))]
+
+
+def test_calls_keep_the_order_of_the_file():
+    names = ["d", "b", "c", "a"]
+    layers = [layer("Dense", name, ["last"], units=2) for name in names]
+    model = functional(*layers, layer("Dense", "last", ["x"], units=3), entry(8), outputs=names)
+    assert [row.name for row in load(model).infer().rows] == ["last", *names]
+    chain = [layer("Dense", name, [before], units=2) for name, before in zip("fedc", "edcx", strict=True)]
+    model = functional(*chain, *[layer("Dense", name, ["e"], units=2) for name in "zy"], entry(8), outputs=["f"])
+    assert [row.name for row in load(model).infer().rows] == ["c", "d", "e", "f", "z", "y"]
+
+
+def test_names_that_unregistered_layers_of_other_code_have():
+    mine = {"class_name": "Dense", "module": "my.layers", "registered_name": "Dense", "name": "d",
+            "config": {"name": "d", "units": 3}}  # fmt: skip
+    assert "it is a layer of other code than Keras" in error(sequential(entry(8), mine))
