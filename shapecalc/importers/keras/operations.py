@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.keras.calls import LayerCall
 
-    Function = Callable[["OperationCall"], Any]
+    Function = Callable[["OpsCall"], Any]
 
-__all__ = ["OperationCall", "convert", "operation", "vector", "whole_values"]
+__all__ = ["OpsCall", "convert", "operation", "vector", "whole_values"]
 
 _OPERATIONS: dict[str, Function] = {}
 _FAMILIES = ("ops_pointwise", "ops_axes", "ops_index", "ops_windows")
@@ -44,7 +44,7 @@ def convert(call: LayerCall) -> Any:
     function = _OPERATIONS.get(name)
     if function is None:
         raise NotCoveredError("no layer here does what it does")
-    return function(OperationCall(name, call))
+    return function(OpsCall(name, call))
 
 
 def whole_values(tree: Any) -> list[int] | None:
@@ -67,7 +67,7 @@ def vector(values: list[int]) -> Constant:
     return Constant((len(values),), tuple(values))
 
 
-class OperationCall:
+class OpsCall:
     """An operation with its arguments: by name, by position, or in its config."""
 
     def __init__(self, name: str, call: LayerCall) -> None:

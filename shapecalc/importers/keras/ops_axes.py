@@ -13,12 +13,12 @@ from shapecalc.importers.rearranging import along, expanded, joined, padded, per
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
-    from shapecalc.importers.keras.operations import OperationCall
+    from shapecalc.importers.keras.operations import OpsCall
 
 _MOST_PIECES = 1024
 
 
-def _sizes(op: OperationCall, given: Any) -> list[int]:
+def _sizes(op: OpsCall, given: Any) -> list[int]:
     """Return sizes, of which None is the batch. Errors: `NotCoveredError`."""
     many = given if type(given) in (list, tuple) else [given]
     found = whole_values([op.batch if one is None else one for one in many])
@@ -28,7 +28,7 @@ def _sizes(op: OperationCall, given: Any) -> list[int]:
 
 
 @operation("Reshape")
-def _reshape(op: OperationCall) -> Any:
+def _reshape(op: OpsCall) -> Any:
     given = op.argument(("newshape", "shape"), 1)
     x, sizes = op.operand(("x", "tensor"), 0), _sizes(op, given)
     if isinstance(x, Constant):
@@ -42,18 +42,18 @@ def _filled(sizes: list[int], dims: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @operation("Ravel")
-def _ravel(op: OperationCall) -> Any:
+def _ravel(op: OpsCall) -> Any:
     return op.reshaped(op.x, [-1])
 
 
 @operation("Shape")
-def _shape(op: OperationCall) -> Constant:
+def _shape(op: OpsCall) -> Constant:
     x = op.operand(("x", "input"), 0)
     return vector(list(x.full(op.batch)))
 
 
 @operation("Transpose")
-def _transpose(op: OperationCall) -> Any:
+def _transpose(op: OpsCall) -> Any:
     x, given = op.x, op.argument(("axes", "perm"), 1)
     order = list(range(x.rank))[::-1] if given is None else whole_values(given)
     if order is None:
@@ -62,7 +62,7 @@ def _transpose(op: OperationCall) -> Any:
 
 
 @operation("Swapaxes")
-def _swapaxes(op: OperationCall) -> Any:
+def _swapaxes(op: OpsCall) -> Any:
     x = op.x
     one, other = (op.call.frame.axis(op.whole(name, at, 0), x.rank) for name, at in (("axis1", 1), ("axis2", 2)))
     order = list(range(x.rank))
@@ -71,7 +71,7 @@ def _swapaxes(op: OperationCall) -> Any:
 
 
 @operation("Moveaxis")
-def _moveaxis(op: OperationCall) -> Any:
+def _moveaxis(op: OpsCall) -> Any:
     x = op.x
     source, due = whole_values(op.argument("source", 1)), whole_values(op.argument("destination", 2))
     if source is None or due is None or len(source) != len(due):
@@ -84,7 +84,7 @@ def _moveaxis(op: OperationCall) -> Any:
 
 
 @operation("ExpandDims")
-def _expand_dims(op: OperationCall) -> Any:
+def _expand_dims(op: OpsCall) -> Any:
     x = op.operand(("x", "input"), 0)
     if isinstance(x, Constant):
         return x._replace(dims=(*x.dims, 1)) if x.rank < 1 else x
@@ -92,7 +92,7 @@ def _expand_dims(op: OperationCall) -> Any:
 
 
 @operation("Squeeze")
-def _squeeze(op: OperationCall) -> Any:
+def _squeeze(op: OpsCall) -> Any:
     x, given = op.x, op.argument(("axis", "squeeze_dims"), 1)
     axes = whole_values(given) if given is not None else None
     if not axes:
@@ -101,7 +101,7 @@ def _squeeze(op: OperationCall) -> Any:
 
 
 @operation("Concatenate", "Append", "Hstack", "Vstack", "Dstack")
-def _concatenate(op: OperationCall) -> Any:
+def _concatenate(op: OpsCall) -> Any:
     tensors = (
         op.tensors()
         if op.name == "Concatenate" or len(op.call.args) < 2
@@ -117,7 +117,7 @@ def _concatenate(op: OperationCall) -> Any:
 
 
 @operation("Stack")
-def _stack(op: OperationCall) -> Any:
+def _stack(op: OpsCall) -> Any:
     tensors = op.tensors()
     if all(isinstance(one, Constant) for one in tensors):
         values = whole_values(tensors)
@@ -132,7 +132,7 @@ def _stack(op: OperationCall) -> Any:
 
 
 @operation("Unstack")
-def _unstack(op: OperationCall) -> Any:
+def _unstack(op: OpsCall) -> Any:
     x = op.operand(("x", "value"), 0)
     if isinstance(x, Constant):
         return [Constant((), (item,)) for item in x.items or ()]
@@ -144,7 +144,7 @@ def _unstack(op: OperationCall) -> Any:
     return [op.squeezed(piece, [axis]) for piece in pieces]
 
 
-def _pieces(op: OperationCall, x: Data, axis: int, sizes: list[int]) -> list[Data]:
+def _pieces(op: OpsCall, x: Data, axis: int, sizes: list[int]) -> list[Data]:
     """Return a tensor in pieces along an axis. Errors: `LayerError`, `NotCoveredError`."""
     x, index = along(op.call, x, axis)
     if len(set(sizes)) == 1:
@@ -153,7 +153,7 @@ def _pieces(op: OperationCall, x: Data, axis: int, sizes: list[int]) -> list[Dat
 
 
 @operation("Split", "Hsplit", "Vsplit", "ArraySplit")
-def _split(op: OperationCall) -> Any:
+def _split(op: OpsCall) -> Any:
     x = op.x if op.argument("value") is None else op.as_data(op.operand("value", 0))
     axis = op.call.frame.axis(op.whole("axis", 2, {"Hsplit": 1}.get(op.name, 0)), x.rank)
     size = x.full(op.batch)[axis]
@@ -178,7 +178,7 @@ def _split(op: OperationCall) -> Any:
 
 
 @operation("Roll")
-def _roll(op: OperationCall) -> Data:
+def _roll(op: OpsCall) -> Data:
     x = op.x
     shifts, axes = whole_values(op.argument(("shift", "shifts"), 1)), op.axes(x, 2)
     if shifts is None or len(shifts) != len(axes):
@@ -187,7 +187,7 @@ def _roll(op: OperationCall) -> Data:
 
 
 @operation("Repeat")
-def _repeat(op: OperationCall) -> Any:
+def _repeat(op: OpsCall) -> Any:
     x, times = op.x, whole_values(op.argument("repeats", 1))
     if times is None or len(times) != 1 or op.argument("axis", 2) is None:
         raise NotCoveredError("it repeats elements by different numbers, or those of all axes")
@@ -196,14 +196,14 @@ def _repeat(op: OperationCall) -> Any:
 
 
 @operation("Tile")
-def _tile(op: OperationCall) -> Data:
+def _tile(op: OpsCall) -> Data:
     x, times = op.x, whole_values(op.argument(("repeats", "multiples"), 1))
     if times is None or len(times) > x.rank:
         raise NotCoveredError("its repeats are computed from data, or make further axes")
     return _tiled(op, x, [1] * (x.rank - len(times)) + times)
 
 
-def _tiled(op: OperationCall, x: Data, times: list[int]) -> Data:
+def _tiled(op: OpsCall, x: Data, times: list[int]) -> Data:
     if x.batch.own:
         if times[x.batch.axis] != 1:
             raise NotCoveredError("it repeats the samples of the batch")
@@ -212,12 +212,12 @@ def _tiled(op: OperationCall, x: Data, times: list[int]) -> Data:
 
 
 @operation("BroadcastTo")
-def _broadcast(op: OperationCall) -> Any:
+def _broadcast(op: OpsCall) -> Any:
     return expanded(op.call, op.x, _sizes(op, op.argument("shape", 1)))
 
 
 @operation("Pad", "MirrorPad")
-def _pad(op: OperationCall) -> Any:
+def _pad(op: OpsCall) -> Any:
     x, given = op.x, op.argument(("pad_width", "paddings"), 1)
     found = whole_values(given.items if isinstance(given, Constant) and given.items else given)
     if found is None:

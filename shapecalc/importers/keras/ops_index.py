@@ -13,13 +13,13 @@ from shapecalc.importers.rearranging import cut, permuted
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
-    from shapecalc.importers.keras.operations import OperationCall
+    from shapecalc.importers.keras.operations import OpsCall
 
 _FAR = 2**31
 
 
 @operation("GetItem", "StridedSlice")
-def _get_item(op: OperationCall) -> Any:
+def _get_item(op: OpsCall) -> Any:
     x = op.operand(("x", "tensor", "input"), 0)
     given = op.argument(("key", "slice_spec"), 1)
     keys = list(given) if isinstance(given, list) else [given]
@@ -42,7 +42,7 @@ def _get_item(op: OperationCall) -> Any:
     return x
 
 
-def _along(op: OperationCall, x: Any, key: Any, axis: int) -> tuple[Any, int]:
+def _along(op: OpsCall, x: Any, key: Any, axis: int) -> tuple[Any, int]:
     """Return a tensor after the key of one axis, and whether that axis is still there."""
     if isinstance(key, SliceKey):
         if (key.start, key.stop, key.step) == (None, None, None):
@@ -89,7 +89,7 @@ def _of_values(x: Constant, keys: list[Any]) -> Constant:
 
 
 @operation("Take", "Gather")
-def _take(op: OperationCall) -> Any:
+def _take(op: OpsCall) -> Any:
     x, index = op.operand(("x", "params"), 0), op.operand("indices", 1)
     given = op.argument("axis", 2)
     data = op.as_data(x)
@@ -98,7 +98,7 @@ def _take(op: OperationCall) -> Any:
 
 
 @operation("TakeAlongAxis")
-def _take_along(op: OperationCall) -> Any:
+def _take_along(op: OpsCall) -> Any:
     x, index = op.x, op.as_data(op.operand("indices", 1))
     if x.batch != index.batch:
         raise NotCoveredError("its inputs have the batch on different axes")
@@ -106,7 +106,7 @@ def _take_along(op: OperationCall) -> Any:
 
 
 @operation("Matmul", "Dot")
-def _matmul(op: OperationCall) -> Any:
+def _matmul(op: OpsCall) -> Any:
     a, b = op.operand(("x1", "a", "x"), 0), op.operand(("x2", "b", "y"), 1)
     turned: list[Data | Constant] = []
     for tensor, name in ((a, "transpose_a"), (b, "transpose_b")):
@@ -120,19 +120,19 @@ def _matmul(op: OperationCall) -> Any:
 
 
 @operation("Einsum")
-def _einsum(op: OperationCall) -> Data:
+def _einsum(op: OpsCall) -> Data:
     operands = [op.tensor(one) for one in op.call.args if not isinstance(one, str)]
     equation = op.argument(("subscripts", "equation")) or next((a for a in op.call.args if isinstance(a, str)), "")
     return einsum(op.call, str(equation), operands)
 
 
 @operation("TopK")
-def _top_k(op: OperationCall) -> list[Data]:
+def _top_k(op: OpsCall) -> list[Data]:
     return op.call.emit("top_k", op.x, k=op.whole("k", 1, 1), dim=op.call.frame.within(op.x, -1))
 
 
 @operation("OneHot")
-def _one_hot(op: OperationCall) -> Data:
+def _one_hot(op: OpsCall) -> Data:
     x = op.as_data(op.operand(("x", "indices"), 0))
     if op.whole("axis", 2, -1) not in (-1, x.rank):
         raise NotCoveredError("its axis is not the last")

@@ -14,7 +14,7 @@ from shapecalc.importers.tensors import Constant, Data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-from shapecalc.importers.keras.operations import OperationCall
+from shapecalc.importers.keras.operations import OpsCall
 
 _MERGES = {
     "Add": "add", "Subtract": "sub", "Multiply": "mul", "Divide": "div", "TrueDivide": "div", "DivideNoNan": "div",
@@ -65,7 +65,7 @@ _REDUCED: dict[str, tuple[str, str]] = {
 
 
 @operation(*_MERGES, *_OF_TWO)
-def _binary(op: OperationCall) -> Any:
+def _binary(op: OpsCall) -> Any:
     a = op.operand(("x1", "x", "a"), 0)
     b = op.operand(("x2", "y", "b", "divisor", "multiplier"), 1)
     if isinstance(a, Constant) and isinstance(b, Constant):
@@ -80,7 +80,7 @@ def _binary(op: OperationCall) -> Any:
     return op.one("pointwise", *operands, batch=batch, function=function)
 
 
-def _folded(op: OperationCall, a: Constant, b: Constant) -> Constant:
+def _folded(op: OpsCall, a: Constant, b: Constant) -> Constant:
     """Return the arithmetic of two values. Errors: `NotCoveredError`."""
     ours, theirs, function = whole_values(a), whole_values(b), _FOLDED.get(op.name)
     if ours is None or theirs is None or function is None:
@@ -95,12 +95,12 @@ def _folded(op: OperationCall, a: Constant, b: Constant) -> Constant:
 
 
 @operation(*_POINTWISE)
-def _pointwise(op: OperationCall) -> Data:
+def _pointwise(op: OpsCall) -> Data:
     return op.one("pointwise", op.x, function=_POINTWISE[op.name])
 
 
 @operation(*_ACTIVATIONS)
-def _activation(op: OperationCall) -> Data:
+def _activation(op: OpsCall) -> Data:
     kind = _ACTIVATIONS[op.name]
     more: dict[str, Any] = {}
     slope = op.argument(("negative_slope", "alpha"))
@@ -110,7 +110,7 @@ def _activation(op: OperationCall) -> Data:
 
 
 @operation("Softmax", "LogSoftmax")
-def _softmax(op: OperationCall) -> Data:
+def _softmax(op: OpsCall) -> Data:
     x, axes = op.x, op.axes(op.x)
     if len(axes) != 1:
         return op.same()
@@ -118,23 +118,23 @@ def _softmax(op: OperationCall) -> Data:
 
 
 @operation("Glu")
-def _glu(op: OperationCall) -> Data:
+def _glu(op: OpsCall) -> Data:
     return op.one("glu", op.x, dim=op.call.frame.within(op.x, op.whole("axis", 1, -1)))
 
 
 @operation(*_SAME)
-def _same(op: OperationCall) -> Data:
+def _same(op: OpsCall) -> Data:
     return op.same()
 
 
 @operation("ZerosLike", "OnesLike", "FullLike", "EmptyLike")
-def _like(op: OperationCall) -> Data:
+def _like(op: OpsCall) -> Data:
     x = op.x
     return op.one("constant", batch=x.batch, shape=list(x.shape.sizes))
 
 
 @operation("Flip")
-def _flip(op: OperationCall) -> Data:
+def _flip(op: OpsCall) -> Data:
     x = op.x
     for axis in op.axes(x):
         x = op.one("slice", x, dim=op.call.frame.within(x, axis), step=-1)
@@ -142,32 +142,32 @@ def _flip(op: OperationCall) -> Data:
 
 
 @operation(*_PASSED)
-def _passed(op: OperationCall) -> Any:
+def _passed(op: OpsCall) -> Any:
     """It changes no size, and no count: it is no layer of its own."""
     return op.operand(("x", "inputs", "variable", "tensor", "input", "value"), 0)
 
 
 @operation("Clip")
-def _clip(op: OperationCall) -> Data:
+def _clip(op: OpsCall) -> Data:
     low, high = op.argument(("x_min", "clip_value_min", "min"), 1), op.argument(("x_max", "clip_value_max", "max"), 2)
     known = isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < high
     return op.one("hardtanh", op.x, **when(known, min_val=low, max_val=high))
 
 
 @operation("Where")
-def _where(op: OperationCall) -> Data:
+def _where(op: OpsCall) -> Data:
     given = [op.operand("condition", 0), op.operand(("x1", "x"), 1), op.operand(("x2", "y"), 2)]
     operands, batch = op.call.frame.aligned(op.call.place, given)
     return op.one("pointwise", *operands, batch=batch, function="where")
 
 
 @operation("AddN")
-def _add_n(op: OperationCall) -> Data:
+def _add_n(op: OpsCall) -> Data:
     return merged(op.call, "add", op.tensors())
 
 
 @operation(*_REDUCED)
-def _reduced(op: OperationCall) -> Data:
+def _reduced(op: OpsCall) -> Data:
     kind, function = _REDUCED[op.name]
     more = {"function": function} if function else {}
     keeps = op.flag("keepdims", "keep_dims")
@@ -175,7 +175,7 @@ def _reduced(op: OperationCall) -> Data:
 
 
 @operation("Argmax", "Argmin")
-def _arg(op: OperationCall) -> Data:
+def _arg(op: OpsCall) -> Data:
     names, x = ("axis", "dimension"), op.x
     if op.argument(names, 1) is None and x.rank > 1:
         raise NotCoveredError("it is over the batch")
@@ -184,7 +184,7 @@ def _arg(op: OperationCall) -> Data:
 
 
 @operation("Normalize")
-def _normalize(op: OperationCall) -> Data:
+def _normalize(op: OpsCall) -> Data:
     x = op.x
     axes = op.axes(x)
     return op.one("normalize", x, dim=[op.call.frame.within(x, axis) for axis in axes])

@@ -9,11 +9,11 @@ from shapecalc.importers.keras.calls import OWN, find_layer, when
 from shapecalc.importers.keras.operations import operation, whole_values
 
 if TYPE_CHECKING:
-    from shapecalc.importers.keras.operations import OperationCall
+    from shapecalc.importers.keras.operations import OpsCall
     from shapecalc.importers.tensors import Data
 
 
-def _as_layer(op: OperationCall, title: str, config: dict[str, Any]) -> Any:
+def _as_layer(op: OpsCall, title: str, config: dict[str, Any]) -> Any:
     """Return the outputs of the layer that does the same."""
     record = op.call.record._replace(op=title, config={"data_format": op.argument("data_format"), **config})
     function = find_layer(title)
@@ -22,7 +22,7 @@ def _as_layer(op: OperationCall, title: str, config: dict[str, Any]) -> Any:
 
 
 @operation("MaxPool", "AveragePool")
-def _pool(op: OperationCall) -> Any:
+def _pool(op: OpsCall) -> Any:
     title = "MaxPooling" if op.name == "MaxPool" else "AveragePooling"
     config = {"pool_size": op.argument(("pool_size", "ksize")), "strides": op.argument("strides"),
               "padding": op.argument("padding")}  # fmt: skip
@@ -30,12 +30,12 @@ def _pool(op: OperationCall) -> Any:
 
 
 @operation("AdaptiveMaxPool", "AdaptiveAveragePool")
-def _adaptive(op: OperationCall) -> Any:
+def _adaptive(op: OpsCall) -> Any:
     title = "Max" if "Max" in op.name else "Average"
     return _as_layer(op, f"Adaptive{title}Pooling{_rank(op)}D", {"output_size": op.argument("output_size")})
 
 
-def _rank(op: OperationCall) -> int:
+def _rank(op: OpsCall) -> int:
     rank = op.x.rank - 2
     if not 1 <= rank <= 3:
         raise NotCoveredError(f"its input has {op.x.rank} axes")
@@ -43,7 +43,7 @@ def _rank(op: OperationCall) -> int:
 
 
 @operation("Resize")
-def _resize(op: OperationCall) -> Any:
+def _resize(op: OpsCall) -> Any:
     size = whole_values(op.argument("size", 1))
     if size is None or len(size) != 2:
         raise NotCoveredError("its size is computed from data")
@@ -52,7 +52,7 @@ def _resize(op: OperationCall) -> Any:
 
 
 @operation("DepthToSpace", "SpaceToDepth")
-def _shuffle(op: OperationCall) -> Data:
+def _shuffle(op: OpsCall) -> Data:
     record = op.call.record._replace(config={"data_format": op.argument("data_format")})
     call = op.call.of(record, [op.x])
     x, lead = call.as_map(call.data(), 2)
@@ -67,7 +67,7 @@ def _shuffle(op: OperationCall) -> Data:
 
 
 @operation("DotProductAttention")
-def _attention(op: OperationCall) -> Data:
+def _attention(op: OpsCall) -> Data:
     """Queries, keys and values of length × heads × features."""
     given = [op.as_data(op.operand(name, i)) for i, name in enumerate(("query", "key", "value"))]
     if any(x.batch != OWN or x.shape.rank != 3 for x in given):
