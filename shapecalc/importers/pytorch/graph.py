@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
-from shapecalc.importers.blocks import named
+from shapecalc.importers.blocks import named, without_reuse
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
@@ -90,7 +90,7 @@ class ModuleImport:
         if not self.problems:
             self._run(self.program.graph, scope, "", 0)
             refs, names = self._outputs(scope)
-        nodes, blocks = named(self.frame.nodes, self.frame.places)
+        nodes, blocks = named(self.frame.nodes, without_reuse(self.frame.places))
         stem = os.path.splitext(os.path.basename(self.name))[0]
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(refs), blocks=blocks, notes=tuple(self._notes()),
