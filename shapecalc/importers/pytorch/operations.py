@@ -6,7 +6,7 @@ A family is a module of this folder whose functions register themselves with `op
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,7 @@ def find_operation(name: str) -> Operation | None:
     return found
 
 
+@lru_cache(maxsize=4096)
 def split_target(target: str) -> tuple[str, str]:
     """Return the name of an operation and its overload: `conv2d`, `default` of `aten.conv2d.default`."""
     parts = target.split(".")
