@@ -340,7 +340,8 @@ def _archive(count: int) -> bytes:
 
 
 BENCHMARKS = {
-    f.__name__: f for f in (start_up, larger_networks, zoo, throughput, linear, questions, checkpoints, onnx_files, archives)
+    f.__name__: f
+    for f in (start_up, larger_networks, zoo, throughput, linear, questions, checkpoints, onnx_files, archives)
 }
 
 

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.call import OperationCall
+from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.program import PARAMETER
 from shapecalc.importers.tensors import Constant, Data
@@ -72,7 +72,7 @@ def scalar(number: Any) -> Constant:
     return Constant((), (number,))
 
 
-class AtenCall(OperationCall):
+class AtenCall(ImportedCall):
     """A node with its arguments."""
 
     def __init__(
