@@ -296,8 +296,52 @@ def _onnx_arithmetic(count: int, of_each: int) -> bytes:
     return model(nodes, [value("t0", [1, 3, 32, 32])], [value(f"t{count}", None)], weights=weights)
 
 
+def archives() -> Iterator[Result]:
+    """A .pt2 archive of torchvision's ResNet-50 against the bundled specification; archives of many nodes."""
+    archive = str(Path(__file__).with_name("resnet50.pt2"))
+    ratio, _ = paired([*SHAPECALC, "summary", archive], [*SHAPECALC, "summary", "resnet50"])
+    yield "summary resnet50.pt2 / summary resnet50: time", ratio, 1.5, "×"
+    seconds = []
+    for count in (10_000, 100_000):
+        data = _archive(count)
+        work = partial(_inferred, data)
+        seconds.append(min(timed(work) for _ in range(5 if count < 50_000 else 2)))
+    yield "a .pt2 archive of 10,000 nodes, read and inferred", seconds[0], 0.5, "s"
+    yield "a .pt2 archive of 100,000 nodes / 10,000", seconds[1] / seconds[0], 14, "×"
+
+
+def _inferred(data: bytes) -> object:
+    import shapecalc
+
+    return shapecalc.load(data).infer()
+
+
+def _archive(count: int) -> bytes:
+    """Return an archive of convolutions, normalisations and activations, each with weights of its own."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from crafted_pt2 import T, archive, node, program
+
+    nodes, tensors, last = [], {"x": (1, 8, 16, 16)}, "x"
+    for i in range(count // 3):
+        module, weights = f"body.{i}", {"c": (8, 8, 3, 3), "n": (8,), "m": (8,)}
+        tensors |= {f"p_{name}{i}": dims for name, dims in weights.items()}
+        nodes += [
+            node("aten.conv2d.default", f"c{i}", f"{module}.conv", "net.py:5", input=T(last),
+                 weight=T(f"p_c{i}"), bias=None, stride=[1, 1], padding=[1, 1]),
+            node("aten.batch_norm.default", f"b{i}", f"{module}.norm", "net.py:5", input=T(f"c{i}"),
+                 weight=T(f"p_n{i}"), bias=T(f"p_m{i}"), running_mean=None, running_var=None,
+                 training=False, momentum=0.1, eps=1e-5),
+            node("aten.relu.default", f"r{i}", module, "net.py:6", self=T(f"b{i}")),
+        ]  # fmt: skip
+        last = f"r{i}"
+        tensors |= dict.fromkeys((f"c{i}", f"b{i}", f"r{i}"), (1, 8, 16, 16))
+    params = [name for name in tensors if name.startswith("p_")]
+    return archive(program(nodes, tensors, params=params, outputs=[last]))
+
+
 BENCHMARKS = {
-    f.__name__: f for f in (start_up, larger_networks, zoo, throughput, linear, questions, checkpoints, onnx_files)
+    f.__name__: f
+    for f in (start_up, larger_networks, zoo, throughput, linear, questions, checkpoints, onnx_files, archives)
 }
 
 

@@ -79,8 +79,9 @@ def graph(nodes, tensors, inputs, outputs, numbers=None):
 def program(nodes, tensors, *, params=(), buffers=(), inputs=("x",), outputs=("y",), numbers=None, ranges=None, version=8,
             frozen=()):  # fmt: skip
     """A whole program. Parameters are named `p_…`; their names in the module are those with dots for underscores."""
+    learned = set(params)
     tensors = {
-        name: meta(dims, learned=name not in frozen) if name in params else dims for name, dims in tensors.items()
+        name: meta(dims, learned=name not in frozen) if name in learned else dims for name, dims in tensors.items()
     }
     specs = [{"parameter": {"arg": {"name": name}, "parameter_name": name[2:].replace("_", ".")}} for name in params]
     specs += [{"buffer": {"arg": {"name": name}, "buffer_name": name[2:].replace("_", "."), "persistent": True}}

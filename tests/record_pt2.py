@@ -1,7 +1,9 @@
 """Record tests/data/pt2 and docs/digits.pt2: small modules as torch.export saves them, and PyTorch's own answers.
 
-    pip install torch==2.13.0
+    pip install torch==2.13.0 torchvision==0.28.0
     python tests/record_pt2.py
+
+benchmarks/resnet50.pt2 is torchvision's, recorded where that is.
 
 Beside each file is a JSON file: the parameters of the module, and half of what PyTorch's FLOP counter counts; the sizes of
 all tensors are in the archive itself. Weights and example inputs are left out of the archives: they are not read.
@@ -9,6 +11,7 @@ all tensors are in the archive itself. Weights and example inputs are left out o
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -22,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 FOLDER = Path(__file__).parent / "data" / "pt2"
 DOCS = Path(__file__).parents[1] / "docs"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 class Block(nn.Module):
@@ -167,6 +171,10 @@ if __name__ == "__main__":
     batch = torch.export.Dim("batch")
     height, width = torch.export.Dim("height", min=8, max=512), torch.export.Dim("width", min=8, max=512)
     record("digits", Digits(), (torch.zeros(2, 1, 28, 28),), folder=DOCS, dynamic=({0: batch, 2: height, 3: width},))
+    with contextlib.suppress(ImportError):
+        from torchvision.models import resnet50
+
+        record("resnet50", resnet50(), (torch.zeros(1, 3, 224, 224),), folder=BENCHMARKS)
     for decomposed in (False, True):
         end = "_core" if decomposed else ""
         # Core ATen folds the batch of an instance norm into its channels: of a batch of one nothing is folded.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from shapecalc.importers.tensors import NodePlace
 from shapecalc.model.graph import Block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.importers.tensors import NodePlace
     from shapecalc.model.graph import Node
 
-__all__ = ["named", "relative"]
+__all__ = ["named", "relative", "without_reuse"]
 
 _KIND = "block"
 _DEEPEST = 24
@@ -25,6 +26,22 @@ def relative(parts: Sequence[str]) -> list[str]:
     for part in parts:
         found.append(part.removeprefix(before + ".") if before else part)
         before = part
+    return found
+
+
+def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
+    """Return places where a module that is one operation, called again, is no block: `relu`, not `relu.relu`."""
+    inside: dict[tuple[str, ...], list[int]] = {}
+    for number, place in enumerate(places):
+        for depth in range(1, len(place.blocks) + 1):
+            inside.setdefault(place.blocks[:depth], []).append(number)
+    found = list(places)
+    for path, numbers in inside.items():
+        apart = all(b - a > 1 for a, b in pairwise(numbers))
+        if len(numbers) > 1 and apart and len({(places[i].blocks, places[i].name) for i in numbers}) == 1:
+            for i in numbers:
+                if found[i].blocks == path:
+                    found[i] = NodePlace(places[i].path, path[:-1], path[-1])
     return found
 
 

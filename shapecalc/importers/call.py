@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     Tensor = Data | Constant
 
-__all__ = ["OperationCall"]
+__all__ = ["ImportedCall"]
 
 
-class OperationCall:
+class ImportedCall:
     """A node with its inputs, which makes layers where it is."""
 
     def __init__(self, place: NodePlace, inputs: Sequence[Any], frame: Frame) -> None:

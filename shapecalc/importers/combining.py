@@ -11,12 +11,12 @@ from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.importers.call import OperationCall
+    from shapecalc.importers.call import ImportedCall
 
 __all__ = ["at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
 
 
-def linear(call: OperationCall, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
+def linear(call: ImportedCall, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
     """Return a fully connected layer from so many features to so many."""
     inputs, outputs = features
     weights = [weight] if bias is None else [weight, bias]
@@ -24,7 +24,7 @@ def linear(call: OperationCall, x: Data, weight: Constant, features: tuple[int, 
     return call.one("linear", x, out_features=outputs, in_features=inputs, weights=weights, **more)
 
 
-def rows(call: OperationCall, x: Data) -> Data:
+def rows(call: ImportedCall, x: Data) -> Data:
     """Return an input whose last axis is features, not the batch. Errors: `NotCoveredError`."""
     if not (x.batch.axis >= x.rank - 1 and (x.batch.own or call.frame.batch > 1)):
         return x
@@ -33,7 +33,7 @@ def rows(call: OperationCall, x: Data) -> Data:
     return call.frame.whole(call.place, x)
 
 
-def product(call: OperationCall, a: Data | Constant, b: Data | Constant) -> Data:
+def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     """Return the product of two tensors, of which one may be a constant. Errors: `LayerError`, `NotCoveredError`."""
     rank = max(a.rank, b.rank)
     sides = []
@@ -67,7 +67,7 @@ def product(call: OperationCall, a: Data | Constant, b: Data | Constant) -> Data
     return call.one("matmul", *data, batch=batch)
 
 
-def einsum(call: OperationCall, equation: str, operands: Sequence[Data | Constant]) -> Data:
+def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant]) -> Data:
     """Return an Einstein summation of tensors. Errors: `NotCoveredError`."""
     equation = equation.replace(" ", "")
     left, arrow, right = equation.partition("->")
@@ -94,7 +94,7 @@ def is_number(x: Any) -> bool:
     return isinstance(x, Constant) and all(size == 1 for size in x.dims)
 
 
-def merged(call: OperationCall, kind: str, given: Sequence[Data | Constant]) -> Data:
+def merged(call: ImportedCall, kind: str, given: Sequence[Data | Constant]) -> Data:
     """Return a sum, product or the like of tensors that are broadcast. Errors: `LayerError`."""
     rank = max(x.rank for x in given)
     data = [x for x in given if isinstance(x, Data)]
@@ -115,7 +115,7 @@ def merged(call: OperationCall, kind: str, given: Sequence[Data | Constant]) -> 
     return call.one(kind, *operands, batch=batch)
 
 
-def _scaled(call: OperationCall, kind: str, x: Data, weight: Constant | None) -> Data | None:
+def _scaled(call: ImportedCall, kind: str, x: Data, weight: Constant | None) -> Data | None:
     """Return a learned factor, or a learned number that is added, of each position of one axis; None for others."""
     if weight is None or not weight.learned or kind not in ("mul", "add") or weight.rank > x.rank:
         return None
@@ -130,7 +130,7 @@ def _scaled(call: OperationCall, kind: str, x: Data, weight: Constant | None) ->
 
 
 def reduced(
-    call: OperationCall, x: Data, kind: str, axes: Sequence[int], *, keeps: bool, more: dict[str, Any] | None = None
+    call: ImportedCall, x: Data, kind: str, axes: Sequence[int], *, keeps: bool, more: dict[str, Any] | None = None
 ) -> Data:
     """Return a tensor without these axes, or with size 1 there. Errors: `NotCoveredError`."""
     axes = [call.frame.axis(axis, x.rank) for axis in axes]
@@ -150,7 +150,7 @@ def reduced(
     return call.one(kind, x, batch=batch, dim=dims, keepdim=keeps, **(more or {}))
 
 
-def picked(call: OperationCall, x: Data, index: Data, axis: int) -> Data:
+def picked(call: ImportedCall, x: Data, index: Data, axis: int) -> Data:
     """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
     if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
         raise NotCoveredError("it picks from data at positions that are data")
@@ -163,7 +163,7 @@ def picked(call: OperationCall, x: Data, index: Data, axis: int) -> Data:
     )
 
 
-def at_positions(call: OperationCall, x: Data, index: Constant, axis: int) -> Data:
+def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Data:
     """Return what is at known positions of an axis. Errors: `LayerError`, `NotCoveredError`."""
     if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
         if index.rank == 0:  # the only sample of the batch

@@ -12,12 +12,12 @@ from shapecalc.importers.tensors import LOST, Batch, Constant, Data, on_axis
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.importers.call import OperationCall
+    from shapecalc.importers.call import ImportedCall
 
 __all__ = ["along", "cut", "expanded", "joined", "padded", "permuted"]
 
 
-def permuted(call: OperationCall, x: Data, order: Sequence[int]) -> Data:
+def permuted(call: ImportedCall, x: Data, order: Sequence[int]) -> Data:
     """Return a tensor whose axes are in another order. Errors: `LayerError` if it is none."""
     if sorted(order) != list(range(x.rank)):
         raise LayerError(f"its perm {list(order)} is no order of the {x.rank} axes of its input")
@@ -28,7 +28,7 @@ def permuted(call: OperationCall, x: Data, order: Sequence[int]) -> Data:
     return call.one("permute", x, batch=batch, dims=[index + 1 for index in indices])
 
 
-def joined(call: OperationCall, given: Sequence[Data | Constant], axis: int) -> Data:
+def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> Data:
     """Return tensors joined along an axis. Errors: `LayerError`, `NotCoveredError`."""
     parts = [x for x in given if prod(x.full(1)) or isinstance(x, Data)]  # empty constants add nothing
     if len(parts) == 1:
@@ -49,7 +49,7 @@ def joined(call: OperationCall, given: Sequence[Data | Constant], axis: int) -> 
     return call.one("concat", *data, batch=batch, dim=axis + 1 - (0 <= at < axis))
 
 
-def _without_batch(call: OperationCall, x: Data | Constant, at: int) -> Data:
+def _without_batch(call: ImportedCall, x: Data | Constant, at: int) -> Data:
     """Return a tensor that is joined with others whose batch is at an axis. Errors: `LayerError`, `NotCoveredError`."""
     if isinstance(x, Constant):
         dims = (*x.dims[:at], *x.dims[at + 1 :]) if at >= 0 else x.dims
@@ -63,14 +63,14 @@ def _without_batch(call: OperationCall, x: Data | Constant, at: int) -> Data:
     return x
 
 
-def along(call: OperationCall, x: Data, axis: int) -> tuple[Data, int]:
+def along(call: ImportedCall, x: Data, axis: int) -> tuple[Data, int]:
     """Return a tensor, and which of its axes an axis of the file is; in a batch of one that of the batch too."""
     if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
         x = call.frame.whole(call.place, x)
     return x, call.frame.within(x, axis) - 1
 
 
-def cut(call: OperationCall, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
+def cut(call: ImportedCall, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
     """Return the part of an axis from `start` to `end`, which may be beyond it. Errors: `LayerError`."""
     size = x.full(call.frame.batch)[axis]
     kept = range(size)[slice(start, end if step > 0 or end >= -size else None, step)]
@@ -89,7 +89,7 @@ def cut(call: OperationCall, x: Data, axis: int, start: int, end: int, step: int
     return call.one("slice", x, **arguments)
 
 
-def padded(call: OperationCall, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = "zeros") -> Data:
+def padded(call: ImportedCall, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = "zeros") -> Data:
     """Return a tensor with so many elements more before and after these axes. Errors: `NotCoveredError`."""
     pairs = {axis: list(pair) for axis, pair in pairs.items() if any(pair)}
     if not pairs:
@@ -103,7 +103,7 @@ def padded(call: OperationCall, x: Data, pairs: Mapping[int, Sequence[int]], mod
     return call.one("pad", x, padding=list(pairs.values()), dim=dims, **arguments)
 
 
-def expanded(call: OperationCall, x: Data | Constant, wanted: Sequence[int]) -> Data:
+def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> Data:
     """Return a tensor broadcast with these sizes. Errors: `LayerError`."""
     b = call.frame.batch
     full = x.full(b)

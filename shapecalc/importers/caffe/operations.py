@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.call import OperationCall
+from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import Frame
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace
 from shapecalc.model.inference import size_layer
@@ -101,7 +101,7 @@ class CaffeFrame(Frame):
             raise LayerError(f"its parameter {name} is {own} here, but {other} in the layer {owner}, which shares it")
 
 
-class CaffeCall(OperationCall):
+class CaffeCall(ImportedCall):
     """A layer of the file with its inputs: what the function of its type works on."""
 
     frame: CaffeFrame

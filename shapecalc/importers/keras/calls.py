@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.call import OperationCall
+from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.layouts import FIRST, LAST
 from shapecalc.importers.tensors import Batch, Constant, Data
@@ -72,7 +72,7 @@ class Converter(Protocol):
         """Return the outputs of a call. Errors: `NotCoveredError`, `LayerError`."""
 
 
-class LayerCall(OperationCall):
+class LayerCall(ImportedCall):
     """A call of a layer with its inputs; `stated` are the sizes of its outputs in the file, as far as they are."""
 
     def __init__(

@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.call import OperationCall
+from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import MOST_ITEMS
 from shapecalc.importers.onnx.uses import TensorUses
@@ -52,7 +52,7 @@ def find_operation(op: str) -> Operation | None:
     return _OPERATIONS.get(op)
 
 
-class NodeCall(OperationCall):
+class NodeCall(ImportedCall):
     """A node with its inputs: what the function of its operation works on."""
 
     def __init__(self, node: NodeMessage, place: NodePlace, inputs: Sequence[Any], opset: int, frame: Frame) -> None:

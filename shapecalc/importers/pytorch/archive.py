@@ -6,6 +6,8 @@ Weights are not read, and no pickle in an archive is ever opened.
 from __future__ import annotations
 
 import json
+import lzma
+import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +27,11 @@ _LARGEST_COMPRESSED = 2**26
 """The most bytes of a program: PyTorch stores it as it is, so that more is only in a file that is as large."""
 _MOST_ENTRIES = 200_000
 HOW = 'export the module itself: torch.export.save(torch.export.export(module.eval(), (example,)), "model.pt2")'
+
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, lzma.LZMAError, EOFError, RuntimeError, OSError, ValueError,
+           KeyError)  # fmt: skip
+"""What reading a damaged archive raises."""
 
 
 class Archive(NamedTuple):
@@ -49,7 +56,7 @@ def read_archive(stream: IO[bytes], name: str) -> Archive:
                     config = found.get("config") if isinstance(found, dict) else None
                     weights.update(config if isinstance(config, dict) else {})
             return Archive(_document(archive, program, name), weights)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
+    except _DAMAGE as error:
         message = str(error) or type(error).__name__
         raise broken(name, FORMAT, f"the archive is damaged or cut off ({message[:120]})") from None
 

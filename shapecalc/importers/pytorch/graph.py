@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
-from shapecalc.importers.blocks import named
+from shapecalc.importers.blocks import named, without_reuse
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
@@ -18,14 +18,14 @@ from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
-from shapecalc.importers.pytorch.uses import Uses, refs_of
+from shapecalc.importers.pytorch.uses import Uses
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from shapecalc.importers.pytorch.program import AtenNode, Program
     from shapecalc.importers.tensors import NodePlace
@@ -65,6 +65,7 @@ class ModuleImport:
         self.frame = Frame(name, self.sizes.batch)
         self.understanding = Understanding()
         self.stored = {one.identity: one for one in program.stored.values()}
+        self.used: Collection[str] = ()
         self.folding = Folding(name, self.stored)
         self.inlined = 0
         self.notes: dict[str, None] = dict.fromkeys(program.notes)
@@ -90,7 +91,7 @@ class ModuleImport:
         if not self.problems:
             self._run(self.program.graph, scope, "", 0)
             refs, names = self._outputs(scope)
-        nodes, blocks = named(self.frame.nodes, self.frame.places)
+        nodes, blocks = named(self.frame.nodes, without_reuse(self.frame.places))
         stem = os.path.splitext(os.path.basename(self.name))[0]
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(refs), blocks=blocks, notes=tuple(self._notes()),
@@ -129,7 +130,7 @@ class ModuleImport:
 
     def _unused(self) -> list[str]:
         """Return the note on parameters that the module holds and no node uses."""
-        used = Uses(self.program.graph).names
+        used = self.used
         held = {one.identity for key, one in self.program.stored.items() if key in used}
         spare = {one.identity: one for key, one in self.program.stored.items()
                  if one.kind == PARAMETER and one.identity not in held}  # fmt: skip
@@ -145,12 +146,14 @@ class ModuleImport:
     def _run(self, graph: ProgramGraph, scope: dict[str, Any], path: str, depth: int) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
         uses = Uses(graph, [name for name, one in scope.items() if isinstance(one, Constant)])
+        if not depth:
+            self.used = uses.names
         scope.update({name: size for name, size in graph.numbers.items() if type(size) in (int, float, bool)})
         for number, node in enumerate(graph.nodes):
             where = f"{path}node[{number}]"
             place = place_of(node, where)
             before = len(self.frame.nodes)
-            found = self._results(node, place, scope, uses, graph, depth)
+            found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
             opaque = any(one.kind == "opaque" for one in self.frame.nodes[before:])
@@ -162,10 +165,10 @@ class ModuleImport:
                 self._compare(node, found, graph, place)
 
     def _results(
-        self, node: AtenNode, place: NodePlace, scope: dict[str, Any], uses: Uses, graph: ProgramGraph, depth: int
-    ) -> Sequence[Any] | None:
-        """Return the outputs of a node; None where it was inlined."""
-        names = refs_of(node)
+        self, node: AtenNode, place: NodePlace, scope: dict[str, Any], uses: Uses, names: Sequence[str],
+        graph: ProgramGraph, depth: int,
+    ) -> Sequence[Any] | None:  # fmt: skip
+        """Return the outputs of a node that uses these names; None where it was inlined."""
         taken = [scope[name] for name in names if name in scope]
         refs = tuple([x.ref for x in taken if isinstance(x, (Data, Unsized))])
         missing = next((name for name in names if name not in scope), "")

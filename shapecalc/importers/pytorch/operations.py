@@ -6,13 +6,13 @@ A family is a module of this folder whose functions register themselves with `op
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.call import OperationCall
+from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.program import PARAMETER
 from shapecalc.importers.tensors import Constant, Data
@@ -58,6 +58,7 @@ def find_operation(name: str) -> Operation | None:
     return found
 
 
+@lru_cache(maxsize=4096)
 def split_target(target: str) -> tuple[str, str]:
     """Return the name of an operation and its overload: `conv2d`, `default` of `aten.conv2d.default`."""
     parts = target.split(".")
@@ -71,7 +72,7 @@ def scalar(number: Any) -> Constant:
     return Constant((), (number,))
 
 
-class AtenCall(OperationCall):
+class AtenCall(ImportedCall):
     """A node with its arguments."""
 
     def __init__(

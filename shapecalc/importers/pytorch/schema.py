@@ -192,7 +192,8 @@ def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:
 def _only(document: dict[str, Any]) -> tuple[str, Any]:
     """Return what is set of a union: the key and value."""
     if len(document) == 1:
-        return next(iter(document.items()))
+        for item in document.items():
+            return item
     found = next(((key, value) for key, value in document.items() if value is not None), None)
     if found is None:
         raise ValueError("nothing is set")

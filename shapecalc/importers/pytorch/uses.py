@@ -50,7 +50,9 @@ class Uses:
 
     def __init__(self, graph: ProgramGraph, constants: Iterable[str] = ()) -> None:
         self._constants = constants
-        self.names = {name for node in graph.nodes for name in refs_of(node)}
+        self.refs = [refs_of(node) for node in graph.nodes]
+        """The names of the tensors and numbers that each node uses."""
+        self.names = {name for refs in self.refs for name in refs}
         self.names.update(name for one in graph.outputs for name in _refs(one))
         self._weights: set[str] | None = None
         self._graph = graph
