@@ -238,19 +238,58 @@ def test_a_part_of_the_weights_cannot_be_shared():
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 2])
-def test_what_is_not_the_same_again_is_written_with_less_structure(wrong, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "right", "mistaken"),
+    [("resnet18", "kernel_size: 3", "kernel_size: 1"), ("resnet18", "bias: false", "bias: true"),
+     ("siamese", "share: left_tower", "frozen: false"), ("resnet18", "name: fc", "name: fc\n    frozen: true"),
+     ("siamese", "[left_tower, right_tower]", "[right_tower, left_tower]")],
+)  # fmt: skip
+def test_what_is_not_the_same_again_is_written_with_less_structure(
+    wrong, name, right, mistaken, monkeypatch, tmp_path, levels
+):
     """As if the finder of structure were wrong: the next level is tried, down to the layers alone."""
-    levels = []
     own = exporter._Writer.text
 
     def text(self):
-        levels.append(self.definitions)
         found = own(self)
-        return found.replace("kernel_size: 3", "kernel_size: 1") if len(levels) <= wrong else found
+        assert right in found
+        return found.replace(right, mistaken) if len(levels) <= wrong else found
 
     monkeypatch.setattr(exporter._Writer, "text", text)
-    written(shapecalc.load("resnet18"), tmp_path, at_once=False)
-    assert len(levels) == wrong + 1
+    written(shapecalc.load(name), tmp_path, at_once=False)
+    assert levels == [3, 2, 1][: wrong + 1]
+
+
+def test_copies_are_joined_only_where_each_has_the_one_input(tmp_path):
+    add = {"add": None, "from": ["a", "b"]}
+    layers = [{"relu": None, "name": "a"}, {"relu": None, "name": "b"}, add, {"add": None}, {"add": None}]
+    text = written(shapecalc.load({"input": [4], "layers": layers}), tmp_path)
+    assert text.count("repeat: 2") == 1
+
+
+def test_a_block_that_is_frozen_is_another_one(tmp_path):
+    blocks = {"b": {"layers": [{"conv": {"out_channels": 3, "kernel_size": 1}}, "relu"]}}
+    layers = [{"b": None}, {"b": None, "frozen": True}, {"b": None}]
+    text = written(shapecalc.load({"input": "3x4x4", "blocks": blocks, "layers": layers}), tmp_path)
+    assert text.count("frozen: true") == 2
+
+
+def test_a_word_that_is_also_the_name_of_an_argument_is_a_word(tmp_path):
+    blocks = {"b": {"args": {"c": "required"}, "layers": [
+        {"conv": {"out_channels": "c", "kernel_size": 1}},
+        {"opaque": {"op_type": "out_channels", "output_sizes": [3, 4, 4]}},
+    ]}}  # fmt: skip
+    text = written(shapecalc.load({"input": "3x4x4", "blocks": blocks, "layers": [{"b": 8}, {"b": 16}]}), tmp_path)
+    assert 'op_type: "out_channels"' in text
+    assert "out_channels: out_channels" in text
+
+
+def test_branches_are_not_nested_without_end(tmp_path):
+    layers = [{"relu": None, "name": "x"}]
+    for number in range(60):
+        layers += [{"relu": None, "name": f"r{number}"}, {"add": ["x", f"r{number}"], "name": f"a{number}"}]
+    text = written(shapecalc.load({"input": [4], "layers": layers}), tmp_path)
+    assert max(len(line) - len(line.lstrip()) for line in text.splitlines()) < 40
 
 
 def test_where_no_text_is_the_same_it_is_refused(monkeypatch):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Branch", "Element", "arrange"]
 
-_DEEPEST = 12
+_DEEPEST = 5
 _WALKED = 400
 
 

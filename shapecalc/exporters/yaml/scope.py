@@ -20,6 +20,7 @@ __all__ = ["Names", "allowed", "name_items", "preorder"]
 
 _LONGEST = 90
 _ROUNDS = 6
+_SKIPPED = 20
 
 
 class Names(NamedTuple):
@@ -130,31 +131,28 @@ def _simulated(
     defined = {*known}
     declared: set[str] = set()
 
-    def next_name(word: str, count: int) -> tuple[str, int]:
+    def next_name(word: str, count: int, own: set[str]) -> tuple[str, int]:
         while True:
             count += 1
             name = f"{word}{count}"
-            if name not in taken and name not in defined:
+            if name in own or (name not in taken and name not in defined):
                 return name, count
 
     for index in order:
         item = items[index]
         word = item.word
-        if isinstance(item.repeat, int):
+        names = wanted[index]
+        if isinstance(item.repeat, int) and (not names or _may_be_made_up(names, word, counts.get(word, 0))):
             made, number = [], counts.get(word, 0)
             for _ in range(item.repeat):
-                name, number = next_name(word, number)
+                name, number = next_name(word, number, {*names})
                 made.append(name)
-            if not wanted[index] or wanted[index] == made or _as_made_up(wanted[index], word, counts, defined):
+            if not names or names == made:
                 counts[word] = number
-                names = wanted[index] or made
-                if names != made:  # they are in `taken` only because they were thought to be written
-                    counts[word] = numbered(names[-1])[1]
-                found.copies[index][:] = names
-                found.last[index] = names[-1]
-                defined.update(names)
+                found.copies[index][:] = made
+                found.last[index] = made[-1]
+                defined.update(made)
                 continue
-        names = wanted[index]
         if names:
             found.written[index] = names[0] if item.repeat == 1 else _template(names)
             found.copies[index][:] = names if isinstance(item.repeat, int) else []
@@ -167,10 +165,10 @@ def _simulated(
     return found, declared
 
 
-def _as_made_up(names: Sequence[str], word: str, counts: Mapping[str, int], defined: set[str]) -> bool:
-    """Return whether names are those that would be made up next if they were not written."""
-    first = counts.get(word, 0) + 1
-    return list(names) == [f"{word}{first + k}" for k in range(len(names))] and not defined.intersection(names)
+def _may_be_made_up(names: Sequence[str], word: str, count: int) -> bool:
+    """Return whether names may be the next ones that are made up: of that word, with a number a little above."""
+    stem, number = numbered(names[0])
+    return stem == word and count < number <= count + _SKIPPED
 
 
 def _template(names: Sequence[str]) -> str:
