@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ CANNOT = {
     "gpt-oss-.*": "(multi_head_attention) cannot be written for PyTorch: sinks True",
     "deberta-.*": "(disentangled_attention) cannot be written for PyTorch: there is no such module",
     "qwen3-next-.*": "(gated_delta_net) cannot be written for PyTorch: there is no such module",
-    "seq2seq_lstm": "(lstm) cannot be written for PyTorch: an initial state, or the last step alone",
+    "seq2seq_lstm": "(lstm) cannot be written for PyTorch: an initial or last state, or the last step alone",
 }
 """The networks of the zoo that PyTorch has no modules for, with the reason."""
 
@@ -139,6 +140,55 @@ def test_the_zoo_runs_and_agrees(name, torch):
             net.convert("pytorch")
         return
     check(torch, net)
+
+
+KINDS = [
+    ("3x8x8", {"layer_scale": {"bias": True}}),
+    ("3x8x8", {"layer_scale": {"bias": True, "scale": False}}),
+    ("5x8", {"layer_scale": {}}),
+    ("3x8x8", {"batch_norm": {"scale": False}}),
+    ("3x8x8", {"batch_norm": {"affine": False}}),
+    ("3x8x8", {"pixel_unshuffle": 2}),
+    ("4x8x8", {"pixel_shuffle": 2}),
+    ("3x9x7", {"conv": {"out_channels": 4, "kernel_size": [2, 4], "padding": "same"}}),
+    ("3x9x7", {"conv": {"out_channels": 4, "kernel_size": [3, 2], "padding": [[0, 1], [2, 0]], "stride": 2}}),
+    ("3x9x7", {"max_pool": {"kernel_size": 3, "stride": 2, "ceil_mode": True}}),
+    ("3x9x7", {"max_pool": {"kernel_size": 2, "stride": 2, "padding": "same"}}),
+    ("3x10", {"conv": {"out_channels": 4, "kernel_size": 3, "padding": "causal"}}),
+    ("3x4x5x6", {"conv": {"out_channels": 4, "kernel_size": [1, 2, 3], "dilation": 2, "padding": [0, 1, 2]}}),
+    ("3x9x7", {"avg_pool": {"kernel_size": 3, "stride": 1, "padding": 1, "count_include_pad": False}}),
+    ("4x9x7", {"transposed_conv": {"out_channels": 6, "kernel_size": 3, "stride": 2, "groups": 2}}),
+    ("4x9x7", {"group_norm": 2}),
+    ("4x9x7", {"pad": {"padding": [[1, 2], [3, 4]]}}),
+    ("4x9x7", {"crop": {"cropping": [[1, 2], [3, 1]]}}),
+    ("4x9x7", {"global_avg_pool": {"keepdims": True}}),
+    ("4x9x7", {"slice": {"dim": 2, "start": 1, "end": -1, "step": 2}}),
+    ("4x9x7", {"permute": [2, 3, 1]}),
+    ("4x9x7", {"reshape": [-1, 63]}),
+    ("4x9x7", {"upsample": {"scale_factor": 2}}),
+    ("9x8", {"multi_head_attention": {"num_heads": 4, "num_kv_heads": 2, "head_dim": 6, "qk_norm": "head"}}),
+    ("9x8", {"multi_head_attention": {"num_heads": 2, "window": 3, "is_causal": True, "bias": False}}),
+    ("9x8", {"lstm": {"hidden_size": 5, "num_layers": 2, "bidirectional": True}}),
+    ("9x8", {"rms_norm": {}}),
+]
+
+
+REFUSED = ("permute", "reshape")
+"""Kinds that rearrange axes, which are others in PyTorch if the channels are last."""
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+@pytest.mark.parametrize(("size", "layer"), KINDS)
+def test_kinds(size, layer, layout, torch):
+    """Each alone, as written in either layout: with channels last it is the same for PyTorch, or refused."""
+    sizes = size.split("x")
+    is_map = len(sizes) > 2
+    given = "x".join([*sizes[1:], sizes[0]]) if layout == "HWC" and is_map else size
+    net = shapecalc.load({"input": given, "layout": layout, "layers": [layer]})
+    refused = layout == "HWC" and (next(iter(layer)) in REFUSED or size == "3x10")
+    with pytest.raises(shapecalc.UsageError, match="cannot be written for PyTorch") if refused else nullcontext():
+        check(torch, net)
 
 
 @pytest.mark.torch

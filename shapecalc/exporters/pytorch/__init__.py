@@ -48,12 +48,16 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
 
 
 def _operations(report: Report) -> list[Operation]:
-    found = []
+    found: list[Operation] = []
     rotary: Site | None = None
+    used: dict[int, set[int]] = {}
+    for ref in (*report.graph.outputs, *[ref for node in report.graph.nodes for ref in node.inputs]):
+        used.setdefault(ref.node, set()).add(ref.output)
     for row in report.rows:
-        site = Site.of(row, rotary)
+        site = Site.of(row, rotary, used.get(len(found), frozenset()))
         rotary = site if row.kind == ROTARY else rotary
         try:
+            site.check_order()
             found.append(WRITERS.get(row.kind, _refuse)(site))
         except NoCounterpartError as error:
             message = f"{clean(row.name)} ({row.kind}) cannot be written for PyTorch: {error}"

@@ -31,7 +31,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.LSTM": {"num_layers": 1, "bias": True, "bidirectional": False},
     "nn.GRU": {"num_layers": 1, "bias": True, "bidirectional": False},
     "nn.RNN": {"num_layers": 1, "bias": True, "bidirectional": False},
-    "LayerScale": {"axes": 0},
+    "LayerScale": {"axes": 0, "scale": True, "shift": False},
+    "ShiftedBatchNorm": {"eps": 1e-05, "momentum": 0.1},
     "PositionEmbedding": {"offset": 0, "interpolate": False},
     "WindowPartition": {"grid": False},
     "WindowAttention": {"position": "table", "qkv_bias": True, "bias": True, "hidden": 512},
@@ -49,7 +50,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 _UNNAMED = frozenset({
     "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups",
     "normalized_shape", "num_embeddings", "embedding_dim", "input_size", "hidden_size", "features", "num_positions",
-    "num_tokens", "output_size", "p", "size", "negative_slope", "alpha", "groups", "upscale_factor",
+    "num_tokens", "output_size", "p", "size", "negative_slope", "alpha", "groups", "upscale_factor", "downscale_factor",
 })  # fmt: skip
 """Arguments that are written without their names, where they come first."""
 

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 __all__ = ["HELPERS"]
 
+_SHIFTED = '''
+class ShiftedBatchNorm{rank}d(nn.BatchNorm{rank}d):
+    """Batch normalisation with a learned shift, and no scale."""
+
+    def __init__(self, num_features, eps=1e-05, momentum=0.1):
+        super().__init__(num_features, eps, momentum, affine=False)
+        self.shift = nn.Parameter(torch.zeros(num_features, *(1,) * {rank}))
+
+    def forward(self, x):
+        return super().forward(x) + self.shift
+'''
+
 HELPERS = {
     "StochasticDepth": '''
 class StochasticDepth(nn.Module):
@@ -35,15 +47,20 @@ class ChannelNorm(nn.LayerNorm):
 ''',
     "LayerScale": '''
 class LayerScale(nn.Module):
-    """Multiplies each feature by a learned factor; `axes` follow that of the features."""
+    """Multiplies each feature by a learned factor, or adds a learned number; `axes` follow that of the features."""
 
-    def __init__(self, features, axes=0):
+    def __init__(self, features, axes=0, scale=True, shift=False):
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(features, *(1,) * axes))
+        size = (features, *(1,) * axes)
+        self.scale = nn.Parameter(torch.ones(size)) if scale else 1
+        self.shift = nn.Parameter(torch.zeros(size)) if shift else 0
 
     def forward(self, x):
-        return x * self.scale
+        return x * self.scale + self.shift
 ''',
+    "ShiftedBatchNorm1d": _SHIFTED.format(rank=1),
+    "ShiftedBatchNorm2d": _SHIFTED.format(rank=2),
+    "ShiftedBatchNorm3d": _SHIFTED.format(rank=3),
     "PositionEmbedding": '''
 class PositionEmbedding(nn.Module):
     """Adds a learned vector to each position; positions count from `offset`, or the table is resized to them."""

@@ -111,20 +111,15 @@ def _fc(site: Site) -> Operation:
 def _batch_norm(site: Site) -> Operation:
     given = site.given
     affine = "weight" in site.weights
-    if affine != ("bias" in site.weights):
-        raise NoCounterpartError("a scale or a shift alone")
-    axis = site.axis(given["axis"])
-    if axis != 1:
+    if site.axis(given["axis"]) != 1:
         raise NoCounterpartError(f"axis {given['axis']}")
     rank = max(site.x.rank - 1, 1)
-    return module(
-        f"nn.BatchNorm{rank}d",
-        num_features=site.x.channels,
-        eps=given["eps"],
-        momentum=given["momentum"],
-        affine=affine,
-        track_running_stats=given["track_running_stats"],
-    )
+    common = {"num_features": site.x.channels, "eps": given["eps"], "momentum": given["momentum"]}
+    if affine != ("bias" in site.weights):
+        if affine:
+            raise NoCounterpartError("a scale without a shift")
+        return module(f"ShiftedBatchNorm{rank}d", **common)
+    return module(f"nn.BatchNorm{rank}d", **common, affine=affine, track_running_stats=given["track_running_stats"])
 
 
 @writes("layer_norm")
@@ -174,14 +169,20 @@ def _local_response_norm(site: Site) -> Operation:
 
 @writes("layer_scale")
 def _layer_scale(site: Site) -> Operation:
-    size = site.weights.get("weight", ())
+    sizes = [*site.weights.values()]
     dims = site.given["dim"]
-    if len(size) != 1 or "bias" in site.weights or (isinstance(dims, tuple) and len(dims) > 1):
-        raise NoCounterpartError("a shift, or several axes")
+    if len(sizes[0]) != 1 or (isinstance(dims, tuple) and len(dims) > 1):
+        raise NoCounterpartError("several axes")
     if dims is None:
         dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
     axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
-    return module("LayerScale", features=size[0], axes=site.x.rank - axis)
+    return module(
+        "LayerScale",
+        features=sizes[0][0],
+        axes=site.x.rank - axis,
+        scale="weight" in site.weights,
+        shift="bias" in site.weights,
+    )
 
 
 @writes("mask_token")

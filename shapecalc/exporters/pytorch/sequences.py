@@ -85,11 +85,11 @@ def _recurrent(site: Site) -> Operation:
     given = site.given
     names = {"lstm": "nn.LSTM", "gru": "nn.GRU", "rnn": "nn.RNN"}
     site.refuse("peephole", "proj_size")
-    if given["convention"] != "torch" or len(site.inputs) > 1 or not given["return_sequences"]:
-        raise NoCounterpartError("an initial state, or the last step alone")
+    if given["convention"] != "torch" or len(site.inputs) > 1 or not site.used <= {0} or not given["return_sequences"]:
+        raise NoCounterpartError("an initial or last state, or the last step alone")
     return module(
         names[site.layer.kind],
-        "{m}({0})[0]",
+        "{m}({0})",
         input_size=site.x.sizes[-1],
         hidden_size=given["hidden_size"],
         num_layers=given["num_layers"],

@@ -205,6 +205,11 @@ def _pixel_shuffle(site: Site) -> Operation:
     return module("nn.PixelShuffle", upscale_factor=site.given["upscale_factor"])
 
 
+@writes("pixel_unshuffle")
+def _pixel_unshuffle(site: Site) -> Operation:
+    return module("nn.PixelUnshuffle", downscale_factor=site.given["downscale_factor"])
+
+
 @writes("mean")
 def _mean(site: Site) -> Operation:
     given = site.given

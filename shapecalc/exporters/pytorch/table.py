@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.exporters.structure.parts import Operation
 from shapecalc.layers.base.axis_numbers import axis_index
+from shapecalc.layers.base.layer import CHANNELS_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
@@ -38,12 +40,17 @@ class Site(NamedTuple):
     rotary: Site | None = None
     """The last rotary embedding before it, which tells attention how queries and keys are rotated."""
 
+    used: AbstractSet[int] = frozenset()
+    """The outputs that are used."""
+
     @classmethod
-    def of(cls, row: Row, rotary: Site | None = None) -> Site:
+    def of(cls, row: Row, rotary: Site | None, used: AbstractSet[int]) -> Site:
         """Return the site of a row."""
         assert row.node.layer is not None
         weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
-        return cls(row.node.layer, row.node.layer.values(), row.sizing.inputs, row.sizing.outputs, weights, rotary)
+        return cls(
+            row.node.layer, row.node.layer.values(), row.sizing.inputs, row.sizing.outputs, weights, rotary, used
+        )
 
     @property
     def x(self) -> Shape:
@@ -67,6 +74,13 @@ class Site(NamedTuple):
         if not (x.is_map and x.channels_last):
             return index + 1
         return 1 if index == x.rank - 1 else index + 2
+
+    def check_order(self) -> None:
+        """Raise `NoCounterpartError` for a layer on channels and positions whose input has its channels last there."""
+        if self.inputs and self.layer.axis_order == CHANNELS_FIRST:
+            x = self.x
+            if x.channels_last and not x.is_map and x.rank > 1:
+                raise NoCounterpartError("a sequence with channels last")
 
     def refuse(self, *names: str) -> None:
         """Raise `NoCounterpartError` for arguments that are given and that its counterpart has not."""
