@@ -279,3 +279,29 @@ def test_onnx_files_run_and_agree(path, torch):
             net.convert("pytorch")
         return
     check(torch, net)
+
+
+@pytest.mark.torch
+def test_the_padding_of_a_maximum_is_no_maximum(torch):
+    net = shapecalc.load(
+        {"input": "1x3x3", "layers": [{"max_pool": {"kernel_size": 2, "stride": 2, "padding": "same"}}]}
+    )
+    y = made(torch, net.convert("pytorch"), "cpu")(-torch.ones(1, 1, 3, 3))
+    assert y.flatten().tolist() == [-1.0] * 4
+
+
+@pytest.mark.torch
+def test_modules_are_shared_or_tied(torch):
+    """One module is used twice where both are alike; a linear layer on a table has its weight."""
+    layers = [
+        {"embedding": {"num_embeddings": 9, "embedding_dim": 4}, "name": "table"},
+        {"linear": {"out_features": 4, "bias": False}, "name": "a"},
+        {"linear": {"out_features": 4, "bias": False}, "share": "a", "name": "b"},
+        {"linear": {"out_features": 9, "bias": False}, "share": "table", "name": "head", "frozen": True},
+    ]
+    net = shapecalc.load({"input": [5], "layers": layers})
+    source = net.convert("pytorch")
+    assert "self.head.weight = self.table.weight\n" in source
+    assert source.count("self.a(x)") == 2
+    model = made(torch, source)
+    assert sum(one.numel() for one in model.parameters()) == net.infer().total.params == 9 * 4 + 16
