@@ -305,3 +305,10 @@ def test_modules_are_shared_or_tied(torch):
     assert source.count("self.a(x)") == 2
     model = made(torch, source)
     assert sum(one.numel() for one in model.parameters()) == net.infer().total.params == 9 * 4 + 16
+
+
+@pytest.mark.torch
+def test_inputs_with_fewer_axes_are_broadcast_behind_the_batch(torch):
+    spec = {"inputs": {"a": "5x8", "b": [8]}, "layers": [{"add": ["a", "b"]}, {"maximum": ["add1", "b"]}]}
+    source = check(torch, shapecalc.load(spec), batch=3)
+    assert "torch.maximum(x, b[:, None])" in source
