@@ -44,9 +44,7 @@ class Branching(nn.Module):
 
     def forward(self, x):
         x = self.net(x)
-        if x.sum() > 0:
-            x = x * 2
-        return self.head(x)
+        return self.head(x * 2 if x.sum() > 0 else x + 1)
 
 
 def rows(network):

@@ -8,6 +8,7 @@ from running import run
 
 import shapecalc
 from shapecalc.errors import SpecError
+from shapecalc.importers.pytorch.expressions import value_of
 
 
 def report_of(document, **options):
@@ -55,6 +56,93 @@ def test_an_unknown_operation_is_opaque_and_its_parameters_count():
         ("twist.weight", "parameter", 20), ("twist.twist", "opaque", 0),
     ]  # fmt: skip
     assert understood(report) == "1 node: 0 layers, 0 shape arithmetic, 1 unknown; 1 stated size agrees"
+
+
+def rows_of(nodes, tensors, **more):
+    report = report_of(program(nodes, tensors, **more))
+    assert "do not" not in understood(report)
+    return [(row.name, row.kind, tuple(row.output_shapes)) for row in report.rows]
+
+
+def test_a_pool_without_a_stride_has_that_of_its_window():
+    nodes = [node("aten.max_pool2d.default", "y", self=T("x"), kernel_size=[2, 2], stride=[])]
+    assert rows_of(nodes, {"x": (1, 3, 8, 8), "y": (1, 3, 4, 4)}) == [("max_pool2d", "max_pool", ((3, 4, 4),))]
+
+
+def test_the_last_piece_of_a_split_is_what_is_left():
+    nodes = [node("aten.split.Tensor", ["a", "b", "y"], self=T("x"), split_size=2, dim=1)]
+    found = rows_of(nodes, {"x": (1, 5), "a": (1, 2), "b": (1, 2), "y": (1, 1)})
+    assert found == [("split", "split", ((2,), (2,), (1,)))]
+
+
+def test_a_module_of_one_operation_that_is_called_again_is_no_block():
+    nodes = [
+        node("aten.relu.default", "a", "act", self=T("x")),
+        node("aten.tanh.default", "b", "", self=T("a")),
+        node("aten.relu.default", "y", "act", self=T("b")),
+    ]
+    found = rows_of(nodes, dict.fromkeys("xaby", (1, 4)))
+    assert [name for name, _, _ in found] == ["act", "tanh", "act_2"]
+
+
+def test_a_mask_is_an_input_of_attention():
+    nodes = [node("aten.scaled_dot_product_attention.default", "y", query=T("x"), key=T("x"), value=T("x"),
+                  attn_mask=T("b_mask"))]  # fmt: skip
+    tensors = {"x": (1, 2, 6, 4), "y": (1, 2, 6, 4), "b_mask": (6, 6)}
+    report = report_of(program(nodes, tensors, buffers=["b_mask"]))
+    assert [tuple(row.input_shapes) for row in report.rows if "attention" in row.kind] == [((2, 6, 4),) * 3 + ((6, 6),)]
+
+
+def test_a_range_has_the_size_of_its_numbers():
+    nodes = [
+        node("aten.arange.default", "r", end=6),
+        node("aten.add.Tensor", "y", self=T("x"), other=T("r")),
+    ]
+    found = rows_of(nodes, {"x": (1, 6), "r": (6,), "y": (1, 6)})
+    assert [(kind, sizes) for _, kind, sizes in found] == [("constant", ((6,),)), ("add", ((6,),))]
+
+
+def test_the_second_axis_is_the_batch_of_a_sequence_with_one():
+    assert rows_of([node("aten.relu.default", "y", self=T("x"))], {"x": (5, 1, 10), "y": (5, 1, 10)}) == [
+        ("relu", "relu", ((5, 10),))
+    ]
+
+
+def test_unused_parameters_are_named_and_unused_buffers_are_not():
+    nodes = [node("aten.relu.default", "y", self=T("x"))]
+    tensors = {"x": (1, 4), "y": (1, 4), "p_spare_weight": (3, 3), "b_spare_mean": (3,)}
+    report = report_of(program(nodes, tensors, params=["p_spare_weight"], buffers=["b_spare_mean"]))
+    assert "not used, and not counted: spare.weight (9 parameters)" in report.notes
+    assert not any("mean" in note for note in report.notes)
+
+
+def dynamic(ranges):
+    nodes = [node("aten.relu.default", "y", self=T("x"))]
+    sizes = ("Symbol('s77', positive=True, integer=True)", 3, "s53")
+    return archive(program(nodes, {"x": sizes, "y": sizes}, ranges=ranges))
+
+
+def test_dynamic_sizes_are_within_the_range_of_the_export():
+    data = dynamic({"s77": (2, None), "s53": (8, 64)})
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(data)
+    assert "the size of the input x of " in caught.value.problems[0].message
+    assert "is dynamic: 3×s53" in caught.value.problems[0].message
+    assert shapecalc.load(data, vars={"s53": 9}).infer().rows[0].output_shape == (3, 9)
+    assert shapecalc.load(data, input="3x64").infer().rows[0].output_shape == (3, 64)
+    for size in (4, 65):
+        with pytest.raises(SpecError, match=f"was exported for s53 from 8 to 64, not {size}"):
+            shapecalc.load(data, input=f"3x{size}")
+
+
+@pytest.mark.parametrize(("text", "size"), [
+    ("2*s0 + 1", 15), ("Add(Mul(Integer(2), Symbol('s0', positive=True)), Integer(1))", 15), ("(s0 - 1)//2", 3),
+    ("FloorDiv(Add(Symbol('s0'), Integer(-1)), Integer(2))", 3), ("Mul(Rational(1, 2), Add(Symbol('s0'), Integer(1)))", 4),
+    ("Max(1, s0)", 7), ("Pow(Symbol('s0'), Integer(2))", 49), ("Mod(s0, 4)", 3), ("s1", None), ("s0**s0**s0**s0", None),
+    ("__import__('os').system('true')", None), ("s0 / 2", None), ("(" * 3000 + "s0" + ")" * 3000, None),
+])  # fmt: skip
+def test_expressions_of_sizes(text, size):
+    assert value_of(text, {"s0": 7}) == size
 
 
 def test_archives_of_another_sort_are_named():

@@ -63,7 +63,7 @@ def value_of(text: str, symbols: Mapping[str, int]) -> int | None:
     return whole if whole == found and abs(whole) < _LARGEST else None
 
 
-def plain_size(size: Any, symbols: Mapping[str, int]) -> int | None:
+def plain_size(size: int | str | None, symbols: Mapping[str, int]) -> int | None:
     """Return a size that is a number or an expression as a number; None where it is not known."""
     return value_of(size, symbols) if isinstance(size, str) else size
 

@@ -203,15 +203,16 @@ class ModuleImport:
             return []
         if all(one in graph.numbers or not one for one in node.outputs):
             return [self._number(call, graph.numbers.get(one)) for one in node.outputs]
-        stated = [self._stated(graph, one) for one in node.outputs]
         if is_made(name):
+            stated = self._stated(graph, node)
             found = made(call, stated[0])
             return [found] if found is not None else self._opaque(call, stated, "its size is computed from data")
         data, learned = sorts_of(call.arguments.values())
         work = find_operation(name)
         plain = name.removesuffix("_")
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
-            return self.folding.folded(call, work, stated if self.is_as_stated else [None], learned=learned)
+            stated = self._stated(graph, node) if self.is_as_stated else [None]
+            return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
         if work:
             before = len(self.frame.nodes)
@@ -220,7 +221,7 @@ class ModuleImport:
             except NotCoveredError as error:
                 self.frame.forget(before)
                 reason = str(error)
-        return self._opaque(call, stated, reason)
+        return self._opaque(call, self._stated(graph, node), reason)
 
     @staticmethod
     def _worked(call: AtenCall, work: Callable[[AtenCall], Any]) -> Any:
@@ -234,13 +235,13 @@ class ModuleImport:
         found = number_of(call) if found is None else found
         return Constant(()) if found is None else found
 
-    def _stated(self, graph: ProgramGraph, name: str) -> tuple[int, ...] | None:
-        """Return the sizes that the program states of a tensor; None where they are not known."""
-        dims = graph.stated.get(name)
-        if dims is None:
-            return None
-        sizes = [plain_size(size, self.symbols) for size in dims]
-        return tuple([size for size in sizes if size is not None]) if None not in sizes else None
+    def _stated(self, graph: ProgramGraph, node: AtenNode) -> list[Any]:
+        """Return the sizes that the program states of each output of a node; None where they are not known."""
+        found: list[Any] = []
+        for name in node.outputs:
+            sizes = [plain_size(size, self.symbols) for size in graph.stated.get(name, (None,))]
+            found.append(None if None in sizes else tuple(sizes))
+        return found
 
     def _every_output(self, call: AtenCall, found: Any) -> Sequence[Any]:
         several: Sequence[Any] = found if type(found) in (list, tuple) else [found]
@@ -296,6 +297,9 @@ class ModuleImport:
         for name, tensor in zip(node.outputs, found, strict=False):
             dims = graph.stated.get(name)
             if dims is not None and isinstance(tensor, Data):
-                sizes = [plain_size(size, self.symbols) for size in dims]
                 full = tensor.full(self.frame.batch)
+                if dims == full:
+                    self.understanding.agreeing += 1
+                    continue
+                sizes = [plain_size(size, self.symbols) for size in dims]
                 self.understanding.compare(name, sizes, full, self.frame.mark(place), node.target)
