@@ -282,12 +282,12 @@ class Network:
         before, after = (load(one).infer(batch=batch, layout=shown) for one in (self, other))
         return diff(before, after, depth)
 
-    def convert(self, to: str, *, depth: int | str | None = None) -> str:
+    def convert(self, to: str, *, depth: int | str | None = None) -> str | bytes:
         """Return the network in another format, as the text of a file: `net.convert("dot", depth=1)`.
 
         `to` is yaml, a specification in which blocks and repeats are found again; pytorch, the source of a module;
-        dot or mermaid, pictures in which blocks are expanded to a `depth` (None or "all": all of them); or scalesim, a
-        table of layers for that simulator.
+        onnx, a model without weights, of which it returns the bytes; dot or mermaid, pictures in which blocks are
+        expanded to a `depth` (None or "all": all of them); or scalesim, a table of layers for that simulator.
         Errors: as `infer`; `UsageError` for an unknown format, and for a network that the format cannot express.
         """
         from shapecalc.exporters import convert

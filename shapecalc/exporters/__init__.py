@@ -1,6 +1,6 @@
 """Exporters: a report to other people's code and files. One module a format, loaded when it is used.
 
-The module of a format has `write(report, depth, reread)`, which returns the text of the file. `depth` is how deep
+The module of a format has `write(report, depth, reread)`, which returns the text of the file, or its bytes. `depth` is how deep
 blocks are expanded (None: all), in a format with `has_depth`; `reread` returns the report of the text of a
 specification, for a format that checks what it wrote. Errors of these: `UsageError` for a network that the format
 cannot express.
@@ -24,17 +24,22 @@ __all__ = ["FORMATS", "convert", "format_of_file"]
 
 
 class _Format(NamedTuple):
-    """A format: its module, what it is in one line, the ends of the names of its files, and whether blocks collapse."""
+    """A format: its module, what it is in one line, the ends of the names of its files.
+
+    `has_depth` is whether its blocks collapse, `is_binary` whether its files are bytes.
+    """
 
     module: str
     doc: str
     suffixes: tuple[str, ...]
     has_depth: bool = False
+    is_binary: bool = False
 
 
 FORMATS = {
     "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml")),
     "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",)),
+    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",), is_binary=True),
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),
@@ -45,8 +50,8 @@ FORMATS = {
 
 def convert(
     report: Report, to: str, depth: int | str | None = None, reread: Callable[[str], Report] | None = None
-) -> str:
-    """Return a network in a format, as the text of a file.
+) -> str | bytes:
+    """Return a network in a format, as the text of a file, or its bytes.
 
     Errors: `UsageError` for an unknown format, for a `depth` in one without, and for a network that it cannot express.
     """
@@ -57,8 +62,8 @@ def convert(
     if depth is not None and not found.has_depth:
         with_depth = " and ".join(name for name, one in FORMATS.items() if one.has_depth)
         raise UsageError(Problem(f"{to} has no depth: it has all blocks", hint=f"{with_depth} collapse blocks"))
-    text: str = import_module(f"shapecalc.exporters.{found.module}").write(report, depth, reread)
-    return text
+    written: str | bytes = import_module(f"shapecalc.exporters.{found.module}").write(report, depth, reread)
+    return written
 
 
 def format_of_file(name: str) -> str:

@@ -1,0 +1,206 @@
+"""ONNX: a file that onnxruntime runs, with the sizes of every layer; weights are made of their sizes as it is loaded.
+
+No package is needed to write it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.escaping import clean
+from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
+from shapecalc.exporters.onnx.model import BATCH, Model
+from shapecalc.exporters.onnx.table import ROTARY, NotExpressibleError, Site, find_writer, is_mixed, onnx_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
+
+__all__ = ["OPSET", "write"]
+
+OPSET = 17
+"""The lowest with LayerNormalization."""
+_IR = 10
+"""The lowest in which nodes have metadata."""
+
+
+def write(report: Report, _: int | str | None, __: Callable[[str], Report] | None = None) -> bytes:
+    """Return the bytes of a file with the layers of a report.
+
+    Errors: `UsageError` with all layers that cannot be expressed.
+    """
+    return _Export(report).file()
+
+
+class _Export:
+    """The file as it grows."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.graph = report.graph
+        self.model = Model()
+        self.tensors: dict[tuple[int, int], str] = {}
+        self.weights: dict[str, str] = {}
+        self.infos: list[tuple[str, Shape]] = []
+        self.rotary: dict[str, Any] | None = None
+        self.problems: list[Problem] = []
+
+    def file(self) -> bytes:
+        """Return the bytes of the file. Errors: `UsageError`."""
+        from shapecalc import __version__
+
+        inputs = self._inputs()
+        for index, row in enumerate(self.report.rows):
+            self._add(index, row)
+        if self.problems:
+            raise UsageError(self.problems)
+        outputs = self._outputs()
+        made = {name for name, _ in outputs}
+        infos = [self._info(name, shape) for name, shape in dict(self.infos).items() if name not in made]
+        nodes = [node.message() for node in self.model.nodes]
+        constants = [message for _, message in self.model.initializers.values()]
+        graph = graph_message(self.graph.name or "network", nodes, constants, inputs,
+                              [self._info(*one) for one in outputs], infos)  # fmt: skip
+        doc = "Sizes without weights: every weight is zeros, as ConstantOfShape."
+        return model_message(graph, _IR, OPSET, ("shapecalc", __version__), doc)
+
+    def _inputs(self) -> list[bytes]:
+        looked_up = {ref.node for node in self.graph.nodes if node.layer and node.layer.looks_up for ref in node.inputs}
+        found = []
+        for number, (name, shape) in enumerate(self.graph.inputs.items(), 1):
+            tensor = self.tensors[-number, 0] = self.model.take(name)
+            if -number in looked_up:
+                self.model.integers.add(tensor)
+            found.append(self._info(tensor, shape))
+        return found
+
+    def _info(self, name: str, shape: Shape) -> bytes:
+        first: int | str = 1 if name in self.model.fixed else BATCH
+        return value_info(name, INT64 if name in self.model.integers else FLOAT, (first, *onnx_size(shape)))
+
+    def _add(self, index: int, row: Row) -> None:
+        """Add the nodes of a layer."""
+        if row.kind == ROTARY:
+            assert row.node.layer is not None
+            self.rotary = row.node.layer.values()
+        self.model.begin(self._path(row))
+        try:
+            found = self._written(row)
+        except NotExpressibleError as error:
+            message = f"{clean(row.name)} ({row.kind}) cannot be written as ONNX: {error}"
+            self.problems.append(Problem(message, row.node.mark))
+            found = [self.model.take(row.name) for _ in row.sizing.outputs]
+        names = [row.name if i == 0 else f"{row.name}[{i}]" for i in range(len(found))]
+        if len(found) > 1:
+            names[0] = f"{row.name}[0]"
+        for number, tensor in enumerate(self.model.finish(found, names)):
+            self.tensors[index, number] = tensor
+            self.infos.append((tensor, row.sizing.outputs[number]))
+
+    def _written(self, row: Row) -> Sequence[str]:
+        writer = find_writer(row.kind)
+        if writer is None:
+            raise NotExpressibleError(_REASONS.get(row.kind, "there is no such operation"))
+        if row.node.held:
+            raise NotExpressibleError("it shares some of its weights, but not all")
+        names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]
+        layer = row.node.layer
+        assert layer is not None
+        if not layer.looks_up:
+            names = [self._as_numbers(name) if name in self.model.integers and row.kind not in _ALIKE else name
+                     for name in names]  # fmt: skip
+        fixed = bool(names) and all(name in self.model.fixed for name in names)
+        weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
+        before = len(self.model.nodes)
+        pairs = list(zip(names, row.sizing.inputs, strict=True))
+        site = Site(self.model, layer, pairs, row.sizing.outputs, weights, self._weight_maker(row, weights), self.rotary)
+        found = self._in_own_order(site, writer.function) if writer.own_order else writer.function(site)
+        found = [found] if isinstance(found, str) else list(found)
+        if fixed:
+            self.model.fixed.update([name for node in self.model.nodes[before:] for name in node.outputs])
+        return found
+
+    def _in_own_order(self, site: Site, function: Callable[[Site], Any]) -> Any:
+        """Return what a function makes of tensors in the order of the report, back in that of ONNX.
+
+        Maps that are alike and of which single elements are worked on stay as they are.
+        """
+        shapes = (*site.inputs, *site.outputs)
+        mixed = [is_mixed(shape) for shape in shapes]
+        if not any(mixed) or (site.layer.kind in _ELEMENTWISE and all(mixed)):
+            return function(site)
+        site.in_own_order = True
+        site.names = [site.transpose(name, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else name
+                      for name, shape in zip(site.names, site.inputs, strict=True)]  # fmt: skip
+        found = function(site)
+        several = [found] if isinstance(found, str) else list(found)
+        return [site.transpose(name, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else name
+                for name, shape in zip(several, site.outputs, strict=True)]  # fmt: skip
+
+    def _as_numbers(self, name: str) -> str:
+        return str(self.model.op("Cast", name, to=FLOAT))
+
+    def _weight_maker(self, row: Row, sizes: dict[str, tuple[int, ...]]) -> Callable[[str], str]:
+        """Return a function that makes the tensor of a weight of a layer: that of the layer that it shares it with."""
+        owners = self._owners(row, sizes) if row.shares else {name: f"{row.name}.{name}" for name in sizes}
+
+        def make(name: str) -> str:
+            whole = owners[name]
+            if whole not in self.weights:
+                tensor = self.weights[whole] = self.model.filled(sizes[name], name=whole, learned=True)
+                self.model.weights_alone.add(tensor)
+            return self.weights[whole]
+
+        return make
+
+    def _owners(self, row: Row, sizes: dict[str, tuple[int, ...]]) -> dict[str, str]:
+        """Return the weights of the owner that those of a layer are: those of the same name, or size."""
+        left = {name: tuple(size) for name, size in self.report[row.shares].sizing.weight_shapes.items()}
+        found = {}
+        for name, size in sizes.items():
+            own = name if left.get(name) == size else next(key for key, value in left.items() if value == size)
+            del left[own]
+            found[name] = f"{row.shares}.{own}"
+        return found
+
+    def _path(self, row: Row) -> str:
+        """Return the hierarchy of a layer: `/layer1/0/conv1`."""
+        parts, block, name = [], row.block, row.name
+        while block >= 0:
+            own, _, parent = self.graph.blocks[block]
+            parts.append(name.removeprefix(f"{own}."))
+            name, block = own, parent
+        return "/" + "/".join([part.replace("/", "_") for part in reversed([*parts, name])])
+
+    def _outputs(self) -> list[tuple[str, Shape]]:
+        """Return the outputs: a tensor that is an input or an output already gets another name."""
+        found: dict[str, Shape] = {}
+        inputs = {self.tensors[-number, 0] for number in range(1, len(self.graph.inputs) + 1)}
+        self.model.begin("")
+        for name, ref in self.graph.named_outputs().items():
+            tensor = self.tensors[ref.node, ref.output]
+            if tensor in inputs or tensor in found:
+                again = self.model.op("Identity", tensor, name=name)
+                for group in (self.model.fixed, self.model.integers):
+                    group.update([again] if tensor in group else [])
+                tensor = again
+            found[tensor] = self.report.shape_of(ref.node, ref.output)
+        return list(found.items())
+
+
+_ALIKE = ("gather", "reshape", "flatten", "squeeze", "unsqueeze", "slice", "identity", "dropout")
+"""Kinds that leave whole numbers as they are."""
+_ELEMENTWISE = ("add", "mul", "sub", "div", "maximum", "minimum", "average", "pointwise", "mask_token")
+_REASONS = {
+    "experts": "ONNX has no operation by which each token uses some of the experts alone",
+    "mamba": "ONNX has no selective scan",
+    "mamba2": "ONNX has no selective scan",
+    "gated_delta_net": "ONNX has no delta rule",
+    "unused_parameter": "ONNX has no parameters that nothing uses",
+    "opaque": "its operation is not known",
+}
+"""Why kinds cannot be expressed, where more can be said than that there is no such operation."""

@@ -1,0 +1,116 @@
+"""Embeddings, learned and constant tensors: looked up, added or prepended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.exporters.onnx.table import ROTARY, writes
+
+if TYPE_CHECKING:
+    from shapecalc.exporters.onnx.table import Site
+
+__all__ = ["positions"]
+
+
+def positions(site: Site, length: int) -> str:
+    """Add the numbers 0, 1, … as fractions; they are computed once for the whole network."""
+    key = ("positions", length)
+    cache = site.model.cache
+    if key not in cache:
+        number = site.model.number
+        cache[key] = site.op("Cast", site.op("Range", number(0), number(length), number(1)), to=1)
+    return cache[key]
+
+
+@writes("embedding", own_order=True)
+def _embedding(site: Site) -> str:
+    return str(site.op("Gather", site.weight("weight"), site.as_integers(site.names[0]), axis=0))
+
+
+@writes("position_embedding")
+def _position_embedding(site: Site) -> str:
+    rows, features = site.weights["weight"]
+    table, length, offset = site.weight("weight"), site.x.sizes[-2], site.given["offset"] or 0
+    if site.given["interpolate"] and rows != length:
+        columns = site.op("Reshape", site.op("Transpose", table, perm=[1, 0]), site.model.numbers(1, features, rows))
+        resized = site.op("Resize", columns, "", "", site.model.numbers(1, features, length), mode="linear")
+        table = site.op("Transpose", resized, perm=[0, 2, 1])
+    elif (rows, offset) != (length, 0):
+        table = site.slice(table, 0, offset, offset + length)
+    return str(site.op("Add", site.names[0], table))
+
+
+@writes("sinusoidal_embedding")
+def _sinusoidal_embedding(site: Site) -> str:
+    length, features = site.x.sizes[-2:]
+    key = ("sinusoids", length, features)
+    if key not in site.model.cache:
+        angles = _angles(site, length, -(-features // 2), features, 10_000.0)
+        table = site.op("Concat", site.op("Sin", angles), site.op("Cos", angles), axis=-1)
+        site.model.cache[key] = table if features % 2 == 0 else site.slice(table, 1, 0, features)
+    return str(site.op("Add", site.names[0], site.model.cache[key]))
+
+
+def _angles(site: Site, length: int, count: int, features: int, base: float) -> str:
+    """Add the angle of each position and pair of features: position / base^(2i / features)."""
+    from math import log
+
+    frequencies = site.op("Exp", site.scale(positions(site, count), -2 * log(base) / features))
+    rows = site.op("Reshape", positions(site, length), site.model.numbers(length, 1))
+    return str(site.op("Mul", rows, frequencies))
+
+
+def rotated(site: Site, x: str, length: int, width: int, rotary_dim: int, base: float) -> str:
+    """Add the rotation of pairs of the first features of queries or keys (…, length, width) by their position."""
+    half, key = rotary_dim // 2, ("rotation", length, rotary_dim, base)
+    cache = site.model.cache
+    if key not in cache:
+        angles = _angles(site, length, half, rotary_dim, base)
+        cache[key] = site.op("Cos", angles)
+        cache[*key, "sin"] = site.op("Sin", angles)
+    cos, sin = cache[key], cache[*key, "sin"]
+    sizes = [half, half, *([width - rotary_dim] if width > rotary_dim else [])]
+    one, other, *rest = site.op("Split", x, site.model.numbers(*sizes), outputs=len(sizes), axis=-1)
+    first = site.op("Sub", site.op("Mul", one, cos), site.op("Mul", other, sin))
+    second = site.op("Add", site.op("Mul", other, cos), site.op("Mul", one, sin))
+    return str(site.op("Concat", first, second, *rest, axis=-1))
+
+
+@writes(ROTARY)
+def _rotary_embedding(site: Site) -> str:
+    """It is a part of the attention after it."""
+    return site.names[0]
+
+
+@writes("parameter")
+def _parameter(site: Site) -> str:
+    return _for_each(site, site.weight("weight"))
+
+
+@writes("constant")
+def _constant(site: Site) -> str:
+    return _for_each(site, site.model.filled(site.outputs[0].sizes))
+
+
+def _for_each(site: Site, tensor: str) -> str:
+    """Return a tensor with a first axis of 1, where others have the batch."""
+    found = site.op("Reshape", tensor, site.model.numbers(1, *site.outputs[0].sizes))
+    site.model.fixed.add(found)
+    return str(found)
+
+
+@writes("class_token")
+def _class_token(site: Site) -> str:
+    model, x = site.model, site.names[0]
+    lead = site.x.rank - 1
+    shape = model.op("Slice", model.op("Shape", x), model.numbers(0), model.numbers(lead), model.numbers(0))
+    token = site.weight("weight")
+    full = model.op("Expand", token, model.op("Concat", shape, model.numbers(*site.weights["weight"]), axis=0))
+    return str(site.op("Concat", full, x, axis=lead))
+
+
+@writes("mask_token", own_order=True)
+def _mask_token(site: Site) -> str:
+    """Nothing is hidden at inference: the token is chosen nowhere."""
+    nowhere = site.op("Cast", site.model.filled((site.x.sizes[-1],)), to=9)
+    return str(site.op("Where", nowhere, site.weight("weight"), site.names[0]))

@@ -1,0 +1,286 @@
+"""Activations and other functions of single elements, merges of branches, and what has no effect at inference."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.layers import find_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.exporters.onnx.table import Site
+
+__all__ = ["activate"]
+
+_PLAIN = {
+    "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softsign": "Softsign", "selu": "Selu", "abs": "Abs",
+    "exponential": "Exp", "hardswish": "HardSwish",
+}  # fmt: skip
+"""Functions that are one operation without attributes."""
+_FUNCTIONS: dict[str, Callable[[Site, str, dict[str, Any]], str]] = {}
+
+
+def _function(*kinds: str) -> Callable[[Any], Any]:
+    def add(function: Callable[[Site, str, dict[str, Any]], str]) -> Any:
+        _FUNCTIONS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return add
+
+
+def activate(site: Site, x: str, name: str, given: dict[str, Any] | None = None) -> str:
+    """Add an activation by its name, with these arguments or the usual ones. Errors: `NotExpressibleError`."""
+    cls = find_kind(name)
+    kind = cls.kind if cls else name
+    if kind == "linear" or kind == "identity":
+        return x
+    if kind in _PLAIN:
+        return str(site.op(_PLAIN[kind], x))
+    function = _FUNCTIONS.get(kind)
+    if function is None or cls is None:
+        raise NotExpressibleError(f"ONNX has no function {name}")
+    defaults = {key: argument.default for key, argument in cls.arguments.items()}
+    if "tanh" in name and kind == "gelu":  # a name that says which of the two it is
+        defaults["approximate"] = "tanh"
+    return function(site, x, defaults if given is None else given)
+
+
+@_function("relu6")
+def _relu6(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Clip", x, site.model.number(0.0), site.model.number(6.0)))
+
+
+@_function("hardtanh")
+def _hardtanh(site: Site, x: str, given: dict[str, Any]) -> str:
+    low, high = float(given["min_val"]), float(given["max_val"])
+    return str(site.op("Clip", x, site.model.number(low), site.model.number(high)))
+
+
+@_function("relu2")
+def _relu2(site: Site, x: str, _: dict[str, Any]) -> str:
+    y = site.op("Relu", x)
+    return str(site.op("Mul", y, y))
+
+
+@_function("leaky_relu")
+def _leaky_relu(site: Site, x: str, given: dict[str, Any]) -> str:
+    return str(site.op("LeakyRelu", x, alpha=float(given["negative_slope"])))
+
+
+@_function("rrelu")
+def _rrelu(site: Site, x: str, given: dict[str, Any]) -> str:
+    """At inference its slope is the mean of the two."""
+    return str(site.op("LeakyRelu", x, alpha=(given["lower"] + given["upper"]) / 2))
+
+
+@_function("elu")
+def _elu(site: Site, x: str, given: dict[str, Any]) -> str:
+    return str(site.op("Elu", x, alpha=float(given["alpha"])))
+
+
+@_function("celu")
+def _celu(site: Site, x: str, given: dict[str, Any]) -> str:
+    return str(site.op("Celu", x, alpha=float(given["alpha"])))
+
+
+@_function("silu")
+def _silu(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Mul", x, site.op("Sigmoid", x)))
+
+
+@_function("quick_gelu")
+def _quick_gelu(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Mul", x, site.op("Sigmoid", site.scale(x, 1.702))))
+
+
+def _shifted(site: Site, x: str, by: float) -> str:
+    return str(site.op("Add", x, site.model.number(by)))
+
+
+@_function("gelu")
+def _gelu(site: Site, x: str, given: dict[str, Any]) -> str:
+    if given["approximate"] == "tanh":
+        return _gelu_new(site, x, given)
+    inner = site.op("Erf", site.scale(x, 1 / math.sqrt(2)))
+    return site.scale(site.op("Mul", x, _shifted(site, inner, 1.0)), 0.5)
+
+
+@_function("gelu_new")
+def _gelu_new(site: Site, x: str, _: dict[str, Any]) -> str:
+    cube = site.scale(site.op("Pow", x, site.model.number(3.0)), 0.044715)
+    inner = site.op("Tanh", site.scale(site.op("Add", x, cube), math.sqrt(2 / math.pi)))
+    return site.scale(site.op("Mul", x, _shifted(site, inner, 1.0)), 0.5)
+
+
+@_function("mish")
+def _mish(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Mul", x, site.op("Tanh", site.op("Softplus", x))))
+
+
+@_function("hardsigmoid")
+def _hardsigmoid(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("HardSigmoid", x, alpha=1 / 6))
+
+
+@_function("log_sigmoid")
+def _log_sigmoid(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Neg", site.op("Softplus", site.op("Neg", x))))
+
+
+@_function("tanhshrink")
+def _tanhshrink(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Sub", x, site.op("Tanh", x)))
+
+
+@_function("softcap")
+def _softcap(site: Site, x: str, given: dict[str, Any]) -> str:
+    cap = float(given["cap"])
+    return site.scale(site.op("Tanh", site.scale(x, 1 / cap)), cap)
+
+
+@_function("softplus")
+def _softplus(site: Site, x: str, given: dict[str, Any]) -> str:
+    beta = float(given["beta"])
+    if beta == 1:
+        return str(site.op("Softplus", x))
+    return site.scale(site.op("Softplus", site.scale(x, beta)), 1 / beta)
+
+
+@_function("sqrt_softplus")
+def _sqrt_softplus(site: Site, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Sqrt", site.op("Softplus", x)))
+
+
+@_function("laplace")
+def _laplace(site: Site, x: str, _: dict[str, Any]) -> str:
+    inner = site.scale(_shifted(site, x, -math.sqrt(0.5)), 1 / (0.282095 * math.sqrt(2)))
+    return site.scale(_shifted(site, site.op("Erf", inner), 1.0), 0.5)
+
+
+@_function("hardshrink", "softshrink")
+def _shrink(site: Site, x: str, given: dict[str, Any]) -> str:
+    bound = float(given["lambd"])
+    return str(site.op("Shrink", x, lambd=bound, bias=bound if site.layer.kind == "softshrink" else 0.0))
+
+
+@_function("threshold")
+def _threshold(site: Site, x: str, given: dict[str, Any]) -> str:
+    is_above = site.op("Greater", x, site.model.number(float(given["threshold"])))
+    return str(site.op("Where", is_above, x, site.model.number(float(given["value"]))))
+
+
+@_function("softmax", "log_softmax", "softmin")
+def _softmax(site: Site, x: str, given: dict[str, Any]) -> str:
+    if not site.x.rank:
+        raise NotExpressibleError("its input is a scalar")
+    dim = given.get("dim")
+    axis = site.axis(-1 if dim is None else dim)
+    if site.layer.kind == "softmin":
+        return str(site.op("Softmax", site.op("Neg", x), axis=axis))
+    return str(site.op("LogSoftmax" if site.layer.kind == "log_softmax" else "Softmax", x, axis=axis))
+
+
+def _of_kind(site: Site) -> str:
+    return activate(site, site.names[0], site.layer.kind, site.given)
+
+
+for _kind in (*_PLAIN, *_FUNCTIONS):
+    writes(_kind)(_of_kind)
+
+
+@writes("activation")
+def _named(site: Site) -> str:
+    return activate(site, site.names[0], site.given["function"])
+
+
+@writes("dropout", "identity", "stochastic_depth")
+def _identity(site: Site) -> str:
+    return site.names[0]
+
+
+@writes("prelu", own_order=True)
+def _prelu(site: Site) -> str:
+    sizes, x = site.weights["weight"], site.x
+    slope = site.weight("weight")
+    if len(sizes) == 1 and sizes[0] > 1 and x.rank > 1 and site.given["per"] != "element":
+        after = 0 if x.channels_last else x.rank - 1
+        slope = site.op("Reshape", slope, site.model.numbers(*sizes, *[1] * after))
+    return str(site.op("PRelu", site.names[0], slope))
+
+
+@writes("glu")
+def _glu(site: Site) -> str:
+    axis = site.axis(site.given["dim"])
+    size = site.size(site.x)[axis - 1] // 2
+    value, gate = site.op("Split", site.names[0], site.model.numbers(size, size), outputs=2, axis=axis)
+    return str(site.op("Mul", value, site.op("Sigmoid", gate)))
+
+
+_MERGES = {"add": "Add", "mul": "Mul", "sub": "Sub", "div": "Div", "maximum": "Max", "minimum": "Min"}
+
+
+@writes(*_MERGES, "average", own_order=True)
+def _merge(site: Site) -> str:
+    op = _MERGES.get(site.layer.kind, "Add")
+    found, *others = site.broadcast()
+    for other in others:
+        found = site.op(op, found, other)
+    return site.scale(found, 1 / len(site.names)) if site.layer.kind == "average" else found
+
+
+_POINTWISE = {
+    "sqrt": "Sqrt", "reciprocal": "Reciprocal", "tan": "Tan", "log": "Log", "erf": "Erf", "sin": "Sin", "cos": "Cos",
+    "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "neg": "Neg", "floor": "Floor",
+    "ceil": "Ceil", "round": "Round", "sign": "Sign",
+}  # fmt: skip
+_COMPARISONS = {"equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater",
+                "greater_equal": "GreaterOrEqual"}  # fmt: skip
+_LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"}
+
+
+@writes("pointwise", own_order=True)
+def _pointwise(site: Site) -> str:
+    name, other = site.given["function"], site.given["other"]
+    operands = site.broadcast()
+    if other is not None:
+        operands.append(site.model.number(float(other)))
+    if name in _POINTWISE:
+        return str(site.op(_POINTWISE[name], *operands))
+    if name == "pow":
+        return str(site.op("Pow", *operands))
+    if name in _COMPARISONS:
+        return _as_number(site, site.op(_COMPARISONS[name], *operands))
+    if name == "not_equal":
+        return _as_number(site, site.op("Not", site.op("Equal", *operands)))
+    if name in _LOGIC:
+        return _as_number(site, site.op(_LOGIC[name], *[_as_truth(site, x) for x in operands]))
+    if name == "logical_not":
+        return _as_number(site, site.op("Not", _as_truth(site, operands[0])))
+    if name == "where":
+        return str(site.op("Where", _as_truth(site, operands[0]), *operands[1:]))
+    work = {"rsqrt": lambda x: site.op("Reciprocal", site.op("Sqrt", x)), "square": lambda x: site.op("Mul", x, x),
+            "cast": lambda x: x, "isnan": lambda x: _as_number(site, site.op("IsNaN", x)),
+            "log1p": lambda x: site.op("Log", _shifted(site, x, 1.0)),
+            "expm1": lambda x: _shifted(site, site.op("Exp", x), -1.0),
+            "log2": lambda x: site.scale(site.op("Log", x), 1 / math.log(2)),
+            "log10": lambda x: site.scale(site.op("Log", x), 1 / math.log(10)),
+            "trunc": lambda x: site.op("Mul", site.op("Sign", x), site.op("Floor", site.op("Abs", x)))}  # fmt: skip
+    if name in work:
+        return str(work[name](operands[0]))
+    if name in ("fmod", "remainder"):
+        a, b = operands
+        if name == "fmod":
+            return str(site.op("Mod", a, b, fmod=1))
+        return str(site.op("Sub", a, site.op("Mul", b, site.op("Floor", site.op("Div", a, b)))))
+    raise NotExpressibleError(f"ONNX has no function {name}")
+
+
+def _as_number(site: Site, x: str) -> str:
+    return str(site.op("Cast", x, to=1))
+
+
+def _as_truth(site: Site, x: str) -> str:
+    return str(site.op("Cast", x, to=9))

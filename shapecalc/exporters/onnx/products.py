@@ -1,0 +1,69 @@
+"""Fully connected layers, matrix products and Einstein summations."""
+
+from __future__ import annotations
+
+from string import ascii_letters
+from typing import TYPE_CHECKING
+
+from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.exporters.onnx.table import Site
+
+
+@writes("linear", own_order=True)
+def _linear(site: Site) -> str:
+    site.refuse("parametrization")
+    bias = site.weight("bias") if "bias" in site.weights else None
+    return site.project(site.names[0], site.weight("weight"), bias, site.x.rank)
+
+
+@writes("fc")
+def _fc(site: Site) -> str:
+    site.refuse("parametrization")
+    x = site.names[0] if site.x.rank == 1 else site.op("Flatten", site.names[0], axis=1)
+    return site.project(x, site.weight("weight"), site.weight("bias") if "bias" in site.weights else None, 1)
+
+
+@writes("matmul", "bmm", own_order=True)
+def _matmul(site: Site) -> str:
+    """A vector is a matrix of one row, or of one column, whose axis is then removed."""
+    operands = []
+    for number, (name, shape, word) in enumerate(
+        zip(site.names, site.inputs, ("transpose_a", "transpose_b"), strict=True)
+    ):
+        x, sizes = name, list(shape.sizes)
+        if site.given.get(word):
+            x = site.transpose(x, [*range(len(sizes) - 1), len(sizes), len(sizes) - 1])
+            sizes[-2:] = sizes[:-3:-1]
+        if len(sizes) == 1:
+            sizes = [1, *sizes] if number == 0 else [*sizes, 1]
+            x = site.reshape(x, sizes)
+        operands.append((x, sizes))
+    rank = max(len(sizes) for _, sizes in operands)
+    left, right = [x if len(sizes) == rank else site.reshape(x, [*[1] * (rank - len(sizes)), *sizes])
+                   for x, sizes in operands]  # fmt: skip
+    found = site.op("MatMul", left, right)
+    is_whole = all(shape.rank > 1 for shape in site.inputs)
+    return str(found) if is_whole else site.reshape(found, site.outputs[0].sizes)
+
+
+@writes("einsum", own_order=True)
+def _einsum(site: Site) -> str:
+    plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001
+    return _summed(site, plan.terms, plan.result, site.names)
+
+
+def _summed(site: Site, terms: Sequence[Sequence[str]], result: Sequence[str], names: Sequence[str]) -> str:
+    """Add an Einstein summation of terms without the batch; a tensor that is the same for every sample has none."""
+    every = list(dict.fromkeys([letter for term in (*terms, result) for letter in term]))
+    if len(every) >= len(ascii_letters):
+        raise NotExpressibleError("its equation has too many letters")
+    code = dict(zip(every, ascii_letters[1:], strict=False))
+    batch, kept = ascii_letters[0], []
+    for term, name in zip(terms, names, strict=True):
+        kept.append(("" if name in site.model.weights_alone else batch) + "".join([code[letter] for letter in term]))
+    equation = f"{','.join(kept)}->{batch}{''.join([code[letter] for letter in result])}"
+    return str(site.op("Einsum", *names, equation=equation))

@@ -1,0 +1,207 @@
+"""What only rearranges, cuts, joins and repeats tensors."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.exporters.onnx.table import NotExpressibleError, is_mixed, onnx_size, writes
+from shapecalc.exporters.onnx.windows import pad
+from shapecalc.layers.base.axis_numbers import axis_of
+from shapecalc.layers.base.per_axis import per_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.exporters.onnx.table import Site
+
+_FAR = 2**62
+
+
+@writes("concat")
+def _concat(site: Site) -> str:
+    orders = {is_mixed(shape) for shape in site.inputs}
+    if len(orders) > 1:
+        raise NotExpressibleError("it joins a map with channels last and another tensor")
+    parts = [site.whole(i) for i in range(len(site.names))]
+    return str(site.op("Concat", *parts, axis=site.axis(site.given["dim"])))
+
+
+@writes("stack", own_order=True)
+def _stack(site: Site) -> str:
+    at, sizes = axis_of(site.given["dim"], site.x.rank + 1), site.x.sizes
+    parts = [site.reshape(site.whole(i), (*sizes[:at], 1, *sizes[at:])) for i in range(len(site.names))]
+    return str(site.op("Concat", *parts, axis=at + 1))
+
+
+@writes("flatten")
+def _flatten(site: Site) -> str:
+    x, out = site.names[0], site.outputs[0]
+    if out.rank == 1:
+        return str(site.op("Flatten", x, axis=1)) if site.x.rank > 1 else site.reshape(x, out.sizes)
+    return _rearranged(site)
+
+
+def _rearranged(site: Site) -> str:
+    """Add a reshape of the elements in the order that they have in the report."""
+    x = _to_own(site, site.names[0], is_mixed(site.x), site.x.rank)
+    y = site.reshape(x, site.outputs[0].sizes)
+    return _from_own(site, y, is_mixed(site.outputs[0]), site.outputs[0].rank)
+
+
+def _to_own(site: Site, x: str, mixed: bool, rank: int) -> str:  # noqa: FBT001  (whether its axes are in another order)
+    return site.transpose(x, [0, *range(2, rank + 1), 1]) if mixed else x
+
+
+def _from_own(site: Site, x: str, mixed: bool, rank: int) -> str:  # noqa: FBT001
+    return site.transpose(x, [0, rank, *range(1, rank)]) if mixed else x
+
+
+@writes("reshape", "unflatten", "squeeze", "unsqueeze")
+def _reshape(site: Site) -> str:
+    return _rearranged(site)
+
+
+@writes("permute", "transpose", own_order=True)
+def _permute(site: Site) -> str:
+    order = site.layer._order(site.x)  # type: ignore[attr-defined]  # noqa: SLF001
+    return site.transpose(site.names[0], [0, *[axis + 1 for axis in order]])
+
+
+@writes("slice")
+def _slice(site: Site) -> str:
+    given, axis = site.given, site.axis(site.given["dim"])
+    step = given["step"]
+    start = given["start"] if given["start"] is not None else (0 if step > 0 else -1)
+    end = given["end"] if given["end"] is not None else (_FAR if step > 0 else -_FAR)
+    return site.slice(site.names[0], axis, start, end, step)
+
+
+@writes("split", "chunk")
+def _split(site: Site) -> Any:
+    axis = site.axis(site.given["dim"])
+    sizes = [site.size(shape)[axis - 1] for shape in site.outputs]
+    if len(sizes) == 1:
+        return site.names[0]
+    return site.op("Split", site.names[0], site.model.numbers(*sizes), outputs=len(sizes), axis=axis)
+
+
+@writes("expand", own_order=True)
+def _expand(site: Site) -> str:
+    sizes = site.outputs[0].sizes
+    x = site.reshape(site.names[0], (*[1] * (len(sizes) - site.x.rank), *site.x.sizes))
+    return str(site.op("Expand", x, site.model.numbers(1, *sizes)))
+
+
+@writes("tile", own_order=True)
+def _tile(site: Site) -> str:
+    rank = site.outputs[0].rank
+    x = site.reshape(site.names[0], (*[1] * (rank - site.x.rank), *site.x.sizes)) if rank > site.x.rank else site.names[0]
+    dims = site.given["dims"]
+    return str(site.op("Tile", x, site.model.numbers(1, *[1] * (rank - len(dims)), *dims)))
+
+
+@writes("repeat_vector", own_order=True)
+def _repeat_vector(site: Site) -> str:
+    x = site.reshape(site.names[0], (1, *site.x.sizes))
+    return str(site.op("Expand", x, site.model.numbers(1, *site.outputs[0].sizes)))
+
+
+@writes("roll", own_order=True)
+def _roll(site: Site) -> str:
+    x = site.names[0]
+    for shift, dim in zip(site.given["shifts"], site.given["dims"], strict=True):
+        axis = axis_of(dim, site.x.rank, "dims")
+        at = -shift % site.x.sizes[axis]
+        if at:
+            parts = site.slice(x, axis + 1, at, _FAR), site.slice(x, axis + 1, 0, at)
+            x = site.op("Concat", *parts, axis=axis + 1)
+    return x
+
+
+@writes("gather", own_order=True)
+def _gather(site: Site) -> str:
+    given = site.given
+    axis = axis_of(given["dim"], site.x.rank) + 1 if given["dim"] != "channels" else site.x.channel_axis + 1
+    if given["index"] is not None:
+        at = given["index"]
+        if not given["keepdim"]:
+            return str(site.op("Gather", site.names[0], site.model.number(at[0]), axis=axis))
+        return str(site.op("Gather", site.names[0], site.model.numbers(*at), axis=axis))
+    if given["mode"] != "elements":
+        raise NotExpressibleError("ONNX picks at the positions of each sample with GatherElements alone")
+    return str(site.op("GatherElements", site.whole(0), site.as_integers(site.whole(1)), axis=axis))
+
+
+@writes("top_k", own_order=True)
+def _top_k(site: Site) -> Any:
+    given = site.given
+    axis = axis_of(given["dim"], site.x.rank) + 1
+    values, indices = site.op("TopK", site.names[0], site.model.numbers(given["k"]), outputs=2, axis=axis,
+                              largest=int(given.get("largest", True)))  # fmt: skip
+    site.model.integers.add(indices)
+    return [values, indices]
+
+
+# Maps as tokens, patches and windows.
+
+
+@writes("to_tokens")
+def _to_tokens(site: Site) -> str:
+    channels, *space = onnx_size(site.x)
+    flat = site.reshape(site.names[0], (channels, prod(space))) if len(space) > 1 else site.names[0]
+    return site.transpose(flat, (0, 2, 1))
+
+
+@writes("to_map")
+def _to_map(site: Site) -> str:
+    rank = site.inputs[0].rank
+    if rank != 2:
+        raise NotExpressibleError("its tokens have further axes")
+    return site.reshape(site.transpose(site.names[0], (0, 2, 1)), onnx_size(site.outputs[0]))
+
+
+def _whole_tiles(site: Site, x: str, sizes: Sequence[int], side: Sequence[int]) -> tuple[str, list[int]]:
+    """Return a map (in ONNX's order) that is padded to whole tiles, and how many there are along each axis."""
+    missing = [-size % one for size, one in zip(sizes, side, strict=True)]
+    if any(missing):
+        x = pad(site, x, {axis: (0, more) for axis, more in enumerate(missing, 2)})
+    return x, [(size + more) // one for size, more, one in zip(sizes, missing, side, strict=True)]
+
+
+@writes("gather_patches")
+def _gather_patches(site: Site) -> str:
+    channels, *space = onnx_size(site.x)
+    side = per_axis(site.given["patch_size"], len(space))
+    x, counts = _whole_tiles(site, site.names[0], space, side)
+    rank = len(space)
+    x = site.reshape(x, (channels, *[one for pair in zip(counts, side, strict=True) for one in pair]))
+    order = [0, *[3 + 2 * i for i in range(rank)], 1, *[2 + 2 * i for i in range(rank)]]
+    return site.reshape(site.transpose(x, order), onnx_size(site.outputs[0]))
+
+
+@writes("window_partition")
+def _window_partition(site: Site) -> str:
+    channels, *space = onnx_size(site.x)
+    rank, side = len(space), per_axis(site.given["window_size"], len(space))
+    x, counts = _whole_tiles(site, site.names[0], space, side)
+    outer, inner = (side, counts) if site.given["grid"] else (counts, side)
+    x = site.reshape(x, (channels, *[one for pair in zip(outer, inner, strict=True) for one in pair]))
+    window = [3 + 2 * i - site.given["grid"] for i in range(rank)]
+    count = [2 + 2 * i + site.given["grid"] for i in range(rank)]
+    return site.reshape(site.transpose(x, [0, *count, *window, 1]), site.outputs[0].sizes)
+
+
+@writes("window_reverse")
+def _window_reverse(site: Site) -> str:
+    windows, like = site.inputs
+    space = like.spatial
+    rank, side = len(space), per_axis(site.given["window_size"], len(space))
+    counts = [-(-size // one) for size, one in zip(space, side, strict=True)]
+    x = site.reshape(site.names[0], (*counts, *side, windows.sizes[2]))
+    order = [0, 2 * rank + 1, *[axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]]
+    whole = [count * one for count, one in zip(counts, side, strict=True)]
+    x = site.reshape(site.transpose(x, order), (windows.sizes[2], *whole))
+    for axis, (size, full) in enumerate(zip(space, whole, strict=True), 2):
+        x = x if size == full else site.slice(x, axis, 0, size)
+    return x

@@ -1,0 +1,185 @@
+"""The table of kinds: how each is written in ONNX, by functions that add nodes and return the tensors that they output.
+
+Tensors have the batch first, then the channels of a feature map in either layout. A function of an `own_order` works
+on tensors as the report has them: maps with channels last are transposed for it, and back.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.layers.base.axis_numbers import axis_index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from shapecalc.exporters.onnx.model import Model
+    from shapecalc.layers.base.layer import Layer
+    from shapecalc.layers.base.shape import Shape
+
+    Result = str | Sequence[str]
+
+__all__ = ["ROTARY", "NotExpressibleError", "Site", "find_writer", "is_mixed", "onnx_size", "writes"]
+
+_FAMILIES = ("windows", "pointwise", "norms", "products", "shapes", "embeddings", "attention", "recurrent")
+ROTARY = "rotary_embedding"
+
+
+class NotExpressibleError(Exception):
+    """A layer cannot be expressed in ONNX. The text says why."""
+
+
+def is_mixed(shape: Shape) -> bool:
+    """Return whether the axes are in another order in ONNX: of a map with channels last."""
+    return shape.is_map and shape.channels_last and shape.rank > 1
+
+
+def onnx_size(shape: Shape) -> tuple[Any, ...]:
+    """Return the sizes of a tensor in ONNX, without the batch."""
+    return shape.in_layout("CHW")
+
+
+class Site:
+    """A layer where it stands: its arguments, inputs and outputs, the sizes of its weights, and the graph."""
+
+    def __init__(
+        self,
+        model: Model,
+        layer: Layer,
+        inputs: Sequence[tuple[str, Shape]],
+        outputs: Sequence[Shape],
+        weights: dict[str, tuple[int, ...]],
+        make_weight: Callable[[str], str],
+        rotary: dict[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.layer = layer
+        self.given = layer.values()
+        self.names = [name for name, _ in inputs]
+        self.inputs = tuple([shape for _, shape in inputs])
+        self.outputs = tuple(outputs)
+        self.weights = weights
+        self.weight = make_weight
+        """The tensor of a weight, by its name."""
+        self.rotary = rotary
+        """The arguments of the last rotary embedding before it."""
+        self.in_own_order = False
+
+    @property
+    def x(self) -> Shape:
+        """The size of the first input."""
+        return self.inputs[0]
+
+    @property
+    def rank(self) -> int:
+        """How many spatial axes the first input has."""
+        return len(self.x.spatial)
+
+    @property
+    def op(self) -> Callable[..., Any]:
+        """Add a node, as `Model.op`."""
+        return self.model.op
+
+    def size(self, shape: Shape) -> tuple[Any, ...]:
+        """Return the sizes of a tensor in the order that it has here, without the batch."""
+        return tuple(shape.sizes) if self.in_own_order else onnx_size(shape)
+
+    def axis(self, dim: int | str, shape: Shape | None = None) -> int:
+        """Return the number of an axis here, with the batch first."""
+        x = self.x if shape is None else shape
+        index = axis_index(dim, x)
+        if self.in_own_order or not is_mixed(x):
+            return index + 1
+        return 1 if index == x.rank - 1 else index + 2
+
+    def refuse(self, *names: str) -> None:
+        """Raise `NotExpressibleError` for arguments that are given and that cannot be expressed."""
+        for name in names:
+            value = self.given.get(name)
+            if value not in (None, False, 0, "none") and value != self.layer.arguments[name].default:
+                raise NotExpressibleError(f"ONNX has no {name} (={value})")
+
+    # Nodes that many kinds need.
+
+    def reshape(self, x: str, sizes: Iterable[int]) -> str:
+        """Add a reshape to these sizes, with the batch as it is."""
+        return str(self.op("Reshape", x, self.model.numbers(0, *sizes)))
+
+    def transpose(self, x: str, order: Iterable[int]) -> str:
+        """Add a transposition, in which the batch is axis 0."""
+        return str(self.op("Transpose", x, perm=list(order)))
+
+    def scale(self, x: str, factor: float) -> str:
+        """Add a product with a number."""
+        return str(self.op("Mul", x, self.model.number(float(factor))))
+
+    def slice(self, x: str, axis: int, start: int, end: int, step: int = 1) -> str:
+        """Add a slice along an axis."""
+        numbers = self.model.numbers
+        return str(self.op("Slice", x, numbers(start), numbers(end), numbers(axis), numbers(step)))
+
+    def as_integers(self, x: str) -> str:
+        """Return a tensor as whole numbers."""
+        return x if x in self.model.integers else str(self.op("Cast", x, to=7))
+
+    def project(self, x: str, weight: str, bias: str | None = None, rank: int = 2) -> str:
+        """Add a fully connected layer on the last axis; the weight is (outputs, inputs). `rank` is without the batch."""
+        if rank == 1:
+            return str(self.op("Gemm", x, weight, *([bias] if bias else []), transB=1))
+        found = self.op("MatMul", x, self.op("Transpose", weight, perm=[1, 0]))
+        return str(self.op("Add", found, bias) if bias else found)
+
+    def per_axis_weight(self, name: str, axis: int, rank: int) -> str:
+        """Return a weight of one axis, with axes of size 1 for those after it; `rank` is with the batch."""
+        tensor = self.weight(name)
+        sizes = self.weights[name]
+        after = rank - axis - 1
+        return tensor if not after else str(self.op("Reshape", tensor, self.model.numbers(*sizes, *[1] * after)))
+
+    def broadcast(self) -> list[str]:
+        """Return the inputs with as many axes as the one with the most: new ones follow the batch."""
+        rank = max(shape.rank for shape in self.inputs)
+        return [
+            name if shape.rank == rank else self.reshape(name, (*[1] * (rank - shape.rank), *self.size(shape)))
+            for name, shape in zip(self.names, self.inputs, strict=True)
+        ]
+
+    def whole(self, index: int) -> str:
+        """Return an input for every sample of the batch, where it is the same for all."""
+        name = self.names[index]
+        given = next((one for one in self.names if one not in self.model.fixed), None)
+        if name not in self.model.fixed or given is None:
+            return name
+        model = self.model
+        batch = model.op("Slice", model.op("Shape", given), model.numbers(0), model.numbers(1), model.numbers(0))
+        ones = [model.numbers(*[1] * self.inputs[index].rank)] if self.inputs[index].rank else []
+        return str(model.op("Expand", name, model.op("Concat", batch, *ones, axis=0)))
+
+
+class Writer(NamedTuple):
+    """How a kind is written: the function, and whether it works on tensors in the order of the report."""
+
+    function: Callable[[Site], Result]
+    own_order: bool = False
+
+
+_WRITERS: dict[str, Writer] = {}
+
+
+def writes(*kinds: str, own_order: bool = False) -> Callable[[Callable[[Site], Result]], Callable[[Site], Result]]:
+    """Return a decorator that adds a function for kinds to the table."""
+
+    def add(function: Callable[[Site], Result]) -> Callable[[Site], Result]:
+        _WRITERS.update(dict.fromkeys(kinds, Writer(function, own_order)))
+        return function
+
+    return add
+
+
+def find_writer(kind: str) -> Writer | None:
+    """Return how a kind is written; None for one that cannot be."""
+    if not _WRITERS:
+        for family in _FAMILIES:
+            import_module(f"shapecalc.exporters.onnx.{family}")
+    return _WRITERS.get(kind)
