@@ -91,7 +91,7 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
 
 def is_number(x: Any) -> bool:
     """Return whether an operand is one number, the same for every element."""
-    return isinstance(x, Constant) and all(size == 1 for size in x.dims)
+    return isinstance(x, Constant) and not x.learned and all(size == 1 for size in x.dims)
 
 
 def merged(call: ImportedCall, kind: str, given: Sequence[Data | Constant]) -> Data:

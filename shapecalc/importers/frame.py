@@ -172,7 +172,7 @@ class Frame:
             name = constant.sources[0] if len(constant.sources) == 1 else f"{place.name}_constant"
             name = name.removeprefix(".".join(place.blocks) + ".")
             own = NodePlace(place.path, place.blocks, name.rpartition("/")[2].replace(".", "_"))
-            kind = "parameter" if constant.learned and prod(constant.dims) > 1 else "constant"
+            kind = "parameter" if constant.learned else "constant"
             self._kept.append(constant)  # so that its identity stays its own
             ((ref, shape),) = self.emit(own, kind, {"shape": dims}, (), [constant] if kind == "parameter" else ())
             found = self._parameters[key] = Data(ref, shape, FIXED)

@@ -113,7 +113,13 @@ def _constant_of_shape(call: NodeCall) -> Constant | None:
     dims = tuple(_known(call, 0).items or ())
     value = call.attribute("value")
     element = value.items[0] if isinstance(value, TensorMessage) and value.items else 0.0
+    if _LEARNED in call.node.metadata:  # it stands for a weight, whose elements are not those that it has
+        return Constant(dims, None, (call.node.outputs[0],), learned=True)
     return Constant(dims, (element,) * prod(dims) if prod(dims) <= MOST_ITEMS else None)
+
+
+_LEARNED = "shapecalc.learned"
+"""In the metadata of a node: it stands for a learned tensor, in a file of shapecalc."""
 
 
 @_folds("Range")
