@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import completed, load_network, network_options
-from shapecalc.cli.output import emit
+from shapecalc.cli.output import emit, emit_bytes
 from shapecalc.exporters import FORMATS, format_of_file
 
 if TYPE_CHECKING:
@@ -54,4 +54,8 @@ def command(
         raise click.UsageError(f"Missing option '--to'. Choose from: {', '.join(FORMATS)}; or name a file with -o.")
     chosen = to or format_of_file(output or "")
     network = load_network(spec, inputs, settings)
-    emit(network.convert(chosen, depth=depth), output, chosen)
+    written = network.convert(chosen, depth=depth)
+    if isinstance(written, bytes):
+        emit_bytes(written, output, chosen)
+    else:
+        emit(written, output, chosen)

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 import click
 
-from shapecalc.errors import Problem, ShapeError, count_noun
+from shapecalc.errors import Problem, ShapeError, UsageError, count_noun
 from shapecalc.escaping import defuse, join_lines
 from shapecalc.files import write_file
 
@@ -26,6 +26,7 @@ __all__ = [
     "complain",
     "emit",
     "emit_answer",
+    "emit_bytes",
     "emit_json",
     "inferred",
     "layout_of",
@@ -129,6 +130,18 @@ def emit(text: str, output: str | None = None, format_: str = "text", title: str
         write_to_screen(text, format_)
     else:
         write_file(output, text.encode("utf-8", "replace"))
+
+
+def emit_bytes(data: bytes, output: str | None, format_: str) -> None:
+    """Write bytes to a file, or to standard output where that is no terminal. Errors: `UsageError`."""
+    if output is not None:
+        write_file(output, data)
+    elif sys.stdout.isatty():
+        message = f"{format_} is binary, and would garble the terminal"
+        raise UsageError(Problem(message, hint="name a file with -o, or write to a pipe"))
+    else:
+        stream: Any = sys.stdout
+        getattr(stream, "stream", stream).buffer.write(data)
 
 
 def emit_answer(answer: Answer, output: str | None, format_: str, title: str, **options: Any) -> None:

@@ -1,7 +1,7 @@
 """Exporters: a report to other people's code and files. One module a format, loaded when it is used.
 
-The module of a format has `write(report, depth, reread)`, which returns the text of the file, or its bytes. `depth` is how deep
-blocks are expanded (None: all), in a format with `has_depth`; `reread` returns the report of the text of a
+The module of a format has `write(report, depth, reread)`, which returns the text of the file, or its bytes. `depth` is
+how deep blocks are expanded (None: all), in a format with `has_depth`; `reread` returns the report of the text of a
 specification, for a format that checks what it wrote. Errors of these: `UsageError` for a network that the format
 cannot express.
 """

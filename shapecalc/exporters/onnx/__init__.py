@@ -44,7 +44,6 @@ class _Export:
         self.graph = report.graph
         self.model = Model()
         self.tensors: dict[tuple[int, int], str] = {}
-        self.weights: dict[str, str] = {}
         self.infos: list[tuple[str, Shape]] = []
         self.rotary: dict[str, Any] | None = None
         self.problems: list[Problem] = []
@@ -114,11 +113,9 @@ class _Export:
             names = [self._as_numbers(name) if name in self.model.integers and row.kind not in _ALIKE else name
                      for name in names]  # fmt: skip
         fixed = bool(names) and all(name in self.model.fixed for name in names)
-        weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
         before = len(self.model.nodes)
-        pairs = list(zip(names, row.sizing.inputs, strict=True))
-        site = Site(self.model, layer, pairs, row.sizing.outputs, weights, self._weight_maker(row, weights), self.rotary)
-        found = self._in_own_order(site, writer.function) if writer.own_order else writer.function(site)
+        site = Site(self.model, row, names, self._owners(row), self.rotary)
+        found = self._in_own_order(site, writer.function) if writer.own_order else _as_map(site, writer.function)
         found = [found] if isinstance(found, str) else list(found)
         if fixed:
             self.model.fixed.update([name for node in self.model.nodes[before:] for name in node.outputs])
@@ -144,23 +141,12 @@ class _Export:
     def _as_numbers(self, name: str) -> str:
         return str(self.model.op("Cast", name, to=FLOAT))
 
-    def _weight_maker(self, row: Row, sizes: dict[str, tuple[int, ...]]) -> Callable[[str], str]:
-        """Return a function that makes the tensor of a weight of a layer: that of the layer that it shares it with."""
-        owners = self._owners(row, sizes) if row.shares else {name: f"{row.name}.{name}" for name in sizes}
-
-        def make(name: str) -> str:
-            whole = owners[name]
-            if whole not in self.weights:
-                tensor = self.weights[whole] = self.model.filled(sizes[name], name=whole, learned=True)
-                self.model.weights_alone.add(tensor)
-            return self.weights[whole]
-
-        return make
-
-    def _owners(self, row: Row, sizes: dict[str, tuple[int, ...]]) -> dict[str, str]:
-        """Return the weights of the owner that those of a layer are: those of the same name, or size."""
-        left = {name: tuple(size) for name, size in self.report[row.shares].sizing.weight_shapes.items()}
-        found = {}
+    def _owners(self, row: Row) -> dict[str, str]:
+        """Return the tensors that are the weights of a layer: its own, or those of its owner by name or by size."""
+        sizes = row.sizing.weight_shapes
+        if not row.shares:
+            return {name: f"{row.name}.{name}" for name in sizes}
+        left, found = dict(self.report[row.shares].sizing.weight_shapes), {}
         for name, size in sizes.items():
             own = name if left.get(name) == size else next(key for key, value in left.items() if value == size)
             del left[own]
@@ -192,8 +178,23 @@ class _Export:
         return list(found.items())
 
 
+def _as_map(site: Site, function: Callable[[Site], Any]) -> Any:
+    """Return what a function makes of a tensor that it reads as a map with channels last, though it is not yet one."""
+    x = site.inputs[0] if site.inputs else None
+    reads_map = site.layer.ranks is not None or site.layer.kind in _OF_MAPS
+    if x is None or not reads_map or not x.channels_last or x.is_map or x.rank < 2:
+        return function(site)
+    site.inputs = (x._replace(is_map=True), *site.inputs[1:])
+    site.names[0] = site.transpose(site.names[0], [0, x.rank, *range(1, x.rank)])
+    found, out = function(site), site.outputs[0]
+    is_alike = site.layer.ranks is not None and not out.is_map and out.rank == x.rank
+    return site.transpose(found, [0, *range(2, x.rank + 1), 1]) if is_alike else found
+
+
 _ALIKE = ("gather", "reshape", "flatten", "squeeze", "unsqueeze", "slice", "identity", "dropout")
 """Kinds that leave whole numbers as they are."""
+_OF_MAPS = ("gather_patches", "window_partition", "to_tokens")
+"""Kinds that read their first input as a map, in the layout of the network, without stating so."""
 _ELEMENTWISE = ("add", "mul", "sub", "div", "maximum", "minimum", "average", "pointwise", "mask_token")
 _REASONS = {
     "experts": "ONNX has no operation by which each token uses some of the experts alone",

@@ -80,8 +80,6 @@ def _attend(
     widths: tuple[int, int],
     change: Callable[[str], str] | None = None,
     weigh: Callable[[str], str] | None = None,
-    *,
-    scale: float | None = None,
 ) -> tuple[str, str]:
     """Add attention of queries (…, heads, length, width) to fewer heads of keys and values.
 
@@ -90,7 +88,7 @@ def _attend(
     """
     (q, k, v), (h, kv), (length, keys), (width, v_width) = tensors, heads, lengths, widths
     groups = h // kv
-    q = site.scale(q, width**-0.5 if scale is None else scale)
+    q = site.scale(q, width**-0.5)
     rank = len(leading) + 4
     shared = kv not in (1, h)
     if shared:
@@ -205,7 +203,9 @@ class _Heads:
             table = site.op("Gather", site.weight("relative_attention"), at, axis=0)
             scores = site.op("Add", scores, site.op("Transpose", table, perm=[2, 0, 1]))
         if given["alibi"]:
-            slopes = site.op("Reshape", site.model.fractions(*_slopes(self.heads)), site.model.numbers(self.heads, 1, 1))
+            slopes = site.op(
+                "Reshape", site.model.fractions(*_slopes(self.heads)), site.model.numbers(self.heads, 1, 1)
+            )
             scores = site.op("Sub", scores, site.op("Mul", slopes, _distances(site, self.length, self.keys)))
         if given["attn_mask"]:
             rank, mask = len(self.leading) + 3, site.inputs[-1]
@@ -355,6 +355,16 @@ def _window_attention(site: Site) -> str:
     return site.project(_joined(site, found, leading, length, channels), site.weight("proj.weight"), proj)
 
 
+@writes("relative_position_bias")
+def _relative_position_bias(site: Site) -> str:
+    """The biases of the distances in a window, or of T5's buckets of them."""
+    count = site.given["num_buckets"]
+    length, keys = site.x.sizes[-2:]
+    at = _window_index(site) if count is None else _buckets(site, length, keys, count, is_causal=False)
+    table = site.op("Gather", site.weight("weight"), at, axis=0)
+    return str(site.op("Add", site.names[0], site.op("Transpose", table, perm=[2, 0, 1])))
+
+
 def _window_index(site: Site) -> str:
     """Add which row of the table each pair of tokens of a window has (Swin, Liu et al. 2021, section 3.2)."""
     from shapecalc.layers.base.per_axis import per_axis
@@ -373,5 +383,3 @@ def _window_index(site: Site) -> str:
         index = site.op("Add", site.scale(along[0], float(2 * width - 1)), along[1])
         cache[key] = site.op("Cast", index, to=7)
     return cache[key]
-
-

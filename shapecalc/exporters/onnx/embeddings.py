@@ -67,8 +67,8 @@ def rotated(site: Site, x: str, length: int, width: int, rotary_dim: int, base: 
     if key not in cache:
         angles = _angles(site, length, half, rotary_dim, base)
         cache[key] = site.op("Cos", angles)
-        cache[*key, "sin"] = site.op("Sin", angles)
-    cos, sin = cache[key], cache[*key, "sin"]
+        cache["sines", key] = site.op("Sin", angles)
+    cos, sin = cache[key], cache["sines", key]
     sizes = [half, half, *([width - rotary_dim] if width > rotary_dim else [])]
     one, other, *rest = site.op("Split", x, site.model.numbers(*sizes), outputs=len(sizes), axis=-1)
     first = site.op("Sub", site.op("Mul", one, cos), site.op("Mul", other, sin))

@@ -25,7 +25,7 @@ def _varint(number: int) -> bytes:
     return bytes(found)
 
 
-def _field(number: int, value: int | float | str | bytes) -> bytes:
+def _field(number: int, value: float | str | bytes) -> bytes:
     """Return a field of a message: a whole number, a fraction of 4 bytes, a text, or bytes, as of a message."""
     if isinstance(value, int):
         return _varint(number << 3 | _VARINT) + _varint(value)
@@ -35,7 +35,7 @@ def _field(number: int, value: int | float | str | bytes) -> bytes:
     return _varint(number << 3 | _BYTES) + _varint(len(data)) + data
 
 
-def _each(number: int, values: Iterable[int | float | str | bytes]) -> bytes:
+def _each(number: int, values: Iterable[float | str | bytes]) -> bytes:
     return b"".join([_field(number, value) for value in values])
 
 

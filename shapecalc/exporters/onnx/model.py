@@ -11,7 +11,7 @@ from shapecalc.exporters.onnx.messages import FLOAT, INT64, node_message, tensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LEARNED", "BATCH", "Model"]
+__all__ = ["BATCH", "LEARNED", "Model"]
 
 BATCH = "N"
 """The name of the size of the batch."""
@@ -50,6 +50,7 @@ class Model:
         """Learned tensors, which have no axis for the batch."""
         self.cache: dict[Any, str] = {}
         """Tensors that several layers compute alike, as masks."""
+        self._learned: dict[str, str] = {}
         self._names: Counter[str] = Counter()
         self._taken: set[str] = set()
         self._begun = 0
@@ -114,10 +115,16 @@ class Model:
         """Return a constant list of fractions: the output of a node, as it is not learned."""
         return str(self.op("Constant", value=tensor_message("", FLOAT, (len(items),), items)))
 
-    def filled(self, dims: Sequence[int], value: float = 0.0, name: str = "", *, learned: bool = False) -> str:
-        """Return a tensor of equal elements, in place of one that is stored."""
-        more = {"value": tensor_message("", FLOAT, (1,), (value,))} if value else {}
-        found = self.op("ConstantOfShape", self.numbers(*dims), name=name, **more)
-        if learned:
+    def learned(self, name: str, dims: Sequence[int]) -> str:
+        """Return a learned tensor by its whole name, which is made when it is first used."""
+        found = self._learned.get(name)
+        if found is None:
+            found = self._learned[name] = self.filled(dims, name=name)
             self.nodes[-1].metadata = LEARNED
-        return str(found)
+            self.weights_alone.add(found)
+        return found
+
+    def filled(self, dims: Sequence[int], value: float = 0.0, name: str = "") -> str:
+        """Return a tensor of equal elements, in place of one that is stored."""
+        more: dict[str, Any] = {"value": tensor_message("", FLOAT, (1,), (value,))} if value else {}
+        return str(self.op("ConstantOfShape", self.numbers(*dims), name=name, **more))

@@ -138,6 +138,15 @@ def _normalize(site: Site) -> str:
     return str(site.op("Mul", found, _weight_of(site, "weight", [site.x.channel_axis], site.x.rank)))
 
 
+@writes("normalization", own_order=True)
+def _normalization(site: Site) -> str:
+    """By constants, which are no weights: a mean of 0 and a deviation of 1 in place of what is stored."""
+    axes = () if site.given["per_tensor"] else axis_indices(site.given["axis"], site.x, "axis")
+    sizes = [size if i in axes else 1 for i, size in enumerate(site.x.sizes)]
+    centred = site.op("Sub", site.names[0], site.model.filled(sizes))
+    return str(site.op("Div", centred, site.model.filled(sizes, 1.0)))
+
+
 _REDUCTIONS = {"mean": "ReduceMean", "max": "ReduceMax", "min": "ReduceMin", "l1": "ReduceL1", "l2": "ReduceL2",
                "prod": "ReduceProd", "logsumexp": "ReduceLogSumExp", "sum_square": "ReduceSumSquare",
                "log_sum": "ReduceLogSum"}  # fmt: skip

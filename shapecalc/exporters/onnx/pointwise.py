@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from shapecalc.exporters.onnx.table import Site
 
+    _Function = Callable[[Site, str, dict[str, Any]], str]
+
 __all__ = ["activate"]
 
 _PLAIN = {
@@ -20,11 +22,11 @@ _PLAIN = {
     "exponential": "Exp", "hardswish": "HardSwish",
 }  # fmt: skip
 """Functions that are one operation without attributes."""
-_FUNCTIONS: dict[str, Callable[[Site, str, dict[str, Any]], str]] = {}
+_FUNCTIONS: dict[str, _Function] = {}
 
 
-def _function(*kinds: str) -> Callable[[Any], Any]:
-    def add(function: Callable[[Site, str, dict[str, Any]], str]) -> Any:
+def _function(*kinds: str) -> Callable[[_Function], _Function]:
+    def add(function: _Function) -> _Function:
         _FUNCTIONS.update(dict.fromkeys(kinds, function))
         return function
 
@@ -35,7 +37,7 @@ def activate(site: Site, x: str, name: str, given: dict[str, Any] | None = None)
     """Add an activation by its name, with these arguments or the usual ones. Errors: `NotExpressibleError`."""
     cls = find_kind(name)
     kind = cls.kind if cls else name
-    if kind == "linear" or kind == "identity":
+    if kind in ("linear", "identity"):
         return x
     if kind in _PLAIN:
         return str(site.op(_PLAIN[kind], x))
@@ -234,11 +236,26 @@ def _merge(site: Site) -> str:
 _POINTWISE = {
     "sqrt": "Sqrt", "reciprocal": "Reciprocal", "tan": "Tan", "log": "Log", "erf": "Erf", "sin": "Sin", "cos": "Cos",
     "asin": "Asin", "acos": "Acos", "atan": "Atan", "sinh": "Sinh", "cosh": "Cosh", "neg": "Neg", "floor": "Floor",
-    "ceil": "Ceil", "round": "Round", "sign": "Sign",
+    "ceil": "Ceil", "round": "Round", "sign": "Sign", "pow": "Pow",
 }  # fmt: skip
-_COMPARISONS = {"equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater",
-                "greater_equal": "GreaterOrEqual"}  # fmt: skip
-_LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"}
+_OF_TRUTHS = {
+    "equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater",
+    "greater_equal": "GreaterOrEqual", "isnan": "IsNaN",
+}  # fmt: skip
+"""Functions whose output is true or false."""
+_LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logical_not": "Not"}
+"""Functions whose inputs are so, too."""
+_COMPOSED: dict[str, Callable[[Site, str], Any]] = {
+    "rsqrt": lambda site, x: site.op("Reciprocal", site.op("Sqrt", x)),
+    "square": lambda site, x: site.op("Mul", x, x),
+    "cast": lambda _, x: x,
+    "log1p": lambda site, x: site.op("Log", _shifted(site, x, 1.0)),
+    "expm1": lambda site, x: _shifted(site, site.op("Exp", x), -1.0),
+    "log2": lambda site, x: site.scale(site.op("Log", x), 1 / math.log(2)),
+    "log10": lambda site, x: site.scale(site.op("Log", x), 1 / math.log(10)),
+    "trunc": lambda site, x: site.op("Mul", site.op("Sign", x), site.op("Floor", site.op("Abs", x))),
+}
+"""Functions of one operand that are several operations."""
 
 
 @writes("pointwise", own_order=True)
@@ -247,34 +264,29 @@ def _pointwise(site: Site) -> str:
     operands = site.broadcast()
     if other is not None:
         operands.append(site.model.number(float(other)))
+    if name in _COMPOSED:
+        return str(_COMPOSED[name](site, operands[0]))
     if name in _POINTWISE:
         return str(site.op(_POINTWISE[name], *operands))
-    if name == "pow":
-        return str(site.op("Pow", *operands))
-    if name in _COMPARISONS:
-        return _as_number(site, site.op(_COMPARISONS[name], *operands))
-    if name == "not_equal":
-        return _as_number(site, site.op("Not", site.op("Equal", *operands)))
+    if name in _OF_TRUTHS:
+        return _as_number(site, site.op(_OF_TRUTHS[name], *operands))
+    return _further(site, name, operands)
+
+
+def _further(site: Site, name: str, operands: list[str]) -> str:
+    """Add a function of truths, or a remainder. Errors: `NotExpressibleError`."""
+    first, *others = operands
     if name in _LOGIC:
         return _as_number(site, site.op(_LOGIC[name], *[_as_truth(site, x) for x in operands]))
-    if name == "logical_not":
-        return _as_number(site, site.op("Not", _as_truth(site, operands[0])))
+    if name == "not_equal":
+        return _as_number(site, site.op("Not", site.op("Equal", *operands)))
     if name == "where":
-        return str(site.op("Where", _as_truth(site, operands[0]), *operands[1:]))
-    work = {"rsqrt": lambda x: site.op("Reciprocal", site.op("Sqrt", x)), "square": lambda x: site.op("Mul", x, x),
-            "cast": lambda x: x, "isnan": lambda x: _as_number(site, site.op("IsNaN", x)),
-            "log1p": lambda x: site.op("Log", _shifted(site, x, 1.0)),
-            "expm1": lambda x: _shifted(site, site.op("Exp", x), -1.0),
-            "log2": lambda x: site.scale(site.op("Log", x), 1 / math.log(2)),
-            "log10": lambda x: site.scale(site.op("Log", x), 1 / math.log(10)),
-            "trunc": lambda x: site.op("Mul", site.op("Sign", x), site.op("Floor", site.op("Abs", x)))}  # fmt: skip
-    if name in work:
-        return str(work[name](operands[0]))
-    if name in ("fmod", "remainder"):
-        a, b = operands
-        if name == "fmod":
-            return str(site.op("Mod", a, b, fmod=1))
-        return str(site.op("Sub", a, site.op("Mul", b, site.op("Floor", site.op("Div", a, b)))))
+        return str(site.op("Where", _as_truth(site, first), *others))
+    if name == "fmod":
+        return str(site.op("Mod", *operands, fmod=1))
+    if name == "remainder":
+        whole = site.op("Floor", site.op("Div", *operands))
+        return str(site.op("Sub", first, site.op("Mul", *others, whole)))
     raise NotExpressibleError(f"ONNX has no function {name}")
 
 

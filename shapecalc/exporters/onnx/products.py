@@ -56,6 +56,21 @@ def _einsum(site: Site) -> str:
     return _summed(site, plan.terms, plan.result, site.names)
 
 
+@writes("einsum_dense", own_order=True)
+def _einsum_dense(site: Site) -> str:
+    plan = site.layer._plan(site.x)  # type: ignore[attr-defined]  # noqa: SLF001
+    found = _summed(site, plan.terms, plan.result, [site.names[0], site.weight("weight")])
+    if "bias" not in site.weights:
+        return found
+    letters, last = site.given["bias_axes"], plan.result
+    sizes = [size if letter in letters else 1 for letter, size in zip(last, site.outputs[0].sizes, strict=True)]
+    while sizes and sizes[0] == 1 and last[len(last) - len(sizes)] not in letters:
+        del sizes[0]
+    bias = site.weight("bias")
+    fits = tuple(sizes) == site.weights["bias"]
+    return str(site.op("Add", found, bias if fits else site.op("Reshape", bias, site.model.numbers(*sizes))))
+
+
 def _summed(site: Site, terms: Sequence[Sequence[str]], result: Sequence[str], names: Sequence[str]) -> str:
     """Add an Einstein summation of terms without the batch; a tensor that is the same for every sample has none."""
     every = list(dict.fromkeys([letter for term in (*terms, result) for letter in term]))

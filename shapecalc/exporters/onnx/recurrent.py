@@ -17,7 +17,7 @@ def _recurrent(site: Site) -> Any:
     given, kind = site.given, site.layer.kind
     if given.get("proj_size"):
         raise NotExpressibleError("ONNX has no proj_size, which projects the hidden state")
-    if given["merge_mode"] not in ("concat", "none") or (given["merge_mode"] == "none"):
+    if given["merge_mode"] != "concat":
         raise NotExpressibleError(f"merge_mode {given['merge_mode']}: ONNX stacks the two directions")
     length, width = site.x.sizes
     hidden, directions = given["hidden_size"], 2 if given["bidirectional"] else 1
@@ -25,7 +25,6 @@ def _recurrent(site: Site) -> Any:
     lasts: list[list[str]] = []
     y = ""
     for layer in range(given["num_layers"]):
-        ends = [f"l{layer}", f"l{layer}_reverse"][:directions]
         attributes: dict[str, Any] = {"hidden_size": hidden}
         if directions == 2:
             attributes["direction"] = "bidirectional"
@@ -33,9 +32,12 @@ def _recurrent(site: Site) -> Any:
             attributes["activations"] = ["Relu"] * directions
         if kind == "gru" and given["reset_after"]:
             attributes["linear_before_reset"] = 1
-        inputs = _weights(site, ends, width, hidden)
-        outputs = site.op(kind.upper(), x, *inputs, *_initial(states, layer, inputs), outputs=3 if kind == "lstm" else 2,
-                          **attributes)  # fmt: skip
+        w, r, bias, peephole = _weights(site, layer, width)
+        inputs = [x, w, r, bias, "", *[state[layer] for state in states]]
+        inputs += [*[""] * (7 - len(inputs)), peephole] if peephole else []
+        while not inputs[-1]:
+            del inputs[-1]
+        outputs = site.op(kind.upper(), *inputs, outputs=3 if kind == "lstm" else 2, **attributes)
         y, *last = outputs
         lasts.append(last)
         width = directions * hidden
@@ -56,7 +58,9 @@ def _last_step(site: Site, every: str, hidden: int, directions: int) -> str:
     if directions == 1:
         return str(forward)
     backward = site.op("Gather", every, numbers(0), axis=1)
-    return str(site.op("Concat", site.slice(forward, 1, 0, hidden), site.slice(backward, 1, hidden, 2 * hidden), axis=1))
+    return str(
+        site.op("Concat", site.slice(forward, 1, 0, hidden), site.slice(backward, 1, hidden, 2 * hidden), axis=1)
+    )
 
 
 def _joined(site: Site, y: str, length: int, directions: int, hidden: int) -> str:
@@ -79,36 +83,17 @@ def _states(site: Site, directions: int) -> list[list[str]]:
     return found
 
 
-def _initial(states: list[list[str]], layer: int, inputs: list[str]) -> list[str]:
-    """Return the inputs of a layer after its weights: lengths of sequences (none), and its states."""
-    peephole = inputs[3:]
-    del inputs[3:]
-    own = [state[layer] for state in states]
-    if not own and not peephole:
-        return []
-    return ["", *own, *[""] * (2 - len(own) if peephole else 0), *peephole]
-
-
-def _weights(site: Site, ends: list[str], width: int, hidden: int) -> list[str]:
-    """Add the weights W, R and B (and P) of a layer, each with an axis for the directions."""
-    rows = _GATES[site.layer.kind] * hidden
-    names = set(site.weights)
-    found = []
-    for word, sizes in (("weight_ih", (rows, width)), ("weight_hh", (rows, hidden))):
-        parts = [site.op("Reshape", site.weight(f"{word}_{end}"), site.model.numbers(1, *sizes)) for end in ends]
-        found.append(parts[0] if len(parts) == 1 else site.op("Concat", *parts, axis=0))
-    if f"bias_ih_{ends[0]}" not in names:
-        found.append("")
-    else:
-        parts = []
-        for end in ends:
-            second = f"bias_hh_{end}"
-            own = site.weight(second) if second in names else site.model.filled((rows,))
-            both = site.op("Concat", site.weight(f"bias_ih_{end}"), own, axis=0)
-            parts.append(site.op("Reshape", both, site.model.numbers(1, 2 * rows)))
-        found.append(parts[0] if len(parts) == 1 else site.op("Concat", *parts, axis=0))
-    if f"peephole_{ends[0]}" in names:
-        sizes_ = site.model.numbers(1, 3 * hidden)
-        parts = [site.op("Reshape", site.weight(f"peephole_{end}"), sizes_) for end in ends]
-        found.append(parts[0] if len(parts) == 1 else site.op("Concat", *parts, axis=0))
+def _weights(site: Site, layer: int, width: int) -> list[str]:
+    """Return the inputs W, R, B and P of a layer, each with the directions as its first axis; empty for none."""
+    given, names, hidden = site.given, site.weights, site.given["hidden_size"]
+    directions, rows = 2 if given["bidirectional"] else 1, _GATES[site.layer.kind] * hidden
+    found = [site.joint(f"weight_ih_l{layer}", (directions, rows, width)),
+             site.joint(f"weight_hh_l{layer}", (directions, rows, hidden)), "", ""]  # fmt: skip
+    if f"bias_hh_l{layer}" in names:
+        found[2] = site.joint(f"bias_l{layer}", (directions, 2 * rows))
+    elif f"bias_ih_l{layer}" in names:
+        found[2] = site.op("Concat", site.joint(f"bias_l{layer}", (directions, rows)),
+                           site.model.filled((directions, rows)), axis=1)  # fmt: skip
+    if f"peephole_l{layer}" in names:
+        found[3] = site.joint(f"peephole_l{layer}", (directions, 3 * hidden))
     return found

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.exporters.onnx.table import Site
+    from shapecalc.layers.base.shape import Shape
 
 _FAR = 2**62
 
@@ -44,17 +45,17 @@ def _flatten(site: Site) -> str:
 
 def _rearranged(site: Site) -> str:
     """Add a reshape of the elements in the order that they have in the report."""
-    x = _to_own(site, site.names[0], is_mixed(site.x), site.x.rank)
+    x = _to_own(site, site.names[0], site.x)
     y = site.reshape(x, site.outputs[0].sizes)
-    return _from_own(site, y, is_mixed(site.outputs[0]), site.outputs[0].rank)
+    return _from_own(site, y, site.outputs[0])
 
 
-def _to_own(site: Site, x: str, mixed: bool, rank: int) -> str:  # noqa: FBT001  (whether its axes are in another order)
-    return site.transpose(x, [0, *range(2, rank + 1), 1]) if mixed else x
+def _to_own(site: Site, x: str, shape: Shape) -> str:
+    return site.transpose(x, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else x
 
 
-def _from_own(site: Site, x: str, mixed: bool, rank: int) -> str:  # noqa: FBT001
-    return site.transpose(x, [0, rank, *range(1, rank)]) if mixed else x
+def _from_own(site: Site, x: str, shape: Shape) -> str:
+    return site.transpose(x, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else x
 
 
 @writes("reshape", "unflatten", "squeeze", "unsqueeze")
@@ -96,7 +97,11 @@ def _expand(site: Site) -> str:
 @writes("tile", own_order=True)
 def _tile(site: Site) -> str:
     rank = site.outputs[0].rank
-    x = site.reshape(site.names[0], (*[1] * (rank - site.x.rank), *site.x.sizes)) if rank > site.x.rank else site.names[0]
+    x = (
+        site.reshape(site.names[0], (*[1] * (rank - site.x.rank), *site.x.sizes))
+        if rank > site.x.rank
+        else site.names[0]
+    )
     dims = site.given["dims"]
     return str(site.op("Tile", x, site.model.numbers(1, *[1] * (rank - len(dims)), *dims)))
 

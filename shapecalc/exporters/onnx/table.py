@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from shapecalc.exporters.onnx.model import Model
-    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.rows import Row
 
     Result = str | Sequence[str]
 
@@ -44,27 +44,22 @@ class Site:
     """A layer where it stands: its arguments, inputs and outputs, the sizes of its weights, and the graph."""
 
     def __init__(
-        self,
-        model: Model,
-        layer: Layer,
-        inputs: Sequence[tuple[str, Shape]],
-        outputs: Sequence[Shape],
-        weights: dict[str, tuple[int, ...]],
-        make_weight: Callable[[str], str],
-        rotary: dict[str, Any] | None = None,
+        self, model: Model, row: Row, names: Sequence[str], owners: dict[str, str], rotary: dict[str, Any] | None
     ) -> None:
+        assert row.node.layer is not None
         self.model = model
-        self.layer = layer
-        self.given = layer.values()
-        self.names = [name for name, _ in inputs]
-        self.inputs = tuple([shape for _, shape in inputs])
-        self.outputs = tuple(outputs)
-        self.weights = weights
-        self.weight = make_weight
-        """The tensor of a weight, by its name."""
+        self.layer = row.node.layer
+        self.given = self.layer.values()
+        self.names = list(names)
+        """The tensors that are its inputs."""
+        self.inputs = row.sizing.inputs
+        self.outputs = row.sizing.outputs
+        self.weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
         self.rotary = rotary
         """The arguments of the last rotary embedding before it."""
         self.in_own_order = False
+        self._owners = owners
+        self._owner = row.shares or row.name
 
     @property
     def x(self) -> Shape:
@@ -100,6 +95,14 @@ class Site:
             if value not in (None, False, 0, "none") and value != self.layer.arguments[name].default:
                 raise NotExpressibleError(f"ONNX has no {name} (={value})")
 
+    def weight(self, name: str) -> str:
+        """Return the tensor of a weight, by its name."""
+        return self.model.learned(self._owners[name], self.weights[name])
+
+    def joint(self, name: str, sizes: tuple[int, ...]) -> str:
+        """Return the tensor of several weights in one, by a name of its own."""
+        return self.model.learned(f"{self._owner}.{name}", sizes)
+
     # Nodes that many kinds need.
 
     def reshape(self, x: str, sizes: Iterable[int]) -> str:
@@ -124,7 +127,7 @@ class Site:
         return x if x in self.model.integers else str(self.op("Cast", x, to=7))
 
     def project(self, x: str, weight: str, bias: str | None = None, rank: int = 2) -> str:
-        """Add a fully connected layer on the last axis; the weight is (outputs, inputs). `rank` is without the batch."""
+        """Add a fully connected layer on the last axis: the weight is (outputs, inputs), `rank` without the batch."""
         if rank == 1:
             return str(self.op("Gemm", x, weight, *([bias] if bias else []), transB=1))
         found = self.op("MatMul", x, self.op("Transpose", weight, perm=[1, 0]))

@@ -96,7 +96,9 @@ def _transposed_conv(site: Site) -> str:
     given, rank = site.given, site.rank
     kernel, stride, dilation = (per_axis(given[name], rank) for name in ("kernel_size", "stride", "dilation"))
     due = site.outputs[0].spatial
-    covered = [(n - 1) * s + d * (k - 1) + 1 for n, s, k, d in zip(site.x.spatial, stride, kernel, dilation, strict=True)]
+    covered = [
+        (n - 1) * s + d * (k - 1) + 1 for n, s, k, d in zip(site.x.spatial, stride, kernel, dilation, strict=True)
+    ]
     padding = given["padding"]
     sides: Sequence[tuple[int, int]]
     if isinstance(padding, str):
@@ -109,15 +111,15 @@ def _transposed_conv(site: Site) -> str:
         raise NotExpressibleError("its output is larger than ONNX's output_padding permits")
     bias = [site.weight("bias")] if "bias" in site.weights else []
     attributes: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(stride), "dilations": list(dilation),
-                                  "group": given["groups"], "pads": [a for a, _ in sides] + [b for _, b in sides]}  # fmt: skip
+                                  "group": given["groups"]}  # fmt: skip
+    attributes["pads"] = [a for a, _ in sides] + [b for _, b in sides]
     if any(extra):
         attributes["output_padding"] = extra
     return str(site.op("ConvTranspose", site.names[0], site.weight("weight"), *bias, **attributes))
 
 
 @writes("max_pool", "avg_pool", "lp_pool")
-def _pool(site: Site) -> str:
-    site.refuse("return_indices")
+def _pool(site: Site) -> str | list[str]:
     kind, x, window = site.layer.kind, site.names[0], _window(site)
     attributes = dict(window.attributes)
     if "dilations" in attributes and kind != "max_pool":
@@ -140,7 +142,21 @@ def _pool(site: Site) -> str:
     if counted:
         attributes["count_include_pad"] = 1
     op = {"max_pool": "MaxPool", "avg_pool": "AveragePool", "lp_pool": "LpPool"}[kind]
-    return str(site.op(op, x, **attributes))
+    if not site.given.get("return_indices"):
+        return str(site.op(op, x, **attributes))
+    found = site.op(op, x, outputs=2, **attributes)
+    site.model.integers.add(found[1])
+    return list(found)
+
+
+@writes("grid_sample")
+def _grid_sample(site: Site) -> str:
+    given = site.given
+    modes = {"bilinear": "bilinear", "nearest": "nearest", "bicubic": "bicubic"}
+    if site.rank != 2 or given["mode"] not in modes:
+        raise NotExpressibleError("ONNX samples maps of two spatial axes before opset 20")
+    return str(site.op("GridSample", *site.names, mode=modes[given["mode"]], padding_mode=given["padding_mode"],
+                       align_corners=int(given["align_corners"] or 0)))  # fmt: skip
 
 
 @writes("adaptive_avg_pool", "adaptive_max_pool")

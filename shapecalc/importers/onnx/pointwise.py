@@ -106,6 +106,11 @@ def _prelu(call: NodeCall) -> Data:
     sizes = [size for size in slope.dims if size != 1]
     if not sizes:
         return call.one("prelu", x, num_parameters=1, weights=[slope])
+    own = slope.dims if slope.rank < x.rank else slope.dims[1:] if x.batch.own and not x.batch.axis else ()
+    fits = len(own) == x.shape.rank and all(a in (1, b) for a, b in zip(own, x.shape.sizes, strict=True))
+    if fits and own and (own[0] != sizes[0] or len(sizes) > 1):
+        shared: Any = [axis for axis, size in enumerate(own, 1) if size == 1]
+        return call.one("prelu", x, per="element", weights=[slope], **({"shared_axes": shared} if shared else {}))
     if len(sizes) > 1 or x.shape.channels != sizes[0]:
         raise NotCoveredError(f"its slope has the size {'×'.join(map(str, slope.dims))}")
     return call.one("prelu", x, num_parameters=sizes[0], weights=[slope])
