@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError
+from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
 from shapecalc.exporters.onnx.model import BATCH, Model
@@ -46,7 +46,8 @@ class _Export:
         self.tensors: dict[tuple[int, int], str] = {}
         self.infos: list[tuple[str, Shape]] = []
         self.rotary: dict[str, Any] | None = None
-        self.problems: list[Problem] = []
+        self.refused: dict[tuple[str, str], list[Row]] = {}
+        """The layers that cannot be expressed, by their kind and the reason."""
 
     def file(self) -> bytes:
         """Return the bytes of the file. Errors: `UsageError`."""
@@ -55,8 +56,8 @@ class _Export:
         inputs = self._inputs()
         for index, row in enumerate(self.report.rows):
             self._add(index, row)
-        if self.problems:
-            raise UsageError(self.problems)
+        if self.refused:
+            raise UsageError([_problem(rows, *why) for why, rows in self.refused.items()])
         outputs = self._outputs()
         made = {name for name, _ in outputs}
         infos = [self._info(name, shape) for name, shape in dict(self.infos).items() if name not in made]
@@ -90,8 +91,7 @@ class _Export:
         try:
             found = self._written(row)
         except NotExpressibleError as error:
-            message = f"{clean(row.name)} ({row.kind}) cannot be written as ONNX: {error}"
-            self.problems.append(Problem(message, row.node.mark))
+            self.refused.setdefault((row.kind, str(error)), []).append(row)
             found = [self.model.take(row.name) for _ in row.sizing.outputs]
         names = [row.name if i == 0 else f"{row.name}[{i}]" for i in range(len(found))]
         if len(found) > 1:
@@ -103,7 +103,7 @@ class _Export:
     def _written(self, row: Row) -> Sequence[str]:
         writer = find_writer(row.kind)
         if writer is None:
-            raise NotExpressibleError(_REASONS.get(row.kind, "there is no such operation"))
+            raise NotExpressibleError(_REASONS.get(row.kind, "ONNX has no such operation"))
         if row.node.held:
             raise NotExpressibleError("it shares some of its weights, but not all")
         names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]
@@ -176,6 +176,13 @@ class _Export:
                 tensor = again
             found[tensor] = self.report.shape_of(ref.node, ref.output)
         return list(found.items())
+
+
+def _problem(rows: Sequence[Row], kind: str, why: str) -> Problem:
+    """Return the error of layers of a kind that cannot be expressed for one reason."""
+    more = f" and {count_noun(len(rows) - 1, 'more layer')}" if len(rows) > 1 else ""
+    where = "" if "ONNX" in why else " as ONNX"
+    return Problem(f"{clean(rows[0].name)} ({kind}){more} cannot be written{where}: {why}", rows[0].node.mark)
 
 
 def _as_map(site: Site, function: Callable[[Site], Any]) -> Any:
