@@ -32,6 +32,9 @@ def _function(*kinds: str) -> Callable[[_Function], _Function]:
 
     return add
 
+_BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate")
+"""transformers' names of GELU's approximation."""
+
 
 def activate(site: Site, x: str, name: str, given: dict[str, Any] | None = None) -> str:
     """Add an activation by its name, with these arguments or the usual ones. Errors: `NotExpressibleError`."""
@@ -45,7 +48,7 @@ def activate(site: Site, x: str, name: str, given: dict[str, Any] | None = None)
     if function is None or cls is None:
         raise NotExpressibleError(f"ONNX has no function {name}")
     defaults = {key: argument.default for key, argument in cls.arguments.items()}
-    if "tanh" in name and kind == "gelu":  # a name that says which of the two it is
+    if name in _BY_TANH:
         defaults["approximate"] = "tanh"
     return function(site, x, defaults if given is None else given)
 
