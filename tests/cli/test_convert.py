@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from running import run
 
 import shapecalc
@@ -45,7 +48,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
     result = run("convert", "lenet5", "-o", tmp_path / "a.png")
     assert result.status == 2
     assert result.err == (
-        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .dot, .mmd or .csv, or choose with --to\n"
+        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .onnx, .dot, .mmd or .csv, or choose with --to\n"
     )
     assert run("convert", "lenet5", "-o", tmp_path / "a").err.startswith(f"{tmp_path}/a: the name has no suffix\n")
     assert list(tmp_path.iterdir()) == []
@@ -56,7 +59,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
 def test_without_a_format_the_formats_are_listed():
     result = run("convert", "lenet5")
     assert result.status == 2
-    assert "Missing option '--to'. Choose from: yaml, pytorch, dot, mermaid, scalesim" in result.err
+    assert "Missing option '--to'. Choose from: yaml, pytorch, onnx, dot, mermaid, scalesim" in result.err
     assert "'--output': the name of the file is empty" in run("convert", "lenet5", "-o", "").err
     assert run("convert", "lenet5", "--to", "dot", "-o", "-").out.startswith("digraph")
 
@@ -67,6 +70,20 @@ def test_a_network_with_an_error_is_not_written(tmp_path):
     assert result.status == 1
     assert "the 5×5 window does not fit its 2×2 input" in result.err
     assert not path.exists()
+
+
+def test_bytes_are_for_files_and_pipes(tmp_path):
+    path = tmp_path / "a.onnx"
+    assert run("convert", "lenet5", "-o", path) == (0, "", "")
+    written = shapecalc.load("lenet5").convert("onnx")
+    assert path.read_bytes() == written
+    for output in ([], ["-o", "-"]):
+        piped = subprocess.run([sys.executable, "-m", "shapecalc", "convert", "lenet5", "--to", "onnx", *output],
+                               capture_output=True, check=True)  # fmt: skip
+        assert piped.stdout == written
+    assert run("convert", "lenet5", "--to", "onnx", columns=80) == (
+        2, "", "onnx is binary, and would garble the terminal\n   name a file with -o, or write to a pipe\n"
+    )  # fmt: skip
 
 
 def test_settings_and_inputs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 from numbers_of_kinds import plain_kinds
@@ -13,6 +14,7 @@ from searching import some, turns
 
 import shapecalc
 from shapecalc.exporters.onnx import OPSET
+from shapecalc.exporters.onnx.reasons import reason_of
 from shapecalc.importers.onnx import read_bytes
 from shapecalc.language.files import bundled_members
 from shapecalc.layers import KINDS
@@ -28,7 +30,7 @@ CANNOT = {
     "mixtral-.*|qwen3-30b.*|olmoe-.*|deepseek-v.*|gpt-oss-.*|glm-.*|llama-4-.*|phi-3.5-moe.*":
         "(experts) ONNX has no operation by which each token uses some of the experts alone",
     "qwen3-next-.*": "(gated_delta_net) ONNX has no delta rule",
-    "deberta-.*": "(disentangled_attention) ONNX has no such operation",
+    "deberta-.*": "(disentangled_attention) its scores by relative positions are not written",
     "gemma-3-(4|12|27)b": "(unused_parameter) ONNX has no parameters that nothing uses",
     "swin_v2_.*": "(window_attention) the biases of Swin v2, which a network computes of distances",
     "wav2vec2-.*": "(conv) ONNX has no parametrization (=weight_norm_last)",
@@ -210,7 +212,7 @@ def test_all_layers_that_cannot_be_expressed_are_named_at_once():
     assert [problem.message for problem in caught.value.problems] == [
         "circular_pad1 (circular_pad) and 1 more layer cannot be written: "
         "ONNX has no mode circular of padding before opset 19",
-        "unfold1 (unfold) cannot be written: ONNX has no such operation",
+        "unfold1 (unfold) cannot be written: ONNX has no im2col",
     ]
 
 
@@ -230,3 +232,18 @@ def test_the_command_writes_bytes(tmp_path):
     assert path.read_bytes() == shapecalc.load("lenet5").convert("onnx")
     assert shapecalc.load(str(path)).infer().total.params == shapecalc.load("lenet5").infer().total.params
     assert run("convert", "lenet5", "--to", "onnx", "--depth", "1").err.startswith("onnx has no depth")
+
+
+def test_the_page_lists_what_cannot_be_expressed():
+    page = (Path(__file__).parents[2] / "docs" / "convert.md").read_text(encoding="utf-8")
+    table = page.partition("| kind | why it cannot be written |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    whole = [cell for cell, _ in rows if " with " not in cell and " of " not in cell and " at " not in cell
+             and " within " not in cell]  # fmt: skip
+    listed = {kind for cell in whole for kind in re.findall(r"`(\w+)`", cell)} - {"pad"}
+    assert listed == KINDS_THAT_CANNOT
+    for cell, why in rows:
+        for kind in re.findall(r"`(\w+)`", cell):
+            if cell in whole and kind not in ("pad", "circular_pad"):
+                assert why.strip() == reason_of(kind)
+    assert {kind for kind, _ in SOME_THAT_CANNOT} <= {word for cell, _ in rows for word in re.findall(r"`(\w+)`", cell)}

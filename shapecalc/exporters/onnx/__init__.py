@@ -11,6 +11,7 @@ from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
 from shapecalc.exporters.onnx.model import BATCH, Model
+from shapecalc.exporters.onnx.reasons import reason_of
 from shapecalc.exporters.onnx.table import ROTARY, NotExpressibleError, Site, find_writer, is_mixed, onnx_size
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class _Export:
     def _written(self, row: Row) -> Sequence[str]:
         writer = find_writer(row.kind)
         if writer is None:
-            raise NotExpressibleError(_REASONS.get(row.kind, "ONNX has no such operation"))
+            raise NotExpressibleError(reason_of(row.kind))
         if row.node.held:
             raise NotExpressibleError("it shares some of its weights, but not all")
         names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]
@@ -203,12 +204,3 @@ _ALIKE = ("gather", "reshape", "flatten", "squeeze", "unsqueeze", "slice", "iden
 _OF_MAPS = ("gather_patches", "window_partition", "to_tokens")
 """Kinds that read their first input as a map, in the layout of the network, without stating so."""
 _ELEMENTWISE = ("add", "mul", "sub", "div", "maximum", "minimum", "average", "pointwise", "mask_token")
-_REASONS = {
-    "experts": "ONNX has no operation by which each token uses some of the experts alone",
-    "mamba": "ONNX has no selective scan",
-    "mamba2": "ONNX has no selective scan",
-    "gated_delta_net": "ONNX has no delta rule",
-    "unused_parameter": "ONNX has no parameters that nothing uses",
-    "opaque": "its operation is not known",
-}
-"""Why kinds cannot be expressed, where more can be said than that there is no such operation."""

@@ -32,6 +32,7 @@ def _function(*kinds: str) -> Callable[[_Function], _Function]:
 
     return add
 
+
 _BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate")
 """transformers' names of GELU's approximation."""
 
