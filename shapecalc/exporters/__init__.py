@@ -39,6 +39,7 @@ class _Format(NamedTuple):
 FORMATS = {
     "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml")),
     "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",)),
+    "keras": _Format("keras", "source of a Keras model, of the functional API, with blocks as functions", ()),
     "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",), is_binary=True),
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
@@ -74,6 +75,6 @@ def format_of_file(name: str) -> str:
             return to
     suffix = os.path.splitext(name)[1]
     message = f"no format has the suffix {suffix}" if suffix else "the name has no suffix"
-    own = [one.suffixes[0] for one in FORMATS.values()]
+    own = [one.suffixes[0] for one in FORMATS.values() if one.suffixes]
     hint = f"name it {', '.join(own[:-1])} or {own[-1]}, or choose with --to"
     raise UsageError(Problem(f"{clean(name)}: {clean(message)}", hint=hint))

@@ -12,7 +12,7 @@ from random_graphs import Origin, random_graph
 from searching import some, turns
 
 import shapecalc
-from shapecalc.exporters import pytorch as exporter
+from shapecalc.exporters import source as exporter
 from shapecalc.language.files import bundled_members
 from shapecalc.model.graph import Reference
 

@@ -1,16 +1,16 @@
-"""Arguments of PyTorch's modules: their defaults, which are left out, those that have no names, and values as code."""
+"""Arguments of PyTorch's modules: their defaults, which are left out, and those that have no names."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.structure.parts import Variable
+from shapecalc.exporters.source.values import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["code_of", "construct", "default_of"]
+__all__ = ["construct", "default_of"]
 
 _WINDOW = {"stride": 1, "padding": 0, "dilation": 1, "pad": None}
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -62,19 +62,6 @@ def _defaults(name: str) -> Mapping[str, Any]:
 def default_of(kind: str, argument: str) -> Any:
     """Return the default of an argument of an operation; None for none."""
     return _defaults(kind.partition("|")[0]).get(argument)
-
-
-def code_of(value: Any, prefix: str = "") -> str:
-    """Return a value as code; variables have the prefix `self.` outside of the constructor."""
-    if isinstance(value, Variable):
-        name = f"{prefix}{value.name}"
-        if value.times > 1:
-            return f"{name} * {value.times}"
-        return f"{name} // {value.over}" if value.over > 1 else name
-    if isinstance(value, (tuple, list)):
-        inner = ", ".join([code_of(item, prefix) for item in value])
-        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
-    return f'"{value}"' if isinstance(value, str) and value.isidentifier() else repr(value)
 
 
 def construct(name: str, arguments: Mapping[str, Any]) -> str:

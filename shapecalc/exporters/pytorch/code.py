@@ -3,53 +3,30 @@
 from __future__ import annotations
 
 import re
-from keyword import iskeyword
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.arguments import code_of, construct
-from shapecalc.exporters.pytorch.outputs import inner_local
-from shapecalc.exporters.pytorch.table import NoCounterpartError, torch_size
+from shapecalc.exporters.pytorch.arguments import construct
+from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
+from shapecalc.exporters.source.sites import NoCounterpartError
+from shapecalc.exporters.source.values import code_of
 from shapecalc.exporters.structure.parts import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from shapecalc.exporters.structure.parts import Definition, Item, Local
-    from shapecalc.model.report import Report
+    from shapecalc.exporters.structure.parts import Item
 
 __all__ = ["ClassText"]
 
 _WIDTH = 116
-_FLOW, _SHORTCUT = "x", "shortcut"
 
 
-class _Tensors(NamedTuple):
-    """The variables of a `forward`: those of its inputs, and the one that each item's output is assigned to."""
+class ClassText(BodyText):
+    """The class of a definition."""
 
-    inputs: list[str]
-    items: list[str]
-    keeps_input: bool
-
-
-class ClassText:
-    """The class of a definition. `needed` are the outputs of all definitions, `names` those of their classes."""
-
-    def __init__(
-        self,
-        report: Report,
-        definition: Definition,
-        names: dict[int, str],
-        needed: dict[int, list[Local]],
-        inputs: Sequence[str] = (),
-    ) -> None:
-        self.report = report
-        self.definition = definition
-        self.names = names
-        self.needed = needed
-        self.attributes = _attributes(definition)
-        self.tensors = self._variables(
-            [*inputs] or [_FLOW, *[f"x{i}" for i in range(2, len(definition.body.inputs) + 1)]]
-        )
+    @property
+    def reserved_attributes(self) -> Collection[str]:
+        return ("self", "forward", "training")
 
     def lines(self, doc: str) -> Iterator[str]:
         """Yield the lines of the class."""
@@ -59,23 +36,12 @@ class ClassText:
             yield ""
         inits = [*self._constructor()]
         if inits:
-            yield f"    def __init__({', '.join(['self', *self._parameters()])}):"
+            yield f"    def __init__({', '.join(['self', *self.parameters()])}):"
             yield "        super().__init__()"
             yield from inits
             yield ""
-        yield f"    def forward({', '.join(['self', *self._inputs()])}):"
+        yield f"    def forward({', '.join(['self', *self.input_names()])}):"
         yield from self._forward()
-
-    def _inputs(self) -> list[str]:
-        return [
-            _FLOW if index == 0 and self.tensors.keeps_input else name for index, name in enumerate(self.tensors.inputs)
-        ]
-
-    def _parameters(self) -> list[str]:
-        """Return the parameters of the constructor: those with defaults after the others."""
-        found = self.definition.parameters.values()
-        required = [one.name for one in found if not one.has_default]
-        return required + [f"{one.name}={code_of(one.default)}" for one in found if one.has_default]
 
     def _constructor(self) -> Iterator[str]:
         kept: dict[str, None] = {}
@@ -107,17 +73,7 @@ class ClassText:
     def _constructed(self, item: Item, name: str) -> str:
         if not item.definition:
             return construct(name, item.arguments)
-        parameters = item.definition.parameters
-        texts = []
-        is_named = False
-        for one in sorted(parameters.values(), key=lambda one: one.has_default):
-            value = item.arguments[one.name]
-            if one.has_default and type(value) is type(one.default) and value == one.default:
-                is_named = True
-                continue
-            is_named = is_named or one.has_default
-            texts.append(f"{one.name}={code_of(value)}" if is_named else code_of(value))
-        return f"{self.names[id(item.definition)]}({', '.join(texts)})"
+        return f"{self.names[id(item.definition)]}({', '.join(self.definition_arguments(item))})"
 
     @staticmethod
     def _is_chain(item: Item) -> bool:
@@ -128,22 +84,13 @@ class ClassText:
     def _owner(self, item: Item) -> tuple[str, Item]:
         """Return the module whose weights an item uses, and its item. Errors: `NoCounterpartError`."""
         assert item.part.share
-        start, stop = item.part.share
-        definition, path = self.definition, "self"
-        if not definition.body.start <= start < stop <= definition.body.stop:
-            raise NoCounterpartError("weights of a layer outside of its block")
-        while True:
-            attributes = _attributes(definition)
-            index = next(i for i, one in enumerate(definition.items) if one.part.start <= start < one.part.stop)
+        text = "self"
+        for definition, index, copy in self.owner(item.part.share):
             owner = definition.items[index]
-            copy, first = divmod(start - owner.part.start, owner.part.length)
-            path += f".{attributes[index]}" + (f"[{copy}]" if owner.repeat != 1 else "")
-            if first == 0 and stop - start == owner.part.length:
-                return path, owner
-            if owner.definition is None:
-                raise NoCounterpartError("weights of a part of a block")
-            definition = owner.definition
-            start, stop = definition.body.start + first, definition.body.start + first + stop - start
+            text += f".{attributes_of(definition, self.reserved_attributes)[index]}" + (
+                f"[{copy}]" if owner.repeat != 1 else ""
+            )
+        return text, owner
 
     def _tie(self, index: int, item: Item, name: str, owner: tuple[str, Item]) -> list[str]:
         """Return what makes an item use the weights of another: nothing, if that other is used itself."""
@@ -161,66 +108,24 @@ class ClassText:
 
     # The forward pass.
 
-    def _variables(self, inputs: list[str]) -> _Tensors:
-        items, last = self.definition.items, len(self.definition.items)
-        uses: dict[int, set[int]] = {}
-        for index, item in enumerate(items):
-            for local in item.inputs:
-                uses.setdefault(local.part, set()).add(index)
-        for local in self.needed[id(self.definition)]:
-            uses.setdefault(local.part, set()).add(last)
-        keeps = inputs[0] == _FLOW and not uses.get(-1, set()) <= {0}
-        taken = {*inputs, _FLOW, _SHORTCUT, "self"}
-        names = []
-        for index in range(last):
-            if uses.get(index, set()) <= {index + 1} and not self._is_several(items[index]):
-                names.append(_FLOW)
-                continue
-            name = stem = self.attributes[index]
-            while name in taken:
-                name = f"{stem}_"
-                stem = name
-            taken.add(name)
-            names.append(name)
-        if keeps:
-            inputs = [_SHORTCUT, *inputs[1:]]
-        return _Tensors(inputs, names, keeps)
-
-    def _is_several(self, item: Item) -> bool:
-        """Return whether the output of an item is several tensors."""
-        if item.definition:
-            return len(self.needed[id(item.definition)]) > 1
-        return len(self.report.rows[item.part.start].sizing.outputs) > 1
-
-    def _tensor(self, local: Local) -> str:
-        if local.part < 0:
-            return self.tensors.inputs[-1 - local.part]
-        item, name = self.definition.items[local.part], self.tensors.items[local.part]
-        if item.definition:
-            outputs = self.needed[id(item.definition)]
-            if len(outputs) == 1:
-                return name
-            return f"{name}[{outputs.index(inner_local(item.definition, local.back, local.output))}]"
-        return f"{name}[{local.output}]" if self._is_several(item) else name
-
     def _forward(self) -> Iterator[str]:
         if self.tensors.keeps_input:
-            yield f"        {_SHORTCUT} = {_FLOW}"
+            yield f"        {SHORTCUT} = {FLOW}"
         for index, item in enumerate(self.definition.items):
             yield from self._statement(index, item)
-        outputs = [self._tensor(local) for local in self.needed[id(self.definition)]]
+        outputs = [self.tensor(local) for local in self.needed[id(self.definition)]]
         yield f"        return {', '.join(outputs)}"
 
     def _statement(self, index: int, item: Item) -> Iterator[str]:
-        inputs = [self._tensor(local) for local in item.inputs]
+        inputs = [self.tensor(local) for local in item.inputs]
         if index == 0:
-            inputs = [_FLOW if name == _SHORTCUT else name for name in inputs]
+            inputs = [FLOW if name == SHORTCUT else name for name in inputs]
         target = self.tensors.items[index]
         attribute = f"self.{self.attributes[index]}"
         if item.part.share and (item.definition or item.kind[0] != "|"):
             path, owner = self._owner(item)
             attribute = path if self._reuses(item, owner) else attribute
-        size = self._size(item)
+        size = self.size(item)
         if item.repeat != 1 and not self._is_chain(item):
             name, _, _ = item.kind.partition("|")
             count = code_of(item.repeat, "self.")
@@ -235,43 +140,9 @@ class ClassText:
         if text != target:
             yield f"        {target} = {text}{size}"
 
-    def _size(self, item: Item) -> str:
-        """Return the comment with the sizes of the outputs of an item."""
-        if item.definition:
-            outputs = [self._node_size(item, local) for local in self.needed[id(item.definition)]]
-        else:
-            shapes = self.report.rows[item.part.stop - 1].sizing.outputs
-            outputs = ["×".join(map(str, torch_size(shape))) or "scalar" for shape in shapes]
-        return f"  # {', '.join(outputs)}"
-
-    def _node_size(self, item: Item, local: Local) -> str:
-        assert item.definition
-        inner = item.definition.items[local.part] if local.part >= 0 else None
-        assert inner
-        node = item.part.stop - 1 - (item.definition.body.stop - 1 - (inner.part.stop - 1 - local.back))
-        return "×".join(map(str, torch_size(self.report.shape_of(node, local.output)))) or "scalar"
-
 
 def _filled(item: Item, attribute: str, inputs: Sequence[str]) -> str:
-    """Return the expression of an item's output."""
-    forward = item.kind.partition("|")[2]
-
-    def fill(found: re.Match[str]) -> str:
-        word = found[1]
-        if word == "m":
-            return attribute
-        if word == "*":
-            return ", ".join(inputs)
-        if word.isdigit():
-            return inputs[int(word)]
-        value = item.arguments[word.lstrip("*")]
-        if word[0] != "*":
-            return code_of(value, "self.")
-        if isinstance(value, Variable):
-            return f"*{code_of(value, 'self.')}"
-        return ", ".join([code_of(one, "self.") for one in value])
-
-    return re.sub(r"\{(m|\*|\d+|\*?[a-z_]\w*)\}", fill, forward)
+    return filled(item.kind.partition("|")[2], item.arguments, attribute, inputs, "self.")
 
 
 def _broken(begin: str, text: str) -> Iterator[str]:
@@ -283,30 +154,3 @@ def _broken(begin: str, text: str) -> Iterator[str]:
         yield f"{begin}{head}("
         yield f"            {rest[:-1]}"
         yield "        )"
-
-
-def _attributes(definition: Definition) -> list[str]:
-    """Return the names of the modules and tensors of items: theirs, or their kinds with a number."""
-    taken = {"self", _FLOW, "forward", "training", *definition.parameters}
-    found = []
-    for item in definition.items:
-        name = _python_name(item)
-        number = 1
-        own = name
-        while own in taken or iskeyword(own):
-            number += 1
-            own = f"{name}_{number}" if name[-1].isdigit() else f"{name}{number}"
-        taken.add(own)
-        found.append(own)
-    return found
-
-
-def _python_name(item: Item) -> str:
-    """Return the name of an item as one of Python; of what it is, where it has none or a number."""
-    name = re.sub(r"\W+", "_", (item.names or [""])[0], flags=re.ASCII).strip("_").lower()
-    if item.repeat != 1:
-        name = re.sub(r"_?\d+$", "", name)
-    if name and not name[0].isdigit():
-        return name
-    word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", item.word).lower()
-    return f"{word}_{name}".rstrip("_")

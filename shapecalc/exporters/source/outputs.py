@@ -1,10 +1,10 @@
-"""The outputs of blocks: in PyTorch a block returns each tensor of it that is used outside."""
+"""The outputs of blocks: in a source a block returns each tensor of it that is used outside."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError
+from shapecalc.exporters.source.sites import NoCounterpartError
 from shapecalc.exporters.structure.parts import Local
 
 if TYPE_CHECKING:

@@ -1,0 +1,187 @@
+"""Activations, normalisation, fully connected layers, and what has no effect at inference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.exporters.keras.table import NoCounterpartError, call, module, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.exporters.keras.table import Site
+    from shapecalc.exporters.structure.parts import Operation
+
+__all__: list[str] = []
+
+_NAMES = {
+    "silu": "silu", "sigmoid": "sigmoid", "tanh": "tanh", "hardswish": "hard_silu", "hardsigmoid": "hard_sigmoid",
+    "mish": "mish", "softplus": "softplus", "softsign": "softsign", "selu": "selu", "relu": "relu", "relu6": "relu6",
+    "gelu": "gelu",
+}  # fmt: skip
+_TANH = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
+
+
+def _named(function: str) -> Operation:
+    if function in ("relu", "relu6"):
+        return module("layers.ReLU", max_value=6) if function == "relu6" else module("layers.ReLU")
+    if function in _NAMES:
+        return module("layers.Activation", activation=_NAMES[function])
+    if function in _TANH:
+        return call("ops.gelu({0}, approximate=True)")
+    if function == "quick_gelu":
+        return call("{0} * ops.sigmoid(1.702 * {0})")
+    if function == "relu2":
+        return call("ops.square(ops.relu({0}))")
+    raise NoCounterpartError(f"the function {function}")
+
+
+def _activation(name: str) -> Callable[[Site], Operation]:
+    return lambda _: _named(name)
+
+
+for _kind in (*_NAMES, "gelu_new"):
+    writes(_kind)(_activation(_kind))
+
+
+@writes("identity")
+def _identity(_: Site) -> Operation:
+    return call("{0}")
+
+
+@writes("gelu")
+def _gelu(site: Site) -> Operation:
+    return _named("gelu_new" if site.given["approximate"] == "tanh" else "gelu")
+
+
+@writes("leaky_relu")
+def _leaky_relu(site: Site) -> Operation:
+    return module("layers.LeakyReLU", negative_slope=site.given["negative_slope"])
+
+
+@writes("elu")
+def _elu(site: Site) -> Operation:
+    return module("layers.ELU", alpha=site.given["alpha"])
+
+
+@writes("softmax", "log_softmax")
+def _softmax(site: Site) -> Operation:
+    dim = site.given.get("dim")
+    axis = _axis(site, -1 if dim is None else dim)
+    if "log" in site.layer.kind:
+        return call("ops.log_softmax({0}, axis={axis})", axis=axis)
+    return module("layers.Softmax", axis=axis)
+
+
+def _axis(site: Site, dim: int | str) -> int:
+    """Return the number of an axis in Keras: -1 for the last."""
+    axis = site.axis(dim)
+    return -1 if axis == site.x.rank else axis
+
+
+@writes("activation")
+def _any_activation(site: Site) -> Operation:
+    function = site.given["function"]
+    return module("layers.Softmax", axis=_axis(site, -1)) if function == "softmax" else _named(function)
+
+
+@writes("softcap")
+def _softcap(site: Site) -> Operation:
+    return call("{cap} * ops.tanh({0} / {cap})", cap=site.given["cap"])
+
+
+@writes("dropout")
+def _dropout(site: Site) -> Operation:
+    return module("layers.Dropout", rate=float(site.given["p"]))
+
+
+@writes("stochastic_depth")
+def _stochastic_depth(site: Site) -> Operation:
+    return module("layers.Dropout", rate=float(site.given["p"]), noise_shape=(None, *[1] * site.x.rank))
+
+
+@writes("linear")
+def _linear(site: Site) -> Operation:
+    site.refuse("parametrization")
+    if site.is_mixed:
+        raise NoCounterpartError("the last axis of a feature map, which is not that of its channels")
+    return module("layers.Dense", units=site.given["out_features"], use_bias="bias" in site.weights)
+
+
+@writes("fc")
+def _fc(site: Site) -> Operation:
+    site.refuse("parametrization")
+    forward = "{m}({0})" if site.x.rank == 1 else "layers.Flatten()({0});{m}({0})"
+    return module("layers.Dense", forward, units=site.given["out_features"], use_bias="bias" in site.weights)
+
+
+def _affine(site: Site) -> dict[str, Any]:
+    return {"center": "bias" in site.weights, "scale": "weight" in site.weights}
+
+
+@writes("batch_norm")
+def _batch_norm(site: Site) -> Operation:
+    given = site.given
+    if not given["track_running_stats"]:
+        raise NoCounterpartError("no running statistics")
+    momentum = 0.1 if given["momentum"] is None else given["momentum"]
+    return module(
+        "layers.BatchNormalization",
+        axis=_axis(site, given["axis"]),
+        momentum=round(1 - momentum, 9),
+        epsilon=given["eps"],
+        **_affine(site),
+    )
+
+
+@writes("layer_norm")
+def _layer_norm(site: Site) -> Operation:
+    axis = site.given["axis"]
+    size = site.weights.get("weight", site.weights.get("bias", (0,)))
+    if axis is None:
+        axes = [_axis(site, dim) for dim in range(-len(size), 0)]
+    else:
+        axes = [_axis(site, one) for one in (axis if isinstance(axis, (tuple, list)) else (axis,))]
+    chosen: Any = axes[0] if len(axes) == 1 else axes
+    return module("layers.LayerNormalization", axis=chosen, epsilon=site.given["eps"], **_affine(site))
+
+
+@writes("rms_norm")
+def _rms_norm(site: Site) -> Operation:
+    size = site.weights.get("weight", ())
+    if len(size) != 1 or "bias" in site.weights or size[0] != site.x.sizes[-1] or site.is_mixed:
+        raise NoCounterpartError("several axes, or no scale")
+    return module("layers.RMSNormalization", epsilon=site.given["eps"] or 1e-6)
+
+
+@writes("group_norm")
+def _group_norm(site: Site) -> Operation:
+    axis = _axis(site, "channels")
+    return module("layers.GroupNormalization", groups=site.given["num_groups"], axis=axis, epsilon=site.given["eps"],
+                  **_affine(site))  # fmt: skip
+
+
+@writes("local_response_norm")
+def _local_response_norm(site: Site) -> Operation:
+    given = site.given
+    if not site.x.is_map:
+        raise NoCounterpartError("no feature map")
+    forward = "local_response_norm({0}, {size}, {alpha}, {beta}, {k})"
+    return call(forward, size=given["size"], alpha=given["alpha"], beta=given["beta"], k=float(given["k"]))
+
+
+@writes("layer_scale")
+def _layer_scale(site: Site) -> Operation:
+    size = site.weights.get("weight", ())
+    dims = site.given["dim"]
+    if len(size) != 1 or "bias" in site.weights or (isinstance(dims, tuple) and len(dims) > 1):
+        raise NoCounterpartError("a shift, or several axes")
+    if dims is None:
+        dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
+    axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
+    return module("LayerScale", size=size[0], axes=site.x.rank - axis)
+
+
+@writes("mask_token")
+def _mask_token(site: Site) -> Operation:
+    return module("MaskToken", size=site.x.sizes[-1])

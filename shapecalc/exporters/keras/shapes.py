@@ -1,0 +1,191 @@
+"""Merges of branches, and what only rearranges tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.exporters.keras.table import (
+    NoCounterpartError,
+    call,
+    module,
+    order_of,
+    permute,
+    stored,
+    writes,
+)
+from shapecalc.layers.base.per_axis import per_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shapecalc.exporters.keras.table import Site
+    from shapecalc.exporters.structure.parts import Operation
+
+__all__: list[str] = []
+
+_MERGES = {"add": ("Add", "+"), "mul": ("Multiply", "*"), "sub": ("Subtract", "-"), "average": ("Average", ""),
+           "maximum": ("Maximum", ""), "minimum": ("Minimum", ""), "div": ("", "/")}  # fmt: skip
+
+
+def _merge(name: str, sign: str) -> Callable[[Site], Operation]:
+    def write(site: Site) -> Operation:
+        ranks = [x.rank for x in site.inputs]
+        count = len(ranks)
+        _check_moved(site)
+        if len({*ranks}) == 1 and name and ranks[0] and not (name == "Subtract" and count != 2):
+            if count == 1:
+                return call("{0}")
+            return module(f"layers.{name}", "{m}([{*}])")
+        if not sign:
+            raise NoCounterpartError("tensors with different numbers of axes")
+        more = [max(ranks) - rank for rank in ranks]
+        return call(f" {sign} ".join(f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)))
+
+    return write
+
+
+for _kind, (_name, _sign) in _MERGES.items():
+    writes(_kind)(_merge(_name, _sign))
+
+
+def _check_moved(site: Site) -> None:
+    """Raise `NoCounterpartError` where some inputs are feature maps with channels first, and others are not."""
+    moved = {stored(x) != [*range(x.rank)] for x in site.inputs}
+    if len(moved) > 1 or (True in moved and len({x.rank for x in site.inputs}) > 1):
+        raise NoCounterpartError("a feature map with channels first and another tensor")
+
+
+@writes("concat")
+def _concat(site: Site) -> Operation:
+    _check_moved(site)
+    if len(site.inputs) == 1:
+        return call("{0}")
+    axis = site.axis(site.given["dim"])
+    return module("layers.Concatenate", "{m}([{*}])", axis=-1 if axis == site.x.rank else axis)
+
+
+@writes("stack")
+def _stack(site: Site) -> Operation:
+    if any(x.is_map for x in site.inputs):
+        raise NoCounterpartError("feature maps")
+    dim = site.given["dim"]
+    return call("ops.stack([{*}], axis={axis})", axis=dim if dim < 0 else max(dim, 1))
+
+
+@writes("matmul")
+def _matmul(site: Site) -> Operation:
+    site.refuse("transpose_a", "transpose_b")
+    _check_moved(site)
+    if any(x.is_map for x in site.inputs):
+        raise NoCounterpartError("feature maps")
+    if any(x.rank < 2 for x in site.inputs):
+        if all(x.rank == 1 for x in site.inputs):
+            return call("ops.sum({0} * {1}, axis=-1)")
+        raise NoCounterpartError("a vector and a matrix")
+    return call("{0} @ {1}")
+
+
+def _reshaped(site: Site) -> Operation:
+    """Return the reshape to the output: of the elements in the order that they have here."""
+    x, y = site.x, site.outputs[0]
+    before = permute([stored(x).index(axis) for axis in range(x.rank)])
+    after = permute(stored(y))
+    steps = [before] if before != "{0}" else []
+    steps += ["{m}({0})", *([after] if after != "{0}" else [])]
+    return module("layers.Reshape", ";".join(steps), target_shape=tuple(y.sizes))
+
+
+writes("reshape", "view", "unflatten", "unsqueeze", "squeeze")(_reshaped)
+
+
+@writes("flatten")
+def _flatten(site: Site) -> Operation:
+    return call("layers.Flatten()({0})") if site.outputs[0].rank == 1 else _reshaped(site)
+
+
+@writes("to_tokens", "to_map")
+def _tokens(site: Site) -> Operation:
+    """The channels are last before and after it."""
+    x = site.x
+    before = permute([*range(1, x.rank), 0]) + ";" if x.rank > 2 and not x.is_map and not x.channels_last else ""
+    return module("layers.Reshape", before + "{m}({0})", target_shape=tuple(site.size(site.outputs[0])))
+
+
+@writes("permute", "transpose")
+def _permute(site: Site) -> Operation:
+    order, had = order_of(site), stored(site.x)
+    return call(permute([had.index(order[axis]) for axis in stored(site.outputs[0])]))
+
+
+@writes("slice")
+def _slice(site: Site) -> Operation:
+    given = site.given
+    if given["step"] < 0:
+        raise NoCounterpartError("a negative step")
+    axis = site.axis(given["dim"])
+    begin, end, step = given["start"], given["end"], given["step"]
+    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
+    return call(f"{{0}}[{':, ' * axis}{text}]")
+
+
+@writes("chunk", "split")
+def _split(site: Site) -> Operation:
+    axis = site.axis(site.given["dim"])
+    sizes = [site.size(shape)[axis - 1] for shape in site.outputs]
+    ends: Any = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    places = len(sizes) if len({*sizes}) == 1 else ends
+    return call("ops.split({0}, {places}, axis={axis})", places=places, axis=-1 if axis == site.x.rank else axis)
+
+
+@writes("roll")
+def _roll(site: Site) -> Operation:
+    given = site.given
+    if given["dims"] is None:
+        raise NoCounterpartError("all axes at once")
+    axes = tuple(site.axis(dim) for dim in per_axis(given["dims"], 1))
+    shifts = per_axis(given["shifts"], 1)
+    return call("ops.roll({0}, {shifts}, axis={axes})", shifts=tuple(shifts), axes=axes)
+
+
+@writes("mean")
+def _mean(site: Site) -> Operation:
+    given = site.given
+    axes = tuple(sorted(site.axis(dim) for dim in per_axis(given["dim"], 1)))
+    axis = axes[0] if len(axes) == 1 else axes
+    _check_kept(site)
+    return call("ops.mean({0}, axis={axis}, keepdims={keepdims})", axis=axis, keepdims=given["keepdim"])
+
+
+def _check_kept(site: Site) -> None:
+    x, y = site.x, site.outputs[0]
+    if x.is_map and not x.channels_last and not y.is_map and y.rank > 1:
+        raise NoCounterpartError("some axes of a feature map with channels first")
+
+
+@writes("channel_shuffle")
+def _channel_shuffle(site: Site) -> Operation:
+    return call("channel_shuffle({0}, {groups})", groups=site.given["groups"])
+
+
+@writes("pixel_shuffle")
+def _pixel_shuffle(site: Site) -> Operation:
+    return call("pixel_shuffle({0}, {factor})", factor=site.given["upscale_factor"])
+
+
+@writes("gather_patches")
+def _gather_patches(site: Site) -> Operation:
+    return call("gather_patches({0}, {size})", size=tuple(per_axis(site.given["patch_size"], site.rank)))
+
+
+@writes("window_partition")
+def _window_partition(site: Site) -> Operation:
+    size = tuple(per_axis(site.given["window_size"], site.rank))
+    grid = ", grid=True" if site.given["grid"] else ""
+    return call(f"window_partition({{0}}, {{size}}{grid})", size=size)
+
+
+@writes("window_reverse")
+def _window_reverse(site: Site) -> Operation:
+    size = tuple(per_axis(site.given["window_size"], site.inputs[1].rank - 1))
+    height, width = site.outputs[0].spatial
+    return call("window_reverse({0}, {size}, {height}, {width})", size=size, height=height, width=width)
