@@ -866,13 +866,145 @@ OTHERS = {
     ),
 }
 
-ALL = {**OTHERS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
+UPSTREAM = {
+    "a recurrent layer behind the last step of another": (
+        """
+        input: 50x32
+        layers:
+        - LSTM: {units: 64, return_sequences: False}
+        - dropout: 0.1
+        - LSTM: {units: 32}
+        """,
+        "return_sequences: true in lstm1 would make its input 50×64\notherwise write `- unsqueeze: 2` before it, for one "
+        "feature at each step; or an embedding, for token ids",
+        """
+        input: 50x32
+        layers:
+        - LSTM: {units: 64, return_sequences: true}
+        - dropout: 0.1
+        - LSTM: {units: 32}
+        """,
+    ),
+    "queries, keys and values cut along the tokens": (
+        """
+        input: 128x768
+        layers:
+        - linear: 2304
+        - {chunk: 3, name: qkv}
+        - {reshape: [128, 12, 64], from: "qkv[0]"}
+        outputs: [reshape1, "qkv[1]", "qkv[2]"]
+        """,
+        "dim: -1 in qkv would make its input 128×768\notherwise write -1 for one of the sizes to infer it",
+        """
+        input: 128x768
+        layers:
+        - linear: 2304
+        - {chunk: {chunks: 3, dim: -1}, name: qkv}
+        - {reshape: [128, 12, 64], from: "qkv[0]"}
+        outputs: [reshape1, "qkv[1]", "qkv[2]"]
+        """,
+    ),
+    "pieces of given sizes": (
+        """
+        input: 96x96
+        layers:
+        - split: 32
+        - Linear: {in_features: 32, out_features: 4}
+        """,
+        "dim: -1 in split1 would make its input 96×32\notherwise axis 1 of its input is 32: write `- permute: [2, 1]` "
+        "before it",
+        """
+        input: 96x96
+        layers:
+        - split: {sizes: 32, dim: -1}
+        - Linear: {in_features: 32, out_features: 4}
+        """,
+    ),
+    "the features of one step": (
+        """
+        input: 32
+        layers:
+        - LSTM: {input_size: 32, hidden_size: 64}
+        """,
+        "the input has no length: write it before the 32 features, such as 50x32\notherwise write `- unsqueeze: 1` before "
+        "it, for a sequence of one step",
+        """
+        input: 50x32
+        layers:
+        - LSTM: {input_size: 32, hidden_size: 64}
+        """,
+    ),
+    "the features that a linear layer outputs": (
+        """
+        input: 8
+        layers:
+        - linear: 32
+        - GRU: {input_size: 32, hidden_size: 64}
+        """,
+        "write `- unsqueeze: 1` before it, for a sequence of one step",
+        """
+        input: 8
+        layers:
+        - linear: 32
+        - unsqueeze: 1
+        - GRU: {input_size: 32, hidden_size: 64}
+        """,
+    ),
+    "a volume without its channel axis": (
+        """
+        input: 32x64x64
+        layers:
+        - Conv3d: {out_channels: 16, kernel_size: 3}
+        """,
+        "the input has no channel axis: write 1x32x64x64, or 3x32x64x64 in colour\notherwise use Conv2d, or conv for any "
+        "number of spatial axes",
+        """
+        input: 1x32x64x64
+        layers:
+        - Conv3d: {out_channels: 16, kernel_size: 3}
+        """,
+    ),
+    "an order of axes with the batch in the middle": (
+        """
+        input: 197x3x12x64
+        layers:
+        - permute: [2, 0, 3, 1, 4]
+        """,
+        "write dims: [2, 3, 1, 4]: sizes are without the batch axis, number 0",
+        """
+        input: 197x3x12x64
+        layers:
+        - permute: {dims: [2, 3, 1, 4]}
+        """,
+    ),
+}
+
+
+ALL = {**OTHERS, **UPSTREAM, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_hints_that_are_followed_to_the_letter(name: str) -> None:
     text, hint, fixed = ALL[name]
     assert hint_and_rest(text, fixed) == (hint, [])
+
+
+def test_an_image_of_three_channels_is_no_volume() -> None:
+    (problem,) = shapecalc.load("input: 3x64x64\nlayers:\n- Conv3d: {out_channels: 8, kernel_size: 3}\n").problems()
+    assert problem.hint == "use Conv2d, or conv for any number of spatial axes"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "- LSTM: {units: 4, return_sequences: false}\n- Linear: {in_features: 5, out_features: 3}",
+        "- LSTM: {units: 4, return_sequences: false}\n- {Linear: {in_features: 4, out_features: 3}, name: a}\n"
+        "- {reshape: [4, 1], from: lstm1}\n- {LSTM: {units: 4}, from: lstm1}\n- concat: [a, reshape1, lstm2]",
+    ],
+)
+def test_an_argument_upstream_is_a_hint_where_it_helps_here_and_breaks_nothing(layers: str) -> None:
+    *_, problem = shapecalc.load(f"input: 9x8\nlayers:\n{layers}\n").problems()
+    assert "return_sequences" not in problem.hint
 
 
 def test_known_names_are_without_templates() -> None:

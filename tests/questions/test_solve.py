@@ -847,3 +847,46 @@ def test_a_forgotten_transpose_is_the_first_fix():
     assert first.outputs == {"conv1": (32, 98)}
     assert [change.text() for change in second.changes] == ["conv1: in_channels 100, not 64"]
     assert first.changes[0].edit.new == "- permute: [2, 1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "line"),
+    [
+        (
+            "input: 50x32\nlayers:\n- LSTM: {units: 64, return_sequences: False}\n- LSTM: {units: 32}\n",
+            "lstm1: return_sequences true, not false",
+            "- LSTM: {units: 64, return_sequences: true}",
+        ),
+        (
+            "input: 128x96\nlayers:\n- chunk: 3\n- reshape: [128, 2, 16]\n- linear: 4\n",
+            "chunk1: dim -1 added",
+            "- chunk: {chunks: 3, dim: -1}",
+        ),
+        (
+            "input: 5x6x7x8\nlayers:\n- permute: [2, 0, 3, 1, 4]\n",
+            "permute1: dims [2, 3, 1, 4], not [2, 0, 3, 1, 4]",
+            "- permute: [2, 3, 1, 4]",
+        ),
+        (
+            "input: 5x6x7\nlayers:\n- permute: {dims: [1, 2, 0]}\n",
+            "permute1: dims [2, 3, 1], not [1, 2, 0]",
+            "- permute: {dims: [2, 3, 1]}",
+        ),
+        (
+            "input: 32x64x64\nlayers:\n- Conv3d: {out_channels: 4, kernel_size: 3}\n",
+            "the input: input 1×32×64×64, not 32×64×64",
+            "input: 1x32x64x64",
+        ),
+        (
+            "input: 32\nlayers:\n- LSTM: {input_size: 32, hidden_size: 4}\n",
+            "lstm1: unsqueeze: 1 before it",
+            "- unsqueeze: 1",
+        ),
+    ],
+)
+def test_the_first_hint_is_the_first_fix(text, change, line):
+    fixes = solve(text, fix=True).fixes
+    (first,) = fixes[0].changes
+    assert first.text() == change
+    assert first.edit.new == line
+    assert shapecalc.load(first.edit.text).problems() == ()

@@ -13,6 +13,7 @@ from shapecalc.model.forgotten import forgotten_before_view
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.partial import reads_input_of_composite
 from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, as_square_image, with_channels, without_batch
+from shapecalc.model.upstream import upstream_of
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
 from shapecalc.questions.solve.costs import (
     cost_of_added,
@@ -21,6 +22,7 @@ from shapecalc.questions.solve.costs import (
     cost_of_channel_axis,
     cost_of_input,
     cost_of_layout,
+    cost_of_upstream,
 )
 from shapecalc.questions.solve.editing import given_arguments
 from shapecalc.questions.solve.values import CandidateValues
@@ -71,9 +73,10 @@ class ArgumentChange(NamedTuple):
             return f"{where}{more}: {self.argument} left out, not {_shown(self.old)}"
         if not self.is_given:
             return f"{where}{more}: {self.argument} {_shown(self.new)} added"
-        old = "" if self.old is None else f", not {_shown(self.old)}"
+        show = _shown if self.layers else _as_sizes
+        old = "" if self.old is None else f", not {show(self.old)}"
         old += " (given, not in the file)" if self.overrides else ""
-        return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
+        return f"{where}{more}: {self.argument} {show(self.new)}{old}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change in the form of the JSON contract."""
@@ -114,6 +117,7 @@ def candidates(
         kind = graph.nodes[index].kind
         every = tuple([i for i in copies if graph.nodes[i].kind == kind])
         if index in proposed:
+            yield from _upstream(graph, sizings, index)
             yield from _added(graph, sizings, index)
         if block is not None:
             yield from _composite_changes(graph, block, copies, values, distances[index])
@@ -157,6 +161,17 @@ def _added(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterat
         composite = block.kind if block else ""
         cost = cost_of_added(len(every))
         yield ArgumentChange(names, item, None, "before", cost, node.mark, None, every, composite, adds=True)
+
+
+def _upstream(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
+    """Yield the argument of a layer upstream that the hint of a layer's shape error names."""
+    found = upstream_of(graph, sizings, index)
+    layer = graph.nodes[found.place].layer if found else None
+    if found and layer:
+        node, every = graph.nodes[found.place], alike(graph, found.place)
+        names, old = tuple([graph.nodes[i].name for i in every]), getattr(layer, found.argument)
+        cost = cost_of_upstream(len(every))
+        yield ArgumentChange(names, found.argument, old, found.value, cost, node.mark, None, every)
 
 
 def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
@@ -306,4 +321,8 @@ def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "×".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return str([*value]) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _as_sizes(value: Sequence[int]) -> str:
+    return "×".join(map(str, value))

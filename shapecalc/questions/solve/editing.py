@@ -69,10 +69,10 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
         return _spliced(text, key.mark.line, end + (not colon), 0, f"{colon} {{{argument}: {written}}}")
     if isinstance(given, MapValue):
         return _in_mapping(text, given, layer, argument, written)
+    if first is not None and argument == first.name:
+        return _value_replaced(text, given, written)
     if not isinstance(given, Scalar) or first is None:
         return None
-    if argument == first.name:
-        return _replaced(text, given, written)
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
 
 
@@ -82,7 +82,8 @@ def is_given(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -
     if isinstance(given, MapValue):
         names = layer.argument_names()
         return argument in map(names.get, given.keys())
-    first = layer.first_argument(key.text) if key and isinstance(given, Scalar) and given.value is not None else None
+    is_empty = given is None or (isinstance(given, Scalar) and given.value is None)
+    first = layer.first_argument(key.text) if key and not is_empty else None
     return first is not None and first.name == argument
 
 
@@ -178,9 +179,13 @@ def edit_input(text: str, name: str, sizes: str) -> Edit | None:
     several = root.get("inputs")
     if isinstance(several, MapValue):
         value = several.get(name)
-    if isinstance(value, ListValue):
-        return _list_replaced(text, value, f"[{', '.join(sizes.split('x'))}]")
-    return _replaced(text, value, sizes) if isinstance(value, Scalar) else None
+    written = f"[{', '.join(sizes.split('x'))}]" if isinstance(value, ListValue) else sizes
+    return _value_replaced(text, value, written) if value else None
+
+
+def _value_replaced(text: str, value: Value, written: str) -> Edit | None:
+    """Return the text with a word, or a list in brackets on one line, replaced; None for any other value."""
+    return _list_replaced(text, value, written) if isinstance(value, ListValue) else _replaced(text, value, written)
 
 
 def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
@@ -219,7 +224,7 @@ def _in_mapping(text: str, given: MapValue, layer: Layer | type[Layer], argument
     names = layer.argument_names()
     for key, item in given.pairs:
         if names.get(key.text) == argument:
-            return _replaced(text, item, written) if isinstance(item, Scalar) else None
+            return _value_replaced(text, item, written)
     lines = text.splitlines()
     mark = given.mark
     if lines[mark.line - 1][mark.column - 1 : mark.column] != "{":
