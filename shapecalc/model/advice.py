@@ -67,12 +67,13 @@ def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem
     from shapecalc.model.branches import hints_on_branches  # only where something is wrong
     from shapecalc.model.copies import hints_for_copies
     from shapecalc.model.forgotten import hints_of_forgotten
+    from shapecalc.model.shortcuts import hints_on_shortcuts
     from shapecalc.model.upstream import hints_on_upstream
 
     index_of = {node.name: index for index, node in enumerate(graph.nodes)}
     if len(index_of) > _MOST_NODES:
         return problems
-    for hints in (hints_on_branches, hints_for_copies, hints_on_upstream, hints_of_forgotten):
+    for hints in (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten):
         with_hint = hints(graph)
         if with_hint:
             problems = [

@@ -20,7 +20,7 @@ __all__ = ["Upstream", "hints_on_upstream", "upstream_of"]
 
 
 class Upstream(NamedTuple):
-    """A layer upstream (its index is `place`), another value of an argument of it, and the input of the layer below then."""
+    """A layer upstream (its index is `place`), another value of its argument, and the input of the layer below then."""
 
     place: int
     argument: str

@@ -452,7 +452,7 @@ BRANCHES = {
           - - conv: {out_channels: 128, kernel_size: 3, stride: 2, padding: 1}
           - []
         """,
-        "a 1×1 convolution with out_channels: 128 and stride: 2 on input 2 would make them equal",
+        "a 1×1 convolution would make them equal: write `[{conv: {out_channels: 128, kernel_size: 1, stride: 2}}]` in place of []",
         """
         input: 64x33x33
         layers:
@@ -980,13 +980,109 @@ UPSTREAM = {
 }
 
 
-ALL = {**OTHERS, **UPSTREAM, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
+SHORTCUTS = {
+    "a shortcut of a main path with a stride, of which it is the beginning": (
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+          name: skip
+        - relu
+        - conv: {out_channels: 32, kernel_size: 3, padding: 1, stride: 2}
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+        - add: skip
+        """,
+        "a 1×1 convolution would make them equal: write `[[], [{conv: {out_channels: 16, kernel_size: 1, stride: 2}, from: "
+        "skip}]]` in place of skip",
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+          name: skip
+        - relu
+        - conv: {out_channels: 32, kernel_size: 3, padding: 1, stride: 2}
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+        - add: [[], [{conv: {out_channels: 16, kernel_size: 1, stride: 2}, from: skip}]]
+        """,
+    ),
+    "a block, in its own arguments": (
+        """
+        input: 64x32x32
+        blocks:
+          basic:
+            args: {planes: required, stride: 1}
+            layers:
+            - add:
+              - - conv: {out_channels: planes, kernel_size: 3, padding: 1, stride: stride}
+                - relu
+                - conv: {out_channels: planes * 4, kernel_size: 1}
+              - []
+        layers:
+        - basic: 16
+          repeat: 3
+        - basic: {planes: 32, stride: 2}
+        """,
+        "a 1×1 convolution would make them equal: write `- conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}` "
+        "on its input 2",
+        """
+        input: 64x32x32
+        blocks:
+          basic:
+            args: {planes: required, stride: 1}
+            layers:
+            - add:
+              - - conv: {out_channels: planes, kernel_size: 3, padding: 1, stride: stride}
+                - relu
+                - conv: {out_channels: planes * 4, kernel_size: 1}
+              - - conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}
+        layers:
+        - basic: 16
+          repeat: 3
+        - basic: {planes: 32, stride: 2}
+        """,
+    ),
+    "arguments on lines of their own, by another name": (
+        """
+        vars: {width: 32}
+        input: 3x32x32
+        layers:
+        - conv:
+            kernel_size: 3
+            padding: 1
+            filters: width
+        - add: input
+        """,
+        "a 1×1 convolution would make them equal: write `[[], [{conv: {out_channels: width, kernel_size: 1}, from: input}]]` "
+        "in place of input",
+        """
+        vars: {width: 32}
+        input: 3x32x32
+        layers:
+        - conv:
+            kernel_size: 3
+            padding: 1
+            filters: width
+        - add: [[], [{conv: {out_channels: width, kernel_size: 1}, from: input}]]
+        """,
+    ),
+}
+
+
+ALL = {**OTHERS, **UPSTREAM, **SHORTCUTS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_hints_that_are_followed_to_the_letter(name: str) -> None:
     text, hint, fixed = ALL[name]
     assert hint_and_rest(text, fixed) == (hint, [])
+
+
+def test_a_branch_of_its_own_has_the_stride_itself() -> None:
+    layers = (
+        "- {conv: {out_channels: 8, kernel_size: 2, stride: 2}, name: a}\n- {conv: {out_channels: 8, kernel_size: 1}, "
+    )
+    (problem,) = shapecalc.load(f"input: 3x8x8\nlayers:\n{layers}from: input}}\n- add: a\n").problems()
+    assert problem.hint == "a stride of 2 on input 1, or upsample: 2 on input 2, would make them equal"
 
 
 def test_an_image_of_three_channels_is_no_volume() -> None:

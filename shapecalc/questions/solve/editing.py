@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before", "is_given", "leave_out"]
+__all__ = [
+    "Edit",
+    "edit_argument",
+    "edit_input",
+    "given_arguments",
+    "insert_before",
+    "insert_on_input",
+    "is_given",
+    "leave_out",
+]
 
 
 class Edit(NamedTuple):
@@ -135,6 +144,25 @@ def insert_before(text: str, mark: Mark, item: str) -> Edit | None:
         if before.strip() or len(before) < column:  # the line of another item
             return None
     return None
+
+
+def insert_on_input(text: str, mark: Mark, item: str, number: int) -> Edit | None:
+    """Return the text with a layer on one input of the merge at a mark; None if that cannot be written.
+
+    A branch of it stands in place of a name (`[{crop: {size: 8}, from: a}]`), or of the empty list.
+    """
+    _, given = _entry_at(text, mark) or (None, None)
+    if isinstance(given, MapValue):
+        given = given.get("branches")
+    written = item if ":" in item else f"{item}: {{}}"
+    if isinstance(given, Scalar):  # one name, beside the layer above
+        alone = f"[[], [{{{written}, from: {given.text}}}]]"
+        return _replaced(text, given, alone) if number else insert_before(text, mark, item)
+    branch = given.items[number] if isinstance(given, ListValue) and number < len(given.items) else None
+    if isinstance(branch, Scalar):
+        return _replaced(text, branch, f"[{{{written}, from: {branch.text}}}]")
+    is_empty = isinstance(branch, ListValue) and not branch.items
+    return _value_replaced(text, branch, f"[{{{written}}}]") if branch and is_empty else None
 
 
 def _source_at(text: str, mark: Mark) -> tuple[Scalar, Value] | None:
