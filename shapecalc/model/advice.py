@@ -17,6 +17,7 @@ from shapecalc.model.readings import (
     is_batch_of_turned_images,
     is_image,
     with_channels,
+    with_length,
     without_batch,
 )
 
@@ -66,12 +67,13 @@ def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem
     from shapecalc.model.branches import hints_on_branches  # only where something is wrong
     from shapecalc.model.copies import hints_for_copies
     from shapecalc.model.forgotten import hints_of_forgotten
-    from shapecalc.model.joins import hints_on_joins
+    from shapecalc.model.shortcuts import hints_on_shortcuts
+    from shapecalc.model.upstream import hints_on_upstream
 
     index_of = {node.name: index for index, node in enumerate(graph.nodes)}
     if len(index_of) > _MOST_NODES:
         return problems
-    for hints in (hints_on_branches, hints_for_copies, hints_on_joins, hints_of_forgotten):
+    for hints in (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten):
         with_hint = hints(graph)
         if with_hint:
             problems = [
@@ -185,6 +187,10 @@ def _reading(graph: Graph) -> str:
     square = [_written(shape) for shape in as_square_image(graph, sizings).values()]
     if square:
         return f"an image has two spatial axes: write {square[0]}"
+    sequences = [*with_length(graph, sizings).values()]
+    if sequences:
+        size = sequences[0].sizes[-1]
+        return f"the input has no length: write it before the {size} features, such as {_written(sequences[0])}"
     found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
     if not found:
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
+from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.shape import UNKNOWN
 from shapecalc.model.checks import check_inputs
@@ -31,6 +32,7 @@ __all__ = [
     "is_batch_of_turned_images",
     "is_image",
     "with_channels",
+    "with_length",
     "without_batch",
 ]
 
@@ -50,7 +52,7 @@ _MOST_NODES = 5_000
 def is_image(sizes: Sequence[Dim]) -> bool:
     """Return whether sizes, the channels first, are those of an image."""
     channels, *spatial = sizes
-    return channels in IMAGE_CHANNELS and min(spatial) >= MIN_IMAGE
+    return channels in IMAGE_CHANNELS and min(spatial, default=0) >= MIN_IMAGE
 
 
 def is_batch_of_images(shape: Shape) -> bool:
@@ -95,7 +97,7 @@ def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[di
     if len(graph.inputs) != 1 or len(graph.nodes) > _MOST_NODES:
         return
     ((name, shape),) = graph.inputs.items()
-    if shape is UNKNOWN or not 0 < shape.rank < IMAGE_RANK:
+    if shape is UNKNOWN or not 0 < shape.rank < (IMAGE_RANK if is_image(shape.sizes) else _needed_rank(graph)):
         return
     for channels in _COLOURS[: shape.rank]:
         sizes = (*shape.sizes, channels) if shape.channels_last else (channels, *shape.sizes)
@@ -104,6 +106,34 @@ def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[di
         layer = graph.nodes[index].layer if index >= 0 else None
         if layer and layer.expected_ranks():  # it needs channels and spatial axes, not a length and features
             yield more
+
+
+def _needed_rank(graph: Graph) -> int:
+    """Return the number of axes of an image, or of a volume where the input is that of a layer for volumes."""
+    readers = [node.layer for node in graph.nodes if node.layer and any(ref.node < 0 for ref in node.inputs)]
+    least = [ranks[0] for layer in readers if (ranks := layer.expected_ranks())]
+    return max(IMAGE_RANK, *(rank + 1 for rank in least)) if least else IMAGE_RANK
+
+
+def with_length(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
+    """Return the one input, the features of one step, with a length before it, if the layers that state them then fit.
+
+    The length is only an example.
+    """
+    if len(graph.inputs) != 1 or len(graph.nodes) > _MOST_NODES:
+        return {}
+    ((name, shape),) = graph.inputs.items()
+    if shape is UNKNOWN or shape.rank != 1:
+        return {}
+    more = {name: shape._replace(sizes=(_STEPS, *shape.sizes))}
+    index = _gained(graph, more, sizings)
+    layer = graph.nodes[index].layer if index >= 0 else None
+    stated = [name for name, argument in layer.arguments.items() if argument.role == STATED] if layer else []
+    is_stated = any(getattr(layer, argument) == shape.sizes[0] for argument in stated)
+    return more if layer and layer.axis_order == FEATURES_LAST and is_stated else {}
+
+
+_STEPS = 50
 
 
 def as_square_image(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:

@@ -102,6 +102,56 @@ def test_doubtful_layers_have_a_note(size, layers, note):
 
 
 @pytest.mark.parametrize(
+    ("size", "row", "is_doubtful"),
+    [
+        ("16x30x30", 400, True),  # 16·5·5, as computed for another size of the image
+        ("16x8x8", 256, True),  # 16·4·4: whole channels
+        ("16x8x8", 512, True),
+        ("8x6x6", 96, True),
+        ("16x30x30", 900, False),  # channels × positions
+        ("16x30x30", 30, False),
+        ("16x30x30", 10, False),
+        ("197x12x64", 768, False),  # heads joined
+        ("197x768", 64, False),
+        (14400, 400, False),
+    ],
+)
+def test_rows_of_a_reshape_whose_number_was_the_batch(size, row, is_doubtful):
+    found = notes(size, [{"reshape": [-1, row]}])
+    assert [note.partition(" ")[0] for note in found] == (["reshape1"] if is_doubtful else [])
+    if is_doubtful:
+        assert notes(size, ["flatten"]) == ()
+
+
+def test_anchors_of_each_position_are_rows():
+    assert notes("38x38x84", [{"reshape": [-1, 21]}], layout="HWC") == ()
+    assert notes("30x30x16", [{"reshape": [-1, 160]}], layout="HWC") == ()
+    assert notes("30x30x16", [{"reshape": [-1, 400]}], layout="HWC") == (
+        "reshape1 cuts each sample, 30×30×16 = 14,400 elements, to rows of 400: sizes are without the batch axis, so that "
+        "its -1 is not the batch; write - flatten for all 14,400",
+    )
+
+
+BIASES = "lstm1 has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"
+STEPS = "lstm1 outputs every step; Keras, which says `units`, outputs only the last: return_sequences: false"
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        ({}, f"{BIASES}, and outputs every step; Keras outputs only the last: return_sequences: false"),
+        ({"convention": "keras"}, STEPS),
+        ({"use_bias": False}, STEPS),
+        ({"return_sequences": False}, BIASES),
+        ({"return_sequences": True, "convention": "keras"}, ""),
+        ({"return_sequences": False, "convention": "torch"}, ""),
+    ],
+)
+def test_an_lstm_in_words_of_keras(given, note):
+    assert notes("50x32", [{"LSTM": {"units": 64, **given}}]) == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(
     ("size", "layers", "more"),
     [
         (800, [{"reshape": [-1, 100]}], {}),
@@ -129,7 +179,8 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("8x9x9", [{"split": 8}, "relu"], {}),
         (50, [WORDS, {"lstm": 8}, "relu"], {}),
         ("10x64", [{"lstm": {"units": 8, "convention": "torch"}}, {"lstm": {"hidden_size": 8}},
-                   {"rnn": {"units": 8, "bias": False}}, {"gru": {"units": 8}}], {}),
+                   {"rnn": {"units": 8, "bias": False, "return_sequences": True}},
+                       {"gru": {"units": 8, "return_sequences": True}}], {}),
         ("3x8x8", [{"unfold": 3}, {"lstm": 5}], {}),
         # The first axis is a part of the sample: combined with others, of one layer alone, of a batch of one, of a map.
         ("20x64", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}, {"Linear": 10}], {}),

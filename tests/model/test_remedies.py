@@ -452,7 +452,7 @@ BRANCHES = {
           - - conv: {out_channels: 128, kernel_size: 3, stride: 2, padding: 1}
           - []
         """,
-        "a 1×1 convolution with out_channels: 128 and stride: 2 on input 2 would make them equal",
+        "a 1×1 convolution would make them equal: write `[{conv: {out_channels: 128, kernel_size: 1, stride: 2}}]` in place of []",
         """
         input: 64x33x33
         layers:
@@ -866,13 +866,241 @@ OTHERS = {
     ),
 }
 
-ALL = {**OTHERS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
+UPSTREAM = {
+    "a recurrent layer behind the last step of another": (
+        """
+        input: 50x32
+        layers:
+        - LSTM: {units: 64, return_sequences: False}
+        - dropout: 0.1
+        - LSTM: {units: 32}
+        """,
+        "return_sequences: true in lstm1 would make its input 50×64\notherwise write `- unsqueeze: 2` before it, for one "
+        "feature at each step; or an embedding, for token ids",
+        """
+        input: 50x32
+        layers:
+        - LSTM: {units: 64, return_sequences: true}
+        - dropout: 0.1
+        - LSTM: {units: 32}
+        """,
+    ),
+    "queries, keys and values cut along the tokens": (
+        """
+        input: 128x768
+        layers:
+        - linear: 2304
+        - {chunk: 3, name: qkv}
+        - {reshape: [128, 12, 64], from: "qkv[0]"}
+        outputs: [reshape1, "qkv[1]", "qkv[2]"]
+        """,
+        "dim: -1 in qkv would make its input 128×768\notherwise write -1 for one of the sizes to infer it",
+        """
+        input: 128x768
+        layers:
+        - linear: 2304
+        - {chunk: {chunks: 3, dim: -1}, name: qkv}
+        - {reshape: [128, 12, 64], from: "qkv[0]"}
+        outputs: [reshape1, "qkv[1]", "qkv[2]"]
+        """,
+    ),
+    "pieces of given sizes": (
+        """
+        input: 96x96
+        layers:
+        - split: 32
+        - Linear: {in_features: 32, out_features: 4}
+        """,
+        "dim: -1 in split1 would make its input 96×32\notherwise axis 1 of its input is 32: write `- permute: [2, 1]` "
+        "before it",
+        """
+        input: 96x96
+        layers:
+        - split: {sizes: 32, dim: -1}
+        - Linear: {in_features: 32, out_features: 4}
+        """,
+    ),
+    "the features of one step": (
+        """
+        input: 32
+        layers:
+        - LSTM: {input_size: 32, hidden_size: 64}
+        """,
+        "the input has no length: write it before the 32 features, such as 50x32\notherwise write `- unsqueeze: 1` before "
+        "it, for a sequence of one step",
+        """
+        input: 50x32
+        layers:
+        - LSTM: {input_size: 32, hidden_size: 64}
+        """,
+    ),
+    "the features that a linear layer outputs": (
+        """
+        input: 8
+        layers:
+        - linear: 32
+        - GRU: {input_size: 32, hidden_size: 64}
+        """,
+        "write `- unsqueeze: 1` before it, for a sequence of one step",
+        """
+        input: 8
+        layers:
+        - linear: 32
+        - unsqueeze: 1
+        - GRU: {input_size: 32, hidden_size: 64}
+        """,
+    ),
+    "a volume without its channel axis": (
+        """
+        input: 32x64x64
+        layers:
+        - Conv3d: {out_channels: 16, kernel_size: 3}
+        """,
+        "the input has no channel axis: write 1x32x64x64, or 3x32x64x64 in colour\notherwise use Conv2d, or conv for any "
+        "number of spatial axes",
+        """
+        input: 1x32x64x64
+        layers:
+        - Conv3d: {out_channels: 16, kernel_size: 3}
+        """,
+    ),
+    "an order of axes with the batch in the middle": (
+        """
+        input: 197x3x12x64
+        layers:
+        - permute: [2, 0, 3, 1, 4]
+        """,
+        "write dims: [2, 3, 1, 4]: sizes are without the batch axis, number 0",
+        """
+        input: 197x3x12x64
+        layers:
+        - permute: {dims: [2, 3, 1, 4]}
+        """,
+    ),
+}
+
+
+SHORTCUTS = {
+    "a shortcut of a main path with a stride, of which it is the beginning": (
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+          name: skip
+        - relu
+        - conv: {out_channels: 32, kernel_size: 3, padding: 1, stride: 2}
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+        - add: skip
+        """,
+        "a 1×1 convolution would make them equal: write `[[], [{conv: {out_channels: 16, kernel_size: 1, stride: 2}, from: "
+        "skip}]]` in place of skip",
+        """
+        input: 3x32x32
+        layers:
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+          name: skip
+        - relu
+        - conv: {out_channels: 32, kernel_size: 3, padding: 1, stride: 2}
+        - conv: {out_channels: 16, kernel_size: 3, padding: 1}
+        - add: [[], [{conv: {out_channels: 16, kernel_size: 1, stride: 2}, from: skip}]]
+        """,
+    ),
+    "a block, in its own arguments": (
+        """
+        input: 64x32x32
+        blocks:
+          basic:
+            args: {planes: required, stride: 1}
+            layers:
+            - add:
+              - - conv: {out_channels: planes, kernel_size: 3, padding: 1, stride: stride}
+                - relu
+                - conv: {out_channels: planes * 4, kernel_size: 1}
+              - []
+        layers:
+        - basic: 16
+          repeat: 3
+        - basic: {planes: 32, stride: 2}
+        """,
+        "a 1×1 convolution would make them equal: write `- conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}` "
+        "on its input 2",
+        """
+        input: 64x32x32
+        blocks:
+          basic:
+            args: {planes: required, stride: 1}
+            layers:
+            - add:
+              - - conv: {out_channels: planes, kernel_size: 3, padding: 1, stride: stride}
+                - relu
+                - conv: {out_channels: planes * 4, kernel_size: 1}
+              - - conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}
+        layers:
+        - basic: 16
+          repeat: 3
+        - basic: {planes: 32, stride: 2}
+        """,
+    ),
+    "arguments on lines of their own, by another name": (
+        """
+        vars: {width: 32}
+        input: 3x32x32
+        layers:
+        - conv:
+            kernel_size: 3
+            padding: 1
+            filters: width
+        - add: input
+        """,
+        "a 1×1 convolution would make them equal: write `[[], [{conv: {out_channels: width, kernel_size: 1}, from: input}]]` "
+        "in place of input",
+        """
+        vars: {width: 32}
+        input: 3x32x32
+        layers:
+        - conv:
+            kernel_size: 3
+            padding: 1
+            filters: width
+        - add: [[], [{conv: {out_channels: width, kernel_size: 1}, from: input}]]
+        """,
+    ),
+}
+
+
+ALL = {**OTHERS, **UPSTREAM, **SHORTCUTS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_hints_that_are_followed_to_the_letter(name: str) -> None:
     text, hint, fixed = ALL[name]
     assert hint_and_rest(text, fixed) == (hint, [])
+
+
+def test_a_branch_of_its_own_has_the_stride_itself() -> None:
+    layers = (
+        "- {conv: {out_channels: 8, kernel_size: 2, stride: 2}, name: a}\n- {conv: {out_channels: 8, kernel_size: 1}, "
+    )
+    (problem,) = shapecalc.load(f"input: 3x8x8\nlayers:\n{layers}from: input}}\n- add: a\n").problems()
+    assert problem.hint == "a stride of 2 on input 1, or upsample: 2 on input 2, would make them equal"
+
+
+def test_an_image_of_three_channels_is_no_volume() -> None:
+    (problem,) = shapecalc.load("input: 3x64x64\nlayers:\n- Conv3d: {out_channels: 8, kernel_size: 3}\n").problems()
+    assert problem.hint == "use Conv2d, or conv for any number of spatial axes"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "- LSTM: {units: 4, return_sequences: false}\n- Linear: {in_features: 5, out_features: 3}",
+        "- LSTM: {units: 4, return_sequences: false}\n- {Linear: {in_features: 4, out_features: 3}, name: a}\n"
+        "- {reshape: [4, 1], from: lstm1}\n- {LSTM: {units: 4}, from: lstm1}\n- concat: [a, reshape1, lstm2]",
+    ],
+)
+def test_an_argument_upstream_is_a_hint_where_it_helps_here_and_breaks_nothing(layers: str) -> None:
+    *_, problem = shapecalc.load(f"input: 9x8\nlayers:\n{layers}\n").problems()
+    assert "return_sequences" not in problem.hint
 
 
 def test_known_names_are_without_templates() -> None:

@@ -847,3 +847,108 @@ def test_a_forgotten_transpose_is_the_first_fix():
     assert first.outputs == {"conv1": (32, 98)}
     assert [change.text() for change in second.changes] == ["conv1: in_channels 100, not 64"]
     assert first.changes[0].edit.new == "- permute: [2, 1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "line"),
+    [
+        (
+            "input: 50x32\nlayers:\n- LSTM: {units: 64, return_sequences: False}\n- LSTM: {units: 32}\n",
+            "lstm1: return_sequences true, not false",
+            "- LSTM: {units: 64, return_sequences: true}",
+        ),
+        (
+            "input: 128x96\nlayers:\n- chunk: 3\n- reshape: [128, 2, 16]\n- linear: 4\n",
+            "chunk1: dim -1 added",
+            "- chunk: {chunks: 3, dim: -1}",
+        ),
+        (
+            "input: 5x6x7x8\nlayers:\n- permute: [2, 0, 3, 1, 4]\n",
+            "permute1: dims [2, 3, 1, 4], not [2, 0, 3, 1, 4]",
+            "- permute: [2, 3, 1, 4]",
+        ),
+        (
+            "input: 5x6x7\nlayers:\n- permute: {dims: [1, 2, 0]}\n",
+            "permute1: dims [2, 3, 1], not [1, 2, 0]",
+            "- permute: {dims: [2, 3, 1]}",
+        ),
+        (
+            "input: 32x64x64\nlayers:\n- Conv3d: {out_channels: 4, kernel_size: 3}\n",
+            "the input: input 1×32×64×64, not 32×64×64",
+            "input: 1x32x64x64",
+        ),
+        (
+            "input: 32\nlayers:\n- LSTM: {input_size: 32, hidden_size: 4}\n",
+            "lstm1: unsqueeze: 1 before it",
+            "- unsqueeze: 1",
+        ),
+    ],
+)
+def test_the_first_hint_is_the_first_fix(text, change, line):
+    fixes = solve(text, fix=True).fixes
+    (first,) = fixes[0].changes
+    assert first.text() == change
+    assert first.edit.new == line
+    assert shapecalc.load(first.edit.text).problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "line"),
+    [
+        (
+            "input: 8x33x33\nlayers:\n- {max_pool: 2, name: half}\n- {upsample: 2, name: up}\n- concat: [input, up]\n",
+            "concat1: crop: {size: 32} on its input 1",
+            "- concat: [[{crop: {size: 32}, from: input}], up]",
+        ),
+        (
+            "input: 8x33x33\nlayers:\n- {max_pool: 2}\n- {upsample: 2, name: up}\n"
+            "- concat: {branches: [up, input], dim: channels}\n",
+            "concat1: crop: {size: 32} on its input 2",
+            "- concat: {branches: [up, [{crop: {size: 32}, from: input}]], dim: channels}",
+        ),
+        (
+            "input: 3x8x8\nlayers:\n- add:\n  - - conv: {out_channels: 8, kernel_size: 3, stride: 2, padding: 1}\n  - []\n",
+            "add1: conv: {out_channels: 8, kernel_size: 1, stride: 2} on its input 2",
+            "  - [{conv: {out_channels: 8, kernel_size: 1, stride: 2}}]",
+        ),
+        (
+            "input: 8x8x8\nblocks:\n  res:\n    args: {c: required}\n    layers:\n"
+            "    - conv: {out_channels: c, kernel_size: 1}\n    - add: input\nlayers:\n- res: 8\n- res: 16\n- res: 16\n",
+            "res1.add1 (and 2 more layers): conv: {out_channels: c, kernel_size: 1} on its input 2",
+            "    - add: [[], [{conv: {out_channels: c, kernel_size: 1}, from: input}]]",
+        ),
+    ],
+)
+def test_a_layer_on_an_input_of_a_merge_is_the_first_fix(text, change, line):
+    (first,) = solve(text, fix=True).fixes[0].changes
+    assert first.text() == change
+    assert first.edit.new == line
+    assert shapecalc.load(first.edit.text).problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "lines"),
+    [
+        (
+            "input: 100x40\nlayers:\n- Conv1d: {in_channels: 40, out_channels: 64, kernel_size: 3}\n"
+            "- GRU: {input_size: 64, hidden_size: 32}\n",
+            ["conv1: permute: [2, 1] before it", "gru1: permute: [2, 1] before it"],
+            [(3, "- permute: [2, 1]"), (4, "- permute: [2, 1]")],
+        ),
+        (
+            "input: 3x32x32\nlayers:\n- Conv2d: {out_channels: 64, kernel_size: 3}\n"
+            "- Conv2d: {in_channels: 32, out_channels: 48, kernel_size: 3}\n- Linear: {in_features: 48, out_features: 10}\n",
+            ["conv2: in_channels 64, not 32", "linear1: global_avg_pool before it"],
+            [(4, "- Conv2d: {in_channels: 64, out_channels: 48, kernel_size: 3}"), (5, "- global_avg_pool")],
+        ),
+    ],
+)
+def test_two_mistakes_of_which_one_is_a_forgotten_layer(text, changes, lines):
+    fix = solve(text, fix=True).fixes[0]
+    assert [change.text() for change in fix.changes] == changes
+    assert [(change.edit.line, change.edit.new) for change in fix.changes] == lines
+    followed = text.splitlines()
+    for change in sorted(fix.changes, key=lambda one: -one.edit.line):
+        number = change.edit.line - 1
+        followed[number : number + bool(change.edit.old)] = [change.edit.new]
+    assert shapecalc.load("\n".join(followed)).problems() == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, prod, total
 from shapecalc.errors import Insertion, LayerError
@@ -24,7 +24,7 @@ from shapecalc.layers.base.ranks import axis_name
 from shapecalc.layers.base.shape import broadcast_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.layers.base.merge_hints import PlacedHint
     from shapecalc.layers.base.shape import Shape
@@ -136,6 +136,7 @@ class Concat(Layer):
     kind = "concat"
     saves = NOTHING
     also = ("concatenate", "cat")
+    otherwise: ClassVar[Mapping[str, Any]] = {"dim": -1}
     inputs = (1, None)
     branches = True
     dim = AxisNumber("the axis along which they are joined, or channels", CHANNELS, channels=True, also=["axis"])

@@ -20,9 +20,10 @@ from shapecalc.layers.base.arguments import (
     Stated,
 )
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
+from shapecalc.layers.base.sequence_hints import length_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from shapecalc.layers.base.shape import Shape
 
@@ -33,14 +34,6 @@ _CONCAT = "concat"
 _NONE = "none"
 
 
-_FLATTENED = "add a permute and a reshape or flatten before it"
-
-
-def _one_feature(place: Callable[[Insertion], str]) -> str:
-    """Return the hint for an input of one axis: the numbers of a series, or the numbers of tokens."""
-    return f"{place(Insertion('unsqueeze: 2'))}, for one feature at each step; or an embedding, for token ids"
-
-
 class _Recurrent(Layer):
     """What the recurrent layers share: they differ in the number of gates and of states."""
 
@@ -48,6 +41,7 @@ class _Recurrent(Layer):
     in_calls: ClassVar[tuple[str, ...] | None] = ("input_size", "hidden_size", "num_layers", "bias")
     in_keras_calls: ClassVar[tuple[str, ...] | None] = ("hidden_size",)
     activates = True
+    otherwise: ClassVar[Mapping[str, Any]] = {"return_sequences": True}
     gates: ClassVar[int] = 1
     saves = TRAINED
     kept_of_step: ClassVar[int] = 1
@@ -65,8 +59,8 @@ class _Recurrent(Layer):
                         ("torch", "keras"), "torch")  # fmt: skip
     return_sequences = Flag("output every step; false outputs only the last step, Keras' default", True)
 
-    _is_of_keras = False
-    """Whether it is written with Keras' words, and nothing says whose biases it has."""
+    _unsaid: tuple[str, ...] = ()
+    """Of a layer that is written with Keras' words, the arguments with another default there that are not written."""
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
@@ -88,13 +82,19 @@ class _Recurrent(Layer):
         return FEATURES_LAST
 
     def under_words(self, words: Collection[str]) -> Layer:
-        is_of_keras = "units" in words and "convention" not in words
-        return self.with_values({"_is_of_keras": True}) if is_of_keras else self
+        unsaid = tuple([word for word in ("convention", "return_sequences") if word not in words])
+        return self.with_values({"_unsaid": unsaid}) if "units" in words and unsaid else self
 
     def doubt(self, *_: Shape) -> str:
-        if not (self._is_of_keras and self.bias and self._two_biases) or "reset_after" in self.arguments:
-            return ""
-        return "has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"
+        found = []
+        if "convention" in self._unsaid and self.bias and self._two_biases and "reset_after" not in self.arguments:
+            found.append("has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: "
+                         "convention: keras")  # fmt: skip
+        says_torch = self.convention == "torch" and "convention" not in self._unsaid
+        if "return_sequences" in self._unsaid and not says_torch:
+            which = "" if found else ", which says `units`,"
+            found.append(f"outputs every step; Keras{which} outputs only the last: return_sequences: false")
+        return ", and ".join(found)
 
     @property
     def _directions(self) -> int:
@@ -124,7 +124,7 @@ class _Recurrent(Layer):
     def constraints(self, x: Shape, *states: Shape) -> Iterator[Constraint]:
         if x.rank != 2:
             message = f"{self.kind} needs a length and features, but its input is {x.text}"
-            raise LayerError(message, hint=_one_feature if x.rank == 1 else _FLATTENED)
+            raise LayerError(message, hint=length_hint(x, self.input_size))
         if self.input_size is not None:
             yield Constraint(x.sizes[-1], EQUAL, self.input_size, "features of the input", "input_size")
         for number, (given, due) in enumerate(zip(states, self._states(x), strict=False), 1):

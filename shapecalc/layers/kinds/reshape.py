@@ -57,6 +57,18 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
     return Constraint(prod(known), EQUAL, elements, what, whole, error)
 
 
+def _is_aligned(row: int, x: Shape) -> bool:
+    """Return whether rows of so many elements are whole axes, or parts of one: heads, or anchors of a position."""
+    inner = 1
+    for axis in range(x.rank - 1, -1, -1):
+        outer = inner * x.sizes[axis]
+        if row <= outer:
+            is_group = x.is_map and axis == x.channel_axis and inner < row < outer  # several channels in one row
+            return row % inner == 0 and outer % row == 0 and not (is_group and not x.channels_last)
+        inner = outer
+    return False
+
+
 class _Rearranged(Layer):
     """What these kinds share: the same elements along other axes."""
 
@@ -126,12 +138,23 @@ class Reshape(_Rearranged):
 
     def doubt(self, x: Shape) -> str:
         first, *others = self.shape or (0,)
-        if not others or not _is_inferred(first) or _fill(self.shape, x.elements)[0] != 1:
+        if not others or not _is_inferred(first):
             return ""
+        if _fill(self.shape, x.elements)[0] != 1:
+            return self._on_rows(x, prod(others))
         kept = ", ".join(map(str, others))
         flat = ", or write - flatten" if len(others) == 1 else ""
         text = self.output(x).text
         return f"outputs {text}: sizes are without the batch axis, so that its -1 is 1; leave it out: [{kept}]{flat}"
+
+    def _on_rows(self, x: Shape, row: int) -> str:
+        """Return the note on rows that begin and end within positions or channels: their number was the batch."""
+        if len(self.shape) > 2 or x.rank < 3 or _is_aligned(row, x):
+            return ""
+        return (
+            f"cuts each sample, {x.text} = {x.elements:,} elements, to rows of {row:,}: sizes are without the batch "
+            f"axis, so that its -1 is not the batch; write - flatten for all {x.elements:,}"
+        )
 
 
 class Unflatten(_Rearranged):
@@ -178,7 +201,10 @@ class Permute(_Rearranged):
         dims = self.dims[1:] if self.dims[0] == 0 else self.dims
         from_zero = sorted(self.dims) == list(range(x.rank))
         hint = f"write dims: {[dim + 1 for dim in self.dims]}: axes are counted from 1, as 0 is the batch's"
-        order = tuple([axis_of(dim, x.rank, "dims", hint if from_zero else "") for dim in dims])
+        moves_batch = sorted(self.dims) == list(range(x.rank + 1))
+        if moves_batch:
+            hint = f"write dims: {[dim for dim in self.dims if dim]}: sizes are without the batch axis, number 0"
+        order = tuple([axis_of(dim, x.rank, "dims", hint if from_zero or moves_batch else "") for dim in dims])
         if sorted(order) != list(range(x.rank)):
             raise LayerError(
                 f"dims {list(self.dims)} is not a permutation of the {x.rank} axes of its input",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, UP_TO, Constraint, Dim, ceil_div, plain_of
 from shapecalc.errors import LayerError
@@ -13,7 +13,7 @@ from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.layers.base.shape import Shape
 
@@ -31,6 +31,7 @@ class Split(Layer):
 
     kind = "split"
     in_calls = ("sizes", "dim")
+    otherwise: ClassVar[Mapping[str, Any]] = {"dim": -1}
     view = True
     saves = NOTHING
 
@@ -80,6 +81,7 @@ class Chunk(Layer):
 
     kind = "chunk"
     in_calls = ("chunks", "dim")
+    otherwise: ClassVar[Mapping[str, Any]] = {"dim": -1}
     view = True
     saves = NOTHING
 

@@ -1,7 +1,7 @@
 """Inverse questions: arguments for an output size, settings for a budget, fixes for a network."""
 
+from shapecalc.questions.solve.argument_change import ArgumentChange
 from shapecalc.questions.solve.budgets import solve_budget
-from shapecalc.questions.solve.changes import ArgumentChange
 from shapecalc.questions.solve.fixes import Fix, Fixes, find_fixes
 from shapecalc.questions.solve.quantities import BUDGETS, read_budget, read_question
 from shapecalc.questions.solve.settings import INPUT, BudgetSolution, BudgetSolutions

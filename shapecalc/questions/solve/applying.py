@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph
-    from shapecalc.questions.solve.changes import ArgumentChange
+    from shapecalc.questions.solve.argument_change import ArgumentChange
 
 __all__ = ["applied"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError, ShapeError, UsageError, count_noun
+from shapecalc.errors import LayerError, ShapeError, UsageError
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
 from shapecalc.model.copies import alike, proposals_at
@@ -13,7 +13,10 @@ from shapecalc.model.forgotten import forgotten_before_view
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.partial import reads_input_of_composite
 from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, as_square_image, with_channels, without_batch
+from shapecalc.model.shortcuts import projection_of
+from shapecalc.model.upstream import upstream_of
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
+from shapecalc.questions.solve.argument_change import ArgumentChange
 from shapecalc.questions.solve.costs import (
     cost_of_added,
     cost_of_batch_axis,
@@ -21,6 +24,7 @@ from shapecalc.questions.solve.costs import (
     cost_of_channel_axis,
     cost_of_input,
     cost_of_layout,
+    cost_of_upstream,
 )
 from shapecalc.questions.solve.editing import given_arguments
 from shapecalc.questions.solve.values import CandidateValues
@@ -28,61 +32,14 @@ from shapecalc.questions.solve.values import CandidateValues
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.errors import Mark, Problem, Proposal
+    from shapecalc.errors import Insertion, Problem, Proposal
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Block, Graph, Node
     from shapecalc.model.rows import Sizing
-    from shapecalc.questions.solve.editing import Edit
 
-__all__ = ["ArgumentChange", "candidates"]
+__all__ = ["candidates"]
 
 _MOST_LAYERS = 60
-
-
-class ArgumentChange(NamedTuple):
-    """One change: an argument of the layers at one location, or (`layers` empty) the size of an input.
-
-    `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
-    it is written into the text. If `adds`, `argument` is the item of a layer that is added before each of the layers
-    (`new` is `before`). `overrides`: the input has its size from the caller, not from the text. `is_given` is whether
-    the argument is written in the text: what is not has its default.
-    """
-
-    layers: tuple[str, ...]
-    argument: str
-    old: Any
-    new: Any
-    cost: float
-    mark: Mark | None = None
-    edit: Edit | None = None
-    nodes: tuple[int, ...] = ()
-    composite: str = ""
-    adds: bool = False
-    overrides: bool = False
-    is_given: bool = True
-
-    def text(self) -> str:
-        """Return the change in words."""
-        where = self.layers[0] if self.layers else "the input"
-        more = f" (and {count_noun(len(self.layers) - 1, 'more layer')})" if len(self.layers) > 1 else ""
-        if self.adds:
-            return f"{where}{more}: {self.argument} before it"
-        if self.new is None:
-            return f"{where}{more}: {self.argument} left out, not {_shown(self.old)}"
-        if not self.is_given:
-            return f"{where}{more}: {self.argument} {_shown(self.new)} added"
-        old = "" if self.old is None else f", not {_shown(self.old)}"
-        old += " (given, not in the file)" if self.overrides else ""
-        return f"{where}{more}: {self.argument} {_shown(self.new)}{old}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the change in the form of the JSON contract."""
-        where = {"file": self.mark.source.name, "line": self.edit.line} if self.mark and self.edit else {}
-        lines = {"old_line": self.edit.old, "new_line": self.edit.new} if self.edit else {}
-        return {
-            "layers": list(self.layers), "argument": self.argument, "old": self.old, "new": self.new,
-            "written": self.is_given, **where, **lines,
-        }  # fmt: skip
 
 
 def candidates(
@@ -114,6 +71,7 @@ def candidates(
         kind = graph.nodes[index].kind
         every = tuple([i for i in copies if graph.nodes[i].kind == kind])
         if index in proposed:
+            yield from _upstream(graph, sizings, index)
             yield from _added(graph, sizings, index)
         if block is not None:
             yield from _composite_changes(graph, block, copies, values, distances[index])
@@ -147,30 +105,49 @@ def _gathered(proposed: Iterable[Mapping[int, list[Any]]]) -> dict[int, list[Any
 
 def _added(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
     """Yield the layers to add: what the hint of a layer's shape error inserts before it, or before a layer above."""
-    places = [(index, item)] if (item := _forgotten(graph, sizings, index)) else []
+    places = [(index, layer) for layer in _forgotten(graph, sizings, index)]
     if above := forgotten_before_view(graph, sizings, index):
-        places.append((above[0], above[1].item))
-    for at, item in places:
+        places.append((above[0], above[1]))
+    for at, (item, number, _) in places:
         node, block = graph.nodes[at], _composite(graph, at)
         every = tuple([i for i in alike(graph, at) if graph.nodes[i].kind == node.kind])
         names = tuple([block.name if block else graph.nodes[i].name for i in every])
         composite = block.kind if block else ""
         cost = cost_of_added(len(every))
-        yield ArgumentChange(names, item, None, "before", cost, node.mark, None, every, composite, adds=True)
+        on_input = number if node.layer and node.layer.branches and len(node.inputs) > 1 else -1
+        if on_input >= 0 or not number:
+            yield ArgumentChange(
+                names, item, None, "before", cost, node.mark, None, every, composite, adds=True, on_input=on_input
+            )
 
 
-def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> str:
-    """Return the item of the layer that the hint of a layer's shape error inserts before it; empty for none."""
+def _upstream(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
+    """Yield the argument of a layer upstream that the hint of a layer's shape error names."""
+    found = upstream_of(graph, sizings, index)
+    layer = graph.nodes[found.place].layer if found else None
+    if found and layer:
+        node, every = graph.nodes[found.place], alike(graph, found.place)
+        names, old = tuple([graph.nodes[i].name for i in every]), getattr(layer, found.argument)
+        cost = cost_of_upstream(len(every))
+        yield ArgumentChange(names, found.argument, old, found.value, cost, node.mark, None, every, layer=layer)
+
+
+def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Insertion]:
+    """Return the layers that the hint of a layer's shape error inserts: the first before it, or any of a merge."""
     layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
     if layer is None or len(inputs) < len(graph.nodes[index].inputs):
-        return ""
+        return []
     if _composite(graph, index) and not reads_input_of_composite(graph, index, sizings):
-        return ""
+        return []
     try:
         size_layer(layer, tuple(inputs))
     except LayerError as error:
-        return next((layer.item for layer in error.insertions() if layer.input == 0 and "…" not in layer.item), "")
-    return ""
+        found = [one for one in error.insertions() if "…" not in one.item]
+        if layer.branches:
+            projection = projection_of(graph, sizings, index)
+            return [*found, projection] if projection else found
+        return [one for one in found if not one.input][:1]
+    return []
 
 
 def _composite(graph: Graph, index: int) -> Block | None:
@@ -236,8 +213,9 @@ def _layer_changes(
         for new in [*left_out, *values.of(argument, old)]:
             cost = cost_of_change(argument, old, new, distance, len(indices))
             change = ArgumentChange(
-                tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices
-            )
+                tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices,
+                layer=layer,
+            )  # fmt: skip
             try:
                 argument.normalise(new)
             except LayerError:
@@ -301,9 +279,3 @@ def _in_other_layout(shape: Shape) -> list[tuple[int, ...]]:
     if shape.channels_last:
         return [(*shape.sizes[1:], first)] if first in IMAGE_CHANNELS else []
     return [(last, *shape.sizes[:-1])] if last in IMAGE_CHANNELS else []
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "×".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -36,6 +36,7 @@ __all__ = [
     "cost_of_channel_axis",
     "cost_of_input",
     "cost_of_layout",
+    "cost_of_upstream",
     "cost_of_window",
 ]
 
@@ -160,7 +161,7 @@ class ChangeCost(NamedTuple):
 
 
 _BATCH_AXIS, _CHANNEL_AXIS, _LAYOUT, _INPUT_SIZE = "batch axis", "channel axis", "layout", "input size"
-_ADDED, _OTHER = "added layer", "other"
+_ADDED, _UPSTREAM, _OTHER = "added layer", "upstream", "other"
 _TAPS, _DOUBLINGS, _NUMBER, _WORD, _INPUT_DOUBLINGS = "taps", "doublings", "number", "word", "input doublings"
 _DISTANCE, _LAYERS = "distance", "layers"
 
@@ -171,6 +172,9 @@ CHANGES: dict[str, ChangeCost] = {
     _ADDED: ChangeCost(
         "a layer that the hint inserts: a flatten or a global pool before a linear layer, a transpose", -0.5,
         "most likely forgotten"),
+    _UPSTREAM: ChangeCost(
+        "an argument that the hint names in a layer upstream: `return_sequences: true`, `dim: -1`", -0.6,
+        "its default in another library, or the axis that is meant"),
     STATED: ChangeCost("a size that is inferred, stated as it is (`in_channels`)", 0, "the network stays as it is"),
     PADDING: ChangeCost("padding around the input", 1, "no weight changes"),
     OUTPUT_PADDING: ChangeCost("padding at the end of the output", 1, "no weight changes"),
@@ -231,6 +235,11 @@ def cost_of_layout() -> float:
 def cost_of_added(layers: int) -> float:
     """Return the cost of a layer that was probably forgotten, before each of some layers at one location."""
     return CHANGES[_ADDED].weight + min(_MOST, CHANGES[_LAYERS].weight * (layers - 1))
+
+
+def cost_of_upstream(layers: int) -> float:
+    """Return the cost of an argument of a layer upstream that the hint names, in some layers at one location."""
+    return CHANGES[_UPSTREAM].weight + min(_MOST, CHANGES[_LAYERS].weight * (layers - 1))
 
 
 def cost_of_input(old: Sequence[int], new: Sequence[int]) -> float:

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["Edit", "edit_argument", "edit_input", "given_arguments", "insert_before", "is_given", "leave_out"]
+__all__ = [
+    "Edit",
+    "edit_argument",
+    "edit_input",
+    "given_arguments",
+    "insert_before",
+    "insert_on_input",
+    "is_given",
+    "leave_out",
+]
 
 
 class Edit(NamedTuple):
@@ -69,10 +78,10 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
         return _spliced(text, key.mark.line, end + (not colon), 0, f"{colon} {{{argument}: {written}}}")
     if isinstance(given, MapValue):
         return _in_mapping(text, given, layer, argument, written)
+    if first is not None and argument == first.name:
+        return _value_replaced(text, given, written)
     if not isinstance(given, Scalar) or first is None:
         return None
-    if argument == first.name:
-        return _replaced(text, given, written)
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
 
 
@@ -82,7 +91,8 @@ def is_given(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -
     if isinstance(given, MapValue):
         names = layer.argument_names()
         return argument in map(names.get, given.keys())
-    first = layer.first_argument(key.text) if key and isinstance(given, Scalar) and given.value is not None else None
+    is_empty = given is None or (isinstance(given, Scalar) and given.value is None)
+    first = layer.first_argument(key.text) if key and not is_empty else None
     return first is not None and first.name == argument
 
 
@@ -136,6 +146,25 @@ def insert_before(text: str, mark: Mark, item: str) -> Edit | None:
     return None
 
 
+def insert_on_input(text: str, mark: Mark, item: str, number: int) -> Edit | None:
+    """Return the text with a layer on one input of the merge at a mark; None if that cannot be written.
+
+    A branch of it stands in place of a name (`[{crop: {size: 8}, from: a}]`), or of the empty list.
+    """
+    _, given = _entry_at(text, mark) or (None, None)
+    if isinstance(given, MapValue):
+        given = given.get("branches")
+    written = item if ":" in item else f"{item}: {{}}"
+    if isinstance(given, Scalar):  # one name, beside the layer above
+        alone = f"[[], [{{{written}, from: {given.text}}}]]"
+        return _replaced(text, given, alone) if number else insert_before(text, mark, item)
+    branch = given.items[number] if isinstance(given, ListValue) and number < len(given.items) else None
+    if isinstance(branch, Scalar):
+        return _replaced(text, branch, f"[{{{written}, from: {branch.text}}}]")
+    is_empty = isinstance(branch, ListValue) and not branch.items
+    return _value_replaced(text, branch, f"[{{{written}}}]") if branch and is_empty else None
+
+
 def _source_at(text: str, mark: Mark) -> tuple[Scalar, Value] | None:
     """Return the key `from` and its value of the item at a mark; None if it has none."""
     root, _ = read_text(text, mark.source.name)
@@ -178,9 +207,13 @@ def edit_input(text: str, name: str, sizes: str) -> Edit | None:
     several = root.get("inputs")
     if isinstance(several, MapValue):
         value = several.get(name)
-    if isinstance(value, ListValue):
-        return _list_replaced(text, value, f"[{', '.join(sizes.split('x'))}]")
-    return _replaced(text, value, sizes) if isinstance(value, Scalar) else None
+    written = f"[{', '.join(sizes.split('x'))}]" if isinstance(value, ListValue) else sizes
+    return _value_replaced(text, value, written) if value else None
+
+
+def _value_replaced(text: str, value: Value, written: str) -> Edit | None:
+    """Return the text with a word, or a list in brackets on one line, replaced; None for any other value."""
+    return _list_replaced(text, value, written) if isinstance(value, ListValue) else _replaced(text, value, written)
 
 
 def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
@@ -219,7 +252,7 @@ def _in_mapping(text: str, given: MapValue, layer: Layer | type[Layer], argument
     names = layer.argument_names()
     for key, item in given.pairs:
         if names.get(key.text) == argument:
-            return _replaced(text, item, written) if isinstance(item, Scalar) else None
+            return _value_replaced(text, item, written)
     lines = text.splitlines()
     mark = given.mark
     if lines[mark.line - 1][mark.column - 1 : mark.column] != "{":

@@ -12,8 +12,17 @@ from shapecalc.layers.base.layer import KINDS
 from shapecalc.model.answer import Answer
 from shapecalc.model.inference import sizings_of
 from shapecalc.questions.solve.applying import applied
-from shapecalc.questions.solve.changes import ArgumentChange, candidates
-from shapecalc.questions.solve.editing import Edit, edit_argument, edit_input, insert_before, is_given, leave_out
+from shapecalc.questions.solve.argument_change import ArgumentChange
+from shapecalc.questions.solve.changes import candidates
+from shapecalc.questions.solve.editing import (
+    Edit,
+    edit_argument,
+    edit_input,
+    insert_before,
+    insert_on_input,
+    is_given,
+    leave_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -144,24 +153,22 @@ class _Search:
         if self.is_cut_short():
             return good, better
         for change in candidates(graph, sizings, problems, self.given):
-            if any(change.nodes == other.nodes and change.argument == other.argument for other in before):
+            if any(change.layers == other.layers and change.argument == other.argument for other in before):
                 continue
-            if change.composite and before:  # it is written into the text, without the other change
+            if change.is_tried_as_text and before:  # it is written into the text, without the other change
                 continue
-            if change.adds and any(other.layers for other in before):  # (an input's size moves no line)
-                continue
-            self.work -= len(graph.nodes) * (_REREAD if change.composite else 1)
+            self.work -= len(graph.nodes) * (_REREAD if change.is_tried_as_text else 1)
             if self.is_cut_short():
                 break
             self.trials += 1
-            changed = self._written(change) if change.composite else applied(graph, change)
+            changed = self._written(change) if change.is_tried_as_text else applied(graph, change)
             if changed is None:
                 continue
             sizes, left = sizings_of(changed)
             missing = sum(sizing is None for sizing in sizes)
             if not left:
                 good.append(change)
-            elif missing < sum(sizing is None for sizing in sizings) and not (change.composite or change.adds):
+            elif missing < sum(sizing is None for sizing in sizings) and not change.is_tried_as_text:
                 better.append((change, missing))
         return good, better
 
@@ -169,31 +176,26 @@ class _Search:
         """Return the graph of the text with a change written into it; None if it cannot be written."""
         assert change.mark is not None  # (a change of a composite has a location)
         source = change.mark.source
-        edit = _edit(source.text, change, self.graph) if source.name == self.graph.file else None
+        edit = _edit(source.text, change) if source.name == self.graph.file else None
         return self.reread(edit.text) if edit else None
 
     def _verified(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
         """Return the fix as written into the text; None if the changed text still has problems."""
         texts: dict[str, str] = {}
-        written = []
-        graph: Graph | None = self.graph
-        for change in changes:
-            graph = applied(graph, change) if graph and not change.composite else graph
+        written: dict[int, ArgumentChange] = {}
+        for number in sorted(range(len(changes)), key=lambda i: _from_below(changes[i])):
+            change = changes[number]
             source = change.mark.source if change.mark and change.mark.line and not change.overrides else None
             edit = None
             if source is not None and source.text:
                 text = texts.get(source.name, source.text)
-                edit = _edit(text, change, self.graph)
+                edit = _edit(text, change)
                 if edit is None:
                     return None
                 texts[source.name] = edit.text
-            is_given = source is None or _is_given(source.text, change, self.graph)
-            written.append(change._replace(edit=edit, is_given=is_given))
-        main = self.graph.file
-        if set(texts) == {main}:
-            graph = self.reread(texts[main])
-            for change in changes:
-                graph = applied(graph, change) if graph and change.overrides else graph
+            is_given = source is None or _is_given(source.text, change)
+            written[number] = change._replace(edit=edit, is_given=is_given)
+        graph = self._changed(changes, texts)
         if graph is None:
             return None
         sizings, problems = sizings_of(graph)
@@ -204,29 +206,51 @@ class _Search:
             sizing = sizings[ref.node]
             if sizing is not None:
                 outputs[name] = sizing.outputs[ref.output].in_layout(graph.layout)
-        return Fix(tuple(written), outputs)
+        whole = [written[number] for number in range(len(changes))]
+        last = whole[-1]
+        if last.edit and last.mark:  # written from below, the last one may not have been the last
+            whole[-1] = last._replace(edit=last.edit._replace(text=texts[last.mark.source.name]))
+        return Fix(tuple(whole), outputs)
+
+    def _changed(self, changes: tuple[ArgumentChange, ...], texts: dict[str, str]) -> Graph | None:
+        """Return the graph with changes made: that of the changed text of the specification, if it is in one."""
+        main = self.graph.file
+        is_read = set(texts) == {main}
+        graph = self.reread(texts[main]) if is_read else self.graph
+        for change in changes:
+            is_left = change.overrides if is_read else not change.is_tried_as_text
+            graph = applied(graph, change) if graph and is_left else graph
+        return graph
 
 
-def _is_given(text: str, change: ArgumentChange, graph: Graph) -> bool:
+def _from_below(change: ArgumentChange) -> tuple[int, bool]:
+    """Return the order in which changes are written, from the end of the text: a line that is added moves no other."""
+    line = change.mark.line if change.mark and change.layers else 0
+    return -line, change.adds
+
+
+def _is_given(text: str, change: ArgumentChange) -> bool:
     """Return whether what is changed is written in the text: not a default, nor a layer that is added."""
-    layer = _layer_of(change, graph)
+    layer = _layer_of(change)
     if not change.layers or change.adds or layer is None or change.mark is None:
         return not change.adds
     return is_given(text, change.mark, layer, change.argument)
 
 
-def _layer_of(change: ArgumentChange, graph: Graph) -> Layer | type[Layer] | None:
+def _layer_of(change: ArgumentChange) -> Layer | type[Layer] | None:
     """Return the layer whose argument is changed: of a composite its kind, as none of its layers is in the text."""
-    return KINDS[change.composite] if change.composite else graph.nodes[change.nodes[0]].layer if change.nodes else None
+    return KINDS[change.composite] if change.composite else change.layer
 
 
-def _edit(text: str, change: ArgumentChange, graph: Graph) -> Edit | None:
+def _edit(text: str, change: ArgumentChange) -> Edit | None:
     assert change.mark is not None  # (the caller made sure)
+    if change.on_input >= 0:
+        return insert_on_input(text, change.mark, change.argument, change.on_input)
     if change.adds:
         return insert_before(text, change.mark, change.argument)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
-    layer = _layer_of(change, graph)
+    layer = _layer_of(change)
     if layer is None:
         return None
     if change.new is None:

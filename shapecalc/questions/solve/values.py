@@ -47,6 +47,8 @@ def _not_numbers(argument: Argument, old: bool | tuple[Any, ...] | str) -> list[
     """Return the candidate values of an argument whose value is a flag, a list or a word."""
     if isinstance(argument, Flag):
         return [not old]
+    if isinstance(argument, AxisNumbers) and isinstance(old, tuple) and 0 in old:  # the batch's, or counted from 0
+        return [tuple([axis for axis in old if axis]), tuple([axis + 1 for axis in old])]
     if isinstance(argument, Sizes) and isinstance(old, tuple):
         return [(*old[:i], -1, *old[i + 1 :]) for i in range(len(old))] if -1 not in old else []
     if isinstance(argument, Padding) and old in argument.words:  # Keras' valid is none
