@@ -89,8 +89,7 @@ def test_the_module_stays_as_it_is():
     assert all(one.training for one in module.modules())
     assert [one.data_ptr() for one in module.parameters()] == pointers
     assert all(torch.equal(one, before[name]) for name, one in module.state_dict().items())
-    assert all(one.grad is None and not one._forward_hooks for one in module.modules() if isinstance(one, nn.Conv2d)) \
-        if hasattr(nn.Conv2d, "grad") else True  # fmt: skip
+    assert not any(one._forward_hooks for one in module.modules())
 
 
 def test_a_module_on_the_meta_device_needs_no_memory():
@@ -121,6 +120,23 @@ def test_a_module_that_cannot_be_exported_is_shown_by_its_parts():
     assert "Could not guard on data-dependent expression" in note
     assert note.endswith("the modules in it that it could are shown one after the other, and what is computed between "
                          "them is not known")  # fmt: skip
+
+
+class Cache:
+    """What a decoder hands on to its next step, of a class that torch.export does not know."""
+
+    def __init__(self, keys):
+        self.keys = keys
+
+
+def test_outputs_of_unknown_classes_are_left_out():
+    class Decoder(Net):
+        def forward(self, x):
+            return {"logits": super().forward(x), "cache": Cache(x)}
+
+    module = Decoder()
+    assert rows(shapecalc.from_torch(module, torch.zeros(1, 3, 16, 16))) == ROWS
+    assert isinstance(module(torch.zeros(1, 3, 16, 16))["cache"], Cache), "the module itself is as it was"
 
 
 def test_a_module_that_fails_says_where_and_why():

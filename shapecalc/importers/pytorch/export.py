@@ -49,7 +49,7 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
     own = _copied(torch, module)
     given = tuple([_example(torch, one, module) for one in examples])
     named = {key: _example(torch, one, module) for key, one in keywords.items()}
-    with _quiet(torch):
+    with _quiet(torch), _known_outputs(torch, own):
         try:
             return ExportedModule(name, live_program(torch.export.export(own, given, named, strict=False)))
         except Exception as error:  # noqa: BLE001  (whatever the user's forward, or torch.export, raises)
@@ -101,6 +101,20 @@ def _copied(torch: Any, module: Any) -> Any:
         return copy.deepcopy(module, memo).eval()
     except Exception:  # noqa: BLE001  (an attribute that cannot be copied)
         return module  # export leaves it as it is
+
+
+@contextmanager
+def _known_outputs(torch: Any, module: Any) -> Iterator[None]:
+    """Leave out of the output of a module what torch.export does not know the type of, such as a key-value cache."""
+
+    def kept(leaf: Any) -> Any:
+        return leaf if isinstance(leaf, (torch.Tensor, int, float, str)) else None
+
+    hook = module.register_forward_hook(lambda *call: torch.utils._pytree.tree_map(kept, call[-1]))  # noqa: SLF001
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _example(torch: Any, given: Any, module: Any) -> Any:
