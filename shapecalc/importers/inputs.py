@@ -19,11 +19,15 @@ _LARGEST = 2**31
 
 
 class ValueInfo(NamedTuple):
-    """A tensor with the sizes that the file states: numbers, names of dimensions, "" for unknown; None for no sizes."""
+    """A tensor with the sizes that the file states: numbers, names of dimensions, "" for unknown; None for no sizes.
+
+    `example` is the size that a hint writes for one that is not stated.
+    """
 
     name: str
     dims: tuple[int | str, ...] | None
     type: int = 0
+    example: str = "3x224x224"
 
 
 class InputSizes(NamedTuple):
@@ -189,7 +193,7 @@ def _shape(
             raise UsageError(_other_rank(info, at, own, given))
         own = [plain_of(size, f"the structure of {name}", _HINT) for size in given]
     elif info.dims is None:
-        hint = f"give it: --input {info.name}=3x224x224, without the batch"
+        hint = f"give it: --input {info.name}={info.example}, without the batch"
         problems.append(Problem(f"{name} does not state the size of its input {info.name}", hint=hint))
         return None
     sizes = [size_of(size, known) for size in own]

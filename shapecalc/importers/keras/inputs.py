@@ -25,7 +25,10 @@ def input_shapes(
 
     Errors: `UsageError` for an input that does not exist.
     """
-    infos = [ValueInfo(layer.name, _stated(layer, problems, name)) for layer in _input_layers(model)]
+    infos = [
+        ValueInfo(layer.name, _stated(layer, problems, name), example=_example(layer.config.get("read_by")))
+        for layer in _input_layers(model)
+    ]
     if not infos:
         problems.append(Problem(f"{name} has no input layer"))
     axes = {info.name: 0 if info.dims else -1 for info in infos}
@@ -33,6 +36,18 @@ def input_shapes(
     is_last = layout == HWC
     inputs = {key: (shape._replace(channels_last=is_last), batch) for key, (shape, batch) in found.inputs.items()}
     return found._replace(inputs=inputs)
+
+
+def _example(reader: Any) -> str:
+    """Return a size that the class of layer which reads an input could expect."""
+    op = reader if isinstance(reader, str) else ""
+    if op == "Embedding":
+        return "128"
+    if "3D" in op:
+        return "16x112x112x3"
+    if "1D" in op or op in ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "RNN"):
+        return "128x64"
+    return "784" if op == "Dense" else "224x224x3"
 
 
 def _input_layers(model: ModelRecord) -> list[LayerRecord]:

@@ -60,7 +60,16 @@ def _input(first: LayerRecord, record: LayerRecord) -> LayerRecord:
     sizes = next((list(one) for one in stated if isinstance(one, (list, tuple))), None)
     name = f"{first.name}_input"
     return LayerRecord(
-        INPUT, INPUT, True, name, {"batch_shape": sizes}, f"input {name}", (), {}, None, f"{first.key}#input"
+        INPUT,
+        INPUT,
+        True,
+        name,
+        {"batch_shape": sizes, "read_by": first.op},
+        f"input {name}",
+        (),
+        {},
+        None,
+        f"{first.key}#input",
     )
 
 
