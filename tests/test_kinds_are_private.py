@@ -51,6 +51,7 @@ OTHERWISE = {
     "convention": (_KEY, {"model.report"}),
     "dim": (_STYLE + "; a field of configs", {"language.config_fields", "renderers.difference", "renderers.drawing", "renderers.memory", "renderers.small_devices",
                                                            "renderers.text"}),
+    **dict.fromkeys(("dims", "op"), ("a field of ONNX's messages", {"checkpoints.onnx"})),
     "end": (_KEY + "; the end of a subgraph", {"exporters.mermaid", "questions.sizes.periodic"}),
     "fold": ("an option of summaries", {"renderers.folding"}),
     "grid": (_KEY, {"questions.sweep.result"}),

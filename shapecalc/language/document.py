@@ -235,7 +235,8 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
         if inner.text not in _BLOCK_KEYS:
-            raise bad(f"a block has no key {inner.text}", inner.mark, did_you_mean(inner.text, _BLOCK_KEYS))
+            own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
+            raise bad(f"a block has no key {inner.text}", inner.mark, own or did_you_mean(inner.text, _BLOCK_KEYS))
         parts[inner.text] = item
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
@@ -273,9 +274,8 @@ def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Proble
             if reader is None:
                 raise bad("files can be used only by a specification that is a file itself", use.item.mark)
             if len(read) >= MAX_FILES:
-                problems.append(
-                    Problem(f"more than {MAX_FILES} files are used", use.item.mark, hint="put their blocks into fewer")
-                )
+                hint = "put their blocks into fewer"
+                problems.append(Problem(f"more than {MAX_FILES} files are used", use.item.mark, hint=hint))
                 break
         except BadValueError as error:
             problems.append(error.problem)

@@ -118,10 +118,11 @@ def read_entry(
 
 
 class _Unknown(NamedTuple):
-    """A word that is no kind, and what is under it."""
+    """A word that is no kind, what is under it, and the other keys of the item."""
 
     key: Scalar
     value: Value | None
+    beside: Mapping[str, Value]
 
 
 def _read(value: Value, blocks: Collection[str]) -> Entry | Problem | _Unknown:
@@ -144,23 +145,15 @@ def _read(value: Value, blocks: Collection[str]) -> Entry | Problem | _Unknown:
         key, item = others[0]
         cls = None if key.text in blocks else find_kind(key.text)
         if cls is None and key.text not in blocks:
-            return _Unknown(key, item)
+            return _Unknown(key, item, own)
         constant = None if cls is None or cls.branches else constant_of(item)
         given = [*own.values()] if constant is not None else [*own.values(), *_arguments_of(cls, item)]
         return Entry(key.text, key.mark, item, own, work_of(given) if given else NO_WORK, constant)
     if not others:
-        return Problem("the item has no kind of layer", value.mark, hint=_hint_without_kind(own))
-    return _several(others, blocks)
+        from shapecalc.language.repetition import hint_without_kind  # only when something is wrong
 
-
-def _hint_without_kind(own: Mapping[str, Value]) -> str:
-    """Return the hint for an item of layer-level keys alone: `repeat: [2, 1]` is meant as PyTorch's function."""
-    times = own.get("repeat")
-    if isinstance(times, ListValue) and all(isinstance(item, Scalar) for item in times.items):
-        from shapecalc.language.foreign import tiled  # only when something is wrong
-
-        return clean(tiled(", ".join(item.text for item in times.items if isinstance(item, Scalar))))
-    return "write for instance conv: {…} beside it"
+        return Problem("the item has no kind of layer", value.mark, hint=hint_without_kind(own, blocks))
+    return _several(others, own, blocks)
 
 
 def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem | _Unknown:
@@ -171,7 +164,7 @@ def _bare(value: Scalar, blocks: Collection[str]) -> Entry | Problem | _Unknown:
     if not isinstance(value.value, str):
         return Problem(f"a layer is a kind, such as relu, not {describe(value)}", value.mark)
     if value.text not in blocks and not find_kind(value.text):
-        return _Unknown(value, None)
+        return _Unknown(value, None, {})
     return Entry(value.text, value.mark, None, {}, NO_WORK, ())
 
 
@@ -195,10 +188,13 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
         return [*kind_words(), *blocks]
 
     from shapecalc.language.habits import hint_for_block, hint_for_kind, without_call  # only when something is wrong
+    from shapecalc.language.repetition import hint_for_container, hint_for_copies
 
     word = without_call(key.text)
     hint = (
         hint_for_block(word, blocks)
+        or hint_for_container(key.text, unknown.value, unknown.beside, blocks)
+        or hint_for_copies(key, unknown.value, blocks, place)
         or hint_for_kind(key, unknown.value, place)
         or did_you_mean(word, names, "`shapecalc layers` lists the kinds", lists=False)
     )
@@ -208,7 +204,7 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
 _FROZEN = ("requires_grad", "trainable")
 _MEANT = {
     "inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name", "freeze": "frozen",
-    "condition": "when", "foreach": "for", "bottom": "from", "number": "repeat",
+    "condition": "when", "foreach": "for", "bottom": "from", "number": "repeat", "count": "repeat",
 }  # fmt: skip
 """Layer-level keys under names of other programs."""
 
@@ -235,7 +231,9 @@ def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
     )
 
 
-def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Problem | _Unknown:
+def _several(
+    others: list[tuple[Scalar, Value]], own: Mapping[str, Value], blocks: Collection[str]
+) -> Problem | _Unknown:
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
     if len(kinds) > 1:
         return Problem(
@@ -246,7 +244,8 @@ def _several(others: list[tuple[Scalar, Value]], blocks: Collection[str]) -> Pro
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
         return _beside(strange, kinds[0], blocks)
-    return _Unknown(*others[0])
+    others.sort(key=lambda pair: pair[0].text in _MEANT or len(pair[0].text) == 1)  # `n: 3` is beside what repeats
+    return _Unknown(*others[0], {**own, **{key.text: item for key, item in others[1:]}})
 
 
 def listed(value: Value) -> Sequence[Value]:

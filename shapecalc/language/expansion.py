@@ -11,7 +11,7 @@ from shapecalc.language.values import bad
 from shapecalc.model.graph import Block, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.language.document import BlockDefinition
@@ -265,8 +265,8 @@ class Written:
         layers, blocks = len(self.nodes) + len(known.nodes), len(self.instances) + len(known.blocks)
         return layers <= MAX_LAYERS and blocks <= MAX_LAYERS
 
-    def look_up(self, pending: Pending) -> Flow | Problem:
-        """Return what a name refers to, or its problem.
+    def look_up(self, pending: Pending, dependents: Callable[[], Collection[int]] = tuple) -> Flow | Problem:
+        """Return what a name refers to, or its problem; `dependents` returns the nodes that cannot be meant.
 
         A name with dots may be inside a block: `layer2.0.conv1`, `layer2.0`.
         """
@@ -281,7 +281,7 @@ class Written:
             elif scope.spans.get(owner := name.partition(".")[0]) and self._names_within(scope, owner):
                 hint = did_you_mean(name, self._names_within(scope, owner))
                 return Problem(f"no layer, block or input is called {name} here", pending.mark, hint=hint)
-        return scope.look_up(pending, self.blocks)
+        return scope.look_up(pending, self.blocks, dependents)
 
     def _names_within(self, scope: Scope, block: str) -> list[str]:
         """Return the names of the layers and blocks within a block of a scope, as they are referred to there."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["check_keys"]
+__all__ = ["check_keys", "flow_text"]
 
 _INPUT = "identity shortcut skip residual input x"
 """Keys without layers that are the input of the merge."""
@@ -36,7 +36,7 @@ def check_keys(cls: type[Layer], word: str, value: MapValue, inner: Value | None
             raise bad("branches must be a list of branches and references", inner.mark, hint)
         return
     if len(pairs) == 1 and isinstance(only := pairs[0][1], ListValue):  # `inputs: [a, b]`
-        branches = [_text(item) for item in only.items]
+        branches = [flow_text(item) for item in only.items]
     else:
         branches = [_branch(key.text, item, blocks) for key, item in pairs]
     others = [pair for pair in value.pairs if pair[0].text in names]
@@ -51,29 +51,29 @@ def _merge(word: str, branches: list[str], others: list[tuple[Scalar, Value]]) -
     listed = f"[{', '.join(branches)}]"
     if len(listed) > _LONGEST:
         return f"`- {word}:` and each branch below it as an item, `- - …`"
-    given = "".join(f", {key.text}: {_text(item)}" for key, item in others)
+    given = "".join(f", {key.text}: {flow_text(item)}" for key, item in others)
     return f"`- {word}: {{branches: {listed}{given}}}`" if given else f"`- {word}: {listed}`"
 
 
 def _branch(key: str, value: Value, known: Collection[str]) -> str:
     """Return a branch as it is written in a list."""
     if isinstance(value, ListValue):
-        return _text(value)
+        return flow_text(value)
     is_empty = isinstance(value, MapValue) and not value.pairs
     is_empty = is_empty or (isinstance(value, Scalar) and value.value is None)
     if is_empty and key in _INPUT.split():
         return "[]"
     if key not in known and not find_kind(key):  # a name
-        return _text(value) if isinstance(value, Scalar) else f"[{_text(value)}]"
-    return f"[{key}]" if is_empty else f"[{{{key}: {_text(value)}}}]"
+        return flow_text(value) if isinstance(value, Scalar) else f"[{flow_text(value)}]"
+    return f"[{key}]" if is_empty else f"[{{{key}: {flow_text(value)}}}]"
 
 
-def _text(value: Value) -> str:
+def flow_text(value: Value) -> str:
     """Return a value as it is written in braces and brackets."""
     if isinstance(value, ListValue):
-        return f"[{', '.join(map(_text, value.items))}]"
+        return f"[{', '.join(map(flow_text, value.items))}]"
     if isinstance(value, MapValue):
-        return f"{{{', '.join(f'{key.text}: {_text(item)}' for key, item in value.pairs)}}}"
+        return f"{{{', '.join(f'{key.text}: {flow_text(item)}' for key, item in value.pairs)}}}"
     if value.value is None and not value.text.strip():
         return "null"
     return short(f"'{value.text}'" if value.quoted else value.text)

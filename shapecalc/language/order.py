@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from shapecalc.errors import Problem, count_noun
@@ -38,8 +39,8 @@ def settle(builder: GraphBuilder, outputs: Sequence[Flow], *, stated: bool, inpu
     """
     protos = builder.nodes
     known: dict[_Key, Reference | None] = {}
-    settled = [tuple([_follow(flow, builder, known) for flow in proto.inputs]) for proto in protos]
-    ends = tuple(ref for ref in (_follow(flow, builder, known) for flow in outputs) if ref is not None)
+    settled = [tuple([_follow(flow, builder, known, node) for flow in one.inputs]) for node, one in enumerate(protos)]
+    ends = tuple(ref for ref in (_follow(flow, builder, known, len(protos)) for flow in outputs) if ref is not None)
     shares = _shares(builder)
     order = _order(protos, settled, builder)
     needed = _needed(settled, ends, shares)
@@ -70,9 +71,23 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
     return ref if ref.node < 0 or place[ref.node] == ref.node else Reference(place[ref.node], ref.output)
 
 
-def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | None]) -> Reference | None:
+def _dependents(builder: GraphBuilder, node: int) -> set[int]:
+    """Return a node and the later ones that depend on it: none once there are many problems, for it takes long."""
+    found: set[int] = set()
+    for index in range(node, len(builder.nodes) if len(builder.problems) < _MANY else node):
+        inputs = builder.nodes[index].inputs
+        if index == node or any(isinstance(flow, Reference) and flow.node in found for flow in inputs):
+            found.add(index)
+    return found
+
+
+_MANY = 20
+
+
+def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | None], node: int) -> Reference | None:
     """Return the tensor of a reference, through names that refer to names; if there is none, report it and return None.
 
+    `node` is the index of the layer with this input; the outputs of those that depend on it cannot be meant.
     Resolved names are kept in `known`: chains of names may be long, and many names may share one.
     """
     passed: dict[_Key, None] = {}
@@ -86,7 +101,7 @@ def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | Non
             builder.report(Problem(f"{flow.name} refers to itself", flow.mark), flow.scope)
             break
         passed[key] = None
-        further = builder.look_up(flow)
+        further = builder.look_up(flow, partial(_dependents, builder, node))
         if isinstance(further, Problem):
             builder.report(further, flow.scope)
             break

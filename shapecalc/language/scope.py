@@ -13,7 +13,7 @@ from shapecalc.model.graph import Reference
 from shapecalc.source import ListValue, MapValue, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from shapecalc.language.document import BlockDefinition
     from shapecalc.source import Value
@@ -122,19 +122,31 @@ class Scope:
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
-    def names(self, unknown: str = "") -> list[str]:
+    def names(self, others: Collection[str] = ()) -> list[str]:
         """Return the names that may be meant by another: of those with an expression, only their values."""
-        return [name for name in (*self.flows, *self.taken) if name != unknown and "{" not in name]
+        return [name for name in (*self.flows, *self.taken) if name not in others and "{" not in name]
 
-    def look_up(self, pending: Pending, blocks: Mapping[str, BlockDefinition]) -> Flow | Problem:
-        """Return what a name refers to, or its problem."""
+    def _outputs_of(self, nodes: Collection[int]) -> set[str]:
+        """Return the names of the outputs of nodes."""
+        if not nodes:
+            return set()
+        ends = {name: [flow for flow in flows if isinstance(flow, Reference)] for name, flows in self.flows.items()}
+        return {name for name, flows in ends.items() if any(flow.node in nodes for flow in flows)}
+
+    def look_up(
+        self, pending: Pending, blocks: Mapping[str, BlockDefinition], dependents: Callable[[], Collection[int]] = tuple
+    ) -> Flow | Problem:
+        """Return what a name refers to, or its problem; `dependents` returns the nodes that cannot be meant."""
         flows = self.flows.get(pending.name)
         if flows is None:
             from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
 
             inside = self.stack[-1] if self.stack else ""
-            unknown = Unknown(pending.name, pending.output, self.flows, len(self.inputs), inside, *pending.merge)
-            hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, partial(self.names, pending.name))
+            never = self._outputs_of(dependents())
+            known = [name for name in self.flows if name not in never] if never else self.flows
+            unknown = Unknown(pending.name, pending.output, known, len(self.inputs), inside, *pending.merge)
+            names = partial(self.names, {pending.name, *never})
+            hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, names)
             message = f"no layer, block or input is called {pending.name} here"
             return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
         output = pending.output

@@ -75,16 +75,18 @@ def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) 
 def _for_lists(value: Value, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the lists that a `for` iterates over together."""
     if not isinstance(value, MapValue) or not value.pairs:
-        raise bad(
-            f"for is a mapping of names to lists, not {describe(value)}", value.mark, "write for: {planes: [64, 128]}"
-        )
+        from shapecalc.language.repetition import hint_for_loop  # only when something is wrong
+
+        raise bad(f"for is a mapping of names to lists, not {describe(value)}", value.mark, hint_for_loop(value))
     if len(value.pairs) > MAX_VARIABLES:
         raise bad(f"for has {len(value.pairs):,} names: at most {MAX_VARIABLES}", value.mark)
     lists: dict[str, list[Any]] = {}
     for key, item in value.pairs:
         found = plain(item, variables)
         if not isinstance(found, (list, tuple)):
-            hint = f"write {short(key.text)}: [{short(item.text)}, …]" if isinstance(item, Scalar) else ""
+            from shapecalc.language.repetition import hint_for_values  # only when something is wrong
+
+            hint = hint_for_values(short(key.text), item)
             raise bad(f"{key.text} must be a list of values, not {describe(item)}", item.mark, hint)
         fault = find_name_fault(key)
         if fault is not None:

@@ -1,0 +1,39 @@
+"""Hints for names that no layer has: never one that cannot be meant, for it depends on the layer that names it."""
+
+from __future__ import annotations
+
+import pytest
+
+import shapecalc
+from shapecalc.errors import ShapecalcError
+
+
+def hints(layers: str, blocks: str = "{}") -> list[str]:
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(f"input: 3x8x8\nblocks: {blocks}\nlayers: {layers}\n").infer()
+    return [str(problem.hint) for problem in caught.value.problems]
+
+
+CONV = "conv: {out_channels: 3, kernel_size: 1}"
+
+
+@pytest.mark.parametrize(
+    ("layers", "hint"),
+    [
+        (f"[{{{CONV}, name: c1}}, relu, {{{CONV}, from: con1}}]", "known here: c1, input, relu1"),
+        (f"[{{{CONV}, name: stem}}, relu, add: [stem, ad1]]", "known here: input, relu1, stem"),
+        (f"[{{{CONV}, name: c1}}, relu, add: [c1, prev]]", "known here: c1, input, relu1"),
+        (f"[{{{CONV}, from: con1}}, {{{CONV}, name: con2}}, relu]", "known here: input"),
+        (f"[relu, {{res: , from: res}}, {CONV}]", "known here: input, relu1"),
+        (f"[{{{CONV}, from: ato}}, {{relu: , name: b}}, {{{CONV}, from: input, name: atom}}, add: [b, atom]]",
+         "did you mean atom?"),
+        ("[relu, add: [input, add]]", "a branch of one layer is a list: write `[add]`"),
+    ],
+)  # fmt: skip
+def test_a_name_that_depends_on_the_layer_is_no_hint(layers: str, hint: str) -> None:
+    assert hints(layers, "{res: [relu]}") == [hint]
+
+
+def test_many_unknown_names_are_found_in_bounded_time() -> None:
+    layers = ", ".join(f"{{relu: , from: none{number}}}" for number in range(3_000))
+    assert hints(f"[{layers}]")[0].startswith("known here: input, relu10")
