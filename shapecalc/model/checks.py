@@ -32,7 +32,18 @@ def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
     rank = layer.spatial_rank(inputs[0])
     if not layer.expects_rank(rank, layer.name_used):
         hint = _rank_hint(layer, inputs[0], rank) if layer.name_used else ""
-        raise wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, hint)
+        error = wrong_rank(layer.name_used or layer.kind, inputs[0], ranks, hint)
+        if not hint and inputs[0].rank == 1:
+            known = error.hint
+            error.suggest(lambda place: place(vector) if (vector := _vector(layer, inputs[0])) else known)
+        raise error
+
+
+def _vector(layer: Layer, x: Shape) -> Insertion | None:
+    """Return the reshape of a vector that fits a convolution."""
+    from shapecalc.model.vectors import map_of_vector  # only where something is wrong
+
+    return map_of_vector(layer, x, _fits)
 
 
 def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> LayerError:

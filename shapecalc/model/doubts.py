@@ -133,6 +133,8 @@ def _reasons(
     if layer.branches:
         if len(read) == 1:
             found.append(("one branch", _on_one_branch(graph, node, layer)))
+        elif layer.is_sum and len(set(node.inputs)) == 1:
+            found.append(("itself", _on_itself(graph, node, layer)))
         elif layer.elementwise and any(len(x.sizes) != len(sizing.inputs[0].sizes) for x in sizing.inputs):
             found.append(("batch axis", _on_ranks(sizing.inputs, read)))
         elif not layer.elementwise:
@@ -172,6 +174,12 @@ def _on_one_branch(graph: Graph, node: Node, layer: Layer) -> str:
     given = given.removeprefix(scope) if is_own or not scope else "input"
     other = "input" if is_own and (scope or list(graph.inputs) == ["input"]) else "…"
     return f"has one input: name the others too, as in {layer.kind}: [{given}, {other}]"
+
+
+def _on_itself(graph: Graph, node: Node, layer: Layer) -> str:
+    """Return the note on a sum of a tensor and itself: the name of the layer directly above it."""
+    name = graph.name_of(node.inputs[0])
+    return f"adds {name} to itself: name the other input too, as in {layer.kind}: [{name}, …]"
 
 
 def _on_ranks(inputs: Sequence[Shape], read: Sequence[_Flow]) -> str:

@@ -123,6 +123,21 @@ def test_rows_of_a_reshape_whose_number_was_the_batch(size, row, is_doubtful):
         assert notes(size, ["flatten"]) == ()
 
 
+def test_a_tensor_that_is_added_to_itself():
+    conv = {"conv": {"out_channels": 4, "kernel_size": 1}, "name": "a"}
+    note = ("add1 adds a to itself: name the other input too, as in add: [a, …]",)
+    assert notes("3x8x8", [conv, {"add": "a"}]) == note
+    assert notes("3x8x8", [conv, "relu", {"add": "a"}]) == ()
+    assert notes("3x8x8", [conv, {"mul": ["a", "a"]}]) == ()
+
+
+def test_a_batch_axis_of_one_in_a_reshape_of_a_map():
+    note = ("reshape1 outputs 1×400: sizes are without the batch axis, its 1; write - flatten",)
+    assert notes("16x5x5", [{"view": [1, -1]}]) == note
+    assert notes(400, [{"view": [1, -1]}]) == ()
+    assert notes("16x5x5", [{"view": [2, -1]}]) == ()
+
+
 def test_anchors_of_each_position_are_rows():
     assert notes("38x38x84", [{"reshape": [-1, 21]}], layout="HWC") == ()
     assert notes("30x30x16", [{"reshape": [-1, 160]}], layout="HWC") == ()

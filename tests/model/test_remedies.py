@@ -980,6 +980,127 @@ UPSTREAM = {
 }
 
 
+VECTORS = {
+    "an image as a vector": (
+        """
+        input: 784
+        layers:
+        - Conv2d: {out_channels: 8, kernel_size: 3}
+        """,
+        "write `- reshape: [1, 28, 28]` before it",
+        """
+        input: 784
+        layers:
+        - reshape: [1, 28, 28]
+        - Conv2d: {out_channels: 8, kernel_size: 3}
+        """,
+    ),
+    "the noise of a generator": (
+        """
+        input: 100
+        layers:
+        - ConvTranspose2d: {out_channels: 512, kernel_size: 4, stride: 1}
+        """,
+        "write `- reshape: [100, 1, 1]` before it",
+        """
+        input: 100
+        layers:
+        - reshape: [100, 1, 1]
+        - ConvTranspose2d: {out_channels: 512, kernel_size: 4, stride: 1}
+        """,
+    ),
+    "the features of a decoder": (
+        """
+        input: 32
+        layers:
+        - linear: 3136
+        - conv: {in_channels: 64, out_channels: 8, kernel_size: 3}
+        """,
+        "write `- reshape: [64, 7, 7]` before it",
+        """
+        input: 32
+        layers:
+        - linear: 3136
+        - reshape: [64, 7, 7]
+        - conv: {in_channels: 64, out_channels: 8, kernel_size: 3}
+        """,
+    ),
+    "a vector that is no map of the stated channels": (
+        """
+        input: 50
+        layers:
+        - linear: 64
+        - conv: {in_channels: 3, out_channels: 8, kernel_size: 3}
+        """,
+        "add a reshape or unflatten before it, for spatial axes",
+        """
+        input: 50
+        layers:
+        - linear: 48
+        - unflatten: {dim: 1, unflattened_size: [3, 4, 4]}
+        - conv: {in_channels: 3, out_channels: 8, kernel_size: 3}
+        """,
+    ),
+    "a map as a sequence": (
+        """
+        input: 64x14x14
+        layers:
+        - LSTM: {input_size: 64, hidden_size: 32}
+        """,
+        "write `- to_tokens` before it, for its positions as steps",
+        """
+        input: 64x14x14
+        layers:
+        - to_tokens
+        - LSTM: {input_size: 64, hidden_size: 32}
+        """,
+    ),
+    "rows whose number was the batch, of another image": (
+        """
+        input: 16x4x4
+        layers:
+        - view: [-1, 400]
+        """,
+        "write [-1] for all 256 elements of one sample: the batch axis, its -1, is left out",
+        """
+        input: 16x4x4
+        layers:
+        - view: [-1]
+        - linear: 120
+        """,
+    ),
+    "pieces of too few channels": (
+        """
+        input: 64x8x8
+        layers:
+        - split: [20, 20]
+        outputs: ["split1[0]", "split1[1]"]
+        """,
+        "sizes: [20, 20, 24] or sizes: [20, 44] would fit",
+        """
+        input: 64x8x8
+        layers:
+        - split: {sizes: [20, 20, 24]}
+        outputs: ["split1[0]", "split1[1]"]
+        """,
+    ),
+    "pieces of too many channels": (
+        """
+        input: 30x8x8
+        layers:
+        - split: [20, 20]
+        outputs: ["split1[0]", "split1[1]"]
+        """,
+        "sizes: [20, 10] would fit",
+        """
+        input: 30x8x8
+        layers:
+        - split: {sizes: [20, 10]}
+        outputs: ["split1[0]", "split1[1]"]
+        """,
+    ),
+}
+
 SHORTCUTS = {
     "a shortcut of a main path with a stride, of which it is the beginning": (
         """
@@ -1068,7 +1189,7 @@ SHORTCUTS = {
 }
 
 
-ALL = {**OTHERS, **UPSTREAM, **SHORTCUTS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
+ALL = {**OTHERS, **VECTORS, **UPSTREAM, **SHORTCUTS, **AXES, **POOLS, **SIZES, **BRANCHES, **INPUTS}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -17,9 +17,16 @@ __all__ = ["length_hint"]
 
 def length_hint(x: Shape, features: Any) -> str | Callable[[Callable[[Insertion], str]], str]:
     """Return the hint for an input that is not length × features, to a layer that may state its features."""
+    if x.is_map and x.rank > 2:
+        return _tokens
     if x.rank != 1:
         return "add a permute and a reshape or flatten before it"
     return _one_step if features == x.sizes[0] else _one_feature
+
+
+def _tokens(place: Callable[[Insertion], str]) -> str:
+    """Return the hint for a feature map: its positions are the steps."""
+    return f"{place(Insertion('to_tokens'))}, for its positions as steps"
 
 
 def _one_feature(place: Callable[[Insertion], str]) -> str:

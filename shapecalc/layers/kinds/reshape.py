@@ -47,7 +47,15 @@ def _fill(sizes: tuple[Dim, ...], elements: Dim) -> tuple[Dim, ...]:
 def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: str) -> Constraint:
     known = [size for size in sizes if not _is_inferred(size)]
     if len(known) < len(sizes):
-        return Constraint(prod(known), DIVIDES, elements, f"product of the known sizes of {name}", whole)
+        what = f"product of the known sizes of {name}"
+
+        def indivisible() -> LayerError:
+            message = f"{what} (={prod(known)}) must divide {whole} (={elements})"
+            was_batch = len(sizes) == 2 and _is_inferred(sizes[0]) and name == "shape"
+            hint = f"write [-1] for all {elements} elements of one sample: the batch axis, its -1, is left out"
+            return LayerError(message, hint=hint if was_batch else "")
+
+        return Constraint(prod(known), DIVIDES, elements, what, whole, indivisible)
     what = f"product of {name}"
 
     def error() -> LayerError:
@@ -138,6 +146,8 @@ class Reshape(_Rearranged):
 
     def doubt(self, x: Shape) -> str:
         first, *others = self.shape or (0,)
+        if x.is_map and first == 1 and len(others) == 1 and _is_inferred(others[0]):
+            return f"outputs {self.output(x).text}: sizes are without the batch axis, its 1; write - flatten"
         if not others or not _is_inferred(first):
             return ""
         if _fill(self.shape, x.elements)[0] != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, UP_TO, Constraint, Dim, ceil_div, plain_of
@@ -49,11 +50,21 @@ class Split(Layer):
     def constraints(self, x: Shape) -> Iterator[Constraint]:
         size = x.sizes[axis_index(self.dim, x)]
         if len(self.sizes) > 1:
-            yield Constraint(sum(self.sizes), EQUAL, size, "sum of the sizes", "the axis")
+            due = Constraint(sum(self.sizes), EQUAL, size, "sum of the sizes", "the axis")
+            yield due._replace(own_error=partial(self._unmet, due, size))
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
         return tuple(x.with_axis(axis, size) for size in self._pieces(x.sizes[axis]))
+
+    def _unmet(self, due: Constraint, size: Dim) -> LayerError:
+        """Return the error of sizes with another sum: one more piece, or a last one of another size, fits."""
+        sizes, before = [*self.sizes], sum(self.sizes[:-1])
+        left = size - sum(sizes)
+        more = [[*sizes, left]] if left > 0 else []
+        found = [*more, *([[*sizes[:-1], size - before]] if size > before else [])]
+        hint = " or ".join(f"sizes: {each}" for each in found)
+        return LayerError(due.error().message, hint=f"{hint} would fit" if hint else "")
 
     def _pieces(self, size: Dim) -> tuple[Dim, ...]:
         """Return the size of every piece; the number of pieces of one size is that of these numbers."""
