@@ -53,6 +53,7 @@ class NetImport:
         self.blobs: list[InputBlob] = []
         self.notes: list[str] = []
         self.understanding = Understanding("Caffe layer", has_arithmetic=False)
+        self.understanding.warnings += net.warnings
         try:
             self.layers = [layer for layer in net.layers if layer.is_in(state)]
             self.blobs = input_blobs(net, self.layers)
@@ -116,7 +117,8 @@ class NetImport:
         graph = Graph(
             self.net.name or os.path.splitext(os.path.basename(name))[0], self.frame.inputs, nodes,
             tuple([scope[blob].ref for blob in outputs]), blocks=blocks, notes=tuple(self._notes()), file=name,
-            output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.net.warnings), is_written=False,
+            output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.understanding.warnings.listed()),
+            is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -259,8 +261,10 @@ def _check_names(layer: CaffeLayer, scope: Mapping[str, Any]) -> None:
         if name not in scope:
             message = f"unknown bottom blob {name} (bottom index {index}): it is the output of no layer before it"
             raise LayerError(message, hint=did_you_mean(name, list(scope), lists=False))
+    tops: set[str] = set()
     for index, name in enumerate(layer.tops):
         in_place = layer.bottoms[index : index + 1] == [name]
-        if (name in scope and not in_place) or name in layer.tops[:index]:
+        if (name in scope and not in_place) or name in tops:
             message = f"its output {name} (top) is that of another layer too: each name has one layer"
             raise LayerError(message, hint="rename it; a layer that works in place has the name as its bottom too")
+        tops.add(name)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import LayerError, Problem, SpecError, count_noun, did_you_mean
 from shapecalc.importers.caffe.fields import FIELDS, LAYER, NET, SOLVER
 from shapecalc.importers.caffe.text import MESSAGE, NUMBER, TEXT, WORD, Message
+from shapecalc.importers.understanding import few_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from shapecalc.errors import Problems
     from shapecalc.importers.caffe.text import FieldValue, ProtoText
 
 __all__ = ["PHASES", "BadFieldError", "CaffeLayer", "Net", "Params", "State", "read_net"]
@@ -217,7 +219,7 @@ class Net(NamedTuple):
     inputs: list[tuple[str, tuple[int, ...] | None]]
     layers: list[CaffeLayer]
     state: State
-    warnings: list[Problem]
+    warnings: Problems
 
 
 def read_net(file: ProtoText, whole: Message) -> Net:
@@ -244,7 +246,7 @@ def read_net(file: ProtoText, whole: Message) -> Net:
         raise SpecError(problems)
     if not layers:
         raise SpecError(_no_net(file, whole))
-    return Net(name, file, inputs, layers, state, [*_unknown_fields(file, whole, layers)])
+    return Net(name, file, inputs, layers, state, _unknown_fields(file, whole, layers))
 
 
 def _message(entry: FieldValue) -> Message:
@@ -283,8 +285,8 @@ def _state(state: Params) -> State:
     return State(state.choice("phase", PHASES, "TEST"), state.integer("level", 0), stages)
 
 
-def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -> Iterator[Problem]:
-    """Yield a warning for each field that no message has, at its first location: Caffe refuses the file."""
+def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -> Problems:
+    """Return a warning for each field that no message has, at its first location: Caffe refuses the file."""
     seen: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], tuple[FieldValue, Any]] = {}
 
@@ -302,10 +304,14 @@ def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -
         for name in FIELDS.keys() & layer.message.fields.keys():
             for message in layer.message.messages(name):
                 note(message, name, FIELDS[name])
-    for (where, name), (entry, known) in sorted(first.items(), key=lambda pair: pair[1][0].at):
+    found = few_warnings()
+    every = sorted(first.items(), key=lambda pair: pair[1][0].at)
+    found.unlisted = max(len(every) - found.most, 0)
+    for (where, name), (entry, known) in every[: found.most]:
         times = seen[where, name]
         copies = f" (in {count_noun(times, 'layer')})" if times > 1 else ""
         text = f"{where} has no field {name}{copies}: it is ignored, and Caffe refuses the file"
         near = did_you_mean(name, sorted(known), lists=False)
         at = file.text.rfind(name, 0, entry.at + len(name))
-        yield Problem(text, file.mark(at, len(name)), hint=near)
+        found.append(Problem(text, file.mark(at, len(name)), hint=near))
+    return found
