@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import named
 from shapecalc.importers.caffe.blocks import in_blocks
-from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, sized
+from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
+from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
@@ -62,6 +63,8 @@ class NetImport:
         self.given = self._named(given)
         self.uncovered: list[str] = []
         self.paths: Counter[str] = Counter()
+        self.regions = regions_of(self.layers)
+        self.makers = {top: layer.name for layer in self.layers for top in layer.tops if top not in layer.bottoms}
         try:
             self.sizes = sized(self.blobs, self.layers, self.given)
         except LayerError as error:
@@ -86,7 +89,7 @@ class NetImport:
     @property
     def is_complete(self) -> bool:
         """Whether every input of every layer is the output of one before it: so it is in the phase that is meant."""
-        known = {blob.name for blob in self.blobs}
+        known = {blob.name for blob in self.blobs if blob.layer is None}
         for layer in self.layers:
             if not known.issuperset(layer.bottoms):
                 return False
@@ -99,7 +102,13 @@ class NetImport:
         scope: dict[str, Any] = {}
         for blob, (shape, batch) in self.sizes.inputs.items():
             scope[blob] = self.frame.add_input(blob, shape, batch)
+        self.frame.guessed = {
+            scope[x.name].ref for x in self.blobs if x.is_guess and x.name in scope and x.name not in self.given
+        }
         self._report_unsized()
+        sources = {
+            top: scope.pop(top) for layer in self.layers if is_source(layer) for top in layer.tops if top in scope
+        }
         unused: dict[str, None] = {}
         if not self.blobs and not self.problems:
             self._report_no_input()
@@ -107,6 +116,8 @@ class NetImport:
             for layer in self.layers:
                 if is_source(layer):
                     self.understanding.counts[LAYER] += 1
+                    self._check_source(layer)
+                    scope.update({top: sources.pop(top) for top in layer.tops if top in sources})
                 else:
                     self._add(layer, scope, unused)
             self._check_given()
@@ -196,12 +207,21 @@ class NetImport:
             scope[name] = tensor
             unused[name] = None
 
+    def _check_source(self, layer: CaffeLayer) -> None:
+        """Add a problem for a layer that reads data, and whose type is spelled in another way."""
+        try:
+            check_type(layer)
+        except LayerError as error:
+            self.problems.append(error.at(self.net.file.mark(*layer.location), layer.name))
+
     def _results(self, layer: CaffeLayer, place: NodePlace, scope: Mapping[str, Any]) -> Sequence[Any]:
         """Return the outputs of a layer; of one that cannot be read as many as it has names for."""
         before = len(self.frame.nodes)
         inputs = [scope[name] for name in layer.bottoms if name in scope]
         try:
-            _check_names(layer, scope)
+            check_type(layer)
+            _check_names(layer, scope, self.makers)
+            check_counts(layer)
             return self._converted(layer, place, inputs)
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(layer.tops), 1)
@@ -244,10 +264,13 @@ class NetImport:
         self.uncovered += tops
         missing = [top for top in tops if top not in self.given]
         if missing:
+            is_known = find_layer_type(call.layer.key) is not None
+            example = "300x5" if missing[0] in self.regions else "256x14x14"
+            hint = f"give it, without the batch: --input {missing[0]}={example}"
             raise LayerError(
                 f"{call.layer.type} is not covered, and nothing states the size of its output {missing[0]}",
                 (reason,),
-                f"give it, without the batch: --input {missing[0]}=256x14x14",
+                did_you_mean(call.layer.type, () if is_known else NAMES, hint, lists=False),
             )
         sizes = [[*self.given[top]] for top in tops]
         code = call.param("python_param").text("layer")
@@ -255,12 +278,14 @@ class NetImport:
                          op_type=f"{call.layer.type} {code}".rstrip())  # fmt: skip
 
 
-def _check_names(layer: CaffeLayer, scope: Mapping[str, Any]) -> None:
+def _check_names(layer: CaffeLayer, scope: Mapping[str, Any], makers: Mapping[str, str]) -> None:
     """Check the names of inputs and outputs, as Caffe does. Errors: `LayerError`."""
     for index, name in enumerate(layer.bottoms):
         if name not in scope:
             message = f"unknown bottom blob {name} (bottom index {index}): it is the output of no layer before it"
-            raise LayerError(message, hint=did_you_mean(name, list(scope), lists=False))
+            later = makers.get(name)
+            hint = f"move the layer {later} before it" if later else did_you_mean(name, list(scope), lists=False)
+            raise LayerError(message, hint=hint)
     tops: set[str] = set()
     for index, name in enumerate(layer.tops):
         in_place = layer.bottoms[index : index + 1] == [name]
