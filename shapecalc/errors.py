@@ -205,16 +205,18 @@ MAX_PROBLEMS = 100
 
 
 class Problems(list[Problem]):
-    """Problems in the order found: the first ones, and the number of the rest."""
+    """Problems in the order found: the first ones (`most`), and the number of the rest. `noun` is what they are."""
 
-    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, problems: Iterable[Problem] = (), most: int = MAX_PROBLEMS, noun: str = "problem") -> None:
         super().__init__()
         self.unlisted = 0
+        self.most = most
+        self.noun = noun
         self.extend(problems)
 
     def append(self, problem: Problem) -> None:
         """Add a problem, up to the maximum that is listed."""
-        if len(self) < MAX_PROBLEMS:
+        if len(self) < self.most:
             super().append(problem)
         else:
             self.unlisted += 1
@@ -233,7 +235,9 @@ class Problems(list[Problem]):
         """Return the problems; if there are too many, the last one is about the rest."""
         if not self.unlisted:
             return list(self)
-        return [*self, Problem(f"{self.unlisted:,} more problems like these are not listed")]
+        is_one = self.unlisted == 1
+        rest = f"{self.unlisted:,} more {self.noun}{'' if is_one else 's'} like these {'is' if is_one else 'are'}"
+        return [*self, Problem(f"{rest} not listed")]
 
 
 def _cut(text: str) -> str:

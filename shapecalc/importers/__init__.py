@@ -34,7 +34,7 @@ _FORMATS = (
     _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
     _Format("pytorch", (".pt2", ".ptc", ".pt", ".pth"), (b"PK\3\4",)),
     _Format("keras", (".keras", ".h5", ".hdf5"), (b"PK\3\4", b"\x89HDF"), (b'"class_name"',)),
-    _Format("darknet", (".cfg", ".weights", ".data", ".names"), parts=(b"[net",)),
+    _Format("darknet", (".cfg", ".weights", ".data", ".names"), parts=(b"[net", b"[NET", b"[Net")),
     _Format(
         "caffe", (".prototxt", ".caffemodel"), (b"layer {", b"layer{", b"layers {", b"layers{"),
         (b"\nlayer {", b"\nlayer{", b"\nlayers {", b"\nlayers{", b"\ninput_dim:", b"\ninput_shape {"),

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from shapecalc.model.graph import Node
 
-__all__ = ["named", "relative", "without_reuse"]
+__all__ = ["DEEPEST", "named", "relative", "without_reuse"]
 
 _KIND = "block"
-_DEEPEST = 24
+DEEPEST = 24
+"""The depth of blocks: what a name has below it stays in the name of the layer."""
 
 
 def relative(parts: Sequence[str]) -> list[str]:
@@ -33,7 +34,7 @@ def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
     """Return places where a module that is one operation, called again, is no block: `relu`, not `relu.relu`."""
     inside: dict[tuple[str, ...], list[int]] = {}
     for number, place in enumerate(places):
-        for depth in range(1, len(place.blocks) + 1):
+        for depth in range(1, min(len(place.blocks), DEEPEST) + 1):
             inside.setdefault(place.blocks[:depth], []).append(number)
     found = list(places)
     for path, numbers in inside.items():
@@ -50,7 +51,7 @@ def named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Nod
 
     A node without a hierarchy is in the blocks that the nodes around it share. A block of one node is that node.
     """
-    paths = _filled([place.blocks[:_DEEPEST] for place in places])
+    paths = _filled([place.blocks[:DEEPEST] for place in places])
     shared = _common([path for path in paths if path]) if all(paths) and len(set(paths)) > 1 else ()
     paths = [path[len(shared) :] for path in paths]
     inside = Counter(path[:depth] for path in paths for depth in range(1, len(path) + 1))
@@ -60,6 +61,8 @@ def named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Nod
     found = []
     for node, place, path in zip(nodes, places, paths, strict=True):
         own, own_path = place.name.replace(".", "_") or node.kind, path
+        if len(place.blocks) > DEEPEST:
+            own = ".".join((*place.blocks[DEEPEST:], own))
         if own_path and inside[own_path] == 1:
             own, own_path = own_path[-1], own_path[:-1]
         while own_path and inside[own_path] == 1:  # a block of one node is that node, under its whole name

@@ -13,7 +13,7 @@ from shapecalc.layers.base.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "input_tensors"]
+__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "called", "input_tensors"]
 
 _LARGEST = 2**31
 
@@ -203,9 +203,14 @@ def _shape(
     whole = [size for size in sizes if isinstance(size, int)]
     wrong = next((size for size in whole if not 1 <= size < _LARGEST), None)
     if wrong is not None:
-        problems.append(Problem(f"the input {info.name} of {name} has an axis of the impossible size {wrong}"))
+        problems.append(Problem(f"{called(info.name)} of {name} has an axis of the impossible size {wrong}"))
         return None
     return Shape(tuple(whole), is_map=len(whole) >= 3)
+
+
+def called(name: str) -> str:
+    """Return what an input is called in errors: `the input x`, and one that is named so just `the input`."""
+    return "the input" if name == "input" else f"the input {name}"
 
 
 def _shown(sizes: Sequence[Any], sign: str = "×") -> str:
@@ -216,7 +221,7 @@ def _other_rank(info: ValueInfo, at: int, own: Sequence[Any], given: Sequence[An
     """Return the problem of a given size with another number of axes."""
     with_batch = f", or with it {_shown(info.dims or ())}" if at >= 0 else ""
     which = "without the batch " if at >= 0 else ""
-    return Problem(f"the input {info.name} is {which}{_shown(own)}{with_batch}: not {_shown(given)}")
+    return Problem(f"{called(info.name)} is {which}{_shown(own)}{with_batch}: not {_shown(given)}")
 
 
 def _dynamic(info: ValueInfo, sizes: Sequence[int | str], known: Mapping[str, int], name: str) -> Problem:
@@ -227,4 +232,4 @@ def _dynamic(info: ValueInfo, sizes: Sequence[int | str], known: Mapping[str, in
     named = "".join([f" --set {symbol}={usual}" for symbol in symbols if symbol not in known])
     is_every = all(isinstance(size, int) or symbols_of(size) for size in sizes)
     hint = f"give it: --input {example}{f', or{named}' if named and is_every else ''}"
-    return Problem(f"the size of the input {info.name} of {name} is dynamic: {_shown(sizes)}", hint=hint)
+    return Problem(f"the size of {called(info.name)} of {name} is dynamic: {_shown(sizes)}", hint=hint)

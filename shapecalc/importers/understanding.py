@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, count_noun
+from shapecalc.errors import Problem, Problems, count_noun
 from shapecalc.importers.tensors import sizes_text
 
 if TYPE_CHECKING:
@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Mark
 
-__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "Understanding"]
+__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "Understanding", "few_warnings"]
 
 LAYER, ARITHMETIC, UNKNOWN = "layer", "arithmetic", "unknown"
+
+
+_MOST_WARNINGS = 20
+
+
+def few_warnings() -> Problems:
+    """Return an empty list of warnings on a file: it keeps the first ones, and counts the rest."""
+    return Problems(most=_MOST_WARNINGS, noun="warning")
 
 
 class Understanding:
@@ -29,7 +37,8 @@ class Understanding:
         self.has_arithmetic = has_arithmetic
         self.counts: Counter[str] = Counter()
         self.agreeing = 0
-        self.warnings: list[Problem] = []
+        self.differing = 0
+        self.warnings = few_warnings()
 
     def compare(self, name: str, stated: Sequence[Any], found: Sequence[Any], mark: Mark, kind: str) -> None:
         """Compare the size of an output that the file states with what it is here, both with the batch.
@@ -41,6 +50,7 @@ class Understanding:
             self.agreeing += bool(known) or not stated
             return
         message = f"the file states the size {sizes_text(stated)} of its output {name}, but it is {sizes_text(found)}"
+        self.differing += 1
         self.warnings.append(Problem(message, mark, kind))
 
     def note(self, *, with_stated: bool = True) -> str:
@@ -51,5 +61,5 @@ class Understanding:
             parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
         parts.append(f"{counts[UNKNOWN]:,} unknown")
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
-        differ = f", {len(self.warnings):,} do not" if self.warnings else ""
+        differ = f", {self.differing:,} do not" if self.differing else ""
         return f"{', '.join(parts)}{stated if with_stated else ''}{differ}"

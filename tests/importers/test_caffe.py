@@ -438,7 +438,7 @@ def test_sizes_that_are_given():
     with pytest.raises(UsageError, match="name the input that is 3x9: data, boxes"):
         report_of(PYTHON, input="3x9")
     text = problem_of(LENET, input="1x3x28x28")
-    assert text == "the input data has 3 axes without the batch, 1x28x28: not 1x3x28x28 in <bytes>"
+    assert text == "the input data is 1×28×28 without the batch: not 1×3×28×28 in <bytes>"
     assert "an axis of the impossible size -3" in problem_of(of_size(1, -3, 4, 4) + RELU)
     assert "dim must be at most 2,147,483,647, not 99999999999" in problem_of(of_size(1, 99999999999) + RELU)
     assert "dim must be a whole number, not 1.5" in problem_of(of_size(1, 1.5) + RELU)

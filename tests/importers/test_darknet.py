@@ -217,10 +217,53 @@ def test_activations_are_named_or_the_nearest():
     text = cfg("activation activation=rellu#typo", net=SQUARE)
     assert report_of(text).rows[0].kind == "relu"
     assert warned(text) == [
-        "<bytes>:6:1: [activation]: darknet has no activation rellu: it takes relu\n"
+        "<bytes>:6:1: [activation]: darknet has no activation rellu#typo: it takes relu\n"
         "    6 │ activation=rellu#typo\n"
-        "      │ ^^^^^^^^^^^^^^^^^^^^^"
+        "      │ ^^^^^^^^^^^^^^^^^^^^^\n"
+        "   did you mean relu?"
     ]
+
+
+def test_a_comment_behind_a_value_is_a_part_of_it():
+    text = cfg("activation activation=leaky#wasmish", net=SQUARE)
+    assert report_of(text).rows[0].kind == "relu"
+    assert warned(text) == [
+        "<bytes>:6:1: [activation]: darknet has no activation leaky#wasmish: it takes relu\n"
+        "    6 │ activation=leaky#wasmish\n"
+        "      │ ^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "   write the comment on a line of its own: darknet takes what stands behind a value as a part of it"
+    ]
+    assert report_of(cfg("conv size=3#x stride=1;y filters=2", net=SQUARE)).rows[0].output_shape == (2, 14, 14)
+    assert "weights_type is per_layer#x" in error_of(cfg("avg", "avg", "shortcut from=-2 weights_type=per_layer#x"))
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "hint"),
+    [
+        ("[avg] # head", "[avg]#head", "write the comment on a line of its own"),
+        ("[avg", "[avg", "write [avg]"),
+    ],
+)
+def test_a_section_is_the_whole_line(line, found, hint):
+    text = error_of(f"{SQUARE}{line}\n")
+    assert f"darknet has no section {found}\n" in text
+    assert 'darknet prints "Type not recognized"' in text
+    assert hint in text
+
+
+def test_the_first_section_is_the_whole_line():
+    for line, hint in (("[net] # x", "write the comment on a line"), ("[NET]", "write [net], in lower case")):
+        with pytest.raises(SpecError, match="its first section is ") as error:
+            shapecalc.load((SQUARE.replace("[net]", line) + "[avg]\n").encode())
+        assert hint in str(error.value), line
+
+
+def test_warnings_are_counted_where_there_are_many():
+    found = warned(f"{SQUARE}[avg]\n" + "junk\n" * 300 + "".join(f"o{i}=1\n" for i in range(50)))
+    assert len(found) == 21
+    assert found[-1] == "330 more warnings like these are not listed"
+    assert len(warned(f"{SQUARE}[avg]\n" + "junk\n" * 20)) == 20
+    assert warned(f"{SQUARE}[avg]\n" + "junk\n" * 21)[-1] == "1 more warning like these is not listed"
 
 
 def test_heads_are_outputs_of_the_network():
@@ -358,13 +401,13 @@ def test_another_size_of_the_input():
     network = shapecalc.load(text.encode())
     assert outputs(network.infer(input="4x20x30")) == [(8, 20, 30), (8, 10, 15)]
     assert outputs(network.infer(input={"input": (4, 8, 8)}))[1] == (8, 4, 4)
-    with pytest.raises(UsageError, match="the input input is 4×16×16: not 16×16"):
+    with pytest.raises(UsageError, match="the input is 4×16×16: not 16×16"):
         network.infer(input="16x16")
     with pytest.raises(UsageError, match="there is no input x"):
         network.infer(input={"x": (4, 8, 8)})
     with pytest.raises(UsageError, match="there is no variable width to set"):
         network.infer(vars={"width": 3})
-    with pytest.raises(UsageError, match="the input input has 1 axes without the batch, 7: not 7x7"):
+    with pytest.raises(UsageError, match="the input is 7: not 7×7"):
         report_of("[net]\ninputs=7\n[conn]\n", input="7x7")
 
 

@@ -10,7 +10,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.rearranging import joined, permuted
-from shapecalc.importers.tensors import LOST
+from shapecalc.importers.tensors import FIXED, LOST
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.operations import CaffeCall
@@ -170,7 +170,7 @@ def _parameter(call: CaffeCall) -> Data:
     shapes = call.param("parameter_param").shapes()
     if not shapes:
         raise LayerError("it has no shape")
-    return call.one("parameter", batch=LOST, shape=list(shapes[0]))
+    return call.one("parameter", batch=FIXED, shape=list(shapes[0]))
 
 
 @layer_type("filter", "batchreindex")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from shapecalc.importers.blocks import DEEPEST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,13 +21,18 @@ def in_blocks(places: Sequence[NodePlace]) -> list[NodePlace]:
     So is a layer that has the name of a block itself: `conv1`, where there is a `conv1/relu`. What is alone before a
     `/` is no block, but a part of the name.
     """
-    whole = {place.path: place.name.split("/") for place in places}
+    whole = {place.path: _parts(place) for place in places}
     inside = Counter(parts for name in whole.values() for parts in _beginnings(name))
     for path, name in whole.items():
         if inside[tuple(name)]:
             whole[path] = [*name, name[-1]]
             inside[tuple(name)] += 1
-    return [_divided(place, place.name.split("/"), whole[place.path], inside) for place in places]
+    return [_divided(place, _parts(place), whole[place.path], inside) for place in places]
+
+
+def _parts(place: NodePlace) -> list[str]:
+    """Return the parts of a name: what is deeper than blocks are is one."""
+    return place.name.split("/", DEEPEST)
 
 
 def _beginnings(name: list[str]) -> list[tuple[str, ...]]:

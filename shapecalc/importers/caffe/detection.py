@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.caffe.heads import check_boxes
 from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.tensors import LOST, Batch
 
@@ -34,10 +35,18 @@ def _prior_box(call: CaffeCall) -> Data:
 @layer_type("detectionoutput")
 def _detections(call: CaffeCall) -> Data:
     """Rows of seven numbers, as many as are found: Caffe states one until it runs. Source: SSD's branch."""
+    check_boxes(call, "detection_output_param")
     most = call.param("detection_output_param").integer("keep_top_k", -1)
     limit = f"at most {most:,} (keep_top_k)" if most > 0 else "any number"
     call.notes.append(f"{call.layer.name} outputs one row for each box found, {limit}: 1 is shown, as Caffe does")
     return call.one("opaque", *call.inputs, output_sizes=[[1, 1, 7]], op_type=call.layer.type)
+
+
+@layer_type("multiboxloss")
+def _multi_box_loss(call: CaffeCall) -> list[Data]:
+    call.data()
+    check_boxes(call, "multibox_loss_param")
+    return [call.one("loss", *call.inputs, batch=LOST, function=call.layer.type)] * max(len(call.layer.tops), 1)
 
 
 @layer_type("detectionevaluate")

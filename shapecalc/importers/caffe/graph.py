@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import named
 from shapecalc.importers.caffe.blocks import in_blocks
-from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, sized
+from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
+from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
@@ -53,6 +54,7 @@ class NetImport:
         self.blobs: list[InputBlob] = []
         self.notes: list[str] = []
         self.understanding = Understanding("Caffe layer", has_arithmetic=False)
+        self.understanding.warnings += net.warnings
         try:
             self.layers = [layer for layer in net.layers if layer.is_in(state)]
             self.blobs = input_blobs(net, self.layers)
@@ -61,6 +63,8 @@ class NetImport:
         self.given = self._named(given)
         self.uncovered: list[str] = []
         self.paths: Counter[str] = Counter()
+        self.regions = regions_of(self.layers)
+        self.makers = {top: layer.name for layer in self.layers for top in layer.tops if top not in layer.bottoms}
         try:
             self.sizes = sized(self.blobs, self.layers, self.given)
         except LayerError as error:
@@ -85,7 +89,7 @@ class NetImport:
     @property
     def is_complete(self) -> bool:
         """Whether every input of every layer is the output of one before it: so it is in the phase that is meant."""
-        known = {blob.name for blob in self.blobs}
+        known = {blob.name for blob in self.blobs if blob.layer is None}
         for layer in self.layers:
             if not known.issuperset(layer.bottoms):
                 return False
@@ -98,7 +102,13 @@ class NetImport:
         scope: dict[str, Any] = {}
         for blob, (shape, batch) in self.sizes.inputs.items():
             scope[blob] = self.frame.add_input(blob, shape, batch)
+        self.frame.guessed = {
+            scope[x.name].ref for x in self.blobs if x.is_guess and x.name in scope and x.name not in self.given
+        }
         self._report_unsized()
+        sources = {
+            top: scope.pop(top) for layer in self.layers if is_source(layer) for top in layer.tops if top in scope
+        }
         unused: dict[str, None] = {}
         if not self.blobs and not self.problems:
             self._report_no_input()
@@ -106,6 +116,8 @@ class NetImport:
             for layer in self.layers:
                 if is_source(layer):
                     self.understanding.counts[LAYER] += 1
+                    self._check_source(layer)
+                    scope.update({top: sources.pop(top) for top in layer.tops if top in sources})
                 else:
                     self._add(layer, scope, unused)
             self._check_given()
@@ -116,7 +128,8 @@ class NetImport:
         graph = Graph(
             self.net.name or os.path.splitext(os.path.basename(name))[0], self.frame.inputs, nodes,
             tuple([scope[blob].ref for blob in outputs]), blocks=blocks, notes=tuple(self._notes()), file=name,
-            output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.net.warnings), is_written=False,
+            output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.understanding.warnings.listed()),
+            is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -194,12 +207,21 @@ class NetImport:
             scope[name] = tensor
             unused[name] = None
 
+    def _check_source(self, layer: CaffeLayer) -> None:
+        """Add a problem for a layer that reads data, and whose type is spelled in another way."""
+        try:
+            check_type(layer)
+        except LayerError as error:
+            self.problems.append(error.at(self.net.file.mark(*layer.location), layer.name))
+
     def _results(self, layer: CaffeLayer, place: NodePlace, scope: Mapping[str, Any]) -> Sequence[Any]:
         """Return the outputs of a layer; of one that cannot be read as many as it has names for."""
         before = len(self.frame.nodes)
         inputs = [scope[name] for name in layer.bottoms if name in scope]
         try:
-            _check_names(layer, scope)
+            check_type(layer)
+            _check_names(layer, scope, self.makers)
+            check_counts(layer)
             return self._converted(layer, place, inputs)
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(layer.tops), 1)
@@ -242,10 +264,13 @@ class NetImport:
         self.uncovered += tops
         missing = [top for top in tops if top not in self.given]
         if missing:
+            is_known = find_layer_type(call.layer.key) is not None
+            example = "300x5" if missing[0] in self.regions else "256x14x14"
+            hint = f"give it, without the batch: --input {missing[0]}={example}"
             raise LayerError(
                 f"{call.layer.type} is not covered, and nothing states the size of its output {missing[0]}",
                 (reason,),
-                f"give it, without the batch: --input {missing[0]}=256x14x14",
+                did_you_mean(call.layer.type, () if is_known else NAMES, hint, lists=False),
             )
         sizes = [[*self.given[top]] for top in tops]
         code = call.param("python_param").text("layer")
@@ -253,14 +278,18 @@ class NetImport:
                          op_type=f"{call.layer.type} {code}".rstrip())  # fmt: skip
 
 
-def _check_names(layer: CaffeLayer, scope: Mapping[str, Any]) -> None:
+def _check_names(layer: CaffeLayer, scope: Mapping[str, Any], makers: Mapping[str, str]) -> None:
     """Check the names of inputs and outputs, as Caffe does. Errors: `LayerError`."""
     for index, name in enumerate(layer.bottoms):
         if name not in scope:
             message = f"unknown bottom blob {name} (bottom index {index}): it is the output of no layer before it"
-            raise LayerError(message, hint=did_you_mean(name, list(scope), lists=False))
+            later = makers.get(name)
+            hint = f"move the layer {later} before it" if later else did_you_mean(name, list(scope), lists=False)
+            raise LayerError(message, hint=hint)
+    tops: set[str] = set()
     for index, name in enumerate(layer.tops):
         in_place = layer.bottoms[index : index + 1] == [name]
-        if (name in scope and not in_place) or name in layer.tops[:index]:
+        if (name in scope and not in_place) or name in tops:
             message = f"its output {name} (top) is that of another layer too: each name has one layer"
             raise LayerError(message, hint="rename it; a layer that works in place has the name as its bottom too")
+        tops.add(name)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import plain_of
 from shapecalc.errors import LayerError
-from shapecalc.importers.tensors import LOST, Batch
+from shapecalc.importers.caffe.operations import find_layer_type
+from shapecalc.importers.inputs import called
+from shapecalc.importers.tensors import LOST, Batch, sizes_text
 from shapecalc.layers.base.shape import Shape
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.caffe.messages import CaffeLayer, Net, Params
 
-__all__ = ["BlobSizes", "InputBlob", "input_blobs", "is_source", "sized"]
+__all__ = ["BlobSizes", "InputBlob", "input_blobs", "is_source", "regions_of", "sized"]
 
 _LARGEST = 2**31
 _LABELS = {"softmaxwithloss": 1, "softmaxloss": 1, "hingeloss": 1, "multinomiallogisticloss": 1, "infogainloss": 1,
@@ -27,24 +29,28 @@ _REGIONS = ("roipooling", "roialign", "psroipooling")
 _RECURRENT = ("lstm", "rnn")
 """Layers whose second input says where sequences go on: its size is steps × sequences."""
 
+_STATED = ("data", "imagedata", "memorydata", "windowdata", "annotateddata")
+"""Data layers of which it is known that their labels are one number each (of boxes: eight)."""
+
 _HINT = "give sizes their values: --input"
 
 
 class InputBlob(NamedTuple):
     """An input: its name, its size with the batch as the file has it (None: not stated), and the layer that has it.
 
-    `assumed` is what of the size the file does not state.
+    `assumed` is what of the size the file does not state; `is_guess` is whether labels may have another size.
     """
 
     name: str
     dims: tuple[int, ...] | None
     layer: CaffeLayer | None = None
     assumed: str = ""
+    is_guess: bool = False
 
 
 def is_source(layer: CaffeLayer) -> bool:
-    """Return whether a layer reads data: it has no input, and is no parameter."""
-    return not layer.bottoms and bool(layer.tops) and layer.key != "parameter"
+    """Return whether a layer reads data: it has no input, and is none that needs one."""
+    return not layer.bottoms and bool(layer.tops) and (layer.key == "python" or not find_layer_type(layer.key))
 
 
 def input_blobs(net: Net, layers: Sequence[CaffeLayer]) -> list[InputBlob]:
@@ -54,7 +60,7 @@ def input_blobs(net: Net, layers: Sequence[CaffeLayer]) -> list[InputBlob]:
         if is_source(layer):
             found += _of_layer(layer)
     labels = _labels(layers)
-    return [blob._replace(dims=(_batch(blob.layer),)) if blob.dims is None and blob.name in labels
+    return [blob._replace(dims=(_batch(blob.layer),), is_guess=True) if blob.dims is None and blob.name in labels
             else blob for blob in found]  # fmt: skip
 
 
@@ -83,7 +89,7 @@ def _of_layer(layer: CaffeLayer) -> list[InputBlob]:
     for top in layer.tops[1:]:
         label = (batch, 1, 1, 8) if layer.key == "annotateddata" else (batch,)
         stated = layer.key not in ("hdf5data", "python") and layer.key.endswith("data")
-        found.append(InputBlob(top, label if stated else None, layer))
+        found.append(InputBlob(top, label if stated else None, layer, is_guess=layer.key not in _STATED))
     return found
 
 
@@ -135,10 +141,15 @@ class BlobSizes(NamedTuple):
     unknown: list[InputBlob]
 
 
+def regions_of(layers: Sequence[CaffeLayer]) -> set[str]:
+    """Return the names of what layers read as lists of regions."""
+    return {layer.bottoms[1] for layer in layers if layer.key in _REGIONS and len(layer.bottoms) > 1}
+
+
 def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mapping[str, tuple[Any, ...]]) -> BlobSizes:
     """Return the inputs with their sizes, where some are given. Errors: `LayerError` for an impossible one."""
     recurrent = {layer.bottoms[1] for layer in layers if layer.key in _RECURRENT and len(layer.bottoms) > 1}
-    regions = {layer.bottoms[1] for layer in layers if layer.key in _REGIONS and len(layer.bottoms) > 1}
+    regions = regions_of(layers)
     batch, steps = _batch_of(blobs, recurrent, regions)
     found: dict[str, tuple[Shape, Batch]] = {}
     unknown = []
@@ -187,9 +198,8 @@ def _without(dims: tuple[int, ...], where: Batch, batch: int) -> tuple[int, ...]
 def _check(blob: InputBlob, sizes: tuple[int, ...], where: Batch) -> None:
     wrong = next((size for size in sizes if not 1 <= size < _LARGEST), None)
     if wrong is not None:
-        raise LayerError(f"the input {blob.name} has an axis of the impossible size {wrong}")
-    if blob.dims is not None and len(sizes) + where.own != len(blob.dims):
-        due, text = "x".join(map(str, _without(blob.dims, where, 1))), "x".join(map(str, sizes))
-        raise LayerError(
-            f"the input {blob.name} has {len(blob.dims) - where.own} axes without the batch, {due}: not {text}"
-        )
+        raise LayerError(f"{called(blob.name)} has an axis of the impossible size {wrong}")
+    if blob.dims is not None and not blob.is_guess and len(sizes) + where.own != len(blob.dims):
+        due = sizes_text(_without(blob.dims, where, 1))
+        which = " without the batch" if where.own else ""
+        raise LayerError(f"{called(blob.name)} is {due}{which}: not {sizes_text(sizes)}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError, Problem, SpecError, count_noun, did_you_mean
 from shapecalc.importers.caffe.fields import FIELDS, LAYER, NET, SOLVER
 from shapecalc.importers.caffe.text import MESSAGE, NUMBER, TEXT, WORD, Message
+from shapecalc.importers.caffe.types import type_key
+from shapecalc.importers.understanding import few_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from shapecalc.errors import Problems
     from shapecalc.importers.caffe.text import FieldValue, ProtoText
 
 __all__ = ["PHASES", "BadFieldError", "CaffeLayer", "Net", "Params", "State", "read_net"]
@@ -28,8 +30,8 @@ _TRUE, _FALSE = ("true", "True", "t", "1"), ("false", "False", "f", "0")
 class BadFieldError(LayerError):
     """A field whose value is none of its sort; `entry` is the value."""
 
-    def __init__(self, message: str, entry: FieldValue) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, entry: FieldValue, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.entry = entry
 
 
@@ -160,20 +162,22 @@ class State(NamedTuple):
 class CaffeLayer:
     """A layer: its name and type, the names of its inputs (bottoms) and outputs (tops), its arguments.
 
-    Layers of the oldest dialect have their arguments beside their type. `key` is the type as a word of lower case.
+    Layers of the oldest dialect have their arguments beside their type; `is_old` is whether it is a `layers`. `key` is
+    the type as a word of lower case.
     Errors: `BadFieldError`.
     """
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, *, is_old: bool = False) -> None:
         oldest = message.messages("layer")
         self.own = oldest[-1] if oldest else message
         self.is_oldest = bool(oldest)
+        self.is_old = is_old
         if self.is_oldest:
             self.own.fields = {_V0_NAMES.get(name, name): found for name, found in self.own.fields.items()}
         self.message = message
         params = Params(self.own)
         self.type = _V0_TYPES.get(written := params.text("type"), written)
-        self.key = re.sub(r"[_\W]", "", self.type).lower()
+        self.key = type_key(self.type)
         self.name = params.text("name") or self.type
         self.bottoms = [entry.text for entry in message.all("bottom")]
         self.tops = [entry.text for entry in message.all("top")]
@@ -217,7 +221,7 @@ class Net(NamedTuple):
     inputs: list[tuple[str, tuple[int, ...] | None]]
     layers: list[CaffeLayer]
     state: State
-    warnings: list[Problem]
+    warnings: Problems
 
 
 def read_net(file: ProtoText, whole: Message) -> Net:
@@ -225,9 +229,10 @@ def read_net(file: ProtoText, whole: Message) -> Net:
     problems: list[Problem] = []
     top = Params(whole)
     name, layers, inputs, state = "", [], [], State()
-    for entry in sorted([*whole.all("layer"), *whole.all("layers")], key=lambda entry: entry.at):
+    news, olds = whole.all("layer"), whole.all("layers")
+    for entry, is_old in sorted([*((x, False) for x in news), *((x, True) for x in olds)], key=lambda pair: pair[0].at):
         try:
-            layer = CaffeLayer(_message(entry))
+            layer = CaffeLayer(_message(entry), is_old=is_old)
         except BadFieldError as error:
             problems.append(Problem(error.message, file.mark(error.entry.at, error.entry.length)))
             continue
@@ -244,7 +249,13 @@ def read_net(file: ProtoText, whole: Message) -> Net:
         raise SpecError(problems)
     if not layers:
         raise SpecError(_no_net(file, whole))
-    return Net(name, file, inputs, layers, state, [*_unknown_fields(file, whole, layers)])
+    warnings = few_warnings()
+    if news and olds:
+        message = "the file has both layer { } and layers { }: Caffe ignores those of layer"
+        mark = file.mark(news[0].at, news[0].length)
+        warnings.append(Problem(message, mark, hint="write all layers of one kind"))
+    warnings += _unknown_fields(file, whole, layers)
+    return Net(name, file, inputs, layers, state, warnings)
 
 
 def _message(entry: FieldValue) -> Message:
@@ -283,8 +294,8 @@ def _state(state: Params) -> State:
     return State(state.choice("phase", PHASES, "TEST"), state.integer("level", 0), stages)
 
 
-def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -> Iterator[Problem]:
-    """Yield a warning for each field that no message has, at its first location: Caffe refuses the file."""
+def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -> Problems:
+    """Return a warning for each field that no message has, at its first location: Caffe refuses the file."""
     seen: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], tuple[FieldValue, Any]] = {}
 
@@ -302,10 +313,14 @@ def _unknown_fields(file: ProtoText, whole: Message, layers: list[CaffeLayer]) -
         for name in FIELDS.keys() & layer.message.fields.keys():
             for message in layer.message.messages(name):
                 note(message, name, FIELDS[name])
-    for (where, name), (entry, known) in sorted(first.items(), key=lambda pair: pair[1][0].at):
+    found = few_warnings()
+    every = sorted(first.items(), key=lambda pair: pair[1][0].at)
+    found.unlisted = max(len(every) - found.most, 0)
+    for (where, name), (entry, known) in every[: found.most]:
         times = seen[where, name]
         copies = f" (in {count_noun(times, 'layer')})" if times > 1 else ""
         text = f"{where} has no field {name}{copies}: it is ignored, and Caffe refuses the file"
         near = did_you_mean(name, sorted(known), lists=False)
         at = file.text.rfind(name, 0, entry.at + len(name))
-        yield Problem(text, file.mark(at, len(name)), hint=near)
+        found.append(Problem(text, file.mark(at, len(name)), hint=near))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.importers.caffe.messages import BadFieldError
 from shapecalc.importers.caffe.operations import layer_type, where
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ def _bn(call: CaffeCall) -> Data:
 @layer_type("lrn")
 def _lrn(call: CaffeCall) -> Data:
     params, x = call.param("lrn_param"), call.as_map(least=1)
-    arguments: dict[str, Any] = {"size": params.integer("local_size", 5, 1)}
+    size = params.integer("local_size", 5, 1)
+    if size % 2 == 0:
+        entry = params.message.fields["local_size"][-1]
+        raise BadFieldError(f"local_size must be odd, not {size}", entry, f"write {size - 1} or {size + 1}")
+    arguments: dict[str, Any] = {"size": size}
     for name, usual in (("alpha", 1e-4), ("beta", 0.75), ("k", 1)):
         found = params.number(name, 1 if name == "alpha" else usual)
         arguments |= {} if found == usual else {name: found}

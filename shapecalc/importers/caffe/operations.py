@@ -62,6 +62,10 @@ class CaffeFrame(Frame):
         self.source = file.source
         self.layer: CaffeLayer | None = None
         self._held: dict[str, tuple[tuple[Any, ...], str]] = {}
+        self.guessed: set[Reference] = set()
+        """Labels whose sizes the file does not state."""
+        self.shapes: dict[int, Shape] = {}
+        """The sizes of the (first) outputs of nodes, by their index."""
 
     def emit(
         self,
@@ -76,7 +80,7 @@ class CaffeFrame(Frame):
         layer, index = self.layer, len(self.nodes)
         names = layer.shared_names() if layer else []
         if not any(names) and not (layer and layer.is_frozen):
-            return super().emit(place, kind, arguments, inputs, weights, frozen=frozen)
+            return self._noted(super().emit(place, kind, arguments, inputs, weights, frozen=frozen))
         shapes = tuple([x.shape for x in inputs])
         try:
             own = self._layer(kind, arguments).weights(*shapes)
@@ -88,7 +92,12 @@ class CaffeFrame(Frame):
         pairs = zip(named, own.values(), strict=True) if any(names) else ()
         shared = [Constant(sizes, None, (name,), learned=True) for name, sizes in pairs]
         frozen = frozen or bool(own and layer and layer.is_frozen)
-        return super().emit(place, kind, arguments, inputs, shared, frozen=frozen)
+        return self._noted(super().emit(place, kind, arguments, inputs, shared, frozen=frozen))
+
+    def _noted(self, found: list[tuple[Reference, Shape]]) -> list[tuple[Reference, Shape]]:
+        ref, shape = found[0]
+        self.shapes[ref.node] = shape
+        return found
 
     def sizes_of(self, kind: str, arguments: dict[str, Any], inputs: Sequence[Data]) -> tuple[Any, ...]:
         """Return the size of the output that a layer would have. Errors: `LayerError`."""

@@ -99,7 +99,12 @@ def _eltwise(call: CaffeCall) -> Data:
     kind, factors = _MERGES[params.choice("operation", tuple(_MERGES), "SUM")], params.numbers("coeff")
     if factors and len(factors) != len(call.inputs):
         raise LayerError(f"it has {len(factors)} values of coeff for {len(call.inputs)} inputs")
-    return call.one("sub" if kind == "add" and factors == [1, -1] else kind, first, *others)
+    own = next((x for x in (first, *others) if x.batch.own), first)
+    if own.batch.own:  # a parameter has the batch as an axis of its own
+        inputs = [x if x.batch.own else call.frame.one_sample(call.part("sample"), x, own.batch.axis)
+                  for x in (first, *others)]  # fmt: skip
+        first, *others = inputs
+    return call.one("sub" if kind == "add" and factors == [1, -1] else kind, first, *others, batch=own.batch)
 
 
 @layer_type("axpy")

@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.caffe.messages import BadFieldError
 from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
 
@@ -61,11 +62,9 @@ def _window(params: Params, rank: int) -> dict[str, Any]:
 
 def outputs(params: Params) -> int:
     """Return the number of outputs of a layer. Errors: `LayerError`."""
-    found = params.integer("num_output", 0)
-    if found < 1:
-        raise LayerError(f"num_output must be at least 1, not {found}" if "num_output" in params else
-                         "it has no num_output")  # fmt: skip
-    return found
+    if "num_output" not in params:
+        raise LayerError("it has no num_output")
+    return params.integer("num_output", 0, 1)
 
 
 @layer_type("convolution", "deconvolution", "depthwiseconvolution", "convolutiondepthwise", "convolution3d", "conv",
@@ -109,6 +108,7 @@ def _pool(call: CaffeCall) -> list[Data]:
     if how == "STOCHASTIC":
         call.notes.append(f"{call.layer.name} is stochastic pooling, shown as average pooling: it has the same sizes")
     if params.flag("global_pooling", default=False):
+        _check_global(params)
         return [call.one(f"global_{kind}_pool", x, keepdims=True)]
     arguments = _window(params, x.shape.rank - 1)
     pads = arguments.get("padding", 0)
@@ -120,6 +120,17 @@ def _pool(call: CaffeCall) -> list[Data]:
     if kind == "max" and len(call.layer.tops) > 1:
         return call.emit("max_pool", x, batch=x.batch, return_indices=True, **arguments)
     return [call.one(f"{kind}_pool", x, **arguments)]
+
+
+def _check_global(params: Params) -> None:
+    """Check that a global pool has no window of its own. Errors: `LayerError`."""
+    fields = params.message.fields
+    wrong: list[str] = [name for name in ("kernel_size", "kernel_h", "kernel_w") if name in fields]
+    wrong += [name for name in ("pad", "pad_h", "pad_w") if params.integer(name, 0)]
+    wrong += [name for name in ("stride", "stride_h", "stride_w") if params.integer(name, 1) != 1]
+    if wrong:
+        hint = f"leave out {wrong[0]}: its window is the whole input, or global_pooling"
+        raise BadFieldError(f"it has both global_pooling and {wrong[0]}", params.message.fields[wrong[0]][-1], hint)
 
 
 @layer_type("im2col")

@@ -48,8 +48,9 @@ def matches(name: str, head: bytes) -> bool:
     if _companion(name, head):
         return True
     first = first_section(head)
-    if first in NET or not name.lower().endswith(".cfg"):
-        return first in NET
+    is_net = first.lower() in NET
+    if is_net or not name.lower().endswith(".cfg"):
+        return is_net
     return _is_section(first) or any(b"[%s]" % net.encode() in head for net in NET)
 
 

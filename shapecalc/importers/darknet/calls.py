@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, did_you_mean
-from shapecalc.importers.darknet.cfg import LARGEST, Option, OptionError
+from shapecalc.importers.darknet.cfg import COMMENTS, LARGEST, UNKNOWN_SECTION, Option, OptionError
 from shapecalc.importers.tensors import Constant, Data, NodePlace, Unsized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.errors import Hint
     from shapecalc.importers.darknet.cfg import CfgSection
     from shapecalc.importers.frame import Frame
 
@@ -87,7 +89,7 @@ def find_section(name: str) -> SectionKind:
     if found is None:
         hint = str(did_you_mean(name, _KINDS, lists=False))
         message = f"darknet has no section [{name[:40]}]"
-        raise OptionError(message, why=('darknet prints "Type not recognized", and its output has no size',), hint=hint)
+        raise OptionError(message, why=(UNKNOWN_SECTION,), hint=hint)
     return found
 
 
@@ -137,14 +139,15 @@ class SectionCall:
         return self.number(name, 1, 1)
 
     def word(self, name: str, default: str) -> str:
-        """Return an option that is a word, up to a comment."""
+        """Return an option that is a word, with what stands behind it."""
         option = self.option(name)
-        return option.text.partition("#")[0] if option else default
+        return option.text if option else default
 
-    def warn(self, message: str, name: str = "") -> None:
+    def warn(self, message: str, name: str = "", hint: str | Hint = "") -> None:
         """Add a warning on an option, or on the section."""
         option = self.section.options.get(name)
-        self.warnings.append(Problem(message, option.mark if option else self.section.mark, f"[{self.section.type}]"))
+        mark = option.mark if option else self.section.mark
+        self.warnings.append(Problem(message, mark, f"[{self.section.type}]", hint=hint))
 
     def unused(self) -> list[Option]:
         """Return the options that nobody reads."""
@@ -234,7 +237,9 @@ class SectionCall:
         word = self.word(option, default)
         found = _ACTIVATIONS.get(word)
         if found is None:
-            self.warn(f"darknet has no activation {word[:40]}: it takes relu", option)
+            begin = re.split("[#;]", word)[0]
+            hint = COMMENTS if begin in _ACTIVATIONS else did_you_mean(begin, _ACTIVATIONS, lists=False)
+            self.warn(f"darknet has no activation {word[:40]}: it takes relu", option, hint)
             found = "relu"
         if not found:
             return x

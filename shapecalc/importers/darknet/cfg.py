@@ -1,24 +1,30 @@
 """The text of a darknet cfg: sections in their order, and the options of each, with the lines that they are on.
 
-It is read as darknet reads it: spaces count nowhere, a line that begins with `#` or `;` is a comment, of an option that
-is repeated the first counts, and a number ends where its digits end.
+It is read as darknet reads it: spaces count nowhere, a line that begins with `#` or `;` is a comment and what stands
+behind a value is none, of an option that is repeated the first counts, and a number ends where its digits end.
 Source: `read_cfg` in src/parser.c and src/option_list.c of AlexeyAB/darknet and pjreddie/darknet.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import LayerError, Mark, Problem, Source, SpecError
 from shapecalc.importers.files import broken, check_first_bytes
+from shapecalc.importers.understanding import few_warnings
+
+if TYPE_CHECKING:
+    from shapecalc.errors import Problems
 
 __all__ = [
+    "COMMENTS",
     "FORMAT",
     "LARGEST",
     "MOST_BYTES",
     "NET",
     "SIZES",
+    "UNKNOWN_SECTION",
     "Cfg",
     "CfgSection",
     "Option",
@@ -37,6 +43,10 @@ _LONGEST = 40
 NET = ("net", "network")
 SIZES = ("channels", "height", "width", "inputs")
 """The options of [net] that are read here: all others are of training."""
+
+
+COMMENTS = "write the comment on a line of its own: darknet takes what stands behind a value as a part of it"
+UNKNOWN_SECTION = 'darknet prints "Type not recognized", and its output has no size'
 
 
 class OptionError(LayerError):
@@ -78,6 +88,14 @@ class CfgSection(NamedTuple):
     type: str
     mark: Mark
     options: dict[str, Option]
+    written: str
+
+    def check(self) -> None:
+        """Check that there is nothing but the type in brackets on the line. Errors: `OptionError`."""
+        if self.written != f"[{self.type}]":
+            what = f"darknet has no section {self.written[:_LONGEST]}"
+            hint = COMMENTS if "]" in self.written else f"write [{self.type[:_LONGEST]}]"
+            raise OptionError(what, self.mark, (UNKNOWN_SECTION,), hint)
 
 
 class Cfg(NamedTuple):
@@ -86,7 +104,7 @@ class Cfg(NamedTuple):
     source: Source
     net: CfgSection
     sections: tuple[CfgSection, ...]
-    warnings: tuple[Problem, ...]
+    warnings: Problems
 
 
 def first_section(head: bytes) -> str:
@@ -109,14 +127,16 @@ def read_cfg(data: bytes, name: str) -> Cfg:
     if "\0" in text:
         raise broken(name, FORMAT, "it is binary, not text")
     source = Source(name, text)
-    warnings: list[Problem] = []
+    warnings = few_warnings()
     sections = _sections(source, warnings)
-    if not sections or sections[0].type not in NET:
+    if not sections or sections[0].written not in (f"[{net}]" for net in NET):
         first = sections[0] if sections else None
-        found = f"its first section is [{first.type}], not [net]" if first else "it has no section"
+        found = f"its first section is {first.written[:_LONGEST]}, not [net]" if first else "it has no section"
         hint = "begin it with [net], width=, height= and channels="
+        if first and first.type.lower() in NET:
+            hint = "write [net], in lower case" if first.type not in NET else COMMENTS
         raise SpecError(Problem(f"{name} is no network: {found}", first.mark if first else None, hint=hint))
-    return Cfg(source, sections[0], tuple(sections[1:]), tuple(warnings))
+    return Cfg(source, sections[0], tuple(sections[1:]), warnings)
 
 
 def _decoded(data: bytes) -> str:
@@ -126,7 +146,7 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def _sections(source: Source, warnings: list[Problem]) -> list[CfgSection]:
+def _sections(source: Source, warnings: Problems) -> list[CfgSection]:
     sections: list[CfgSection] = []
     for number, line in enumerate(source.text.splitlines(), 1):
         packed = _SPACES.sub("", line)
@@ -137,7 +157,7 @@ def _sections(source: Source, warnings: list[Problem]) -> list[CfgSection]:
         if packed[0] == "[":
             if len(sections) > _MOST_SECTIONS:
                 raise SpecError(Problem(f"there are more than {_MOST_SECTIONS:,} sections", mark))
-            sections.append(CfgSection(packed[1:].partition("]")[0], mark, {}))
+            sections.append(CfgSection(packed[1:].partition("]")[0], mark, {}, packed))
             continue
         name, equals, value = packed.partition("=")
         if not sections:

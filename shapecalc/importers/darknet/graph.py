@@ -16,7 +16,7 @@ from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.importers.darknet.cfg import Cfg, CfgSection, Option
     from shapecalc.layers.base.shape import Shape
@@ -36,7 +36,8 @@ class CfgImport:
         self.problems: list[Problem] = []
         self.frame = Frame(cfg.source.name)
         self.understanding = Understanding("section", has_arithmetic=False)
-        self.warnings = list(cfg.warnings)
+        self.warnings = self.understanding.warnings
+        self.warnings += cfg.warnings
         self.unused: dict[tuple[str, str], tuple[Option, int]] = {}
         self.outputs: list[SectionOutput | Unsized] = []
         self.heads: list[int] = []
@@ -50,11 +51,12 @@ class CfgImport:
         if self.shape is not None:
             data = self.frame.add_input(_INPUT, self.shape, LOST)
             self._run(SectionOutput(data, len(self.shape.sizes) == 3))
+        self.warnings += self._unused()
         nodes, blocks = named(self.frame.nodes, self.frame.places)
         graph = Graph(
             os.path.splitext(os.path.basename(cfg.source.name))[0], self.frame.inputs, nodes, self._results(),
             blocks=blocks, notes=self._notes(), file=cfg.source.name, steps=len(nodes),
-            warnings=(*self.warnings, *self._unused()), is_written=False,
+            warnings=tuple(self.warnings.listed()), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -109,6 +111,7 @@ class CfgImport:
         refs = [before.data.ref if isinstance(before, SectionOutput) else before.ref]
         start = len(self.frame.nodes)
         try:
+            section.check()
             kind = find_section(section.type)
             call = SectionCall(section, kind, self.outputs, before, self.frame, previous)
             place = call.place
@@ -136,12 +139,11 @@ class CfgImport:
             first, count = self.unused.get((call.kind.name, option.name), (option, 0))
             self.unused[call.kind.name, option.name] = (first, count + 1)
 
-    def _unused(self) -> list[Problem]:
-        """Return the warnings on options that darknet does not know: each once, at its first line."""
-        return [
-            Problem(f"darknet has no option {name[:40]} here, and ignores it", first.mark, f"[{kind}]", copies=count)
-            for (kind, name), (first, count) in self.unused.items()
-        ]
+    def _unused(self) -> Iterator[Problem]:
+        """Yield the warnings on options that darknet does not know: each once, at its first line."""
+        for (kind, name), (first, count) in self.unused.items():
+            message = f"darknet has no option {name[:40]} here, and ignores it"
+            yield Problem(message, first.mark, f"[{kind}]", copies=count)
 
     def _check_multiple(self) -> None:
         """Warn of an image that a detector of YOLO does not divide evenly, as darknet does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.importers.darknet.calls import section
-from shapecalc.importers.darknet.cfg import OptionError
+from shapecalc.importers.darknet.cfg import COMMENTS, OptionError
 
 if TYPE_CHECKING:
     from shapecalc.importers.darknet.calls import SectionCall, SectionOutput
@@ -66,7 +66,8 @@ def _shortcut(call: SectionCall) -> SectionOutput:
     elif sort != "none":
         option = call.option("weights_type")
         message = f"weights_type is {sort[:40]}: it is none, per_feature or per_channel"
-        raise OptionError(message, option.mark if option else None)
+        hint = COMMENTS if "#" in sort else ""
+        raise OptionError(message, option.mark if option else None, hint=hint)
     return call.activated(call.emit("add", *inputs, is_map=x.is_map), "linear")
 
 

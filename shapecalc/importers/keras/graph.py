@@ -110,7 +110,7 @@ class ModelImport:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(outputs), layout=self.layout, blocks=blocks,
             notes=tuple(self._notes()), file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings), is_written=False,
+            warnings=tuple(self.understanding.warnings.listed()), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 

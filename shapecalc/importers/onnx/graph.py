@@ -73,7 +73,6 @@ class Importing:
         self.factors: set[str] = set()
         self.functions: list[str] = []
         self.made: set[str] = set()
-        self.warnings: list[Problem] = []
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -96,7 +95,7 @@ class Importing:
             stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
             variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
             stored=stored_as(self.model.graph, self.frame, self.name), steps=len(nodes),
-            warnings=(*self.understanding.warnings, *self.warnings), is_written=False,
+            warnings=tuple(self.understanding.warnings.listed()), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
@@ -112,7 +111,7 @@ class Importing:
             found = scope.get(info.name)
             if found is None:
                 message = f"the output {info.name} of {self.name} is the output of none of its nodes"
-                self.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
+                self.understanding.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
             if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
                 refs.append(found.ref)
                 names.append(info.name)

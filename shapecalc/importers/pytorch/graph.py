@@ -96,7 +96,7 @@ class ModuleImport:
         graph = Graph(
             stem, self.frame.inputs, nodes, tuple(refs), blocks=blocks, notes=tuple(self._notes()),
             variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings), is_written=False,
+            warnings=tuple(self.understanding.warnings.listed()), is_written=False,
         )  # fmt: skip
         return graph, self.problems
 
