@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import SpecError
 from shapecalc.importers.darknet.cfg import FORMAT, MOST_BYTES, NET, first_section, read_cfg
-from shapecalc.importers.files import broken
+from shapecalc.importers.files import broken, uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ class DarknetFile:
     def __repr__(self) -> str:
         return f"<DarknetFile {self.name}: {len(self.cfg.sections)} sections>"
 
+    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with this size of the input, and all problems."""
         from shapecalc.importers.darknet.graph import CfgImport

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.importers.files import uncollected
 from shapecalc.importers.keras.graph import ModelImport
 from shapecalc.importers.keras.layouts import layout_of
 from shapecalc.importers.keras.reading import HDF5, ZIP, config_of_bytes, config_of_file
@@ -42,6 +43,7 @@ class KerasFile:
     def __repr__(self) -> str:
         return f"<KerasFile {self.name}: {len(self.model.layers)} layers>"
 
+    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these input sizes, and all problems."""
         return ModelImport(self.name, self.model, self.layout, variables, inputs).graph()

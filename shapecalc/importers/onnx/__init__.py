@@ -45,14 +45,9 @@ class OnnxFile:
     def __repr__(self) -> str:
         return f"<OnnxFile {self.name}: {len(self.model.graph.nodes)} nodes>"
 
+    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
-        with uncollected():
-            return self._built(variables, inputs)
-
-    def _built(
-        self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]
-    ) -> tuple[Graph, list[Problem]]:
         first = Importing(self.name, self.model, variables, inputs)
         best = first.graph()
         if not first.has_several_readings:
@@ -94,9 +89,8 @@ def read_bytes(data: bytes | mmap.mmap, name: str) -> OnnxFile:
     """Return the origin of the bytes of a file. Errors: `SpecError`."""
     check_first_bytes(data, name, _FORMAT)
     try:
-        with uncollected():
-            reader = WireReader(data)
-            model = read_model(reader)
-            return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
+        reader = WireReader(data)
+        model = read_model(reader)
+        return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
     except WireError as error:
         raise broken(name, _FORMAT, str(error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.files import broken, check_first_bytes
+from shapecalc.importers.files import broken, check_first_bytes, uncollected
 from shapecalc.importers.inputs import NOWHERE, SECOND
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
 from shapecalc.importers.understanding import UNKNOWN
@@ -45,6 +45,7 @@ class ExportedModule:
     def __repr__(self) -> str:
         return f"<ExportedModule {self.name}: {len(self.program.graph.nodes)} nodes>"
 
+    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
         from shapecalc.importers.pytorch.graph import ModuleImport
