@@ -45,6 +45,8 @@ FORMATS = {
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),
     "scalesim": _Format("scalesim", "SCALE-Sim's table of layers, with padding as a part of the input", (".csv",)),
+    "timeloop": _Format("timeloop", "Timeloop's problems, one document per layer, with padding as a part of the input",
+                        (".timeloop.yaml", ".timeloop.yml")),
 }  # fmt: skip
 """The formats by name; the first suffix of each is the usual one."""
 
@@ -70,9 +72,9 @@ def convert(
 def format_of_file(name: str) -> str:
     """Return the format that the name of a file ends with. Errors: `UsageError` for any other name."""
     lower = name.lower()
-    for to, one in FORMATS.items():
-        if lower.endswith(one.suffixes):
-            return to
+    ends = {end: to for to, one in FORMATS.items() for end in one.suffixes if lower.endswith(end)}
+    if ends:
+        return ends[max(ends, key=len)]
     suffix = os.path.splitext(name)[1]
     message = f"no format has the suffix {suffix}" if suffix else "the name has no suffix"
     own = [one.suffixes[0] for one in FORMATS.values() if one.suffixes]

@@ -24,6 +24,14 @@ def test_the_name_of_the_file_decides(tmp_path):
         assert path.read_text(encoding="utf-8") == shapecalc.load("resnet18").convert(to, depth=1)
 
 
+def test_the_longest_end_of_a_name_decides(tmp_path):
+    path = tmp_path / "lenet5.Timeloop.yaml"
+    assert run("convert", "lenet5", "-o", path) == (0, "", "")
+    assert path.read_text(encoding="utf-8") == shapecalc.load("lenet5").convert("timeloop")
+    assert run("convert", "lenet5", "-o", tmp_path / "timeloop.yaml").status == 0
+    assert (tmp_path / "timeloop.yaml").read_text(encoding="utf-8").startswith("name: ")
+
+
 def test_an_onnx_file_as_a_specification(tmp_path):
     path = tmp_path / "digits.yaml"
     assert run("convert", "docs/digits.onnx", "--input", "1x28x28", "-o", path) == (0, "", "")
@@ -48,7 +56,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
     result = run("convert", "lenet5", "-o", tmp_path / "a.png")
     assert result.status == 2
     assert result.err == (
-        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .onnx, .dot, .mmd or .csv, or choose with --to\n"
+        f"{tmp_path}/a.png: no format has the suffix .png\n   name it .yaml, .py, .onnx, .dot, .mmd, .csv or .timeloop.yaml, or choose with --to\n"
     )
     assert run("convert", "lenet5", "-o", tmp_path / "a").err.startswith(f"{tmp_path}/a: the name has no suffix\n")
     assert list(tmp_path.iterdir()) == []
@@ -59,7 +67,7 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
 def test_without_a_format_the_formats_are_listed():
     result = run("convert", "lenet5")
     assert result.status == 2
-    assert "Missing option '--to'. Choose from: yaml, pytorch, onnx, dot, mermaid, scalesim" in result.err
+    assert "Missing option '--to'. Choose from: yaml, pytorch, onnx, dot, mermaid, scalesim, timeloop" in result.err
     assert "'--output': the name of the file is empty" in run("convert", "lenet5", "-o", "").err
     assert run("convert", "lenet5", "--to", "dot", "-o", "-").out.startswith("digraph")
 
