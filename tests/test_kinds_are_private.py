@@ -131,7 +131,7 @@ def parsed():
             yield name, parse(path)
 
 
-_TABLES = ("importers.", "exporters.pytorch.")
+_TABLES = ("importers.", "exporters.pytorch.", "exporters.onnx.")
 """Operations of other formats are said in kinds and their arguments: that is what importers and exporters are."""
 
 

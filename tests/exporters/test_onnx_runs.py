@@ -32,6 +32,13 @@ SPECS = {
         {"multi_head_attention": {"num_heads": 4, "relative_buckets": 8}},
         {"multi_head_attention": {"num_heads": 4, "alibi": True, "is_causal": True, "relative_buckets": 8}},
         {"multi_head_attention": {"num_heads": 4, "window": 3, "qk_norm": "width"}}]},
+    "masks": {"inputs": {"x": [6, 16], "m": [6, 6], "q": [2, 5, 4], "k": [1, 7, 4], "n": [5, 7]}, "layers": [
+        {"multi_head_attention": {"num_heads": 4, "attn_mask": True}, "from": ["x", "m"]},
+        {"scaled_dot_product_attention": None, "from": ["q", "k", "k", "n"]},
+        {"scaled_dot_product_attention": {"enable_gqa": True, "is_causal": True}, "from": ["q", "k", "k"]}],
+        "outputs": ["multi_head_attention1", "scaled_dot_product_attention1", "scaled_dot_product_attention2"]},
+    "many buckets": {"inputs": {"x": [6, 16]}, "layers": [
+        {"multi_head_attention": {"num_heads": 4, "relative_buckets": buckets}} for buckets in (1, 2, 512)]},
     "pools": {"inputs": {"x": [3, 13, 14]}, "layers": [
         {"max_pool": {"kernel_size": 3, "stride": 2, "rounding": "caffe"}},
         {"avg_pool": {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}},

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
+from shapecalc.exporters.onnx.builder import BATCH, GraphBuilder
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
-from shapecalc.exporters.onnx.model import BATCH, Model
 from shapecalc.exporters.onnx.reasons import reason_of
-from shapecalc.exporters.onnx.table import ROTARY, NotExpressibleError, Site, find_writer, is_mixed, onnx_size
+from shapecalc.exporters.onnx.table import ROTARY, LayerSite, NotExpressibleError, find_writer, is_mixed, onnx_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class _Export:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.graph = report.graph
-        self.model = Model()
+        self.builder = GraphBuilder()
         self.tensors: dict[tuple[int, int], str] = {}
         self.infos: list[tuple[str, Shape]] = []
         self.rotary: dict[str, Any] | None = None
@@ -62,8 +62,8 @@ class _Export:
         outputs = self._outputs()
         made = {name for name, _ in outputs}
         infos = [self._info(name, shape) for name, shape in dict(self.infos).items() if name not in made]
-        nodes = [node.message() for node in self.model.nodes]
-        constants = [message for _, message in self.model.initializers.values()]
+        nodes = [node.message() for node in self.builder.nodes]
+        constants = [message for _, message in self.builder.initializers.values()]
         graph = graph_message(self.graph.name or "network", nodes, constants, inputs,
                               [self._info(*one) for one in outputs], infos)  # fmt: skip
         doc = "Sizes without weights: every weight is zeros, as ConstantOfShape."
@@ -73,31 +73,31 @@ class _Export:
         looked_up = {ref.node for node in self.graph.nodes if node.layer and node.layer.looks_up for ref in node.inputs}
         found = []
         for number, (name, shape) in enumerate(self.graph.inputs.items(), 1):
-            tensor = self.tensors[-number, 0] = self.model.take(name)
+            tensor = self.tensors[-number, 0] = self.builder.take(name)
             if -number in looked_up:
-                self.model.integers.add(tensor)
+                self.builder.integers.add(tensor)
             found.append(self._info(tensor, shape))
         return found
 
     def _info(self, name: str, shape: Shape) -> bytes:
-        first: int | str = 1 if name in self.model.fixed else BATCH
-        return value_info(name, INT64 if name in self.model.integers else FLOAT, (first, *onnx_size(shape)))
+        first: int | str = 1 if name in self.builder.fixed else BATCH
+        return value_info(name, INT64 if name in self.builder.integers else FLOAT, (first, *onnx_size(shape)))
 
     def _add(self, index: int, row: Row) -> None:
         """Add the nodes of a layer."""
         if row.kind == ROTARY:
             assert row.node.layer is not None
             self.rotary = row.node.layer.values()
-        self.model.begin(self._path(row))
+        self.builder.begin(self._path(row))
         try:
             found = self._written(row)
         except NotExpressibleError as error:
             self.refused.setdefault((row.kind, str(error)), []).append(row)
-            found = [self.model.take(row.name) for _ in row.sizing.outputs]
+            found = [self.builder.take(row.name) for _ in row.sizing.outputs]
         names = [row.name if i == 0 else f"{row.name}[{i}]" for i in range(len(found))]
         if len(found) > 1:
             names[0] = f"{row.name}[0]"
-        for number, tensor in enumerate(self.model.finish(found, names)):
+        for number, tensor in enumerate(self.builder.finish(found, names)):
             self.tensors[index, number] = tensor
             self.infos.append((tensor, row.sizing.outputs[number]))
 
@@ -111,18 +111,18 @@ class _Export:
         layer = row.node.layer
         assert layer is not None
         if not layer.looks_up:
-            names = [self._as_numbers(name) if name in self.model.integers and row.kind not in _ALIKE else name
+            names = [self._as_numbers(name) if name in self.builder.integers and row.kind not in _ALIKE else name
                      for name in names]  # fmt: skip
-        fixed = bool(names) and all(name in self.model.fixed for name in names)
-        before = len(self.model.nodes)
-        site = Site(self.model, row, names, self._owners(row), self.rotary)
+        fixed = bool(names) and all(name in self.builder.fixed for name in names)
+        before = len(self.builder.nodes)
+        site = LayerSite(self.builder, row, names, self._owners(row), self.rotary)
         found = self._in_own_order(site, writer.function) if writer.own_order else _as_map(site, writer.function)
         found = [found] if isinstance(found, str) else list(found)
         if fixed:
-            self.model.fixed.update([name for node in self.model.nodes[before:] for name in node.outputs])
+            self.builder.fixed.update([name for node in self.builder.nodes[before:] for name in node.outputs])
         return found
 
-    def _in_own_order(self, site: Site, function: Callable[[Site], Any]) -> Any:
+    def _in_own_order(self, site: LayerSite, function: Callable[[LayerSite], Any]) -> Any:
         """Return what a function makes of tensors in the order of the report, back in that of ONNX.
 
         Maps that are alike and of which single elements are worked on stay as they are.
@@ -140,7 +140,7 @@ class _Export:
                 for name, shape in zip(several, site.outputs, strict=True)]  # fmt: skip
 
     def _as_numbers(self, name: str) -> str:
-        return str(self.model.op("Cast", name, to=FLOAT))
+        return str(self.builder.op("Cast", name, to=FLOAT))
 
     def _owners(self, row: Row) -> dict[str, str]:
         """Return the tensors that are the weights of a layer: its own, or those of its owner by name or by size."""
@@ -167,12 +167,12 @@ class _Export:
         """Return the outputs: a tensor that is an input or an output already gets another name."""
         found: dict[str, Shape] = {}
         inputs = {self.tensors[-number, 0] for number in range(1, len(self.graph.inputs) + 1)}
-        self.model.begin("")
+        self.builder.begin("")
         for name, ref in self.graph.named_outputs().items():
             tensor = self.tensors[ref.node, ref.output]
             if tensor in inputs or tensor in found:
-                again = self.model.op("Identity", tensor, name=name)
-                for group in (self.model.fixed, self.model.integers):
+                again = self.builder.op("Identity", tensor, name=name)
+                for group in (self.builder.fixed, self.builder.integers):
                     group.update([again] if tensor in group else [])
                 tensor = again
             found[tensor] = self.report.shape_of(ref.node, ref.output)
@@ -186,7 +186,7 @@ def _problem(rows: Sequence[Row], kind: str, why: str) -> Problem:
     return Problem(f"{clean(rows[0].name)} ({kind}){more} cannot be written{where}: {why}", rows[0].node.mark)
 
 
-def _as_map(site: Site, function: Callable[[Site], Any]) -> Any:
+def _as_map(site: LayerSite, function: Callable[[LayerSite], Any]) -> Any:
     """Return what a function makes of a tensor that it reads as a map with channels last, though it is not yet one."""
     x = site.inputs[0] if site.inputs else None
     reads_map = site.layer.ranks is not None or site.layer.kind in _OF_MAPS

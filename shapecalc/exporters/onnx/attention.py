@@ -12,26 +12,28 @@ from shapecalc.exporters.onnx.table import NotExpressibleError, writes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shapecalc.exporters.onnx.table import Site
+    from shapecalc.exporters.onnx.table import LayerSite
+
+__all__ = ["NORM_EPS", "attend", "buckets", "joined", "mask_of"]
 
 _HIDDEN = -3.4028234663852886e38
-_NORM_EPS = 1e-6
+NORM_EPS = 1e-6
 _FARTHEST = 128
 """The distance from which on all are in T5's last bucket."""
 
 
-def _distances(site: Site, length: int, keys: int) -> str:
+def _distances(site: LayerSite, length: int, keys: int) -> str:
     """Add how far each key (a column) is behind each query (a row)."""
-    rows = site.op("Reshape", positions(site, length), site.model.numbers(length, 1))
+    rows = site.op("Reshape", positions(site, length), site.graph.numbers(length, 1))
     return str(site.op("Sub", rows, positions(site, keys)))
 
 
-def _mask(site: Site, length: int, keys: int, window: int | None, *, is_causal: bool) -> str:
+def mask_of(site: LayerSite, length: int, keys: int, window: int | None, *, is_causal: bool) -> str:
     """Add what is added to the scores: a large negative number where a key is hidden from a query."""
     key = ("mask", length, keys, window, is_causal)
-    cache = site.model.cache
+    cache = site.graph.cache
     if key not in cache:
-        distances, number = _distances(site, length, keys), site.model.number
+        distances, number = _distances(site, length, keys), site.graph.number
         hidden: list[str] = []
         if is_causal:
             hidden.append(site.op("Less", distances, number(0.0)))
@@ -50,18 +52,18 @@ def _slopes(heads: int) -> list[float]:
     return found + [2 ** (-4 * (2 * i + 1) / whole) for i in range(heads - whole)]
 
 
-def _buckets(site: Site, length: int, keys: int, count: int, *, is_causal: bool) -> str:
+def buckets(site: LayerSite, length: int, keys: int, count: int, *, is_causal: bool) -> str:
     """Add T5's bucket of the distance of each query and key (Raffel et al. 2019, section 2.1)."""
     key = ("buckets", length, keys, count, is_causal)
-    cache = site.model.cache
+    cache = site.graph.cache
     if key in cache:
         return cache[key]
-    number, behind = site.model.number, _distances(site, length, keys)
+    number, behind = site.graph.number, _distances(site, length, keys)
     half = count if is_causal else count // 2
-    near = half // 2
+    near = max(half // 2, 1)
     far = site.op("Max", behind, number(0.0)) if is_causal else site.op("Abs", behind)
-    logs = site.op("Log", site.scale(site.op("Max", far, number(1.0)), 1 / max(near, 1)))
-    more = site.op("Floor", site.scale(logs, (half - near) / log(_FARTHEST / max(near, 1))))
+    logs = site.op("Log", site.scale(site.op("Max", far, number(1.0)), 1 / near))
+    more = site.op("Floor", site.scale(logs, (half - near) / log(max(_FARTHEST, near + 1) / near)))
     large = site.op("Min", site.op("Add", more, number(float(near))), number(float(half - 1)))
     found = site.op("Where", site.op("Less", far, number(float(near))), far, large)
     if not is_causal:
@@ -71,8 +73,8 @@ def _buckets(site: Site, length: int, keys: int, count: int, *, is_causal: bool)
     return cache[key]
 
 
-def _attend(
-    site: Site,
+def attend(
+    site: LayerSite,
     tensors: tuple[str, str, str],
     leading: Sequence[int],
     heads: tuple[int, int],
@@ -110,7 +112,7 @@ def _attend(
 class _Heads:
     """The parts of multi-head attention."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: LayerSite) -> None:
         self.site = site
         given, tensors = site.given, len(site.inputs) - (1 if site.given["attn_mask"] else 0)
         self.q, self.k, self.v = ((0, 0, 0), (0, 1, 1), (0, 1, 2))[tensors - 1]
@@ -130,7 +132,7 @@ class _Heads:
         if "in_proj_weight" in weights:
             bias = site.weight("in_proj_bias") if "in_proj_bias" in weights else None
             every = site.project(site.names[0], site.weight("in_proj_weight"), bias)
-            parts = list(site.op("Split", every, site.model.numbers(*sizes), outputs=3, axis=-1))
+            parts = list(site.op("Split", every, site.graph.numbers(*sizes), outputs=3, axis=-1))
         else:
             pairs = zip("qkv", (self.q, self.k, self.v), strict=True)
             parts = [site.project(site.names[i], site.weight(f"{word}_proj_weight")) for word, i in pairs]
@@ -149,7 +151,7 @@ class _Heads:
             if f"{name}.{word}" in site.weights:
                 tensor = site.weight(f"{name}.{word}")
                 if how == "heads":
-                    tensor = site.op("Reshape", tensor, site.model.numbers(heads, 1, self.head))
+                    tensor = site.op("Reshape", tensor, site.graph.numbers(heads, 1, self.head))
                 x = site.op(op, x, tensor)
         return x
 
@@ -157,7 +159,7 @@ class _Heads:
         site = self.site
         if site.given["qk_norm_bias"]:  # a layer norm
             x = site.op("Sub", x, site.op("ReduceMean", x, axes=[-1], keepdims=1))
-        return normalise_rms(site, x, [-1], _NORM_EPS)
+        return normalise_rms(site, x, [-1], NORM_EPS)
 
     def split(self, x: str, length: int, heads: int, width: int) -> str:
         """Add the division into heads: (…, heads, length, width)."""
@@ -182,11 +184,11 @@ class _Heads:
                 pair = []
                 for x, name, width in ((k, "bias_k", self.head), (v, "bias_v", self.v_head)):
                     sizes = (self.kv, 1, width)
-                    own = site.weight(name) if word == "bias_kv" else site.model.filled(sizes)
-                    own = site.op("Reshape", own, site.model.numbers(*sizes))
-                    shape = site.op("Slice", site.op("Shape", x), site.model.numbers(0),
-                                    site.model.numbers(len(self.leading) + 1), site.model.numbers(0))  # fmt: skip
-                    full = site.op("Concat", shape, site.model.numbers(*sizes), axis=0)
+                    own = site.weight(name) if word == "bias_kv" else site.graph.filled(sizes)
+                    own = site.op("Reshape", own, site.graph.numbers(*sizes))
+                    shape = site.op("Slice", site.op("Shape", x), site.graph.numbers(0),
+                                    site.graph.numbers(len(self.leading) + 1), site.graph.numbers(0))  # fmt: skip
+                    full = site.op("Concat", shape, site.graph.numbers(*sizes), axis=0)
                     pair.append(site.op("Concat", x, site.op("Expand", own, full), axis=-2))
                 k, v = pair
                 self.keys += 1
@@ -199,12 +201,12 @@ class _Heads:
             cap = float(given["softcap"])
             scores = site.scale(site.op("Tanh", site.scale(scores, 1 / cap)), cap)
         if given["relative_buckets"] is not None:
-            at = _buckets(site, self.length, self.keys, given["relative_buckets"], is_causal=given["is_causal"])
+            at = buckets(site, self.length, self.keys, given["relative_buckets"], is_causal=given["is_causal"])
             table = site.op("Gather", site.weight("relative_attention"), at, axis=0)
             scores = site.op("Add", scores, site.op("Transpose", table, perm=[2, 0, 1]))
         if given["alibi"]:
             slopes = site.op(
-                "Reshape", site.model.fractions(*_slopes(self.heads)), site.model.numbers(self.heads, 1, 1)
+                "Reshape", site.graph.fractions(*_slopes(self.heads)), site.graph.numbers(self.heads, 1, 1)
             )
             scores = site.op("Sub", scores, site.op("Mul", slopes, _distances(site, self.length, self.keys)))
         if given["attn_mask"]:
@@ -213,8 +215,8 @@ class _Heads:
             scores = site.op("Add", scores, own if mask.rank == rank else
                              site.reshape(own, (*[1] * (rank - mask.rank), *mask.sizes)))  # fmt: skip
         if given["is_causal"] or given["window"] is not None:
-            mask_ = _mask(site, self.length, self.keys, given["window"], is_causal=given["is_causal"])
-            scores = site.op("Add", scores, mask_)
+            hidden = mask_of(site, self.length, self.keys, given["window"], is_causal=given["is_causal"])
+            scores = site.op("Add", scores, hidden)
         return scores
 
     def weigh(self, scores: str) -> str:
@@ -222,14 +224,14 @@ class _Heads:
         site = self.site
         if not site.given["sinks"]:
             return str(site.op("Softmax", scores, axis=-1))
-        own = site.op("Reshape", site.weight("sinks"), site.model.numbers(self.heads, 1, 1))
+        own = site.op("Reshape", site.weight("sinks"), site.graph.numbers(self.heads, 1, 1))
         column = site.op("Add", site.scale(site.slice(scores, -1, 0, 1), 0.0), own)
         weights = site.op("Softmax", site.op("Concat", scores, column, axis=-1), axis=-1)
         return site.slice(weights, -1, 0, self.keys)
 
 
 @writes("multi_head_attention")
-def _multi_head_attention(site: Site) -> Any:
+def _multi_head_attention(site: LayerSite) -> Any:
     parts = _Heads(site)
     q, k, v = parts.projections()
     q = parts.normalised(q, "q_norm", parts.heads, is_split=False)
@@ -239,9 +241,9 @@ def _multi_head_attention(site: Site) -> Any:
     v = parts.split(v, parts.keys, parts.kv, parts.v_head)
     q, k = parts.rotated(q, parts.length), parts.rotated(k, parts.keys)
     k, v = parts.further(k, v)
-    found, weights = _attend(site, (q, k, v), parts.leading, (parts.heads, parts.kv), (parts.length, parts.keys),
+    found, weights = attend(site, (q, k, v), parts.leading, (parts.heads, parts.kv), (parts.length, parts.keys),
                              (parts.head, parts.v_head), parts.change, parts.weigh)  # fmt: skip
-    mixed = _joined(site, found, parts.leading, parts.length, parts.heads * parts.v_head)
+    mixed = joined(site, found, parts.leading, parts.length, parts.heads * parts.v_head)
     if site.given["gate"]:
         gate = parts._biased(site.project(site.names[0], site.weight("gate_proj_weight")), "gate_proj_bias")  # noqa: SLF001
         mixed = site.op("Mul", mixed, site.op("Sigmoid", gate))
@@ -252,14 +254,14 @@ def _multi_head_attention(site: Site) -> Any:
     return [y, site.op("ReduceMean", weights, axes=[len(parts.leading) + 1], keepdims=0)]
 
 
-def _joined(site: Site, x: str, leading: Sequence[int], length: int, width: int) -> str:
+def joined(site: LayerSite, x: str, leading: Sequence[int], length: int, width: int) -> str:
     """Add the joining of heads: (…, heads, length, width) to (…, length, features)."""
     n = len(leading) + 1
     return site.reshape(site.transpose(x, [*range(n), n + 1, n, n + 2]), (*leading, length, width))
 
 
 @writes("scaled_dot_product_attention")
-def _scaled_dot_product_attention(site: Site) -> str:
+def _scaled_dot_product_attention(site: LayerSite) -> str:
     q, k, v = site.inputs[:3]
     if site.given["enable_gqa"]:
         heads, leading = (q.sizes[-3], k.sizes[-3]), tuple(q.sizes[:-3])
@@ -271,7 +273,7 @@ def _scaled_dot_product_attention(site: Site) -> str:
             sizes = (*[1] * (q.rank - mask.rank), *mask.sizes)
             scores = site.op("Add", scores, name if mask.rank == q.rank else site.reshape(name, sizes))
         if site.given["is_causal"]:
-            scores = site.op("Add", scores, _mask(site, q.sizes[-2], k.sizes[-2], None, is_causal=True))
+            scores = site.op("Add", scores, mask_of(site, q.sizes[-2], k.sizes[-2], None, is_causal=True))
         return scores
 
     names = list(site.names[:3])
@@ -279,107 +281,8 @@ def _scaled_dot_product_attention(site: Site) -> str:
         if x.rank != q.rank:
             names[i] = site.reshape(names[i], (*[1] * (q.rank - x.rank), *x.sizes))
     if site.given["enable_gqa"]:
-        return _attend(site, tuple(names), leading, heads, (q.sizes[-2], k.sizes[-2]),  # type: ignore[arg-type]
+        return attend(site, tuple(names), leading, heads, (q.sizes[-2], k.sizes[-2]),  # type: ignore[arg-type]
                        (q.sizes[-1], v.sizes[-1]), change)[0]  # fmt: skip
     order = [*range(q.rank - 1), q.rank, q.rank - 1]
     scores = site.op("MatMul", site.scale(names[0], q.sizes[-1] ** -0.5), site.transpose(names[1], order))
     return str(site.op("MatMul", site.op("Softmax", change(scores), axis=-1), names[2]))
-
-
-@writes("multi_head_latent_attention")
-def _multi_head_latent_attention(site: Site) -> str:
-    """Keys and values are expanded from the latent; the rotated part of the key is the same in all heads."""
-    given, weights, x = site.given, site.weights, site.names[0]
-    heads, nope, rope, value = (given[name] for name in ("num_heads", "qk_nope_head_dim", "qk_rope_head_dim",
-                                                         "v_head_dim"))  # fmt: skip
-    leading, length = tuple(site.x.sizes[:-2]), site.x.sizes[-2]
-    rank, numbers = len(leading) + 1, site.model.numbers
-
-    def project(y: str, name: str) -> str:
-        bias = site.weight(f"{name}.bias") if f"{name}.bias" in weights else None
-        return site.project(y, site.weight(f"{name}.weight"), bias)
-
-    def normed(y: str, name: str) -> str:
-        return str(site.op("Mul", normalise_rms(site, y, [-1], _NORM_EPS), site.weight(f"{name}.weight")))
-
-    def split(y: str, count: int, width: int) -> str:
-        order = [*range(rank), rank + 1, rank, rank + 2]
-        return site.transpose(site.reshape(y, (*leading, length, count, width)), order)
-
-    if "q_a_proj.weight" in weights:
-        q = project(normed(project(x, "q_a_proj"), "q_a_layernorm"), "q_b_proj")
-    else:
-        q = project(x, "q_proj")
-    rank_ = given["kv_lora_rank"]
-    latent, key = site.op("Split", project(x, "kv_a_proj_with_mqa"), numbers(rank_, rope), outputs=2, axis=-1)
-    both = split(project(normed(latent, "kv_a_layernorm"), "kv_b_proj"), heads, nope + value)
-    k, v = site.op("Split", both, numbers(nope, value), outputs=2, axis=-1)
-    q_plain, q_turned = site.op("Split", split(q, heads, nope + rope), numbers(nope, rope), outputs=2, axis=-1)
-    base = float(site.rotary["base"]) if site.rotary else 10_000.0
-    q = site.op("Concat", q_plain, rotated(site, q_turned, length, rope, rope, base), axis=-1)
-    turned = rotated(site, split(key, 1, rope), length, rope, rope, base)
-    every = site.op("Expand", turned, numbers(1, *[1] * len(leading), heads, 1, 1))
-    k = site.op("Concat", k, every, axis=-1)
-
-    def change(scores: str) -> str:
-        return str(site.op("Add", scores, _mask(site, length, length, None, is_causal=True)))
-
-    found, _ = _attend(site, (q, k, v), leading, (heads, heads), (length, length), (nope + rope, value),
-                       change if given["is_causal"] else None)  # fmt: skip
-    return project(_joined(site, found, leading, length, heads * value), "o_proj")
-
-
-@writes("window_attention")
-def _window_attention(site: Site) -> str:
-    """With a bias for the distance of each pair of tokens of a window."""
-    given, weights = site.given, site.weights
-    *leading, length, channels = site.x.sizes
-    heads, width = given["num_heads"], channels // given["num_heads"]
-    if given["position"] == "mlp":
-        raise NotExpressibleError("the biases of Swin v2, which a network computes of distances")
-    bias = site.weight("qkv.bias") if "qkv.bias" in weights else None
-    every = site.project(site.names[0], site.weight("qkv.weight"), bias)
-    n = len(leading) + 1
-    parts = site.op("Split", every, site.model.numbers(*[channels] * 3), outputs=3, axis=-1)
-    order = [*range(n), n + 1, n, n + 2]
-    q, k, v = [site.transpose(site.reshape(part, (*leading, length, heads, width)), order) for part in parts]
-
-    def change(scores: str) -> str:
-        if "relative_position_table" not in weights:
-            return scores
-        table = site.op("Gather", site.weight("relative_position_table"), _window_index(site), axis=0)
-        return str(site.op("Add", scores, site.op("Transpose", table, perm=[2, 0, 1])))
-
-    found, _ = _attend(site, (q, k, v), leading, (heads, heads), (length, length), (width, width), change)
-    proj = site.weight("proj.bias") if "proj.bias" in weights else None
-    return site.project(_joined(site, found, leading, length, channels), site.weight("proj.weight"), proj)
-
-
-@writes("relative_position_bias")
-def _relative_position_bias(site: Site) -> str:
-    """The biases of the distances in a window, or of T5's buckets of them."""
-    count = site.given["num_buckets"]
-    length, keys = site.x.sizes[-2:]
-    at = _window_index(site) if count is None else _buckets(site, length, keys, count, is_causal=False)
-    table = site.op("Gather", site.weight("weight"), at, axis=0)
-    return str(site.op("Add", site.names[0], site.op("Transpose", table, perm=[2, 0, 1])))
-
-
-def _window_index(site: Site) -> str:
-    """Add which row of the table each pair of tokens of a window has (Swin, Liu et al. 2021, section 3.2)."""
-    from shapecalc.layers.base.per_axis import per_axis
-
-    height, width = per_axis(site.given["window_size"], 2)
-    key = ("window", height, width)
-    cache = site.model.cache
-    if key not in cache:
-        number, tokens = site.model.number, positions(site, height * width)
-        row = site.op("Floor", site.scale(tokens, 1 / width + 1e-7))
-        column = site.op("Sub", tokens, site.scale(row, float(width)))
-        along = []
-        for at, size in ((row, height), (column, width)):
-            rows = site.op("Reshape", at, site.model.numbers(height * width, 1))
-            along.append(site.op("Add", site.op("Sub", rows, at), number(float(size - 1))))
-        index = site.op("Add", site.scale(along[0], float(2 * width - 1)), along[1])
-        cache[key] = site.op("Cast", index, to=7)
-    return cache[key]

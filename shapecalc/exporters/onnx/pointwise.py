@@ -11,9 +11,9 @@ from shapecalc.layers import find_kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shapecalc.exporters.onnx.table import Site
+    from shapecalc.exporters.onnx.table import LayerSite
 
-    _Function = Callable[[Site, str, dict[str, Any]], str]
+    _Function = Callable[[LayerSite, str, dict[str, Any]], str]
 
 __all__ = ["activate"]
 
@@ -37,7 +37,7 @@ _BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate
 """transformers' names of GELU's approximation."""
 
 
-def activate(site: Site, x: str, name: str, given: dict[str, Any] | None = None) -> str:
+def activate(site: LayerSite, x: str, name: str, given: dict[str, Any] | None = None) -> str:
     """Add an activation by its name, with these arguments or the usual ones. Errors: `NotExpressibleError`."""
     cls = find_kind(name)
     kind = cls.kind if cls else name
@@ -55,59 +55,59 @@ def activate(site: Site, x: str, name: str, given: dict[str, Any] | None = None)
 
 
 @_function("relu6")
-def _relu6(site: Site, x: str, _: dict[str, Any]) -> str:
-    return str(site.op("Clip", x, site.model.number(0.0), site.model.number(6.0)))
+def _relu6(site: LayerSite, x: str, _: dict[str, Any]) -> str:
+    return str(site.op("Clip", x, site.graph.number(0.0), site.graph.number(6.0)))
 
 
 @_function("hardtanh")
-def _hardtanh(site: Site, x: str, given: dict[str, Any]) -> str:
+def _hardtanh(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     low, high = float(given["min_val"]), float(given["max_val"])
-    return str(site.op("Clip", x, site.model.number(low), site.model.number(high)))
+    return str(site.op("Clip", x, site.graph.number(low), site.graph.number(high)))
 
 
 @_function("relu2")
-def _relu2(site: Site, x: str, _: dict[str, Any]) -> str:
+def _relu2(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     y = site.op("Relu", x)
     return str(site.op("Mul", y, y))
 
 
 @_function("leaky_relu")
-def _leaky_relu(site: Site, x: str, given: dict[str, Any]) -> str:
+def _leaky_relu(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     return str(site.op("LeakyRelu", x, alpha=float(given["negative_slope"])))
 
 
 @_function("rrelu")
-def _rrelu(site: Site, x: str, given: dict[str, Any]) -> str:
+def _rrelu(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     """At inference its slope is the mean of the two."""
     return str(site.op("LeakyRelu", x, alpha=(given["lower"] + given["upper"]) / 2))
 
 
 @_function("elu")
-def _elu(site: Site, x: str, given: dict[str, Any]) -> str:
+def _elu(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     return str(site.op("Elu", x, alpha=float(given["alpha"])))
 
 
 @_function("celu")
-def _celu(site: Site, x: str, given: dict[str, Any]) -> str:
+def _celu(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     return str(site.op("Celu", x, alpha=float(given["alpha"])))
 
 
 @_function("silu")
-def _silu(site: Site, x: str, _: dict[str, Any]) -> str:
+def _silu(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("Mul", x, site.op("Sigmoid", x)))
 
 
 @_function("quick_gelu")
-def _quick_gelu(site: Site, x: str, _: dict[str, Any]) -> str:
+def _quick_gelu(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("Mul", x, site.op("Sigmoid", site.scale(x, 1.702))))
 
 
-def _shifted(site: Site, x: str, by: float) -> str:
-    return str(site.op("Add", x, site.model.number(by)))
+def _shifted(site: LayerSite, x: str, by: float) -> str:
+    return str(site.op("Add", x, site.graph.number(by)))
 
 
 @_function("gelu")
-def _gelu(site: Site, x: str, given: dict[str, Any]) -> str:
+def _gelu(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     if given["approximate"] == "tanh":
         return _gelu_new(site, x, given)
     inner = site.op("Erf", site.scale(x, 1 / math.sqrt(2)))
@@ -115,40 +115,40 @@ def _gelu(site: Site, x: str, given: dict[str, Any]) -> str:
 
 
 @_function("gelu_new")
-def _gelu_new(site: Site, x: str, _: dict[str, Any]) -> str:
-    cube = site.scale(site.op("Pow", x, site.model.number(3.0)), 0.044715)
+def _gelu_new(site: LayerSite, x: str, _: dict[str, Any]) -> str:
+    cube = site.scale(site.op("Pow", x, site.graph.number(3.0)), 0.044715)
     inner = site.op("Tanh", site.scale(site.op("Add", x, cube), math.sqrt(2 / math.pi)))
     return site.scale(site.op("Mul", x, _shifted(site, inner, 1.0)), 0.5)
 
 
 @_function("mish")
-def _mish(site: Site, x: str, _: dict[str, Any]) -> str:
+def _mish(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("Mul", x, site.op("Tanh", site.op("Softplus", x))))
 
 
 @_function("hardsigmoid")
-def _hardsigmoid(site: Site, x: str, _: dict[str, Any]) -> str:
+def _hardsigmoid(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("HardSigmoid", x, alpha=1 / 6))
 
 
 @_function("log_sigmoid")
-def _log_sigmoid(site: Site, x: str, _: dict[str, Any]) -> str:
+def _log_sigmoid(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("Neg", site.op("Softplus", site.op("Neg", x))))
 
 
 @_function("tanhshrink")
-def _tanhshrink(site: Site, x: str, _: dict[str, Any]) -> str:
+def _tanhshrink(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("Sub", x, site.op("Tanh", x)))
 
 
 @_function("softcap")
-def _softcap(site: Site, x: str, given: dict[str, Any]) -> str:
+def _softcap(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     cap = float(given["cap"])
     return site.scale(site.op("Tanh", site.scale(x, 1 / cap)), cap)
 
 
 @_function("softplus")
-def _softplus(site: Site, x: str, given: dict[str, Any]) -> str:
+def _softplus(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     beta = float(given["beta"])
     if beta == 1:
         return str(site.op("Softplus", x))
@@ -156,30 +156,30 @@ def _softplus(site: Site, x: str, given: dict[str, Any]) -> str:
 
 
 @_function("sqrt_softplus")
-def _sqrt_softplus(site: Site, x: str, _: dict[str, Any]) -> str:
+def _sqrt_softplus(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     return str(site.op("Sqrt", site.op("Softplus", x)))
 
 
 @_function("laplace")
-def _laplace(site: Site, x: str, _: dict[str, Any]) -> str:
+def _laplace(site: LayerSite, x: str, _: dict[str, Any]) -> str:
     inner = site.scale(_shifted(site, x, -math.sqrt(0.5)), 1 / (0.282095 * math.sqrt(2)))
     return site.scale(_shifted(site, site.op("Erf", inner), 1.0), 0.5)
 
 
 @_function("hardshrink", "softshrink")
-def _shrink(site: Site, x: str, given: dict[str, Any]) -> str:
+def _shrink(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     bound = float(given["lambd"])
     return str(site.op("Shrink", x, lambd=bound, bias=bound if site.layer.kind == "softshrink" else 0.0))
 
 
 @_function("threshold")
-def _threshold(site: Site, x: str, given: dict[str, Any]) -> str:
-    is_above = site.op("Greater", x, site.model.number(float(given["threshold"])))
-    return str(site.op("Where", is_above, x, site.model.number(float(given["value"]))))
+def _threshold(site: LayerSite, x: str, given: dict[str, Any]) -> str:
+    is_above = site.op("Greater", x, site.graph.number(float(given["threshold"])))
+    return str(site.op("Where", is_above, x, site.graph.number(float(given["value"]))))
 
 
 @_function("softmax", "log_softmax", "softmin")
-def _softmax(site: Site, x: str, given: dict[str, Any]) -> str:
+def _softmax(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     if not site.x.rank:
         raise NotExpressibleError("its input is a scalar")
     dim = given.get("dim")
@@ -189,7 +189,7 @@ def _softmax(site: Site, x: str, given: dict[str, Any]) -> str:
     return str(site.op("LogSoftmax" if site.layer.kind == "log_softmax" else "Softmax", x, axis=axis))
 
 
-def _of_kind(site: Site) -> str:
+def _of_kind(site: LayerSite) -> str:
     return activate(site, site.names[0], site.layer.kind, site.given)
 
 
@@ -198,30 +198,30 @@ for _kind in (*_PLAIN, *_FUNCTIONS):
 
 
 @writes("activation")
-def _named(site: Site) -> str:
+def _named(site: LayerSite) -> str:
     return activate(site, site.names[0], site.given["function"])
 
 
 @writes("dropout", "identity", "stochastic_depth")
-def _identity(site: Site) -> str:
+def _identity(site: LayerSite) -> str:
     return site.names[0]
 
 
 @writes("prelu", own_order=True)
-def _prelu(site: Site) -> str:
+def _prelu(site: LayerSite) -> str:
     sizes, x = site.weights["weight"], site.x
     slope = site.weight("weight")
     if len(sizes) == 1 and sizes[0] > 1 and x.rank > 1 and site.given["per"] != "element":
         after = 0 if x.channels_last else x.rank - 1
-        slope = site.op("Reshape", slope, site.model.numbers(*sizes, *[1] * after))
+        slope = site.op("Reshape", slope, site.graph.numbers(*sizes, *[1] * after))
     return str(site.op("PRelu", site.names[0], slope))
 
 
 @writes("glu")
-def _glu(site: Site) -> str:
+def _glu(site: LayerSite) -> str:
     axis = site.axis(site.given["dim"])
     size = site.size(site.x)[axis - 1] // 2
-    value, gate = site.op("Split", site.names[0], site.model.numbers(size, size), outputs=2, axis=axis)
+    value, gate = site.op("Split", site.names[0], site.graph.numbers(size, size), outputs=2, axis=axis)
     return str(site.op("Mul", value, site.op("Sigmoid", gate)))
 
 
@@ -229,7 +229,7 @@ _MERGES = {"add": "Add", "mul": "Mul", "sub": "Sub", "div": "Div", "maximum": "M
 
 
 @writes(*_MERGES, "average", own_order=True)
-def _merge(site: Site) -> str:
+def _merge(site: LayerSite) -> str:
     op = _MERGES.get(site.layer.kind, "Add")
     found, *others = site.broadcast()
     for other in others:
@@ -249,7 +249,7 @@ _OF_TRUTHS = {
 """Functions whose output is true or false."""
 _LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logical_not": "Not"}
 """Functions whose inputs are so, too."""
-_COMPOSED: dict[str, Callable[[Site, str], Any]] = {
+_COMPOSED: dict[str, Callable[[LayerSite, str], Any]] = {
     "rsqrt": lambda site, x: site.op("Reciprocal", site.op("Sqrt", x)),
     "square": lambda site, x: site.op("Mul", x, x),
     "cast": lambda _, x: x,
@@ -263,11 +263,11 @@ _COMPOSED: dict[str, Callable[[Site, str], Any]] = {
 
 
 @writes("pointwise", own_order=True)
-def _pointwise(site: Site) -> str:
+def _pointwise(site: LayerSite) -> str:
     name, other = site.given["function"], site.given["other"]
     operands = site.broadcast()
     if other is not None:
-        operands.append(site.model.number(float(other)))
+        operands.append(site.graph.number(float(other)))
     if name in _COMPOSED:
         return str(_COMPOSED[name](site, operands[0]))
     if name in _POINTWISE:
@@ -277,7 +277,7 @@ def _pointwise(site: Site) -> str:
     return _further(site, name, operands)
 
 
-def _further(site: Site, name: str, operands: list[str]) -> str:
+def _further(site: LayerSite, name: str, operands: list[str]) -> str:
     """Add a function of truths, or a remainder. Errors: `NotExpressibleError`."""
     first, *others = operands
     if name in _LOGIC:
@@ -294,9 +294,9 @@ def _further(site: Site, name: str, operands: list[str]) -> str:
     raise NotExpressibleError(f"ONNX has no function {name}")
 
 
-def _as_number(site: Site, x: str) -> str:
+def _as_number(site: LayerSite, x: str) -> str:
     return str(site.op("Cast", x, to=1))
 
 
-def _as_truth(site: Site, x: str) -> str:
+def _as_truth(site: LayerSite, x: str) -> str:
     return str(site.op("Cast", x, to=9))

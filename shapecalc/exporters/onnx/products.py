@@ -10,25 +10,25 @@ from shapecalc.exporters.onnx.table import NotExpressibleError, writes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.exporters.onnx.table import Site
+    from shapecalc.exporters.onnx.table import LayerSite
 
 
 @writes("linear", own_order=True)
-def _linear(site: Site) -> str:
+def _linear(site: LayerSite) -> str:
     site.refuse("parametrization")
     bias = site.weight("bias") if "bias" in site.weights else None
     return site.project(site.names[0], site.weight("weight"), bias, site.x.rank)
 
 
 @writes("fc")
-def _fc(site: Site) -> str:
+def _fc(site: LayerSite) -> str:
     site.refuse("parametrization")
     x = site.names[0] if site.x.rank == 1 else site.op("Flatten", site.names[0], axis=1)
     return site.project(x, site.weight("weight"), site.weight("bias") if "bias" in site.weights else None, 1)
 
 
 @writes("matmul", "bmm", own_order=True)
-def _matmul(site: Site) -> str:
+def _matmul(site: LayerSite) -> str:
     """A vector is a matrix of one row, or of one column, whose axis is then removed."""
     operands = []
     for number, (name, shape, word) in enumerate(
@@ -51,13 +51,13 @@ def _matmul(site: Site) -> str:
 
 
 @writes("einsum", own_order=True)
-def _einsum(site: Site) -> str:
+def _einsum(site: LayerSite) -> str:
     plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001
     return _summed(site, plan.terms, plan.result, site.names)
 
 
 @writes("einsum_dense", own_order=True)
-def _einsum_dense(site: Site) -> str:
+def _einsum_dense(site: LayerSite) -> str:
     plan = site.layer._plan(site.x)  # type: ignore[attr-defined]  # noqa: SLF001
     found = _summed(site, plan.terms, plan.result, [site.names[0], site.weight("weight")])
     if "bias" not in site.weights:
@@ -68,10 +68,10 @@ def _einsum_dense(site: Site) -> str:
         del sizes[0]
     bias = site.weight("bias")
     fits = tuple(sizes) == site.weights["bias"]
-    return str(site.op("Add", found, bias if fits else site.op("Reshape", bias, site.model.numbers(*sizes))))
+    return str(site.op("Add", found, bias if fits else site.op("Reshape", bias, site.graph.numbers(*sizes))))
 
 
-def _summed(site: Site, terms: Sequence[Sequence[str]], result: Sequence[str], names: Sequence[str]) -> str:
+def _summed(site: LayerSite, terms: Sequence[Sequence[str]], result: Sequence[str], names: Sequence[str]) -> str:
     """Add an Einstein summation of terms without the batch; a tensor that is the same for every sample has none."""
     every = list(dict.fromkeys([letter for term in (*terms, result) for letter in term]))
     if len(every) >= len(ascii_letters):
@@ -79,6 +79,6 @@ def _summed(site: Site, terms: Sequence[Sequence[str]], result: Sequence[str], n
     code = dict(zip(every, ascii_letters[1:], strict=False))
     batch, kept = ascii_letters[0], []
     for term, name in zip(terms, names, strict=True):
-        kept.append(("" if name in site.model.weights_alone else batch) + "".join([code[letter] for letter in term]))
+        kept.append(("" if name in site.graph.weights_alone else batch) + "".join([code[letter] for letter in term]))
     equation = f"{','.join(kept)}->{batch}{''.join([code[letter] for letter in result])}"
     return str(site.op("Einsum", *names, equation=equation))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.exporters.onnx.table import NotExpressibleError, writes
 
 if TYPE_CHECKING:
-    from shapecalc.exporters.onnx.table import Site
+    from shapecalc.exporters.onnx.table import LayerSite
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 @writes(*_GATES)
-def _recurrent(site: Site) -> Any:
+def _recurrent(site: LayerSite) -> Any:
     given, kind = site.given, site.layer.kind
     if given.get("proj_size"):
         raise NotExpressibleError("ONNX has no proj_size, which projects the hidden state")
@@ -51,9 +51,9 @@ def _recurrent(site: Site) -> Any:
     return [every, *ends_]
 
 
-def _last_step(site: Site, every: str, hidden: int, directions: int) -> str:
+def _last_step(site: LayerSite, every: str, hidden: int, directions: int) -> str:
     """Add the last output of each direction: that of the second one is at the first step."""
-    numbers = site.model.number
+    numbers = site.graph.number
     forward = site.op("Gather", every, numbers(-1), axis=1)
     if directions == 1:
         return str(forward)
@@ -63,27 +63,27 @@ def _last_step(site: Site, every: str, hidden: int, directions: int) -> str:
     )
 
 
-def _joined(site: Site, y: str, length: int, directions: int, hidden: int) -> str:
+def _joined(site: LayerSite, y: str, length: int, directions: int, hidden: int) -> str:
     """Add the joining of the directions, of (length, directions, batch, hidden)."""
     if directions == 1:
-        return str(site.op("Squeeze", y, site.model.numbers(1)))
+        return str(site.op("Squeeze", y, site.graph.numbers(1)))
     turned = site.op("Transpose", y, perm=[0, 2, 1, 3])
-    return str(site.op("Reshape", turned, site.model.numbers(length, -1, 2 * hidden)))
+    return str(site.op("Reshape", turned, site.graph.numbers(length, -1, 2 * hidden)))
 
 
-def _states(site: Site, directions: int) -> list[list[str]]:
+def _states(site: LayerSite, directions: int) -> list[list[str]]:
     """Return the initial states of each layer, with the batch as the second axis."""
     found = []
     for i in range(1, len(site.names)):
         moved = site.transpose(site.whole(i), (1, 0, 2))
         count = site.given["num_layers"]
-        parts = (site.op("Split", moved, site.model.numbers(*[directions] * count), outputs=count, axis=0)
+        parts = (site.op("Split", moved, site.graph.numbers(*[directions] * count), outputs=count, axis=0)
                  if count > 1 else [moved])  # fmt: skip
         found.append(list(parts))
     return found
 
 
-def _weights(site: Site, layer: int, width: int) -> list[str]:
+def _weights(site: LayerSite, layer: int, width: int) -> list[str]:
     """Return the inputs W, R, B and P of a layer, each with the directions as its first axis; empty for none."""
     given, names, hidden = site.given, site.weights, site.given["hidden_size"]
     directions, rows = 2 if given["bidirectional"] else 1, _GATES[site.layer.kind] * hidden
@@ -93,7 +93,7 @@ def _weights(site: Site, layer: int, width: int) -> list[str]:
         found[2] = site.joint(f"bias_l{layer}", (directions, 2 * rows))
     elif f"bias_ih_l{layer}" in names:
         found[2] = site.op("Concat", site.joint(f"bias_l{layer}", (directions, rows)),
-                           site.model.filled((directions, rows)), axis=1)  # fmt: skip
+                           site.graph.filled((directions, rows)), axis=1)  # fmt: skip
     if f"peephole_l{layer}" in names:
         found[3] = site.joint(f"peephole_l{layer}", (directions, 3 * hidden))
     return found

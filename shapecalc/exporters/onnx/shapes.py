@@ -13,14 +13,14 @@ from shapecalc.layers.base.per_axis import per_axis
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.exporters.onnx.table import Site
+    from shapecalc.exporters.onnx.table import LayerSite
     from shapecalc.layers.base.shape import Shape
 
 _FAR = 2**62
 
 
 @writes("concat")
-def _concat(site: Site) -> str:
+def _concat(site: LayerSite) -> str:
     orders = {is_mixed(shape) for shape in site.inputs}
     if len(orders) > 1:
         raise NotExpressibleError("it joins a map with channels last and another tensor")
@@ -29,48 +29,48 @@ def _concat(site: Site) -> str:
 
 
 @writes("stack", own_order=True)
-def _stack(site: Site) -> str:
+def _stack(site: LayerSite) -> str:
     at, sizes = axis_of(site.given["dim"], site.x.rank + 1), site.x.sizes
     parts = [site.reshape(site.whole(i), (*sizes[:at], 1, *sizes[at:])) for i in range(len(site.names))]
     return str(site.op("Concat", *parts, axis=at + 1))
 
 
 @writes("flatten")
-def _flatten(site: Site) -> str:
+def _flatten(site: LayerSite) -> str:
     x, out = site.names[0], site.outputs[0]
     if out.rank == 1:
         return str(site.op("Flatten", x, axis=1)) if site.x.rank > 1 else site.reshape(x, out.sizes)
     return _rearranged(site)
 
 
-def _rearranged(site: Site) -> str:
+def _rearranged(site: LayerSite) -> str:
     """Add a reshape of the elements in the order that they have in the report."""
     x = _to_own(site, site.names[0], site.x)
     y = site.reshape(x, site.outputs[0].sizes)
     return _from_own(site, y, site.outputs[0])
 
 
-def _to_own(site: Site, x: str, shape: Shape) -> str:
+def _to_own(site: LayerSite, x: str, shape: Shape) -> str:
     return site.transpose(x, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else x
 
 
-def _from_own(site: Site, x: str, shape: Shape) -> str:
+def _from_own(site: LayerSite, x: str, shape: Shape) -> str:
     return site.transpose(x, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else x
 
 
 @writes("reshape", "unflatten", "squeeze", "unsqueeze")
-def _reshape(site: Site) -> str:
+def _reshape(site: LayerSite) -> str:
     return _rearranged(site)
 
 
 @writes("permute", "transpose", own_order=True)
-def _permute(site: Site) -> str:
+def _permute(site: LayerSite) -> str:
     order = site.layer._order(site.x)  # type: ignore[attr-defined]  # noqa: SLF001
     return site.transpose(site.names[0], [0, *[axis + 1 for axis in order]])
 
 
 @writes("slice")
-def _slice(site: Site) -> str:
+def _slice(site: LayerSite) -> str:
     given, axis = site.given, site.axis(site.given["dim"])
     step = given["step"]
     start = given["start"] if given["start"] is not None else (0 if step > 0 else -1)
@@ -79,23 +79,23 @@ def _slice(site: Site) -> str:
 
 
 @writes("split", "chunk")
-def _split(site: Site) -> Any:
+def _split(site: LayerSite) -> Any:
     axis = site.axis(site.given["dim"])
     sizes = [site.size(shape)[axis - 1] for shape in site.outputs]
     if len(sizes) == 1:
         return site.names[0]
-    return site.op("Split", site.names[0], site.model.numbers(*sizes), outputs=len(sizes), axis=axis)
+    return site.op("Split", site.names[0], site.graph.numbers(*sizes), outputs=len(sizes), axis=axis)
 
 
 @writes("expand", own_order=True)
-def _expand(site: Site) -> str:
+def _expand(site: LayerSite) -> str:
     sizes = site.outputs[0].sizes
     x = site.reshape(site.names[0], (*[1] * (len(sizes) - site.x.rank), *site.x.sizes))
-    return str(site.op("Expand", x, site.model.numbers(1, *sizes)))
+    return str(site.op("Expand", x, site.graph.numbers(1, *sizes)))
 
 
 @writes("tile", own_order=True)
-def _tile(site: Site) -> str:
+def _tile(site: LayerSite) -> str:
     rank = site.outputs[0].rank
     x = (
         site.reshape(site.names[0], (*[1] * (rank - site.x.rank), *site.x.sizes))
@@ -103,17 +103,17 @@ def _tile(site: Site) -> str:
         else site.names[0]
     )
     dims = site.given["dims"]
-    return str(site.op("Tile", x, site.model.numbers(1, *[1] * (rank - len(dims)), *dims)))
+    return str(site.op("Tile", x, site.graph.numbers(1, *[1] * (rank - len(dims)), *dims)))
 
 
 @writes("repeat_vector", own_order=True)
-def _repeat_vector(site: Site) -> str:
+def _repeat_vector(site: LayerSite) -> str:
     x = site.reshape(site.names[0], (1, *site.x.sizes))
-    return str(site.op("Expand", x, site.model.numbers(1, *site.outputs[0].sizes)))
+    return str(site.op("Expand", x, site.graph.numbers(1, *site.outputs[0].sizes)))
 
 
 @writes("roll", own_order=True)
-def _roll(site: Site) -> str:
+def _roll(site: LayerSite) -> str:
     x = site.names[0]
     for shift, dim in zip(site.given["shifts"], site.given["dims"], strict=True):
         axis = axis_of(dim, site.x.rank, "dims")
@@ -125,26 +125,26 @@ def _roll(site: Site) -> str:
 
 
 @writes("gather", own_order=True)
-def _gather(site: Site) -> str:
+def _gather(site: LayerSite) -> str:
     given = site.given
     axis = axis_of(given["dim"], site.x.rank) + 1 if given["dim"] != "channels" else site.x.channel_axis + 1
     if given["index"] is not None:
         at = given["index"]
         if not given["keepdim"]:
-            return str(site.op("Gather", site.names[0], site.model.number(at[0]), axis=axis))
-        return str(site.op("Gather", site.names[0], site.model.numbers(*at), axis=axis))
+            return str(site.op("Gather", site.names[0], site.graph.number(at[0]), axis=axis))
+        return str(site.op("Gather", site.names[0], site.graph.numbers(*at), axis=axis))
     if given["mode"] != "elements":
         raise NotExpressibleError("ONNX picks at the positions of each sample with GatherElements alone")
     return str(site.op("GatherElements", site.whole(0), site.as_integers(site.whole(1)), axis=axis))
 
 
 @writes("top_k", own_order=True)
-def _top_k(site: Site) -> Any:
+def _top_k(site: LayerSite) -> Any:
     given = site.given
     axis = axis_of(given["dim"], site.x.rank) + 1
-    values, indices = site.op("TopK", site.names[0], site.model.numbers(given["k"]), outputs=2, axis=axis,
+    values, indices = site.op("TopK", site.names[0], site.graph.numbers(given["k"]), outputs=2, axis=axis,
                               largest=int(given.get("largest", True)))  # fmt: skip
-    site.model.integers.add(indices)
+    site.graph.integers.add(indices)
     return [values, indices]
 
 
@@ -152,21 +152,21 @@ def _top_k(site: Site) -> Any:
 
 
 @writes("to_tokens")
-def _to_tokens(site: Site) -> str:
+def _to_tokens(site: LayerSite) -> str:
     channels, *space = onnx_size(site.x)
     flat = site.reshape(site.names[0], (channels, prod(space))) if len(space) > 1 else site.names[0]
     return site.transpose(flat, (0, 2, 1))
 
 
 @writes("to_map")
-def _to_map(site: Site) -> str:
+def _to_map(site: LayerSite) -> str:
     rank = site.inputs[0].rank
     if rank != 2:
         raise NotExpressibleError("its tokens have further axes")
     return site.reshape(site.transpose(site.names[0], (0, 2, 1)), onnx_size(site.outputs[0]))
 
 
-def _whole_tiles(site: Site, x: str, sizes: Sequence[int], side: Sequence[int]) -> tuple[str, list[int]]:
+def _whole_tiles(site: LayerSite, x: str, sizes: Sequence[int], side: Sequence[int]) -> tuple[str, list[int]]:
     """Return a map (in ONNX's order) that is padded to whole tiles, and how many there are along each axis."""
     missing = [-size % one for size, one in zip(sizes, side, strict=True)]
     if any(missing):
@@ -175,7 +175,7 @@ def _whole_tiles(site: Site, x: str, sizes: Sequence[int], side: Sequence[int]) 
 
 
 @writes("gather_patches")
-def _gather_patches(site: Site) -> str:
+def _gather_patches(site: LayerSite) -> str:
     channels, *space = onnx_size(site.x)
     side = per_axis(site.given["patch_size"], len(space))
     x, counts = _whole_tiles(site, site.names[0], space, side)
@@ -186,7 +186,7 @@ def _gather_patches(site: Site) -> str:
 
 
 @writes("window_partition")
-def _window_partition(site: Site) -> str:
+def _window_partition(site: LayerSite) -> str:
     channels, *space = onnx_size(site.x)
     rank, side = len(space), per_axis(site.given["window_size"], len(space))
     x, counts = _whole_tiles(site, site.names[0], space, side)
@@ -198,7 +198,7 @@ def _window_partition(site: Site) -> str:
 
 
 @writes("window_reverse")
-def _window_reverse(site: Site) -> str:
+def _window_reverse(site: LayerSite) -> str:
     windows, like = site.inputs
     space = like.spatial
     rank, side = len(space), per_axis(site.given["window_size"], len(space))

@@ -14,15 +14,16 @@ from shapecalc.layers.base.axis_numbers import axis_index
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.exporters.onnx.model import Model
+    from shapecalc.exporters.onnx.builder import GraphBuilder
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.rows import Row
 
     Result = str | Sequence[str]
 
-__all__ = ["ROTARY", "NotExpressibleError", "Site", "find_writer", "is_mixed", "onnx_size", "writes"]
+__all__ = ["ROTARY", "LayerSite", "NotExpressibleError", "find_writer", "is_mixed", "onnx_size", "writes"]
 
-_FAMILIES = ("windows", "pointwise", "norms", "products", "shapes", "embeddings", "attention", "recurrent")
+_FAMILIES = ("windows", "pointwise", "norms", "products", "shapes", "embeddings", "attention", "latent_attention",
+             "window_attention", "recurrent")  # fmt: skip
 ROTARY = "rotary_embedding"
 
 
@@ -40,14 +41,14 @@ def onnx_size(shape: Shape) -> tuple[Any, ...]:
     return shape.in_layout("CHW")
 
 
-class Site:
+class LayerSite:
     """A layer where it stands: its arguments, inputs and outputs, the sizes of its weights, and the graph."""
 
     def __init__(
-        self, model: Model, row: Row, names: Sequence[str], owners: dict[str, str], rotary: dict[str, Any] | None
+        self, graph: GraphBuilder, row: Row, names: Sequence[str], owners: dict[str, str], rotary: dict[str, Any] | None
     ) -> None:
         assert row.node.layer is not None
-        self.model = model
+        self.graph = graph
         self.layer = row.node.layer
         self.given = self.layer.values()
         self.names = list(names)
@@ -73,8 +74,8 @@ class Site:
 
     @property
     def op(self) -> Callable[..., Any]:
-        """Add a node, as `Model.op`."""
-        return self.model.op
+        """Add a node, as `GraphBuilder.op`."""
+        return self.graph.op
 
     def size(self, shape: Shape) -> tuple[Any, ...]:
         """Return the sizes of a tensor in the order that it has here, without the batch."""
@@ -97,17 +98,17 @@ class Site:
 
     def weight(self, name: str) -> str:
         """Return the tensor of a weight, by its name."""
-        return self.model.learned(self._owners[name], self.weights[name])
+        return self.graph.learned(self._owners[name], self.weights[name])
 
     def joint(self, name: str, sizes: tuple[int, ...]) -> str:
         """Return the tensor of several weights in one, by a name of its own."""
-        return self.model.learned(f"{self._owner}.{name}", sizes)
+        return self.graph.learned(f"{self._owner}.{name}", sizes)
 
     # Nodes that many kinds need.
 
     def reshape(self, x: str, sizes: Iterable[int]) -> str:
         """Add a reshape to these sizes, with the batch as it is."""
-        return str(self.op("Reshape", x, self.model.numbers(0, *sizes)))
+        return str(self.op("Reshape", x, self.graph.numbers(0, *sizes)))
 
     def transpose(self, x: str, order: Iterable[int]) -> str:
         """Add a transposition, in which the batch is axis 0."""
@@ -115,16 +116,16 @@ class Site:
 
     def scale(self, x: str, factor: float) -> str:
         """Add a product with a number."""
-        return str(self.op("Mul", x, self.model.number(float(factor))))
+        return str(self.op("Mul", x, self.graph.number(float(factor))))
 
     def slice(self, x: str, axis: int, start: int, end: int, step: int = 1) -> str:
         """Add a slice along an axis."""
-        numbers = self.model.numbers
+        numbers = self.graph.numbers
         return str(self.op("Slice", x, numbers(start), numbers(end), numbers(axis), numbers(step)))
 
     def as_integers(self, x: str) -> str:
         """Return a tensor as whole numbers."""
-        return x if x in self.model.integers else str(self.op("Cast", x, to=7))
+        return x if x in self.graph.integers else str(self.op("Cast", x, to=7))
 
     def project(self, x: str, weight: str, bias: str | None = None, rank: int = 2) -> str:
         """Add a fully connected layer on the last axis: the weight is (outputs, inputs), `rank` without the batch."""
@@ -138,7 +139,7 @@ class Site:
         tensor = self.weight(name)
         sizes = self.weights[name]
         after = rank - axis - 1
-        return tensor if not after else str(self.op("Reshape", tensor, self.model.numbers(*sizes, *[1] * after)))
+        return tensor if not after else str(self.op("Reshape", tensor, self.graph.numbers(*sizes, *[1] * after)))
 
     def broadcast(self) -> list[str]:
         """Return the inputs with as many axes as the one with the most: new ones follow the batch."""
@@ -151,29 +152,31 @@ class Site:
     def whole(self, index: int) -> str:
         """Return an input for every sample of the batch, where it is the same for all."""
         name = self.names[index]
-        given = next((one for one in self.names if one not in self.model.fixed), None)
-        if name not in self.model.fixed or given is None:
+        given = next((one for one in self.names if one not in self.graph.fixed), None)
+        if name not in self.graph.fixed or given is None:
             return name
-        model = self.model
-        batch = model.op("Slice", model.op("Shape", given), model.numbers(0), model.numbers(1), model.numbers(0))
-        ones = [model.numbers(*[1] * self.inputs[index].rank)] if self.inputs[index].rank else []
-        return str(model.op("Expand", name, model.op("Concat", batch, *ones, axis=0)))
+        numbers = self.graph.numbers
+        batch = self.op("Slice", self.op("Shape", given), numbers(0), numbers(1), numbers(0))
+        ones = [numbers(*[1] * self.inputs[index].rank)] if self.inputs[index].rank else []
+        return str(self.op("Expand", name, self.op("Concat", batch, *ones, axis=0)))
 
 
 class Writer(NamedTuple):
     """How a kind is written: the function, and whether it works on tensors in the order of the report."""
 
-    function: Callable[[Site], Result]
+    function: Callable[[LayerSite], Result]
     own_order: bool = False
 
 
 _WRITERS: dict[str, Writer] = {}
 
 
-def writes(*kinds: str, own_order: bool = False) -> Callable[[Callable[[Site], Result]], Callable[[Site], Result]]:
+def writes(
+    *kinds: str, own_order: bool = False
+) -> Callable[[Callable[[LayerSite], Result]], Callable[[LayerSite], Result]]:
     """Return a decorator that adds a function for kinds to the table."""
 
-    def add(function: Callable[[Site], Result]) -> Callable[[Site], Result]:
+    def add(function: Callable[[LayerSite], Result]) -> Callable[[LayerSite], Result]:
         _WRITERS.update(dict.fromkeys(kinds, Writer(function, own_order)))
         return function
 

@@ -11,21 +11,21 @@ from shapecalc.layers.base.window import spatial_axes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.exporters.onnx.table import Site
+    from shapecalc.exporters.onnx.table import LayerSite
 
 _MODES = {"zeros": "constant", "constant": "constant", "reflect": "reflect", "replicate": "edge"}
 _LOWEST = -3.4028234663852886e38
 
 
-def pad(site: Site, x: str, sides: dict[int, tuple[int, int]], mode: str = "zeros", value: float = 0.0) -> str:
+def pad(site: LayerSite, x: str, sides: dict[int, tuple[int, int]], mode: str = "zeros", value: float = 0.0) -> str:
     """Add padding of axes, by their numbers: so much before and after each; negative padding crops."""
     if mode not in _MODES:
         raise NotExpressibleError(f"ONNX has no mode {mode} of padding before opset 19")
     rank = site.x.rank + 1
     before = [sides.get(axis, (0, 0))[0] for axis in range(rank)]
     after = [sides.get(axis, (0, 0))[1] for axis in range(rank)]
-    more = [site.model.number(float(value))] if value else []
-    return str(site.op("Pad", x, site.model.numbers(*before, *after), *more, mode=_MODES[mode]))
+    more = [site.graph.number(float(value))] if value else []
+    return str(site.op("Pad", x, site.graph.numbers(*before, *after), *more, mode=_MODES[mode]))
 
 
 class _Window(NamedTuple):
@@ -47,7 +47,7 @@ class _Window(NamedTuple):
         return any(self.pads)
 
 
-def _window(site: Site) -> _Window:
+def _window(site: LayerSite) -> _Window:
     axes = spatial_axes(site.layer, site.x)
     sides = [axis.same_padding() if axis.same else (axis.before, axis.after) for axis in axes]
     due = site.outputs[0].spatial
@@ -64,12 +64,12 @@ def _window(site: Site) -> _Window:
     return _Window(attributes, sides, beyond)
 
 
-def _padded(site: Site, x: str, window: _Window, mode: str = "zeros", value: float = 0.0) -> str:
+def _padded(site: LayerSite, x: str, window: _Window, mode: str = "zeros", value: float = 0.0) -> str:
     return pad(site, x, {i + 2: side for i, side in enumerate(window.sides)}, mode, value) if window.is_padded else x
 
 
 @writes("conv", "depthwise_conv")
-def _conv(site: Site) -> str:
+def _conv(site: LayerSite) -> str:
     site.refuse("parametrization")
     x, window = site.names[0], _window(site)
     mode = site.given.get("padding_mode", "zeros")
@@ -81,7 +81,7 @@ def _conv(site: Site) -> str:
 
 
 @writes("separable_conv")
-def _separable_conv(site: Site) -> str:
+def _separable_conv(site: LayerSite) -> str:
     window = _window(site)
     pads = {"pads": window.pads} if window.is_padded else {}
     x = site.op("Conv", site.names[0], site.weight("depthwise_weight"), group=site.x.channels, **window.attributes,
@@ -91,7 +91,7 @@ def _separable_conv(site: Site) -> str:
 
 
 @writes("transposed_conv")
-def _transposed_conv(site: Site) -> str:
+def _transposed_conv(site: LayerSite) -> str:
     site.refuse("parametrization")
     given, rank = site.given, site.rank
     kernel, stride, dilation = (per_axis(given[name], rank) for name in ("kernel_size", "stride", "dilation"))
@@ -119,7 +119,7 @@ def _transposed_conv(site: Site) -> str:
 
 
 @writes("max_pool", "avg_pool", "lp_pool")
-def _pool(site: Site) -> str | list[str]:
+def _pool(site: LayerSite) -> str | list[str]:
     kind, x, window = site.layer.kind, site.names[0], _window(site)
     attributes = dict(window.attributes)
     if "dilations" in attributes and kind != "max_pool":
@@ -145,12 +145,12 @@ def _pool(site: Site) -> str | list[str]:
     if not site.given.get("return_indices"):
         return str(site.op(op, x, **attributes))
     found = site.op(op, x, outputs=2, **attributes)
-    site.model.integers.add(found[1])
+    site.graph.integers.add(found[1])
     return list(found)
 
 
 @writes("grid_sample")
-def _grid_sample(site: Site) -> str:
+def _grid_sample(site: LayerSite) -> str:
     given = site.given
     modes = {"bilinear": "bilinear", "nearest": "nearest", "bicubic": "bicubic"}
     if site.rank != 2 or given["mode"] not in modes:
@@ -160,7 +160,7 @@ def _grid_sample(site: Site) -> str:
 
 
 @writes("adaptive_avg_pool", "adaptive_max_pool")
-def _adaptive(site: Site) -> str:
+def _adaptive(site: LayerSite) -> str:
     word = "Average" if "avg" in site.layer.kind else "Max"
     pairs = list(zip(site.x.spatial, site.outputs[0].spatial, strict=True))
     if all(out == 1 for _, out in pairs):
@@ -180,13 +180,13 @@ def _adaptive(site: Site) -> str:
 
 
 @writes("global_avg_pool", "global_max_pool")
-def _global(site: Site) -> str:
+def _global(site: LayerSite) -> str:
     found = site.op("GlobalAveragePool" if "avg" in site.layer.kind else "GlobalMaxPool", site.names[0])
     return str(found) if site.given["keepdims"] else site.reshape(found, (site.x.channels,))
 
 
 @writes("upsample", "up_sampling")
-def _upsample(site: Site) -> str:
+def _upsample(site: LayerSite) -> str:
     mode = site.given.get("mode") or site.given.get("interpolation")
     kinds = {"nearest": "nearest", "bilinear": "linear", "linear": "linear", "trilinear": "linear", "bicubic": "cubic"}
     if mode not in kinds:
@@ -201,20 +201,20 @@ def _upsample(site: Site) -> str:
     x, before, after = site.names[0], site.x.spatial, site.outputs[0].spatial
     if all(out % size == 0 for size, out in zip(before, after, strict=True)):
         factors = [float(out // size) for size, out in zip(before, after, strict=True)]
-        return str(site.op("Resize", x, "", site.model.fractions(1.0, 1.0, *factors), **attributes))
-    model = site.model
-    first = model.op("Slice", model.op("Shape", x), model.numbers(0), model.numbers(2), model.numbers(0))
-    sizes = model.op("Concat", first, model.numbers(*after), axis=0)
+        return str(site.op("Resize", x, "", site.graph.fractions(1.0, 1.0, *factors), **attributes))
+    graph = site.graph
+    first = graph.op("Slice", graph.op("Shape", x), graph.numbers(0), graph.numbers(2), graph.numbers(0))
+    sizes = graph.op("Concat", first, graph.numbers(*after), axis=0)
     return str(site.op("Resize", x, "", "", sizes, **attributes))
 
 
 @writes("pixel_shuffle")
-def _pixel_shuffle(site: Site) -> str:
+def _pixel_shuffle(site: LayerSite) -> str:
     return str(site.op("DepthToSpace", site.names[0], blocksize=site.given["upscale_factor"], mode="CRD"))
 
 
 @writes("pixel_unshuffle")
-def _pixel_unshuffle(site: Site) -> str:
+def _pixel_unshuffle(site: LayerSite) -> str:
     """PyTorch's order of channels, which SpaceToDepth has not."""
     r, (channels, height, width) = site.given["downscale_factor"], site.size(site.x)
     parts = site.reshape(site.names[0], (channels, height // r, r, width // r, r))
@@ -223,7 +223,7 @@ def _pixel_unshuffle(site: Site) -> str:
 
 
 @writes("channel_shuffle")
-def _channel_shuffle(site: Site) -> str:
+def _channel_shuffle(site: LayerSite) -> str:
     channels, *space = site.size(site.x)
     groups = site.given["groups"]
     parts = site.reshape(site.names[0], (groups, channels // groups, *space))
@@ -232,7 +232,7 @@ def _channel_shuffle(site: Site) -> str:
 
 
 @writes("local_response_norm")
-def _local_response_norm(site: Site) -> str:
+def _local_response_norm(site: LayerSite) -> str:
     given = site.given
     if given["norm_region"] != "across_channels":
         raise NotExpressibleError("ONNX's LRN works across channels alone")
@@ -241,14 +241,14 @@ def _local_response_norm(site: Site) -> str:
 
 
 @writes("pad", "reflection_pad", "replication_pad", "circular_pad", own_order=True)
-def _pad(site: Site) -> str:
+def _pad(site: LayerSite) -> str:
     sides = site.layer.sides(site.x)  # type: ignore[attr-defined]
     pairs = {side.axis + 1: (side.before, side.after) for side in sides}
     return pad(site, site.names[0], pairs, site.given["mode"], site.given.get("value") or 0.0)
 
 
 @writes("crop")
-def _crop(site: Site) -> str:
+def _crop(site: LayerSite) -> str:
     before, after = site.x.spatial, site.outputs[0].spatial
     cropping = site.given["cropping"]
     if cropping is None:
@@ -259,5 +259,5 @@ def _crop(site: Site) -> str:
             pairs = (tuple(pairs),)
         starts = [side[0] if isinstance(side, tuple) else side for side in pairs]
     ends = [start + size for start, size in zip(starts, after, strict=True)]
-    numbers = site.model.numbers
+    numbers = site.graph.numbers
     return str(site.op("Slice", site.names[0], numbers(*starts), numbers(*ends), numbers(*range(2, 2 + site.rank))))
