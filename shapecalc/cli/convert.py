@@ -21,7 +21,12 @@ class _Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Formats"):
-            formatter.write_dl([(f"{name} ({', '.join(one.suffixes)})", one.doc) for name, one in FORMATS.items()])
+            formatter.write_dl([(_title(name, one.suffixes), one.doc) for name, one in FORMATS.items()])
+
+
+def _title(name: str, suffixes: Sequence[str]) -> str:
+    """Return a format with the ends of the names of its files; `.py` alone is PyTorch's."""
+    return f"{name} ({', '.join(suffixes) or f'with --to {name}'})"
 
 
 @click.command(cls=_Command, short_help="Write a network as other people's code and files.")

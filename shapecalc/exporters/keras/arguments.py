@@ -22,7 +22,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.AveragePooling": {"strides": None, "padding": "valid"},
     "layers.GlobalAveragePooling": {"keepdims": False},
     "layers.GlobalMaxPooling": {"keepdims": False},
-    "layers.UpSampling": {"size": 2, "interpolation": "nearest"},
+    "layers.UpSampling": {"interpolation": "nearest"},
     "layers.BatchNormalization": {"axis": -1, "momentum": 0.99, "epsilon": 1e-3, "center": True, "scale": True},
     "layers.LayerNormalization": {"axis": -1, "epsilon": 1e-3, "center": True, "scale": True},
     "layers.GroupNormalization": {"axis": -1, "epsilon": 1e-3, "center": True, "scale": True},

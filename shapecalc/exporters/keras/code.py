@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.arguments import construct
@@ -51,6 +52,10 @@ class FunctionText(BodyText):
     @property
     def reserved(self) -> Collection[str]:
         return {"inputs", "name", "i", "layers", "ops", "keras", "range", *self.names.values()}
+
+    def output_count(self, item: Item) -> int:
+        """Return how many tensors an item outputs: a recurrent layer its states only if they are used."""
+        return 1 if item.kind.startswith("layers.") else super().output_count(item)
 
     def has_name(self) -> bool:
         """Return whether the function has a parameter for the name of what it makes."""
@@ -171,13 +176,23 @@ class FunctionText(BodyText):
         if last == target:
             return
         text = f"{indent}{target} = {last}"
-        found = re.fullmatch(r"([\w.]+)\((.*)\)(\([^()]*\))", last)
+        found = re.fullmatch(r"([\w.]+)\((.*)\)\(([^()]*)\)", last)
         if len(text) + len(size) <= _WIDTH or not found:
             yield text + size
             return
-        yield f"{indent}{target} = {found[1]}("
-        yield f"{indent}    {found[2]}"
-        yield f"{indent}){found[3]}{size}"
+        layer, arguments, inputs = found.groups()
+        if arguments:
+            yield f"{indent}{target} = {layer}("
+            yield from _wrapped(arguments, indent)
+        else:
+            yield f"{indent}{target} = {layer}()("
+        if len(indent) + len(inputs) + len(size) <= _WIDTH - 4 and arguments:
+            yield f"{indent})({inputs}){size}"
+            return
+        if arguments:
+            yield f"{indent})("
+        yield from _wrapped(inputs, indent)
+        yield f"{indent}){size}"
 
     def _steps(self, item: Item, made: str, inputs: Sequence[str]) -> list[str]:
         """Return the expressions of an item, one after the other: each is the input of the next."""
@@ -251,3 +266,11 @@ class FunctionText(BodyText):
         if self.named.has(item):
             extra["name"] = self._name(index, item)
         return construct(name, item.arguments, extra, used)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    """Return what is within brackets on lines of its own."""
+    inner = f"{indent}    "
+    return wrap(
+        text, _WIDTH, initial_indent=inner, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False
+    )

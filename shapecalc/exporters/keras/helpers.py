@@ -229,6 +229,9 @@ class Experts(layers.Layer):
         self.up = self.add_weight(shape=sizes, name="up")
         self.down = self.add_weight(shape=(self.num_experts, self.hidden, x_shape[-1]), name="down")
 
+    def compute_output_shape(self, x_shape, scores_shape=None):
+        return x_shape
+
     def call(self, x, scores):
         values, indices = ops.top_k(ops.softmax(scores), self.top_k)
         weights = ops.sum(values[..., None] * ops.one_hot(indices, self.num_experts), axis=-2)
@@ -275,6 +278,9 @@ class Attention(layers.Layer):
             self.query_norm, self.key_norm = layers.RMSNormalization(), layers.RMSNormalization()
             self.query_norm.build((self.head_dim * (self.num_heads if is_whole else 1),))
             self.key_norm.build((self.head_dim * (self.num_kv_heads if is_whole else 1),))
+
+    def compute_output_shape(self, x_shape, context_shape=None):
+        return x_shape
 
     def heads(self, x, norm, size, is_normed):
         """The features of a projection as heads: (batch, heads, length, size)."""

@@ -150,7 +150,11 @@ class BodyText:
         """Return whether the output of an item is several tensors."""
         if item.definition:
             return len(self.needed[id(item.definition)]) > 1
-        return len(self.report.rows[item.part.start].sizing.outputs) > 1
+        return self.output_count(item) > 1
+
+    def output_count(self, item: Item) -> int:
+        """Return how many tensors the operation of an item outputs."""
+        return len(self.report.rows[item.part.stop - 1].sizing.outputs)
 
     def tensor(self, local: Local) -> str:
         """Return the expression of a tensor."""
@@ -169,8 +173,7 @@ class BodyText:
         if item.definition:
             outputs = [self._node_size(item, local) for local in self.needed[id(item.definition)]]
         else:
-            count = len(self.report.rows[item.part.stop - 1].sizing.outputs)
-            outputs = [self._size_text(item.part.stop - 1, number) for number in range(count)]
+            outputs = [self._size_text(item.part.stop - 1, number) for number in range(self.output_count(item))]
         return f"  # {', '.join(outputs)}"
 
     def _node_size(self, item: Item, local: Local) -> str:

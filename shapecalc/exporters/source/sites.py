@@ -132,8 +132,8 @@ def operations_of(report: Report, sites: Iterable[Site], writers: Writers, frame
     return found
 
 
-def _refuse(_: Site) -> Operation:
-    raise NoCounterpartError("there is no such module")
+def _refuse(site: Site) -> Operation:
+    raise NoCounterpartError(f"there is no such {'module' if site.layout == CHW else 'layer'}")
 
 
 class Writers(dict[str, "Writer"]):

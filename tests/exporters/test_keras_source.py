@@ -1,0 +1,187 @@
+"""Keras source: its text, without Keras."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from searching import some
+
+import shapecalc
+from shapecalc.language.files import bundled_members
+
+ZOO = [name for _, name in bundled_members()]
+
+CANNOT = {
+    "(jamba|mamba).*": "(mamba2?) cannot be written for Keras: there is no such layer",
+    "gemma-2-.*": "(multi_head_attention) cannot be written for Keras: softcap 50",
+    "gemma-3-(4|12|27)b": "(unused_parameter) cannot be written for Keras: there is no such layer",
+    "t5-.*": "(multi_head_attention) cannot be written for Keras: relative_buckets 32",
+    "wav2vec2-.*": "(conv) cannot be written for Keras: parametrization weight_norm_last",
+    "bloom-.*|mpt-.*": "(multi_head_attention) cannot be written for Keras: alibi True",
+    "deepseek-.*": "(multi_head_latent_attention) cannot be written for Keras: there is no such layer",
+    "gpt-oss-.*": "(multi_head_attention) cannot be written for Keras: sinks True",
+    "deberta-.*": "(disentangled_attention) cannot be written for Keras: there is no such layer",
+    "qwen3-next-.*": "(gated_delta_net) cannot be written for Keras: there is no such layer",
+}
+"""The networks of the zoo that Keras has no layers for, with the reason."""
+
+
+def cannot(name):
+    """The reason for which a network of the zoo cannot be written; empty for one that can."""
+    return next((reason for pattern, reason in CANNOT.items() if re.fullmatch(pattern, name)), "")
+
+
+@pytest.mark.parametrize("name", some(ZOO, 24))
+def test_the_zoo_is_valid_python(name):
+    net = shapecalc.load(name)
+    if reason := cannot(name):
+        with pytest.raises(shapecalc.UsageError, match=re.escape(reason).replace("mamba2\\?", "mamba2?")):
+            net.convert("keras")
+        return
+    source = net.convert("keras")
+    ast.parse(source)
+    assert max(len(line.partition("  # ")[0]) for line in source.splitlines()) <= 120
+
+
+def test_most_of_the_zoo_can_be_written():
+    assert sum(bool(cannot(name)) for name in ZOO) <= 35
+    assert all(any(re.fullmatch(pattern, name) for name in ZOO) for pattern in CANNOT)
+
+
+def body(spec, **more):
+    """The lines of the last function, without those of its first and last."""
+    source = shapecalc.load(spec, **more).convert("keras")
+    lines = source.splitlines()
+    first = max(i for i, line in enumerate(lines) if line.startswith("def "))
+    return [line.strip() for line in lines[first + 2 : -1]]
+
+
+def network(*layers, size="8x8x3", layout="HWC"):
+    return {"layout": layout, "input": size, "layers": list(layers)}
+
+
+RESIDUAL = """\
+\"\"\"small: 5,290 parameters, 322,720 MACs.
+
+Comments have the sizes of one sample; in a function, those of its first use.
+Feature maps are H×W×C, not C×H×W as in the network that was given: flattened, they have another order.
+\"\"\"
+
+import keras
+from keras import layers
+
+
+def residual(x, name):
+    shortcut = x
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name=f"{name}_conv1")(x)  # 8×8×16
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_batch_norm1")(x)  # 8×8×16
+    x = layers.ReLU()(x)  # 8×8×16
+    x = layers.Add()([x, shortcut])  # 8×8×16
+    return x
+
+
+def small():
+    inputs = keras.Input((16, 16, 3))
+    x = layers.ZeroPadding2D(1)(inputs)
+    x = layers.Conv2D(16, 3, strides=2, activation="relu", name="conv1")(x)  # 8×8×16
+    for i in range(2):
+        x = residual(x, name=f"body_{i}")  # 8×8×16
+    x = layers.GlobalAveragePooling2D()(x)  # 16
+    x = layers.Dense(10, activation="softmax", name="fc1")(x)  # 10
+    return keras.Model(inputs, x, name="small")
+"""
+
+
+def test_a_residual_network():
+    block = [{"conv": {"out_channels": 16, "kernel_size": 3, "padding": 1, "bias": False}}, "batch_norm", "relu",
+             {"add": "input"}]  # fmt: skip
+    layers = [{"conv": {"out_channels": 16, "kernel_size": 3, "stride": 2, "padding": 1}}, "relu",
+              {"residual": None, "repeat": 2, "name": "body"}, "global_avg_pool", {"fc": 10}, "softmax"]  # fmt: skip
+    spec = {"name": "small", "input": "3x16x16", "blocks": {"residual": {"layers": block}}, "layers": layers}
+    assert shapecalc.load(spec).convert("keras") == RESIDUAL
+
+
+def test_recurrent_layers():
+    layers = [{"embedding": {"num_embeddings": 100, "embedding_dim": 8}},
+              {"lstm": {"units": 6, "bidirectional": True, "convention": "keras"}},
+              {"gru": {"hidden_size": 5, "return_sequences": False}}, {"fc": 1}, "sigmoid"]  # fmt: skip
+    assert (
+        body(network(*layers, size=[20]))
+        == [
+            'inputs = keras.Input((20,), dtype="int32")',
+            'x = layers.Embedding(100, 8, name="embedding1")(inputs)  # 20×8',
+            'x = layers.Bidirectional(layers.LSTM(6, return_sequences=True), name="lstm1")(x)  # 20×12',
+            'x = layers.GRU(5, name="gru1")(x)  # 5',
+            'x = layers.Dense(1, activation="sigmoid", name="fc1")(x)  # 1',
+        ][1:]
+    )
+
+
+def test_weights_that_are_shared_are_one_model():
+    text = shapecalc.load("siamese").convert("keras")
+    assert 'left_tower_model = as_model(tower, [left], name="left_tower")' in text
+    assert "left_tower = left_tower_model(left)  # 4096" in text
+    assert "x = left_tower_model(right)  # 4096" in text
+    tied = shapecalc.load("gpt2").convert("keras")
+    assert 'wte_layer = layers.ReversibleEmbedding(50257, 768, name="wte")' in tied
+    assert "x = wte_layer(x, reverse=True)  # 1024×50257" in tied
+
+
+CONV = {"out_channels": 4, "kernel_size": 3}
+PADDINGS = [
+    ({"conv": CONV}, ["layers.Conv2D(4, 3, "]),
+    ({"conv": {**CONV, "padding": 1}}, ['layers.Conv2D(4, 3, padding="same", ']),
+    ({"conv": {**CONV, "padding": "same", "stride": 2}}, ['layers.Conv2D(4, 3, strides=2, padding="same", ']),
+    ({"conv": {**CONV, "padding": 1, "stride": 2}}, ["layers.ZeroPadding2D(1)", "layers.Conv2D(4, 3, strides=2, "]),
+    ({"conv": {**CONV, "padding": 2}}, ["layers.ZeroPadding2D(2)", "layers.Conv2D(4, 3, "]),
+    ({"conv": {**CONV, "padding": 1, "padding_mode": "reflect"}}, ["ops.pad", "layers.Conv2D(4, 3, "]),
+    ({"max_pool": {"kernel_size": 3, "stride": 2, "padding": 1}}, ["ops.pad", "layers.MaxPooling2D(3, strides=2)"]),
+    ({"max_pool": {"kernel_size": 3, "stride": 2, "ceil_mode": True}}, ['layers.MaxPooling2D(3, strides=2, padding="same")']),
+    ({"avg_pool": {"kernel_size": 3, "stride": 1, "padding": 1}}, ["layers.ZeroPadding2D(1)", "layers.AveragePooling2D(3, strides=1)"]),
+    ({"avg_pool": {"kernel_size": 3, "stride": 1, "padding": 1, "count_include_pad": False}},
+     ['layers.AveragePooling2D(3, strides=1, padding="same")']),
+    ({"transposed_conv": {**CONV, "kernel_size": 4, "stride": 2, "padding": 1}},
+     ['layers.Conv2DTranspose(4, 4, strides=2, padding="same", ']),
+    ({"transposed_conv": {**CONV, "stride": 2, "padding": 1, "output_padding": 1}},
+     ["layers.Conv2DTranspose(4, 3, strides=2, ", "layers.Cropping2D(((1, 0), (1, 0)))"]),
+    ({"depthwise_conv": {"kernel_size": 3, "padding": 1}}, ['layers.DepthwiseConv2D(3, padding="same", ']),
+    ({"upsample": {"scale_factor": 2, "mode": "bilinear"}}, ['layers.UpSampling2D(2, interpolation="bilinear")']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "starts"), PADDINGS)
+def test_windows(layer, starts):
+    lines = body(network(layer))
+    assert len(lines) == len(starts)
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith(f"x = {start}"), line
+
+
+def test_a_pool_after_relu_is_padded_by_zeros():
+    lines = body(network("relu", {"max_pool": {"kernel_size": 3, "stride": 2, "padding": 1}}))
+    assert lines[1] == "x = layers.ZeroPadding2D(1)(x)"
+
+
+ERRORS = [
+    ({"lstm": 4}, "5x3", "lstm1 (lstm) cannot be written for Keras: two biases in every gate; Keras has one, as with convention: keras"),
+    ({"conv": {**CONV, "stride": 2, "dilation": 2}}, "9x9x3", "conv1 (conv) cannot be written for Keras: a stride and a dilation"),
+    ({"avg_pool": {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}}, "8x8x3",
+     "avg_pool1 (avg_pool) cannot be written for Keras: padding that is not counted, other than same"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "size", "message"), ERRORS)
+def test_what_cannot_be_written(layer, size, message):
+    with pytest.raises(shapecalc.UsageError) as found:
+        shapecalc.load(network(layer, size=size)).convert("keras")
+    assert message in str(found.value)
+
+
+def test_names_are_no_code():
+    layers = [
+        {"linear": 4, "name": name} for name in ("class", "x", "layers", "name", "keras", "inputs", "i", "lambda")
+    ]
+    source = shapecalc.load({"name": 'None"""', "input": [4], "layers": layers}).convert("keras")
+    ast.parse(source)
