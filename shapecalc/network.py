@@ -313,7 +313,7 @@ class Network:
         from shapecalc.questions.sizes import find_sizes
 
         self._check_any_size()
-        return find_sizes(self.graph)
+        return find_sizes(self.graph, self._overridden)
 
     def formula(
         self, symbols: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layer: str = "", layout: str = ""

@@ -91,6 +91,9 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     """
     if more:  # a shell expands --input 3x{64,96}x64 without quotes to --input 3x64x64 3x96x64
         hint = "put braces in quotes, so that the shell does not expand them: --input '3x{64,96}x64'"
+        from shapecalc.questions.sweep.selection import hint_for_order  # numpy is an extra
+
+        hint = hint_for_order(f"{options['sort'] or ''} {more[0]}") or hint
         raise UsageError(Problem(f"unexpected argument {more[0]}", hint=hint))
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
     from shapecalc.renderers.sweep import ROWS_SHOWN

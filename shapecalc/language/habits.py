@@ -156,7 +156,8 @@ def hint_for_block(word: str, blocks: Collection[str]) -> str:
     if word in blocks:
         return f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name"
     defined = next((block for block in blocks if block.startswith(f"{word}(") and block.endswith(")")), "")
-    given = ", ".join(f"{one}: required" for one in split_parts(defined[len(word) + 1 : -1]))
+    parts = [part.partition("=") for part in split_parts(defined[len(word) + 1 : -1])]
+    given = ", ".join(f"{one.strip()}: {default.strip() or 'required'}" for one, _, default in parts)
     return clean(f"write the block as `{word}: {{args: {{{given}}}, layers: […]}}`") if defined else ""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import did_you_mean
 from shapecalc.language.values import BadValueError, argument_value, bad
 from shapecalc.layers.base.shape import Shape
+from shapecalc.model.graph import ONE_AXIS
 from shapecalc.source import ListValue, MapValue, Scalar, short
 from shapecalc.text.units import without_batch
 
@@ -43,7 +44,7 @@ def product_note(value: Value) -> str:
         return ""
     factors = value.text.replace(" ", "").split("*")
     found = prod(map(int, factors))
-    return f"the input is one axis of {found:,}: write {'x'.join(factors)} for {len(factors)} axes"
+    return f"{ONE_AXIS} {found:,}: write {'x'.join(factors)} for {len(factors)} axes"
 
 
 def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import Shape
 
 __all__ = [
-    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
+    "BYTES", "COUNT", "OF_LAYERS", "OF_NETWORKS", "ONE_AXIS", "SIZE", "Block", "Bounds", "Expectation", "Graph", "Node",
     "Reference", "Stored",
 ]  # fmt: skip
 
@@ -23,6 +23,8 @@ OF_LAYERS = {
     **_COUNTS, "in_features": COUNT, "out_features": COUNT, "output_bytes": BYTES, "input": SIZE, "output": SIZE,
 }  # fmt: skip
 """What can be expected of a layer or a block."""
+ONE_AXIS = "the input is one axis of"
+"""How the note on a size that is a product, `3*32*32`, begins."""
 
 
 class Reference(NamedTuple):

@@ -163,6 +163,10 @@ def _slip_above(mark: Mark, source: Source) -> Problem | None:
         glued = _glued(source, mark.line - 1)
     if glued:
         return glued
+    item = re.fullmatch(r"\s*((?:- +)+)([A-Za-z_][\w.-]*)\s*(?:#.*)?", above)
+    if item and _indent(line) > item.end(1):
+        at = Mark(source, mark.line - 1, item.start(2) + 1, len(item[2]))
+        return Problem("a `:` is missing after this", at, hint=f"write `{item[1]}{item[2]}:`")
     indent, word = re.match(r"\s*", line), re.match(r"\s*[\w-]+", above)
     if not word or not indent or ":" in above or len(above) - len(above.lstrip()) != indent.end():
         return None

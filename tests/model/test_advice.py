@@ -554,3 +554,21 @@ def test_a_stated_size_that_fits_every_copy_is_suggested() -> None:
 def test_the_channels_of_a_colour_image_are_no_batch() -> None:
     (problem,) = shapecalc.load({"input": "3x32x32", "layers": [{"batch_norm": 32}]}).problems()
     assert problem.hint == "num_features: 3 would fit, or leave it out: it is inferred"
+
+
+def test_sizes_has_the_same_note_on_an_input_that_replaces_another() -> None:
+    text = "input: 3x32x32\nlayers: [conv: {out_channels: 8, kernel_size: 3}]\n"
+    network = shapecalc.load(text).with_overrides("64")
+    with pytest.raises(ShapeError) as caught:
+        network.legal_sizes()
+    assert caught.value.problems[0].hint.startswith(f"{OWN} 3x32x32, not 64: write 3x64x64")
+
+
+def test_a_product_that_fits_no_better_as_sizes_is_meant() -> None:
+    layers = "layers: [linear: {in_features: 3000, out_features: 2}]"
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(f"input: 3*32*32\n{layers}\n").infer()
+    assert "write 3x32x32" not in caught.value.problems[0].hint
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load("input: 3*32*32\nlayers: [conv: {out_channels: 8, kernel_size: 3}]\n").infer()
+    assert caught.value.problems[0].hint.startswith("the input is one axis of 3,072: write 3x32x32 for 3 axes")

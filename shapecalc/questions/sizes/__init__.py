@@ -102,8 +102,10 @@ class LegalSizes(Answer, _LegalSizesFields):
         }
 
 
-def find_sizes(graph: Graph) -> LegalSizes:
+def find_sizes(graph: Graph, overridden: str = "") -> LegalSizes:
     """Return the input sizes that a network accepts. Its own sizes need not be among them.
+
+    `overridden` is the note on sizes that replace those of the specification, for the hint of an error.
 
     Errors: `ShapeError` for what no input size would fix, and if none of those tried did.
     """
@@ -116,7 +118,9 @@ def find_sizes(graph: Graph) -> LegalSizes:
             raise
     from shapecalc.model.copies import gathered  # only where something is wrong
 
-    raise ShapeError(advised(graph, gathered(sizings_of(graph)[1])))  # for the given sizes, not for many at once
+    raise ShapeError(
+        advised(graph, gathered(sizings_of(graph)[1]), overridden)
+    )  # for the given sizes, not for many at once
 
 
 def _find_sizes(graph: Graph) -> LegalSizes:

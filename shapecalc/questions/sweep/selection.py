@@ -58,7 +58,15 @@ def _with_units(message: str, text: str) -> str:
 def check_column(name: str, known: Sequence[str]) -> None:
     """Raise `UsageError` for an unknown column of the sweep."""
     if read_string(name, "the name of a column") not in known:
-        raise UsageError(Problem(f"the sweep has no column {name}", hint=did_you_mean(name, known)))
+        raise UsageError(
+            Problem(f"the sweep has no column {name}", hint=hint_for_order(name) or did_you_mean(name, known))
+        )
+
+
+def hint_for_order(text: str) -> str:
+    """Return the hint for a column with its order as SQL and other programs have it, `macs:desc`; empty for others."""
+    found = re.fullmatch(r"(?i)[+-]?(\w+)(?:\s*[: =]\s*|[-_.])(asc|desc)(?:ending)?", text.strip())
+    return f"write `--sort {'-' if found[2].lower() == 'desc' else ''}{found[1]}`" if found else ""
 
 
 def _parts(given: Any, what: str) -> list[str]:
