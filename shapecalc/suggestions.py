@@ -37,6 +37,8 @@ mixed | mixed_precision
 flash | sdpa flash_attention xformers memory_efficient
 chw | channels_first nchw bchw
 hwc | channels_last nhwc bhwc
+CHW | channels_first nchw bchw
+HWC | channels_last nhwc bhwc
 markdown | md
 latex | tex
 cross_entropy | ce nll

@@ -42,6 +42,8 @@ norm normalization | write batch_norm, layer_norm or group_norm
 """
 _ARGUMENTS = """
 batch_first time_major | remove it: sizes have no batch axis, and a sequence is (length, features)
+input_length | remove it: the length is that of its input
+data_format | remove it; where the channels are last, write `layout: HWC` at the top
 device | remove it: it changes no size and no count
 dtype | remove it: it changes no size and no count; the bits of an element are options of `shapecalc memory`
 inplace | remove it: it changes no size; `shapecalc memory --in-place` counts it

@@ -266,7 +266,8 @@ def _is_batch(cls: type[Layer], parts: Sequence[str]) -> bool:
 def _items(value: Value) -> list[str]:
     if isinstance(value, ListValue):
         return [_text(item) for item in value.items[:LONGEST]]
-    return [] if isinstance(value, MapValue) or len(value.text) > LONGEST else split_parts(value.text)
+    text = "" if isinstance(value, MapValue) or len(value.text) > LONGEST else value.text
+    return split_parts(text[1:-1] if re.fullmatch(r"\([^()]*,[^()]*\)", text) else text)  # a tuple
 
 
 def hint_for_wrapped(word: str, cls: type[Layer], value: ListValue, known: Collection[str], dash: str = "") -> str:

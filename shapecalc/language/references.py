@@ -69,9 +69,9 @@ def _several(unknown: Unknown) -> str:
     """Return the hint for several names in one text, `a, b`, or those of a merge with its sign: `add: a + b`."""
     text = f"{unknown.name}[{unknown.output}]" if unknown.output else unknown.name
     is_alone = not unknown.branches or unknown.is_alone
-    for sign in (",", unknown.operator):
+    for sign in (",", unknown.operator, None):  # None: at spaces
         inner = text[1:-1] if text[:1] == "(" and text[-1:] == ")" else text
-        parts = [part.strip() for part in inner.split(sign)] if sign and is_alone else []
+        parts = [part.strip() for part in inner.split(sign)] if sign != "" and is_alone else []
         if len(parts) > 1 and all(re.fullmatch(r"[^\W\d][\w.]*(\[\w+\])?", part) for part in parts):
             quoted = [f'"{part}"' if "[" in part else part for part in parts]
             return f"write a list: [{', '.join(quoted)}]"

@@ -69,7 +69,8 @@ def read_sizes(text: str) -> list[int] | None:
 
 
 def without_batch(text: str) -> str:
-    """Return the sizes of `-1x3x224x224` or `N, 3, 8`, with `x`, after what is the batch; else empty."""
+    """Return the sizes of `-1x3x224x224` or `(None, 3, 8)`, with `x`, after what is the batch; else empty."""
+    text = re.sub(r"\s*\((.*?),?\s*\)\s*", r"\1", text)
     found = re.fullmatch(r"\s*(?:-1|\?|[nb]|none|null|batch\w*?)\s*[x×,]\s*(.+)", text, re.IGNORECASE)
     return re.sub(r"\s*,\s*", "x", found[1]) if found else ""
 

@@ -349,7 +349,7 @@ def test_errors(text: str, message: str, offset: int | None, hint: str) -> None:
         ("i && i", "write `and`"),
         ("i || i", "write `or`"),
         ("!project", "write `not`, or `!=` for unequal"),
-        ("i ? 1 : 2", "write `x if condition else y`"),
+        ("i ? 1 : 2", "write `1 if i else 2`"),
         ("227×227", "write `*` to multiply"),
     ],
 )

@@ -152,7 +152,7 @@ def hint(item: str) -> str:
         ("nn.Upsample(2)", "write `- Upsample: {size: 2}`"),
         ("LayerScale(3)", "write `- LayerScale: {channels: 3}`"),
         ("nn.LPPool2d(2)", "write `- LPPool2d: {norm_type: 2, kernel_size: …}`"),
-        ("{relu: {}, from: tanh}", "known here: input, relu1"),
+        ("{relu: {}, from: tanh}", "known here: input"),
         ("CenterCrop(224)", "write `- CenterCrop: {…}`, and give 224 by name"),
         ("\"Conv2D(32, 3, activation='relu', name='first')\"", "write `- Conv2D: {out_channels: 32, kernel_size: 3}`; "
          "then `- relu` as the next item; conv has no argument name"),

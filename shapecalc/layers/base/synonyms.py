@@ -23,7 +23,7 @@ _SYNONYMS = {
     "num_layers": "depth num_hidden_layers",
     "num_heads": "num_attention_heads",
     "nhead": "num_attention_heads",
-    "dim_feedforward": "d_ff ffn_dim mlp_dim intermediate_size hidden_dim",
+    "dim_feedforward": "d_ff ff_dim ffn_dim mlp_dim intermediate_size hidden_dim",
     "p": "prob probability dropout dropout_rate drop_prob",
 }
 
