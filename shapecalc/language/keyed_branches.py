@@ -31,9 +31,9 @@ def check_keys(cls: type[Layer], word: str, value: MapValue, inner: Value | None
     given = inner if isinstance(inner, MapValue) else value
     pairs = [(key, item) for key, item in given.pairs if key.text not in (*names, "branches")]
     if len(pairs) > 1 and all(isinstance(item, Scalar) and item.value is None for _, item in given.pairs):  # `{a, b}`
-        names = ["input" if key.text in _INPUT.split() else key.text for key, _ in pairs]
-        if not any(name in blocks or find_kind(name) for name in names):
-            raise bad(f"the branches of {word} are a list", value.mark, clean(f"write {_merge(word, names, [])}"))
+        words = ["input" if key.text in _INPUT.split() else key.text for key, _ in pairs]
+        if not any(one in blocks or find_kind(one) for one in words):
+            raise bad(f"the branches of {word} are a list", value.mark, clean(f"write {_merge(word, words, [])}"))
     if not any(key.text in blocks or find_kind(key.text) or isinstance(item, ListValue) for key, item in pairs):
         if inner is not None:
             hint = "write for instance branches: [a, b]"

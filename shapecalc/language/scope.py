@@ -133,22 +133,25 @@ class Scope:
         ends = {name: [flow for flow in flows if isinstance(flow, Reference)] for name, flows in self.flows.items()}
         return {name for name, flows in ends.items() if any(flow.node in nodes for flow in flows)}
 
+    def _unknown(self, pending: Pending, blocks: Mapping[str, BlockDefinition], never: Collection[str]) -> Problem:
+        """Return the problem of a name that nothing has; `never` are those that cannot be meant."""
+        from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
+
+        inside = self.stack[-1] if self.stack else ""
+        known = [name for name in self.flows if name not in never] if never else self.flows
+        unknown = Unknown(pending.name, pending.output, known, len(self.inputs), inside, *pending.merge)
+        names = partial(self.names, {pending.name, *never})
+        hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, names)
+        message = f"no layer, block or input is called {pending.name} here"
+        return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
+
     def look_up(
         self, pending: Pending, blocks: Mapping[str, BlockDefinition], dependents: Callable[[], Collection[int]] = tuple
     ) -> Flow | Problem:
         """Return what a name refers to, or its problem; `dependents` returns the nodes that cannot be meant."""
         flows = self.flows.get(pending.name)
         if flows is None:
-            from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
-
-            inside = self.stack[-1] if self.stack else ""
-            never = self._outputs_of(dependents())
-            known = [name for name in self.flows if name not in never] if never else self.flows
-            unknown = Unknown(pending.name, pending.output, known, len(self.inputs), inside, *pending.merge)
-            names = partial(self.names, {pending.name, *never})
-            hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, names)
-            message = f"no layer, block or input is called {pending.name} here"
-            return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
+            return self._unknown(pending, blocks, self._outputs_of(dependents()))
         output = pending.output
         if isinstance(output, str):
             names = self.output_names.get(pending.name, ())
