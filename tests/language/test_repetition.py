@@ -135,3 +135,17 @@ def test_a_block_that_repeats_itself() -> None:
     with pytest.raises(ShapecalcError) as caught:
         shapecalc.load("input: 4\nblocks: {res: {repeat: 3, layers: [relu]}}\nlayers: [relu]\n").infer()
     assert caught.value.problems[0].hint == "write it below `- res`, where it is used"
+
+
+def test_a_name_of_a_layer_is_no_kind_that_repeats() -> None:
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load("input: 4\nlayers: [{relu: , name: gelu}, gelu * 3]\n").infer()
+    assert caught.value.problems[0].hint == "a number changes no size: remove the item"
+
+
+def test_an_item_that_repeats_within_a_container_is_in_a_block_of_its_own() -> None:
+    hint = hint_for("- repeat: {n: 3, layers: [{relu: , repeat: 2}]}")
+    assert "write `stage: [{relu: null, repeat: 2}]` under `blocks:`" in hint
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load("input: 4\nblocks: {stage: [relu]}\nlayers: [repeat: [3, stage, relu]]\n").infer()
+    assert "write `stage2: [stage, relu]` under `blocks:`" in caught.value.problems[0].hint
