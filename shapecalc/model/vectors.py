@@ -43,5 +43,4 @@ def _maps(layer: Layer, size: Dim, rank: int) -> Iterator[tuple[int, int]]:
         side = round((size / each) ** (1 / rank))
         if each * side**rank == size and (channels or side >= _MIN_IMAGE):
             yield each, side
-    if not channels:
-        yield int(size), 1
+    yield int(size), 1

@@ -334,12 +334,12 @@ MEANT = {
     "a batch of two inputs": (
         {"a": "32x20x4", "b": "32x20x4"}, [{"add": ["a", "b"]}, {"RNN": 8}],
         "sizes are given without the batch axis: write 20x4, not 32x20x4, if 32 is the batch\n"
-        "otherwise add a permute and a reshape or flatten before it",
+        "otherwise write `- to_tokens` before it, for its positions as steps",
         ({"a": "20x4", "b": "20x4"}, []), (20, 8)),
     "a batch of one of two inputs": (
         {"a": "20x4", "b": "32x20x4"}, [{"RNN": 4, "from": "b"}, {"add": [[], "a"]}],
         "sizes are given without the batch axis: write 20x4, not 32x20x4, if 32 is the batch\n"
-        "otherwise add a permute and a reshape or flatten before it",
+        "otherwise write `- to_tokens` before it, for its positions as steps",
         ({"a": "20x4", "b": "20x4"}, []), (20, 4)),
     "a batch of series": (
         "32x20x1", [{"LSTM": {"input_size": 1, "hidden_size": 8}}],
@@ -366,8 +366,7 @@ MEANT = {
         ("224x224x3", []), (218, 218, 64)),
     "a signal": (
         160, [{"Conv1d": {"in_channels": 1, "out_channels": 8, "kernel_size": 9}}],
-        "the input has no channel axis: write 1x160\n"
-        "otherwise add a reshape or unflatten before it, for spatial axes", ("1x160", []), (8, 152)),
+        "the input has no channel axis: write 1x160\notherwise write `- reshape: [1, 160]` before it", ("1x160", []), (8, 152)),
     "attention on a map": (
         "64x14x14", [{"MultiheadAttention": {"embed_dim": 64, "num_heads": 4}}],
         "axis 1 of its input is 64: write `- to_tokens` before it", ("64x14x14", ["to_tokens"]), (196, 64)),

@@ -108,6 +108,7 @@ def test_doubtful_layers_have_a_note(size, layers, note):
         ("16x8x8", 256, True),  # 16·4·4: whole channels
         ("16x8x8", 512, True),
         ("8x6x6", 96, True),
+        ("5x9x4", 6, True),
         ("16x30x30", 900, False),  # channels × positions
         ("16x30x30", 30, False),
         ("16x30x30", 10, False),

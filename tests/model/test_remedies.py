@@ -1198,6 +1198,12 @@ def test_hints_that_are_followed_to_the_letter(name: str) -> None:
     assert hint_and_rest(text, fixed) == (hint, [])
 
 
+def test_the_projection_has_no_argument_of_another_block() -> None:
+    blocks = "blocks:\n  own:\n    args: {c: 4}\n    layers: [conv: {out_channels: c, kernel_size: 1}]\n"
+    (problem,) = shapecalc.load(f"input: 3x8x8\n{blocks}layers:\n- add: [[own: 16], []]\n").problems()
+    assert problem.hint.endswith("write `[{conv: {out_channels: 16, kernel_size: 1}, from: input}]` in place of input")
+
+
 def test_a_branch_of_its_own_has_the_stride_itself() -> None:
     layers = (
         "- {conv: {out_channels: 8, kernel_size: 2, stride: 2}, name: a}\n- {conv: {out_channels: 8, kernel_size: 1}, "

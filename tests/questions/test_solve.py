@@ -952,3 +952,14 @@ def test_two_mistakes_of_which_one_is_a_forgotten_layer(text, changes, lines):
         number = change.edit.line - 1
         followed[number : number + bool(change.edit.old)] = [change.edit.new]
     assert shapecalc.load("\n".join(followed)).problems() == ()
+
+
+def test_a_branch_of_layers_is_not_replaced_by_the_layer_on_it():
+    """It would have to be written at the end of the branch."""
+    text = (
+        "input: 8x8x8\nlayers:\n- concat: [[{upsample: 2}], [{pad: [1, 0, 0, 0]}]]\n"
+        "- conv: {out_channels: 4, kernel_size: 1}\n"
+    )
+    for fix in solve(text, fix=True).fixes:
+        assert "upsample: 2" in fix.changes[-1].edit.text
+        assert "pad" in fix.changes[-1].edit.text

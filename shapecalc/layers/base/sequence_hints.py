@@ -17,7 +17,7 @@ __all__ = ["length_hint"]
 
 def length_hint(x: Shape, features: Any) -> str | Callable[[Callable[[Insertion], str]], str]:
     """Return the hint for an input that is not length × features, to a layer that may state its features."""
-    if x.is_map and x.rank > 2:
+    if x.is_map and x.rank > 2 and features in (None, x.channels):
         return _tokens
     if x.rank != 1:
         return "add a permute and a reshape or flatten before it"
