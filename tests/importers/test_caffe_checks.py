@@ -258,3 +258,16 @@ def test_regions_of_python_code():
     text = MAP + layer("Python", "data", top="rois", name="p") + layer("ROIPooling", "data", "rois", more=roi)
     assert "--input rois=300x5" in error_of(text)
     assert loaded(text, input={"rois": (300, 5)}).infer().rows[-1].output_shape == (300, 3, 2, 2)
+
+
+def test_the_second_input_of_a_recurrent_layer():
+    begin = f'input: "x" input_shape {{ {dims(5, 4, 7)} }}\ninput: "cont" input_shape {{ {{}} }}\n'
+    more = "recurrent_param { num_output: 3 }"
+    lstm = layer("LSTM", "x", "cont", more=more)
+    assert loaded(begin.format(dims(5, 4)) + lstm).infer()
+    text = error_of(begin.format(dims(6, 4)) + lstm)
+    assert "x (LSTM): its second input (cont) is 6×4, but its first is 5×4×7" in text
+    assert "it must be 5×4" in text
+    text = error_of(begin.format(dims(5, 4)) + layer("LSTM", "x", more=more))
+    assert "x (LSTM): its second input (cont) is missing" in text
+    assert 'add bottom: "cont", of 5×4' in text

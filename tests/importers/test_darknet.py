@@ -258,6 +258,49 @@ def test_the_first_section_is_the_whole_line():
         assert hint in str(error.value), line
 
 
+def test_other_sizes_of_what_reads_all_features():
+    """A cfg holds no weights: that a fully connected layer has others for another size is no mistake."""
+    sections = (CONV, "maxpool size=2 stride=2", "connected output=10", "gru output=4", "rnn output=3", "softmax")
+    network = shapecalc.load(cfg(*sections, net=SQUARE).encode())
+    assert "⌊" in str(network.formula())
+    assert network.infer(input="4x20x30").params > network.infer().params
+    local = shapecalc.load(cfg(CONV, "local filters=2 size=3", net=SQUARE).encode())
+    assert "params = " in str(local.formula())
+
+
+def test_a_number_that_is_too_large():
+    text = error_of(SQUARE.replace("height=16", "height=1000000000000") + "[avg]\n")
+    assert "<bytes>:3:1: [net]: height: 1000000000000 is too large: darknet counts to 2,147,483,647" in text
+    assert "is too large" in error_of(SQUARE + "[avg]\n[route]\nlayers=" + "9" * 5_000)
+
+
+def test_variables_that_a_cfg_has_not(tmp_path):
+    (tmp_path / "a.cfg").write_text(cfg("avg", net=SQUARE), encoding="utf-8")
+    _, _, err = run("sweep", str(tmp_path / "a.cfg"), "--set", "width=1,2")
+    assert "there is no variable width to set" in err
+    assert "sweep its input, or run summary --set width=… for each" in err
+    _, _, err = run("solve", str(tmp_path / "a.cfg"), "--for", "width", "--macs", "10")
+    assert err == "there is no variable width: the file has none\n   write --for input\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "found"),
+    [
+        (".cfg", "it is a cfg of darknet"),
+        (".prototxt", "it is a net of Caffe"),
+        (".weights", "the weights of a darknet network are not read"),
+        (".caffemodel", "the weights of a Caffe net are not read"),
+    ],
+)
+def test_weights_of_a_network_without_a_checkpoint(tmp_path, end, found):
+    path = tmp_path / f"a{end}"
+    path.write_bytes(b"[net]\nwidth=3\n")
+    code, _, err = run("weights", str(path))
+    assert code == 1
+    assert found in err
+    assert "shapecalc summary" in err
+
+
 def test_warnings_are_counted_where_there_are_many():
     found = warned(f"{SQUARE}[avg]\n" + "junk\n" * 300 + "".join(f"o{i}=1\n" for i in range(50)))
     assert len(found) == 21
