@@ -263,7 +263,7 @@ def test_other_sizes_of_what_reads_all_features():
     sections = (CONV, "maxpool size=2 stride=2", "connected output=10", "gru output=4", "rnn output=3", "softmax")
     network = shapecalc.load(cfg(*sections, net=SQUARE).encode())
     assert "⌊" in str(network.formula())
-    assert network.infer(input="4x20x30").params > network.infer().params
+    assert network.infer(input="4x20x30").total.params > network.infer().total.params
     local = shapecalc.load(cfg(CONV, "local filters=2 size=3", net=SQUARE).encode())
     assert "params = " in str(local.formula())
 
@@ -276,9 +276,6 @@ def test_a_number_that_is_too_large():
 
 def test_variables_that_a_cfg_has_not(tmp_path):
     (tmp_path / "a.cfg").write_text(cfg("avg", net=SQUARE), encoding="utf-8")
-    _, _, err = run("sweep", str(tmp_path / "a.cfg"), "--set", "width=1,2")
-    assert "there is no variable width to set" in err
-    assert "sweep its input, or run summary --set width=… for each" in err
     _, _, err = run("solve", str(tmp_path / "a.cfg"), "--for", "width", "--macs", "10")
     assert err == "there is no variable width: the file has none\n   write --for input\n"
 
@@ -299,6 +296,22 @@ def test_weights_of_a_network_without_a_checkpoint(tmp_path, end, found):
     assert code == 1
     assert found in err
     assert "shapecalc summary" in err
+
+
+def test_a_slip_in_an_option_has_a_hint():
+    (warning, *_) = [text for text in warned(cfg("conv fitlers=16 size=3", net=SQUARE)) if "fitlers" in text]
+    assert "did you mean filters?" in warning
+
+
+def test_masks_and_anchors_of_a_detector():
+    head = "yolo mask={} classes=2 num={} anchors={}"
+    conv = "conv filters=14 size=1"
+    assert not warned(cfg(conv, head.format("0,1", 2, "1,2,3,4"), net=SQUARE.replace("16", "32")))
+    text = error_of(cfg(conv, head.format("1,2", 2, "1,2,3,4"), net=SQUARE))
+    assert "mask: 2 is none of its num=2 boxes" in text
+    assert "boxes are counted from 0: write num=3" in text
+    (warning,) = warned(cfg(conv, head.format("0,1", 3, "1,2,3,4"), net=SQUARE.replace("16", "32")))
+    assert "it has 2 anchors, but num=3: each box needs its width and height" in warning
 
 
 def test_warnings_are_counted_where_there_are_many():
@@ -483,7 +496,8 @@ def test_what_is_probably_a_mistake_is_a_warning():
         "      │ ^^^^^^",
         "<bytes>:8:1: [convolutional]: darknet has no option strid here, and ignores it (in 2 copies)\n"
         "    8 │ strid=2\n"
-        "      │ ^^^^^^^",
+        "      │ ^^^^^^^\n"
+        "   did you mean stride?",
     ]  # fmt: skip
 
 
@@ -620,7 +634,7 @@ ERRORS = {
     ),
     "a huge number": (
         cfg("conv filters=99999999999"),
-        "<bytes>:6:1: 0_convolutional (conv): filters: 99999999999 is larger than any number in darknet\n"
+        "<bytes>:6:1: 0_convolutional (conv): filters: 99999999999 is too large: darknet counts to 2,147,483,647\n"
         "    6 │ filters=99999999999\n"
         "      │ ^^^^^^^^^^^^^^^^^^^",
     ),
