@@ -348,8 +348,11 @@ class Network:
             return
         layer = first_difference(self)
         if layer:
-            message = f"{layer} of {clean(self.origin.name)} depends on the input size in a way that only holds for one"
-            raise UsageError(Problem(message, hint="summary --input and sweep --input work out each size by itself"))
+            message = f"{layer} of {clean(self.origin.name)} has numbers that are right for one size of the input only"
+            why = ("of another size the file's layers are not the same: there is no formula for all sizes",)
+            raise UsageError(
+                Problem(message, why=why, hint="summary --input and sweep --input work out each size by itself")
+            )
 
     def _text_origin(self) -> TextOrigin:
         """Return the origin, which has a text. Errors: `UsageError` for one without."""

@@ -86,6 +86,16 @@ _OTHERS = {
 """First bytes of files of other formats: what they are, and what to do."""
 
 
+_READ = "weights reads safetensors, GGUF, ONNX and PyTorch's state dicts"
+_NETWORKS = {
+    ".cfg": ("it is a cfg of darknet: it has layers, and no weights", "shapecalc summary shows their sizes"),
+    ".prototxt": ("it is a net of Caffe: it has layers, and no weights", "shapecalc summary shows their sizes"),
+    ".weights": ("the weights of a darknet network are not read", f"{_READ}; shapecalc summary reads its .cfg"),
+    ".caffemodel": ("the weights of a Caffe net are not read", f"{_READ}; shapecalc summary reads its .prototxt"),
+}
+"""Files of networks in formats without a checkpoint that is read: what is said of them, by the end of their names."""
+
+
 def _other_format(path: str, head: bytes) -> CheckpointError:  # noqa: PLR0911  (one for each sort of file)
     """Return the error of a file that no module reads: what it is instead."""
     if not head:
@@ -103,6 +113,9 @@ def _other_format(path: str, head: bytes) -> CheckpointError:  # noqa: PLR0911  
     known = next((found for start, found in _OTHERS.items() if head.startswith(start)), None)
     if known:
         return broken(path, *known)
+    network = next((found for end, found in _NETWORKS.items() if path.lower().endswith(end)), None)
+    if network:
+        return broken(path, *network)
     if head.lstrip()[:1] in (b"{", b"["):
         return broken(path, "it is JSON, not a checkpoint", "an index of shards is named *.index.json")
     shown = " ".join(f"{byte:02x}" for byte in head[:16])

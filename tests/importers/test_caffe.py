@@ -777,7 +777,7 @@ def test_recurrent_layers():
     report = report_of(dedent(unsized), input={"cont": (20,), "words": (20,)})
     assert (report["l"].output_shapes[0], report.total.params) == ((20, 7), 1000 + 28 * 28)
     text = problem_of(of_size(2, 3, 4) + 'layer { type: "LSTM" bottom: "data" top: "x" }', ShapeError)
-    assert "its input is not steps × samples × features, with the samples as the batch" in text
+    assert "its second input (cont) is missing: steps × samples" in text
 
 
 REGIONS = """

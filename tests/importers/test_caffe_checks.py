@@ -6,8 +6,10 @@ import time
 import tracemalloc
 
 import pytest
+from running import run
 from test_caffe import dims, loaded, of_size
 
+import shapecalc
 from shapecalc.errors import ShapecalcError
 
 MAP = of_size(1, 3, 8, 8)
@@ -258,3 +260,41 @@ def test_regions_of_python_code():
     text = MAP + layer("Python", "data", top="rois", name="p") + layer("ROIPooling", "data", "rois", more=roi)
     assert "--input rois=300x5" in error_of(text)
     assert loaded(text, input={"rois": (300, 5)}).infer().rows[-1].output_shape == (300, 3, 2, 2)
+
+
+def test_the_second_input_of_a_recurrent_layer():
+    begin = f'input: "x" input_shape {{ {dims(5, 4, 7)} }}\ninput: "cont" input_shape {{ %s }}\n'
+    more = "recurrent_param { num_output: 3 }"
+    lstm = layer("LSTM", "x", "cont", more=more)
+    assert loaded(begin % dims(5, 4) + lstm).infer()
+    text = error_of(begin % dims(6, 4) + lstm)
+    assert "x (LSTM): its second input (cont) is 6×4, but its first is 5×4×7" in text
+    assert "it must be 5×4" in text
+    text = error_of(begin % dims(5, 4) + layer("LSTM", "x", more=more))
+    assert "x (LSTM): its second input (cont) is missing" in text
+    assert 'add bottom: "cont", of 5×4' in text
+
+
+def test_phases_cannot_be_swept(tmp_path):
+    (tmp_path / "a.prototxt").write_text(MAP + layer("ReLU", "data"), encoding="utf-8")
+    _, _, err = run("sweep", str(tmp_path / "a.prototxt"), "--set", "phase=train,test")
+    assert "there is no variable phase to set" in err
+    assert "sweep its input, or run summary --set phase=… for each: the file has no variables that vary" in err
+
+
+def test_a_text_of_utf_16(tmp_path):
+    path = tmp_path / "a.prototxt"
+    path.write_bytes((MAP + layer("ReLU", "data")).encode("utf-16"))
+    assert shapecalc.load(path).infer().rows[-1].kind == "relu"
+
+
+def test_input_dims_are_four_for_each_input():
+    body = layer("ReLU", "x")
+    text = error_of('input: "x"\ninput_dim: 1 input_dim: 3 input_dim: 8\n' + body)
+    assert "<bytes>:2:38: there are 3 values of input_dim for 1 input" in text
+    assert "each input has four" in text
+
+
+def test_outputs_are_bounded():
+    window = "convolution_param { num_output: 2147483647 kernel_size: 1 }"
+    assert "Caffe counts to 2,147,483,647" in error_of(MAP + layer("Convolution", "data", more=window))

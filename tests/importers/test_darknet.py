@@ -258,6 +258,62 @@ def test_the_first_section_is_the_whole_line():
         assert hint in str(error.value), line
 
 
+def test_other_sizes_of_what_reads_all_features():
+    """A cfg holds no weights: that a fully connected layer has others for another size is no mistake."""
+    sections = (CONV, "maxpool size=2 stride=2", "connected output=10", "gru output=4", "rnn output=3", "softmax")
+    network = shapecalc.load(cfg(*sections, net=SQUARE).encode())
+    assert "⌊" in str(network.formula())
+    assert network.infer(input="4x20x30").total.params > network.infer().total.params
+    local = shapecalc.load(cfg(CONV, "local filters=2 size=3", net=SQUARE).encode())
+    assert "params = " in str(local.formula())
+
+
+def test_a_number_that_is_too_large():
+    text = error_of(SQUARE.replace("height=16", "height=1000000000000") + "[avg]\n")
+    assert "<bytes>:3:1: [net]: height: 1000000000000 is too large: darknet counts to 2,147,483,647" in text
+    assert "is too large" in error_of(SQUARE + "[avg]\n[route]\nlayers=" + "9" * 5_000)
+
+
+def test_variables_that_a_cfg_has_not(tmp_path):
+    (tmp_path / "a.cfg").write_text(cfg("avg", net=SQUARE), encoding="utf-8")
+    _, _, err = run("solve", str(tmp_path / "a.cfg"), "--for", "width", "--macs", "10")
+    assert err == "there is no variable width: the file has none\n   write --for input\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "found"),
+    [
+        (".cfg", "it is a cfg of darknet"),
+        (".prototxt", "it is a net of Caffe"),
+        (".weights", "the weights of a darknet network are not read"),
+        (".caffemodel", "the weights of a Caffe net are not read"),
+    ],
+)
+def test_weights_of_a_network_without_a_checkpoint(tmp_path, end, found):
+    path = tmp_path / f"a{end}"
+    path.write_bytes(b"[net]\nwidth=3\n")
+    code, _, err = run("weights", str(path))
+    assert code == 1
+    assert found in err
+    assert "shapecalc summary" in err
+
+
+def test_a_slip_in_an_option_has_a_hint():
+    (warning, *_) = [text for text in warned(cfg("conv fitlers=16 size=3", net=SQUARE)) if "fitlers" in text]
+    assert "did you mean filters?" in warning
+
+
+def test_masks_and_anchors_of_a_detector():
+    head = "yolo mask={} classes=2 num={} anchors={}"
+    conv = "conv filters=14 size=1"
+    assert not warned(cfg(conv, head.format("0,1", 2, "1,2,3,4"), net=SQUARE.replace("16", "32")))
+    text = error_of(cfg(conv, head.format("1,2", 2, "1,2,3,4"), net=SQUARE))
+    assert "mask: 2 is none of its num=2 boxes" in text
+    assert "boxes are counted from 0: write num=3" in text
+    (warning,) = warned(cfg(conv, head.format("0,1", 3, "1,2,3,4"), net=SQUARE.replace("16", "32")))
+    assert "it has 2 anchors, but num=3: each box needs its width and height" in warning
+
+
 def test_warnings_are_counted_where_there_are_many():
     found = warned(f"{SQUARE}[avg]\n" + "junk\n" * 300 + "".join(f"o{i}=1\n" for i in range(50)))
     assert len(found) == 21
@@ -440,7 +496,8 @@ def test_what_is_probably_a_mistake_is_a_warning():
         "      │ ^^^^^^",
         "<bytes>:8:1: [convolutional]: darknet has no option strid here, and ignores it (in 2 copies)\n"
         "    8 │ strid=2\n"
-        "      │ ^^^^^^^",
+        "      │ ^^^^^^^\n"
+        "   did you mean stride?",
     ]  # fmt: skip
 
 
@@ -577,7 +634,7 @@ ERRORS = {
     ),
     "a huge number": (
         cfg("conv filters=99999999999"),
-        "<bytes>:6:1: 0_convolutional (conv): filters: 99999999999 is larger than any number in darknet\n"
+        "<bytes>:6:1: 0_convolutional (conv): filters: 99999999999 is too large: darknet counts to 2,147,483,647\n"
         "    6 │ filters=99999999999\n"
         "      │ ^^^^^^^^^^^^^^^^^^^",
     ),

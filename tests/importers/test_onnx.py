@@ -220,7 +220,7 @@ def test_sizes_that_nodes_compute_follow_the_input_and_formulas_are_refused():
     network = loaded(halved())
     assert network.infer().rows[0].output_shape == (3, 4, 5)
     assert network.infer(input="3x20x16").rows[0].output_shape == (3, 10, 8)
-    text = "upsample of <bytes> depends on the input size in a way that only holds for one"
+    text = "upsample of <bytes> has numbers that are right for one size of the input only"
     for question in (network.formula, network.legal_sizes):
         with pytest.raises(UsageError, match=text):
             question()
@@ -237,7 +237,7 @@ def test_questions_about_many_sizes_are_refused_where_the_size_is_that_of_stored
     data = model([node("MatMul", ["x", "w"], ["y"])], [value("x", [1, 9, 6])], [value("y", [1, 9, 4])],
                  weights=[tensor("w", [6, 4])])  # fmt: skip
     for question in (loaded(data).formula, loaded(data).legal_sizes):
-        with pytest.raises(UsageError, match="depends on the input size in a way that only holds for one"):
+        with pytest.raises(UsageError, match="has numbers that are right for one size of the input only"):
             question()
     assert report_of(data).total.params == 24
 
@@ -513,7 +513,7 @@ def test_stated_sizes_are_those_of_the_files_own_input():
     assert network.infer().rows[0].output_shape == (3, 4, 4)
     with pytest.raises(ShapeError, match="does not state the size of its output for other sizes of the inputs"):
         network.infer(input="3x16x16")
-    with pytest.raises(UsageError, match="depends on the input size in a way that only holds for one"):
+    with pytest.raises(UsageError, match="has numbers that are right for one size of the input only"):
         network.legal_sizes()
 
 

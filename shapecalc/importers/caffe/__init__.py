@@ -67,10 +67,11 @@ def read_bytes(data: bytes, name: str) -> CaffeFile:
     check_first_bytes(data, name, _FORMAT)
     if not data.strip():
         raise broken(name, _FORMAT, "it is empty")
-    if b"\0" in data[:4096]:
+    is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if b"\0" in data[:4096] and not is_wide:
         message = "it is binary: the weights of a net are in a .caffemodel, its layers in a .prototxt"
         raise broken(name, _FORMAT, message)
     if len(data) > _LARGEST:
         raise broken(name, _FORMAT, f"it is larger than {_LARGEST // 2**20} MiB")
-    file = ProtoText(name, data.decode("utf-8-sig", "replace").replace("\r\n", "\n"))
+    file = ProtoText(name, data.decode("utf-16" if is_wide else "utf-8-sig", "replace").replace("\r\n", "\n"))
     return CaffeFile(name, read_net(file, read_text_format(file)))

@@ -244,7 +244,7 @@ def read_net(file: ProtoText, whole: Message) -> Net:
     try:
         name, inputs, state = top.text("name"), _inputs(top), _state(top.inner("state"))
     except BadFieldError as error:
-        problems.append(Problem(error.message, file.mark(error.entry.at, error.entry.length)))
+        problems.append(Problem(error.message, file.mark(error.entry.at, error.entry.length), hint=error.hint))
     if problems:
         raise SpecError(problems)
     if not layers:
@@ -282,6 +282,10 @@ def _inputs(top: Params) -> list[tuple[str, tuple[int, ...] | None]]:
     names = [entry.text for entry in top.message.all("input")]
     dims, shapes = top.integers("input_dim"), top.shapes("input_shape")
     found: list[tuple[str, tuple[int, ...] | None]] = []
+    if dims and not shapes and len(dims) != 4 * len(names):
+        count = f"{len(dims)} values of input_dim for {count_noun(len(names), 'input')}"
+        hint = "each input has four: batch, channels, height, width; write input_shape { dim: … } for others"
+        raise BadFieldError(f"there are {count}", top.message.fields["input_dim"][-1], hint)
     for number, name in enumerate(names):
         four = tuple(dims[4 * number : 4 * number + 4])
         shape = shapes[number] if number < len(shapes) else four if len(four) == 4 else None

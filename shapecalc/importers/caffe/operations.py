@@ -7,6 +7,7 @@ A family is a module of this folder whose functions register themselves with `la
 from __future__ import annotations
 
 from importlib import import_module
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CaffeCall", "CaffeFrame", "find_layer_type", "layer_type", "where"]
 
+_MOST = 2**31 - 1
 _TYPES: dict[str, Converter] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
 
@@ -97,6 +99,8 @@ class CaffeFrame(Frame):
     def _noted(self, found: list[tuple[Reference, Shape]]) -> list[tuple[Reference, Shape]]:
         ref, shape = found[0]
         self.shapes[ref.node] = shape
+        if prod(shape.sizes) > _MOST:
+            raise LayerError(f"its output would have {prod(shape.sizes):,} elements: Caffe counts to {_MOST:,}")
         return found
 
     def sizes_of(self, kind: str, arguments: dict[str, Any], inputs: Sequence[Data]) -> tuple[Any, ...]:

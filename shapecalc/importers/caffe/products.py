@@ -42,6 +42,19 @@ def _embed(call: CaffeCall) -> Data:
     return call.one("layer_scale", found, dim=found.shape.rank, scale=False, bias=True) if bias else found
 
 
+def _check_continuation(call: CaffeCall, x: Data) -> None:
+    """Check the second input: for each step of each sample, whether its sequence goes on. Errors: `LayerError`."""
+    sizes = "×".join(map(str, call.full(x)[:2]))
+    if len(call.inputs) < 2:
+        hint = f'add bottom: "cont", of {sizes}: 0 where a sequence begins, 1 where it goes on'
+        raise LayerError("its second input (cont) is missing: steps × samples", hint=hint)
+    own, cont = call.full(x), call.full(call.data(1))
+    if own[:2] != cont:
+        found = "×".join(map(str, cont)) or "a scalar"
+        message = f"its second input (cont) is {found}, but its first is {'×'.join(map(str, own))}"
+        raise LayerError(message, ("cont has one number for each step of each sample",), f"it must be {sizes}")
+
+
 @layer_type("lstm", "rnn")
 def _recurrent(call: CaffeCall) -> list[Data]:
     """A sequence of (steps, samples, features), and for each step whether it goes on; one bias for each gate.
@@ -49,6 +62,7 @@ def _recurrent(call: CaffeCall) -> list[Data]:
     A third input is the same at every step: what it adds to all gates is computed once.
     """
     x, params, is_lstm = call.data(), call.param("recurrent_param"), call.layer.key == "lstm"
+    _check_continuation(call, x)
     if x.batch != Batch(1, own=True):
         raise NotCoveredError("its input is not steps × samples × features, with the samples as the batch")
     call.data(1)

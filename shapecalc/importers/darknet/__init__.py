@@ -19,7 +19,9 @@ __all__ = ["DarknetFile", "matches", "read", "read_bytes"]
 
 
 class DarknetFile:
-    """A cfg as the origin of a network."""
+    """A cfg as the origin of a network. It holds no weights: their sizes follow from that of the input."""
+
+    stores_weights = False
 
     def __init__(self, name: str, cfg: Cfg) -> None:
         self.name = name

@@ -149,6 +149,11 @@ class SectionCall:
         mark = option.mark if option else self.section.mark
         self.warnings.append(Problem(message, mark, f"[{self.section.type}]", hint=hint))
 
+    @property
+    def known(self) -> set[str]:
+        """The names of the options that darknet reads here."""
+        return self._read
+
     def unused(self) -> list[Option]:
         """Return the options that nobody reads."""
         return [option for name, option in self.section.options.items() if name not in self._read]

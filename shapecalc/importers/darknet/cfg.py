@@ -38,7 +38,8 @@ MOST_BYTES = 4 * 2**20
 _MOST_SECTIONS = 100_000
 LARGEST = 2**31
 _SPACES = re.compile(r"\s+")
-_NUMBER = re.compile(r"[+-]?\d{1,12}(?=\D|$)")
+_NUMBER = re.compile(r"[+-]?\d+")
+_MOST_DIGITS = 16
 _LONGEST = 40
 NET = ("net", "network")
 SIZES = ("channels", "height", "width", "inputs")
@@ -72,10 +73,10 @@ class Option(NamedTuple):
             shown = f"{written[:_LONGEST]}…" if len(written) > _LONGEST else written
             what = f"{shown} is no whole number" if written else "a number is missing"
             raise OptionError(f"{self.name}: {what}", self.mark, ("darknet would read it as 0",))
-        value = int(found[0])
-        if not -LARGEST <= value < LARGEST:
-            raise OptionError(f"{self.name}: {value} is larger than any number in darknet", self.mark)
-        return value
+        if len(found[0]) > _MOST_DIGITS or not -LARGEST <= int(found[0]) < LARGEST:
+            shown = f"{written[:_LONGEST]}…" if len(written) > _LONGEST else written
+            raise OptionError(f"{self.name}: {shown} is too large: darknet counts to {LARGEST - 1:,}", self.mark)
+        return int(found[0])
 
     def numbers(self) -> list[int]:
         """Return the list of whole numbers, which ends at a comment. Errors: `OptionError`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError, Problem
+from shapecalc.errors import LayerError, Problem, did_you_mean
 from shapecalc.importers.blocks import named
 from shapecalc.importers.darknet.calls import SectionCall, SectionOutput, UnknownSizeError, find_section
 from shapecalc.importers.darknet.cfg import LARGEST, SIZES, OptionError
@@ -38,7 +38,7 @@ class CfgImport:
         self.understanding = Understanding("section", has_arithmetic=False)
         self.warnings = self.understanding.warnings
         self.warnings += cfg.warnings
-        self.unused: dict[tuple[str, str], tuple[Option, int]] = {}
+        self.unused: dict[tuple[str, str], tuple[Option, int, set[str]]] = {}
         self.outputs: list[SectionOutput | Unsized] = []
         self.heads: list[int] = []
         self.shape = self._input_shape(variables, inputs)
@@ -136,14 +136,15 @@ class CfgImport:
         if call.kind.is_head:
             self.heads.append(call.index)
         for option in call.unused():
-            first, count = self.unused.get((call.kind.name, option.name), (option, 0))
-            self.unused[call.kind.name, option.name] = (first, count + 1)
+            first, count, known = self.unused.get((call.kind.name, option.name), (option, 0, call.known))
+            self.unused[call.kind.name, option.name] = (first, count + 1, known)
 
     def _unused(self) -> Iterator[Problem]:
         """Yield the warnings on options that darknet does not know: each once, at its first line."""
-        for (kind, name), (first, count) in self.unused.items():
+        for (kind, name), (first, count, known) in self.unused.items():
             message = f"darknet has no option {name[:40]} here, and ignores it"
-            yield Problem(message, first.mark, f"[{kind}]", copies=count)
+            hint = did_you_mean(name[:40], known, lists=False)
+            yield Problem(message, first.mark, f"[{kind}]", hint=hint, copies=count)
 
     def _check_multiple(self) -> None:
         """Warn of an image that a detector of YOLO does not divide evenly, as darknet does."""

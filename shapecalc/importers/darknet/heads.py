@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import count_noun
 from shapecalc.importers.darknet.calls import section
 from shapecalc.importers.darknet.cfg import OptionError
 
 if TYPE_CHECKING:
     from shapecalc.importers.darknet.calls import SectionCall, SectionOutput
+    from shapecalc.importers.darknet.cfg import Option
 
 __all__: list[str] = []
 
@@ -34,8 +36,25 @@ def _checked(call: SectionCall, others: int) -> SectionOutput:
     """Return the output of a detector of YOLOv3: for each of its boxes the classes, and so many other channels."""
     mask = call.option("mask")
     boxes = len(mask.numbers()) if mask else call.number("num", 1, 1)
+    _check_mask(call, mask)
     named = f"mask={mask.text[:40]}" if mask else f"num={boxes}"
     return _head(call, boxes, others, 20, named)
+
+
+def _check_mask(call: SectionCall, mask: Option | None) -> None:
+    """Check that the boxes of a mask are some of those that there are. Errors: `OptionError`."""
+    if call.option("num") is None:
+        return
+    num, anchors = call.number("num", 1, 1), call.option("anchors")
+    beyond = [number for number in mask.numbers() if not 0 <= number < num] if mask else []
+    if mask and beyond:
+        hint = f"boxes are counted from 0: write num={max(beyond) + 1}" if max(beyond) >= num else ""
+        raise OptionError(f"mask: {beyond[0]} is none of its num={num} boxes", mask.mark, hint=hint)
+    pairs = (anchors.text.partition("#")[0].rstrip(",").count(",") + 1) // 2 if anchors else num
+    if anchors and pairs < num:
+        call.warn(
+            f"it has {count_noun(pairs, 'anchor')}, but num={num}: each box needs its width and height", "anchors"
+        )
 
 
 @section("region", ignored=_OF_REGION, is_head=True)

@@ -98,7 +98,10 @@ def check_variable(graph: Graph, name: str, values: Sequence[float] | None) -> N
     """Check that a variable exists and may have these values. Errors: `UsageError`."""
     if name != INPUT and name not in graph.variables:
         known = [*graph.variables, INPUT]
-        raise UsageError(Problem(f"there is no variable {name}", hint=did_you_mean(name, known)))
+        hint = did_you_mean(name, known)
+        if not graph.is_written and not graph.variables:
+            raise UsageError(Problem(f"there is no variable {name}: the file has none", hint="write --for input"))
+        raise UsageError(Problem(f"there is no variable {name}", hint=hint))
     if name == INPUT and has_fractions(values):
         raise UsageError(Problem("the input has only whole sizes", hint="--for input=32:256:32"))
     if values is None and name not in searchable(graph):

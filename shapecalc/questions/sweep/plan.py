@@ -168,6 +168,8 @@ def make_plan(
     for name, given in variables.items():
         if name not in own:
             hint = did_you_mean(name, own) if own else "the specification has no `vars:`"
+            if not network.graph.is_written and not own:
+                hint = f"sweep its input, or run summary --set {name}=… for each: the file has no variables that vary"
             raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
         values = _values(plain(given), own[name], name)
         if values is None:
