@@ -15,7 +15,7 @@ from shapecalc.importers.keras.order import ordered
 from shapecalc.importers.keras.structure import INPUT
 from shapecalc.importers.keras.trees import Array, TensorRef, tensors_of
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, Unsized
-from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
+from shapecalc.importers.understanding import UNKNOWN, Understanding
 from shapecalc.layers.base.shape import HWC
 from shapecalc.model.graph import Graph, Reference
 
@@ -178,8 +178,7 @@ class ModelImport:
             count[UNKNOWN] += 1
             return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
         if record.model is None:
-            opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
-            count[UNKNOWN if opaque else LAYER if len(self.frame.nodes) > before else ARITHMETIC] += 1
+            self.understanding.count(self.frame.nodes[before:], found)
         return found
 
     def _known(self, call: LayerCall) -> Sequence[Any]:
