@@ -164,7 +164,7 @@ class ModelImport:
         refs: tuple[Reference, ...] = ()
         try:
             args, kwargs = scope.resolved(list(call.args)), scope.resolved(call.kwargs)
-            inputs = _flat([args, *[kwargs.get(name) for name in _ALSO]])
+            inputs = _flat([args, *[kwargs[name] for name in _ALSO if name in kwargs]])
             refs = tuple([x.ref for x in inputs if isinstance(x, (Data, Unsized))])
             _check_sized(inputs)
             made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
