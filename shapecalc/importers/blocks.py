@@ -10,7 +10,7 @@ from shapecalc.importers.tensors import NodePlace
 from shapecalc.model.graph import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.model.graph import Node
 
@@ -54,33 +54,50 @@ def named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Nod
     paths = _filled([place.blocks[:DEEPEST] for place in places])
     shared = _common([path for path in paths if path]) if all(paths) and len(set(paths)) > 1 else ()
     paths = [path[len(shared) :] for path in paths]
-    inside = Counter(path[:depth] for path in paths for depth in range(1, len(path) + 1))
-    numbers: dict[tuple[str, ...], int] = {}
+    inside: Counter[tuple[str, ...]] = Counter()
+    for path, count in Counter(paths).items():
+        for depth in range(1, len(path) + 1):
+            inside[path[:depth]] += count
     blocks: list[Block] = []
+    numbers: dict[tuple[str, ...], int] = {(): -1}
+    homes: dict[tuple[str, ...], tuple[str, str | None, int]] = {}
     taken: Counter[str] = Counter()
     found = []
     for node, place, path in zip(nodes, places, paths, strict=True):
-        own, own_path = place.name.replace(".", "_") or node.kind, path
+        if path not in homes:
+            homes[path] = _home(path, inside, numbers, blocks)
+        before, only, block = homes[path]
+        own = place.name.replace(".", "_") or node.kind
         if len(place.blocks) > DEEPEST:
             own = ".".join((*place.blocks[DEEPEST:], own))
-        if own_path and inside[own_path] == 1:
-            own, own_path = own_path[-1], own_path[:-1]
-        while own_path and inside[own_path] == 1:  # a block of one node is that node, under its whole name
-            own, own_path = f"{own_path[-1]}.{own}", own_path[:-1]
-        block = -1
-        for depth in range(1, len(own_path) + 1):
-            part = own_path[:depth]
-            if part not in numbers:
-                numbers[part] = len(blocks)
-                blocks.append(Block(".".join(part), _KIND, block))
-            block = numbers[part]
-        name = ".".join((*own_path, own))
+        name = before + (own if only is None else only)
         taken[name] += 1
         while taken[name] > 1:
             name = f"{name}_{taken[name]}"
             taken[name] += 1
         found.append(node._replace(name=name, block=block))
     return tuple(found), tuple(blocks)
+
+
+def _home(
+    path: tuple[str, ...],
+    inside: Mapping[tuple[str, ...], int],
+    numbers: dict[tuple[str, ...], int],
+    blocks: list[Block],
+) -> tuple[str, str | None, int]:
+    """Return how the names of the nodes at a path begin, the rest of that of the only one, and their block.
+
+    A block of one node is that node, under its whole name. Blocks that are new are added.
+    """
+    length = len(path)
+    while length and inside[path[:length]] == 1:
+        length -= 1
+    for depth in range(1, length + 1):
+        if path[:depth] not in numbers:
+            numbers[path[:depth]] = len(blocks)
+            blocks.append(Block(".".join(path[:depth]), _KIND, numbers[path[: depth - 1]]))
+    only = ".".join(path[length:]) if length < len(path) else None
+    return "".join([f"{part}." for part in path[:length]]), only, numbers[path[:length]]
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

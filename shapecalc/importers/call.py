@@ -9,7 +9,7 @@ from shapecalc.importers.frame import NotCoveredError, SeveralMapsError
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.tensors import NodePlace
@@ -48,14 +48,14 @@ class ImportedCall:
         return self.frame.as_data(self.place, x, x.dims) if isinstance(x, Constant) else x
 
     def emit(
-        self, kind: str, *data: Data, batch: Batch, weights: Iterable[Constant] = (), **arguments: Any
+        self, kind: str, *data: Data, batch: Batch, weights: Sequence[Constant] = (), **arguments: Any
     ) -> list[Data]:
         """Add a layer, and return its outputs, in which the batch is where `batch` says."""
         found = self.frame.emit(self.place, kind, arguments, data, weights)
         return [Data(ref, shape, batch) for ref, shape in found]
 
     def one(
-        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), **arguments: Any
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Sequence[Constant] = (), **arguments: Any
     ) -> Data:
         """Add a layer, and return its first output: the batch is where it is in its first input, if nothing is said."""
         return self.emit(kind, *data, batch=data[0].batch if batch is None else batch, weights=weights, **arguments)[0]

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["FailedError", "Frame", "NotCoveredError", "SeveralMapsError"]
+
+_NONE: frozenset[str] = frozenset()
 
 
 class NotCoveredError(Exception):
@@ -82,7 +85,7 @@ class Frame:
         self.nodes: list[Node] = []
         self.places: list[NodePlace] = []
         self._layers: dict[Any, Layer] = {}
-        self._sizes: dict[Any, tuple[Shape, ...]] = {}
+        self._sizings: dict[Any, Sizing] = {}
         self.owners = WeightOwners()
         self._parameters: dict[Any, Data] = {}
         self._kept: list[Constant] = []
@@ -102,7 +105,7 @@ class Frame:
         kind: str,
         arguments: dict[str, Any],
         inputs: Sequence[Data],
-        weights: Iterable[Constant] = (),
+        weights: Sequence[Constant] = (),
         *,
         frozen: bool = False,
     ) -> list[tuple[Reference, Shape]]:
@@ -115,20 +118,19 @@ class Frame:
         layer = self._layer(kind, arguments)
         shapes = tuple([x.shape for x in inputs])
         key = (id(layer), shapes)
-        outputs = self._sizes.get(key)
-        index = len(self.nodes)
-        if outputs is None:
+        sizing = self._sizings.get(key)
+        index, refs, mark = len(self.nodes), tuple([x.ref for x in inputs]), self.mark(place)
+        if sizing is None:
             try:
-                outputs = size_layer(layer, shapes).outputs
+                sizing = self._sizings[key] = size_layer(layer, shapes)
             except LayerError:
-                self._add(Node(place.name, layer, tuple([x.ref for x in inputs]), self.mark(place)), place)
+                self._add(Node(place.name, layer, refs, mark), place)
                 raise FailedError(index) from None
-            self._sizes[key] = outputs
-        shares, held = self.owners.shared(list(weights), layer, shapes, index)
-        refs = tuple([x.ref for x in inputs])
-        mark = self.mark(place)
-        self._add(Node(place.name, layer, refs, mark, shares=shares, frozen=frozen, held=held), place)
-        return [(Reference(index, number), shape) for number, shape in enumerate(outputs)]
+        shares, held = self.owners.shared(weights, sizing, index) if weights else (-1, _NONE)
+        self._add(Node(place.name, layer, refs, mark, (), shares, frozen, -1, held), place)
+        if len(sizing.outputs) == 1:
+            return [(Reference(index), sizing.outputs[0])]
+        return [(Reference(index, number), shape) for number, shape in enumerate(sizing.outputs)]
 
     def fix_weights(self, index: int, names: Iterable[str]) -> None:
         """Note that these weights of a node are not learned: constants that the file states as such."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
+from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.importers.tensors import Constant
-    from shapecalc.layers.base.layer import Layer
-    from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["WeightOwners"]
 
@@ -20,25 +20,22 @@ class WeightOwners:
     """The layers that hold stored tensors as their weights, by the names of these; `fixed` weights are not learned."""
 
     def __init__(self) -> None:
-        self._by_names: dict[frozenset[str], tuple[int, list[Any]]] = {}
+        self._by_names: dict[frozenset[str], tuple[int, Sizing]] = {}
         self._by_name: dict[str, int] = {}
         self._partly: list[str] = []
         self.fixed = 0
 
-    def shared(
-        self, weights: Sequence[Constant], layer: Layer, shapes: tuple[Shape, ...], index: int
-    ) -> tuple[int, frozenset[str]]:
+    def shared(self, weights: Sequence[Constant], sizing: Sizing, index: int) -> tuple[int, frozenset[str]]:
         """Return the node that has used all of these weights before, or -1; or those of them that others have used."""
         names = [name for weight in weights for name in weight.sources]
         if not names:
             return -1, frozenset()
-        own = layer.weights(*shapes)
-        if not own and not layer.buffers(*shapes):
+        own = sizing.weight_shapes
+        if not own and not sizing.buffer_shapes:
             return -1, frozenset()
-        sizes = sorted(own.values())
-        owner, owned = self._by_names.setdefault(frozenset(names), (index, sizes))
+        owner, owned = self._by_names.setdefault(frozenset(names), (index, sizing))
         if owner != index:
-            return (owner, frozenset()) if owned == sizes else (-1, frozenset(own))
+            return (owner, frozenset()) if can_share(sizing, owned) else (-1, frozenset(own))
         used = {name for name in names if self._by_name.setdefault(name, index) != index}
         if not used:
             return -1, frozenset()

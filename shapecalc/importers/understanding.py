@@ -6,12 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, Problems, count_noun
-from shapecalc.importers.tensors import sizes_text
+from shapecalc.importers.tensors import Unsized, sizes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.errors import Mark
+    from shapecalc.model.graph import Node
 
 __all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "Understanding", "few_warnings"]
 
@@ -39,6 +40,17 @@ class Understanding:
         self.agreeing = 0
         self.differing = 0
         self.warnings = few_warnings()
+
+    def count(self, layers: Sequence[Node], outputs: Sequence[Any]) -> None:
+        """Count a node by the layers that it became, and by its outputs."""
+        what = LAYER if layers else ARITHMETIC
+        for layer in layers:
+            if layer.kind == "opaque":
+                what = UNKNOWN
+        for x in outputs:
+            if isinstance(x, Unsized):
+                what = UNKNOWN
+        self.counts[what] += 1
 
     def compare(self, name: str, stated: Sequence[Any], found: Sequence[Any], mark: Mark, kind: str) -> None:
         """Compare the size of an output that the file states with what it is here, both with the batch.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 import tracemalloc
 from textwrap import dedent
@@ -12,6 +13,7 @@ from running import run
 
 import shapecalc
 from shapecalc.errors import ShapecalcError, ShapeError, SpecError, UsageError
+from shapecalc.importers.caffe.text import ProtoText, read_text_format
 
 INPUT = 'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ {} }} }} }}\n'
 
@@ -1051,3 +1053,30 @@ def test_a_large_file_takes_bounded_time_and_memory():
     with pytest.raises(SpecError):
         report_of('layer { x: "' + "\\\\" * 1_000_000)
     assert time.perf_counter() - begin < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1 b: -2.5e3 c: 0x1F d: .5f }",
+        'a: "x" b: "y z" c: \'q\' d: "1" "2" e: "\\n" }',
+        "a: MAX b: true c: -inf d: [1, 2] e: 3x f: 1.2.3 }",
+        "a : 1 b:2 c { d: 4 } e: < f: 5 > }",
+        "a: b: 3 } g: 1",
+    ],
+)
+def test_fields_are_read_alike_with_and_without_separators(text):
+    """A field before the name of another is read at once, any other sign by sign."""
+
+    def read(text):
+        try:
+            whole = read_text_format(ProtoText("a.prototxt", f"m {{ {text}"))
+        except shapecalc.ShapecalcError as error:
+            return str(error).partition(": ")[2].splitlines()[0]
+        return [fields(whole)]
+
+    def fields(message):
+        return {name: [entry._replace(message=entry.message and fields(entry.message)) for entry in entries]
+                for name, entries in message.fields.items()}  # fmt: skip
+
+    assert read(text) == read(re.sub(r"(?<=[\w\"']) (?=[a-z]\w* ?:|\})", ",", text))

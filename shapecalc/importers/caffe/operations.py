@@ -17,7 +17,7 @@ from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace
 from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.importers.caffe.messages import CaffeLayer, Params
     from shapecalc.importers.caffe.text import ProtoText
@@ -75,7 +75,7 @@ class CaffeFrame(Frame):
         kind: str,
         arguments: dict[str, Any],
         inputs: Sequence[Data],
-        weights: Iterable[Constant] = (),
+        weights: Sequence[Constant] = (),
         *,
         frozen: bool = False,
     ) -> list[tuple[Reference, Shape]]:
@@ -143,7 +143,7 @@ class CaffeCall(ImportedCall):
         kind: str,
         *data: Data,
         batch: Batch,
-        weights: Iterable[Constant] = (),
+        weights: Sequence[Constant] = (),
         part: str = "",
         **arguments: Any,
     ) -> list[Data]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from shapecalc.errors import Mark, Problem, Source, SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["MESSAGE", "NUMBER", "TEXT", "WORD", "FieldValue", "Message", "ProtoText", "read_text_format"]
 
@@ -33,6 +30,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_FIELD = re.compile(
+    r"""
+    [^\W\d]\w*[ \t]*:[ \t]*
+    (?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?)|"(?P<text>[^"\\\n]*)"|(?P<word>[^\W\d]\w*))
+    (?=\s+[^\W\d]|\s*\})
+    """,
+    re.VERBOSE,
+)
+"""A field as most are: its name, a colon and one value, before the name of another field or the end of its message."""
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _CLOSING = {"{": "}", "<": ">"}
@@ -99,20 +105,9 @@ class _Reader:
 
     def __init__(self, file: ProtoText) -> None:
         self.file = file
-        self._tokens = self._scan()
-        self._token = next(self._tokens)
-
-    def _scan(self) -> Iterator[tuple[str, str, int]]:
-        for found in _TOKEN.finditer(self.file.text):
-            sort = found.lastgroup
-            if sort == "bad":
-                bad = found[0]
-                message = "a text in quotes has no end on its line" if bad in "\"'" else f"{bad!r} has no meaning here"
-                raise self._error(message, found.start(), 1)
-            if sort != "comment":
-                yield str(sort), found[0], found.start()
-        while True:
-            yield _END
+        self._end = 0
+        self._token = _END
+        self._next()
 
     def _error(self, message: str, at: int, length: int, hint: str = "") -> SpecError:
         if at < 0:
@@ -120,7 +115,19 @@ class _Reader:
         return SpecError(Problem(message, self.file.mark(at, length), hint=hint))
 
     def _next(self) -> tuple[str, str, int]:
-        token, self._token = self._token, next(self._tokens)
+        """Return the token that is next, and go past it."""
+        token, sort = self._token, "comment"
+        while sort == "comment":
+            found = _TOKEN.search(self.file.text, self._end)
+            if found is None:
+                self._token = _END
+                break
+            sort, self._end = str(found.lastgroup), found.end()
+            if sort == "bad":
+                bad = found[0]
+                message = "a text in quotes has no end on its line" if bad in "\"'" else f"{bad!r} has no meaning here"
+                raise self._error(message, found.start(), 1)
+            self._token = (sort, found[0], found.start())
         return token
 
     def _takes(self, sign: str) -> bool:
@@ -156,12 +163,26 @@ class _Reader:
                     else f"the name of a field is expected, not {text}"
                 )
                 raise self._error(why, at, len(text))
+            simple = _FIELD.match(self.file.text, at)
+            if simple is not None:
+                self._add(message, text, simple)
+                continue
             self._next()
             inner = self._field(message, text, at)
             if inner is not None:
                 open_messages.append((*inner, text))
                 if len(open_messages) > _DEEPEST:
                     raise self._error(f"messages are nested more than {_DEEPEST} deep", at, len(text))
+
+    def _add(self, message: Message, name: str, field: re.Match[str]) -> None:
+        """Add a field of one value, and go past it."""
+        sort = str(field.lastgroup)
+        begin, end = field.span(sort)
+        quotes = sort == TEXT
+        value = FieldValue(sort, field[sort], None, begin - quotes, end - begin + 2 * quotes)
+        message.fields.setdefault(name, []).append(value)
+        self._end = field.end()
+        self._next()
 
     def _separate(self) -> None:
         if self._token[1] in (",", ";"):

@@ -18,7 +18,7 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.keras.structure import LayerRecord
@@ -191,7 +191,7 @@ class LayerCall(ImportedCall):
     # What it makes.
 
     def emit(
-        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), name: str = "",
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Sequence[Constant] = (), name: str = "",
         shares: str = "", **arguments: Any,
     ) -> list[Data]:  # fmt: skip
         """Add a layer, and return its outputs. `name` is that of a part; equal `shares` of a layer share weights."""
@@ -207,7 +207,7 @@ class LayerCall(ImportedCall):
         return [Data(ref, shape, batch) for ref, shape in found]
 
     def one(
-        self, kind: str, *data: Data, batch: Batch | None = None, weights: Iterable[Constant] = (), **arguments: Any
+        self, kind: str, *data: Data, batch: Batch | None = None, weights: Sequence[Constant] = (), **arguments: Any
     ) -> Data:
         """Add a layer, and return its first output."""
         return self.emit(kind, *data, batch=batch, weights=weights, **arguments)[0]

@@ -15,7 +15,7 @@ from shapecalc.importers.keras.order import ordered
 from shapecalc.importers.keras.structure import INPUT
 from shapecalc.importers.keras.trees import Array, TensorRef, tensors_of
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, Unsized
-from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
+from shapecalc.importers.understanding import UNKNOWN, Understanding
 from shapecalc.layers.base.shape import HWC
 from shapecalc.model.graph import Graph, Reference
 
@@ -164,7 +164,7 @@ class ModelImport:
         refs: tuple[Reference, ...] = ()
         try:
             args, kwargs = scope.resolved(list(call.args)), scope.resolved(call.kwargs)
-            inputs = _flat([args, *[kwargs.get(name) for name in _ALSO]])
+            inputs = _flat([args, *[kwargs[name] for name in _ALSO if name in kwargs]])
             refs = tuple([x.ref for x in inputs if isinstance(x, (Data, Unsized))])
             _check_sized(inputs)
             made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
@@ -178,8 +178,7 @@ class ModelImport:
             count[UNKNOWN] += 1
             return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
         if record.model is None:
-            opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
-            count[UNKNOWN if opaque else LAYER if len(self.frame.nodes) > before else ARITHMETIC] += 1
+            self.understanding.count(self.frame.nodes[before:], found)
         return found
 
     def _known(self, call: LayerCall) -> Sequence[Any]:

@@ -24,6 +24,8 @@ _ARGUMENTS = {
     "stride": "strides", "p": "rate", "sigma": "stddev", "concat_axis": "axis", "dot_axes": "axes",
     "inner_activation": "recurrent_activation", "filter_size": "kernel_size",
 }  # fmt: skip
+_OLD = frozenset((*_ARGUMENTS, "dim_ordering", "nb_row", "kernel_dim1", "output_dim", "length"))
+"""Names of arguments of which a layer of an older version has at least one."""
 _SIZES = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 _ORDERS = {"th": "channels_first", "tf": "channels_last", "default": "channels_last"}
 _OF_UNITS = ("Dense", "LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell", "MaxoutDense")
@@ -36,7 +38,7 @@ def modern(op: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if op == "Merge":
         return _merge(config)
     op = _CLASSES.get(op, op)
-    if not any(old in config for old in (*_ARGUMENTS, "dim_ordering", "nb_row", "kernel_dim1", "output_dim", "length")):
+    if _OLD.isdisjoint(config):
         return op, config
     found = {_ARGUMENTS.get(name, name): value for name, value in config.items()}
     for names in _SIZES:

@@ -167,12 +167,10 @@ class Importing:
             found = self._results(call, scope, f"{place.path}: ", depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
-            is_opaque = any(node.kind == "opaque" for node in self.frame.nodes[before:])
-            failed = any(isinstance(x, Unsized) for x in found)
-            what = UNKNOWN if is_opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
-            self.understanding.counts[what] += 1
-            scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
-            if call.absorbed and not failed:
+            self.understanding.count(self.frame.nodes[before:], found)
+            scope.update(zip(node.outputs, found, strict=False))
+            scope.pop("", None)  # an output that is left out
+            if call.absorbed and not any(isinstance(x, Unsized) for x in found):
                 absorbed.add(call.absorbed)
                 scope[call.absorbed] = found[0]
             if self.is_as_stated and isinstance(graph, GraphMessage):

@@ -32,6 +32,8 @@ _SAMPLES, _PART = 16, 4096
 
 def stored_masks(graph: GraphMessage, reader: WireReader) -> frozenset[str]:
     """Return the names of the stored tensors of a graph that are masks."""
+    if not {node.op for node in graph.nodes} & {"Softmax", *_COMPARISONS}:
+        return frozenset()
     makers = {output: node for node in graph.nodes for output in node.outputs}
     users: dict[str, list[NodeMessage]] = {}
     for node in graph.nodes:

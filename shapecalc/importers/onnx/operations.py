@@ -52,6 +52,9 @@ def find_operation(op: str) -> Operation | None:
     return _OPERATIONS.get(op)
 
 
+_NO_USES = TensorUses((), (), {})
+
+
 class NodeCall(ImportedCall):
     """A node with its inputs: what the function of its operation works on."""
 
@@ -61,7 +64,7 @@ class NodeCall(ImportedCall):
         self.opset = opset
         self.absorbed = ""
         """The output of a later node that this one stands for too."""
-        self.uses: TensorUses = TensorUses((), (), {})
+        self.uses = _NO_USES
         """What the graph around it does with its tensors."""
         self.is_of_constants = False
         """Whether its inputs are constants, so that only the size of its output matters."""

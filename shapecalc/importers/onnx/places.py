@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shapecalc.importers.blocks import relative
@@ -23,12 +24,18 @@ def place_of(node: NodeMessage, where: str) -> NodePlace:
     scopes = _scopes(node.metadata.get(_SCOPES, ""))
     if len(scopes) > 1:
         return NodePlace(path, tuple(scopes[-2].split(".")) if scopes[-2] else (), node.name.removeprefix("node_"))
-    parts = [part for part in node.name.split("/") if part]
-    if len(parts) < 2:
-        name = node.name.removeprefix("node_").strip("/")
-        return NodePlace(path, (), name.lower() if name.startswith(node.op) else name)
-    *blocks, own = [*relative(parts[:-1]), parts[-1]]
-    return NodePlace(path, tuple([part for block in blocks for part in block.split(".")]), own.lower())
+    around, _, own = node.name.rstrip("/").rpartition("/")
+    blocks = _blocks(around)
+    if blocks:
+        return NodePlace(path, blocks, own.lower())
+    name = node.name.removeprefix("node_").strip("/")
+    return NodePlace(path, (), name.lower() if name.startswith(node.op) else name)
+
+
+@lru_cache(maxsize=1024)
+def _blocks(text: str) -> tuple[str, ...]:
+    """Return the modules that the name of a node says it is in: `layer1`, `0` of `/layer1/layer1.0`."""
+    return tuple([part for one in relative([part for part in text.split("/") if part]) for part in one.split(".")])
 
 
 def _scopes(text: str) -> list[str]:

@@ -21,7 +21,7 @@ from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
 from shapecalc.importers.pytorch.uses import Uses
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
-from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
+from shapecalc.importers.understanding import UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
@@ -156,11 +156,9 @@ class ModuleImport:
             found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
-            opaque = any(one.kind == "opaque" for one in self.frame.nodes[before:])
-            failed = any(isinstance(x, Unsized) for x in found)
-            what = UNKNOWN if opaque or failed else LAYER if len(self.frame.nodes) > before else ARITHMETIC
-            self.understanding.counts[what] += 1
-            scope.update({name: tensor for name, tensor in zip(node.outputs, found, strict=False) if name})
+            self.understanding.count(self.frame.nodes[before:], found)
+            scope.update(zip(node.outputs, found, strict=False))
+            scope.pop("", None)  # an output that is left out
             if self.is_as_stated:
                 self._compare(node, found, graph, place)
 

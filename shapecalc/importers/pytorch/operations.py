@@ -18,7 +18,7 @@ from shapecalc.importers.pytorch.program import PARAMETER
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.pytorch.program import AtenNode, StoredInput
@@ -153,7 +153,7 @@ class AtenCall(ImportedCall):
         return output < len(self.node.outputs) and self.node.outputs[output] in self.used
 
     def emit(
-        self, kind: str, *data: Data, batch: Batch, weights: Iterable[Constant] = (), **arguments: Any
+        self, kind: str, *data: Data, batch: Batch, weights: Sequence[Constant] = (), **arguments: Any
     ) -> list[Data]:
         held = [self._main_source(weight) for weight in weights]
         found = super().emit(kind, *data, batch=batch, weights=held, **arguments)
