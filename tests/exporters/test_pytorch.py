@@ -314,15 +314,18 @@ def test_copies_that_share_their_weights_are_calls_of_one_module(torch):
     for repeated, owner in [
         ({"b": None, "share": "a"}, {"b": None, "name": "a"}),
         ({"linear": 4, "share": "a"}, {"linear": 4, "name": "a"}),
-        ({"linear": {"out_features": 4, "bias": False}, "share": "a"}, {"embedding": {"num_embeddings": 4, "embedding_dim": 4}, "name": "a"}),
+        (
+            {"linear": {"out_features": 4, "bias": False}, "share": "a"},
+            {"embedding": {"num_embeddings": 4, "embedding_dim": 4}, "name": "a"},
+        ),
     ]:
         size = [5] if "embedding" in owner else "5x4"
         net = shapecalc.load({**block, "input": size, "layers": [owner, {**repeated, "repeat": 3}]})
         model = made(torch, check(torch, net))
-        calls = []
+        calls: list[int] = []
         for one in model.modules():
             if isinstance(one, torch.nn.Linear):
-                one.register_forward_hook(lambda *_: calls.append(1))
+                one.register_forward_hook(lambda *_, calls=calls: calls.append(1))
         model(*inputs_of(torch, net, 2))
         assert len(calls) == sum(row.kind == "linear" for row in net.infer().rows)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from searching import some
 from test_pytorch import inputs_of, made, torch  # noqa: F401  (a fixture)
@@ -16,7 +18,7 @@ NETWORKS = [
 ]  # fmt: skip
 
 DIFFERENT = {
-    "clip-vit-base-patch32": (-1, -512, "the product of two vectors is an element-wise one, its scale of one element a constant"),
+    "clip-vit-base-patch32": (0, -512, "the product of two vectors is written as an element-wise one and a sum"),
     "dinov2-small": (-384, 0, "the token of masked patches is in the module, but not used by its forward"),
 }
 """How many parameters and MACs more the module has, and why."""
@@ -31,15 +33,8 @@ def sequence(report):
     for row in report.rows:
         sizes = sorted(tuple(size for size in one if size > 1) for one in row.sizing.weight_shapes.values())
         if sizes:
-            found.append((row.kind, sum(shapecalc_count(one) for one in sizes), sizes))
+            found.append((row.kind, sum(map(math.prod, sizes)), sizes))
     return found
-
-
-def shapecalc_count(size):
-    count = 1
-    for one in size:
-        count *= one
-    return count
 
 
 def matched(before, after):
@@ -69,4 +64,4 @@ def test_a_module_is_read_as_it_was_written(name, torch):  # noqa: F811
     assert any(", 0 unknown; " in note for note in after.notes)
     outputs = [[one.shape_of(*ref).in_layout("CHW") for ref in one.graph.outputs] for one in (before, after)]
     assert outputs[0] == outputs[1]
-    assert bool(params) or matched(sequence(before), sequence(after))
+    assert name in DIFFERENT or matched(sequence(before), sequence(after))
