@@ -287,7 +287,7 @@ class Network:
 
         `to` is yaml, a specification in which blocks and repeats are found again; pytorch, the source of a module;
         onnx, a model without weights, of which it returns the bytes; dot or mermaid, pictures in which blocks are
-        expanded to a `depth` (None or "all": all of them); or scalesim or timeloop, the layers for those simulators.
+        expanded to a `depth` (None or "all": all of them); or scalesim or timeloop, the layers for these simulators.
         Errors: as `infer`; `UsageError` for an unknown format, and for a network that the format cannot express.
         """
         from shapecalc.exporters import convert

@@ -308,6 +308,29 @@ def test_modules_are_shared_or_tied(torch):
 
 
 @pytest.mark.torch
+def test_copies_that_share_their_weights_are_calls_of_one_module(torch):
+    """As many as there are layers: a block, a layer, and a linear layer that is tied to another kind's table."""
+    block = {"blocks": {"b": [{"linear": 4}, "relu"]}}
+    for repeated, owner in [
+        ({"b": None, "share": "a"}, {"b": None, "name": "a"}),
+        ({"linear": 4, "share": "a"}, {"linear": 4, "name": "a"}),
+        (
+            {"linear": {"out_features": 4, "bias": False}, "share": "a"},
+            {"embedding": {"num_embeddings": 4, "embedding_dim": 4}, "name": "a"},
+        ),
+    ]:
+        size = [5] if "embedding" in owner else "5x4"
+        net = shapecalc.load({**block, "input": size, "layers": [owner, {**repeated, "repeat": 3}]})
+        model = made(torch, check(torch, net))
+        calls: list[int] = []
+        for one in model.modules():
+            if isinstance(one, torch.nn.Linear):
+                one.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        model(*inputs_of(torch, net, 2))
+        assert len(calls) == sum(row.kind == "linear" for row in net.infer().rows)
+
+
+@pytest.mark.torch
 def test_inputs_with_fewer_axes_are_broadcast_behind_the_batch(torch):
     spec = {"inputs": {"a": "5x8", "b": [8]}, "layers": [{"add": ["a", "b"]}, {"maximum": ["add1", "b"]}]}
     source = check(torch, shapecalc.load(spec), batch=3)

@@ -51,7 +51,8 @@ class ClassText(BodyText):
             for key, value in item.arguments.items() if not item.definition else ():
                 if isinstance(value, Variable) and re.search(rf"\{{\*?{key}\}}", forward):
                     kept[value.name] = None
-            if not item.definition and not name and isinstance(item.repeat, Variable):
+            is_counted = item.part.share or not (item.definition or name)
+            if is_counted and isinstance(item.repeat, Variable):
                 kept[item.repeat.name] = None
             if item.definition or name:
                 texts += self._module(index, item, name)
@@ -126,19 +127,31 @@ class ClassText(BodyText):
             path, owner = self._owner(item)
             attribute = path if self._reuses(item, owner) else attribute
         size = self.size(item)
-        if item.repeat != 1 and not self._is_chain(item):
-            name, _, _ = item.kind.partition("|")
-            count = code_of(item.repeat, "self.")
-            if inputs != [target]:
-                yield f"        {target} = {inputs[0]}"
-            yield f"        for layer in {attribute}:" if name else f"        for _ in range({count}):"
-            yield f"            {target} = {_filled(item, 'layer', [target])}{size}"
+        if item.repeat != 1 and (item.part.share or not self._is_chain(item)):
+            yield from self._loop(item, attribute, inputs, target, size)
             return
-        text = f"{attribute}({', '.join(inputs)})" if item.definition else _filled(item, attribute, inputs)
-        if item.repeat != 1:
-            text = f"{attribute}({', '.join(inputs)})"
+        text = f"{attribute}({', '.join(inputs)})" if item.repeat != 1 else self._call(item, attribute, inputs)
         if text != target:
             yield f"        {target} = {text}{size}"
+
+    @staticmethod
+    def _call(item: Item, attribute: str, inputs: Sequence[str]) -> str:
+        return f"{attribute}({', '.join(inputs)})" if item.definition else _filled(item, attribute, inputs)
+
+    def _loop(self, item: Item, attribute: str, inputs: Sequence[str], target: str, size: str) -> Iterator[str]:
+        """Yield the calls of copies that are no chain of modules, or that are all the same module."""
+        if inputs != [target]:
+            yield f"        {target} = {inputs[0]}"
+        if item.part.share or not _module_name(item):
+            yield f"        for _ in range({code_of(item.repeat, 'self.')}):"
+        else:
+            yield f"        for layer in {attribute}:"
+            attribute = "layer"
+        yield f"            {target} = {self._call(item, attribute, [target])}{size}"
+
+
+def _module_name(item: Item) -> str:
+    return item.kind.partition("|")[0]
 
 
 def _filled(item: Item, attribute: str, inputs: Sequence[str]) -> str:

@@ -220,13 +220,15 @@ def _unbind(call: AtenCall) -> list[Data]:
 
 
 @operation("slice", "narrow", "slice_copy")
-def _slice(call: AtenCall) -> Data:
+def _slice(call: AtenCall) -> Data | Constant:
     x = call.x()
     axis = call.frame.axis(call.number("dim", 0), x.rank)
-    start = call.number("start", 0)
-    if call.name == "narrow":
-        return cut(call, x, axis, start, start + call.number("length", 1))
-    return cut(call, x, axis, start, call.number("end", FARTHEST), call.number("step", 1))
+    start, step = call.number("start", 0), call.number("step", 1)
+    end = start + call.number("length", 1) if call.name == "narrow" else call.number("end", FARTHEST)
+    sizes = x.full(call.frame.batch)
+    if not range(sizes[axis])[start:end:step]:  # what rotary embeddings leave of a head that they rotate all of
+        return Constant((*sizes[:axis], 0, *sizes[axis + 1 :]))
+    return cut(call, x, axis, start, end, step)
 
 
 @operation("flip", "fliplr", "flipud")
