@@ -327,3 +327,14 @@ def test_slopes_of_alibi(heads, powers):
         {"multi_head_attention": {"num_heads": heads, "alibi": True, "head_dim": 2}}]})  # fmt: skip
     node = next(one for one in onnx.load_from_string(net.convert("onnx")).graph.node if one.op_type == "Constant")
     assert onnx.numpy_helper.to_array(node.attribute[0].t).tolist() == [2.0**-power for power in powers]
+
+
+def test_a_gate_is_a_sigmoid(ort):
+    """With a value and a projection of ones, the output of each head is multiplied by the gate alone."""
+    net = shapecalc.load({"inputs": {"x": [3, 4]}, "layers": [
+        {"multi_head_attention": {"num_heads": 1, "gate": True, "bias": False}, "name": "it"}]})  # fmt: skip
+    weights = {name: np.eye(4, dtype=np.float32) for name in net.infer().parameter_shapes()}
+    weights["it.in_proj_weight"] = np.concatenate([np.eye(4, dtype=np.float32)] * 3)
+    x = np.tile(np.arange(4, dtype=np.float32) - 2, (1, 3, 1))  # every position is alike
+    (found,) = computed(ort, net.convert("onnx"), {"x": x}, weights)
+    np.testing.assert_allclose(found, x / (1 + np.exp(-x)), atol=1e-6)
