@@ -39,6 +39,11 @@ SPECS = {
         "outputs": ["multi_head_attention1", "scaled_dot_product_attention1", "scaled_dot_product_attention2"]},
     "many buckets": {"inputs": {"x": [6, 16]}, "layers": [
         {"multi_head_attention": {"num_heads": 4, "relative_buckets": buckets}} for buckets in (1, 2, 512)]},
+    "whole numbers": {"inputs": {"x": [6]}, "layers": [
+        {"unflatten": {"dim": 1, "unflattened_size": [2, 3]}}, {"slice": {"dim": 1, "end": 1}}, "flatten", "dropout",
+        {"embedding": {"num_embeddings": 5, "embedding_dim": 4}, "name": "e"},
+        {"add": None, "from": ["x", "x"]}, {"embedding": {"num_embeddings": 5, "embedding_dim": 4}}],
+        "outputs": ["e", "slice1", "embedding1"]},
     "pools": {"inputs": {"x": [3, 13, 14]}, "layers": [
         {"max_pool": {"kernel_size": 3, "stride": 2, "rounding": "caffe"}},
         {"avg_pool": {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}},
@@ -313,3 +318,23 @@ def test_buckets_of_t5(is_causal, ort):
     positions = torch.arange(300)
     due = t5.T5Attention._relative_position_bucket(positions[None] - positions[:, None], not is_causal, 32, 128)
     assert (found == due.numpy()).mean() > 0.999  # a logarithm may be rounded to the other side
+
+
+@pytest.mark.parametrize(("heads", "powers"), [(8, [1, 2, 3, 4, 5, 6, 7, 8]), (6, [2, 4, 6, 8, 1, 3])])
+def test_slopes_of_alibi(heads, powers):
+    """Press et al. 2021, section 3, of 8 heads; build_alibi_tensor of transformers' BLOOM, of 6."""
+    net = shapecalc.load({"inputs": {"x": [6, 24]}, "layers": [
+        {"multi_head_attention": {"num_heads": heads, "alibi": True, "head_dim": 2}}]})  # fmt: skip
+    node = next(one for one in onnx.load_from_string(net.convert("onnx")).graph.node if one.op_type == "Constant")
+    assert onnx.numpy_helper.to_array(node.attribute[0].t).tolist() == [2.0**-power for power in powers]
+
+
+def test_a_gate_is_a_sigmoid(ort):
+    """With a value and a projection of ones, the output of each head is multiplied by the gate alone."""
+    net = shapecalc.load({"inputs": {"x": [3, 4]}, "layers": [
+        {"multi_head_attention": {"num_heads": 1, "gate": True, "bias": False}, "name": "it"}]})  # fmt: skip
+    weights = {name: np.eye(4, dtype=np.float32) for name in net.infer().parameter_shapes()}
+    weights["it.in_proj_weight"] = np.concatenate([np.eye(4, dtype=np.float32)] * 3)
+    x = np.tile(np.arange(4, dtype=np.float32) - 2, (1, 3, 1))  # every position is alike
+    (found,) = computed(ort, net.convert("onnx"), {"x": x}, weights)
+    np.testing.assert_allclose(found, x / (1 + np.exp(-x)), atol=1e-6)

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
-from shapecalc.exporters.onnx.builder import BATCH, GraphBuilder
+from shapecalc.exporters.onnx.builder import BATCH, NodeGraph
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
 from shapecalc.exporters.onnx.reasons import reason_of
-from shapecalc.exporters.onnx.table import ROTARY, LayerSite, NotExpressibleError, find_writer, is_mixed, onnx_size
+from shapecalc.exporters.onnx.table import (
+    ALIKE,
+    MAP,
+    ROTARY,
+    LayerSite,
+    NotExpressibleError,
+    Writer,
+    find_writer,
+    is_mixed,
+    onnx_size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +53,7 @@ class _Export:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.graph = report.graph
-        self.builder = GraphBuilder()
+        self.builder = NodeGraph()
         self.tensors: dict[tuple[int, int], str] = {}
         self.infos: list[tuple[str, Shape]] = []
         self.rotary: dict[str, Any] | None = None
@@ -111,33 +121,18 @@ class _Export:
         layer = row.node.layer
         assert layer is not None
         if not layer.looks_up:
-            names = [self._as_numbers(name) if name in self.builder.integers and row.kind not in _ALIKE else name
-                     for name in names]  # fmt: skip
+            whole = set() if writer.keeps_integers else self.builder.integers
+            names = [self._as_numbers(name) if name in whole else name for name in names]
         fixed = bool(names) and all(name in self.builder.fixed for name in names)
         before = len(self.builder.nodes)
         site = LayerSite(self.builder, row, names, self._owners(row), self.rotary)
-        found = self._in_own_order(site, writer.function) if writer.own_order else _as_map(site, writer.function)
+        found = _as_map(site, writer) if writer.order in ("", MAP) else _in_own_order(site, writer)
         found = [found] if isinstance(found, str) else list(found)
+        if writer.keeps_integers and names and names[0] in self.builder.integers:
+            self.builder.integers.update(found)
         if fixed:
             self.builder.fixed.update([name for node in self.builder.nodes[before:] for name in node.outputs])
         return found
-
-    def _in_own_order(self, site: LayerSite, function: Callable[[LayerSite], Any]) -> Any:
-        """Return what a function makes of tensors in the order of the report, back in that of ONNX.
-
-        Maps that are alike and of which single elements are worked on stay as they are.
-        """
-        shapes = (*site.inputs, *site.outputs)
-        mixed = [is_mixed(shape) for shape in shapes]
-        if not any(mixed) or (site.layer.kind in _ELEMENTWISE and all(mixed)):
-            return function(site)
-        site.in_own_order = True
-        site.names = [site.transpose(name, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else name
-                      for name, shape in zip(site.names, site.inputs, strict=True)]  # fmt: skip
-        found = function(site)
-        several = [found] if isinstance(found, str) else list(found)
-        return [site.transpose(name, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else name
-                for name, shape in zip(several, site.outputs, strict=True)]  # fmt: skip
 
     def _as_numbers(self, name: str) -> str:
         return str(self.builder.op("Cast", name, to=FLOAT))
@@ -186,21 +181,34 @@ def _problem(rows: Sequence[Row], kind: str, why: str) -> Problem:
     return Problem(f"{clean(rows[0].name)} ({kind}){more} cannot be written{where}: {why}", rows[0].node.mark)
 
 
-def _as_map(site: LayerSite, function: Callable[[LayerSite], Any]) -> Any:
+def _in_own_order(site: LayerSite, writer: Writer) -> Any:
+    """Return what a function makes of tensors in the order of the report, back in that of ONNX.
+
+    Maps that are alike and of which single elements are worked on stay as they are.
+    """
+    shapes = (*site.inputs, *site.outputs)
+    mixed = [is_mixed(shape) for shape in shapes]
+    if not any(mixed) or (writer.order == ALIKE and all(mixed)):
+        return writer.function(site)
+    site.in_own_order = True
+    site.names = [site.transpose(name, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else name
+                  for name, shape in zip(site.names, site.inputs, strict=True)]  # fmt: skip
+    found = writer.function(site)
+    several = [found] if isinstance(found, str) else list(found)
+    return [site.transpose(name, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else name
+            for name, shape in zip(several, site.outputs, strict=True)]  # fmt: skip
+
+
+def _as_map(site: LayerSite, writer: Writer) -> Any:
     """Return what a function makes of a tensor that it reads as a map with channels last, though it is not yet one."""
     x = site.inputs[0] if site.inputs else None
-    reads_map = site.layer.ranks is not None or site.layer.kind in _OF_MAPS
+    reads_map = site.layer.ranks is not None or writer.order == MAP
     if x is None or not reads_map or not x.channels_last or x.is_map or x.rank < 2:
-        return function(site)
+        return writer.function(site)
     site.inputs = (x._replace(is_map=True), *site.inputs[1:])
     site.names[0] = site.transpose(site.names[0], [0, x.rank, *range(1, x.rank)])
-    found, out = function(site), site.outputs[0]
+    found, out = writer.function(site), site.outputs[0]
     is_alike = site.layer.ranks is not None and not out.is_map and out.rank == x.rank
+    if not isinstance(found, str):
+        return found
     return site.transpose(found, [0, *range(2, x.rank + 1), 1]) if is_alike else found
-
-
-_ALIKE = ("gather", "reshape", "flatten", "squeeze", "unsqueeze", "slice", "identity", "dropout")
-"""Kinds that leave whole numbers as they are."""
-_OF_MAPS = ("gather_patches", "window_partition", "to_tokens")
-"""Kinds that read their first input as a map, in the layout of the network, without stating so."""
-_ELEMENTWISE = ("add", "mul", "sub", "div", "maximum", "minimum", "average", "pointwise", "mask_token")

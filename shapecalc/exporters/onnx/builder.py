@@ -11,7 +11,7 @@ from shapecalc.exporters.onnx.messages import FLOAT, INT64, node_message, tensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BATCH", "LEARNED", "GraphBuilder"]
+__all__ = ["BATCH", "LEARNED", "NodeGraph"]
 
 BATCH = "N"
 """The name of the size of the batch."""
@@ -35,7 +35,7 @@ class _Node:
         return node_message(self.op, self.name, self.inputs, self.outputs, self.attributes, self.metadata)
 
 
-class GraphBuilder:
+class NodeGraph:
     """Nodes and constants. `path` is the hierarchy that new nodes stand in: `/layer1/0/conv1`."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.onnx.table import ROTARY, writes
+from shapecalc.exporters.onnx.table import ALIKE, OWN, ROTARY, writes
 
 if TYPE_CHECKING:
     from shapecalc.exporters.onnx.table import LayerSite
@@ -22,7 +22,7 @@ def positions(site: LayerSite, length: int) -> str:
     return cache[key]
 
 
-@writes("embedding", own_order=True)
+@writes("embedding", order=OWN)
 def _embedding(site: LayerSite) -> str:
     return str(site.op("Gather", site.weight("weight"), site.as_integers(site.names[0]), axis=0))
 
@@ -109,7 +109,7 @@ def _class_token(site: LayerSite) -> str:
     return str(site.op("Concat", full, x, axis=lead))
 
 
-@writes("mask_token", own_order=True)
+@writes("mask_token", order=ALIKE)
 def _mask_token(site: LayerSite) -> str:
     """Nothing is hidden at inference: the token is chosen nowhere."""
     nowhere = site.op("Cast", site.graph.filled((site.x.sizes[-1],)), to=9)

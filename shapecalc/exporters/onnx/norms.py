@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
 from shapecalc.layers.base.axis_numbers import CHANNELS, axis_index, axis_indices
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _last_axes(site: LayerSite) -> tuple[int, ...]:
     return tuple(site.layer._axes(site.x))  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-@writes("layer_norm", own_order=True)
+@writes("layer_norm", order=OWN)
 def _layer_norm(site: LayerSite) -> str:
     axes, rank = _last_axes(site), site.x.rank
     others = [i for i in range(rank) if i not in axes]
@@ -93,7 +93,7 @@ def normalise_rms(site: LayerSite, x: str, axes: Sequence[int], eps: float) -> s
     return str(site.op("Div", x, root))
 
 
-@writes("rms_norm", own_order=True)
+@writes("rms_norm", order=OWN)
 def _rms_norm(site: LayerSite) -> str:
     axes, rank = _last_axes(site), site.x.rank
     found = normalise_rms(site, site.names[0], [axis + 1 for axis in axes], site.given["eps"])
@@ -112,7 +112,7 @@ def _weight_of(site: LayerSite, name: str, axes: Sequence[int], rank: int) -> st
     return tensor if tuple(sizes) == site.weights[name] else site.op("Reshape", tensor, site.graph.numbers(*sizes))
 
 
-@writes("layer_scale", own_order=True)
+@writes("layer_scale", order=OWN)
 def _layer_scale(site: LayerSite) -> str:
     axes, found = site.layer._axes(site.x), site.names[0]  # type: ignore[attr-defined]  # noqa: SLF001
     if list(axes) != sorted(axes):
@@ -123,7 +123,7 @@ def _layer_scale(site: LayerSite) -> str:
     return found
 
 
-@writes("normalize", own_order=True)
+@writes("normalize", order=OWN)
 def _normalize(site: LayerSite) -> str:
     given, x = site.given, site.names[0]
     axes = [axis + 1 for axis in axis_indices(given["dim"], site.x)]
@@ -138,7 +138,7 @@ def _normalize(site: LayerSite) -> str:
     return str(site.op("Mul", found, _weight_of(site, "weight", [site.x.channel_axis], site.x.rank)))
 
 
-@writes("normalization", own_order=True)
+@writes("normalization", order=OWN)
 def _normalization(site: LayerSite) -> str:
     """By constants, which are no weights: a mean of 0 and a deviation of 1 in place of what is stored."""
     axes = () if site.given["per_tensor"] else axis_indices(site.given["axis"], site.x, "axis")
@@ -152,7 +152,7 @@ _REDUCTIONS = {"mean": "ReduceMean", "max": "ReduceMax", "min": "ReduceMin", "l1
                "log_sum": "ReduceLogSum"}  # fmt: skip
 
 
-@writes("mean", "sum", "max", "min", "reduce", own_order=True)
+@writes("mean", "sum", "max", "min", "reduce", order=OWN)
 def _reduce(site: LayerSite) -> str:
     dims, x = site.given["dim"], site.names[0]
     axes = [axis + 1 for axis in (range(site.x.rank) if dims is None else axis_indices(dims, site.x))]
@@ -176,7 +176,7 @@ def _reduce(site: LayerSite) -> str:
     return str(site.op("ReduceMax" if name == "any" else "ReduceMin", truth, axes=sorted(axes), keepdims=keep))
 
 
-@writes("argmax", "argmin", own_order=True)
+@writes("argmax", "argmin", order=OWN)
 def _arg(site: LayerSite) -> str:
     op, dim, keep = ("ArgMax" if site.layer.kind == "argmax" else "ArgMin"), site.given["dim"], site.given["keepdim"]
     if dim is not None:

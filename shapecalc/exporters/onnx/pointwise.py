@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import ALIKE, OWN, NotExpressibleError, writes
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
@@ -202,12 +202,12 @@ def _named(site: LayerSite) -> str:
     return activate(site, site.names[0], site.given["function"])
 
 
-@writes("dropout", "identity", "stochastic_depth")
+@writes("dropout", "identity", "stochastic_depth", keeps_integers=True)
 def _identity(site: LayerSite) -> str:
     return site.names[0]
 
 
-@writes("prelu", own_order=True)
+@writes("prelu", order=OWN)
 def _prelu(site: LayerSite) -> str:
     sizes, x = site.weights["weight"], site.x
     slope = site.weight("weight")
@@ -228,7 +228,7 @@ def _glu(site: LayerSite) -> str:
 _MERGES = {"add": "Add", "mul": "Mul", "sub": "Sub", "div": "Div", "maximum": "Max", "minimum": "Min"}
 
 
-@writes(*_MERGES, "average", own_order=True)
+@writes(*_MERGES, "average", order=ALIKE)
 def _merge(site: LayerSite) -> str:
     op = _MERGES.get(site.layer.kind, "Add")
     found, *others = site.broadcast()
@@ -262,7 +262,7 @@ _COMPOSED: dict[str, Callable[[LayerSite, str], Any]] = {
 """Functions of one operand that are several operations."""
 
 
-@writes("pointwise", own_order=True)
+@writes("pointwise", order=ALIKE)
 def _pointwise(site: LayerSite) -> str:
     name, other = site.given["function"], site.given["other"]
     operands = site.broadcast()

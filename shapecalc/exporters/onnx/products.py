@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.onnx.table import LayerSite
 
 
-@writes("linear", own_order=True)
+@writes("linear", order=OWN)
 def _linear(site: LayerSite) -> str:
     site.refuse("parametrization")
     bias = site.weight("bias") if "bias" in site.weights else None
@@ -27,7 +27,7 @@ def _fc(site: LayerSite) -> str:
     return site.project(x, site.weight("weight"), site.weight("bias") if "bias" in site.weights else None, 1)
 
 
-@writes("matmul", "bmm", own_order=True)
+@writes("matmul", "bmm", order=OWN)
 def _matmul(site: LayerSite) -> str:
     """A vector is a matrix of one row, or of one column, whose axis is then removed."""
     operands = []
@@ -50,13 +50,13 @@ def _matmul(site: LayerSite) -> str:
     return str(found) if is_whole else site.reshape(found, site.outputs[0].sizes)
 
 
-@writes("einsum", own_order=True)
+@writes("einsum", order=OWN)
 def _einsum(site: LayerSite) -> str:
     plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001
     return _summed(site, plan.terms, plan.result, site.names)
 
 
-@writes("einsum_dense", own_order=True)
+@writes("einsum_dense", order=OWN)
 def _einsum_dense(site: LayerSite) -> str:
     plan = site.layer._plan(site.x)  # type: ignore[attr-defined]  # noqa: SLF001
     found = _summed(site, plan.terms, plan.result, [site.names[0], site.weight("weight")])

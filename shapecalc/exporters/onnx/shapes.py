@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.onnx.table import NotExpressibleError, is_mixed, onnx_size, writes
+from shapecalc.exporters.onnx.table import MAP, OWN, NotExpressibleError, is_mixed, onnx_size, writes
 from shapecalc.exporters.onnx.windows import pad
 from shapecalc.layers.base.axis_numbers import axis_of
 from shapecalc.layers.base.per_axis import per_axis
@@ -28,14 +28,14 @@ def _concat(site: LayerSite) -> str:
     return str(site.op("Concat", *parts, axis=site.axis(site.given["dim"])))
 
 
-@writes("stack", own_order=True)
+@writes("stack", order=OWN)
 def _stack(site: LayerSite) -> str:
     at, sizes = axis_of(site.given["dim"], site.x.rank + 1), site.x.sizes
     parts = [site.reshape(site.whole(i), (*sizes[:at], 1, *sizes[at:])) for i in range(len(site.names))]
     return str(site.op("Concat", *parts, axis=at + 1))
 
 
-@writes("flatten")
+@writes("flatten", keeps_integers=True)
 def _flatten(site: LayerSite) -> str:
     x, out = site.names[0], site.outputs[0]
     if out.rank == 1:
@@ -58,18 +58,18 @@ def _from_own(site: LayerSite, x: str, shape: Shape) -> str:
     return site.transpose(x, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else x
 
 
-@writes("reshape", "unflatten", "squeeze", "unsqueeze")
+@writes("reshape", "unflatten", "squeeze", "unsqueeze", keeps_integers=True)
 def _reshape(site: LayerSite) -> str:
     return _rearranged(site)
 
 
-@writes("permute", "transpose", own_order=True)
+@writes("permute", "transpose", order=OWN)
 def _permute(site: LayerSite) -> str:
     order = site.layer._order(site.x)  # type: ignore[attr-defined]  # noqa: SLF001
     return site.transpose(site.names[0], [0, *[axis + 1 for axis in order]])
 
 
-@writes("slice")
+@writes("slice", keeps_integers=True)
 def _slice(site: LayerSite) -> str:
     given, axis = site.given, site.axis(site.given["dim"])
     step = given["step"]
@@ -87,14 +87,14 @@ def _split(site: LayerSite) -> Any:
     return site.op("Split", site.names[0], site.graph.numbers(*sizes), outputs=len(sizes), axis=axis)
 
 
-@writes("expand", own_order=True)
+@writes("expand", order=OWN)
 def _expand(site: LayerSite) -> str:
     sizes = site.outputs[0].sizes
     x = site.reshape(site.names[0], (*[1] * (len(sizes) - site.x.rank), *site.x.sizes))
     return str(site.op("Expand", x, site.graph.numbers(1, *sizes)))
 
 
-@writes("tile", own_order=True)
+@writes("tile", order=OWN)
 def _tile(site: LayerSite) -> str:
     rank = site.outputs[0].rank
     x = (
@@ -106,13 +106,13 @@ def _tile(site: LayerSite) -> str:
     return str(site.op("Tile", x, site.graph.numbers(1, *[1] * (rank - len(dims)), *dims)))
 
 
-@writes("repeat_vector", own_order=True)
+@writes("repeat_vector", order=OWN)
 def _repeat_vector(site: LayerSite) -> str:
     x = site.reshape(site.names[0], (1, *site.x.sizes))
     return str(site.op("Expand", x, site.graph.numbers(1, *site.outputs[0].sizes)))
 
 
-@writes("roll", own_order=True)
+@writes("roll", order=OWN)
 def _roll(site: LayerSite) -> str:
     x = site.names[0]
     for shift, dim in zip(site.given["shifts"], site.given["dims"], strict=True):
@@ -124,7 +124,7 @@ def _roll(site: LayerSite) -> str:
     return x
 
 
-@writes("gather", own_order=True)
+@writes("gather", order=OWN, keeps_integers=True)
 def _gather(site: LayerSite) -> str:
     given = site.given
     axis = axis_of(given["dim"], site.x.rank) + 1 if given["dim"] != "channels" else site.x.channel_axis + 1
@@ -138,7 +138,7 @@ def _gather(site: LayerSite) -> str:
     return str(site.op("GatherElements", site.whole(0), site.as_integers(site.whole(1)), axis=axis))
 
 
-@writes("top_k", own_order=True)
+@writes("top_k", order=OWN)
 def _top_k(site: LayerSite) -> Any:
     given = site.given
     axis = axis_of(given["dim"], site.x.rank) + 1
@@ -151,7 +151,7 @@ def _top_k(site: LayerSite) -> Any:
 # Maps as tokens, patches and windows.
 
 
-@writes("to_tokens")
+@writes("to_tokens", order=MAP)
 def _to_tokens(site: LayerSite) -> str:
     channels, *space = onnx_size(site.x)
     flat = site.reshape(site.names[0], (channels, prod(space))) if len(space) > 1 else site.names[0]
@@ -174,7 +174,7 @@ def _whole_tiles(site: LayerSite, x: str, sizes: Sequence[int], side: Sequence[i
     return x, [(size + more) // one for size, more, one in zip(sizes, missing, side, strict=True)]
 
 
-@writes("gather_patches")
+@writes("gather_patches", order=MAP)
 def _gather_patches(site: LayerSite) -> str:
     channels, *space = onnx_size(site.x)
     side = per_axis(site.given["patch_size"], len(space))
@@ -185,7 +185,7 @@ def _gather_patches(site: LayerSite) -> str:
     return site.reshape(site.transpose(x, order), onnx_size(site.outputs[0]))
 
 
-@writes("window_partition")
+@writes("window_partition", order=MAP)
 def _window_partition(site: LayerSite) -> str:
     channels, *space = onnx_size(site.x)
     rank, side = len(space), per_axis(site.given["window_size"], len(space))

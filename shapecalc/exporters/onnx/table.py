@@ -1,7 +1,7 @@
 """The table of kinds: how each is written in ONNX, by functions that add nodes and return the tensors that they output.
 
-Tensors have the batch first, then the channels of a feature map in either layout. A function of an `own_order` works
-on tensors as the report has them: maps with channels last are transposed for it, and back.
+Tensors have the batch first, then the channels of a feature map in either layout. A function may ask for another order
+of the axes, as the report has them: maps with channels last are then transposed for it, and back.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from shapecalc.layers.base.axis_numbers import axis_index
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.exporters.onnx.builder import GraphBuilder
+    from shapecalc.exporters.onnx.builder import NodeGraph
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.rows import Row
 
     Result = str | Sequence[str]
 
-__all__ = ["ROTARY", "LayerSite", "NotExpressibleError", "find_writer", "is_mixed", "onnx_size", "writes"]
+__all__ = [
+    "ALIKE", "MAP", "OWN", "ROTARY", "LayerSite", "NotExpressibleError", "Writer", "find_writer", "is_mixed",
+    "onnx_size", "writes",
+]  # fmt: skip
 
 _FAMILIES = ("windows", "pointwise", "norms", "products", "shapes", "embeddings", "attention", "latent_attention",
              "window_attention", "recurrent")  # fmt: skip
@@ -45,7 +48,7 @@ class LayerSite:
     """A layer where it stands: its arguments, inputs and outputs, the sizes of its weights, and the graph."""
 
     def __init__(
-        self, graph: GraphBuilder, row: Row, names: Sequence[str], owners: dict[str, str], rotary: dict[str, Any] | None
+        self, graph: NodeGraph, row: Row, names: Sequence[str], owners: dict[str, str], rotary: dict[str, Any] | None
     ) -> None:
         assert row.node.layer is not None
         self.graph = graph
@@ -74,7 +77,7 @@ class LayerSite:
 
     @property
     def op(self) -> Callable[..., Any]:
-        """Add a node, as `GraphBuilder.op`."""
+        """Add a node, as `NodeGraph.op`."""
         return self.graph.op
 
     def size(self, shape: Shape) -> tuple[Any, ...]:
@@ -161,23 +164,32 @@ class LayerSite:
         return str(self.op("Expand", name, self.op("Concat", batch, *ones, axis=0)))
 
 
+OWN, ALIKE, MAP = "own", "alike", "map"
+
+
 class Writer(NamedTuple):
-    """How a kind is written: the function, and whether it works on tensors in the order of the report."""
+    """How a kind is written: the function, and the order of the axes of the tensors that it works on.
+
+    OWN is that of the report; ALIKE that of the report, unless all are maps alike, whose single elements it works on;
+    MAP that of ONNX, with its first input as a map, which it reads though it is none. `keeps_integers` is whether
+    whole numbers stay whole numbers.
+    """
 
     function: Callable[[LayerSite], Result]
-    own_order: bool = False
+    order: str = ""
+    keeps_integers: bool = False
 
 
 _WRITERS: dict[str, Writer] = {}
 
 
 def writes(
-    *kinds: str, own_order: bool = False
+    *kinds: str, order: str = "", keeps_integers: bool = False
 ) -> Callable[[Callable[[LayerSite], Result]], Callable[[LayerSite], Result]]:
     """Return a decorator that adds a function for kinds to the table."""
 
     def add(function: Callable[[LayerSite], Result]) -> Callable[[LayerSite], Result]:
-        _WRITERS.update(dict.fromkeys(kinds, Writer(function, own_order)))
+        _WRITERS.update(dict.fromkeys(kinds, Writer(function, order, keeps_integers)))
         return function
 
     return add

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
 from shapecalc.layers.base.per_axis import per_axis
 from shapecalc.layers.base.window import spatial_axes
 
@@ -240,7 +240,7 @@ def _local_response_norm(site: LayerSite) -> str:
                        beta=float(given["beta"]), bias=float(given["k"])))  # fmt: skip
 
 
-@writes("pad", "reflection_pad", "replication_pad", "circular_pad", own_order=True)
+@writes("pad", "reflection_pad", "replication_pad", "circular_pad", order=OWN)
 def _pad(site: LayerSite) -> str:
     sides = site.layer.sides(site.x)  # type: ignore[attr-defined]
     pairs = {side.axis + 1: (side.before, side.after) for side in sides}
