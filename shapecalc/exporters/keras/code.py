@@ -67,7 +67,7 @@ class FunctionText(BodyText):
         own = self.parameters()
         required = [one for one in own if "=" not in one]
         parameters = [*self.input_names(), *required, *name, *[one for one in own if "=" in one]]
-        yield f"def {self.names[id(self.definition)]}({', '.join(parameters)}):"
+        yield from _broken(f"def {self.names[id(self.definition)]}({', '.join(parameters)})", "", ":")
         yield from self.body()
         yield f"    return {', '.join(self.outputs())}"
 
@@ -177,8 +177,11 @@ class FunctionText(BodyText):
             return
         text = f"{indent}{target} = {last}"
         found = re.fullmatch(r"([\w.]+)\((.*)\)\(([^()]*)\)", last)
-        if len(text) + len(size) <= _WIDTH or not found:
+        if len(text) + len(size) <= _WIDTH or (not found and len(text) <= _WIDTH):
             yield text + size
+            return
+        if not found:
+            yield from _broken(text, indent, size)
             return
         layer, arguments, inputs = found.groups()
         if arguments:
@@ -266,6 +269,17 @@ class FunctionText(BodyText):
         if self.named.has(item):
             extra["name"] = self._name(index, item)
         return construct(name, item.arguments, extra, used)
+
+
+def _broken(text: str, indent: str, end: str) -> Iterator[str]:
+    """Yield a call, on several lines where it is too long for one."""
+    head, bracket, rest = text.partition("(")
+    if len(text) <= _WIDTH or not rest.endswith(")"):
+        yield text + end
+        return
+    yield head + bracket
+    yield from _wrapped(rest[:-1], indent)
+    yield f"{indent}){end}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
