@@ -191,3 +191,19 @@ def test_names_are_no_code():
     ]
     source = shapecalc.load({"name": 'None"""', "input": [4], "layers": layers}).convert("keras")
     ast.parse(source)
+
+
+@pytest.mark.parametrize(
+    ("names", "has"), [(["a", "b"], True), (["a", "flatten_1"], False), (["max_pooling2d", "b"], False)]
+)
+def test_names_are_given_where_they_are_different(names, has):
+    layers = [{"linear": 4, "name": name} for name in names]
+    source = shapecalc.load({"input": [4], "layers": layers}).convert("keras")
+    assert ("name=" in source.partition("keras.Model")[0]) is has
+
+
+def test_names_that_would_be_the_same_are_left_out():
+    blocks = {"one": {"layers": [{"linear": 4, "name": "b"}, "relu"]}}
+    layers = [{"one": None, "name": "a"}, {"linear": 4, "name": "a_b"}]
+    source = shapecalc.load({"input": [4], "blocks": blocks, "layers": layers}).convert("keras")
+    assert "name=f" not in source

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.arguments import construct
-from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, filled
+from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
 from shapecalc.exporters.source.sites import NoCounterpartError
 from shapecalc.exporters.source.values import code_of
 from shapecalc.exporters.structure.parts import Local
@@ -26,6 +26,16 @@ _FUSES = re.compile(r"layers\.(Conv\dD(Transpose)?|DepthwiseConv\dD|Dense)\|(.*;
 _ACTIVATIONS = {"layers.ReLU": "relu", "layers.Activation": "", "layers.Softmax": "softmax"}
 
 
+_OF_KERAS = frozenset({
+    "activation", "add", "average", "average_pooling", "concatenate", "cropping", "divide", "dropout", "elu",
+    "flatten", "gelu", "get_item", "global_average_pooling", "global_max_pooling", "leaky_re_lu", "matmul", "max_pooling",
+    "maximum",
+    "mean", "minimum", "multiply", "pad", "permute", "re_lu", "relu", "reshape", "resizing", "roll", "sigmoid", "softmax",
+    "split", "square", "stack", "subtract", "sum", "tanh", "true_divide", "up_sampling", "zero_padding",
+})  # fmt: skip
+"""The names that Keras gives to layers without names, followed by a number."""
+
+
 class Names:
     """Which layers have names: those with weights, and blocks with such in them; none, if two would be the same."""
 
@@ -33,10 +43,26 @@ class Names:
         self.weighted = [bool(row.sizing.weight_shapes) or row.buffers > 0 for row in program.report.rows]
         self.are_given = True
         self.main = main
+        found = [*self._all(main, "")]
+        clashes = any(re.sub(r"(_?[123]d)?(_\d+)?$", "", name) in _OF_KERAS for name in found)
+        self.are_given = not clashes and len({*found}) == len(found)
 
     def has(self, item: Item) -> bool:
         """Return whether an item has a name."""
         return self.are_given and any(self.weighted[item.part.start : item.part.stop])
+
+    def _all(self, definition: Definition, prefix: str) -> Iterator[str]:
+        """Yield the names of all layers in a definition whose own name is the prefix."""
+        for own, item in zip(attributes_of(definition), definition.items, strict=True):
+            if not self.has(item) or (item.part.share and not item.definition):
+                continue
+            many = item.repeat if isinstance(item.repeat, int) else max(definition.parameters[item.repeat.name].values)
+            for number in range(many):
+                name = f"{prefix}{own}" + (f"_{number}" if item.repeat != 1 else "")
+                if not item.definition:
+                    yield name
+                elif not item.part.share:
+                    yield from self._all(item.definition, f"{name}_")
 
 
 class FunctionText(BodyText):
