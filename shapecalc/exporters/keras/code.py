@@ -28,10 +28,10 @@ _ACTIVATIONS = {"layers.ReLU": "relu", "layers.Activation": "", "layers.Softmax"
 
 _OF_KERAS = frozenset({
     "activation", "add", "average", "average_pooling", "concatenate", "cropping", "divide", "dropout", "elu",
-    "flatten", "gelu", "get_item", "global_average_pooling", "global_max_pooling", "leaky_re_lu", "matmul", "max_pooling",
-    "maximum",
-    "mean", "minimum", "multiply", "pad", "permute", "re_lu", "relu", "reshape", "resizing", "roll", "sigmoid", "softmax",
-    "split", "square", "stack", "subtract", "sum", "tanh", "true_divide", "up_sampling", "zero_padding",
+    "flatten", "gelu", "get_item", "global_average_pooling", "global_max_pooling", "leaky_re_lu", "matmul",
+    "max_pooling", "maximum", "mean", "minimum", "multiply", "pad", "permute", "re_lu", "relu", "reshape",
+    "resizing", "roll", "sigmoid", "softmax", "split", "square", "stack", "subtract", "sum", "tanh",
+    "true_divide", "up_sampling", "zero_padding",
 })  # fmt: skip
 """The names that Keras gives to layers without names, followed by a number."""
 
