@@ -67,7 +67,9 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
 def test_without_a_format_the_formats_are_listed():
     result = run("convert", "lenet5")
     assert result.status == 2
-    assert "Missing option '--to'. Choose from: yaml, pytorch, onnx, dot, mermaid, scalesim, timeloop" in result.err
+    assert (
+        "Missing option '--to'. Choose from: yaml, pytorch, keras, onnx, dot, mermaid, scalesim, timeloop" in result.err
+    )
     assert "'--output': the name of the file is empty" in run("convert", "lenet5", "-o", "").err
     assert run("convert", "lenet5", "--to", "dot", "-o", "-").out.startswith("digraph")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 
 import pytest
-
-import shapecalc
 from crafted_darknet import cfg
 from crafted_onnx import small as onnx_file
 from crafted_pt2 import archive
 from crafted_pt2 import small as program
+
+import shapecalc
 from shapecalc.importers.frame import Frame
 
 CAFFE = b'input: "x"\ninput_shape { dim: 1 dim: 3 }\nlayer { name: "a" type: "ReLU" bottom: "x" top: "a" }\n'

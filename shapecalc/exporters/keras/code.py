@@ -16,10 +16,10 @@ from shapecalc.exporters.structure.parts import Local
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from shapecalc.exporters.source.bodies import Program
+    from shapecalc.exporters.source.bodies import ModuleSource
     from shapecalc.exporters.structure.parts import Definition, Item
 
-__all__ = ["FunctionText", "Names"]
+__all__ = ["FunctionText", "LayerNames"]
 
 _WIDTH = 118
 _FUSES = re.compile(r"layers\.(Conv\dD(Transpose)?|DepthwiseConv\dD|Dense)\|(.*;)?\{m\}\(\{0\}\)$")
@@ -36,10 +36,10 @@ _OF_KERAS = frozenset({
 """The names that Keras gives to layers without names, followed by a number."""
 
 
-class Names:
+class LayerNames:
     """Which layers have names: those with weights, and blocks with such in them; none, if two would be the same."""
 
-    def __init__(self, program: Program, main: Definition) -> None:
+    def __init__(self, program: ModuleSource, main: Definition) -> None:
         self.weighted = [bool(row.sizing.weight_shapes) or row.buffers > 0 for row in program.report.rows]
         self.are_given = True
         self.main = main
@@ -68,7 +68,9 @@ class Names:
 class FunctionText(BodyText):
     """The function of a definition; that of the network itself makes its inputs and the model."""
 
-    def __init__(self, program: Program, definition: Definition, named: Names, inputs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, program: ModuleSource, definition: Definition, named: LayerNames, inputs: Sequence[str] = ()
+    ) -> None:
         self.named = named
         super().__init__(program, definition, inputs)
         self.is_main = definition is named.main
