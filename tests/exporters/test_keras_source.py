@@ -146,6 +146,7 @@ PADDINGS = [
      ['layers.Conv2DTranspose(4, 4, strides=2, padding="same", ']),
     ({"transposed_conv": {**CONV, "stride": 2, "padding": 1, "output_padding": 1}},
      ["layers.Conv2DTranspose(4, 3, strides=2, ", "layers.Cropping2D(((1, 0), (1, 0)))"]),
+    ({"conv": {"out_channels": 6, "kernel_size": 3, "groups": 3}}, ["layers.DepthwiseConv2D(3, depth_multiplier=2, "]),
     ({"depthwise_conv": {"kernel_size": 3, "padding": 1}}, ['layers.DepthwiseConv2D(3, padding="same", ']),
     ({"upsample": {"scale_factor": 2, "mode": "bilinear"}}, ['layers.UpSampling2D(2, interpolation="bilinear")']),
 ]  # fmt: skip
@@ -157,6 +158,11 @@ def test_windows(layer, starts):
     assert len(lines) == len(starts)
     for line, start in zip(lines, starts, strict=True):
         assert line.startswith(f"x = {start}"), line
+
+
+def test_groups():
+    lines = body(network({"conv": {"out_channels": 6, "kernel_size": 3, "groups": 2}}, size="8x8x4"))
+    assert lines == ['x = layers.Conv2D(6, 3, groups=2, name="conv1")(inputs)  # 6×6×6']
 
 
 def test_a_pool_after_relu_is_padded_by_zeros():
@@ -185,3 +191,19 @@ def test_names_are_no_code():
     ]
     source = shapecalc.load({"name": 'None"""', "input": [4], "layers": layers}).convert("keras")
     ast.parse(source)
+
+
+@pytest.mark.parametrize(
+    ("names", "has"), [(["a", "b"], True), (["a", "flatten_1"], False), (["max_pooling2d", "b"], False)]
+)
+def test_names_are_given_where_they_are_different(names, has):
+    layers = [{"linear": 4, "name": name} for name in names]
+    source = shapecalc.load({"input": [4], "layers": layers}).convert("keras")
+    assert ("name=" in source.partition("keras.Model")[0]) is has
+
+
+def test_names_that_would_be_the_same_are_left_out():
+    blocks = {"one": {"layers": [{"linear": 4, "name": "b"}, "relu"]}}
+    layers = [{"one": None, "name": "a"}, {"linear": 4, "name": "a_b"}]
+    source = shapecalc.load({"input": [4], "blocks": blocks, "layers": layers}).convert("keras")
+    assert "name=f" not in source

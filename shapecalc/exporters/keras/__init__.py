@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.arguments import default_of
-from shapecalc.exporters.keras.code import FunctionText, Names
+from shapecalc.exporters.keras.code import FunctionText, LayerNames
 from shapecalc.exporters.keras.helpers import HELPERS
 from shapecalc.exporters.keras.table import WRITERS, keras_sites
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
-from shapecalc.exporters.source.bodies import Program
+from shapecalc.exporters.source.bodies import ModuleSource
 from shapecalc.exporters.source.sites import operations_of
 from shapecalc.layers.base.shape import HWC
 
@@ -48,8 +48,8 @@ def _source(report: Report, sites: Sequence[Site], operations: Sequence[Operatio
         shape = report.shape_of(node, output) if node < 0 else sites[node].outputs[output]
         return shape.in_layout(HWC)
 
-    program = Program(report, names, needed, size_of)
-    named = Names(program, main)
+    program = ModuleSource(report, names, needed, size_of)
+    named = LayerNames(program, main)
     texts = ["\n".join(FunctionText(program, definition, named).lines()) for definition in definitions[:-1]]
     texts.append("\n".join(_model(program, main, named)))
     body = "\n\n\n".join(texts)
@@ -70,7 +70,7 @@ def _header(report: Report) -> Iterator[str]:
     yield '"""'
 
 
-def _model(program: Program, main: Definition, named: Names) -> Iterator[str]:
+def _model(program: ModuleSource, main: Definition, named: LayerNames) -> Iterator[str]:
     """Yield the lines of the function that returns the model."""
     report = program.report
     graph = report.graph

@@ -69,6 +69,7 @@ def construct(name: str, arguments: Mapping[str, Any], extra: Mapping[str, str],
     is_leading = True
     for key, value in arguments.items():
         if key in used or (key in defaults and type(value) is type(defaults[key]) and value == defaults[key]):
+            is_leading = is_leading and key in used
             continue
         is_leading = is_leading and key in _UNNAMED
         texts.append(code_of(value) if is_leading else f"{key}={code_of(value)}")

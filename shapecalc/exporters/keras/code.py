@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.arguments import construct
-from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, filled
+from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
 from shapecalc.exporters.source.sites import NoCounterpartError
 from shapecalc.exporters.source.values import code_of
 from shapecalc.exporters.structure.parts import Local
@@ -16,33 +16,61 @@ from shapecalc.exporters.structure.parts import Local
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from shapecalc.exporters.source.bodies import Program
+    from shapecalc.exporters.source.bodies import ModuleSource
     from shapecalc.exporters.structure.parts import Definition, Item
 
-__all__ = ["FunctionText", "Names"]
+__all__ = ["FunctionText", "LayerNames"]
 
 _WIDTH = 118
 _FUSES = re.compile(r"layers\.(Conv\dD(Transpose)?|DepthwiseConv\dD|Dense)\|(.*;)?\{m\}\(\{0\}\)$")
 _ACTIVATIONS = {"layers.ReLU": "relu", "layers.Activation": "", "layers.Softmax": "softmax"}
 
 
-class Names:
+_OF_KERAS = frozenset({
+    "activation", "add", "average", "average_pooling", "concatenate", "cropping", "divide", "dropout", "elu",
+    "flatten", "gelu", "get_item", "global_average_pooling", "global_max_pooling", "leaky_re_lu", "matmul",
+    "max_pooling", "maximum", "mean", "minimum", "multiply", "pad", "permute", "re_lu", "relu", "reshape",
+    "resizing", "roll", "sigmoid", "softmax", "split", "square", "stack", "subtract", "sum", "tanh",
+    "true_divide", "up_sampling", "zero_padding",
+})  # fmt: skip
+"""The names that Keras gives to layers without names, followed by a number."""
+
+
+class LayerNames:
     """Which layers have names: those with weights, and blocks with such in them; none, if two would be the same."""
 
-    def __init__(self, program: Program, main: Definition) -> None:
+    def __init__(self, program: ModuleSource, main: Definition) -> None:
         self.weighted = [bool(row.sizing.weight_shapes) or row.buffers > 0 for row in program.report.rows]
         self.are_given = True
         self.main = main
+        found = [*self._all(main, "")]
+        clashes = any(re.sub(r"(_?[123]d)?(_\d+)?$", "", name) in _OF_KERAS for name in found)
+        self.are_given = not clashes and len({*found}) == len(found)
 
     def has(self, item: Item) -> bool:
         """Return whether an item has a name."""
         return self.are_given and any(self.weighted[item.part.start : item.part.stop])
 
+    def _all(self, definition: Definition, prefix: str) -> Iterator[str]:
+        """Yield the names of all layers in a definition whose own name is the prefix."""
+        for own, item in zip(attributes_of(definition), definition.items, strict=True):
+            if not self.has(item) or (item.part.share and not item.definition):
+                continue
+            many = item.repeat if isinstance(item.repeat, int) else max(definition.parameters[item.repeat.name].values)
+            for number in range(many):
+                name = f"{prefix}{own}" + (f"_{number}" if item.repeat != 1 else "")
+                if not item.definition:
+                    yield name
+                elif not item.part.share:
+                    yield from self._all(item.definition, f"{name}_")
+
 
 class FunctionText(BodyText):
     """The function of a definition; that of the network itself makes its inputs and the model."""
 
-    def __init__(self, program: Program, definition: Definition, named: Names, inputs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, program: ModuleSource, definition: Definition, named: LayerNames, inputs: Sequence[str] = ()
+    ) -> None:
         self.named = named
         super().__init__(program, definition, inputs)
         self.is_main = definition is named.main
@@ -67,7 +95,7 @@ class FunctionText(BodyText):
         own = self.parameters()
         required = [one for one in own if "=" not in one]
         parameters = [*self.input_names(), *required, *name, *[one for one in own if "=" in one]]
-        yield f"def {self.names[id(self.definition)]}({', '.join(parameters)}):"
+        yield from _broken(f"def {self.names[id(self.definition)]}({', '.join(parameters)})", "", ":")
         yield from self.body()
         yield f"    return {', '.join(self.outputs())}"
 
@@ -177,8 +205,11 @@ class FunctionText(BodyText):
             return
         text = f"{indent}{target} = {last}"
         found = re.fullmatch(r"([\w.]+)\((.*)\)\(([^()]*)\)", last)
-        if len(text) + len(size) <= _WIDTH or not found:
+        if len(text) + len(size) <= _WIDTH or (not found and len(text) <= _WIDTH):
             yield text + size
+            return
+        if not found:
+            yield from _broken(text, indent, size)
             return
         layer, arguments, inputs = found.groups()
         if arguments:
@@ -266,6 +297,17 @@ class FunctionText(BodyText):
         if self.named.has(item):
             extra["name"] = self._name(index, item)
         return construct(name, item.arguments, extra, used)
+
+
+def _broken(text: str, indent: str, end: str) -> Iterator[str]:
+    """Yield a call, on several lines where it is too long for one."""
+    head, bracket, rest = text.partition("(")
+    if len(text) <= _WIDTH or not rest.endswith(")"):
+        yield text + end
+        return
+    yield head + bracket
+    yield from _wrapped(rest[:-1], indent)
+    yield f"{indent}){end}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

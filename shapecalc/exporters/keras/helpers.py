@@ -194,6 +194,9 @@ class WindowAttention(layers.Layer):
             self.second.build((distances, self.hidden))
             self.distances = [(float(i), float(j)) for i in range(1 - rows, rows) for j in range(1 - columns, columns)]
 
+    def compute_output_shape(self, shape):
+        return shape
+
     def call(self, x):
         windows, length, features = x.shape[1:]
         x = ops.reshape(self.qkv(x), (-1, windows, length, 3, self.num_heads, features // self.num_heads))

@@ -8,6 +8,7 @@ from shapecalc.exporters.keras.table import (
     NoCounterpartError,
     call,
     module,
+    moved_last,
     order_of,
     permute,
     stored,
@@ -103,12 +104,14 @@ def _flatten(site: Site) -> Operation:
     return call("layers.Flatten()({0})") if site.outputs[0].rank == 1 else _reshaped(site)
 
 
-@writes("to_tokens", "to_map")
-def _tokens(site: Site) -> Operation:
-    """The channels are last before and after it."""
-    x = site.x
-    before = permute([*range(1, x.rank), 0]) + ";" if x.rank > 2 and not x.is_map and not x.channels_last else ""
-    return module("layers.Reshape", before + "{m}({0})", target_shape=tuple(site.size(site.outputs[0])))
+@writes("to_tokens")
+def _to_tokens(site: Site) -> Operation:
+    return call(moved_last(site) + "layers.Reshape((-1, {0}.shape[-1]))({0})")
+
+
+@writes("to_map")
+def _to_map(_: Site) -> Operation:
+    return call("layers.Reshape((*{1}.shape[1:-1], {0}.shape[-1]))({0})")
 
 
 @writes("permute", "transpose")

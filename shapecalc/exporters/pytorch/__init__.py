@@ -11,7 +11,7 @@ from shapecalc.exporters.pytorch.code import ClassText
 from shapecalc.exporters.pytorch.helpers import HELPERS
 from shapecalc.exporters.pytorch.table import WRITERS, torch_size
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
-from shapecalc.exporters.source.bodies import Program
+from shapecalc.exporters.source.bodies import ModuleSource
 from shapecalc.exporters.source.sites import operations_of, sites_of
 from shapecalc.layers.base.shape import CHW
 
@@ -44,7 +44,7 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     used = {one.kind.partition("|")[0] for one in operations}
     texts = [HELPERS[name].strip() for name in HELPERS if name in used]
     inputs = input_names(report, ("self",))
-    program = Program(report, names, needed, lambda node, output: torch_size(report.shape_of(node, output)))
+    program = ModuleSource(report, names, needed, lambda node, output: torch_size(report.shape_of(node, output)))
     for definition in definitions:
         is_main = definition is main
         text = ClassText(program, definition, inputs if is_main else ())

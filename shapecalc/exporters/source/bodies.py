@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from shapecalc.exporters.structure.parts import Definition, Item, Local
     from shapecalc.model.report import Report
 
-__all__ = ["FLOW", "SHORTCUT", "BodyText", "Program", "attributes_of", "filled"]
+__all__ = ["FLOW", "SHORTCUT", "BodyText", "ModuleSource", "attributes_of", "filled"]
 
 FLOW, SHORTCUT = "x", "shortcut"
 
 
-class Program(NamedTuple):
+class ModuleSource(NamedTuple):
     """What all definitions of a source have in common.
 
     `names` are those of their classes or functions, `needed` the outputs of each, both by the identity of the
@@ -46,7 +46,7 @@ class _Tensors(NamedTuple):
 class BodyText:
     """The text of a definition, whose inputs may have names."""
 
-    def __init__(self, program: Program, definition: Definition, inputs: Sequence[str] = ()) -> None:
+    def __init__(self, program: ModuleSource, definition: Definition, inputs: Sequence[str] = ()) -> None:
         self.program = program
         self.report = program.report
         self.names = program.names
