@@ -5,7 +5,14 @@ Source: src/caffe/proto/caffe.proto of BVLC/caffe (2017), and of its SSD, SegNet
 
 from __future__ import annotations
 
-__all__ = ["FIELDS", "LAYER", "NET", "SOLVER"]
+import re
+
+__all__ = ["FIELDS", "LAYER", "NET", "SOLVER", "type_key"]
+
+
+def type_key(name: str) -> str:
+    """Return a type as a word of lower case, by which all its spellings are one."""
+    return re.sub(r"[_\W]", "", name).lower()
 
 
 def _words(text: str) -> frozenset[str]:

@@ -6,9 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError, Problem, SpecError, count_noun, did_you_mean
-from shapecalc.importers.caffe.fields import FIELDS, LAYER, NET, SOLVER
+from shapecalc.importers.caffe.fields import FIELDS, LAYER, NET, SOLVER, type_key
 from shapecalc.importers.caffe.text import MESSAGE, NUMBER, TEXT, WORD, Message
-from shapecalc.importers.caffe.types import type_key
 from shapecalc.importers.understanding import few_warnings
 
 if TYPE_CHECKING:

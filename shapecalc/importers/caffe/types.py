@@ -6,15 +6,15 @@ V1LayerParameter.LayerType of its caffe.proto.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError, count_noun
+from shapecalc.importers.caffe.fields import type_key
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.messages import CaffeLayer
 
-__all__ = ["NAMES", "check_counts", "check_type", "type_key"]
+__all__ = ["NAMES", "check_counts", "check_type"]
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -38,11 +38,6 @@ _OLD_NAMES = _words(
     SIGMOID_CROSS_ENTROPY_LOSS SILENCE SOFTMAX SOFTMAX_LOSS SPLIT SLICE TANH WINDOW_DATA THRESHOLD"""
 )
 """Types in a `layers`, which are words without quotes."""
-
-
-def type_key(name: str) -> str:
-    """Return a type as a word of lower case, by which all its spellings are one."""
-    return re.sub(r"[_\W]", "", name).lower()
 
 
 _BY_KEY = {**{type_key(name): name for name in NAMES}, "softmaxloss": "SoftmaxWithLoss"}
