@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import named
+from shapecalc.importers.call import guarded
 from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
@@ -243,7 +244,8 @@ class NetImport:
         reason = "no layer here does what it does"
         if operation:
             try:
-                found = operation(call)
+                with guarded(layer.type):
+                    found = operation(call)
             except NotCoveredError as error:
                 self.frame.forget(before)
                 reason = str(error)

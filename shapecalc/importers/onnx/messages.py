@@ -242,7 +242,9 @@ class _Texts:
         return empty.get(message.get("type", 0))
 
     def _floats(self, span: Any) -> Iterator[float]:
-        count = min((span.end - span.start) // 4, MOST_ITEMS) if isinstance(span, Span) else 0
+        if not isinstance(span, Span):
+            raise WireError("a list of fractions has the wire type of whole numbers")
+        count = min((span.end - span.start) // 4, MOST_ITEMS)
         data = self.reader.data[span.start : span.start + 4 * count]
         yield from struct.unpack(f"<{count}f", data)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Result = Tensor | Sequence[Tensor | None]
     Operation = Callable[["NodeCall"], Result]
 
-__all__ = ["NodeCall", "find_operation", "operation"]
+__all__ = ["NodeCall", "every_output", "find_operation", "operation"]
 
 _OPERATIONS: dict[str, Operation] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised")
@@ -154,6 +154,8 @@ class NodeCall(ImportedCall):
         axes = self.listed("axes", 1) or []
         rank = len(dims) + len(axes)
         added = {self.frame.axis(axis, rank) for axis in axes}
+        if len(added) < len(axes):
+            raise LayerError(f"its axes {axes} are not different ones")
         rest = iter(dims)
         return tuple([1 if axis in added else next(rest) for axis in range(rank)])
 
@@ -185,3 +187,12 @@ def _unknown(tensor: Tensor) -> str:
     if elements > MOST_ITEMS:
         return f"has {elements:,} elements, and the values of at most {MOST_ITEMS:,} are read"
     return "is a constant whose values are not in the file, or computed from such"
+
+
+def every_output(call: NodeCall, found: Any) -> Sequence[Any]:
+    """Return the outputs of a node. Errors: `NotCoveredError` if one is used that its function does not return."""
+    several: Sequence[Any] = [found] if isinstance(found, (Data, Constant)) else found
+    for name in call.node.outputs[len(several) :]:
+        if name and call.uses.is_used(name):
+            raise NotCoveredError(f"its further output {name} is used")
+    return several
