@@ -129,7 +129,8 @@ WORDS = {
 
 
 def operations():
-    from shapecalc.importers.onnx import operations as table, values
+    from shapecalc.importers.onnx import operations as table
+    from shapecalc.importers.onnx import values
 
     table.find_operation("Relu")
     return sorted({*table._OPERATIONS, *values._FOLDS, "If", "Loop"})

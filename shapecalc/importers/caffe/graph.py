@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import named
-from shapecalc.importers.call import guarded
 from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
