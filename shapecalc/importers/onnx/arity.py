@@ -22,8 +22,8 @@ _OF_MORE = {
        " Conv ConvInteger ConvTranspose CumProd CumSum DequantizeLinear Div Equal Expand Gather GatherElements GatherND"
        " Gemm Greater GreaterOrEqual GridSample LayerNormalization Less LessOrEqual Loop MatMul MatMulInteger"
        " MaxRoiPool MaxUnpool Mod Mul NegativeLogLikelihoodLoss NonMaxSuppression Or PRelu Pow QuantizeLinear"
-       " RMSNormalization Reshape ReverseSequence STFT SequenceAt SequenceInsert SoftmaxCrossEntropyLoss StringConcat Sub SwiGLU"
-       " TensorScatter Tile Xor",
+       " RMSNormalization Reshape ReverseSequence STFT SequenceAt SequenceInsert SoftmaxCrossEntropyLoss StringConcat"
+       " Sub SwiGLU TensorScatter Tile Xor",
     3: "Attention Col2Im DeformConv GRU GroupNormalization InstanceNormalization LSTM LinearAttention OneHot RNN Range"
        " RoiAlign RotaryEmbedding Scatter ScatterElements ScatterND Where",
     5: "BatchNormalization MelWeightMatrix",
