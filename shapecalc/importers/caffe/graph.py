@@ -13,6 +13,7 @@ from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, 
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
 from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
+from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding

@@ -129,7 +129,8 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *self._versions()]
+        unread = (*self.model.notes, *(self.model.unread if self.understanding.counts[UNKNOWN] else ()))
+        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *unread, *self._versions()]
 
     def _versions(self) -> list[str]:
         """Return the note on a version of ONNX' operations that is not one of those which are known."""
@@ -322,4 +323,4 @@ class Importing:
 
 def _constant(weight: TensorMessage, *, is_mask: bool = False) -> Constant:
     learned = weight.type in FLOATS and prod(weight.dims) > 1 and not is_mask
-    return Constant(weight.dims, weight.items, (weight.name,), learned)
+    return Constant(weight.dims, weight.items, (weight.name,), learned, weight.unread)

@@ -183,6 +183,8 @@ def _unknown(tensor: Tensor) -> str:
     """Return why the elements of an input are not known."""
     if isinstance(tensor, Data):
         return "is computed from data"
+    if tensor.unread:
+        return f"is in {tensor.unread}"
     elements = prod(tensor.dims)
     if elements > MOST_ITEMS:
         return f"has {elements:,} elements, and the values of at most {MOST_ITEMS:,} are read"

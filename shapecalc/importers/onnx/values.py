@@ -106,7 +106,7 @@ def _constant(call: NodeCall) -> Constant | None:
     for name, attribute in call.node.attributes.items():
         value = attribute.value
         if isinstance(value, TensorMessage):
-            return Constant(value.dims, value.items, (call.place.path,), learned=False)
+            return Constant(value.dims, value.items, (call.place.path,), learned=False, unread=value.unread)
         if name in ("value_int", "value_float", "value_string"):
             return Constant((), (value,))
         if name == "value_floats":
