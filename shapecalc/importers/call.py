@@ -65,8 +65,13 @@ class ImportedCall:
         self, kind: str, *data: Data, batch: Batch, weights: Sequence[Constant] = (), **arguments: Any
     ) -> list[Data]:
         """Add a layer, and return its outputs, in which the batch is where `batch` says."""
-        found = self.frame.emit(self.place, kind, arguments, data, weights)
+        held = list(weights)
+        found = self.frame.emit(self.place_with(held), kind, arguments, data, held)
         return [Data(ref, shape, batch) for ref, shape in found]
+
+    def place_with(self, weights: Sequence[Constant]) -> NodePlace:  # noqa: ARG002  (formats may name layers by them)
+        """Return where a layer with these weights is."""
+        return self.place
 
     def one(
         self, kind: str, *data: Data, batch: Batch | None = None, weights: Sequence[Constant] = (), **arguments: Any

@@ -14,6 +14,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import MOST_ITEMS
+from shapecalc.importers.onnx.places import place_by_weights
 from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.tensors import Constant, Data
 
@@ -68,6 +69,10 @@ class NodeCall(ImportedCall):
         """What the graph around it does with its tensors."""
         self.is_of_constants = False
         """Whether its inputs are constants, so that only the size of its output matters."""
+
+    def place_with(self, weights: Sequence[Constant]) -> NodePlace:
+        """Return where a layer with these weights is: in a file without modules, their names say so."""
+        return place_by_weights(self.place, weights)
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or None."""
