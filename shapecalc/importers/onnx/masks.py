@@ -31,15 +31,10 @@ _WORDS = {1: "f", 10: "e", 11: "d"}
 _SAMPLES, _PART = 16, 4096
 
 
-<<<<<<< HEAD
-def stored_masks(graph: GraphMessage, reader: WireReader) -> frozenset[str]:
-    """Return the names of the stored tensors of a graph that are masks."""
-    if not {node.op for node in graph.nodes} & {"Softmax", *_COMPARISONS}:
-        return frozenset()
-=======
 def stored_masks(graph: GraphMessage, reader: WireReader, neighbours: Neighbours) -> tuple[frozenset[str], list[str]]:
     """Return the names of the stored tensors of a graph that are masks; and of those that may be, but were not read."""
->>>>>>> 3165845 (Small values and masks in a data file beside an ONNX model are read)
+    if not {node.op for node in graph.nodes} & {"Softmax", *_COMPARISONS}:
+        return frozenset(), []
     makers = {output: node for node in graph.nodes for output in node.outputs}
     users: dict[str, list[NodeMessage]] = {}
     for node in graph.nodes:
