@@ -63,13 +63,15 @@ class Data(NamedTuple):
 class Constant(NamedTuple):
     """A tensor that is the same for every input: its sizes; its elements, if they are known; the tensors it is made of.
 
-    `learned` is whether it is one of the weights that the file holds, and not made by an operation.
+    `learned` is whether it is one of the weights that the file holds, and not made by an operation;
+    `unread` says in which other file its elements are, and why they were not read there.
     """
 
     dims: tuple[int, ...]
     items: tuple[Any, ...] | None = None
     sources: tuple[str, ...] = ()
     learned: bool = False
+    unread: str = ""
 
     @property
     def rank(self) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import TypeIs
 
     from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["NetworkLike", "Origin", "TextOrigin", "first_difference", "has_text", "is_origin"]
 
@@ -83,40 +84,57 @@ class NetworkLike(Protocol):
 
 _MORE = (1, 2, 32)
 """What is added to sizes of inputs, to see whether layers change: any of the strides that networks have, or none."""
+_FURTHER = (64, 128, 256)
+"""What is added where layers do not fit with any of these, so that those behind them were not seen."""
 
 
 def first_difference(network: NetworkLike) -> str:
     """Return the name of the first layer that differs with other sizes of the inputs; empty if none does.
 
     Layers after one that does not fit are not compared: no size is right for them. Where weights are stored with the
-    layers, one whose weights have other sizes is another one.
+    layers, one whose weights have other sizes is another one; so is one that cannot even be read with other sizes.
     """
     from shapecalc.model.inference import sizings_of
 
-    own, stored = network.graph, getattr(network.origin, "stores_weights", True)
-    sizings, _ = sizings_of(own)
-    for more in _MORE:
-        sizes = {}
-        for name, shape in own.inputs.items():
-            fixed = shape.channel_axis if shape.rank > 1 else -1
-            sizes[name] = tuple([size + more * (i != fixed) for i, size in enumerate(shape.sizes)])
-        other, problems = network.origin.build(network.variables, sizes)
-        if problems:
-            continue
-        is_first = True
-        for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
-            if stored and sizing and found and sizing.weight_shapes != found.weight_shapes:
-                return mine.name
-            if (
-                stored and sizing and sizing.weight_shapes and not found and is_first
-            ):  # it reads features, which are its own
-                return mine.name
-            is_first = is_first and not (sizing and sizing.weight_shapes)
-            assert mine.layer is not None
-            assert its.layer is not None
-            same = mine.kind == its.kind and mine.inputs == its.inputs
-            if (same or mine.layer.is_unknown) and mine.layer.values() != its.layer.values():
-                return mine.name
-            if not same:
-                break
+    sizings, _ = sizings_of(network.graph)
+    reached_end = False
+    for more in (*_MORE, *_FURTHER):
+        if reached_end and more in _FURTHER:
+            break
+        found = _difference(network, more, sizings)
+        if found:
+            return found
+        reached_end |= found is not None
     return ""
+
+
+def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None]) -> str | None:
+    """Return the name of the first layer that differs with larger inputs; empty for none, None if not all were seen."""
+    from shapecalc.model.inference import sizings_of
+
+    own, stored = network.graph, getattr(network.origin, "stores_weights", True)
+    sizes = {}
+    for name, shape in own.inputs.items():
+        fixed = shape.channel_axis if shape.rank > 1 else -1
+        sizes[name] = tuple([size + more * (i != fixed) for i, size in enumerate(shape.sizes)])
+    other, problems = network.origin.build(network.variables, sizes)
+    if problems:
+        return None
+    is_first, all_fit = True, True
+    for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
+        assert mine.layer is not None
+        assert its.layer is not None
+        if all_fit and sizing and getattr(its.layer, "is_unread", False):
+            return mine.name
+        all_fit = all_fit and not (sizing and not found)
+        if stored and sizing and sizing.weight_shapes:
+            # the first of them reads features, which are its own
+            if (found and sizing.weight_shapes != found.weight_shapes) or (not found and is_first):
+                return mine.name
+            is_first = False
+        same = mine.kind == its.kind and mine.inputs == its.inputs
+        if (same or mine.layer.is_unknown) and mine.layer.values() != its.layer.values():
+            return mine.name
+        if not same:
+            return mine.name if all_fit else None
+    return "" if all_fit else None

@@ -341,6 +341,26 @@ def test_a_layer_that_is_alone_in_its_blocks_has_their_whole_name():
     assert [row.name for row in report.rows] == ["b1.conv", "b2.conv", "fc"]
 
 
+def test_a_node_without_modules_has_those_in_the_names_of_its_weights(tmp_path):
+    names = ["features.0.0.weight", "features.0.0.bias", "features.0.1.weight", "w", "a.weight", "b.bias"]
+    sizes = [[4, 4, 1, 1], [4], [4, 4, 1, 1], [4, 4, 1, 1], [4, 4, 1, 1], [4]]
+    nodes = [
+        node("Conv", ["x", *names[:2]], ["a"], "node_conv2d"),
+        node("Conv", ["a", names[2]], ["b"], "node_conv2d_1"),
+        node("Conv", ["b", names[3]], ["c"], "node_conv2d_2"),
+        node("Conv", ["c", *names[4:]], ["y"], "node_conv2d_3"),
+    ]
+    weights = [tensor(name, dims, [0.0] * 4 ** min(len(dims), 2)) for name, dims in zip(names, sizes, strict=True)]
+    data = model(nodes, [value("x", [1, 4, 8, 8])], [value("y", None)], weights=weights)
+    report = report_of(data)
+    assert [row.name for row in report.rows] == ["features.0.0", "features.0.1", "conv2d_2", "conv2d_3"]
+    path = str(write(tmp_path, data))
+    differences = run("weights", path, "--against", path).out
+    assert "features.0.0" not in differences
+    assert "conv2d_2.weight" in differences
+    assert "1 block collapsed" in run("summary", path, "--depth", "1").out
+
+
 WRONG = {
     "": "it is empty",
     "version https://git-lfs.github.com/spec/v1\n": "it is a pointer of Git LFS, not the file: fetch it with git lfs pull",

@@ -162,3 +162,23 @@ def test_only_small_inputs_have_values():
         with pytest.raises(UsageError, match="there is no variable sr to set"):
             shapecalc.load(conditional(dims, kind), vars={"sr": 1})
     shapecalc.load(conditional((), BOOL), vars={"sr": True}).infer()
+
+
+def resized(length):
+    nodes = [node("Resize", ["x", "", "", "s"], ["y"], "up")]
+    return model(nodes, [value("x", [1, 3, 8, 8]), value("s", [length], INT64)], [value("y", None)])
+
+
+@pytest.mark.parametrize(("length", "example"), [(4, "[1, 3, 8, 8]"), ("n", "[1, 3, 8, 8]"), (3, "[1, 1, 1]")])
+def test_the_example_of_a_list_has_its_length(length, example):
+    with pytest.raises(ShapeError) as error:
+        shapecalc.load(resized(length)).infer()
+    assert str(error.value).splitlines()[-1] == f"   give its value: --value 's={example}'"
+
+
+def test_a_value_that_was_given_is_not_asked_for():
+    assert shapecalc.load(resized(4), vars={"s": [1, 3, 16, 16]}).infer().rows[0].output_shape == (3, 16, 16)
+    with pytest.raises(ShapeError) as error:
+        shapecalc.load(resized(4), vars={"s": [1, 5, 16, 16]}).infer()
+    assert "--value" not in str(error.value)
+    assert "it resizes the batch or the channels" in str(error.value)

@@ -13,6 +13,7 @@ from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, 
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
 from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
+from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
@@ -243,7 +244,8 @@ class NetImport:
         reason = "no layer here does what it does"
         if operation:
             try:
-                found = operation(call)
+                with guarded(layer.type):
+                    found = operation(call)
             except NotCoveredError as error:
                 self.frame.forget(before)
                 reason = str(error)

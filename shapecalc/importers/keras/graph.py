@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import named
+from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.keras.calls import OWN, LayerCall, find_layer
 from shapecalc.importers.keras.inputs import input_shapes
@@ -169,7 +170,8 @@ class ModelImport:
             _check_sized(inputs)
             made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
             made.args, made.kwargs, made.stated = tuple(args), kwargs, asked
-            found = self._known(made)
+            with guarded(record.op):
+                found = self._known(made)
         except FailedError as error:
             count[UNKNOWN] += 1
             return [Unsized(Reference(error.index))] * outputs

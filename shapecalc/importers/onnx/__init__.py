@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.wire import WireError, WireReader
 from shapecalc.errors import UsageError
 from shapecalc.importers.files import broken, check_first_bytes, mapped, uncollected
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND
+from shapecalc.importers.onnx.external import Neighbours
 from shapecalc.importers.onnx.graph import Importing
 from shapecalc.importers.onnx.masks import stored_masks
 from shapecalc.importers.onnx.messages import read_model
@@ -82,15 +84,28 @@ def read(path: str, name: str) -> OnnxFile:
     Errors: `SpecError` for a broken file; `OSError`.
     """
     with mapped(path, name, _FORMAT) as data:
-        return read_bytes(data, name)
+        return _read(data, name, os.path.dirname(os.path.abspath(path)))
 
 
 def read_bytes(data: bytes | mmap.mmap, name: str) -> OnnxFile:
     """Return the origin of the bytes of a file. Errors: `SpecError`."""
+    return _read(data, name, None)
+
+
+def _read(data: bytes | mmap.mmap, name: str, folder: str | None) -> OnnxFile:
     check_first_bytes(data, name, _FORMAT)
     try:
-        reader = WireReader(data)
-        model = read_model(reader)
-        return OnnxFile(name, model._replace(masks=stored_masks(model.graph, reader)))
+        with Neighbours(folder) as neighbours:
+            reader = WireReader(data)
+            model = read_model(reader, neighbours)
+            masks, unread = stored_masks(model.graph, reader, neighbours)
+            files = tuple([f"small tensors are in {key[:200]}: {why}" for key, why in neighbours.unread.items()])
+            return OnnxFile(name, model._replace(masks=masks, notes=_notes(unread), unread=files))
     except WireError as error:
         raise broken(name, _FORMAT, str(error)) from None
+
+
+def _notes(masks: list[str]) -> tuple[str, ...]:
+    """Return the note on tensors that may be masks, as they are added to scores, but could not be read."""
+    more = f" and {len(masks) - 1} more" if len(masks) > 1 else ""
+    return (f"{masks[0]}{more} may be a mask, but is counted: its elements could not be read",) if masks else ()

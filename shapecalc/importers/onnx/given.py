@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shapecalc.importers.inputs import ValueInfo
+    from shapecalc.importers.tensors import Batch
+    from shapecalc.layers.base.shape import Shape
 
-__all__ = ["input_values", "may_have_value"]
+__all__ = ["input_values", "may_have_value", "value_like"]
 
 _MOST_VALUES = 64
 _HINT = "give it one value: --value"
@@ -35,6 +37,17 @@ def may_have_value(info: ValueInfo) -> bool:
     dims = info.dims
     is_small = dims is not None and (not dims or (len(dims) == 1 and (type(dims[0]) is str or dims[0] <= _MOST_VALUES)))  # type: ignore[operator]
     return is_small and info.type != STRING and (not dims or info.type not in FLOATS)
+
+
+def value_like(info: ValueInfo, inputs: Mapping[str, tuple[Shape, Batch]]) -> str:
+    """Return an example of a value for an input, as it is written after --value: for a list, the size of an input."""
+    if not info.dims:
+        return f"{info.name}=1"
+    whole = [(*shape.sizes[: at.axis], 1, *shape.sizes[at.axis :]) if at.own else shape.sizes
+             for name, (shape, at) in inputs.items() if name != info.name]  # fmt: skip
+    fitting = [sizes for sizes in whole if type(info.dims[0]) is str or info.dims[0] == len(sizes)]
+    length = info.dims[0] if isinstance(info.dims[0], int) else 1
+    return f"'{info.name}=[{', '.join(map(str, fitting[0] if fitting else (1,) * length))}]'"
 
 
 def _value(info: ValueInfo, given: Any) -> Constant:

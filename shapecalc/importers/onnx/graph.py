@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import named
+from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
+from shapecalc.importers.onnx.arity import missing_input
 from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.opaque import opaque, reason_of
-from shapecalc.importers.onnx.operations import NodeCall, find_operation
+from shapecalc.importers.onnx.operations import NodeCall, every_output, find_operation
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.onnx.widths import stored_as
-from shapecalc.importers.tensors import Constant, Data, Unsized
+from shapecalc.importers.tensors import Constant, Data, Unsized, sizes_text
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
 
@@ -127,7 +129,8 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *self._versions()]
+        unread = (*self.model.notes, *(self.model.unread if self.understanding.counts[UNKNOWN] else ()))
+        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *unread, *self._versions()]
 
     def _versions(self) -> list[str]:
         """Return the note on a version of ONNX' operations that is not one of those which are known."""
@@ -185,9 +188,10 @@ class Importing:
             return self._failed(call, refs, LayerError(wrong))
         before = len(self.frame.nodes)
         try:
-            if self._inline(call, scope, path, depth):
-                return None
-            return self._converted(call)
+            with guarded(node.op):
+                if self._inline(call, scope, path, depth):
+                    return None
+                return self._converted(call)
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
         except (LayerError, UsageError) as error:
@@ -206,7 +210,11 @@ class Importing:
         for name in call.node.inputs:
             if name and name not in scope:
                 return f"its input {name} is the output of no node before it"
-        return "the size of its input is not known" if any(isinstance(x, Unsized) for x in call.inputs) else ""
+        if any(isinstance(x, Unsized) for x in call.inputs):
+            return "the size of its input is not known"
+        node = call.node
+        is_own = node.domain in _OWN_DOMAINS and (node.domain, node.op) not in self.model.functions
+        return missing_input(node.op, call.inputs) if is_own else ""
 
     def _failed(self, call: NodeCall, refs: Sequence[Reference], error: LayerError) -> list[Any]:
         return [self.frame.unresolved(call.place, call.node.op, refs, error)] * max(len(call.node.outputs), 1)
@@ -234,7 +242,7 @@ class Importing:
         if operation:
             before = len(self.frame.nodes)
             try:
-                return _every_output(call, operation(call))
+                return every_output(call, operation(call))
             except NotCoveredError as error:
                 self.frame.forget(before)
                 call.absorbed, reason = "", str(error)
@@ -255,6 +263,9 @@ class Importing:
             found = operation(trial) if operation else None
         except NotCoveredError:
             found = None
+        except FailedError:
+            every = " and ".join(sizes_text(x.dims) for x in call.inputs if isinstance(x, Constant))
+            raise LayerError(f"its inputs {every} do not fit together") from None
         if found is None:
             return opaque(call, self.model.graph, self.sizes, "its output is not known, though it depends on no input")
         sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
@@ -312,13 +323,4 @@ class Importing:
 
 def _constant(weight: TensorMessage, *, is_mask: bool = False) -> Constant:
     learned = weight.type in FLOATS and prod(weight.dims) > 1 and not is_mask
-    return Constant(weight.dims, weight.items, (weight.name,), learned)
-
-
-def _every_output(call: NodeCall, found: Any) -> Sequence[Any]:
-    """Return the outputs of a node. Errors: `NotCoveredError` if one is used that its function does not return."""
-    several: Sequence[Any] = [found] if isinstance(found, (Data, Constant)) else found
-    for name in call.node.outputs[len(several) :]:
-        if name and call.uses.is_used(name):
-            raise NotCoveredError(f"its further output {name} is used")
-    return several
+    return Constant(weight.dims, weight.items, (weight.name,), learned, weight.unread)

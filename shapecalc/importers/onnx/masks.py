@@ -15,6 +15,7 @@ from shapecalc.checkpoints.wire import Span
 
 if TYPE_CHECKING:
     from shapecalc.checkpoints.wire import WireReader
+    from shapecalc.importers.onnx.external import Neighbours
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage, TensorMessage
 
 __all__ = ["stored_masks"]
@@ -30,10 +31,10 @@ _WORDS = {1: "f", 10: "e", 11: "d"}
 _SAMPLES, _PART = 16, 4096
 
 
-def stored_masks(graph: GraphMessage, reader: WireReader) -> frozenset[str]:
-    """Return the names of the stored tensors of a graph that are masks."""
+def stored_masks(graph: GraphMessage, reader: WireReader, neighbours: Neighbours) -> tuple[frozenset[str], list[str]]:
+    """Return the names of the stored tensors of a graph that are masks; and of those that may be, but were not read."""
     if not {node.op for node in graph.nodes} & {"Softmax", *_COMPARISONS}:
-        return frozenset()
+        return frozenset(), []
     makers = {output: node for node in graph.nodes for output in node.outputs}
     users: dict[str, list[NodeMessage]] = {}
     for node in graph.nodes:
@@ -41,9 +42,11 @@ def stored_masks(graph: GraphMessage, reader: WireReader) -> frozenset[str]:
             users.setdefault(name, []).append(node)
     added = {name for node in graph.nodes if node.op == "Softmax" and node.inputs
              for name in _added(node.inputs[0], makers, graph)}  # fmt: skip
-    found = [name for name in added if _hides(graph.weights[name], reader)]
+    tensors = [graph.weights[name] for name in sorted(added)]
+    hides = {tensor.name: _hides(tensor, reader, neighbours) for tensor in tensors}
     compared = [name for name in graph.weights if name in users and _is_compared(name, users)]
-    return frozenset([*found, *compared])
+    unread = [name for name, answer in hides.items() if answer is None and name not in compared]
+    return frozenset([*(name for name, answer in hides.items() if answer), *compared]), unread
 
 
 def _added(scores: str, makers: dict[str, NodeMessage], graph: GraphMessage) -> list[str]:
@@ -74,16 +77,25 @@ def _is_compared(name: str, users: dict[str, list[NodeMessage]]) -> bool:
     return compared
 
 
-def _hides(tensor: TensorMessage, reader: WireReader) -> bool:
-    """Return whether the elements of a tensor are 0 and one large negative value, or all 0, which hides nothing."""
+def _hides(tensor: TensorMessage, reader: WireReader, neighbours: Neighbours) -> bool | None:
+    """Return whether the elements of a tensor are 0 and one large negative value, or all 0, which hides nothing.
+
+    None where they are in another file, and could not be read.
+    """
     values: set[float] = set(tensor.items or ())
     if tensor.items is None:
         word = _WORDS.get(tensor.type, "")
-        if not word or tensor.data is None:
+        outside, inside = tensor.outside, tensor.data
+        if not word or prod(tensor.dims) < 2 or (outside is None and inside is None):
             return False
-        for part in _parts(tensor.data, struct.calcsize(word)):
-            count = (part.end - part.start) // struct.calcsize(word)
-            values.update(struct.unpack(f"<{count}{word}", reader.data[part.start : part.end]))
+        whole = Span(0, outside.length) if outside else inside
+        assert whole is not None
+        for part in _parts(whole, struct.calcsize(word)):
+            data = (neighbours.read(outside, part.start, part.end - part.start) if outside
+                    else reader.data[part.start : part.end])  # fmt: skip
+            if data is None:
+                return None
+            values.update(struct.unpack(f"<{len(data) // struct.calcsize(word)}{word}", data))
             if len(values) > 2:
                 return False
     seen, hidden = max(values, default=1), min(values, default=1)

@@ -23,9 +23,12 @@ from shapecalc.checkpoints.wire import (
     signed,
 )
 from shapecalc.importers.inputs import ValueInfo
+from shapecalc.importers.onnx.external import outside_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from shapecalc.importers.onnx.external import Neighbours, OutsideData
 
 __all__ = [
     "BITS",
@@ -44,6 +47,8 @@ __all__ = [
 MOST_ITEMS = 4096
 """The most elements of a tensor that are read as values: a longer one is not a list of sizes."""
 
+_FEW = 8
+"""The most fractions that are read in another file: the scales of a node, not weights."""
 _MOST_NODES = 500_000
 _MOST_AXES = 64
 _LARGEST = 2**40
@@ -59,7 +64,7 @@ _VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE)}
 _TENSOR = {
     1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
     4: Tag("floats", PAYLOAD), 5: Tag("ints", PAYLOAD), 7: Tag("longs", PAYLOAD), 9: Tag("raw", PAYLOAD),
-    10: Tag("doubles", PAYLOAD), 11: Tag("unsigned", PAYLOAD),
+    10: Tag("doubles", PAYLOAD), 11: Tag("unsigned", PAYLOAD), 13: Tag("external", MESSAGE, True, _ENTRY),
 }  # fmt: skip
 _SPARSE = {1: Tag("values", MESSAGE, fields=_TENSOR), 3: Tag("dims", NUMBERS)}
 _ATTRIBUTE: dict[int, Tag] = {
@@ -101,13 +106,18 @@ _EXTERNAL = 1
 
 
 class TensorMessage(NamedTuple):
-    """A tensor of the file: its sizes, its type, the elements of a small one (None: not read), and where they lie."""
+    """A tensor of the file: its sizes, its type, the elements of a small one (None: not read), and where they lie.
+
+    `outside` is where they lie in another file, `unread` the name of that file and why a small one was not read there.
+    """
 
     name: str
     dims: tuple[int, ...]
     type: int
     items: tuple[Any, ...] | None
     data: Span | None = None
+    outside: OutsideData | None = None
+    unread: str = ""
 
 
 class NodeAttribute(NamedTuple):
@@ -154,21 +164,24 @@ class FunctionMessage(NamedTuple):
 class Model(NamedTuple):
     """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations.
 
-    `masks` are the names of stored tensors that are masks of attention.
+    `masks` are the names of stored tensors that are masks of attention; `notes` are on those that may be;
+    `unread` are notes on other files in which its elements could not be read.
     """
 
     graph: GraphMessage
     functions: dict[tuple[str, str], FunctionMessage]
     opset: int
     masks: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
-def read_model(reader: WireReader) -> Model:
+def read_model(reader: WireReader, neighbours: Neighbours) -> Model:
     """Return the model of a file. Errors: `WireError`."""
     found = reader.message(_MODEL)
     if "graph" not in found:
         raise WireError("it has no graph")
-    texts = _Texts(reader)
+    texts = _Texts(reader, neighbours)
     functions = {}
     for message in found.get("functions", ()):
         key = (message.get("domain", ""), message.get("name", ""))
@@ -187,8 +200,9 @@ def _opset(message: dict[str, Any]) -> int:
 class _Texts:
     """Makes what is used of messages."""
 
-    def __init__(self, reader: WireReader) -> None:
+    def __init__(self, reader: WireReader, neighbours: Neighbours) -> None:
         self.reader = reader
+        self.neighbours = neighbours
         self.count = 0
 
     def graph(self, message: dict[str, Any]) -> GraphMessage:
@@ -242,7 +256,9 @@ class _Texts:
         return empty.get(message.get("type", 0))
 
     def _floats(self, span: Any) -> Iterator[float]:
-        count = min((span.end - span.start) // 4, MOST_ITEMS) if isinstance(span, Span) else 0
+        if not isinstance(span, Span):
+            raise WireError("a list of fractions has the wire type of whole numbers")
+        count = min((span.end - span.start) // 4, MOST_ITEMS)
         data = self.reader.data[span.start : span.start + 4 * count]
         yield from struct.unpack(f"<{count}f", data)
 
@@ -264,10 +280,25 @@ class _Texts:
                 size = "×".join(map(str, dims)) or "one element"
                 held = f"{raw.end - raw.start:,} bytes, but its size {size} is {due:,}"
                 raise WireError(f"the tensor {name or 'of a constant'} holds {held}", raw.start)
-        items = None
-        if prod(dims) <= MOST_ITEMS and message.get("location") != _EXTERNAL and not sparse:
+        items, outside = None, None
+        if message.get("location") == _EXTERNAL and not sparse:
+            outside = outside_data(message.get("external", ()), -(-prod(dims) * BITS.get(code, 0) // 8))
+            items = self._outside_items(outside, prod(dims), code)
+        elif prod(dims) <= MOST_ITEMS and not sparse:
             items = self._items(message, prod(dims), code)
-        return TensorMessage(name, dims, code, items, raw if isinstance(raw, Span) and not sparse else None)
+        place = outside.location if outside and items is None else ""
+        unread = f"{place[:200]}: {self.neighbours.unread[place]}" if place in self.neighbours.unread else ""
+        data = raw if isinstance(raw, Span) and not sparse else None
+        return TensorMessage(name, dims, code, items, data, outside, unread)
+
+    def _outside_items(self, outside: OutsideData | None, count: int, code: int) -> tuple[Any, ...] | None:
+        """Return the elements of a small tensor in another file: of fractions only a few, as they may be weights."""
+        if count == 0:
+            return ()
+        if outside is None or code not in _FORMATS or count > (_FEW if code in FLOATS else MOST_ITEMS):
+            return None
+        data = self.neighbours.read(outside, 0, outside.length)
+        return None if data is None else struct.unpack(f"<{count}{_FORMATS[code]}", data)
 
     def _items(self, message: dict[str, Any], count: int, code: int) -> tuple[Any, ...] | None:
         """Return the elements of a small tensor, however they are stored; None where they are not there."""

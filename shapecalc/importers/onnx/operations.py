@@ -14,6 +14,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import MOST_ITEMS
+from shapecalc.importers.onnx.places import place_by_weights
 from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.tensors import Constant, Data
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     Result = Tensor | Sequence[Tensor | None]
     Operation = Callable[["NodeCall"], Result]
 
-__all__ = ["NodeCall", "find_operation", "operation"]
+__all__ = ["NodeCall", "every_output", "find_operation", "operation"]
 
 _OPERATIONS: dict[str, Operation] = {}
 _FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised")
@@ -68,6 +69,10 @@ class NodeCall(ImportedCall):
         """What the graph around it does with its tensors."""
         self.is_of_constants = False
         """Whether its inputs are constants, so that only the size of its output matters."""
+
+    def place_with(self, weights: Sequence[Constant]) -> NodePlace:
+        """Return where a layer with these weights is: in a file without modules, their names say so."""
+        return place_by_weights(self.place, weights)
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or None."""
@@ -154,6 +159,8 @@ class NodeCall(ImportedCall):
         axes = self.listed("axes", 1) or []
         rank = len(dims) + len(axes)
         added = {self.frame.axis(axis, rank) for axis in axes}
+        if len(added) < len(axes):
+            raise LayerError(f"its axes {axes} are not different ones")
         rest = iter(dims)
         return tuple([1 if axis in added else next(rest) for axis in range(rank)])
 
@@ -181,7 +188,18 @@ def _unknown(tensor: Tensor) -> str:
     """Return why the elements of an input are not known."""
     if isinstance(tensor, Data):
         return "is computed from data"
+    if tensor.unread:
+        return f"is in {tensor.unread}"
     elements = prod(tensor.dims)
     if elements > MOST_ITEMS:
         return f"has {elements:,} elements, and the values of at most {MOST_ITEMS:,} are read"
     return "is a constant whose values are not in the file, or computed from such"
+
+
+def every_output(call: NodeCall, found: Any) -> Sequence[Any]:
+    """Return the outputs of a node. Errors: `NotCoveredError` if one is used that its function does not return."""
+    several: Sequence[Any] = [found] if isinstance(found, (Data, Constant)) else found
+    for name in call.node.outputs[len(several) :]:
+        if name and call.uses.is_used(name):
+            raise NotCoveredError(f"its further output {name} is used")
+    return several

@@ -10,9 +10,12 @@ from shapecalc.importers.blocks import relative
 from shapecalc.importers.tensors import NodePlace
 
 if TYPE_CHECKING:
-    from shapecalc.importers.onnx.messages import NodeMessage
+    from collections.abc import Sequence
 
-__all__ = ["place_of"]
+    from shapecalc.importers.onnx.messages import NodeMessage
+    from shapecalc.importers.tensors import Constant
+
+__all__ = ["place_by_weights", "place_of"]
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _LONGEST = 4096
@@ -36,6 +39,19 @@ def place_of(node: NodeMessage, where: str) -> NodePlace:
 def _blocks(text: str) -> tuple[str, ...]:
     """Return the modules that the name of a node says it is in: `layer1`, `0` of `/layer1/layer1.0`."""
     return tuple([part for one in relative([part for part in text.split("/") if part]) for part in one.split(".")])
+
+
+def place_by_weights(place: NodePlace, weights: Sequence[Constant]) -> NodePlace:
+    """Return the location of a node without modules around it, with those in the names of its weights.
+
+    `features.0.1.weight` and `features.0.1.bias` are those of the layer 1 in the block features.0.
+    """
+    names = [name for weight in weights for name in weight.sources]
+    layers = {name.rpartition(".")[0] for name in names}
+    if place.blocks or len(layers) != 1 or any("/" in name or ":" in name or " " in name for name in names):
+        return place
+    *blocks, own = layers.pop().split(".")
+    return place._replace(blocks=tuple(blocks), name=own) if own and all(blocks) else place
 
 
 def _scopes(text: str) -> list[str]:

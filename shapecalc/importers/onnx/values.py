@@ -11,6 +11,8 @@ import operator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.errors import LayerError
+from shapecalc.importers.call import OF_MALFORMED
 from shapecalc.importers.onnx.messages import FLOATS, MOST_ITEMS, TensorMessage
 from shapecalc.importers.tensors import Constant, Data
 
@@ -33,11 +35,17 @@ def fold(call: NodeCall) -> Constant | None:
         return None
     try:
         found = function(call)
-    except (ArithmeticError, IndexError, TypeError, ValueError):  # of wrong values: the node itself reports them
+    except OF_MALFORMED:  # of wrong values: the node itself reports them
         return None
-    return found if found is None or len(found.items or ()) <= MOST_ITEMS else None
+    if found is None or len(found.items or ()) > MOST_ITEMS:
+        return None
+    if any(type(item) is int and not _LEAST <= item < _BEYOND for item in found.items or ()):
+        raise LayerError("it computes a whole number that is longer than 64 bits")
+    return found
 
 
+_LEAST, _BEYOND = -(2**63), 2**64
+"""The whole numbers of a file: those of int64 and of uint64."""
 _OF_SIZES = ("Shape", "Size", "ScatterND")
 
 
@@ -98,7 +106,7 @@ def _constant(call: NodeCall) -> Constant | None:
     for name, attribute in call.node.attributes.items():
         value = attribute.value
         if isinstance(value, TensorMessage):
-            return Constant(value.dims, value.items, (call.place.path,), learned=False)
+            return Constant(value.dims, value.items, (call.place.path,), learned=False, unread=value.unread)
         if name in ("value_int", "value_float", "value_string"):
             return Constant((), (value,))
         if name == "value_floats":
@@ -140,7 +148,10 @@ def _identity(call: NodeCall) -> Constant | None:
 def _cast(call: NodeCall) -> Constant | None:
     x, to = _known(call, 0), call.number("to", 1)
     convert: Callable[[Any], Any] = float if to in FLOATS else bool if to == 9 else int
-    return x._replace(items=tuple(map(convert, x.items or ())))
+    items = tuple(map(convert, x.items or ()))
+    if convert is int and any(not _LEAST <= item < _BEYOND for item in items):
+        return None
+    return x._replace(items=items)
 
 
 @_folds("Reshape", "Squeeze", "Unsqueeze", "Flatten")

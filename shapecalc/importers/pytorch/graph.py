@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import named, without_reuse
+from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
@@ -182,7 +183,8 @@ class ModuleImport:
             arguments = {name: resolved(value, scope) for name, value in node.arguments.items()}
             call = AtenCall(node, place, arguments, self.frame, uses.names)
             call.stored = self.stored
-            return self._converted(call, uses, graph)
+            with guarded(split_target(node.target)[0]):
+                return self._converted(call, uses, graph)
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
         except (LayerError, UsageError) as error:

@@ -1,0 +1,110 @@
+"""Elements of tensors in a file beside an ONNX file: which are read there, and which paths are not followed."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import pytest
+from crafted_onnx import FLOAT, INT64, as_tensor, field, model, node, tensor, value, write
+
+import shapecalc
+from shapecalc.errors import ShapeError
+
+
+def outside(name, dims, kind=FLOAT, **entries):
+    """A tensor whose elements are in another file."""
+    words = [field(13, field(1, key) + field(2, str(entry))) for key, entry in entries.items()]
+    return tensor(name, dims, kind=kind) + b"".join(words)
+
+
+def reshaped(*, as_constant=False, **entries):
+    """A Reshape whose target is in another file."""
+    stored = outside("to", [3], INT64, **entries)
+    nodes = [node("Constant", [], ["to"], value=as_tensor(stored))] if as_constant else []
+    nodes.append(node("Reshape", ["x", "to"], ["y"], "r"))
+    weights = () if as_constant else (stored,)
+    return model(nodes, [value("x", [1, 4, 6])], [value("y", None)], weights=weights)
+
+
+DATA = b"head" * 4 + struct.pack("<3q", 1, 2, 12)
+RIGHT = {"location": "m.data", "offset": 16, "length": 24}
+
+
+@pytest.mark.parametrize("as_constant", [False, True])
+def test_a_list_of_sizes_beside_the_model_is_read(tmp_path, as_constant):
+    (tmp_path / "m.data").write_bytes(DATA)
+    report = shapecalc.load(write(tmp_path, reshaped(as_constant=as_constant, **RIGHT))).infer()
+    assert report.rows[0].output_shape == (2, 12)
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"location": "other.data"}, "other.data: it is not there"),
+        ({"location": "../m.data"}, "../m.data: its name is none of a file beside the model"),
+        ({"location": "sub/m.data"}, "sub/m.data: its name is none of a file beside the model"),
+        ({"location": "sub\\m.data"}, "sub\\m.data: its name is none of a file beside the model"),
+        ({"location": ".."}, "..: its name is none of a file beside the model"),
+        ({"location": "sub"}, "sub: it is no regular file"),
+        ({"location": "pipe"}, "pipe: it is no regular file"),
+        ({"offset": 24}, "m.data: it is shorter than the file says"),
+        ({"offset": 10**18}, "m.data: it is shorter than the file says"),
+        ({"length": 16}, ""),
+        ({"offset": -8}, ""),
+        ({"offset": "1" * 5000}, ""),
+        ({"location": ""}, ""),
+    ],
+)
+def test_what_cannot_be_read_is_noted_and_no_other_file_is_opened(tmp_path, changed, text):
+    inner = tmp_path / "model"
+    (inner / "sub").mkdir(parents=True)
+    os.mkfifo(inner / "pipe")
+    for folder in (tmp_path, inner, inner / "sub"):
+        (folder / "m.data").write_bytes(DATA)
+    with pytest.raises(ShapeError) as error:
+        shapecalc.load(write(inner, reshaped(**{**RIGHT, **changed}))).infer()
+    reason = f"in {text}" if text else "a constant whose values are not in the file, or computed from such"
+    assert str(error.value).splitlines()[1] == f"   its input to is {reason}"
+
+
+def test_bytes_have_no_file_beside_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.data").write_bytes(DATA)
+    with pytest.raises(ShapeError):
+        shapecalc.load(reshaped(**RIGHT)).infer()
+
+
+def masked(count, **entries):
+    """Scores of attention to which a tensor is added."""
+    nodes = [node("MatMul", ["q", "k"], ["a"]), node("Add", ["a", "m"], ["b"]), node("Softmax", ["b"], ["y"])]
+    inputs = [value("q", [1, 2, count, 4]), value("k", [1, 2, 4, count])]
+    weights = [outside("m", [count, count], location="m.data", offset=0, **entries)]
+    return model(nodes, inputs, [value("y", None)], weights=weights)
+
+
+@pytest.mark.parametrize("count", [4, 200])
+@pytest.mark.parametrize(("low", "params"), [(-1e9, 0), (-float("inf"), 0), (-0.25, 1)])
+def test_a_mask_beside_the_model_is_no_parameter(tmp_path, count, low, params):
+    values = [low * (column > row) for row in range(count) for column in range(count)] if low > -1 else [
+        low if column > row else 0.0 for row in range(count) for column in range(count)]  # fmt: skip
+    (tmp_path / "m.data").write_bytes(struct.pack(f"<{count * count}f", *values))
+    report = shapecalc.load(write(tmp_path, masked(count))).infer()
+    assert report.total.params == params * count * count
+    assert not any("may be a mask" in note for note in report.notes)
+
+
+def test_a_mask_that_cannot_be_read_is_counted_and_noted(tmp_path):
+    report = shapecalc.load(write(tmp_path, masked(4))).infer()
+    assert report.total.params == 16
+    assert "m may be a mask, but is counted: its elements could not be read" in report.notes
+
+
+def test_weights_beside_the_model_are_not_read(tmp_path):
+    """Nor is their file opened: it is not there, and nothing is said of it."""
+    nodes = [node("Conv", ["x", "w", "b"], ["y"])]
+    weights = [outside("w", [16, 3, 3, 3], location="m.data"), outside("b", [16], location="m.data", offset=1728)]
+    data = model(nodes, [value("x", [1, 3, 8, 8])], [value("y", None)], weights=weights)
+    report = shapecalc.load(write(tmp_path, data)).infer()
+    assert report.total.params == 448
+    assert not any("m.data" in note for note in report.notes)
