@@ -207,3 +207,19 @@ def test_names_that_would_be_the_same_are_left_out():
     layers = [{"one": None, "name": "a"}, {"linear": 4, "name": "a_b"}]
     source = shapecalc.load({"input": [4], "blocks": blocks, "layers": layers}).convert("keras")
     assert "name=f" not in source
+
+
+def test_an_activation_is_an_argument_only_where_nothing_else_uses_what_it_is_of():
+    layers = [{"linear": 4, "name": "a"}, "relu", {"add": ["a", "relu1"]}]
+    assert body(network(*layers, size=[4]))[:2] == [
+        'a = layers.Dense(4, name="a")(inputs)  # 4',
+        "x = layers.ReLU()(a)  # 4",
+    ]
+
+
+def test_indices_are_integers():
+    source = shapecalc.load(network({"embedding": {"num_embeddings": 9, "embedding_dim": 2}}, size=[5])).convert(
+        "keras"
+    )
+    assert 'keras.Input((5,), dtype="int32")' in source
+    assert "dtype" not in shapecalc.load(network("relu", size=[5])).convert("keras")
