@@ -131,8 +131,9 @@ def parsed():
             yield name, parse(path)
 
 
-_TABLES = ("importers.", "exporters.pytorch.", "exporters.onnx.")
-"""Operations of other formats are said in kinds and their arguments: that is what importers and exporters are."""
+_TABLES = ("importers.", "exporters.", "language.repetition")
+"""Operations of other formats are said in kinds and their arguments: that is what importers and exporters are; and a
+table of words that people guess for a number of copies has some that are arguments too."""
 
 
 def test_no_module_outside_layers_names_a_kind_or_an_argument():
@@ -162,7 +163,8 @@ def test_the_base_of_layers_names_no_kind():
     known = KIND_WORDS - ARGUMENTS
     base = [path for path in FILES if ".layers.base." in name_of(path)]
     found = [(path.name, text) for path in base for text, _ in texts_in(parse(path)) if text in known]
-    assert set(found) == {("arguments.py", word) for word in ("minimum", "maximum")}, "the keys of JSON Schema alone"
+    schema = {("arguments.py", word) for word in ("minimum", "maximum")}
+    assert set(found) == {*schema, ("sequence_hints.py", "to_tokens")}, "keys of JSON Schema, and what a hint inserts"
 
 
 def test_those_tests_can_fail():

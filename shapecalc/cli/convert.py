@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import completed, load_network, network_options
+from shapecalc.cli.options import OneOf, completed, load_network, network_options
 from shapecalc.cli.output import emit, emit_bytes
 from shapecalc.exporters import FORMATS, format_of_file
 
@@ -32,7 +32,7 @@ def _title(name: str, suffixes: Sequence[str]) -> str:
 @click.command(cls=_Command, short_help="Write a network as other people's code and files.")
 @network_options
 @click.option(
-    "--to", type=click.Choice([*FORMATS]), metavar="FORMAT",
+    "--to", type=OneOf([*FORMATS]), metavar="FORMAT",
     help=f"Choose the format: {', '.join(FORMATS)}.  [default: by the name of FILE]",
 )  # fmt: skip
 @click.option(

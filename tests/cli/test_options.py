@@ -23,6 +23,11 @@ LEFT_OUT = {
         "--depth": "it lists files, not layers",
     },
     "compare": {"--depth": "it lists totals, not layers"},
+    "convert": {
+        "--batch": "what is written is for any batch",
+        "--layout": "each format has the layout of its own",
+        "--format": "its formats are others: --to",
+    },
     "devices": _NO_NETWORK,
     "diff": {},
     "explain": {
@@ -70,11 +75,14 @@ def test_every_command_has_the_shared_options_or_a_reason(name):
 
 @pytest.mark.parametrize("word", ["--batch", "--depth", "--layout"])
 def test_a_shared_option_is_one_option(word):
-    """It has the same values and help in every command; only `layer`, without a specification, has a layout of its own."""
+    """It has the same values and help in every command.
+
+    Only `layer`, without a specification, has a layout of its own, and `convert`, of which only pictures have a depth.
+    """
     found = {name: options_of(name)[word] for name in commands() if word in options_of(name)}
     first = found["summary"]
     for name, option in found.items():
-        if (name, word) == ("layer", "--layout"):
+        if (name, word) in (("layer", "--layout"), ("convert", "--depth")):
             continue
         facts = [(one.help, one.metavar, one.default, type(one.type), one.callback) for one in (option, first)]
         assert facts[0] == facts[1], name
