@@ -28,6 +28,7 @@ ASKED: dict[str, list[list[str]]] = {
     "summary": [["nested", "--shares"], ["nested", "--columns", "+rf,jump"]],
     "check": [["lenet5", "nested"]],
     "compare": [["lenet5", "nested"]],
+    "convert": [["nested", "--to", "dot"], ["lenet5", "--to", "keras"]],
     "devices": [[], ["--show", "h100"]],
     "diff": [["lenet5", "nested", "--all"]],
     "explain": [["nested", "--what", "output", "--what", "params"]],
