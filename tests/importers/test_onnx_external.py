@@ -105,6 +105,20 @@ def test_weights_beside_the_model_are_not_read(tmp_path):
     nodes = [node("Conv", ["x", "w", "b"], ["y"])]
     weights = [outside("w", [16, 3, 3, 3], location="m.data"), outside("b", [16], location="m.data", offset=1728)]
     data = model(nodes, [value("x", [1, 3, 8, 8])], [value("y", None)], weights=weights)
-    report = shapecalc.load(write(tmp_path, data)).infer()
+    network = shapecalc.load(write(tmp_path, data))
+    report = network.infer()
+    assert network.origin.model.unread == ()
     assert report.total.params == 448
     assert not any("m.data" in note for note in report.notes)
+
+
+def test_samples_of_a_large_tensor_are_of_all_of_it(tmp_path):
+    (tmp_path / "m.data").write_bytes(struct.pack("<40000f", *[0.0] * 20000, *[0.25] * 20000))
+    assert shapecalc.load(write(tmp_path, masked(200))).infer().total.params == 40000
+
+
+def test_what_is_read_beside_a_model_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr("shapecalc.importers.onnx.external._MOST_BYTES", 23)
+    (tmp_path / "m.data").write_bytes(DATA)
+    with pytest.raises(ShapeError):
+        shapecalc.load(write(tmp_path, reshaped(**RIGHT))).infer()

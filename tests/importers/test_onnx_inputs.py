@@ -182,3 +182,13 @@ def test_a_value_that_was_given_is_not_asked_for():
         shapecalc.load(resized(4), vars={"s": [1, 5, 16, 16]}).infer()
     assert "--value" not in str(error.value)
     assert "it resizes the batch or the channels" in str(error.value)
+
+
+def test_the_stated_size_of_a_recurrent_layer_has_the_axis_that_the_next_node_removes():
+    weights = [tensor("w", [1, 12, 3]), tensor("r", [1, 12, 4]), tensor("axes", [1], [1], INT64)]
+    nodes = [node("GRU", ["x", "w", "r"], ["a"], hidden_size=4), node("Squeeze", ["a", "axes"], ["y"])]
+    for due in (4, 5):
+        data = model(nodes, [value("x", [7, 1, 3])], [value("y", [7, 1, due])], weights=weights,
+                     stated=[value("a", [7, 1, 1, 4])])  # fmt: skip
+        report = shapecalc.load(data).infer()
+        assert len(report.graph.warnings) == (due == 5)

@@ -42,7 +42,7 @@ def test_a_size_that_differs_is_a_warning_with_the_node():
     document = small()
     document["graph_module"]["graph"]["tensor_values"]["p"]["sizes"][3] = {"as_int": 2}
     report = report_of(document)
-    assert understood(report).endswith("6 stated sizes agree, 1 do not")
+    assert understood(report).endswith("6 stated sizes agree, 1 does not")
     (warning,) = shapecalc.load(archive(document)).warnings
     assert warning.message == "the file states the size 1×3×1×2 of its output p, but it is 1×3×1×1"
     assert str(warning.mark).endswith("node[4] adaptive_avg_pool2d pool (net.py:12)")

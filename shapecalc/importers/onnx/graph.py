@@ -28,7 +28,7 @@ from shapecalc.model.graph import Graph, Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.importers.onnx.messages import FunctionMessage, Model, NodeMessage, TensorMessage
+    from shapecalc.importers.onnx.messages import FunctionMessage, Model, TensorMessage
     from shapecalc.importers.tensors import NodePlace
 
 __all__ = ["Importing"]
@@ -177,7 +177,7 @@ class Importing:
                 absorbed.add(call.absorbed)
                 scope[call.absorbed] = found[0]
             if self.is_as_stated and isinstance(graph, GraphMessage):
-                self._compare(node, found, graph, place)
+                self._compare(call, found, graph, place)
 
     def _results(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> Sequence[Any] | None:
         """Return the outputs of a node; None where it was inlined."""
@@ -311,9 +311,11 @@ class Importing:
         if self.inlined > _MOST_INLINED:
             raise LayerError(f"its functions stand for more than {_MOST_INLINED:,} nodes")
 
-    def _compare(self, node: NodeMessage, found: Sequence[Any], graph: GraphMessage, place: NodePlace) -> None:
+    def _compare(self, call: NodeCall, found: Sequence[Any], graph: GraphMessage, place: NodePlace) -> None:
         """Compare the sizes of outputs with those that the file states."""
-        for name, tensor in zip(node.outputs, found, strict=False):
+        node = call.node
+        names = (call.absorbed, *node.outputs[1:]) if call.absorbed else node.outputs
+        for name, tensor in zip(names, found, strict=False):
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
