@@ -592,7 +592,7 @@ def _first_values(spec: Any, tried: Mapping[str, Any]) -> dict[str, Any]:
     """
     from shapecalc.model.origin import has_text
 
-    if not tried or has_text(find_origin(spec)):
+    if not tried or has_text(spec.origin if isinstance(spec, Network) else find_origin(spec)):
         return {}
     found: dict[str, Any] = {}
     for name, values in tried.items():

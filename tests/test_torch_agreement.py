@@ -730,7 +730,7 @@ WITHOUT_COUNTERPART = {
     "window_attention window_partition window_reverse",
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv einsum_dense "
     "locally_connected repeat_vector separable_conv",
-    "Caffe's": "prior_box",
+    "Caffe's": "accuracy loss prior_box",
     "unknown": "opaque",
     "a loop over a cell: tests/layers/test_recurrent_of_a_cell.py": "recurrent",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",

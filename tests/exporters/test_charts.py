@@ -125,7 +125,8 @@ def test_wrong_questions():
         net.convert("dott")
     assert str(error.value) == "there is no format dott to convert to\n   did you mean dot?"
     with pytest.raises(
-        shapecalc.UsageError, match="there is no format 3 to convert to\n   the formats are yaml, pytorch, dot, "
+        shapecalc.UsageError,
+        match="there is no format 3 to convert to\n   the formats are yaml, pytorch, keras, onnx, dot, ",
     ):
         net.convert(3)
     with pytest.raises(shapecalc.UsageError, match="depth is 0"):

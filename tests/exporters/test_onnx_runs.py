@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_onnx import EXAMPLES, KINDS_THAT_CANNOT, ZOO, cannot, spec_of
+from test_onnx_export import EXAMPLES, KINDS_THAT_CANNOT, ZOO, cannot, spec_of
 
 import shapecalc
 from shapecalc.layers import KINDS

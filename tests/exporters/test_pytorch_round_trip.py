@@ -6,7 +6,7 @@ import math
 
 import pytest
 from searching import some
-from test_pytorch import inputs_of, made, torch  # noqa: F401  (a fixture)
+from test_pytorch_source import inputs_of, made, torch  # noqa: F401  (a fixture)
 
 import shapecalc
 

@@ -81,7 +81,7 @@ CONV = {"out_channels": 2, "kernel_size": 1}
     ("conv2d", (32, 8, 9, 9), "CHW", {**CONV, "kernel_size": [3, 3]}, ""),
     ("conv1d", (32, 3, 9), "CHW", CONV, "use conv2d, or conv for any number of spatial axes"),
     ("conv3d", (3, 9, 9), "CHW", CONV, "use conv2d, or conv for any number of spatial axes"),
-    ("conv3d", (9,), "CHW", CONV, "add a reshape or unflatten before it, for spatial axes"),
+    ("conv3d", (9,), "CHW", CONV, "write `- reshape: [9, 1, 1, 1]` before it"),
     ("conv2d", (8, 9, 9, 9, 9), "CHW", CONV, ""),
     ("dropout3d", (3,), "CHW", {}, "use dropout"),
     ("conv", (1, 3, 9, 9), "CHW", {**CONV, "in_channels": 3},

@@ -118,7 +118,7 @@ def test_every_kind_is_explained_in_every_format(kind):
             assert "\\frac" not in text or format_ != "text"
         for line in explanation.text.splitlines():
             assert cell_width(line) <= 80, line
-        if not issubclass(cls, Composite):
+        if not issubclass(cls, Composite) and example.output != ():  # a scalar is nothing to work out
             assert kind_of(cls).rules
 
 
