@@ -517,9 +517,11 @@ def plan_sweep(
     variables = read_mapping(vars, "vars")
     layout = read_layout(layout)
 
+    source = spec if isinstance(spec, Network) else find_origin(spec)  # once: it may be standard input
+    first = _first_values(source.origin if isinstance(source, Network) else source, variables)
+
     def sized(sizes: Any) -> Network:
-        first = _first_values(spec, variables)
-        opened = load(spec, vars=first) if layout else load(spec, input=sizes, vars=first)
+        opened = load(source, vars=first) if layout else load(source, input=sizes, vars=first)
         return opened.with_overrides(sizes, None, layout) if layout else opened
 
     return make_plan(sized, variables, input, memory, _check_batch(batch), layout)
@@ -585,14 +587,14 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
     return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
 
 
-def _first_values(spec: Any, tried: Mapping[str, Any]) -> dict[str, Any]:
+def _first_values(origin: Origin, tried: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first value of each variable that is tried, with which an imported file is opened.
 
     Its dynamic dimensions have no values of their own; a specification has its own.
     """
     from shapecalc.model.origin import has_text
 
-    if not tried or has_text(spec.origin if isinstance(spec, Network) else find_origin(spec)):
+    if not tried or has_text(origin):
         return {}
     found: dict[str, Any] = {}
     for name, values in tried.items():

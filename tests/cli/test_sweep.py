@@ -281,3 +281,9 @@ def test_a_context_that_is_too_long_for_a_variant(tmp_path):
     reason = "a context of 19 tokens and the next one are more than the 10 positions of the network"
     assert f"1 variant is not valid; the first, positions 10: {reason}" in text
     assert "the total of `shapecalc memory --weights 8 --context 19`." in text
+
+
+def test_a_specification_on_standard_input_is_read_once():
+    spec = "input: 3x32x32\nvars: {w: 8}\nlayers:\n- conv: {out_channels: w, kernel_size: 3}\n"
+    ran = run("sweep", "-", "--set", "w=8,16", "--format", "csv", text=spec)
+    assert (ran.status, [line.split(",")[0] for line in ran.out.splitlines()]) == (0, ["w", "8", "16"])
