@@ -286,4 +286,4 @@ def test_a_context_that_is_too_long_for_a_variant(tmp_path):
 def test_a_specification_on_standard_input_is_read_once():
     spec = "input: 3x32x32\nvars: {w: 8}\nlayers:\n- conv: {out_channels: w, kernel_size: 3}\n"
     ran = run("sweep", "-", "--set", "w=8,16", "--format", "csv", text=spec)
-    assert (ran.status, [line.split(",")[0] for line in ran.out.splitlines()]) == (0, ["w", "8", "16"])
+    assert (ran.status, [line.split(",")[1] for line in ran.out.splitlines()]) == (0, ["w", "8", "16"])
