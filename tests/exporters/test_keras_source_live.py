@@ -79,14 +79,19 @@ def test_the_zoo_runs_and_agrees_and_is_read_again(keras):
         assert again.total.macs == report.total.macs, name
         assert again.total.weights + again.total.biases == report.total.weights + report.total.biases, name
         assert again.total.buffers == report.total.buffers, name
-        assert weighted(again) == weighted(report), name
+        with_sizes = name not in CROPPED
+        assert weighted(again, with_sizes=with_sizes) == weighted(report, with_sizes=with_sizes), name
     assert count > 15
 
 
-def weighted(report):
+CROPPED = {"autoencoder"}
+"""Those with a padded transposed convolution, which in Keras is one without padding, and then cropped."""
+
+
+def weighted(report, *, with_sizes):
     """How often there is a layer with these parameters, MACs and output; an LSTM of several layers is several there."""
     return Counter(
-        (row.weights, row.biases, row.buffers, row.macs, tuple(row.sizing.outputs[0].in_layout("HWC")))
+        (row.weights, row.biases, row.buffers, row.macs, with_sizes and tuple(row.sizing.outputs[0].in_layout("HWC")))
         for row in report.rows
         if (row.weights or row.biases) and row.kind not in ("lstm", "fc", "linear", "embedding")
     )
