@@ -41,7 +41,7 @@ ANSWERS = {
     "budget": (
         lambda: shapecalc.solve("unet", find={"width": range(8, 65)}, params="5M"), "4,736,702", 18, "settings.width",
     ),
-    "fixes": (lambda: shapecalc.solve(str(SHAPE_ERROR), fix=True), "padding 2, not 0", 12, "changes"),
+    "fixes": (lambda: shapecalc.solve(str(SHAPE_ERROR), fix=True), "padding 2 added", 12, "changes"),
     "comparison": (lambda: net().compare(shapecalc.load("vgg16")), "2.22×", 2, "total.params"),
     "difference": (lambda: net().diff(shapecalc.load("alexnet_torchvision")), "AlexNet (torchvision)", 22, "status"),
     "sweep": (swept, "11,689,512", 5, "macs"),

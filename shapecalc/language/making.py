@@ -180,7 +180,7 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
 
 def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value, scope: Scope) -> str:
     text = value.text if isinstance(value, Scalar) and isinstance(value.value, str) else ""
-    if text in scope.names():  # `relu: conv1`
+    if text in scope.flows or text in scope.taken:  # `relu: conv1`
         return clean(f"{text} is a layer: write `- {{{kind}: {{}}, from: {text}}}`")
     from shapecalc.language.habits import hint_for_lone_value  # only when something is wrong
 

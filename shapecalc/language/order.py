@@ -72,16 +72,17 @@ def _moved(ref: Reference, place: dict[int, int]) -> Reference:
 
 
 def _dependents(builder: GraphBuilder, node: int) -> set[int]:
-    """Return a node and the later ones that depend on it: none once there are many problems, for it takes long."""
+    """Return a node and the later ones that depend on it: none where layers or problems are many, for it takes long."""
     found: set[int] = set()
-    for index in range(node, len(builder.nodes) if len(builder.problems) < _MANY else node):
+    is_quick = len(builder.problems) < _MANY and len(builder.nodes) <= _MANY_NODES
+    for index in range(node, len(builder.nodes) if is_quick else node):
         inputs = builder.nodes[index].inputs
         if index == node or any(isinstance(flow, Reference) and flow.node in found for flow in inputs):
             found.add(index)
     return found
 
 
-_MANY = 20
+_MANY, _MANY_NODES = 20, 1_000
 
 
 def _follow(flow: Flow, builder: GraphBuilder, known: dict[_Key, Reference | None], node: int) -> Reference | None:

@@ -97,19 +97,23 @@ def first_difference(network: NetworkLike) -> str:
     from shapecalc.model.inference import sizings_of
 
     sizings, _ = sizings_of(network.graph)
-    reached_end = False
+    reached_end, doubtful = False, ""
     for more in (*_MORE, *_FURTHER):
-        if reached_end and more in _FURTHER:
+        if reached_end and not doubtful and more in _FURTHER:
             break
-        found = _difference(network, more, sizings)
-        if found:
+        found, is_sure = _difference(network, more, sizings)
+        if found and is_sure:
             return found
-        reached_end |= found is not None
-    return ""
+        doubtful = doubtful if found is None else found  # a larger size that is legal shows that a smaller one was not
+        reached_end |= found == ""
+    return doubtful
 
 
-def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None]) -> str | None:
-    """Return the name of the first layer that differs with larger inputs; empty for none, None if not all were seen."""
+def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None]) -> tuple[str | None, bool]:
+    """Return the name of the first layer that differs with larger inputs; empty for none, None if not all were seen.
+
+    And whether that is sure: one that cannot be read, or becomes another kind, may be so because that size is illegal.
+    """
     from shapecalc.model.inference import sizings_of
 
     own, stored = network.graph, getattr(network.origin, "stores_weights", True)
@@ -119,22 +123,22 @@ def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None
         sizes[name] = tuple([size + more * (i != fixed) for i, size in enumerate(shape.sizes)])
     other, problems = network.origin.build(network.variables, sizes)
     if problems:
-        return None
+        return None, False
     is_first, all_fit = True, True
     for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
         assert mine.layer is not None
         assert its.layer is not None
         if all_fit and sizing and getattr(its.layer, "is_unread", False):
-            return mine.name
+            return mine.name, False
         all_fit = all_fit and not (sizing and not found)
         if stored and sizing and sizing.weight_shapes:
             # the first of them reads features, which are its own
             if (found and sizing.weight_shapes != found.weight_shapes) or (not found and is_first):
-                return mine.name
+                return mine.name, True
             is_first = False
         same = mine.kind == its.kind and mine.inputs == its.inputs
         if (same or mine.layer.is_unknown) and mine.layer.values() != its.layer.values():
-            return mine.name
+            return mine.name, True
         if not same:
-            return mine.name if all_fit else None
-    return "" if all_fit else None
+            return (mine.name if all_fit else None), False
+    return ("" if all_fit else None), True

@@ -41,7 +41,6 @@ from shapecalc.escaping import (
     markdown_code,
     python_names,
 )
-from shapecalc.exporters import FORMATS
 from shapecalc.language import files as locate
 from shapecalc.questions.sweep.files import header_of
 from shapecalc.renderers.blocks import draw_blocks
@@ -170,7 +169,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "summary": lambda spec: [[f"{spec}"], [f"{spec}", "--columns", "+rf", "--depth", "1"]],
     "check": lambda spec: [[f"{spec}"]],
     "compare": lambda spec: [[f"{spec}", "lenet5"]],
-    "convert": lambda spec: [[f"{spec}", "--to", to] for to in FORMATS if to != "onnx"],
+    "convert": lambda spec: [[f"{spec}", "--to", "yaml"]],
     "devices": lambda _: [["h100"]],
     "diff": lambda spec: [[f"{spec}", "lenet5", "--all"], [f"{spec}", "--set-b", "max=9"]],
     "explain": lambda spec: [[f"{spec}", "--what", "output", "--what", "params"], [f"{spec}", NAMES[1]]],
