@@ -35,5 +35,7 @@ def test_a_name_that_depends_on_the_layer_is_no_hint(layers: str, hint: str) -> 
 
 
 def test_many_unknown_names_are_found_in_bounded_time() -> None:
-    layers = ", ".join(f"{{relu: , from: none{number}}}" for number in range(3_000))
-    assert hints(f"[{layers}]")[0].startswith("known here: input, relu10")
+    """The layer with the mistake, relu1, is left out, but of very large networks, where that would take long."""
+    for count, first in ((900, "relu10"), (3_000, "relu1, relu10")):
+        layers = ", ".join(f"{{relu: , from: none{number}}}" for number in range(count))
+        assert hints(f"[{layers}]")[0].startswith(f"known here: input, {first}")
