@@ -1,20 +1,22 @@
-"""Names and blocks of an imported graph, from the hierarchy in the names of its nodes."""
+"""An imported graph, with names and blocks from the hierarchy in the names of its nodes."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.tensors import NodePlace
-from shapecalc.model.graph import Block
+from shapecalc.importers.tensors import Data, NodePlace, Unsized
+from shapecalc.model.graph import Block, Graph, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from shapecalc.importers.frame import Frame
     from shapecalc.model.graph import Node
 
-__all__ = ["DEEPEST", "named", "relative", "without_reuse"]
+__all__ = ["DEEPEST", "graph_of", "network_outputs", "relative", "without_reuse"]
 
 _KIND = "block"
 DEEPEST = 24
@@ -46,7 +48,31 @@ def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
     return found
 
 
-def named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Node, ...], tuple[Block, ...]]:
+def graph_of(
+    frame: Frame, file: str, outputs: Iterable[Reference], places: Sequence[NodePlace] | None = None, *,
+    title: str = "", **more: Any,
+) -> Graph:  # fmt: skip
+    """Return the graph of the layers of a frame: it has the title, or else the name of the file.
+
+    `places` are in place of those of the frame; `more` are other fields of the graph.
+    """
+    nodes, blocks = _named(frame.nodes, frame.places if places is None else places)
+    name = title or os.path.splitext(os.path.basename(file))[0]
+    return Graph(
+        name, frame.inputs, nodes, tuple(outputs), blocks=blocks, file=file, steps=len(nodes), is_written=False, **more
+    )
+
+
+def network_outputs(frame: Frame, found: Iterable[tuple[str, Any]]) -> tuple[list[Reference], list[str]]:
+    """Return the outputs of a network, of tensors with their names: a constant is none; the last layer if none is."""
+    outputs = [(one.ref, name) for name, one in found if isinstance(one, Data)
+               or (isinstance(one, Unsized) and one.ref.node >= 0)]  # fmt: skip
+    if not outputs and frame.nodes:
+        outputs = [(Reference(len(frame.nodes) - 1), frame.nodes[-1].name)]
+    return [ref for ref, _ in outputs], [name for _, name in outputs]
+
+
+def _named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Node, ...], tuple[Block, ...]]:
     """Return nodes with their names, each once, and in their blocks; and these blocks.
 
     A node without a hierarchy is in the blocks that the nodes around it share. A block of one node is that node.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
-from shapecalc.importers.blocks import named
+from shapecalc.importers.blocks import graph_of
 from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
@@ -125,12 +124,10 @@ class NetImport:
         outputs = [blob for blob in unused if isinstance(scope[blob], (Data, Unsized)) and scope[blob].ref.node >= 0]
         if not self.frame.nodes and not self.problems:
             self.problems.append(Problem(f"{name} has no layer but inputs, in the phase {self.state.phase}"))
-        nodes, blocks = named(self.frame.nodes, in_blocks(self.frame.places))
-        graph = Graph(
-            self.net.name or os.path.splitext(os.path.basename(name))[0], self.frame.inputs, nodes,
-            tuple([scope[blob].ref for blob in outputs]), blocks=blocks, notes=tuple(self._notes()), file=name,
-            output_names=tuple(outputs), steps=len(nodes), warnings=tuple(self.understanding.warnings.listed()),
-            is_written=False,
+        graph = graph_of(
+            self.frame, name, [scope[blob].ref for blob in outputs], in_blocks(self.frame.places), title=self.net.name,
+            output_names=tuple(outputs), notes=tuple(self._notes()),
+            warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
 

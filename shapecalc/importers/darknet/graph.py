@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, did_you_mean
-from shapecalc.importers.blocks import named
+from shapecalc.importers.blocks import graph_of
 from shapecalc.importers.call import guarded
 from shapecalc.importers.darknet.calls import SectionCall, SectionOutput, UnknownSizeError, find_section
 from shapecalc.importers.darknet.cfg import LARGEST, SIZES, OptionError
@@ -53,12 +52,9 @@ class CfgImport:
             data = self.frame.add_input(_INPUT, self.shape, LOST)
             self._run(SectionOutput(data, len(self.shape.sizes) == 3))
         self.warnings += self._unused()
-        nodes, blocks = named(self.frame.nodes, self.frame.places)
-        graph = Graph(
-            os.path.splitext(os.path.basename(cfg.source.name))[0], self.frame.inputs, nodes, self._results(),
-            blocks=blocks, notes=self._notes(), file=cfg.source.name, steps=len(nodes),
-            warnings=tuple(self.warnings.listed()), is_written=False,
-        )  # fmt: skip
+        graph = graph_of(
+            self.frame, cfg.source.name, self._results(), notes=self._notes(), warnings=tuple(self.warnings.listed())
+        )
         return graph, self.problems
 
     # The input.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
-from shapecalc.importers.blocks import named
+from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.keras.calls import OWN, LayerCall, find_layer
@@ -106,33 +105,24 @@ class ModelImport:
             outputs, names = self._outputs(scope)
         else:
             self.frame.inputs.update({name: shape for name, (shape, _) in self.sizes.inputs.items()})
-        nodes, blocks = named(self.frame.nodes, self.frame.places)
-        stem = self.model.name or os.path.splitext(os.path.basename(self.name))[0]
-        graph = Graph(
-            stem, self.frame.inputs, nodes, tuple(outputs), layout=self.layout, blocks=blocks,
-            notes=tuple(self._notes()), file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings.listed()), is_written=False,
+        graph = graph_of(
+            self.frame, self.name, outputs, title=self.model.name, layout=self.layout, output_names=tuple(names),
+            notes=tuple(self._notes()), warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
 
     def _outputs(self, scope: _Scope) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: what could not be found is none."""
-        refs, names = [], []
+        outputs: list[tuple[str, Any]] = []
         for ref in tensors_of(self.model.outputs):
             try:
-                found = scope.resolved(ref)
-            except LayerError as error:
+                outputs.append((f"{ref.layer}_{ref.output}" if ref.output else ref.layer, scope.resolved(ref)))
+            except LayerError as error:  # noqa: PERF203  (which output it is, is said)
                 self.problems.append(Problem(f"an output of {self.name} is wrong: {error.message}"))
-                continue
-            if isinstance(found, (Data, Unsized)):
-                refs.append(found.ref)
-                names.append(f"{ref.layer}_{ref.output}" if ref.output else ref.layer)
-        if not refs and self.frame.nodes:
-            refs, names = [Reference(len(self.frame.nodes) - 1)], [self.frame.nodes[-1].name]
         if not self.frame.nodes and not self.problems:
             self.problems.append(Problem(f"{self.name} has no layer besides its inputs"))
-        names = names if len(set(names)) == len(names) else []
-        return refs, names
+        refs, names = network_outputs(self.frame, outputs)
+        return refs, names if len(set(names)) == len(names) else []
 
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)

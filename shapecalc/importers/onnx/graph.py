@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
-from shapecalc.importers.blocks import named
+from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
@@ -91,13 +90,11 @@ class Importing:
         if not self.problems:
             self._run(self.model.graph, scope, "", self.model.opset, 0)
             outputs, names = self._outputs(scope)
-        nodes, blocks = named(self.frame.nodes, self.frame.places)
-        stem = os.path.splitext(os.path.basename(self.name))[0]
-        graph = Graph(
-            stem, self.frame.inputs, nodes, tuple(outputs), blocks=blocks, notes=tuple(self._notes()),
-            variables={**self.sizes.variables, **self.given}, file=self.name, output_names=tuple(names),
-            stored=stored_as(self.model.graph, self.frame, self.name), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings.listed()), is_written=False,
+        graph = graph_of(
+            self.frame, self.name, outputs, output_names=tuple(names), notes=tuple(self._notes()),
+            variables={**self.sizes.variables, **self.given},
+            stored=stored_as(self.model.graph, self.frame, self.name),
+            warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
 
@@ -108,20 +105,13 @@ class Importing:
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
-        refs, names = [], []
         for info in self.model.graph.outputs:
-            found = scope.get(info.name)
-            if found is None:
+            if scope.get(info.name) is None:
                 message = f"the output {info.name} of {self.name} is the output of none of its nodes"
                 self.understanding.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
-            if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
-                refs.append(found.ref)
-                names.append(info.name)
-        if not refs and self.frame.nodes:
-            refs, names = [Reference(len(self.frame.nodes) - 1)], [self.frame.nodes[-1].name]
         if not self.frame.nodes:
             self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
-        return refs, names
+        return network_outputs(self.frame, [(info.name, scope.get(info.name)) for info in self.model.graph.outputs])
 
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)

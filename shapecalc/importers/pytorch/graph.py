@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
-from shapecalc.importers.blocks import named, without_reuse
+from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
@@ -92,12 +91,10 @@ class ModuleImport:
         if not self.problems:
             self._run(self.program.graph, scope, "", 0)
             refs, names = self._outputs(scope)
-        nodes, blocks = named(self.frame.nodes, without_reuse(self.frame.places))
-        stem = os.path.splitext(os.path.basename(self.name))[0]
-        graph = Graph(
-            stem, self.frame.inputs, nodes, tuple(refs), blocks=blocks, notes=tuple(self._notes()),
-            variables=self.sizes.variables, file=self.name, output_names=tuple(names), steps=len(nodes),
-            warnings=tuple(self.understanding.warnings.listed()), is_written=False,
+        graph = graph_of(
+            self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
+            notes=tuple(self._notes()), variables=self.sizes.variables,
+            warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
 
@@ -108,17 +105,10 @@ class ModuleImport:
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
-        refs, names = [], []
-        for one in self.program.graph.outputs:
-            found = scope.get(one.name) if isinstance(one, Ref) else None
-            if isinstance(found, Data) or (isinstance(found, Unsized) and found.ref.node >= 0):
-                refs.append(found.ref)
-                names.append(one.name)
-        if not refs and self.frame.nodes:
-            refs, names = [Reference(len(self.frame.nodes) - 1)], [self.frame.nodes[-1].name]
         if not self.frame.nodes:
             self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
-        return refs, names
+        outputs = [one for one in self.program.graph.outputs if isinstance(one, Ref)]
+        return network_outputs(self.frame, [(one.name, scope.get(one.name)) for one in outputs])
 
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)
