@@ -160,6 +160,13 @@ def test_windows(layer, starts):
         assert line.startswith(f"x = {start}"), line
 
 
+def test_two_numbers_for_one_axis_are_its_start_and_its_end():
+    text = shapecalc.load("input: 4x20\nlayers:\n- crop: {cropping: [2, 3]}\n").convert("keras")
+    assert "layers.Cropping1D((2, 3))" in text
+    text = shapecalc.load("input: 4x20\nlayers:\n- pad: {padding: [2, 3]}\n").convert("keras")
+    assert "layers.ZeroPadding1D((2, 3))" in text
+
+
 def test_groups():
     lines = body(network({"conv": {"out_channels": 6, "kernel_size": 3, "groups": 2}}, size="8x8x4"))
     assert lines == ['x = layers.Conv2D(6, 3, groups=2, name="conv1")(inputs)  # 6×6×6']

@@ -14,6 +14,7 @@ from shapecalc.exporters.keras.table import (
     stored,
     writes,
 )
+from shapecalc.exporters.source.sites import sliced
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -120,15 +121,7 @@ def _permute(site: Site) -> Operation:
     return call(permute([had.index(order[axis]) for axis in stored(site.outputs[0])]))
 
 
-@writes("slice")
-def _slice(site: Site) -> Operation:
-    given = site.given
-    if given["step"] < 0:
-        raise NoCounterpartError("a negative step")
-    axis = site.axis(given["dim"])
-    begin, end, step = given["start"], given["end"], given["step"]
-    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
-    return call(f"{{0}}[{':, ' * axis}{text}]")
+writes("slice")(sliced)
 
 
 @writes("chunk", "split")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, short, writes
-from shapecalc.layers.base.per_axis import per_axis
+from shapecalc.exporters.source.sites import crop_sides
+from shapecalc.layers.base.per_axis import per_axis, sides_of
 from shapecalc.layers.base.window import spatial_axes
 
 if TYPE_CHECKING:
@@ -183,12 +184,7 @@ def _upsample(site: Site) -> Operation:
 
 @writes("crop")
 def _crop(site: Site) -> Operation:
-    before, after = site.x.spatial, site.outputs[0].spatial
-    cropping = site.given["cropping"]
-    if cropping is None:
-        sides = [((a - b) // 2, a - b - (a - b) // 2) for a, b in zip(before, after, strict=True)]
-    else:
-        sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(cropping, site.rank)]
+    sides = crop_sides(site.given["cropping"], site.x, site.outputs[0])
     value: Any = short([a for a, _ in sides]) if all(a == b for a, b in sides) else tuple(sides)
     value = value[0] if isinstance(value, tuple) and site.rank == 1 else value
     return call(f"{moved_last(site)}layers.Cropping{site.rank}D({{cropping}})({{0}})", cropping=value)
@@ -196,7 +192,7 @@ def _crop(site: Site) -> Operation:
 
 @writes("pad")
 def _zero_pad(site: Site) -> Operation:
-    sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(site.given["padding"], site.rank)]
+    sides = sides_of(site.given["padding"], site.rank)
     sizes = tuple(size + sum(pair) for size, pair in zip(site.x.spatial, sides[-site.rank :], strict=True))
     if len(sides) != site.rank or sizes != tuple(site.outputs[0].spatial) or site.rank > 3:
         raise NoCounterpartError("axes that are not spatial")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
-from shapecalc.layers.base.per_axis import per_axis
+from shapecalc.exporters.source.sites import crop_sides
+from shapecalc.layers.base.per_axis import per_axis, sides_of
 from shapecalc.layers.base.window import spatial_axes
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _transposed_conv(site: LayerSite) -> str:
         cut = [max(size - out, 0) for size, out in zip(covered, due, strict=True)]
         sides = [(n // 2, n - n // 2) for n in cut]
     else:
-        sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(padding, rank)]
+        sides = sides_of(padding, rank)
     extra = [out - size + before + after for out, size, (before, after) in zip(due, covered, sides, strict=True)]
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)) or min(extra) < 0:
         raise NotExpressibleError("its output is larger than ONNX's output_padding permits")
@@ -249,15 +250,7 @@ def _pad(site: LayerSite) -> str:
 
 @writes("crop")
 def _crop(site: LayerSite) -> str:
-    before, after = site.x.spatial, site.outputs[0].spatial
-    cropping = site.given["cropping"]
-    if cropping is None:
-        starts = [(a - b) // 2 for a, b in zip(before, after, strict=True)]
-    else:
-        pairs = per_axis(cropping, site.rank)
-        if len(pairs) != site.rank:  # a start and an end of the one axis
-            pairs = (tuple(pairs),)
-        starts = [side[0] if isinstance(side, tuple) else side for side in pairs]
-    ends = [start + size for start, size in zip(starts, after, strict=True)]
+    starts = [start for start, _ in crop_sides(site.given["cropping"], site.x, site.outputs[0])]
+    ends = [start + size for start, size in zip(starts, site.outputs[0].spatial, strict=True)]
     numbers = site.graph.numbers
     return str(site.op("Slice", site.names[0], numbers(*starts), numbers(*ends), numbers(*range(2, 2 + site.rank))))

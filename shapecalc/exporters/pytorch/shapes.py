@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, torch_size, writes
-from shapecalc.layers.base.per_axis import per_axis
+from shapecalc.exporters.source.sites import crop_sides, sliced
+from shapecalc.layers.base.per_axis import per_axis, sides_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,15 +127,7 @@ def _transpose(site: Site) -> Operation:
     return call("{0}.transpose({dim0}, {dim1})", dim0=site.axis(site.given["dim0"]), dim1=site.axis(site.given["dim1"]))
 
 
-@writes("slice")
-def _slice(site: Site) -> Operation:
-    given = site.given
-    if given["step"] < 0:
-        raise NoCounterpartError("a negative step")
-    axis = site.axis(given["dim"])
-    begin, end, step = given["start"], given["end"], given["step"]
-    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
-    return call(f"{{0}}[{':, ' * axis}{text}]")
+writes("slice")(sliced)
 
 
 @writes("chunk")
@@ -164,8 +157,7 @@ def _pad(site: Site) -> Operation:
     before, after = torch_size(site.x), torch_size(site.outputs[0])
     if site.given["mode"] != "zeros":
         raise NoCounterpartError(f"mode {site.given['mode']}")
-    padding = site.given["padding"]
-    sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(padding, site.rank)]
+    sides = sides_of(site.given["padding"], site.rank)
     sides = [(0, 0)] * (site.x.rank - len(sides)) + sides
     if tuple(size + sum(pair) for size, pair in zip(before, sides, strict=True)) != tuple(after):
         raise NoCounterpartError("axes that are not spatial")
@@ -176,12 +168,7 @@ def _pad(site: Site) -> Operation:
 
 @writes("crop")
 def _crop(site: Site) -> Operation:
-    before, after = site.x.spatial, site.outputs[0].spatial
-    cropping = site.given["cropping"]
-    if cropping is None:
-        sides = [((a - b) // 2, a - b - (a - b) // 2) for a, b in zip(before, after, strict=True)]
-    else:
-        sides = [side if isinstance(side, tuple) else (side, side) for side in per_axis(cropping, site.rank)]
+    sides = crop_sides(site.given["cropping"], site.x, site.outputs[0])
     return call("F.pad({0}, {pad})", pad=tuple(-one for pair in reversed(sides) for one in pair))
 
 

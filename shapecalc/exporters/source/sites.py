@@ -13,6 +13,7 @@ from shapecalc.escaping import clean
 from shapecalc.exporters.structure.parts import Operation
 from shapecalc.layers.base.axis_numbers import axis_index
 from shapecalc.layers.base.layer import CHANNELS_FIRST
+from shapecalc.layers.base.per_axis import sides_of
 from shapecalc.layers.base.shape import CHW, HWC
 
 if TYPE_CHECKING:
@@ -24,7 +25,18 @@ if TYPE_CHECKING:
 
     Writer = Callable[["Site"], Operation]
 
-__all__ = ["ROTARY", "NoCounterpartError", "Site", "Writers", "call", "module", "operations_of", "sites_of"]
+__all__ = [
+    "ROTARY",
+    "NoCounterpartError",
+    "Site",
+    "Writers",
+    "call",
+    "crop_sides",
+    "module",
+    "operations_of",
+    "sites_of",
+    "sliced",
+]
 
 ROTARY = "rotary_embedding"
 
@@ -157,3 +169,21 @@ def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:
 def call(forward: str, **arguments: Any) -> Operation:
     """Return the operation of a function."""
     return Operation(f"|{forward}", arguments)
+
+
+def sliced(site: Site) -> Operation:
+    """Return the operation of a slice, which frameworks write as Python does."""
+    given = site.given
+    if given["step"] < 0:
+        raise NoCounterpartError("a negative step")
+    axis = site.axis(given["dim"])
+    begin, end, step = given["start"], given["end"], given["step"]
+    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
+    return call(f"{{0}}[{':, ' * axis}{text}]")
+
+
+def crop_sides(cropping: Any, x: Shape, y: Shape) -> list[tuple[int, int]]:
+    """Return how many elements a crop of x to y removes at the start and at the end of each spatial axis."""
+    if cropping is None:
+        return [((a - b) // 2, a - b - (a - b) // 2) for a, b in zip(x.spatial, y.spatial, strict=True)]
+    return sides_of(cropping, len(x.spatial))

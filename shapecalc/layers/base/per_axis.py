@@ -14,7 +14,7 @@ from shapecalc.layers.base.arguments import KERNEL, MAX_SIZE, REQUIRED, Integer,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Factors", "Padding", "PerAxis", "WindowSizes", "per_axis"]
+__all__ = ["Factors", "Padding", "PerAxis", "WindowSizes", "per_axis", "sides_of"]
 
 
 class WindowSizes(list[Any]):
@@ -24,6 +24,16 @@ class WindowSizes(list[Any]):
 def per_axis(value: Any, rank: int) -> tuple[Any, ...]:
     """Return one number for each of `rank` axes, from one number for all or a tuple of them."""
     return value if isinstance(value, tuple) else (value,) * rank
+
+
+def sides_of(value: Any, rank: int) -> list[tuple[Any, Any]]:
+    """Return a start and an end for each of `rank` axes, from one number for all, or numbers or pairs of them.
+
+    Two numbers for one axis are its start and its end, as in PyTorch and Keras.
+    """
+    if rank == 1 and isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], tuple):
+        value = (value,)
+    return [side if isinstance(side, tuple) else (side, side) for side in per_axis(value, rank)]
 
 
 class Factors(Number):

@@ -10,7 +10,7 @@ from shapecalc.layers.base.arguments import CROPPING, MAX_SIZE, PADDING, Choice,
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumbers, axis_index, once
 from shapecalc.layers.base.dependence import ZEROS, AxisDependence, Look, rearranged, shifted, windowed
 from shapecalc.layers.base.layer import DERIVED, NOTHING, Example, Layer
-from shapecalc.layers.base.per_axis import Padding, PerAxis
+from shapecalc.layers.base.per_axis import Padding, PerAxis, sides_of
 from shapecalc.layers.base.ranks import axis_names, each_axis
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def _sides(layer: Any, name: str, x: Shape) -> list[_Side]:
 
 def _paired(value: Any, axes: Sequence[tuple[str, int]], x: Shape) -> list[_Side]:
     """Return axes by name and index, each with its part of the value for its start and its end."""
-    values = value if isinstance(value, tuple) else (value,) * len(axes)
-    sides = [side if isinstance(side, tuple) else (side, side) for side in values]
+    sides = sides_of(value, len(axes))
     return [_Side(name, i, x.sizes[i], *side) for (name, i), side in zip(axes, sides, strict=True)]
 
 
