@@ -412,7 +412,7 @@ def load(
     vars: Mapping[str, Any] | None = None,  # noqa: A002
     variant: str = "",
 ) -> Network:
-    """Return the network of a specification, or of a file of ONNX, Keras or PyTorch.
+    """Return the network of a specification, or of a file of another format: PyTorch, ONNX, Keras, Caffe, darknet.
 
     `spec` is a path (of a specification, a config.json, or a file of another format), the bare name of a bundled
     specification (`"alexnet"`), `"-"` for standard input, text with line breaks, the bytes of a file, a dict of the

@@ -24,23 +24,19 @@ __all__ = ["FORMATS", "convert", "format_of_file"]
 
 
 class _Format(NamedTuple):
-    """A format: its module, what it is in one line, the ends of the names of its files.
-
-    `has_depth` is whether its blocks collapse, `is_binary` whether its files are bytes.
-    """
+    """A format: its module, what it is in one line, the ends of the names of its files, and whether blocks collapse."""
 
     module: str
     doc: str
     suffixes: tuple[str, ...]
     has_depth: bool = False
-    is_binary: bool = False
 
 
 FORMATS = {
     "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml")),
     "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",)),
     "keras": _Format("keras", "source of a Keras model, of the functional API, with blocks as functions", ()),
-    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",), is_binary=True),
+    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",)),
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),

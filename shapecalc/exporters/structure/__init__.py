@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["DEEPEST", "find_structure"]
 
 DEEPEST = 3
-"""The greatest level of structure: 3 with blocks found by repetition, 2 with repeats, 1 with blocks, 0 layers alone."""
+"""The maximum level of structure: 3 with blocks found by repetition, 2 with repeats, 1 with blocks, 0 layers alone."""
 
 
 def find_structure(

@@ -154,20 +154,22 @@ def _short(pairs: list[list[int]]) -> Any:
     return alike([a for a, _ in pairs]) if all(a == b for a, b in pairs) else pairs
 
 
-@layer("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
-def _padded(call: LayerCall) -> Data:
+def _with_sides(call: LayerCall, kind: str, argument: str) -> Data:
+    """Return the output of a layer with an argument of pairs: a start and an end for each axis."""
     rank = rank_of(call)
     x, lead = call.as_map(call.data(), rank)
-    pairs = [[0, 0]] * lead + _pairs(call, "padding", rank, 1)
-    return call.as_it_was(call.one("pad", x, padding=_short(pairs)), lead, rank)
+    pairs = [[0, 0]] * lead + _pairs(call, argument, rank, 1)
+    return call.as_it_was(call.one(kind, x, **{argument: _short(pairs)}), lead, rank)
+
+
+@layer("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+def _padded(call: LayerCall) -> Data:
+    return _with_sides(call, "pad", "padding")
 
 
 @layer("Cropping1D", "Cropping2D", "Cropping3D")
 def _cropped(call: LayerCall) -> Data:
-    rank = rank_of(call)
-    x, lead = call.as_map(call.data(), rank)
-    pairs = [[0, 0]] * lead + _pairs(call, "cropping", rank, 1)
-    return call.as_it_was(call.one("crop", x, cropping=_short(pairs)), lead, rank)
+    return _with_sides(call, "crop", "cropping")
 
 
 @layer("UpSampling1D", "UpSampling2D", "UpSampling3D")
