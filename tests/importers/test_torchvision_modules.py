@@ -1,8 +1,7 @@
 """Every classification, segmentation, video and optical flow model of torchvision, through `from_torch`, against PyTorch.
 
 The size of every tensor is what torch.export states of it, parameters those of the module, MACs half of what PyTorch's
-FLOP counter counts. Nothing is computed: the models are on the meta device. The largest variants of families whose
-smaller ones are tested run where SHAPECALC_ALL_MODELS is set.
+FLOP counter counts. Nothing is computed: the models are on the meta device.
 
 torchvision's own wheel on PyPI needs CUDA's libraries for its operations; models do without, once the two operations are
 declared that it registers on import.
@@ -10,7 +9,6 @@ declared that it registers on import.
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -30,12 +28,6 @@ models = pytest.importorskip("torchvision.models", exc_type=(ImportError, Runtim
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
 FAMILIES = ("detection", "quantization")  # those left out: their outputs depend on data, or they are quantised
-LARGEST = {
-    "convnext_base", "convnext_large", "densenet161", "densenet201", "efficientnet_b6", "efficientnet_b7",
-    "efficientnet_v2_l", "regnet_x_32gf", "regnet_y_128gf", "regnet_y_32gf", "resnet152", "resnext101_64x4d",
-    "swin3d_b", "swin3d_s", "swin_b", "swin_s", "swin_v2_b", "swin_v2_s", "vit_h_14", "vit_l_16", "vit_l_32",
-    "raft_large",
-}  # fmt: skip
 SIZES = {"segmentation": (1, 3, 128, 128), "optical_flow": (1, 3, 128, 128), "video": (1, 3, 16, 224, 224)}
 UNUSED = {"googlenet": "aux", "inception_v3": "AuxLogits"}
 """Modules that are used only in training: their parameters are named in a note, and not counted."""
@@ -48,7 +40,6 @@ def family(model):
 
 
 NAMES = [name for name in models.list_models() if family(name) not in FAMILIES]
-NAMES = [name for name in NAMES if os.environ.get("SHAPECALC_ALL_MODELS") or name not in LARGEST]
 
 
 def built(model):
