@@ -27,7 +27,7 @@ _RUN = (
     click.option("--prefill", metavar="[CHUNK]", is_flag=False, flag_value="0", default=None,
                  help="Run the last CHUNK tokens of the context at once, or all of them, instead of decoding one."),
     click.option("--logits", type=OneOf(["last", "all"]),
-                 help="Choose the tokens of a chunk whose scores are computed.  [default: last]"),
+                 help="Choose the tokens of a chunk whose logits are computed.  [default: last]"),
     click.option("--attention", type=OneOf(["flash", "eager"]), default="flash",
                  show_default=True, help="Choose whether attention's scores are in memory (eager) or not."),
 )  # fmt: skip

@@ -44,12 +44,12 @@ _OPTIONS = (
     ),
     click.option(
         "--loss", type=OneOf(["cross_entropy", "none"]),
-        help="Count this loss, where the network outputs scores.  [default: cross_entropy]",
+        help="Count this loss, where the network outputs logits.  [default: cross_entropy]",
     ),
     click.option(
         "--checkpoint", metavar="BLOCKS", shell_complete=completed("among", ("blocks", "none")),
-        help="Keep only the inputs of blocks, and recompute the rest: blocks (all), a number of blocks at once, or "
-        "names (layer3.*).",
+        help="Use activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. blocks "
+        "(all), a number of blocks at once, or names (layer3.*).",
     ),
     click.option(
         "--lora", metavar="OPTIONS", shell_complete=completed("among", ("rank=16,targets=all-linear",)),
@@ -58,13 +58,16 @@ _OPTIONS = (
     _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
     click.option(
         "--zero", type=WholeNumber(0, 3), metavar="STAGE",
-        help="Divide the optimizer's state (1), gradients too (2), and weights too (3, as FSDP) among devices.",
+        help="Use ZeRO: shard the optimizer's state (1), gradients too (2), and weights too (3, as FSDP).",
     ),
-    _group("--tensor", "Divide each layer among N devices, as Megatron does."),
-    click.option("--sequence", is_flag=True, help="With --tensor, divide the positions of everything else."),
-    _group("--pipeline", "Divide the blocks into N stages; the stage that needs the most is shown."),
-    _group("--microbatches", "Let N batches follow one another through the pipeline.  [default: its stages]"),
-    _group("--expert", "Divide experts among N devices."),
+    _group("--tensor", "Use tensor parallelism: divide each layer among N devices, as Megatron does."),
+    click.option(
+        "--sequence", is_flag=True,
+        help="Use sequence parallelism with --tensor: divide the sequence among the devices where layers are not.",
+    ),
+    _group("--pipeline", "Use pipeline parallelism: divide the blocks into N stages; that with the most is shown."),
+    _group("--microbatches", "Set the number of microbatches of a step.  [default: the stages of the pipeline]"),
+    _group("--expert", "Use expert parallelism: divide the experts among N devices."),
 )  # fmt: skip
 
 

@@ -148,13 +148,13 @@ COLUMNS: dict[str, Column] = {
     ),
     "rf": Column("RF", "receptive field: input positions that one position of the output sees", FIELD, _field("size")),
     "jump": Column(
-        "Jump",
+        "Eff. stride",
         "effective stride: input positions between the receptive fields of neighbouring positions",
         FIELD,
         _field("jump"),
     ),
     "pad": Column(
-        "Pad",
+        "Eff. padding",
         "effective padding: how far the receptive field of the first position begins before the input",
         FIELD,
         _field("padding"),

@@ -80,16 +80,16 @@ class _FieldView(View):
 
 
 _PART = (
-    "An RF without a jump, or after a +: the positions that all positions of the layer see, where these are not the "
-    "whole axis."
+    "An RF without an effective stride, or after a +: the positions that all positions of the layer see, where these "
+    "are not the whole axis."
 )
 
 
 def _notes(fields: ReceptiveFields) -> Iterable[str]:
     yield (
         "RF: receptive field, the input positions that one output position sees along an axis (height × width where "
-        "they differ). Jump: effective stride, how far the field moves from one position to the next. Pad: effective "
-        "padding, how far the field of the first position begins before the input. "
+        "they differ). Eff. stride: effective stride, how far the field moves from one position to the next. Eff. "
+        "padding: effective padding, how far the field of the first position begins before the input. "
         "all: the layer sees the whole axis, in addition to its local field."
     )
     for found in fields.misaligned:

@@ -133,9 +133,9 @@ def serving_notes(memory: Memory) -> Iterator[str]:
     else:
         every = run.tokens == memory.context.tokens
         which = "all" if every else f"the last {run.tokens:,} of"
-        scores = ", with the scores of the last one alone" if run.logits == "last" else ""
+        logits = ", with the logits of the last one alone" if run.logits == "last" else ""
         tokens = f"{which} {memory.context.tokens:,} tokens of each sample at once"
-        yield f"Activations are those of a prefill: {tokens}{scores}."
+        yield f"Activations are those of a prefill: {tokens}{logits}."
     if run.attention == "flash" and (memory.kv_cache or memory.cross_kv_cache):
         yield "Flash attention has no scores in memory (--attention eager counts them)."
     if run.sources:
