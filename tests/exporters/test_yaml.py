@@ -16,6 +16,7 @@ from shapecalc.exporters.structure import DEEPEST
 from shapecalc.language.files import bundled_members
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS
+from shapecalc.model.graph import Reference
 
 SHARED = next((p for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), Path("/work"))
 ONNX = sorted((SHARED / "shared" / "data" / "formats" / "onnx").glob("*.onnx"))
@@ -228,14 +229,44 @@ def test_inputs_outputs_frozen_and_shared(tmp_path):
 
 
 def test_a_part_of_the_weights_cannot_be_shared():
-    own = shapecalc.load({"input": [4], "layers": [{"linear": 4}]})
-    held = own.graph.nodes[0]._replace(held=frozenset({"weight"}))
+    own = shapecalc.load({"input": [4], "layers": [{"linear": 4, "repeat": 2}]})
+    nodes = tuple([node._replace(held=frozenset({"weight"})) for node in own.graph.nodes])
 
     with pytest.raises(shapecalc.UsageError) as error:
-        shapecalc.Network(Origin(own.graph._replace(nodes=(held,)))).convert("yaml")
-    assert str(error.value) == (
-        "linear1 shares some of its weights, and has others: the specification language cannot say that"
+        shapecalc.Network(Origin(own.graph._replace(nodes=nodes))).convert("yaml")
+    assert error.value.problems[0].message == (
+        "linear1 (linear) and 1 more layer cannot be written as a specification: some of its weights (weight) are "
+        "constants, or those of another layer, which the language cannot say"
     )
+
+
+def test_what_no_output_depends_on_cannot_be_written():
+    own = shapecalc.load({"input": [4], "layers": [{"linear": 4}, {"relu": None}, {"linear": 4, "share": "linear1"}]})
+    shared = own.graph.nodes[2]._replace(inputs=(Reference(-1),))
+    graph = own.graph._replace(nodes=(*own.graph.nodes[:2], shared))
+    with pytest.raises(shapecalc.UsageError) as error:
+        shapecalc.Network(Origin(graph)).convert("yaml")
+    assert error.value.problems[0].message == (
+        "relu1 (relu) cannot be written as a specification, which leaves out what no output depends on"
+    )
+
+
+RECORDED = Path(__file__).parent.parent / "data" / "pt2"
+REFUSED = {
+    "tied": "conv1d (conv)", "tied_core": "convolution (conv)", "recurrent_core": "lstm.addmm_4 (linear) and 4 more layers",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in sorted(RECORDED.glob("*.pt2"))])
+def test_recorded_programs_are_the_same_again(path, tmp_path):
+    net = shapecalc.load(str(path))
+    if path.stem in REFUSED:
+        with pytest.raises(shapecalc.UsageError) as error:
+            net.convert("yaml")
+        assert REFUSED[path.stem] + " cannot be written as a specification: some of its weights" in str(error.value)
+        return
+    text = written(net, tmp_path)
+    assert text.count("\n") < 30 + 2 * len(net.graph.nodes)
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 2])

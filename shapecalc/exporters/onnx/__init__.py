@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.escaping import clean
+from shapecalc.errors import Problem, UsageError
 from shapecalc.exporters.onnx.builder import BATCH, NodeGraph
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
 from shapecalc.exporters.onnx.reasons import reason_of
@@ -23,6 +22,7 @@ from shapecalc.exporters.onnx.table import (
     is_mixed,
     onnx_size,
 )
+from shapecalc.model.rows import layers_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ class _Export:
         for index, row in enumerate(self.report.rows):
             self._add(index, row)
         if self.refused:
-            raise UsageError([_problem(rows, *why) for why, rows in self.refused.items()])
+            raise UsageError([_problem(rows, why) for (_, why), rows in self.refused.items()])
         outputs = self._outputs()
         made = {name for name, _ in outputs}
         infos = [self._info(name, shape) for name, shape in dict(self.infos).items() if name not in made]
@@ -174,11 +174,10 @@ class _Export:
         return list(found.items())
 
 
-def _problem(rows: Sequence[Row], kind: str, why: str) -> Problem:
+def _problem(rows: Sequence[Row], why: str) -> Problem:
     """Return the error of layers of a kind that cannot be expressed for one reason."""
-    more = f" and {count_noun(len(rows) - 1, 'more layer')}" if len(rows) > 1 else ""
     where = "" if "ONNX" in why else " as ONNX"
-    return Problem(f"{clean(rows[0].name)} ({kind}){more} cannot be written{where}: {why}", rows[0].node.mark)
+    return Problem(f"{layers_in_words(rows)} cannot be written{where}: {why}", rows[0].node.mark)
 
 
 def _in_own_order(site: LayerSite, writer: Writer) -> Any:

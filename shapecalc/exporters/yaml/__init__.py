@@ -15,6 +15,7 @@ from shapecalc.exporters.yaml.scope import allowed
 from shapecalc.exporters.yaml.text import WIDTH, DefinitionText
 from shapecalc.exporters.yaml.values import UnwritableError, mapping, size_text, value_text, word
 from shapecalc.layers import find_kind
+from shapecalc.model.rows import layers_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,12 +39,7 @@ def write(report: Report, _: int | str | None, reread: Callable[[str], Report] |
 
     Errors: `UsageError` where there is none.
     """
-    held = next((row.name for row in report.rows if row.node.held), "")
-    if held:
-        message = (
-            f"{clean(held)} shares some of its weights, and has others: the specification language cannot say that"
-        )
-        raise UsageError(Problem(message))
+    _check_every_layer(report)
     operations = [
         operation(row.node.layer, row.sizing.inputs[0] if row.sizing.inputs else None)
         for row in report.rows
@@ -64,6 +60,29 @@ def write(report: Report, _: int | str | None, reread: Callable[[str], Report] |
             return text
         why = difference
     raise UsageError(Problem(f"{clean(report.name)} cannot be written as a specification: {why}"))
+
+
+def _check_every_layer(report: Report) -> None:
+    """Raise `UsageError` for layers that the specification language has no words for."""
+    graph = report.graph
+    held = [row for row in report.rows if row.node.held]
+    if held:
+        names = ", ".join(sorted(held[0].node.held))
+        raise UsageError(Problem(
+            f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are constants, "
+            "or those of another layer, which the language cannot say", held[0].node.mark,
+        ))  # fmt: skip
+    needed = {ref.node for ref in graph.outputs}
+    for index in range(len(graph.nodes) - 1, -1, -1):
+        if index in needed:
+            needed.update(ref.node for ref in graph.nodes[index].inputs)
+            needed.add(graph.nodes[index].shares)
+    spare = [row for index, row in enumerate(report.rows) if index not in needed]
+    if spare:
+        message = (
+            f"{layers_in_words(spare)} cannot be written as a specification, which leaves out what no output depends on"
+        )
+        raise UsageError(Problem(message, spare[0].node.mark))
 
 
 def _difference(report: Report, again: Report) -> str:
