@@ -69,8 +69,8 @@ def _check_every_layer(report: Report) -> None:
     if held:
         names = ", ".join(sorted(held[0].node.held))
         raise UsageError(Problem(
-            f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are constants, "
-            "or those of another layer, which the language cannot say", held[0].node.mark,
+            f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are "
+            "constants, or those of another layer, which the language cannot say", held[0].node.mark,
         ))  # fmt: skip
     needed = {ref.node for ref in graph.outputs}
     for index in range(len(graph.nodes) - 1, -1, -1):

@@ -134,7 +134,7 @@ def _reduce(call: AtenCall) -> Data:
 def _two_reductions(call: AtenCall) -> list[Data]:
     x, keeps = call.x(), call.flag("keepdim", False)
     axes = _dims(call, x.rank)
-    layers = (("reduce", {"function": call.name[:3]}), ("mean", {}))
+    layers: tuple[tuple[str, dict[str, Any]], ...] = (("reduce", {"function": call.name[:3]}), ("mean", {}))
     return _used(call, *[partial(reduced, call, x, kind, axes, keeps=keeps, more=more) for kind, more in layers])
 
 
