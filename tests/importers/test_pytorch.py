@@ -75,6 +75,13 @@ def test_the_last_piece_of_a_split_is_what_is_left():
     assert found == [("split", "split", ((2,), (2,), (1,)))]
 
 
+@pytest.mark.parametrize(("device", "params"), [("cpu", 81 + 6 + 10), ("meta", 81 + 6 + 40)])
+def test_tensors_of_one_file_are_shared_but_those_on_the_meta_device_have_none(device, params):
+    """torch.export of a module on the meta device names one file for all of its tensors."""
+    given = archive(small(), weights={"body.0.conv.weight": "weight_0", "fc.weight": "weight_0"}, device=device)
+    assert shapecalc.load(given).infer().total.params == params
+
+
 @pytest.mark.parametrize(
     ("used", "kinds"), [("v", ["max"]), ("i", ["argmax"]), ("vi", ["max", "argmax"]), ("", ["max"])]
 )
