@@ -33,6 +33,9 @@ _NOT_FREE = frozenset({
 })  # fmt: skip
 """Words that no block may be called."""
 
+_LONG, _MUCH_SHORTER = 100, 0.6
+"""The hierarchy of a file is left out of a text of so many lines, if it has less than this part of them without it."""
+
 
 def write(report: Report, _: int | str | None, reread: Callable[[str], Report] | None = None) -> str:
     """Return the specification of a report: the shortest that has the same rows when it is read again.
@@ -52,14 +55,31 @@ def write(report: Report, _: int | str | None, reread: Callable[[str], Report] |
         except UnwritableError as error:
             why = str(error)
             continue
-        try:
-            difference = _difference(report, reread(text)) if reread else ""
-        except ShapecalcError as error:
-            difference = error.problems[0].message if error.problems else str(error)
-        if not difference:
-            return text
-        why = difference
+        shorter = _without_hierarchy(report, operations, text) if level == DEEPEST else ""
+        for one in filter(None, (shorter, text)):
+            try:
+                why = _difference(report, reread(one)) if reread else ""
+            except ShapecalcError as error:
+                why = error.problems[0].message if error.problems else str(error)
+            if not why:
+                return one
     raise UsageError(Problem(f"{clean(report.name)} cannot be written as a specification: {why}"))
+
+
+def _without_hierarchy(report: Report, operations: Sequence[Operation], text: str) -> str:
+    """Return the specification with blocks found by repetition alone, where it is much shorter; else nothing.
+
+    The hierarchy of a file is not always one of blocks that are alike: in ONNX files that state no modules, it is what
+    the names of weights have in common, so that layers without weights are between blocks that they belong to.
+    """
+    lines = text.count("\n")
+    if report.graph.is_written or lines < _LONG:
+        return ""
+    try:
+        found = _Writer(report, operations, DEEPEST, nested=False).text()
+    except UnwritableError:
+        return ""
+    return found if found.count("\n") < lines * _MUCH_SHORTER else ""
 
 
 def _check_every_layer(report: Report) -> None:
@@ -107,10 +127,10 @@ def _difference(report: Report, again: Report) -> str:
 class _Writer:
     """The text of a specification at a level of structure."""
 
-    def __init__(self, report: Report, operations: Sequence[Operation], level: int) -> None:
+    def __init__(self, report: Report, operations: Sequence[Operation], level: int, *, nested: bool = True) -> None:
         self.report = report
         self.graph = report.graph
-        self.definitions = find_structure(self.graph, operations, default_of, level)
+        self.definitions = find_structure(self.graph, operations, default_of, level, nested=nested)
         kinds = {one.kind for one in operations}
         name_definitions(self.graph, self.definitions, lambda name: self._is_free(name, kinds))
         self.inputs = list(dict.fromkeys(allowed(name) or "input" for name in self.graph.inputs))
