@@ -98,14 +98,16 @@ def program(nodes, tensors, *, params=(), buffers=(), inputs=("x",), outputs=("y
     }  # fmt: skip
 
 
-def archive(document, *, weights=None, entry="net/models/model.json", compression=zipfile.ZIP_STORED, more=None):
+def archive(document, *, weights=None, device="cpu", entry="net/models/model.json", compression=zipfile.ZIP_STORED,
+            more=None):  # fmt: skip
     """The bytes of an archive."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as file:
         file.writestr("net/archive_format", "pt2")
         file.writestr(entry, document if isinstance(document, (str, bytes)) else json.dumps(document))
         if weights:
-            config = {"config": {name: {"path_name": path, "is_param": True} for name, path in weights.items()}}
+            meta = {"is_param": True, "tensor_meta": {"device": {"type": device, "index": None}}}
+            config = {"config": {name: {"path_name": path, **meta} for name, path in weights.items()}}
             file.writestr("net/data/weights/model_weights_config.json", json.dumps(config))
         for name, content in (more or {}).items():
             file.writestr(name, content)

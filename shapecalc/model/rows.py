@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from shapecalc.dims import Dim, prod, total
@@ -12,7 +12,7 @@ from shapecalc.layers.base.layer import WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Node
 
-__all__ = ["ReportLine", "Row", "Sizing", "Totals", "can_share", "count", "once", "own", "sum_rows"]
+__all__ = ["ReportLine", "Row", "Sizing", "Totals", "can_share", "count", "layers_in_words", "once", "own", "sum_rows"]
 
 _T = TypeVar("_T")
 
@@ -53,6 +53,12 @@ def own(node: Node, sizing: Sizing) -> Sizing:
 def can_share(sizing: Sizing, owner: Sizing) -> bool:
     """Return whether the weights of a layer have the sizes of those of another, whatever their names."""
     return sorted(sizing.weight_shapes.values()) == sorted(owner.weight_shapes.values())
+
+
+def layers_in_words(rows: "Sequence[Row]") -> str:
+    """Return the first of several layers, with its kind, and how many more there are."""
+    more = f" and {count_noun(len(rows) - 1, 'more layer')}" if len(rows) > 1 else ""
+    return f"{clean(rows[0].name)} ({rows[0].kind}){more}"
 
 
 class Totals(NamedTuple):

@@ -33,7 +33,7 @@ CANNOT = {
     "deberta-.*": "(disentangled_attention) its scores by relative positions are not written",
     "gemma-3-(4|12|27)b": "(unused_parameter) ONNX has no parameters that nothing uses",
     "swin_v2_.*": "(window_attention) the biases of Swin v2, which a network computes of distances",
-    "wav2vec2-.*": "(conv) ONNX has no parametrization (=weight_norm_last)",
+    "wav2vec2-.*": "(conv) parametrization weight_norm_last",
 }  # fmt: skip
 """The networks of the zoo that cannot be expressed, with the reason."""
 

@@ -16,6 +16,7 @@ from shapecalc.exporters.structure import DEEPEST
 from shapecalc.language.files import bundled_members
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import KINDS
+from shapecalc.model.graph import Block, Reference
 
 SHARED = next((p for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), Path("/work"))
 ONNX = sorted((SHARED / "shared" / "data" / "formats" / "onnx").glob("*.onnx"))
@@ -36,9 +37,9 @@ def levels(monkeypatch):
     found = []
     own = exporter._Writer.__init__
 
-    def init(self, report, operations, level):
+    def init(self, report, operations, level, **options):
         found.append(level)
-        own(self, report, operations, level)
+        own(self, report, operations, level, **options)
 
     monkeypatch.setattr(exporter._Writer, "__init__", init)
     LEVELS[:] = [found]
@@ -80,11 +81,11 @@ def test_every_onnx_file_is_the_same_again(path, tmp_path):
 @pytest.mark.skipif(not ONNX, reason="the shared files are not here")
 @pytest.mark.parametrize(
     ("name", "lines"),
-    [("wide_resnet50_2.ts", 65), ("resnext50_32x4d.ts", 65), ("resnet18.ts", 65), ("convnext_tiny.dynamo", 180),
-     ("r3d_18.ts", 75), ("mobilenet_v2.ts", 90), ("mobilenet_v2.dynamo", 120)],
+    [("wide_resnet50_2.ts", 65), ("resnext50_32x4d.ts", 65), ("resnet18.ts", 65), ("convnext_tiny.dynamo", 65),
+     ("r3d_18.ts", 75), ("mobilenet_v2.ts", 90), ("mobilenet_v2.dynamo", 62)],
 )  # fmt: skip
 def test_onnx_files_become_about_as_short_as_what_a_person_writes(name, lines):
-    """Those of the newer exporter (dynamo) are longer: names of weights are all that their blocks are known by."""
+    """Those of the newer exporter (dynamo) too, of which names of weights are all that blocks are known by."""
     path = next(path for path in ONNX if path.stem == name)
     assert shapecalc.load(str(path)).convert("yaml").count("\n") <= lines
 
@@ -139,6 +140,33 @@ def test_blocks_and_repeats_are_found_without_a_hierarchy(tmp_path):
     layers += ["global_avg_pool", {"fc": 10}]
     net = shapecalc.load({"name": "flat", "input": "3x32x32", "layers": layers})
     assert written(net, tmp_path, names=False) == FLAT
+
+
+def without_modules(*, is_written):
+    """Convolutions that are each in a block of its own, by their names, and what is between them in none."""
+    layers = [{"conv": {**CONV, "out_channels": 16}}, *[item for _ in range(20) for item in residual(16)]]
+    graph = shapecalc.load({"name": "names", "input": "3x32x32", "layers": layers}).graph
+    convs = [index for index, node in enumerate(graph.nodes) if node.kind == "conv"]
+    nodes = list(graph.nodes)
+    for number, index in enumerate(convs):
+        nodes[index] = nodes[index]._replace(name=f"b{number}.conv", block=number)
+    blocks = tuple([Block(f"b{number}", "", -1) for number in range(len(convs))])
+    return shapecalc.Network(Origin(graph._replace(nodes=tuple(nodes), blocks=blocks, is_written=is_written)))
+
+
+def test_a_hierarchy_without_structure_is_left_out_of_what_was_not_written_as_a_specification(tmp_path):
+    """As in ONNX files that state no modules, where the names of weights say which layers are in blocks."""
+    long = written(without_modules(is_written=True), tmp_path)
+    short = written(without_modules(is_written=False), tmp_path, names=False)
+    assert long.count("\n") > 100
+    assert short.count("\n") < 30
+    assert "\n  b:\n" in long
+
+
+def test_where_it_is_not_much_shorter_the_hierarchy_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(exporter, "_MUCH_SHORTER", 0.05)
+    text = written(without_modules(is_written=False), tmp_path)
+    assert "\n  b:\n" in text
 
 
 FLAT = """name: flat
@@ -228,14 +256,44 @@ def test_inputs_outputs_frozen_and_shared(tmp_path):
 
 
 def test_a_part_of_the_weights_cannot_be_shared():
-    own = shapecalc.load({"input": [4], "layers": [{"linear": 4}]})
-    held = own.graph.nodes[0]._replace(held=frozenset({"weight"}))
+    own = shapecalc.load({"input": [4], "layers": [{"linear": 4, "repeat": 2}]})
+    nodes = tuple([node._replace(held=frozenset({"weight"})) for node in own.graph.nodes])
 
     with pytest.raises(shapecalc.UsageError) as error:
-        shapecalc.Network(Origin(own.graph._replace(nodes=(held,)))).convert("yaml")
-    assert str(error.value) == (
-        "linear1 shares some of its weights, and has others: the specification language cannot say that"
+        shapecalc.Network(Origin(own.graph._replace(nodes=nodes))).convert("yaml")
+    assert error.value.problems[0].message == (
+        "linear1 (linear) and 1 more layer cannot be written as a specification: some of its weights (weight) are "
+        "constants, or those of another layer, which the language cannot say"
     )
+
+
+def test_what_no_output_depends_on_cannot_be_written():
+    own = shapecalc.load({"input": [4], "layers": [{"linear": 4}, {"relu": None}, {"linear": 4, "share": "linear1"}]})
+    shared = own.graph.nodes[2]._replace(inputs=(Reference(-1),))
+    graph = own.graph._replace(nodes=(*own.graph.nodes[:2], shared))
+    with pytest.raises(shapecalc.UsageError) as error:
+        shapecalc.Network(Origin(graph)).convert("yaml")
+    assert error.value.problems[0].message == (
+        "relu1 (relu) cannot be written as a specification, which leaves out what no output depends on"
+    )
+
+
+RECORDED = Path(__file__).parent.parent / "data" / "pt2"
+REFUSED = {
+    "tied": "conv1d (conv)", "tied_core": "convolution (conv)", "recurrent_core": "lstm.addmm_4 (linear) and 4 more layers",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in sorted(RECORDED.glob("*.pt2"))])
+def test_recorded_programs_are_the_same_again(path, tmp_path):
+    net = shapecalc.load(str(path))
+    if path.stem in REFUSED:
+        with pytest.raises(shapecalc.UsageError) as error:
+            net.convert("yaml")
+        assert REFUSED[path.stem] + " cannot be written as a specification: some of its weights" in str(error.value)
+        return
+    text = written(net, tmp_path)
+    assert text.count("\n") < 30 + 2 * len(net.graph.nodes)
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 2])

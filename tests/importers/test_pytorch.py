@@ -75,6 +75,24 @@ def test_the_last_piece_of_a_split_is_what_is_left():
     assert found == [("split", "split", ((2,), (2,), (1,)))]
 
 
+@pytest.mark.parametrize(("device", "params"), [("cpu", 81 + 6 + 10), ("meta", 81 + 6 + 40)])
+def test_tensors_of_one_file_are_shared_but_those_on_the_meta_device_have_none(device, params):
+    """torch.export of a module on the meta device names one file for all of its tensors."""
+    given = archive(small(), weights={"body.0.conv.weight": "weight_0", "fc.weight": "weight_0"}, device=device)
+    assert shapecalc.load(given).infer().total.params == params
+
+
+@pytest.mark.parametrize(
+    ("used", "kinds"), [("v", ["max"]), ("i", ["argmax"]), ("vi", ["max", "argmax"]), ("", ["max"])]
+)
+def test_of_a_maximum_with_its_index_there_is_what_is_used(used, kinds):
+    nodes = [node("aten.max.dim", ["v", "i"], self=T("x"), dim=1)]
+    nodes += [node("aten.relu.default", f"y{one}", self=T(one)) for one in used]
+    sizes = {"x": (1, 3, 5), **dict.fromkeys(["v", "i", *[f"y{one}" for one in used]], (1, 5))}
+    found = rows_of(nodes, sizes, outputs=[f"y{one}" for one in used] or ["v"])
+    assert [kind for _, kind, _ in found if kind != "relu"] == kinds
+
+
 def test_a_module_of_one_operation_that_is_called_again_is_no_block():
     nodes = [
         node("aten.relu.default", "a", "act", self=T("x")),

@@ -12,7 +12,7 @@ from shapecalc.exporters.keras.helpers import HELPERS
 from shapecalc.exporters.keras.table import WRITERS, keras_sites
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
 from shapecalc.exporters.source.bodies import ModuleSource
-from shapecalc.exporters.source.sites import operations_of
+from shapecalc.exporters.source.operations import operations_of
 from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from shapecalc.exporters.keras.table import (
     stored,
     writes,
 )
-from shapecalc.exporters.source.sites import sliced
+from shapecalc.exporters.source.operations import sliced
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:

@@ -6,9 +6,11 @@ have several steps, divided by semicolons: each is an assignment, whose value is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.source.sites import ROTARY, NoCounterpartError, Site, Writers, call, module, sites_of
+from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site, sites_of
+from shapecalc.exporters.source.operations import Writers, call, module
 from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def keras_sites(report: Report) -> Iterator[Site]:
         if _makes_map(site, inputs):
             outputs = tuple(one._replace(is_map=True) for one in outputs)
         maps |= {(index, number): one for number, one in enumerate(outputs) if one.is_map}
-        yield site._replace(inputs=inputs, outputs=outputs)
+        yield replace(site, inputs=inputs, outputs=outputs)
 
 
 def _makes_map(site: Site, inputs: tuple[Shape, ...]) -> bool:

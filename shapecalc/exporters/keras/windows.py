@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, short, writes
-from shapecalc.exporters.source.sites import crop_sides
+from shapecalc.exporters.sites import crop_sides
 from shapecalc.layers.base.per_axis import per_axis, sides_of
 from shapecalc.layers.base.window import spatial_axes
 

@@ -7,26 +7,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.escaping import clean
+from shapecalc.errors import Problem, UsageError
 from shapecalc.exporters.onnx.builder import BATCH, NodeGraph
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
 from shapecalc.exporters.onnx.reasons import reason_of
 from shapecalc.exporters.onnx.table import (
     ALIKE,
     MAP,
-    ROTARY,
     LayerSite,
-    NotExpressibleError,
     Writer,
     find_writer,
     is_mixed,
     onnx_size,
 )
+from shapecalc.exporters.sites import NoCounterpartError, sites_of
+from shapecalc.layers.base.shape import CHW
+from shapecalc.model.rows import layers_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.exporters.sites import Site
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
@@ -56,7 +57,6 @@ class _Export:
         self.builder = NodeGraph()
         self.tensors: dict[tuple[int, int], str] = {}
         self.infos: list[tuple[str, Shape]] = []
-        self.rotary: dict[str, Any] | None = None
         self.refused: dict[tuple[str, str], list[Row]] = {}
         """The layers that cannot be expressed, by their kind and the reason."""
 
@@ -65,10 +65,10 @@ class _Export:
         from shapecalc import __version__
 
         inputs = self._inputs()
-        for index, row in enumerate(self.report.rows):
-            self._add(index, row)
+        for index, (row, site) in enumerate(zip(self.report.rows, sites_of(self.report, CHW), strict=True)):
+            self._add(index, row, site)
         if self.refused:
-            raise UsageError([_problem(rows, *why) for why, rows in self.refused.items()])
+            raise UsageError([_problem(rows, why) for (_, why), rows in self.refused.items()])
         outputs = self._outputs()
         made = {name for name, _ in outputs}
         infos = [self._info(name, shape) for name, shape in dict(self.infos).items() if name not in made]
@@ -93,15 +93,12 @@ class _Export:
         first: int | str = 1 if name in self.builder.fixed else BATCH
         return value_info(name, INT64 if name in self.builder.integers else FLOAT, (first, *onnx_size(shape)))
 
-    def _add(self, index: int, row: Row) -> None:
+    def _add(self, index: int, row: Row, where: Site) -> None:
         """Add the nodes of a layer."""
-        if row.kind == ROTARY:
-            assert row.node.layer is not None
-            self.rotary = row.node.layer.values()
         self.builder.begin(self._path(row))
         try:
-            found = self._written(row)
-        except NotExpressibleError as error:
+            found = self._written(row, where)
+        except NoCounterpartError as error:
             self.refused.setdefault((row.kind, str(error)), []).append(row)
             found = [self.builder.take(row.name) for _ in row.sizing.outputs]
         names = [row.name if i == 0 else f"{row.name}[{i}]" for i in range(len(found))]
@@ -111,21 +108,19 @@ class _Export:
             self.tensors[index, number] = tensor
             self.infos.append((tensor, row.sizing.outputs[number]))
 
-    def _written(self, row: Row) -> Sequence[str]:
+    def _written(self, row: Row, where: Site) -> Sequence[str]:
         writer = find_writer(row.kind)
         if writer is None:
-            raise NotExpressibleError(reason_of(row.kind))
+            raise NoCounterpartError(reason_of(row.kind))
         if row.node.held:
-            raise NotExpressibleError("it shares some of its weights, but not all")
+            raise NoCounterpartError("it shares some of its weights, but not all")
         names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]
-        layer = row.node.layer
-        assert layer is not None
-        if not layer.looks_up:
+        if not where.layer.looks_up:
             whole = set() if writer.keeps_integers else self.builder.integers
             names = [self._as_numbers(name) if name in whole else name for name in names]
         fixed = bool(names) and all(name in self.builder.fixed for name in names)
         before = len(self.builder.nodes)
-        site = LayerSite(self.builder, row, names, self._owners(row), self.rotary)
+        site = LayerSite(where, self.builder, row, names, self._owners(row))
         found = _as_map(site, writer) if writer.order in ("", MAP) else _in_own_order(site, writer)
         found = [found] if isinstance(found, str) else list(found)
         if writer.keeps_integers and names and names[0] in self.builder.integers:
@@ -174,11 +169,10 @@ class _Export:
         return list(found.items())
 
 
-def _problem(rows: Sequence[Row], kind: str, why: str) -> Problem:
+def _problem(rows: Sequence[Row], why: str) -> Problem:
     """Return the error of layers of a kind that cannot be expressed for one reason."""
-    more = f" and {count_noun(len(rows) - 1, 'more layer')}" if len(rows) > 1 else ""
     where = "" if "ONNX" in why else " as ONNX"
-    return Problem(f"{clean(rows[0].name)} ({kind}){more} cannot be written{where}: {why}", rows[0].node.mark)
+    return Problem(f"{layers_in_words(rows)} cannot be written{where}: {why}", rows[0].node.mark)
 
 
 def _in_own_order(site: LayerSite, writer: Writer) -> Any:
@@ -190,7 +184,7 @@ def _in_own_order(site: LayerSite, writer: Writer) -> Any:
     mixed = [is_mixed(shape) for shape in shapes]
     if not any(mixed) or (writer.order == ALIKE and all(mixed)):
         return writer.function(site)
-    site.in_own_order = True
+    site.layout = ""
     site.names = [site.transpose(name, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else name
                   for name, shape in zip(site.names, site.inputs, strict=True)]  # fmt: skip
     found = writer.function(site)

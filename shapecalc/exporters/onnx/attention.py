@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.onnx.embeddings import positions, rotated
 from shapecalc.exporters.onnx.norms import normalise_rms
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import NoCounterpartError, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -173,8 +173,10 @@ class _Heads:
         if not site.given["rotary"]:
             return x
         if site.rotary is None:
-            raise NotExpressibleError("a rotation without a rotary_embedding before it, whose base is needed")
-        return rotated(site, x, length, self.head, site.rotary["rotary_dim"] or self.head, float(site.rotary["base"]))
+            raise NoCounterpartError("a rotation without a rotary_embedding before it, whose base is needed")
+        return rotated(
+            site, x, length, self.head, site.rotary.given["rotary_dim"] or self.head, float(site.rotary.given["base"])
+        )
 
     def further(self, k: str, v: str) -> tuple[str, str]:
         """Add a learned key and value, and ones of zeros, where they are asked for."""

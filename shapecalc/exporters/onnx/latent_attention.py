@@ -42,7 +42,7 @@ def _multi_head_latent_attention(site: LayerSite) -> str:
     both = split(project(normed(latent, "kv_a_layernorm"), "kv_b_proj"), heads, nope + value)
     k, v = site.op("Split", both, numbers(nope, value), outputs=2, axis=-1)
     q_plain, q_turned = site.op("Split", split(q, heads, nope + rope), numbers(nope, rope), outputs=2, axis=-1)
-    base = float(site.rotary["base"]) if site.rotary else 10_000.0
+    base = float(site.rotary.given["base"]) if site.rotary else 10_000.0
     q = site.op("Concat", q_plain, rotated(site, q_turned, length, rope, rope, base), axis=-1)
     turned = rotated(site, split(key, 1, rope), length, rope, rope, base)
     every = site.op("Expand", turned, numbers(1, *[1] * len(leading), heads, 1, 1))

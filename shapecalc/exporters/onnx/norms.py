@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import OWN, NoCounterpartError, writes
 from shapecalc.layers.base.axis_numbers import CHANNELS, axis_index, axis_indices
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _scale_and_shift(site: LayerSite, size: int) -> tuple[str, str]:
 def _batch_norm(site: LayerSite) -> str:
     given, x = site.given, site.names[0]
     if not given["track_running_stats"]:
-        raise NotExpressibleError("it has no running statistics: it normalises by those of the batch")
+        raise NoCounterpartError("it has no running statistics: it normalises by those of the batch")
     axis = 1 if given["axis"] == CHANNELS else site.axis(given["axis"])
     rank = site.x.rank + 1
     size = site.size(site.x)[axis - 1]
@@ -116,7 +116,7 @@ def _weight_of(site: LayerSite, name: str, axes: Sequence[int], rank: int) -> st
 def _layer_scale(site: LayerSite) -> str:
     axes, found = site.layer._axes(site.x), site.names[0]  # type: ignore[attr-defined]  # noqa: SLF001
     if list(axes) != sorted(axes):
-        raise NotExpressibleError("its axes are not in the order of those of its input")
+        raise NoCounterpartError("its axes are not in the order of those of its input")
     for name, op in (("weight", "Mul"), ("bias", "Add")):
         if name in site.weights:
             found = site.op(op, found, _weight_of(site, name, axes, site.x.rank))
@@ -128,7 +128,7 @@ def _normalize(site: LayerSite) -> str:
     given, x = site.given, site.names[0]
     axes = [axis + 1 for axis in axis_indices(given["dim"], site.x)]
     if given["p"] not in (1, 2):
-        raise NotExpressibleError(f"ONNX has no norm with p={given['p']}")
+        raise NoCounterpartError(f"ONNX has no norm with p={given['p']}")
     norm = site.op("ReduceL2" if given["p"] == 2 else "ReduceL1", x, axes=axes, keepdims=1)
     found = site.op("Div", x, site.op("Max", norm, site.graph.number(float(given["eps"]))))
     if given["scale"] == "none":

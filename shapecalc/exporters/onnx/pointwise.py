@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.onnx.table import ALIKE, OWN, NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import ALIKE, OWN, NoCounterpartError, writes
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate
 
 
 def activate(site: LayerSite, x: str, name: str, given: dict[str, Any] | None = None) -> str:
-    """Add an activation by its name, with these arguments or the usual ones. Errors: `NotExpressibleError`."""
+    """Add an activation by its name, with these arguments or the usual ones. Errors: `NoCounterpartError`."""
     cls = find_kind(name)
     kind = cls.kind if cls else name
     if kind in ("linear", "identity"):
@@ -47,7 +47,7 @@ def activate(site: LayerSite, x: str, name: str, given: dict[str, Any] | None = 
         return str(site.op(_PLAIN[kind], x))
     function = _FUNCTIONS.get(kind)
     if function is None or cls is None:
-        raise NotExpressibleError(f"ONNX has no function {name}")
+        raise NoCounterpartError(f"ONNX has no function {name}")
     defaults = {key: argument.default for key, argument in cls.arguments.items()}
     if name in _BY_TANH:
         defaults["approximate"] = "tanh"
@@ -181,7 +181,7 @@ def _threshold(site: LayerSite, x: str, given: dict[str, Any]) -> str:
 @_function("softmax", "log_softmax", "softmin")
 def _softmax(site: LayerSite, x: str, given: dict[str, Any]) -> str:
     if not site.x.rank:
-        raise NotExpressibleError("its input is a scalar")
+        raise NoCounterpartError("its input is a scalar")
     dim = given.get("dim")
     axis = site.axis(-1 if dim is None else dim)
     if site.layer.kind == "softmin":
@@ -278,7 +278,7 @@ def _pointwise(site: LayerSite) -> str:
 
 
 def _further(site: LayerSite, name: str, operands: list[str]) -> str:
-    """Add a function of truths, or a remainder. Errors: `NotExpressibleError`."""
+    """Add a function of truths, or a remainder. Errors: `NoCounterpartError`."""
     first, *others = operands
     if name in _LOGIC:
         return _as_number(site, site.op(_LOGIC[name], *[_as_truth(site, x) for x in operands]))
@@ -291,7 +291,7 @@ def _further(site: LayerSite, name: str, operands: list[str]) -> str:
     if name == "remainder":
         whole = site.op("Floor", site.op("Div", *operands))
         return str(site.op("Sub", first, site.op("Mul", *others, whole)))
-    raise NotExpressibleError(f"ONNX has no function {name}")
+    raise NoCounterpartError(f"ONNX has no function {name}")
 
 
 def _as_number(site: LayerSite, x: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import OWN, NoCounterpartError, writes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def _summed(site: LayerSite, terms: Sequence[Sequence[str]], result: Sequence[st
     """Add an Einstein summation of terms without the batch; a tensor that is the same for every sample has none."""
     every = list(dict.fromkeys([letter for term in (*terms, result) for letter in term]))
     if len(every) >= len(ascii_letters):
-        raise NotExpressibleError("its equation has too many letters")
+        raise NoCounterpartError("its equation has too many letters")
     code = dict(zip(every, ascii_letters[1:], strict=False))
     batch, kept = ascii_letters[0], []
     for term, name in zip(terms, names, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import NoCounterpartError, writes
 
 if TYPE_CHECKING:
     from shapecalc.exporters.onnx.table import LayerSite
@@ -16,9 +16,9 @@ _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 def _recurrent(site: LayerSite) -> Any:
     given, kind = site.given, site.layer.kind
     if given.get("proj_size"):
-        raise NotExpressibleError("ONNX has no proj_size, which projects the hidden state")
+        raise NoCounterpartError("ONNX has no proj_size, which projects the hidden state")
     if given["merge_mode"] != "concat":
-        raise NotExpressibleError(f"merge_mode {given['merge_mode']}: ONNX stacks the two directions")
+        raise NoCounterpartError(f"merge_mode {given['merge_mode']}: ONNX stacks the two directions")
     length, width = site.x.sizes
     hidden, directions = given["hidden_size"], 2 if given["bidirectional"] else 1
     x, states = site.transpose(site.names[0], (1, 0, 2)), _states(site, directions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.onnx.table import MAP, OWN, NotExpressibleError, is_mixed, onnx_size, writes
+from shapecalc.exporters.onnx.table import MAP, OWN, NoCounterpartError, is_mixed, onnx_size, writes
 from shapecalc.exporters.onnx.windows import pad
 from shapecalc.layers.base.axis_numbers import axis_of
 from shapecalc.layers.base.per_axis import per_axis
@@ -23,7 +23,7 @@ _FAR = 2**62
 def _concat(site: LayerSite) -> str:
     orders = {is_mixed(shape) for shape in site.inputs}
     if len(orders) > 1:
-        raise NotExpressibleError("it joins a map with channels last and another tensor")
+        raise NoCounterpartError("it joins a map with channels last and another tensor")
     parts = [site.whole(i) for i in range(len(site.names))]
     return str(site.op("Concat", *parts, axis=site.axis(site.given["dim"])))
 
@@ -134,7 +134,7 @@ def _gather(site: LayerSite) -> str:
             return str(site.op("Gather", site.names[0], site.graph.number(at[0]), axis=axis))
         return str(site.op("Gather", site.names[0], site.graph.numbers(*at), axis=axis))
     if given["mode"] != "elements":
-        raise NotExpressibleError("ONNX picks at the positions of each sample with GatherElements alone")
+        raise NoCounterpartError("ONNX picks at the positions of each sample with GatherElements alone")
     return str(site.op("GatherElements", site.whole(0), site.as_integers(site.whole(1)), axis=axis))
 
 
@@ -162,7 +162,7 @@ def _to_tokens(site: LayerSite) -> str:
 def _to_map(site: LayerSite) -> str:
     rank = site.inputs[0].rank
     if rank != 2:
-        raise NotExpressibleError("its tokens have further axes")
+        raise NoCounterpartError("its tokens have further axes")
     return site.reshape(site.transpose(site.names[0], (0, 2, 1)), onnx_size(site.outputs[0]))
 
 

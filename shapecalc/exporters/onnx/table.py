@@ -9,7 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.layers.base.axis_numbers import axis_index
+from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site
+from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,17 +22,12 @@ if TYPE_CHECKING:
     Result = str | Sequence[str]
 
 __all__ = [
-    "ALIKE", "MAP", "OWN", "ROTARY", "LayerSite", "NotExpressibleError", "Writer", "find_writer", "is_mixed",
+    "ALIKE", "MAP", "OWN", "ROTARY", "LayerSite", "NoCounterpartError", "Writer", "find_writer", "is_mixed",
     "onnx_size", "writes",
 ]  # fmt: skip
 
 _FAMILIES = ("windows", "pointwise", "norms", "products", "shapes", "embeddings", "attention", "latent_attention",
              "window_attention", "recurrent")  # fmt: skip
-ROTARY = "rotary_embedding"
-
-
-class NotExpressibleError(Exception):
-    """A layer cannot be expressed in ONNX. The text says why."""
 
 
 def is_mixed(shape: Shape) -> bool:
@@ -41,63 +37,23 @@ def is_mixed(shape: Shape) -> bool:
 
 def onnx_size(shape: Shape) -> tuple[Any, ...]:
     """Return the sizes of a tensor in ONNX, without the batch."""
-    return shape.in_layout("CHW")
+    return shape.in_layout(CHW)
 
 
-class LayerSite:
-    """A layer where it stands: its arguments, inputs and outputs, the sizes of its weights, and the graph."""
+class LayerSite(Site):
+    """A layer where it stands in a graph that grows: `names` are the tensors that are its inputs."""
 
-    def __init__(
-        self, graph: NodeGraph, row: Row, names: Sequence[str], owners: dict[str, str], rotary: dict[str, Any] | None
-    ) -> None:
-        assert row.node.layer is not None
+    def __init__(self, site: Site, graph: NodeGraph, row: Row, names: Sequence[str], owners: dict[str, str]) -> None:
+        super().__init__(**vars(site))
         self.graph = graph
-        self.layer = row.node.layer
-        self.given = self.layer.values()
-        self.names = list(names)
-        """The tensors that are its inputs."""
-        self.inputs = row.sizing.inputs
-        self.outputs = row.sizing.outputs
-        self.weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
-        self.rotary = rotary
-        """The arguments of the last rotary embedding before it."""
-        self.in_own_order = False
+        self.names = [*names]
         self._owners = owners
         self._owner = row.shares or row.name
-
-    @property
-    def x(self) -> Shape:
-        """The size of the first input."""
-        return self.inputs[0]
-
-    @property
-    def rank(self) -> int:
-        """How many spatial axes the first input has."""
-        return len(self.x.spatial)
 
     @property
     def op(self) -> Callable[..., Any]:
         """Add a node, as `NodeGraph.op`."""
         return self.graph.op
-
-    def size(self, shape: Shape) -> tuple[Any, ...]:
-        """Return the sizes of a tensor in the order that it has here, without the batch."""
-        return tuple(shape.sizes) if self.in_own_order else onnx_size(shape)
-
-    def axis(self, dim: int | str, shape: Shape | None = None) -> int:
-        """Return the number of an axis here, with the batch first."""
-        x = self.x if shape is None else shape
-        index = axis_index(dim, x)
-        if self.in_own_order or not is_mixed(x):
-            return index + 1
-        return 1 if index == x.rank - 1 else index + 2
-
-    def refuse(self, *names: str) -> None:
-        """Raise `NotExpressibleError` for arguments that are given and that cannot be expressed."""
-        for name in names:
-            value = self.given.get(name)
-            if value not in (None, False, 0, "none") and value != self.layer.arguments[name].default:
-                raise NotExpressibleError(f"ONNX has no {name} (={value})")
 
     def weight(self, name: str) -> str:
         """Return the tensor of a weight, by its name."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.exporters.onnx.attention import attend, buckets, joined
 from shapecalc.exporters.onnx.embeddings import positions
-from shapecalc.exporters.onnx.table import NotExpressibleError, writes
+from shapecalc.exporters.onnx.table import NoCounterpartError, writes
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def _window_attention(site: LayerSite) -> str:
     *leading, length, channels = site.x.sizes
     heads, width = given["num_heads"], channels // given["num_heads"]
     if given["position"] == "mlp":
-        raise NotExpressibleError("the biases of Swin v2, which a network computes of distances")
+        raise NoCounterpartError("the biases of Swin v2, which a network computes of distances")
     bias = site.weight("qkv.bias") if "qkv.bias" in weights else None
     every = site.project(site.names[0], site.weight("qkv.weight"), bias)
     n = len(leading) + 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.exporters.onnx.table import OWN, NotExpressibleError, writes
-from shapecalc.exporters.source.sites import crop_sides
+from shapecalc.exporters.onnx.table import OWN, NoCounterpartError, writes
+from shapecalc.exporters.sites import crop_sides
 from shapecalc.layers.base.per_axis import per_axis, sides_of
 from shapecalc.layers.base.window import spatial_axes
 
@@ -21,7 +21,7 @@ _LOWEST = -3.4028234663852886e38
 def pad(site: LayerSite, x: str, sides: dict[int, tuple[int, int]], mode: str = "zeros", value: float = 0.0) -> str:
     """Add padding of axes, by their numbers: so much before and after each; negative padding crops."""
     if mode not in _MODES:
-        raise NotExpressibleError(f"ONNX has no mode {mode} of padding before opset 19")
+        raise NoCounterpartError(f"ONNX has no mode {mode} of padding before opset 19")
     rank = site.x.rank + 1
     before = [sides.get(axis, (0, 0))[0] for axis in range(rank)]
     after = [sides.get(axis, (0, 0))[1] for axis in range(rank)]
@@ -109,7 +109,7 @@ def _transposed_conv(site: LayerSite) -> str:
         sides = sides_of(padding, rank)
     extra = [out - size + before + after for out, size, (before, after) in zip(due, covered, sides, strict=True)]
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)) or min(extra) < 0:
-        raise NotExpressibleError("its output is larger than ONNX's output_padding permits")
+        raise NoCounterpartError("its output is larger than ONNX's output_padding permits")
     bias = [site.weight("bias")] if "bias" in site.weights else []
     attributes: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(stride), "dilations": list(dilation),
                                   "group": given["groups"]}  # fmt: skip
@@ -124,7 +124,7 @@ def _pool(site: LayerSite) -> str | list[str]:
     kind, x, window = site.layer.kind, site.names[0], _window(site)
     attributes = dict(window.attributes)
     if "dilations" in attributes and kind != "max_pool":
-        raise NotExpressibleError("ONNX dilates averages from opset 19 on")
+        raise NoCounterpartError("ONNX dilates averages from opset 19 on")
     counted = site.given.get("count_include_pad", False) and window.is_padded
     if counted and any(window.beyond):  # beyond the padding nothing is counted
         attributes["ceil_mode"] = 1
@@ -135,7 +135,7 @@ def _pool(site: LayerSite) -> str | list[str]:
         attributes["p"] = int(site.given["norm_type"])
     if any(max(side) >= k for side, k in zip(sides, attributes["kernel_shape"], strict=True)):
         if kind == "avg_pool" and not counted:
-            raise NotExpressibleError("its padding is as large as its window")
+            raise NoCounterpartError("its padding is as large as its window")
         x = _padded(site, x, _Window({}, sides, []), value=_LOWEST if kind == "max_pool" else 0.0)
         sides = [(0, 0)] * site.rank
     if any(map(any, sides)):
@@ -155,7 +155,7 @@ def _grid_sample(site: LayerSite) -> str:
     given = site.given
     modes = {"bilinear": "bilinear", "nearest": "nearest", "bicubic": "bicubic"}
     if site.rank != 2 or given["mode"] not in modes:
-        raise NotExpressibleError("ONNX samples maps of two spatial axes before opset 20")
+        raise NoCounterpartError("ONNX samples maps of two spatial axes before opset 20")
     return str(site.op("GridSample", *site.names, mode=modes[given["mode"]], padding_mode=given["padding_mode"],
                        align_corners=int(given["align_corners"] or 0)))  # fmt: skip
 
@@ -191,7 +191,7 @@ def _upsample(site: LayerSite) -> str:
     mode = site.given.get("mode") or site.given.get("interpolation")
     kinds = {"nearest": "nearest", "bilinear": "linear", "linear": "linear", "trilinear": "linear", "bicubic": "cubic"}
     if mode not in kinds:
-        raise NotExpressibleError(f"ONNX has no mode {mode} of resizing")
+        raise NoCounterpartError(f"ONNX has no mode {mode} of resizing")
     attributes = {"mode": kinds[mode], "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     if kinds[mode] != "nearest":
         corners = site.given.get("align_corners")
@@ -236,7 +236,7 @@ def _channel_shuffle(site: LayerSite) -> str:
 def _local_response_norm(site: LayerSite) -> str:
     given = site.given
     if given["norm_region"] != "across_channels":
-        raise NotExpressibleError("ONNX's LRN works across channels alone")
+        raise NoCounterpartError("ONNX's LRN works across channels alone")
     return str(site.op("LRN", site.names[0], size=given["size"], alpha=float(given["alpha"]),
                        beta=float(given["beta"]), bias=float(given["k"])))  # fmt: skip
 

@@ -10,9 +10,10 @@ from shapecalc.exporters.pytorch.arguments import default_of
 from shapecalc.exporters.pytorch.code import ClassText
 from shapecalc.exporters.pytorch.helpers import HELPERS
 from shapecalc.exporters.pytorch.table import WRITERS, torch_size
+from shapecalc.exporters.sites import sites_of
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
 from shapecalc.exporters.source.bodies import ModuleSource
-from shapecalc.exporters.source.sites import operations_of, sites_of
+from shapecalc.exporters.source.operations import operations_of
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:

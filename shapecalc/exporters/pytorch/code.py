@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.pytorch.arguments import construct
+from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
-from shapecalc.exporters.source.sites import NoCounterpartError
 from shapecalc.exporters.source.values import code_of
 from shapecalc.exporters.structure.parts import Variable
 

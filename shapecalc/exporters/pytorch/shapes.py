@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, torch_size, writes
-from shapecalc.exporters.source.sites import crop_sides, sliced
+from shapecalc.exporters.sites import crop_sides
+from shapecalc.exporters.source.operations import sliced
 from shapecalc.layers.base.per_axis import per_axis, sides_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.source.sites import ROTARY, NoCounterpartError, Site, Writers, call, module
+from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site
+from shapecalc.exporters.source.operations import Writers, call, module
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:

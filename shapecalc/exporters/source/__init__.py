@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean, python_names
+from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.outputs import needed_outputs
-from shapecalc.exporters.source.sites import NoCounterpartError
 from shapecalc.exporters.structure import DEEPEST, find_structure
 from shapecalc.exporters.structure.names import name_definitions
 from shapecalc.exporters.structure.parts import Local

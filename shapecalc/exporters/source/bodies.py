@@ -6,8 +6,8 @@ import re
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.outputs import inner_local
-from shapecalc.exporters.source.sites import NoCounterpartError
 from shapecalc.exporters.source.values import code_of
 from shapecalc.exporters.structure.parts import Variable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.source.sites import NoCounterpartError
+from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.structure.parts import Local
 
 if TYPE_CHECKING:

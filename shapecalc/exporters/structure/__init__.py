@@ -26,9 +26,14 @@ def find_structure(
     operations: Sequence[Operation],
     defaults: Callable[[str, str], Any] | None = None,
     level: int = DEEPEST,
+    *,
+    nested: bool = True,
 ) -> list[Definition]:
-    """Return the definitions of a network, the last being the network itself; `operations` has one for each layer."""
-    main = parts_of(graph, nested=level > 0)
+    """Return the definitions of a network, the last being the network itself; `operations` has one for each layer.
+
+    Unless it is `nested`, the blocks of the graph are none of them.
+    """
+    main = parts_of(graph, nested=nested and level > 0)
     if level >= DEEPEST:
         find_blocks(graph, main)
     wire(graph, main, [Reference(-1 - index) for index in range(len(graph.inputs))])

@@ -15,6 +15,7 @@ from shapecalc.exporters.yaml.scope import allowed
 from shapecalc.exporters.yaml.text import WIDTH, DefinitionText
 from shapecalc.exporters.yaml.values import UnwritableError, mapping, size_text, value_text, word
 from shapecalc.layers import find_kind
+from shapecalc.model.rows import layers_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,18 +33,16 @@ _NOT_FREE = frozenset({
 })  # fmt: skip
 """Words that no block may be called."""
 
+_LONG, _MUCH_SHORTER = 100, 0.6
+"""The hierarchy of a file is left out of a text of so many lines, if it has less than this part of them without it."""
+
 
 def write(report: Report, _: int | str | None, reread: Callable[[str], Report] | None = None) -> str:
     """Return the specification of a report: the shortest that has the same rows when it is read again.
 
     Errors: `UsageError` where there is none.
     """
-    held = next((row.name for row in report.rows if row.node.held), "")
-    if held:
-        message = (
-            f"{clean(held)} shares some of its weights, and has others: the specification language cannot say that"
-        )
-        raise UsageError(Problem(message))
+    _check_every_layer(report)
     operations = [
         operation(row.node.layer, row.sizing.inputs[0] if row.sizing.inputs else None)
         for row in report.rows
@@ -56,14 +55,54 @@ def write(report: Report, _: int | str | None, reread: Callable[[str], Report] |
         except UnwritableError as error:
             why = str(error)
             continue
-        try:
-            difference = _difference(report, reread(text)) if reread else ""
-        except ShapecalcError as error:
-            difference = error.problems[0].message if error.problems else str(error)
-        if not difference:
-            return text
-        why = difference
+        shorter = _without_hierarchy(report, operations, text) if level == DEEPEST else ""
+        for one in filter(None, (shorter, text)):
+            try:
+                why = _difference(report, reread(one)) if reread else ""
+            except ShapecalcError as error:
+                why = error.problems[0].message if error.problems else str(error)
+            if not why:
+                return one
     raise UsageError(Problem(f"{clean(report.name)} cannot be written as a specification: {why}"))
+
+
+def _without_hierarchy(report: Report, operations: Sequence[Operation], text: str) -> str:
+    """Return the specification with blocks found by repetition alone, where it is much shorter; else nothing.
+
+    The hierarchy of a file is not always one of blocks that are alike: in ONNX files that state no modules, it is what
+    the names of weights have in common, so that layers without weights are between blocks that they belong to.
+    """
+    lines = text.count("\n")
+    if report.graph.is_written or lines < _LONG:
+        return ""
+    try:
+        found = _Writer(report, operations, DEEPEST, nested=False).text()
+    except UnwritableError:
+        return ""
+    return found if found.count("\n") < lines * _MUCH_SHORTER else ""
+
+
+def _check_every_layer(report: Report) -> None:
+    """Raise `UsageError` for layers that the specification language has no words for."""
+    graph = report.graph
+    held = [row for row in report.rows if row.node.held]
+    if held:
+        names = ", ".join(sorted(held[0].node.held))
+        raise UsageError(Problem(
+            f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are "
+            "constants, or those of another layer, which the language cannot say", held[0].node.mark,
+        ))  # fmt: skip
+    needed = {ref.node for ref in graph.outputs}
+    for index in range(len(graph.nodes) - 1, -1, -1):
+        if index in needed:
+            needed.update(ref.node for ref in graph.nodes[index].inputs)
+            needed.add(graph.nodes[index].shares)
+    spare = [row for index, row in enumerate(report.rows) if index not in needed]
+    if spare:
+        message = (
+            f"{layers_in_words(spare)} cannot be written as a specification, which leaves out what no output depends on"
+        )
+        raise UsageError(Problem(message, spare[0].node.mark))
 
 
 def _difference(report: Report, again: Report) -> str:
@@ -88,10 +127,10 @@ def _difference(report: Report, again: Report) -> str:
 class _Writer:
     """The text of a specification at a level of structure."""
 
-    def __init__(self, report: Report, operations: Sequence[Operation], level: int) -> None:
+    def __init__(self, report: Report, operations: Sequence[Operation], level: int, *, nested: bool = True) -> None:
         self.report = report
         self.graph = report.graph
-        self.definitions = find_structure(self.graph, operations, default_of, level)
+        self.definitions = find_structure(self.graph, operations, default_of, level, nested=nested)
         kinds = {one.kind for one in operations}
         name_definitions(self.graph, self.definitions, lambda name: self._is_free(name, kinds))
         self.inputs = list(dict.fromkeys(allowed(name) or "input" for name in self.graph.inputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shapecalc.importers.pytorch.operations import AtenCall
     from shapecalc.importers.tensors import Constant, Data
 
@@ -131,8 +134,15 @@ def _reduce(call: AtenCall) -> Data:
 def _two_reductions(call: AtenCall) -> list[Data]:
     x, keeps = call.x(), call.flag("keepdim", False)
     axes = _dims(call, x.rank)
-    spread = reduced(call, x, "reduce", axes, keeps=keeps, more={"function": call.name[:3]})
-    return [spread, reduced(call, x, "mean", axes, keeps=keeps)]
+    layers: tuple[tuple[str, dict[str, Any]], ...] = (("reduce", {"function": call.name[:3]}), ("mean", {}))
+    return _used(call, *[partial(reduced, call, x, kind, axes, keeps=keeps, more=more) for kind, more in layers])
+
+
+def _used(call: AtenCall, *outputs: Callable[[], Data]) -> list[Data]:
+    """Return the outputs of a node, each that of a layer: one that nothing uses has none, and is that of another."""
+    made = {number: output() for number, output in enumerate(outputs) if call.is_used(number)} or {0: outputs[0]()}
+    other = next(iter(made.values()))
+    return [made.get(number, other) for number in range(len(outputs))]
 
 
 @operation("max", "min", "argmax", "argmin")
@@ -147,8 +157,7 @@ def _extreme(call: AtenCall) -> Any:
     is_index = call.name.startswith("arg")
     if is_index and len(axes) > 1:
         x, axes = call.frame.reshape(call.place, x, (prod(x.full(call.frame.batch)),)), [0]
-    value = reduced(call, x, call.name, axes, keeps=keeps)
     if is_index or call.get("dim") is None:
-        return value
-    index = reduced(call, x, f"arg{call.name}", axes, keeps=keeps) if call.is_used(1) else value
-    return [value, index]
+        return reduced(call, x, call.name, axes, keeps=keeps)
+    kinds = (call.name, f"arg{call.name}")
+    return _used(call, *[partial(reduced, call, x, kind, axes, keeps=keeps) for kind in kinds])

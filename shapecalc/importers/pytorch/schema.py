@@ -170,11 +170,17 @@ class _Reader:
 
     def _stored(self, name: Any, sort: str, dims: Any, trainable: bool) -> StoredInput:
         held = self.weights.get(name)
-        path = held.get("path_name") if isinstance(held, dict) else None
+        path = held.get("path_name") if isinstance(held, dict) and not _is_without_elements(held) else None
         if dims is None or not all(isinstance(size, int) for size in dims):
             raise _WrongError(f"it does not state the size of {name}")
         first = self.first.setdefault(str(path), str(name)) if path else str(name)
         return StoredInput(str(name), sort, dims, trainable, first)
+
+
+def _is_without_elements(held: dict[str, Any]) -> bool:
+    """Return whether a stored tensor is on the meta device: all of those have the same (empty) file."""
+    device = (held.get("tensor_meta") or {}).get("device") or {}
+    return bool(device.get("type") == "meta")
 
 
 def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,42 +1,23 @@
-"""Layers where they stand, and the operations of a framework that they become.
-
-The kind of an operation is `CLASS|FORWARD`: the class of a module (empty for none), and the expression of its output,
-in which `{0}` is its first input, `{*}` are all of them, `{m}` is the module, and `{name}` an argument.
-"""
+"""Layers where they stand: their arguments, sizes and weights, and the numbers of axes, as a framework has them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError
-from shapecalc.escaping import clean
-from shapecalc.exporters.structure.parts import Operation
 from shapecalc.layers.base.axis_numbers import axis_index
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.per_axis import sides_of
-from shapecalc.layers.base.shape import CHW, HWC
+from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-    Writer = Callable[["Site"], Operation]
-
-__all__ = [
-    "ROTARY",
-    "NoCounterpartError",
-    "Site",
-    "Writers",
-    "call",
-    "crop_sides",
-    "module",
-    "operations_of",
-    "sites_of",
-    "sliced",
-]
+__all__ = ["ROTARY", "NoCounterpartError", "Site", "crop_sides", "sites_of"]
 
 ROTARY = "rotary_embedding"
 
@@ -45,7 +26,8 @@ class NoCounterpartError(Exception):
     """A layer has no counterpart in a framework. The text says why."""
 
 
-class Site(NamedTuple):
+@dataclass
+class Site:
     """A layer where it stands: its arguments, inputs and outputs, and the sizes of its weights."""
 
     layer: Layer
@@ -54,7 +36,7 @@ class Site(NamedTuple):
     outputs: tuple[Shape, ...]
     weights: dict[str, tuple[int, ...]]
     layout: str
-    """The layout of feature maps in the framework."""
+    """The layout of feature maps in the framework; empty for that of each tensor."""
     used: frozenset[int] = frozenset()
     """The outputs that are used."""
     before: Layer | None = None
@@ -89,10 +71,10 @@ class Site(NamedTuple):
 
     def size(self, shape: Shape) -> tuple[Any, ...]:
         """Return the sizes of a tensor in the framework, without the batch."""
-        return shape.in_layout(self.layout)
+        return shape.in_layout(self.layout) if self.layout else shape.sizes
 
     def _is_moved(self, x: Shape) -> bool:
-        return x.is_map and x.channels_last != (self.layout == HWC)
+        return bool(self.layout) and x.is_map and x.channels_last != (self.layout == HWC)
 
     def check_order(self) -> None:
         """Raise `NoCounterpartError` for a layer on channels and positions whose input has its channels last there."""
@@ -128,58 +110,6 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
         )
         rotary = site if row.kind == ROTARY else rotary
         yield site
-
-
-def operations_of(report: Report, sites: Iterable[Site], writers: Writers, framework: str) -> list[Operation]:
-    """Return what each layer is in a framework. Errors: `UsageError` with the first layer that has no counterpart."""
-    found = []
-    for row, site in zip(report.rows, sites, strict=True):
-        try:
-            if site.layout == CHW:
-                site.check_order()
-            found.append(writers.get(row.kind, _refuse)(site))
-        except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
-            message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
-            raise UsageError(Problem(message, row.node.mark)) from None
-    return found
-
-
-def _refuse(site: Site) -> Operation:
-    raise NoCounterpartError(f"there is no such {'module' if site.layout == CHW else 'layer'}")
-
-
-class Writers(dict[str, "Writer"]):
-    """A table of kinds: how each is written, by functions that return its operation."""
-
-    def of(self, *kinds: str) -> Callable[[Writer], Writer]:
-        """Return a decorator that adds a function for kinds."""
-
-        def add(function: Writer) -> Writer:
-            self.update(dict.fromkeys(kinds, function))
-            return function
-
-        return add
-
-
-def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:
-    """Return the operation of a module, or of a layer of Keras."""
-    return Operation(f"{name}|{forward}", arguments)
-
-
-def call(forward: str, **arguments: Any) -> Operation:
-    """Return the operation of a function."""
-    return Operation(f"|{forward}", arguments)
-
-
-def sliced(site: Site) -> Operation:
-    """Return the operation of a slice, which frameworks write as Python does."""
-    given = site.given
-    if given["step"] < 0:
-        raise NoCounterpartError("a negative step")
-    axis = site.axis(given["dim"])
-    begin, end, step = given["start"], given["end"], given["step"]
-    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
-    return call(f"{{0}}[{':, ' * axis}{text}]")
 
 
 def crop_sides(cropping: Any, x: Shape, y: Shape) -> list[tuple[int, int]]:

@@ -1,0 +1,77 @@
+"""The operations of a framework that layers become.
+
+The kind of an operation is `CLASS|FORWARD`: the class of a module (empty for none), and the expression of its output,
+in which `{0}` is its first input, `{*}` are all of them, `{m}` is the module, and `{name}` an argument.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, UsageError
+from shapecalc.escaping import clean
+from shapecalc.exporters.sites import NoCounterpartError
+from shapecalc.exporters.structure.parts import Operation
+from shapecalc.layers.base.shape import CHW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from shapecalc.exporters.sites import Site
+    from shapecalc.model.report import Report
+
+    Writer = Callable[[Site], Operation]
+
+__all__ = ["Writers", "call", "module", "operations_of", "sliced"]
+
+
+def operations_of(report: Report, sites: Iterable[Site], writers: Writers, framework: str) -> list[Operation]:
+    """Return what each layer is in a framework. Errors: `UsageError` with the first layer that has no counterpart."""
+    found = []
+    for row, site in zip(report.rows, sites, strict=True):
+        try:
+            if site.layout == CHW:
+                site.check_order()
+            found.append(writers.get(row.kind, _refuse)(site))
+        except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
+            message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
+            raise UsageError(Problem(message, row.node.mark)) from None
+    return found
+
+
+def _refuse(site: Site) -> Operation:
+    raise NoCounterpartError(f"there is no such {'module' if site.layout == CHW else 'layer'}")
+
+
+class Writers(dict[str, "Writer"]):
+    """A table of kinds: how each is written, by functions that return its operation."""
+
+    def of(self, *kinds: str) -> Callable[[Writer], Writer]:
+        """Return a decorator that adds a function for kinds."""
+
+        def add(function: Writer) -> Writer:
+            self.update(dict.fromkeys(kinds, function))
+            return function
+
+        return add
+
+
+def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:
+    """Return the operation of a module, or of a layer of Keras."""
+    return Operation(f"{name}|{forward}", arguments)
+
+
+def call(forward: str, **arguments: Any) -> Operation:
+    """Return the operation of a function."""
+    return Operation(f"|{forward}", arguments)
+
+
+def sliced(site: Site) -> Operation:
+    """Return the operation of a slice, which frameworks write as Python does."""
+    given = site.given
+    if given["step"] < 0:
+        raise NoCounterpartError("a negative step")
+    axis = site.axis(given["dim"])
+    begin, end, step = given["start"], given["end"], given["step"]
+    text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
+    return call(f"{{0}}[{':, ' * axis}{text}]")
