@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shapecalc.dims import plain_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.importers.dimensions import size_of, symbols_of
 from shapecalc.importers.tensors import LOST, Batch
+from shapecalc.importers.understanding import UNKNOWN
 from shapecalc.layers.base.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "called", "input_tensors"]
+    from shapecalc.importers.understanding import Understanding
+    from shapecalc.model.graph import Graph
+
+__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "best_reading", "called", "input_tensors"]
 
 _LARGEST = 2**31
 
@@ -64,6 +69,50 @@ class InputSizes(NamedTuple):
 
 AS_STATED, SECOND, NOWHERE = "as stated", "second", "nowhere"
 """Where the batch may be: where names and operations say, or else the first axis; the second of three; nowhere."""
+
+_Sizes = Mapping[str, tuple[Any, ...]]
+
+
+class Import(Protocol):
+    """One import of a file, with sizes of its inputs, and one reading of where the batch is."""
+
+    problems: list[Problem]
+    sizes: InputSizes
+    understanding: Understanding
+
+    def graph(self) -> tuple[Graph, list[Problem]]:
+        """Return the graph, and the problems that keep it from being built."""
+        ...
+
+
+def best_reading(importing: Callable[[_Sizes, str], Import], given: _Sizes) -> tuple[Graph, list[Problem]]:
+    """Return the graph of a file, read with the batch where most of its nodes are understood.
+
+    `importing` begins an import with sizes of inputs and a reading. There are several readings where the first axis is
+    static, of more than 1, and not all nodes are understood: it is that of the batch, or a length. That is decided on
+    the sizes that the file states, if it does, as sizes that are given may not fit another reading.
+    """
+    first = importing(given, AS_STATED)
+    found = first.graph()
+    if first.sizes.batch == 1 or not first.understanding.counts[UNKNOWN]:
+        return found
+    sizes = {} if given and not importing({}, AS_STATED).problems else given
+    graphs, unknown = {}, {}
+    for reading in (AS_STATED, SECOND, NOWHERE):
+        is_first = sizes is given and reading == AS_STATED
+        try:
+            trial = first if is_first else importing(sizes, reading)
+        except UsageError:  # these sizes are of another reading
+            continue
+        graphs[reading] = found if is_first else trial.graph()
+        if not graphs[reading][1]:
+            unknown[reading] = trial.understanding.counts[UNKNOWN]
+        if unknown.get(reading) == 0:
+            break
+    best = min(unknown, key=lambda reading: unknown[reading], default=AS_STATED)
+    if best == AS_STATED:
+        return found
+    return graphs[best] if sizes is given else importing(given, best).graph()
 
 
 def input_tensors(

@@ -76,10 +76,9 @@ def test_sizes_and_stored_numbers_are_those_of_darknet(name):
 def test_every_section_of_pjreddie_is_recorded():
     from shapecalc.importers.darknet import calls
 
-    calls.find_section("conv")
-    known = {kind.name for kind in calls._KINDS.values()}
+    known = {calls.find_section(name).name for name in calls._kinds.names}
     tried = {row.partition("]")[0] for text in CASES.values() for row in text.replace(" ", "").split("[")}
-    tried = {calls._KINDS[name].name for name in tried if name in calls._KINDS}
+    tried = {calls.find_section(name).name for name in tried if name in calls._kinds.names}
     only_alexey = {"local_avgpool", "conv_lstm", "history", "scale_channels", "sam", "Gaussian_yolo", "contrastive",
                    "implicit", "empty", "control_channels", "shift_channels", "alternate_channels"}  # fmt: skip
     assert known - tried == only_alexey

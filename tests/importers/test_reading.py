@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 
 import pytest
 from crafted_darknet import cfg
@@ -11,7 +12,11 @@ from crafted_pt2 import archive
 from crafted_pt2 import small as program
 
 import shapecalc
+from shapecalc.errors import UsageError
 from shapecalc.importers.frame import Frame
+from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND, best_reading
+from shapecalc.importers.table import OperationTable
+from shapecalc.importers.understanding import UNKNOWN, Understanding
 
 CAFFE = b'input: "x"\ninput_shape { dim: 1 dim: 3 }\nlayer { name: "a" type: "ReLU" bottom: "x" top: "a" }\n'
 KERAS = b"""{"class_name": "Sequential", "config": {"name": "m", "layers": [
@@ -48,3 +53,53 @@ def test_the_garbage_collector_pauses_while_a_file_is_read_and_its_graph_is_buil
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+class Trial:
+    """An import that understands all but `unknown[reading]` of its nodes; None for sizes that do not fit."""
+
+    def __init__(self, unknown, begun, given, reading, *, batch=2, is_sized=True):
+        if unknown[reading] is None and not given:
+            raise UsageError("it has not this axis")
+        begun.append((dict(given), reading))
+        self.name = f"{reading}, {given or 'stated'}"
+        self.problems = [] if given or is_sized else ["it has no size"]
+        self.sizes = SimpleNamespace(batch=batch)
+        self.understanding = Understanding()
+        self.understanding.counts[UNKNOWN] = unknown[reading]
+
+    def graph(self):
+        return self.name, self.problems
+
+
+SIZED = {"x": (3,)}
+
+
+@pytest.mark.parametrize(("unknown", "given", "more", "found", "begun"), [
+    ((0, 9, 9), {}, {}, "as stated, stated", 1), ((5, 9, 9), {}, {"batch": 1}, "as stated, stated", 1),
+    ((5, 0, 9), {}, {}, "second, stated", 2), ((5, 5, 2), {}, {}, "nowhere, stated", 3),
+    ((5, 5, 5), {}, {}, "as stated, stated", 3), ((5, None, 2), {}, {}, "nowhere, stated", 2),
+    ((5, 0, 9), SIZED, {}, f"second, {SIZED}", 5), ((5, 7, 9), SIZED, {}, f"as stated, {SIZED}", 5),
+    ((5, 0, 9), SIZED, {"is_sized": False}, f"second, {SIZED}", 3),
+])  # fmt: skip
+def test_the_batch_is_where_most_nodes_are_understood_and_no_import_is_made_twice(unknown, given, more, found, begun):
+    """A reading is tried on the sizes that the file states: an import that only looks for them has no graph."""
+    calls = []
+    numbers = dict(zip((AS_STATED, SECOND, NOWHERE), unknown, strict=True))
+    graph, problems = best_reading(lambda *args: Trial(numbers, calls, *args, **more), given)
+    assert (graph, problems) == (found, [])
+    assert len(calls) == begun
+
+
+def test_a_table_of_operations_loads_its_families_once_and_finds_by_every_name():
+    table = OperationTable("caffe", ("norms",))
+
+    @table("a", "b")
+    def function():
+        """A function of two names."""
+
+    assert table.find("a") is table.find("b") is function
+    assert table.find("c") is None
+    assert set(table.names) == {"a", "b"}
+    with pytest.raises(ModuleNotFoundError, match=r"shapecalc\.importers\.caffe\.no_family"):
+        OperationTable("caffe", ("no_family",)).find("a")

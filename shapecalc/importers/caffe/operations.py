@@ -1,18 +1,17 @@
 """The table of layer types: a function for each, from a layer of the file and its inputs to layers.
 
-A family is a module of this folder whose functions register themselves with `layer_type`; they are loaded once, by
-`find_layer_type`.
+A family is a module of this folder whose functions register themselves with `layer_type`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import Frame
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace
 from shapecalc.model.inference import size_layer
 
@@ -29,8 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["CaffeCall", "CaffeFrame", "find_layer_type", "layer_type", "where"]
 
 _MOST = 2**31 - 1
-_TYPES: dict[str, Converter] = {}
-_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
+layer_type: OperationTable[Converter] = OperationTable(
+    "caffe", ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
+)
+"""The types of layers, written as words of lower case."""
 
 
 def where(condition: object, **arguments: Any) -> dict[str, Any]:
@@ -38,22 +39,9 @@ def where(condition: object, **arguments: Any) -> dict[str, Any]:
     return arguments if condition else {}
 
 
-def layer_type(*keys: str) -> Callable[[Converter], Converter]:
-    """Return a decorator that registers the function of types, written as words of lower case."""
-
-    def add(function: Converter) -> Converter:
-        _TYPES.update(dict.fromkeys(keys, function))
-        return function
-
-    return add
-
-
 def find_layer_type(key: str) -> Converter | None:
     """Return the function of a type, or None."""
-    if not _TYPES:
-        for family in _FAMILIES:
-            import_module(f"shapecalc.importers.caffe.{family}")
-    return _TYPES.get(key, _TYPES["loss"] if key.endswith("loss") else None)
+    return layer_type.find(key) or (layer_type.find("loss") if key.endswith("loss") else None)
 
 
 class CaffeFrame(Frame):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.importers.darknet.cfg import COMMENTS, LARGEST, UNKNOWN_SECTION, Option, OptionError
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data, NodePlace, Unsized
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ class UnknownSizeError(Exception):
 
 _ANYWHERE = """clip onlyforward dont_update burnin_update stopbackward train_only_bn dontload dontloadscales
 learning_rate truth dontsave numload smooth"""
-_KINDS: dict[str, SectionKind] = {}
-_FAMILIES = ("windows", "merges", "recurrent", "heads")
+_kinds: OperationTable[SectionKind] = OperationTable("darknet", ("windows", "merges", "recurrent", "heads"))
 
 
 def section(*names: str, ignored: str = "", is_head: bool = False) -> Callable[[Function], Function]:
@@ -74,7 +73,7 @@ def section(*names: str, ignored: str = "", is_head: bool = False) -> Callable[[
 
     def add(function: Function) -> Function:
         kind = SectionKind(names[0], function, frozenset(f"{ignored} {_ANYWHERE}".split()), is_head)
-        _KINDS.update(dict.fromkeys(names, kind))
+        _kinds.add(names, kind)
         return function
 
     return add
@@ -82,12 +81,9 @@ def section(*names: str, ignored: str = "", is_head: bool = False) -> Callable[[
 
 def find_section(name: str) -> SectionKind:
     """Return a type of section. Errors: `OptionError` for one that darknet does not know."""
-    if not _KINDS:
-        for family in _FAMILIES:
-            import_module(f"shapecalc.importers.darknet.{family}")
-    found = _KINDS.get(name)
+    found = _kinds.find(name)
     if found is None:
-        hint = str(did_you_mean(name, _KINDS, lists=False))
+        hint = str(did_you_mean(name, _kinds.names, lists=False))
         message = f"darknet has no section [{name[:40]}]"
         raise OptionError(message, why=(UNKNOWN_SECTION,), hint=hint)
     return found

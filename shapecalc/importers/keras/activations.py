@@ -54,12 +54,12 @@ def _object(call: LayerCall, x: Data, given: dict[str, Any], *, is_part: bool) -
         return activate(call, x, config, is_part=is_part)
     if not isinstance(title, str) or not isinstance(config, dict):
         raise LayerError("its activation has neither a class nor a name")
-    from shapecalc.importers.keras.calls import find_layer
+    from shapecalc.importers.keras.calls import layer
     from shapecalc.importers.keras.records import read_layer
     from shapecalc.importers.keras.structure import RecordError
 
     word = title.rpartition(">")[2]
-    if word in _CLASSES and find_layer(word) is not None:
+    if word in _CLASSES and layer.find(word) is not None:
         try:
             record = read_layer(given, "activation", 0)
         except RecordError as error:

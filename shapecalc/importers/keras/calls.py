@@ -1,18 +1,17 @@
 """A call of a layer: what the function of its class works on, and the table of these functions.
 
-A family is a module of this folder whose functions register themselves with `layer`; they are loaded once, by
-`find_layer`.
+A family is a module of this folder whose functions register themselves with `layer`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.layouts import FIRST, LAST
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Batch, Constant, Data
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import show
@@ -26,30 +25,15 @@ if TYPE_CHECKING:
 
     Function = Callable[["LayerCall"], Any]
 
-__all__ = ["OWN", "LayerCall", "alike", "find_layer", "layer", "when"]
+__all__ = ["OWN", "LayerCall", "alike", "layer", "when"]
 
-_LAYERS: dict[str, Function] = {}
-_FAMILIES = ("windows", "core", "activations", "norms", "merges", "recurrent", "attention", "preprocessing", "wrappers")
+layer: OperationTable[Function] = OperationTable(
+    "keras",
+    ("windows", "core", "activations", "norms", "merges", "recurrent", "attention", "preprocessing", "wrappers"),
+)
+"""The classes of layers."""
 OWN = Batch(0, own=True)
 """Where the batch is: on an axis of its own, the first."""
-
-
-def layer(*classes: str) -> Callable[[Function], Function]:
-    """Return a decorator that registers the function of classes of layers."""
-
-    def add(function: Function) -> Function:
-        _LAYERS.update(dict.fromkeys(classes, function))
-        return function
-
-    return add
-
-
-def find_layer(op: str) -> Function | None:
-    """Return the function of a class of layers, or None."""
-    if not _LAYERS:
-        for family in _FAMILIES:
-            import_module(f"shapecalc.importers.keras.{family}")
-    return _LAYERS.get(op)
 
 
 def when(condition: object, **arguments: Any) -> dict[str, Any]:

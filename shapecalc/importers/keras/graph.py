@@ -9,7 +9,7 @@ from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
-from shapecalc.importers.keras.calls import OWN, LayerCall, find_layer
+from shapecalc.importers.keras.calls import OWN, LayerCall, layer
 from shapecalc.importers.keras.inputs import input_shapes
 from shapecalc.importers.keras.order import ordered
 from shapecalc.importers.keras.structure import INPUT
@@ -194,7 +194,7 @@ class ModelImport:
             from shapecalc.importers.keras.operations import convert  # few models have one
 
             return convert(call)
-        function = find_layer(record.op)
+        function = layer.find(record.op)
         if function is None:
             raise NotCoveredError("no layer here does what it does")
         return function(call)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.tf_names import keras_name
 from shapecalc.importers.keras.trees import array_of
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
@@ -21,27 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OpsCall", "convert", "operation", "vector", "whole_values"]
 
-_OPERATIONS: dict[str, Function] = {}
-_FAMILIES = ("ops_pointwise", "ops_axes", "ops_index", "ops_windows")
-
-
-def operation(*names: str) -> Callable[[Function], Function]:
-    """Return a decorator that registers the function of operations."""
-
-    def add(function: Function) -> Function:
-        _OPERATIONS.update(dict.fromkeys(names, function))
-        return function
-
-    return add
+operation: OperationTable[Function] = OperationTable("keras", ("ops_pointwise", "ops_axes", "ops_index", "ops_windows"))
 
 
 def convert(call: LayerCall) -> Any:
     """Return the outputs of an operation. Errors: `NotCoveredError`, `LayerError`."""
-    if not _OPERATIONS:
-        for family in _FAMILIES:
-            import_module(f"shapecalc.importers.keras.{family}")
     name = call.record.op if call.record.is_op else keras_name(call)
-    function = _OPERATIONS.get(name)
+    function = operation.find(name)
     if function is None:
         raise NotCoveredError("no layer here does what it does")
     return function(OpsCall(name, call))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, find_layer, when
+from shapecalc.importers.keras.calls import OWN, layer, when
 from shapecalc.importers.keras.operations import operation, whole_values
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _as_layer(op: OpsCall, title: str, config: dict[str, Any]) -> Any:
     """Return the outputs of the layer that does the same."""
     record = op.call.record._replace(op=title, config={"data_format": op.argument("data_format"), **config})
-    function = find_layer(title)
+    function = layer.find(title)
     assert function is not None, title
     return function(op.call.of(record, [op.x]))
 

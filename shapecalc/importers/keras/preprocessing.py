@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.keras.calls import OWN, find_layer, layer, when
+from shapecalc.importers.keras.calls import OWN, layer, when
 from shapecalc.importers.keras.records import read_layer
 from shapecalc.importers.keras.structure import RecordError
 from shapecalc.importers.tensors import Data
@@ -62,7 +62,7 @@ def _pipeline(call: LayerCall) -> Any:
             record = read_layer(raw, f"layer[{i}]", 1)
         except RecordError as error:
             raise LayerError(f"{error}") from None
-        if find_layer(record.op) is None:
+        if layer.find(record.op) is None:
             raise NotCoveredError(f"one of its layers is {record.title}")
         inner = call.of(record._replace(key=f"{call.record.key}/{i}"), [found])
         inner.place = call.place._replace(name=f"{call.place.name}_{record.name}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.wire import WireError, WireReader
-from shapecalc.errors import UsageError
 from shapecalc.importers.files import broken, check_first_bytes, mapped, uncollected
-from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND
+from shapecalc.importers.inputs import best_reading
 from shapecalc.importers.onnx.external import Neighbours
 from shapecalc.importers.onnx.graph import Importing
 from shapecalc.importers.onnx.masks import stored_masks
 from shapecalc.importers.onnx.messages import read_model
-from shapecalc.importers.understanding import UNKNOWN
 
 if TYPE_CHECKING:
     import mmap
@@ -50,32 +49,7 @@ class OnnxFile:
     @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
-        first = Importing(self.name, self.model, variables, inputs)
-        best = first.graph()
-        if not first.has_several_readings:
-            return best
-        reading = self._reading(variables, {} if self._is_sized(variables) else inputs)
-        return best if reading == AS_STATED else Importing(self.name, self.model, variables, inputs, reading).graph()
-
-    def _is_sized(self, variables: Mapping[str, Any]) -> bool:
-        """Return whether the file itself states the sizes of its inputs."""
-        return not Importing(self.name, self.model, variables, {}).problems
-
-    def _reading(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> str:
-        """Return where the batch is: where most nodes are understood."""
-        best, least = AS_STATED, -1
-        for reading in (AS_STATED, SECOND, NOWHERE):
-            try:
-                trial = Importing(self.name, self.model, variables, inputs, reading)
-            except UsageError:  # these sizes are of another reading
-                continue
-            _, problems = trial.graph()
-            unknown = trial.understanding.counts[UNKNOWN]
-            if not problems and (least < 0 or unknown < least):
-                best, least = reading, unknown
-            if least == 0:
-                break
-        return best
+        return best_reading(partial(Importing, self.name, self.model, variables), inputs)
 
 
 def read(path: str, name: str) -> OnnxFile:

@@ -15,7 +15,8 @@ from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.opaque import opaque, reason_of
-from shapecalc.importers.onnx.operations import NodeCall, every_output, find_operation
+from shapecalc.importers.onnx.operations import NodeCall, every_output
+from shapecalc.importers.onnx.operations import operation as operations
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
@@ -97,11 +98,6 @@ class Importing:
             warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
-
-    @property
-    def has_several_readings(self) -> bool:
-        """Whether the batch may be elsewhere: a static first axis of more than 1 is that of the batch, or a length."""
-        return self.sizes.batch > 1 and self.understanding.counts[UNKNOWN] > 0
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
@@ -217,7 +213,7 @@ class Importing:
         known = fold(call) if is_own and (node.op in ("Shape", "Size", *_MOVES) or not learned) else None
         if known is not None:
             return [known]
-        operation = find_operation(node.op if is_own else f"{node.domain}.{node.op}")
+        operation = operations.find(node.op if is_own else f"{node.domain}.{node.op}")
         if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
             first = call.inputs[0]
             is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned

@@ -1,12 +1,10 @@
 """The table of operations: a function for each, from a node and its inputs to layers.
 
-A family is a module of this folder whose functions register themselves with `operation`; they are loaded once, by
-`find_operation`.
+A family is a module of this folder whose functions register themselves with `operation`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import MOST_ITEMS
 from shapecalc.importers.onnx.places import place_by_weights
 from shapecalc.importers.onnx.uses import TensorUses
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
@@ -29,28 +28,13 @@ if TYPE_CHECKING:
     Result = Tensor | Sequence[Tensor | None]
     Operation = Callable[["NodeCall"], Result]
 
-__all__ = ["NodeCall", "every_output", "find_operation", "operation"]
+__all__ = ["NodeCall", "every_output", "operation"]
 
-_OPERATIONS: dict[str, Operation] = {}
-_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised")
-
-
-def operation(*ops: str) -> Callable[[Operation], Operation]:
-    """Return a decorator that registers the function of operations."""
-
-    def add(function: Operation) -> Operation:
-        _OPERATIONS.update(dict.fromkeys(ops, function))
-        return function
-
-    return add
-
-
-def find_operation(op: str) -> Operation | None:
-    """Return the function of an operation of ONNX itself, or of another domain as DOMAIN.OPERATION; None for none."""
-    if not _OPERATIONS:
-        for family in _FAMILIES:
-            import_module(f"shapecalc.importers.onnx.{family}")
-    return _OPERATIONS.get(op)
+operation: OperationTable[Operation] = OperationTable(
+    "onnx",
+    ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised"),
+)
+"""The operations of ONNX itself, and those of other domains as DOMAIN.OPERATION."""
 
 
 _NO_USES = TensorUses((), (), {})

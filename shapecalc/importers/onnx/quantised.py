@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.combining import linear, rows
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.onnx.operations import find_operation, operation
+from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _run(call: NodeCall, op: str, inputs: list[Any]) -> Any:
         inputs.pop()
     call.inputs = tuple(inputs)
     call.node = call.node._replace(op=op, domain="")
-    found = find_operation(op)
+    found = operation.find(op)
     assert found is not None
     return found(call)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import OF_MALFORMED
 from shapecalc.importers.onnx.messages import FLOATS, MOST_ITEMS, TensorMessage
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["fold"]
 
-_FOLDS: dict[str, Callable[[NodeCall], Constant | None]] = {}
+_folds: OperationTable[Callable[[NodeCall], Constant | None]] = OperationTable()
 
 
 def fold(call: NodeCall) -> Constant | None:
     """Return the output of a node whose inputs are known values; None for any other."""
-    function = _FOLDS.get(call.node.op)
+    function = _folds.find(call.node.op)
     if function is None:
         return None
     if call.node.op not in _OF_SIZES and not all(x is None or _is_known(x) for x in call.inputs):
@@ -51,14 +52,6 @@ _OF_SIZES = ("Shape", "Size", "ScatterND")
 
 def _is_known(x: Any) -> bool:
     return isinstance(x, Constant) and x.items is not None
-
-
-def _folds(*ops: str) -> Callable[[Callable[[NodeCall], Constant | None]], Callable[[NodeCall], Constant | None]]:
-    def add(function: Callable[[NodeCall], Constant | None]) -> Callable[[NodeCall], Constant | None]:
-        _FOLDS.update(dict.fromkeys(ops, function))
-        return function
-
-    return add
 
 
 @_folds("ScatterND")
@@ -266,7 +259,7 @@ def _add_functions() -> None:
         def work(call: NodeCall, function: Callable[..., Any] = function) -> Constant | None:
             return _elementwise(call, function)
 
-        _FOLDS[op] = work
+        _folds.add([op], work)
 
 
 _add_functions()

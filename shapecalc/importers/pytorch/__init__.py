@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.files import broken, check_first_bytes, uncollected
-from shapecalc.importers.inputs import NOWHERE, SECOND
+from shapecalc.importers.inputs import best_reading
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
-from shapecalc.importers.understanding import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,17 +50,7 @@ class ExportedModule:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
         from shapecalc.importers.pytorch.graph import ModuleImport
 
-        first = ModuleImport(self.name, self.program, variables, inputs)
-        best = first.graph()
-        if not first.has_several_readings:
-            return best
-        unknown = first.understanding.counts[UNKNOWN]
-        for reading in (SECOND, NOWHERE):
-            other = ModuleImport(self.name, self.program, variables, inputs, reading)
-            found = other.graph()
-            if not found[1] and other.understanding.counts[UNKNOWN] < unknown:
-                best, unknown = found, other.understanding.counts[UNKNOWN]
-        return best
+        return best_reading(partial(ModuleImport, self.name, self.program, variables), inputs)
 
 
 def read(path: str, name: str) -> ExportedModule:

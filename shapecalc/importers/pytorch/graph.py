@@ -21,7 +21,7 @@ from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
 from shapecalc.importers.pytorch.uses import Uses
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
-from shapecalc.importers.understanding import UNKNOWN, Understanding
+from shapecalc.importers.understanding import Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
@@ -97,11 +97,6 @@ class ModuleImport:
             warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
-
-    @property
-    def has_several_readings(self) -> bool:
-        """Whether the batch may be elsewhere: a static first axis of more than 1 is that of the batch, or a length."""
-        return self.sizes.batch > 1 and self.understanding.counts[UNKNOWN] > 0
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""

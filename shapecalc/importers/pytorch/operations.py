@@ -1,13 +1,12 @@
 """The table of ATen operations: a function for each, from a node and its inputs to layers.
 
-A family is a module of this folder whose functions register themselves with `operation`; they are loaded once, by
-`find_operation`. A name is that without `aten.` and overload; one that works in place (`relu_`) is that without.
+A family is a module of this folder whose functions register themselves with `operation`. A name is that without
+`aten.` and overload; one that works in place (`relu_`) is that without.
 """
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
-from importlib import import_module
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.program import PARAMETER
+from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
@@ -29,32 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["AtenCall", "find_operation", "operation", "scalar", "split_target"]
 
-_OPERATIONS: dict[str, Operation] = {}
-_FAMILIES = ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent", "unchanged")
-
-
-def operation(*names: str) -> Callable[[Operation], Operation]:
-    """Return a decorator that registers the function of operations."""
-
-    def add(function: Operation) -> Operation:
-        _OPERATIONS.update(dict.fromkeys(names, function))
-        return function
-
-    return add
-
-
-@cache
-def _load() -> None:
-    for family in _FAMILIES:
-        import_module(f"shapecalc.importers.pytorch.{family}")
+operation: OperationTable[Operation] = OperationTable(
+    "pytorch", ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent", "unchanged")
+)
 
 
 def find_operation(name: str) -> Operation | None:
     """Return the function of an operation, or None."""
-    _load()
-    found = _OPERATIONS.get(name)
+    found = operation.find(name)
     if found is None and name.endswith("_") and not name.startswith("_"):
-        found = _OPERATIONS.get(name[:-1])
+        found = operation.find(name[:-1])
     return found
 
 
