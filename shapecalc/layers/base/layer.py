@@ -137,8 +137,9 @@ class Layer:
     position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
     of Keras, where these are others; `torch_name`, its name in PyTorch, where Keras' differs only in its capitals;
     `on_batch_axis`, the hint for axis number 0 where the layer then changes the batch axis alone;
-    `mistaken`, hints for words that are no arguments of it, but of kinds like it; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `step_axis`,
+    `mistaken`, hints for words that are no arguments of it, but of kinds like it, and under an argument of its own
+    for a name that is no variable; `sequences`, whether its inputs are (…, length, features) and never feature maps,
+    and `of_map`, the item that makes a map such an input; `step_axis`,
     the axis of its first input along which a decoder resumes, where it keeps anything for that; `is_causal`, whether
     each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
     channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
