@@ -91,7 +91,7 @@ class BlockDefinition(NamedTuple):
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
-                raise bad(f"the block {self.name} has no arguments", value.mark, "write it alone, or add `args:`")
+                raise self.error(f"the block {self.name} has no arguments", value.mark, value)
             given[next(iter(self.arguments))] = value
         bound = dict(common)
         missing = [name for name, default in self.arguments.items() if default is None and name not in given]

@@ -188,12 +188,14 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
         return [*kind_words(), *blocks]
 
     from shapecalc.language.habits import hint_for_block, hint_for_kind, without_call  # only when something is wrong
+    from shapecalc.language.keys_beside import hint_for_kind_as_value
     from shapecalc.language.repetition import hint_for_container, hint_for_copies
 
     word = without_call(key.text)
     hint = (
         hint_for_block(word, blocks)
         or hint_for_container(key.text, unknown.value, unknown.beside, blocks)
+        or hint_for_kind_as_value(key, unknown.value, unknown.beside, blocks, OWN_WORDS)
         or hint_for_copies(key, unknown.value, blocks, place)
         or hint_for_kind(key, unknown.value, place)
         or did_you_mean(word, names, "`shapecalc layers` lists the kinds", lists=False)
@@ -201,41 +203,21 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
     return Problem(f"there is no kind of layer called {key.text}", key.mark, hint=hint)
 
 
-_FROZEN = ("requires_grad", "trainable")
-_MEANT = {
-    "inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name", "freeze": "frozen",
-    "condition": "when", "foreach": "for", "bottom": "from", "number": "repeat", "count": "repeat",
-}  # fmt: skip
-"""Layer-level keys under names of other programs."""
-
-
-def _beside(strange: Scalar, kind: Scalar, blocks: Collection[str]) -> Problem:
-    """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key."""
-    cls = None if kind.text in blocks else find_kind(kind.text)
-    if strange.text in _FROZEN:
-        frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
-        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
-    meant = _MEANT.get(strange.text, "")
-    hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, OWN_WORDS, lists=False)
-    names = cls.argument_names() if cls else None
-    if hint and strange.text not in (names or ()):
-        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
-    if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:
-        hint = did_you_mean(strange.text, OWN_WORDS)
-        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
-    return Problem(
-        f"{strange.text} is beside {kind.text}, not under it",
-        strange.mark,
-        hint=clean(f"indent the arguments of {kind.text} deeper than {kind.text} itself; ")
-        + f"layer-level keys are {', '.join(OWN_WORDS)}",
-    )
-
-
 def _several(
     others: list[tuple[Scalar, Value]], own: Mapping[str, Value], blocks: Collection[str]
 ) -> Problem | _Unknown:
+    from shapecalc.language.keys_beside import (
+        are_arguments_of,
+        beside,
+        is_key_of_kind,
+        is_layer_level,
+    )  # only when something is wrong
+
+    said = next((pair for pair in others if is_key_of_kind(*pair, blocks)), None)
     kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
-    if len(kinds) > 1:
+    if said and (not kinds or kinds[0] is not others[0][0] or said is others[0]):
+        return _Unknown(*said, {**own, **{key.text: item for key, item in others if key is not said[0]}})
+    if len(kinds) > 1 and not are_arguments_of(kinds[0], [p for p in others if p[0] is not kinds[0]], blocks):
         return Problem(
             f"one item has two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
@@ -243,8 +225,10 @@ def _several(
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
-        return _beside(strange, kinds[0], blocks)
-    others.sort(key=lambda pair: pair[0].text in _MEANT or len(pair[0].text) == 1)  # `n: 3` is beside what repeats
+        return beside(strange, kinds[0], others, blocks, OWN_WORDS)
+    others.sort(
+        key=lambda pair: is_layer_level(pair[0].text) or len(pair[0].text) == 1
+    )  # `n: 3` is beside what repeats
     return _Unknown(*others[0], {**own, **{key.text: item for key, item in others[1:]}})
 
 

@@ -294,8 +294,15 @@ _ARGUMENT = re.compile(r"-?\d+|\w+ *= *\S+")
 def hint_for_block_arguments(
     name: str, arguments: Iterable[str], value: Value | None, required: Collection[str]
 ) -> str:
-    """Return the hint for the arguments of a block by name: those given, and the required ones that are missing."""
+    """Return the hint for the arguments of a block by name: those given, and the required ones that are missing.
+
+    Of a block that has none, a small number may be that of its copies.
+    """
     names = [*arguments]
+    if not names:
+        times = value.text if isinstance(value, Scalar) and re.fullmatch(r"[1-9]\d?", value.text) else ""
+        copies = f"; for {times} copies, add `repeat: {times}` below it" if times else ""
+        return clean(f"write `- {name}` alone, or add `args:` to the block{copies}")
     given: dict[str, str] = {}
     if isinstance(value, MapValue):
         given = {key.text: _text(item) for key, item in value.pairs}

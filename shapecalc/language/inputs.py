@@ -40,6 +40,7 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
 
 def product_note(value: Value) -> str:
     """Return the note on the size of an input that is a product: `3*32*32` is one axis; empty for any other."""
+    (value,) = value.items if isinstance(value, ListValue) and len(value.items) == 1 else (value,)
     if not isinstance(value, Scalar) or not re.fullmatch(r"(?a:\d+(\s*\*\s*\d+){2,})", value.text.strip()):
         return ""
     factors = value.text.replace(" ", "").split("*")

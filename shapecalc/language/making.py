@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
@@ -114,7 +115,7 @@ class Maker:
             except BadValueError as error:
                 problem = error.problem
                 habit = _hint_for_lone_value(entry.kind, cls, item, scope) if item is value else ""
-                hint = habit or problem.hint
+                hint = habit or _hint_for_name(problem, cls, name, pairs) or problem.hint
                 self.report(problem._replace(subject=problem.subject or entry.kind, hint=hint), scope)
                 good = False
         return values if good else None
@@ -176,6 +177,22 @@ def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
         return f"did you mean {meant}?"
     names = [*cls.argument_names(), *(["branches"] if cls.branches else [])]
     return did_you_mean(text, names) if names else f"{cls.kind} has no arguments"
+
+
+def _hint_for_name(problem: Problem, cls: type[Layer], argument: str, pairs: list[tuple[str, Value]]) -> str:
+    """Return the hint for a name that is no variable, in place of a number: of an argument beside it, or of the input.
+
+    Empty for any other problem.
+    """
+    found = re.fullmatch(r"`(\w+)` is not a variable", problem.message)
+    meant = cls.argument_names().get(found[1]) if found else None
+    if not found or meant in (None, argument):
+        return cls.mistaken.get(argument, "") if found else ""
+    value = next((value for name, value in pairs if name == meant), None)
+    if not isinstance(value, Scalar) or type(value.value) is not int:
+        return cls.mistaken.get(argument, "")
+    own = f"arguments are no variables: write {value.text} for {found[1]}"
+    return f"{own}, or give both a variable, {found[1]} under `vars:`"
 
 
 def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value, scope: Scope) -> str:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from shapecalc.language.translation import Place
     from shapecalc.source import Value
 
-__all__ = ["hint_for_container", "hint_for_copies", "hint_for_loop", "hint_for_values", "hint_without_kind"]
+__all__ = [
+    "hint_for_container",
+    "hint_for_copies",
+    "hint_for_loop",
+    "hint_for_values",
+    "hint_without_kind",
+]
 
 _NUMBER = r"[1-9]\d{0,5}"
 _COUNTED = re.compile(

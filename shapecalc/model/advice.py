@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Hint
 from shapecalc.layers.base.ranks import extent, names_of_axes
-from shapecalc.layers.base.shape import CHW, HWC, Shape
+from shapecalc.layers.base.shape import CHW, HWC
 from shapecalc.model.checks import NO_BATCH
 from shapecalc.model.graph import ONE_AXIS
 from shapecalc.model.inference import sizings_of
 from shapecalc.model.readings import (
     IMAGE_RANK,
     MIN_IMAGE,
+    as_product,
     as_square_image,
     is_batch_of_images,
     is_batch_of_turned_images,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.errors import Problem
+    from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
 __all__ = ["advised", "input_doubt", "may_be_doubted", "override_doubt", "smallest_input"]
@@ -45,7 +46,7 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
     if not graph.is_written:
         unread = {node.name for node in graph.nodes if getattr(node.layer, "is_unread", False)}
         return [problem if problem.layer in unread else problem._replace(hint="") for problem in problems]
-    others = overridden or _as_product(graph) or _batch_doubt(graph) or _reading(graph)
+    others = overridden or _product_doubt(graph) or _batch_doubt(graph) or _reading(graph)
     other_layout = "" if others else _layout_doubt(graph)
     others = others or _channel_doubt(graph)
     found = list(problems)
@@ -63,15 +64,10 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
     return found
 
 
-def _as_product(graph: Graph) -> str:
+def _product_doubt(graph: Graph) -> str:
     """Return the note on a size that is a product, `3*32*32`, if its factors as sizes have fewer errors; or empty."""
-    note = next((note for note in graph.notes if note.startswith(ONE_AXIS)), "")
-    sizes = tuple(int(size) for size in note.partition(" write ")[2].partition(" for ")[0].split("x") if size)
-    for name, shape in graph.inputs.items():
-        if sizes and shape.sizes == (prod(sizes),):
-            trial = graph._replace(inputs={**graph.inputs, name: Shape(sizes, shape.channels_last, is_map=True)})
-            return note if len(sizings_of(trial)[1]) < len(sizings_of(graph)[1]) else ""
-    return ""
+    found = [note for note in graph.notes if note.startswith(ONE_AXIS)]
+    return found[0] if found and as_product(graph, sizings_of(graph)[0]) else ""
 
 
 def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem]:

@@ -5,20 +5,21 @@ A reading is one only if inference agrees: more layers can be inferred than with
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
-from shapecalc.layers.base.shape import UNKNOWN
+from shapecalc.layers.base.shape import UNKNOWN, Shape
 from shapecalc.model.checks import check_inputs
+from shapecalc.model.graph import ONE_AXIS
 from shapecalc.model.inference import inputs_of, sizings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.dims import Dim
-    from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
@@ -26,6 +27,7 @@ __all__ = [
     "IMAGE_CHANNELS",
     "IMAGE_RANK",
     "MIN_IMAGE",
+    "as_product",
     "as_square_image",
     "batch_note",
     "is_batch_of_images",
@@ -148,6 +150,17 @@ def as_square_image(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str,
         return {}
     image = {name: shape.map_of(shape.channels, (size, size))}
     return image if _gained(graph, image, sizings) >= 0 else {}
+
+
+def as_product(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
+    """Return the input that is written as a product, `3*32*32`, with its factors as sizes, if more layers then fit."""
+    note = next((note for note in graph.notes if note.startswith(ONE_AXIS)), "")
+    sizes = tuple(int(size) for size in note.partition(" write ")[2].partition(" for ")[0].split("x") if size)
+    for name, shape in graph.inputs.items():
+        if sizes and shape.sizes == (prod(sizes),) and len(graph.nodes) <= _MOST_NODES:
+            whole = {name: Shape(sizes, shape.channels_last, is_map=True)}
+            return whole if _gained(graph, whole, sizings) >= 0 else {}
+    return {}
 
 
 def batch_note(graph: Graph, sizings: Sequence[Sizing]) -> str:

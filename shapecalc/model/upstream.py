@@ -1,4 +1,4 @@
-"""Hints on an argument of a layer upstream: every step of an LSTM, the features of a layer that joins or cuts."""
+"""Hints on an argument of a layer with a shape error, or upstream: every step of an LSTM, the axis that is cut."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Hint
 from shapecalc.layers.base.arguments import show
-from shapecalc.model.inference import sizings_of
-from shapecalc.model.partial import is_made_of_others, makers_of
+from shapecalc.layers.base.layer import Layer
+from shapecalc.model.inference import inputs_of, sizings_of
+from shapecalc.model.partial import is_made_of_others
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.errors import Problem
+    from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
 __all__ = ["Upstream", "hints_on_upstream", "upstream_of"]
 
+_MOST_LAYERS = 50
+_MOST_TRIALS = 4
+
 
 class Upstream(NamedTuple):
-    """A layer upstream (its index is `place`), another value of its argument, and the input of the layer below then."""
+    """A layer (its index is `place`), another value of its argument, and what then is the input of the layer below.
+
+    Of a layer with branches, `due` is its own output.
+    """
 
     place: int
     argument: str
@@ -30,51 +38,88 @@ class Upstream(NamedTuple):
 
 def hints_on_upstream(graph: Graph) -> Callable[[int, Problem], Problem] | None:
     """Return what adds the hint on an argument of a layer upstream; None where no layer has one that may be meant."""
-    if not any(node.layer and node.layer.otherwise for node in graph.nodes):
+    if not any(_may_be_meant_otherwise(node.layer) for node in graph.nodes):
         return None
 
     def with_hint(index: int, problem: Problem) -> Problem:
         def work() -> str:
             sizings = sizings_of(graph)[0]
             found = upstream_of(graph, sizings, index)
-            return "\notherwise ".join(filter(None, (_text(graph, sizings, found) if found else "", problem.hint)))
+            text = _text(graph, sizings, found, index) if found else ""
+            is_known = found is not None and f"{found.argument}: {show(found.value)}" in problem.hint
+            return "\notherwise ".join(filter(None, ("" if is_known else text, problem.hint)))
 
         return problem._replace(hint=Hint(work))
 
     return with_hint
 
 
+def _may_be_meant_otherwise(layer: Layer | None) -> bool:
+    return layer is not None and type(layer).otherwise is not Layer.otherwise
+
+
 def upstream_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Upstream | None:
-    """Return the argument upstream of a layer with a shape error that makes it fit, and nothing else wrong; or None."""
-    node = graph.nodes[index]
-    makers = [*makers_of(graph, node)] if len(node.inputs) == 1 else []
-    at = makers[-1] if makers else -1
-    layer, old = (graph.nodes[at].layer, sizings[at]) if makers else (None, None)
-    if not layer or not old or (graph.nodes[at].block >= 0 and is_made_of_others(_kind_of_block(graph, at))):
-        return None
-    for name, value in layer.otherwise.items():
-        if name not in layer.arguments or getattr(layer, name) == value:
-            continue
+    """Return the argument of a layer with a shape error, or upstream, that makes it fit, and nothing else wrong."""
+    for at, name, value in _changes(graph, sizings, index):
         nodes = list(graph.nodes)
-        nodes[at] = nodes[at]._replace(layer=layer.with_values({name: value}))
+        layer = nodes[at].layer
+        assert layer is not None
+        nodes[at] = nodes[at]._replace(layer=layer.with_values({name: layer.arguments[name].normalise(value)}))
         after = sizings_of(graph._replace(nodes=tuple(nodes)))[0]
         new, fits = after[at], after[index]
         lost = any(one is None and other is not None for one, other in zip(after, sizings, strict=True))
-        if new and fits and not lost and not old.outputs[0].is_map:
-            return Upstream(at, name, value, fits.inputs[0].text)
+        if new and fits and not lost:
+            shapes = new.outputs if at == index or layer.branches else fits.inputs
+            return Upstream(at, name, value, _joined(shapes))
     return None
 
 
-def _kind_of_block(graph: Graph, index: int) -> str:
-    return graph.blocks[graph.nodes[index].block].kind
+def _joined(shapes: Sequence[Shape]) -> str:
+    return " and ".join(dict.fromkeys(x.text for x in shapes))
 
 
-def _text(graph: Graph, sizings: Sequence[Sizing | None], found: Upstream) -> str:
+def _changes(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[tuple[int, str, Any]]:
+    """Yield the layers, arguments and values that may be meant, those of the nearest layers first, up to a limit."""
+    trials = 0
+    for at in _from_here_up(graph, index):
+        layer, sizing = graph.nodes[at].layer, sizings[at]
+        if layer is None or not _may_be_meant_otherwise(layer) or _is_in_composite(graph, at):
+            continue
+        inputs = (
+            sizing.inputs if sizing else tuple(inputs_of(graph.nodes[at], graph, [*graph.inputs.values()], sizings, []))
+        )
+        known = sizing is not None or len(inputs) == len(graph.nodes[at].inputs)
+        for name, value in layer.otherwise(*inputs).items() if known else ():
+            if name in layer.arguments and getattr(layer, name) != layer.arguments[name].normalise(value):
+                yield at, name, value
+                trials += 1
+        if trials >= _MOST_TRIALS:
+            return
+
+
+def _from_here_up(graph: Graph, index: int) -> Iterator[int]:
+    """Yield a layer and those that its inputs come from, the nearest first."""
+    found = [index]
+    for at in found:
+        yield at
+        new = [ref.node for ref in graph.nodes[at].inputs if ref.node >= 0]
+        found += [node for node in dict.fromkeys(new) if node not in found and len(found) < _MOST_LAYERS]
+
+
+def _is_in_composite(graph: Graph, index: int) -> bool:
+    block = graph.nodes[index].block
+    return block >= 0 and is_made_of_others(graph.blocks[block].kind)
+
+
+def _text(graph: Graph, sizings: Sequence[Sizing | None], found: Upstream, index: int) -> str:
     node, old = graph.nodes[found.place], sizings[found.place]
     assert node.layer is not None
-    assert old is not None
+    written = f"{found.argument}: {show(found.value)}"
+    if old is None:
+        return f"{written} would fit: it then outputs {found.due}"
     if node.layer.branches:
-        given = " and ".join(dict.fromkeys(x.text for x in old.inputs))
-        joined = f"{found.argument}: {show(found.value)} there joins the features, {found.due}"
-        return f"{node.name} joins {given} along the length: {joined}"
-    return f"{found.argument}: {show(found.value)} in {node.name} would make its input {found.due}"
+        return (
+            f"{node.name} joins {_joined(old.inputs)} along the length: {written} there joins the features, {found.due}"
+        )
+    inputs = "its input" if len(graph.nodes[index].inputs) == 1 else "its inputs"
+    return f"{written} in {node.name} would make {inputs} {found.due}"

@@ -69,6 +69,12 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # Keras' words, and PyTorch's biases.
         ("10x64", [{"LSTM": {"units": 256, "return_sequences": False}}],
          "lstm1 has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"),
+        # torch.nn.Conv2d(3, 8, 3, stride=2, padding="same") raises a ValueError; Keras' Conv2D does not.
+        ("3x9x9", [{"Conv2d": {"out_channels": 8, "kernel_size": 3, "stride": [1, 2], "padding": "same"}},
+                   {"Conv2d": {"out_channels": 8, "kernel_size": 3, "padding": "same"}},
+                   {"Conv2D": {"filters": 8, "kernel_size": 3, "strides": 2, "padding": "same"}},
+                   {"conv2d": {"out_channels": 8, "kernel_size": 3, "stride": 2, "padding": "same"}}],
+         "conv1 has padding: same with a stride, which PyTorch refuses; here it is as in Keras: output = ⌈input / stride⌉"),
         # A piece that is lost.
         ("8x9x9", [{"chunk": 2}, "relu"],
          "chunk1 has 2 outputs, of which only the first is used: chunk1[1] is the next"),

@@ -882,6 +882,37 @@ def test_a_forgotten_transpose_is_the_first_fix():
             "lstm1: unsqueeze: 1 before it",
             "- unsqueeze: 1",
         ),
+        (
+            "input: 3*32*32\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n",
+            "the input: input 3×32×32, not 3072",
+            "input: 3x32x32",
+        ),
+        (
+            "input: [3 * 32 * 32]\nlayers:\n- conv: {out_channels: 4, kernel_size: 3}\n",
+            "the input: input 3×32×32, not 3072",
+            "input: [3, 32, 32]",
+        ),
+        (
+            "input: 4x36\nlayers:\n- {chunk: 3, name: q}\n- add: ['q[0]', 'q[1]']\n",
+            "q: dim -1 added",
+            "- {chunk: {chunks: 3, dim: -1}, name: q}",
+        ),
+        (
+            "input: 16x36\nlayers:\n- {chunk: 3, name: q}\n- {sdpa: , from: ['q[0]', 'q[1]', 'q[2]']}\n",
+            "q: dim -1 added",
+            "- {chunk: {chunks: 3, dim: -1}, name: q}",
+        ),
+        (
+            "input: 15x36\nlayers:\n- {chunk: 3, name: q}\n- {sdpa: , from: ['q[0]', 'q[1]', 'q[2]']}\n"
+            "- linear: {in_features: 12, out_features: 4}\n",
+            "q: dim -1 added",
+            "- {chunk: {chunks: 3, dim: -1}, name: q}",
+        ),
+        (
+            "input: 36x8x8\nlayers:\n- split: 3\n- conv: {in_channels: 12, out_channels: 4, kernel_size: 3}\n",
+            "split1: sizes 12, not 3",
+            "- split: 12",
+        ),
     ],
 )
 def test_the_first_hint_is_the_first_fix(text, change, line):

@@ -137,9 +137,9 @@ class Layer:
     position in calls of PyTorch, where these are not only the required ones or the first, and `in_keras_calls` in those
     of Keras, where these are others; `torch_name`, its name in PyTorch, where Keras' differs only in its capitals;
     `on_batch_axis`, the hint for axis number 0 where the layer then changes the batch axis alone;
-    `mistaken`, hints for words that are no arguments of it, but of kinds like it; `otherwise`, the values of arguments
-    that may be meant where the layer after it does not fit; `sequences`, whether its inputs are
-    (…, length, features) and never feature maps, and `of_map`, the item that makes a map such an input; `step_axis`,
+    `mistaken`, hints for words that are no arguments of it, but of kinds like it, and under an argument of its own
+    for a name that is no variable; `sequences`, whether its inputs are (…, length, features) and never feature maps,
+    and `of_map`, the item that makes a map such an input; `step_axis`,
     the axis of its first input along which a decoder resumes, where it keeps anything for that; `is_causal`, whether
     each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
     channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
@@ -177,7 +177,6 @@ class Layer:
     torch_name: ClassVar[str] = ""
     on_batch_axis: ClassVar[str] = ""
     mistaken: ClassVar[Mapping[str, str]] = {}
-    otherwise: ClassVar[Mapping[str, Any]] = {}
     sequences: ClassVar[bool] = False
     step_axis: ClassVar[int] = -2
     of_map: ClassVar[str] = ""
@@ -418,6 +417,10 @@ class Layer:
     def output_names(self) -> tuple[str, ...]:
         """Return the names of its outputs, by which references may name them; empty where they have only numbers."""
         return ()
+
+    def otherwise(self, *inputs: Any, **_: Any) -> Mapping[str, Any]:
+        """Return values of arguments that may be meant where it or a layer after it does not fit, by their names."""
+        return {}
 
     def doubt(self, *inputs: Any, **_: Any) -> str:
         """Return a note on a valid input that is probably a mistake; empty by default."""

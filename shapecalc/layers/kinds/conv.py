@@ -127,6 +127,10 @@ class Conv(Parametrized, Convolution):
         "padding_mode",
     )
     in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
+    mistaken: ClassVar[Mapping[str, str]] = {
+        "groups": "the channels of the input are no variable: write their number, or `- depthwise_conv: {…}`, which "
+        "has one group for each"
+    }
 
     out_channels = Integer(
         "number of output channels, and of kernels", also=["filters"], symbol="C_out", role=CHANNELS_OUT
@@ -159,6 +163,14 @@ class Conv(Parametrized, Convolution):
         if self.padding_mode != "zeros":
             for axis in self.axes(x):
                 yield from _padding_mode_constraints(self.padding_mode, axis)
+
+    def doubt(self, x: Shape) -> str:
+        is_torch = self.name_used[:1].isupper() and self.name_used.endswith("d")  # Conv2d: Keras' is Conv2D
+        if not is_torch or self.padding != "same" or set(per_axis(self.stride, len(x.spatial))) == {1}:
+            return ""
+        return (
+            "has padding: same with a stride, which PyTorch refuses; here it is as in Keras: output = ⌈input / stride⌉"
+        )
 
     def works_by_channel(self, x: Shape) -> bool:
         return bool(self.groups == x.channels == self.out_channels)

@@ -24,7 +24,7 @@ from shapecalc.layers.base.ranks import axis_name
 from shapecalc.layers.base.shape import broadcast_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from shapecalc.layers.base.merge_hints import PlacedHint
     from shapecalc.layers.base.shape import Shape
@@ -136,7 +136,6 @@ class Concat(Layer):
     kind = "concat"
     saves = NOTHING
     also = ("concatenate", "cat")
-    otherwise: ClassVar[Mapping[str, Any]] = {"dim": -1}
     inputs = (1, None)
     branches = True
     dim = AxisNumber("the axis along which they are joined, or channels", CHANNELS, channels=True, also=["axis"])
@@ -157,6 +156,9 @@ class Concat(Layer):
             for i in range(first.rank):
                 if i != axis:
                     yield Constraint(x.sizes[i], EQUAL, first.sizes[i], f"size of input {number}", "input 1", error)
+
+    def otherwise(self, *inputs: Shape) -> dict[str, Any]:
+        return {} if any(x.is_map for x in inputs) else {"dim": -1}
 
     def output(self, *inputs: Shape) -> Shape:
         axis = _joined_axis(self.dim, inputs)

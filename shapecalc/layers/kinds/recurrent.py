@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import EQUAL, LESS, Constraint, Dim, prod, total
 from shapecalc.errors import Insertion, LayerError
-from shapecalc.layers.base.arguments import (
-    Choice,
-    Count,
-    Flag,
-    Integer,
-    Number,
-    Stated,
-)
+from shapecalc.layers.base.arguments import Choice, Count, Flag, Integer, Number, Stated
 from shapecalc.layers.base.layer import FEATURES_LAST, TRAINED, Example, Layer, WeightShapes
 from shapecalc.layers.base.sequence_hints import length_hint
 
@@ -41,7 +34,6 @@ class _Recurrent(Layer):
     in_calls: ClassVar[tuple[str, ...] | None] = ("input_size", "hidden_size", "num_layers", "bias")
     in_keras_calls: ClassVar[tuple[str, ...] | None] = ("hidden_size",)
     activates = True
-    otherwise: ClassVar[Mapping[str, Any]] = {"return_sequences": True}
     gates: ClassVar[int] = 1
     saves = TRAINED
     kept_of_step: ClassVar[int] = 1
@@ -84,6 +76,9 @@ class _Recurrent(Layer):
     def under_words(self, words: Collection[str]) -> Layer:
         unsaid = tuple([word for word in ("convention", "return_sequences") if word not in words])
         return self.with_values({"_unsaid": unsaid}) if "units" in words and unsaid else self
+
+    def otherwise(self, *_: Shape) -> Mapping[str, Any]:
+        return {"return_sequences": True}
 
     def doubt(self, *_: Shape) -> str:
         found = []

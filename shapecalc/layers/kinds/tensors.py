@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import BROADCASTS, EQUAL, UP_TO, Constraint, Dim, ceil_div, plain_of
 from shapecalc.errors import LayerError
@@ -14,7 +14,7 @@ from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -32,7 +32,6 @@ class Split(Layer):
 
     kind = "split"
     in_calls = ("sizes", "dim")
-    otherwise: ClassVar[Mapping[str, Any]] = {"dim": -1}
     view = True
     saves = NOTHING
 
@@ -52,6 +51,12 @@ class Split(Layer):
         if len(self.sizes) > 1:
             due = Constraint(sum(self.sizes), EQUAL, size, "sum of the sizes", "the axis")
             yield due._replace(own_error=partial(self._unmet, due, size))
+
+    def otherwise(self, *inputs: Shape) -> dict[str, Any]:
+        (x,) = inputs
+        size, pieces = x.sizes[axis_index(self.dim, x)], self.sizes[0]
+        equal = {"sizes": size // pieces} if len(self.sizes) == 1 and size % pieces == 0 else {}
+        return {**({} if x.is_map else {"dim": -1}), **equal}
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
@@ -92,7 +97,6 @@ class Chunk(Layer):
 
     kind = "chunk"
     in_calls = ("chunks", "dim")
-    otherwise: ClassVar[Mapping[str, Any]] = {"dim": -1}
     view = True
     saves = NOTHING
 
@@ -122,6 +126,9 @@ class Chunk(Layer):
             )
 
         yield Constraint(1, UP_TO, last, "1", "the last piece", error)
+
+    def otherwise(self, *inputs: Shape) -> dict[str, Any]:
+        return {} if inputs[0].is_map else {"dim": -1}
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)

@@ -12,7 +12,14 @@ from shapecalc.model.copies import alike, proposals_at
 from shapecalc.model.forgotten import forgotten_before_view
 from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.partial import reads_input_of_composite
-from shapecalc.model.readings import IMAGE_CHANNELS, IMAGE_RANK, as_square_image, with_channels, without_batch
+from shapecalc.model.readings import (
+    IMAGE_CHANNELS,
+    IMAGE_RANK,
+    as_product,
+    as_square_image,
+    with_channels,
+    without_batch,
+)
 from shapecalc.model.shortcuts import projection_of
 from shapecalc.model.upstream import upstream_of
 from shapecalc.questions.sizes import find_sizes, free_sizes, with_sizes
@@ -128,6 +135,7 @@ def _upstream(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Ite
     if found and layer:
         node, every = graph.nodes[found.place], alike(graph, found.place)
         names, old = tuple([graph.nodes[i].name for i in every]), getattr(layer, found.argument)
+        old = old[0] if type(old) is tuple and len(old) == 1 else old
         cost = cost_of_upstream(len(every))
         yield ArgumentChange(names, found.argument, old, found.value, cost, node.mark, None, every, layer=layer)
 
@@ -232,9 +240,13 @@ _FARTHEST, _ANY = 4, math.inf
 
 
 def _readings(graph: Graph, sizings: Sequence[Sizing | None], given: Collection[str]) -> Iterator[ArgumentChange]:
-    """Yield the inputs without their batch axis, with the channel axis that they lack, or in the other layout."""
+    """Yield the inputs without their batch axis, with the axes that they lack, or in the other layout.
+
+    A size that is a product of sizes lacks these.
+    """
     likely = [(without_batch(graph, sizings), cost_of_batch_axis())]
-    images = [as_square_image(graph, sizings), *with_channels(graph, sizings)]
+    product = as_product(graph, sizings)
+    images = [product] if product else [as_square_image(graph, sizings), *with_channels(graph, sizings)]
     likely += [(inputs, cost_of_channel_axis()) for inputs in images]
     read = [(name, shape.sizes, cost) for inputs, cost in likely for name, shape in inputs.items()]
     turned = [(name, sizes) for name, shape in graph.inputs.items() for sizes in _in_other_layout(shape)]

@@ -1,0 +1,131 @@
+"""Hints for keys beside a kind: its arguments, which belong under it, and a kind that is a value, `type: conv`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Problem, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.language.keyed_branches import flow_text
+from shapecalc.layers import find_kind
+from shapecalc.source import ListValue, MapValue, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from shapecalc.source import Value
+
+__all__ = ["are_arguments_of", "beside", "hint_for_kind_as_value", "is_key_of_kind", "is_layer_level"]
+
+_KIND_KEYS = ("type", "kind", "layer", "module", "class", "class_name", "op", "layer_type")
+"""Keys whose value is the kind in other programs."""
+_ARGUMENT_KEYS = ("args", "arguments", "kwargs", "params", "config", "attrs")
+"""Keys under which other programs have the arguments."""
+_LONGEST = 160
+
+
+_FROZEN = ("requires_grad", "trainable")
+_MEANT = {
+    "inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name", "freeze": "frozen",
+    "condition": "when", "foreach": "for", "bottom": "from", "number": "repeat", "count": "repeat",
+}  # fmt: skip
+"""Layer-level keys under names of other programs."""
+
+
+def beside(
+    strange: Scalar,
+    kind: Scalar,
+    pairs: Sequence[tuple[Scalar, Value]],
+    blocks: Collection[str],
+    layer_level: Collection[str],
+) -> Problem:
+    """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key.
+
+    `layer_level` are the keys that belong there.
+    """
+    cls = None if kind.text in blocks else find_kind(kind.text)
+    if strange.text in _FROZEN:
+        frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
+    meant = _MEANT.get(strange.text, "")
+    hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, layer_level, lists=False)
+    names = cls.argument_names() if cls else None
+    if hint and strange.text not in (names or ()):
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
+    if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:
+        hint = did_you_mean(strange.text, layer_level)
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
+    value, others = next(item for key, item in pairs if key is kind), [pair for pair in pairs if pair[0] is not kind]
+    like = find_kind(strange.text)
+    is_own = like is not None and like.kind == strange.text  # dropout, not padding, which is another name of pad
+    rest = f"for a layer, make it an item of its own: - {strange.text}" if is_own else ", ".join(layer_level)
+    rest = rest if is_own else f"layer-level keys are {rest}"
+    headline = f"{strange.text} is beside {kind.text}, not under it"
+    return Problem(headline, strange.mark, hint=f"{_with_arguments(kind, value, others)}; {rest}")
+
+
+def is_layer_level(word: str) -> bool:
+    """Return whether a word is a layer-level key in other programs."""
+    return word in _MEANT
+
+
+def is_key_of_kind(key: Scalar, value: Value | None, blocks: Collection[str]) -> bool:
+    """Return whether a key says that its value is the kind: `type: conv`."""
+    return key.text in _KIND_KEYS and isinstance(value, Scalar) and _is_kind(value.text, blocks)
+
+
+def _is_kind(word: str, blocks: Collection[str]) -> bool:
+    return word in blocks or find_kind(word) is not None
+
+
+def hint_for_kind_as_value(
+    key: Scalar, value: Value | None, others: Mapping[str, Value], blocks: Collection[str], layer_level: Collection[str]
+) -> str:
+    """Return the hint for a key whose value is the kind; `others` are the other keys of the item, its arguments.
+
+    Those that are `layer_level` keys stay beside the kind. Empty for any other key.
+    """
+    if not isinstance(value, Scalar) or not is_key_of_kind(key, value, blocks):
+        return ""
+    kind = value.text
+    pairs: list[tuple[str, Value]] = []
+    for word, given in others.items():
+        inner = given.pairs if word in _ARGUMENT_KEYS and isinstance(given, MapValue) else None
+        pairs += [(word, given)] if inner is None else [(key.text, item) for key, item in inner]
+    cls = find_kind(kind)
+    shown = _given([pair for pair in pairs if pair[0] not in layer_level])
+    shown = shown or ("{…}" if cls and cls.required_arguments() else "")
+    below = [f"`{word}: {flow_text(item)}`" for word, item in pairs if word in layer_level]
+    with_below = f", with {' and '.join(below)} below it" if below else ""
+    return clean(f"the kind is the key: write `- {kind}{f': {shown}' if shown else ''}`{with_below}")
+
+
+def _given(pairs: Sequence[tuple[str, Value]]) -> str:
+    shown = f"{{{', '.join(f'{word}: {flow_text(value)}' for word, value in pairs)}}}" if pairs else ""
+    return shown if len(shown) <= _LONGEST else "{…}"
+
+
+def are_arguments_of(kind: Scalar, others: Sequence[tuple[Scalar, Value]], blocks: Collection[str]) -> bool:
+    """Return whether all other keys of an item are arguments of its kind, though some are kinds too: `padding: 1`."""
+    cls = None if kind.text in blocks else find_kind(kind.text)
+    names = cls.argument_names() if cls else {}
+    return all(key.text in names and not isinstance(value, MapValue) for key, value in others)
+
+
+def _with_arguments(kind: Scalar, value: Value | None, others: Sequence[tuple[Scalar, Value]]) -> str:
+    """Return the hint for arguments beside a kind: in braces with those that it has, if these are on one line."""
+    text = kind.text
+    cls = find_kind(text)
+    first = cls.first_argument(text) if cls else None
+    names = cls.argument_names() if cls else {}
+    pairs: list[tuple[Scalar, Value]] | None = None
+    if isinstance(value, MapValue) and value.mark.line == kind.mark.line:
+        pairs = value.pairs
+    elif isinstance(value, (Scalar, ListValue)) and first and not (isinstance(value, Scalar) and value.value is None):
+        pairs = [(Scalar(first.name, first.name, value.at), value)]
+    known = {names.get(key.text) for key, _ in pairs or ()}
+    beside = [(key, item) for key, item in others if key.text in names and names[key.text] not in known]
+    given = _given([(key.text, item) for key, item in (*pairs, *beside)]) if pairs is not None and beside else "{…}"
+    if given != "{…}":
+        return clean(f"write `{text}: {given}`")
+    return clean(f"indent the arguments of {text} deeper than {text} itself")
