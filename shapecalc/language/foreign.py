@@ -11,11 +11,11 @@ from shapecalc.layers.base.arguments import KERNEL
 from shapecalc.layers.base.layer import normalise_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["hint_for_foreign_argument", "hint_for_foreign_kind", "sliced", "tiled"]
+__all__ = ["changes_nothing", "hint_for_foreign_argument", "hint_for_foreign_kind", "sliced", "tiled"]
 
 # The words of each line, and the hint; {kind} is the kind, {0} what is given in a call or after the colon.
 _KINDS = """
@@ -50,9 +50,15 @@ inplace | remove it: it changes no size; `shapecalc memory --in-place` counts it
 requires_grad trainable | write `frozen: true` beside {kind}, not under it, where its weights are not trained
 num_layers num_blocks | write `repeat:` beside {kind}, not under it, for several in sequence
 input_shape batch_input_shape input_dim | remove it: the size of the input is `input:` at the top
+attn_mask attention_mask mask src_mask tgt_mask | remove it: a mask changes no size; a causal one is `is_causal: true`
+key_padding_mask src_key_padding_mask | remove it: a mask changes no size
+query key value | write the inputs beside {kind}, not under it: `from: [query, key, value]`
+act use_act | an activation is a layer of its own: write `- relu` as the next item
+bn use_bn batch_norm norm use_norm | a normalisation is a layer of its own: write `- batch_norm` as the next item
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
 kernel_regularizer bias_regularizer kernel_constraint bias_constraint | remove it: it changes no size and no count
 """
+_SHORTCUTS = ("residual", "skip", "shortcut", "skipconnection")
 _LOSS = re.compile(r"\w*(loss|crossentropy)\w*")
 _LOSS_HINT = "remove it: a loss has no part in the sizes of a network"
 _WINDOW = re.compile(r"([a-z_]*[a-z])_?(\d+)x(\d+)")
@@ -64,9 +70,15 @@ def _table(text: str) -> dict[str, str]:
     return {word: hint for words, hint in pairs for word in words.split()}
 
 
-def hint_for_foreign_kind(word: str, given: Sequence[str] = ()) -> str:
-    """Return the hint for a name of another program, with the values `given` for it; empty for others."""
+def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collection[str] = ()) -> str:
+    """Return the hint for a name of another program, with the values `given` for it; empty for others.
+
+    `known` are the names of layers and inputs.
+    """
     plain = normalise_word(word)
+    if plain in _SHORTCUTS and given and all(name in known for name in given):
+        listed = given[0] if len(given) == 1 else f"[{', '.join(given)}]"
+        return f"write `- add: {listed}`"
     if _LOSS.fullmatch(plain):
         return _LOSS_HINT
     if plain == "select":
@@ -107,6 +119,11 @@ def _window(word: str, alone: str) -> str:
 def hint_for_foreign_argument(text: str, cls: type[Layer]) -> str:
     """Return the hint for an argument of another program; empty for others."""
     return cls.mistaken.get(text, "") or _table(_ARGUMENTS).get(text, "").replace("{kind}", cls.kind)
+
+
+def changes_nothing(text: str, cls: type[Layer]) -> bool:
+    """Return whether an argument of another program is one that is only to be removed: `batch_first`, `device`."""
+    return hint_for_foreign_argument(text, cls).startswith("remove it")
 
 
 def tiled(times: str) -> str:
