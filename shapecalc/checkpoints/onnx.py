@@ -19,6 +19,7 @@ from shapecalc.checkpoints.contents import (
     first_repeated,
     open_file,
 )
+from shapecalc.checkpoints.quantisation import quantisation_of
 from shapecalc.checkpoints.wire import MESSAGE, NUMBER, NUMBERS, TEXT, Tag, WireError, WireReader
 
 if TYPE_CHECKING:
@@ -51,12 +52,6 @@ _GRAPH = {
     15: Tag("sparse", MESSAGE, many=True, fields=_SPARSE),
 }  # fmt: skip
 _MODEL = {7: Tag("graph", MESSAGE, fields=_GRAPH)}
-
-_QUANTISED = {"DequantizeLinear": ((0, 1, 2),), "QLinearConv": ((3, 4, 5), (8,)),
-              "QLinearMatMul": ((3, 4, 5), (0, 1, 2)),
-              "ConvInteger": ((1, 3),), "MatMulInteger": ((1, 3),), "QGemm": ((3, 4, 5), (6,)),
-              "DynamicQuantizeMatMul": ((1, 2, 3),), "MatMulIntegerToFloat": ((1, 3, 5),)}  # fmt: skip
-"""Which inputs of operations are quantised weights, and behind each its scales and zero points."""
 
 
 def is_onnx(head: bytes) -> bool:
@@ -113,18 +108,26 @@ def _tensor(path: str, message: Mapping[str, Any]) -> StoredTensor | None:
 
 
 def _with_overhead(tensors: dict[str, StoredTensor], nodes: list[dict[str, Any]]) -> list[StoredTensor]:
-    """Return the tensors, with the scales and zero points of a quantised weight as its overhead."""
+    """Return the tensors, with the scales and zero points of a quantised weight as its overhead.
+
+    Other scales are no parameters either: those of tensors that are quantised as the network runs.
+    """
     found, gone = dict(tensors), set()
-    for node in nodes:
-        inputs = node.get("inputs", [])
-        for first, *others in _QUANTISED.get(node.get("op", ""), ()):
-            weight = found.get(inputs[first]) if first < len(inputs) else None
-            if weight is None or weight.dtype.startswith(_FRACTIONS) or weight.params or prod(weight.sizes) < 2:
-                continue
-            own = [name for i in others if i < len(inputs) and (name := inputs[i]) in found and name not in gone]
-            overhead = sum(found[name].bytes for name in own)
-            found[weight.name] = weight._replace(
-                params=prod(weight.sizes), overhead=overhead, tensors=1 + len(own), is_packed=True
-            )
-            gone.update(own)
-    return [weight for name, weight in found.items() if name not in gone]
+    quantised = quantisation_of(
+        ((node.get("op", ""), node.get("inputs", ()), node.get("outputs", ())) for node in nodes), tensors
+    )
+    for first, others in quantised.groups:
+        weight = found.get(first)
+        if weight is None or weight.dtype.startswith(_FRACTIONS) or weight.params or prod(weight.sizes) < 2:
+            continue
+        own = [name for name in others if name in found and name not in gone]
+        overhead = sum(found[name].bytes for name in own)
+        found[weight.name] = weight._replace(
+            params=prod(weight.sizes), overhead=overhead, tensors=1 + len(own), is_packed=True
+        )
+        gone.update(own)
+    return [
+        weight._replace(params=0) if name in quantised.scales else weight
+        for name, weight in found.items()
+        if name not in gone
+    ]

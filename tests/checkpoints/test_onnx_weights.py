@@ -60,6 +60,24 @@ def test_whole_numbers_are_parameters_where_they_are_quantised_weights(tmp_path)
     }  # fmt: skip
 
 
+def test_what_is_quantised_at_run_time_and_tables_that_are_looked_up_first(tmp_path):
+    """The scales of a product's columns, and of an LSTM's directions, are no parameters; the rows of a table are."""
+    nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), node("Mul", ["s", "ws"], ["scale"]),
+             node("MatMulInteger", ["q", "w", "z", "wz"], ["i"]), node("Mul", ["i", "scale"], ["m"]),
+             node("Mul", ["m", "g"], ["n"]),
+             node("Gather", ["t", "ids"], ["e"]), node("Transpose", ["e"], ["f"]),
+             node("DequantizeLinear", ["f", "ts", "tz"], ["d"]),
+             node("DynamicQuantizeLSTM", ["d", "lw", "lr", "", "", "", "", "", "lws", "lwz", "lrs", "lrz"], ["y"])]  # fmt: skip
+    weights = [tensor("w", [6, 4], kind=INT8), tensor("wz", [4], kind=INT8), tensor("ws", [4]), tensor("g", [4]),
+               tensor("t", [50, 6], kind=INT8), tensor("ts", []), tensor("tz", [], kind=INT8),
+               tensor("lw", [2, 6, 20], kind=INT8), tensor("lr", [2, 5, 20], kind=INT8),
+               *(tensor(name, [2], kind=kind) for name, kind in (("lws", 1), ("lwz", INT8), ("lrs", 1), ("lrz", INT8)))]  # fmt: skip
+    found = {one.name: one for one in held(with_weights(*weights, nodes=nodes), tmp_path).weights}
+    assert {name: (one.params, one.overhead) for name, one in found.items()} == {
+        "w": (24, 4), "ws": (0, 0), "g": (4, 0), "t": (300, 5), "lw": (240, 10), "lr": (200, 10),
+    }  # fmt: skip
+
+
 def test_constants_and_sparse_tensors_are_there_and_texts_are_not(tmp_path):
     constant = node("Constant", [], ["bias"], value=as_tensor(tensor("", [8])))
     sparse = field(1, tensor("sparse", [3])) + field(3, 40) + field(3, 50)

@@ -102,19 +102,6 @@ def test_a_deformable_convolution_counts_its_kernel_and_its_macs():
     assert (kinds(report), report.total.params, report.total.macs) == (["deformable_conv"], 185, 18_000)
 
 
-def test_what_is_quantised_as_the_network_runs_is_the_product_that_it_stands_for():
-    nodes = [
-        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
-        node("MatMulInteger", ["q", "w", "z", "wz"], ["i"]),
-        node("Cast", ["i"], ["f"], to=1),
-        node("Mul", ["s", "ws"], ["scale"]),
-        node("Mul", ["f", "scale"], ["y"]),
-    ]
-    weights = [tensor("w", [6, 4], kind=3), tensor("wz", [], [0], 3), tensor("ws", [], [0.5])]
-    report = report_of(nodes, [("x", (1, 9, 6))], weights, (1, 9, 4))
-    assert (kinds(report), report.total.params, report.total.macs) == (["linear", "mul"], 24, 9 * 24)
-
-
 def scores(mask, dims, between=()):
     """A mask that is added to scores before a softmax."""
     nodes = [node("Add", ["x", "m"], ["s"]), *between, node("Softmax", ["t" if between else "s"], ["y"])]

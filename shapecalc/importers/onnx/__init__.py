@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.checkpoints.quantisation import quantisation_of
 from shapecalc.checkpoints.wire import WireError, WireReader
 from shapecalc.importers.files import broken, check_first_bytes, mapped, uncollected
 from shapecalc.importers.inputs import best_reading
@@ -74,7 +75,15 @@ def _read(data: bytes | mmap.mmap, name: str, folder: str | None) -> OnnxFile:
             model = read_model(reader, neighbours)
             masks, unread = stored_masks(model.graph, reader, neighbours)
             files = tuple([f"small tensors are in {key[:200]}: {why}" for key, why in neighbours.unread.items()])
-            return OnnxFile(name, model._replace(masks=masks, notes=_notes(unread), unread=files))
+            graph = model.graph
+            found = quantisation_of(((node.op, node.inputs, node.outputs) for node in graph.nodes), graph.weights)
+            quantised = frozenset([weight for weight, _ in found.groups])
+            return OnnxFile(
+                name,
+                model._replace(
+                    masks=masks, notes=_notes(unread), unread=files, quantised=quantised, scales=found.scales
+                ),
+            )
     except WireError as error:
         raise broken(name, _FORMAT, str(error)) from None
 

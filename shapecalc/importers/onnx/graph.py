@@ -78,9 +78,7 @@ class Importing:
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
-        masks = self.model.masks
-        scope: dict[str, Any] = {name: _constant(weight, is_mask=name in masks)
-                                 for name, weight in self.model.graph.weights.items()}  # fmt: skip
+        scope: dict[str, Any] = {name: self._stored(weight) for name, weight in self.model.graph.weights.items()}
         scope.update(self.values)
         for name, (shape, batch) in self.sizes.inputs.items():
             scope[name] = self.frame.add_input(name, shape, batch)
@@ -98,6 +96,12 @@ class Importing:
             warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
+
+    def _stored(self, weight: TensorMessage) -> Constant:
+        """Return a tensor of the file: learned if it is of fractions, or stands for them, and no mask or scale."""
+        model, name = self.model, weight.name
+        found = _constant(weight, is_quantised=name in model.quantised)
+        return found._replace(learned=False) if name in model.masks or name in model.scales else found
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
@@ -143,7 +147,7 @@ class Importing:
     ) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
         outputs = {info if isinstance(info, str) else info.name for info in graph.outputs}
-        uses = TensorUses(graph.nodes, outputs, scope)
+        uses = TensorUses(graph.nodes, outputs, scope, self.model.scales)
         absorbed: set[str] = set()
         for number, node in enumerate(graph.nodes):
             if not node.outputs or node.outputs[0] in absorbed:
@@ -309,6 +313,6 @@ class Importing:
             self.understanding.compare(name, self.sizes.dims(info), tensor.full(self.frame.batch), mark, node.op)
 
 
-def _constant(weight: TensorMessage, *, is_mask: bool = False) -> Constant:
-    learned = weight.type in FLOATS and prod(weight.dims) > 1 and not is_mask
+def _constant(weight: TensorMessage, *, is_quantised: bool = False) -> Constant:
+    learned = (weight.type in FLOATS or is_quantised) and prod(weight.dims) > 1
     return Constant(weight.dims, weight.items, (weight.name,), learned, weight.unread)

@@ -12,6 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.checkpoints.wire import Span
+from shapecalc.importers.onnx.messages import FLOATS
 
 if TYPE_CHECKING:
     from shapecalc.checkpoints.wire import WireReader
@@ -22,7 +23,8 @@ __all__ = ["stored_masks"]
 
 _BEFORE = ("Add", "Where", "Reshape", "Cast", "Identity")
 """Operations between the product of queries and keys and the softmax of its scores."""
-_MOVES = ("Slice", "Unsqueeze", "Squeeze", "Reshape", "Cast", "Expand", "Identity", "Transpose", "Gather")
+_MOVES = ("Slice", "Unsqueeze", "Squeeze", "Reshape", "Cast", "Expand", "Identity", "Transpose", "Gather",
+          "QuantizeLinear", "DequantizeLinear")  # fmt: skip
 """Operations after which a mask is still that mask."""
 _COMPARISONS = ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Not")
 _DEEPEST = 8
@@ -33,20 +35,25 @@ _SAMPLES, _PART = 16, 4096
 
 def stored_masks(graph: GraphMessage, reader: WireReader, neighbours: Neighbours) -> tuple[frozenset[str], list[str]]:
     """Return the names of the stored tensors of a graph that are masks; and of those that may be, but were not read."""
-    if not {node.op for node in graph.nodes} & {"Softmax", *_COMPARISONS}:
+    if not {_plain(node.op) for node in graph.nodes} & {"Softmax", *_COMPARISONS}:
         return frozenset(), []
     makers = {output: node for node in graph.nodes for output in node.outputs}
     users: dict[str, list[NodeMessage]] = {}
     for node in graph.nodes:
         for name in node.inputs:
             users.setdefault(name, []).append(node)
-    added = {name for node in graph.nodes if node.op == "Softmax" and node.inputs
+    added = {name for node in graph.nodes if _plain(node.op) == "Softmax" and node.inputs
              for name in _added(node.inputs[0], makers, graph)}  # fmt: skip
     tensors = [graph.weights[name] for name in sorted(added)]
     hides = {tensor.name: _hides(tensor, reader, neighbours) for tensor in tensors}
     compared = [name for name in graph.weights if name in users and _is_compared(name, users)]
     unread = [name for name, answer in hides.items() if answer is None and name not in compared]
     return frozenset([*(name for name, answer in hides.items() if answer), *compared]), unread
+
+
+def _plain(op: str) -> str:
+    """Return the operation that one on quantised tensors stands for."""
+    return op.removeprefix("QLinear")
 
 
 def _added(scores: str, makers: dict[str, NodeMessage], graph: GraphMessage) -> list[str]:
@@ -57,7 +64,7 @@ def _added(scores: str, makers: dict[str, NodeMessage], graph: GraphMessage) -> 
         node = makers.get(name)
         if name in graph.weights:
             found.append(name)
-        elif node is not None and depth < _DEEPEST and node.op in {*_BEFORE, *_MOVES}:
+        elif node is not None and depth < _DEEPEST and _plain(node.op) in {*_BEFORE, *_MOVES}:
             waiting += [(one, depth + 1) for one in node.inputs]
     return found
 
@@ -98,6 +105,8 @@ def _hides(tensor: TensorMessage, reader: WireReader, neighbours: Neighbours) ->
             values.update(struct.unpack(f"<{len(data) // struct.calcsize(word)}{word}", data))
             if len(values) > 2:
                 return False
+    if tensor.type not in FLOATS:  # quantised: which of two values is 0 depends on its zero point
+        return len(values) <= 2 and prod(tensor.dims) > 1
     seen, hidden = max(values, default=1), min(values, default=1)
     return len(values) <= 2 and prod(tensor.dims) > 1 and seen == 0 and (hidden == 0 or hidden <= _LEAST_HIDDEN)
 

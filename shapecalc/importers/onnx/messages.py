@@ -165,7 +165,8 @@ class Model(NamedTuple):
     """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations.
 
     `masks` are the names of stored tensors that are masks of attention; `notes` are on those that may be;
-    `unread` are notes on other files in which its elements could not be read.
+    `unread` are notes on other files in which its elements could not be read; `quantised` are the names of tensors of
+    whole numbers that stand for fractions, `scales` of those by which they do.
     """
 
     graph: GraphMessage
@@ -174,6 +175,8 @@ class Model(NamedTuple):
     masks: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    quantised: frozenset[str] = frozenset()
+    scales: frozenset[str] = frozenset()
 
 
 def read_model(reader: WireReader, neighbours: Neighbours) -> Model:

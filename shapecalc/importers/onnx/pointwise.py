@@ -13,6 +13,8 @@ from shapecalc.importers.tensors import Constant, Data
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
 
+__all__ = ["real", "with_bias"]
+
 _ACTIVATIONS = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign",
     "HardSwish": "hardswish", "Mish": "mish", "Selu": "selu", "Exp": "exponential", "Abs": "abs", "Swish": "silu",
@@ -171,17 +173,20 @@ def _merge(call: NodeCall) -> Data:
     given = [x for x in call.inputs if x is not None]
     if not given:
         raise LayerError("it has no input")
-    return merged(call, _MERGES[call.node.op], _with_bias(call, given))
+    data = [x for x in given if isinstance(x, Data)]
+    if call.node.op == "Mul" and len(data) == 1 and not call.uses.scales.isdisjoint(call.node.inputs):
+        return data[0]  # a sum of quantised products becomes fractions again
+    return merged(call, _MERGES[call.node.op], with_bias(call, given) if call.node.op == "Add" else given)
 
 
-def _with_bias(call: NodeCall, given: list[Data | Constant]) -> list[Data | Constant]:
+def with_bias(call: NodeCall, given: list[Data | Constant]) -> list[Data | Constant]:
     """Return the operands of a sum, of which a constant is learned if it is the bias of the weighted sum before it.
 
     Exporters may write a bias as a constant of the graph.
     """
     data = [x for x in given if isinstance(x, Data)]
     layer = call.frame.nodes[data[0].ref.node].layer if len(data) == 1 and data[0].ref.node >= 0 else None
-    if call.node.op != "Add" or len(given) != 2 or layer is None or getattr(layer, "bias", None) is not False:
+    if len(given) != 2 or layer is None or getattr(layer, "bias", None) is not False:
         return given
     if layer.kind != "linear" and layer.with_bias() is None:
         return given

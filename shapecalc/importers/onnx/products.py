@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def _bias_after(call: NodeCall, features: int) -> Constant | None:
     """Return the bias that the only node after a product adds; that node is then a part of this one."""
-    after = call.uses.only_user(call.node.outputs[0])
+    own, after = call.uses.only_user_of_values(call.node.outputs[0])
     if after is None or after.op != "Add" or after.domain or len(after.inputs) != 2:
         return None
-    other = after.inputs[0] if after.inputs[1] == call.node.outputs[0] else after.inputs[1]
+    other = after.inputs[0] if after.inputs[1] == own else after.inputs[1]
     bias = call.uses.scope.get(other)
     if not isinstance(bias, Constant) or not bias.sources or bias.dims != (features,):
         return None

@@ -16,13 +16,18 @@ __all__ = ["TensorUses", "inputs_behind", "with_attributes"]
 
 _WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
                  "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
+_OF_TYPES = ("Cast", "QuantizeLinear", "DequantizeLinear")
 _MOST_FOLLOWED = 32
 
 
 class TensorUses:
     """Which nodes use each tensor of a graph, and what is known of the tensors so far."""
 
-    def __init__(self, nodes: Sequence[NodeMessage], outputs: Collection[str], scope: Mapping[str, Any]) -> None:
+    def __init__(
+        self, nodes: Sequence[NodeMessage], outputs: Collection[str], scope: Mapping[str, Any],
+        scales: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.scales = scales
         self.users = _users(nodes)
         self.outputs = outputs
         self.scope = scope
@@ -35,6 +40,16 @@ class TensorUses:
         """Return the only node that a tensor is an input of, if there is one and it is no output of the graph."""
         found = self.users.get(name, [])
         return found[0] if len(found) == 1 and found[0].outputs and name not in self.outputs else None
+
+    def only_user_of_values(self, name: str) -> tuple[str, NodeMessage | None]:
+        """Return the only node that uses the values of a tensor, and under which name: it may be quantised before."""
+        while (node := self.only_user(name)) is not None and self._keeps_values(node):
+            name = node.outputs[0]
+        return name, node
+
+    def _keeps_values(self, node: NodeMessage) -> bool:
+        """Return whether a node only changes the type of its input, or the scale of one that is quantised."""
+        return node.op in _OF_TYPES or (node.op == "Mul" and not self.scales.isdisjoint(node.inputs))
 
     def only_feed(self, name: str, op: str) -> bool:
         """Return whether a tensor is an input of nodes of one operation alone."""
