@@ -1,8 +1,8 @@
-"""Files that a command writes: each is complete, or the previous content stays.
+"""Files that a command reads and writes: each that is written is complete, or the previous content stays.
 
 Content is written to a file next to the named one, which it replaces at the end (`OutputFile`). Targets that cannot be
 replaced (a device, a pipe, the file of standard output) are written directly. A file that the command has read is never
-overwritten.
+overwritten: every module reads files through `input_file`, which records them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ __all__ = [
     "check_writable",
     "created_file",
     "find_target",
+    "input_file",
     "inputs_noted",
+    "note_beside",
     "note_input",
     "opened_file",
     "refuse_input",
@@ -42,7 +44,7 @@ _IN_PLACE = frozenset({errno.EBUSY, errno.EXDEV})
 """Errors of replacing a file that can be written: it is a mount point."""
 
 _read: list[os.stat_result] | None = None
-"""The files that the current command has read, recognised under any name; None in the library."""
+"""The files that the current command has read, or that belong to one, under any name; None in the library."""
 
 
 @contextlib.contextmanager
@@ -61,6 +63,24 @@ def note_input(stream: BinaryIO) -> None:
     if _read is not None:
         with contextlib.suppress(OSError, ValueError):  # without a descriptor it is not a file
             _read.append(os.fstat(stream.fileno()))
+
+
+def input_file(path: str | int) -> BinaryIO:
+    """Return a file, by its name or descriptor, that is open for reading and recorded as read. Errors: `OSError`."""
+    stream = open(path, "rb")  # noqa: SIM115  (the caller closes it)
+    note_input(stream)
+    return stream
+
+
+def note_beside(folder: str, name: str) -> None:
+    """Record that a file in the folder of another, or below it, belongs to that one, though it is not read.
+
+    Names of files elsewhere are left alone: a file from a stranger may name anything.
+    """
+    if _read is None or re.search(r"[\\:\0]|^/|(^|/)\.\.(/|$)", name):
+        return
+    with contextlib.suppress(OSError, ValueError):
+        _read.append(os.stat(os.path.join(folder, name)))
 
 
 class Target(NamedTuple):

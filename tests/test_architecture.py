@@ -144,6 +144,32 @@ def test_each_library_is_imported_from_one_module(library):
     assert users <= LIBRARIES[library]
 
 
+# Where files are opened but through `files.input_file`, which keeps a command from overwriting what it has read.
+OPENING = {
+    "shapecalc.files": "it is the one place",
+    "shapecalc.cli": "the null device, in place of a stream that is closed",
+    "shapecalc.language.files": "the names in bundled specifications, which are not read",
+    "shapecalc.questions.sweep.files": "the file that a sweep continues is its own",
+}
+
+
+def files_opened(tree: ast.AST) -> list[int]:
+    """The lines that open a file by a function of Python."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        call.lineno
+        for call in calls
+        if (isinstance(call.func, ast.Name) and call.func.id == "open")
+        or (isinstance(call.func, ast.Attribute) and ast.unparse(call.func) in ("io.open", "os.fdopen", "codecs.open"))
+    ]
+
+
+def test_every_file_is_read_through_one_function():
+    opening = {name_of(path) for path in FILES if files_opened(ast.parse(path.read_text(encoding="utf-8")))}
+    assert opening == set(OPENING)
+    assert files_opened(ast.parse("with io.open(path) as a, open(path) as b: os.fdopen(1)")) == [1, 1, 1]
+
+
 @pytest.mark.slow
 def _scopes(tree):
     """Yield the statements of a module, and of each function in it, that import anything at run time."""

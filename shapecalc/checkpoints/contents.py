@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
 from shapecalc.errors import CheckpointError, Problem, UsageError
-from shapecalc.files import note_input
+from shapecalc.files import input_file
 
 __all__ = [
     "BITS",
@@ -109,7 +109,7 @@ def open_file(path: str) -> tuple[BinaryIO, int]:
             raise UsageError(Problem(f"{path} is a directory, not a file"))
         if not stat.S_ISREG(status.st_mode):
             raise UsageError(Problem(f"{path} is not a file", hint="a checkpoint is read from a file, not from a pipe"))
-        stream = open(path, "rb")  # noqa: SIM115  (the caller closes it)
+        return input_file(path), status.st_size
     except FileNotFoundError:
         from shapecalc.suggestions import nearest_file
 
@@ -117,8 +117,6 @@ def open_file(path: str) -> tuple[BinaryIO, int]:
         raise UsageError(Problem(f"there is no file {path}", hint=hint)) from None
     except (OSError, ValueError) as error:
         raise UsageError(Problem(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")) from None
-    note_input(stream)
-    return stream, status.st_size
 
 
 def first_repeated(names: Iterable[str]) -> str:

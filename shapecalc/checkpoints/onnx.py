@@ -7,6 +7,7 @@ Source of the fields: onnx/onnx.proto3 of ONNX 1.23.
 from __future__ import annotations
 
 import mmap
+import os
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from shapecalc.checkpoints.contents import (
 )
 from shapecalc.checkpoints.quantisation import quantisation_of
 from shapecalc.checkpoints.wire import MESSAGE, NUMBER, NUMBERS, TEXT, Tag, WireError, WireReader
+from shapecalc.files import note_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +42,11 @@ _EXTERNAL = 1
 _NEXT_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
 _LATEST = 32
 
-_TENSOR = {1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER)}
+_ENTRY = {1: Tag("key", TEXT), 2: Tag("value", TEXT)}
+_TENSOR = {
+    1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
+    13: Tag("external", MESSAGE, many=True, fields=_ENTRY),
+}  # fmt: skip
 _SPARSE = {1: Tag("values", MESSAGE, fields=_TENSOR), 3: Tag("dims", NUMBERS)}
 _ATTRIBUTE = {5: Tag("t", MESSAGE, fields=_TENSOR)}
 _NODE = {
@@ -75,9 +81,17 @@ def read(path: str) -> Checkpoint:
         repeated = first_repeated(message.get("name", "") for message in messages)
         if repeated:
             raise broken(path, f"it has two tensors of the name {repeated[:200]}")
-    outside = sum(message.get("location") == _EXTERNAL for message in messages)
-    notes = [f"The elements of {outside:,} of its tensors are in other files."] if outside else []
+    outside = [message for message in messages if message.get("location") == _EXTERNAL]
+    _record_files(path, outside)
+    notes = [f"The elements of {len(outside):,} of its tensors are in other files."] if outside else []
     return Checkpoint(path, "ONNX", _with_overhead(tensors, nodes), size=size, notes=notes)
+
+
+def _record_files(path: str, tensors: list[dict[str, Any]]) -> None:
+    """Record the files in which tensors lie as ones that belong to the model."""
+    for entry in (entry for tensor in tensors for entry in tensor.get("external", ())):
+        if entry.get("key") == "location":
+            note_beside(os.path.dirname(path), entry.get("value", ""))
 
 
 def _constants(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.files import input_file
 
 if TYPE_CHECKING:
     from shapecalc.model.origin import Origin
@@ -51,7 +52,7 @@ def find_import(path: str) -> Origin | None:
     if not os.path.isfile(path):
         return None
     try:
-        with open(path, "rb") as stream:
+        with input_file(path) as stream:
             head = stream.read(_HEAD)
         module = _module_of(path, head)
         return _uncollected(module.read, path, path) if module else None

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem, SpecError
+from shapecalc.files import input_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ _FOREIGN = {
 @contextmanager
 def mapped(path: str, name: str, format: str) -> Iterator[mmap.mmap]:  # noqa: A002  (that of the file)
     """Map a file, so that only what is needed is read. Errors: `SpecError` for an empty one; `OSError`."""
-    with open(path, "rb") as stream:
+    with input_file(path) as stream:
         if os.fstat(stream.fileno()).st_size == 0:
             raise broken(name, format, "it is empty")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.files import note_input
+from shapecalc.files import input_file, note_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,8 +217,7 @@ def read_bytes(path: str, shown: str = "") -> bytes:
         except BaseException:
             os.close(descriptor)
             raise
-        with open(descriptor, "rb") as stream:
-            note_input(stream)
+        with input_file(descriptor) as stream:
             return start + stream.read(MAX_BYTES + 1)
     except IsADirectoryError:
         raise UsageError(Problem(f"{shown} is a directory, not a file")) from None

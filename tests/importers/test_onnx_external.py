@@ -7,9 +7,11 @@ import struct
 
 import pytest
 from crafted_onnx import FLOAT, INT64, as_tensor, field, model, node, tensor, value, write
+from running import run
 
 import shapecalc
 from shapecalc.errors import ShapeError
+from shapecalc.files import inputs_noted, note_beside
 
 
 def outside(name, dims, kind=FLOAT, **entries):
@@ -36,6 +38,35 @@ def test_a_list_of_sizes_beside_the_model_is_read(tmp_path, as_constant):
     (tmp_path / "m.data").write_bytes(DATA)
     report = shapecalc.load(write(tmp_path, reshaped(as_constant=as_constant, **RIGHT))).infer()
     assert report.rows[0].output_shape == (2, 12)
+
+
+@pytest.mark.parametrize("words", [("convert", "--to", "yaml"), ("weights", "--format", "csv")])
+@pytest.mark.parametrize("location", ["m.data", "sub/m.data"])
+def test_the_file_of_the_weights_is_not_overwritten_though_it_is_not_read(tmp_path, monkeypatch, words, location):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / location).write_bytes(DATA)
+    weight = outside("w", [4, 4], location=location, offset=0, length=64)
+    nodes = [node("MatMul", ["x", "w"], ["y"], "r")]
+    write(tmp_path, model(nodes, [value("x", [1, 4])], [value("y", None)], weights=(weight,)))
+    ran = run(words[0], "model.onnx", *words[1:], "-o", location)
+    assert (ran.status, ran.err) == (
+        2, f"{location} is an input of this command: it is not overwritten\n   name another file to write to\n",
+    )  # fmt: skip
+    assert (tmp_path / location).read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    "location", ["../m.data", "/etc/passwd", "sub/../../m.data", "\\\\host\\m.data", "c:m.data", "..", "a\0b"]
+)
+def test_files_elsewhere_are_not_looked_at(monkeypatch, location):
+    looked = []
+    monkeypatch.setattr(os, "stat", lambda path: looked.append(path) or os.lstat(os.curdir))
+    with inputs_noted():
+        note_beside("folder", location)
+        assert looked == []
+        note_beside("folder", "m..data")
+    assert looked == [os.path.join("folder", "m..data")]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import zipfile
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +13,7 @@ from crafted_darknet import cfg
 from crafted_onnx import small as onnx_file
 from crafted_pt2 import archive
 from crafted_pt2 import small as program
+from running import run
 
 import shapecalc
 from shapecalc.errors import UsageError
@@ -53,6 +57,35 @@ def test_the_garbage_collector_pauses_while_a_file_is_read_and_its_graph_is_buil
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def keras_archive():
+    written = BytesIO()
+    with zipfile.ZipFile(written, "w") as file:
+        file.writestr("config.json", KERAS)
+    return written.getvalue()
+
+
+NAMES = {"onnx": "m.onnx", "pytorch": "m.pt2", "keras": "m.json", "caffe": "m.prototxt", "darknet": "m.cfg",
+         "archive": "m.keras"}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_no_command_overwrites_the_file_that_it_has_read_under_any_name(form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = keras_archive() if form == "archive" else FILES[form]
+    name = NAMES[form]
+    (tmp_path / name).write_bytes(data)
+    os.symlink(name, "soft")
+    os.link(name, "hard")
+    for target in (name, f"./{name}", "soft", "hard"):
+        for words in (("convert", name, "--to", "yaml"), ("summary", name, "--format", "json"), ("explain", "soft", "--format", "json"),
+                      ("compare", "lenet5", "hard", "--format", "json")):  # fmt: skip
+            ran = run(*words, "-o", target)
+            assert (ran.status, ran.out) == (2, "")
+            assert f"{target} is an input of this command: it is not overwritten" in ran.err
+    assert (tmp_path / name).read_bytes() == data
+    assert sorted(os.listdir()) == sorted([name, "hard", "soft"])
 
 
 class Trial:

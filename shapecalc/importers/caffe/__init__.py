@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.files import input_file
 from shapecalc.importers.caffe.graph import NetImport, read_state
 from shapecalc.importers.caffe.messages import read_net
 from shapecalc.importers.caffe.text import ProtoText, read_text_format
@@ -58,7 +59,7 @@ class CaffeFile:
 
 def read(path: str, name: str) -> CaffeFile:
     """Return the origin of a file. Errors: `SpecError` for a broken one; `OSError`."""
-    with open(path, "rb") as stream:
+    with input_file(path) as stream:
         return read_bytes(stream.read(_LARGEST + 1), name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import SpecError
+from shapecalc.files import input_file
 from shapecalc.importers.darknet.cfg import FORMAT, MOST_BYTES, NET, first_section, read_cfg
 from shapecalc.importers.files import broken, uncollected
 
@@ -81,7 +82,7 @@ def _companion(name: str, head: bytes) -> str:
 
 def read(path: str, name: str) -> DarknetFile:
     """Return the origin of a file. Errors: `SpecError` for a broken file; `OSError`."""
-    with open(path, "rb") as stream:
+    with input_file(path) as stream:
         return read_bytes(stream.read(MOST_BYTES + 1), name)
 
 

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 from shapecalc.errors import MissingExtraError, Problem, SpecError
+from shapecalc.files import input_file
 from shapecalc.importers.files import broken, check_first_bytes, mapped
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def config_of_file(path: str, name: str) -> Any:
             return _of_text(data, name)
     if head.startswith(HDF5):
         return _of_hdf5(path, name)
-    with open(path, "rb") as stream:
+    with input_file(path) as stream:
         return _of_archive(stream, name)
 
 

@@ -1,7 +1,8 @@
 """Elements of tensors that lie in a file beside an ONNX file: a few small ones are read there.
 
 Source of the fields: onnx/onnx.proto3 of ONNX 1.23 (`external_data`). A location is only the name of a file in the same
-folder here: whatever else a file names is not opened.
+folder here: whatever else a file names is not opened. A file of weights is only recorded: a command that has read the
+model does not overwrite it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import stat
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.files import input_file, note_beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,12 +36,16 @@ class OutsideData(NamedTuple):
 
 def outside_data(entries: Sequence[Mapping[str, str]], due: int) -> OutsideData | None:
     """Return where a tensor of so many bytes lies; None where its entries do not say so."""
-    found = {entry.get("key", ""): entry.get("value", "") for entry in entries}
+    found = _fields(entries)
     numbers = [found.get("offset") or "0", found.get("length") or str(due)]
     if not found.get("location") or not all(text.isascii() and text.isdigit() for text in numbers):
         return None
     start, length = (int(text) if len(text) < _LONGEST else -1 for text in numbers)
     return OutsideData(found["location"], start, length) if start >= 0 and length == due else None
+
+
+def _fields(entries: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {entry.get("key", ""): entry.get("value", "") for entry in entries}
 
 
 class Neighbours:
@@ -60,6 +67,11 @@ class Neighbours:
         for stream in self._files.values():
             if stream is not None:
                 stream.close()
+
+    def record(self, entries: Sequence[Mapping[str, str]]) -> None:
+        """Record the file in which a tensor lies as one that belongs to the model."""
+        if self.folder is not None:
+            note_beside(self.folder, _fields(entries).get("location", ""))
 
     def read(self, place: OutsideData, at: int, count: int) -> bytes | None:
         """Return some bytes of a tensor; None where they cannot be read."""
@@ -89,7 +101,7 @@ class Neighbours:
             path = os.path.join(self.folder, location)
             try:
                 if stat.S_ISREG(os.stat(path).st_mode):
-                    return open(path, "rb")
+                    return input_file(path)
                 wrong = "it is no regular file"
             except (OSError, ValueError):
                 wrong = "it is not there"

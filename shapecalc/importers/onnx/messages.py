@@ -285,6 +285,7 @@ class _Texts:
                 raise WireError(f"the tensor {name or 'of a constant'} holds {held}", raw.start)
         items, outside = None, None
         if message.get("location") == _EXTERNAL and not sparse:
+            self.neighbours.record(message.get("external", ()))
             outside = outside_data(message.get("external", ()), -(-prod(dims) * BITS.get(code, 0) // 8))
             items = self._outside_items(outside, prod(dims), code)
         elif prod(dims) <= MOST_ITEMS and not sparse:

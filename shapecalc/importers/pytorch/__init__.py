@@ -6,6 +6,7 @@ import io
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.files import input_file
 from shapecalc.importers.files import broken, check_first_bytes, uncollected
 from shapecalc.importers.inputs import best_reading
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
@@ -55,7 +56,7 @@ class ExportedModule:
 
 def read(path: str, name: str) -> ExportedModule:
     """Return the origin of a file, of which only the program is read. Errors: `SpecError`; `OSError`."""
-    with open(path, "rb") as stream:
+    with input_file(path) as stream:
         return _read(stream, name)
 
 
