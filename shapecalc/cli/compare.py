@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import batch_option, layout_option, load_one_of, set_option, spec_argument
+from shapecalc.cli.options import batch_option, layout_option, load_one_of, read_settings, set_option, spec_argument
 from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
@@ -32,6 +32,6 @@ def command(
 
     if len(specs) < 2:
         raise click.UsageError("give two or more SPECs to compare")
-    networks = [load_one_of(spec, inputs, settings, layout or "") for spec in specs]
+    networks = [load_one_of(spec, inputs, read_settings(settings), layout or "") for spec in specs]
     comparison = compare([network.infer(batch=batch, layout=layout or "") for network in networks])
     emit_answer(comparison, output, format_, " · ".join(report.name for report in comparison.reports))

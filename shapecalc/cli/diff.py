@@ -13,6 +13,7 @@ from shapecalc.cli.options import (
     depth_option,
     layout_option,
     load_one_of,
+    read_settings,
     settings_option,
     spec_argument,
 )
@@ -20,6 +21,8 @@ from shapecalc.cli.output import emit_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from shapecalc.network import Network
 
 __all__ = ["command"]
 
@@ -56,8 +59,14 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
 
     if second is None and not (set_a or set_b or input_a or input_b):
         raise click.UsageError("give a second SPEC, or a change to compare: --set-b NAME=VALUE or --input-b SIZE")
-    before = load_one_of(first, [*inputs, *input_a], _merged(both, set_a), layout or "")
-    after = load_one_of(second or first, [*inputs, *input_b], _merged(both, set_b), layout or "")
+    shared, is_one = read_settings(both), second in (None, first)
+
+    def load(spec: str, which: str, sizes: Sequence[str], settings: Sequence[str]) -> Network:
+        variables = {**shared, **read_settings(settings, f"--set-{which}")}
+        name = f"the {'first' if which == 'a' else 'second'} network" if is_one else ""
+        return load_one_of(spec, [*inputs, *sizes], variables, layout or "", name)
+
+    before, after = load(first, "a", input_a, set_a), load(second or first, "b", input_b, set_b)
     shown = layout or before.graph.layout
     difference = diff(
         before.infer(batch=batch, layout=shown),
@@ -67,9 +76,3 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     title = " → ".join(report.name for report in (difference.before, difference.after))
     emit_answer(difference, output, format_, title, everything=everything)
     return 1 if exit_code and not difference.is_empty else 0
-
-
-def _merged(both: Sequence[str], own: Sequence[str]) -> list[str]:
-    """Return the settings of both networks, overridden by those of one."""
-    named = {pair.partition("=")[0].strip() for pair in own}
-    return [*[pair for pair in both if pair.partition("=")[0].strip() not in named], *own]

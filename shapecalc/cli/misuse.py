@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["show_misuse"]
+__all__ = ["setting_meant", "show_misuse"]
 
 
 def show_misuse(error: click.ClickException) -> None:
@@ -32,6 +33,8 @@ def show_misuse(error: click.ClickException) -> None:
             lines = [*ctx.get_usage().splitlines(), f"Try '{ctx.command_path} {names[0]}' for help.", ""]
     complain([*lines, *wrapped_line(clean(f"Error: {message}"))])
 
+
+_ENDINGS = (".yaml", ".yml", ".json", ".onnx", ".pt2", ".keras", ".h5", ".prototxt", ".cfg")
 
 _OF_OTHERS = """
 devices | gpus num-gpus
@@ -66,6 +69,9 @@ def _option_meant(error: click.UsageError) -> str:
 
     told, name = f"No such option '{error.option_name}'", error.option_name.lstrip("-").replace("_", "-").lower()
     params = error.ctx.command.get_params(error.ctx)
+    removed = _removed(error.ctx.info_name or "", name)
+    if removed:
+        return f"{told}: {removed}"
     for param in params:
         if "--format" in param.opts and name in getattr(param.type, "choices", ()):
             return f"{told}: write --format {name}"
@@ -75,7 +81,41 @@ def _option_meant(error: click.UsageError) -> str:
     other = _option_of_others(name)
     meant = name if name in known else begun[0] if len(begun) == 1 and name else other if other in known else ""
     meant = meant or (meant_word(name, known) if len(name) > 1 else "")
+    setting = setting_meant(error.option_name) if "set" in known and not meant else ""
+    if setting:
+        return f"{told}: write --set {setting}"
     return f"{told}. Did you mean {known[meant]}?" if meant else f"{told}."
+
+
+def _removed(word: str, name: str) -> str:
+    """Return the hint for an argument of another program that a kind of layer does not need: `--batch-first`."""
+    from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument
+    from shapecalc.layers import find_kind
+
+    cls = find_kind(word)
+    argument = name.replace("-", "_")
+    return hint_for_foreign_argument(argument, cls) if cls and changes_nothing(argument, cls) else ""
+
+
+def setting_meant(option: str) -> str:
+    """Return the NAME=VALUE of an option that is a variable of the network that the command names; empty for none."""
+    from shapecalc.errors import ShapecalcError
+    from shapecalc.network import load
+
+    name, words = option.lstrip("-").replace("-", "_"), sys.argv[2:]
+    for spec in words:
+        if spec.startswith("-"):
+            continue
+        try:
+            variables = load(spec).graph.variables
+        except ShapecalcError:
+            continue
+        if name not in variables:
+            return ""
+        begun = next((word.partition("=")[2] for word in words if word.startswith(f"{option}=")), "")
+        after = words[words.index(option) + 1 :][:1] if option in words else []
+        return f"{name}={begun or next(iter(after), '…')}"
+    return ""
 
 
 def _hint_for_extra(error: click.UsageError) -> str:
@@ -89,6 +129,11 @@ def _hint_for_extra(error: click.UsageError) -> str:
         if own in options:
             return f": write {own} {found[2]}"
         return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
+    spec = re.fullmatch(r"Got unexpected extra arguments? \((\S+)( .*)?\)", error.message)
+    if spec and spec[1].endswith(_ENDINGS) and "spec" in error.ctx.params:
+        return (
+            ": one network at a time; `shapecalc compare` shows several side by side, `shapecalc diff` layer by layer"
+        )
     numbers = re.fullmatch(r"Got unexpected extra arguments? \((\d+(?: \d+)*)\)", error.message)
     return _by_position(error.ctx.info_name or "", numbers[1].split(), options) if numbers else ""
 

@@ -206,7 +206,7 @@ _SEVERAL = r"[^\s'\"\[\](){}]*,[^'\"\[\](){}]*|(?a:-?[\d.]+(?::-?[\d.]+){1,2})"
 """Several values, as `sweep` reads them: 8,16 or 8:64:8."""
 
 
-def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
+def read_settings(pairs: Iterable[str], option: str = "--set") -> dict[str, Any]:
     """Return the variables of `--set NAME=VALUE`, with values parsed as in a specification."""
     from shapecalc.language.values import BadValueError, plain
     from shapecalc.source import read_text
@@ -216,19 +216,21 @@ def read_settings(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         name = name.strip()
         if not equals or not name.isidentifier():
-            raise UsageError(Problem(f"--set {pair} is not NAME=VALUE", hint="write for instance --set width=32"))
+            raise UsageError(
+                Problem(f"{option} {pair} is not NAME=VALUE", hint=f"write for instance {option} width=32")
+            )
         if not text.strip():
-            raise UsageError(Problem(f"--set {pair} has no value", hint=f"write for instance --set {name}=32"))
+            raise UsageError(Problem(f"{option} {pair} has no value", hint=f"write for instance {option} {name}=32"))
         if name in found:
-            raise UsageError(Problem(f"the variable {name} is set twice", hint="give each --set once"))
+            raise UsageError(Problem(f"the variable {name} is set twice", hint=f"give each {option} once"))
         if re.fullmatch(_SEVERAL, text.strip()):
             hint = f"try several values with shapecalc sweep SPEC --set {pair.strip()}, or with solve --for"
             if "," in text:
-                hint = f"if {name} is a list, write --set '{name}=[{text.strip()}]'; otherwise {hint}"
-            raise UsageError(Problem(f"--set {pair} is more than one value", hint=hint))
-        value, problems = read_text(text, f"--set {name}")
+                hint = f"if {name} is a list, write {option} '{name}=[{text.strip()}]'; otherwise {hint}"
+            raise UsageError(Problem(f"{option} {pair} is more than one value", hint=hint))
+        value, problems = read_text(text, f"{option} {name}")
         if value is None or problems:
-            raise UsageError(problems or f"--set {pair} gives no value")
+            raise UsageError(problems or f"{option} {pair} gives no value")
         try:
             found[name] = plain(value, {})
         except BadValueError as error:
@@ -261,16 +263,22 @@ def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] 
     return network
 
 
-def load_one_of(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
-    """Return the network of one SPEC of several: as `load_network`, but errors of its variables and inputs name it."""
+def load_one_of(
+    spec: str, inputs: Sequence[str] = (), variables: Mapping[str, Any] | None = None, layout: str = "", which: str = ""
+) -> Network:
+    """Return the network of one SPEC of several: as `load_network`, but errors of its variables and inputs name it.
+
+    `which` is the one that it is, where several have one name.
+    """
     from shapecalc.escaping import clean
 
-    variables, sizes = read_settings(settings), read_inputs(inputs)
+    variables, sizes = variables or {}, read_inputs(inputs)
+    name = f"{clean(spec)}{f' ({which})' if which else ''}"
     try:
         network = sized_network(spec, variables, sizes, layout)
     except UsageError as error:
         named = [
-            problem if spec in problem.message else problem._replace(message=f"{clean(spec)}: {problem.message}")
+            problem if spec in problem.message and not which else problem._replace(message=f"{name}: {problem.message}")
             for problem in error.problems
         ]
         raise UsageError(named) from None

@@ -149,7 +149,11 @@ def _check_options(ctx: click.Context) -> None:
     if not kinds or any(name in cls.argument_names() for cls in kinds if cls):
         return
     options = [option for param in ctx.command.params for option in param.opts if option.startswith("--")]
-    hint = _OTHERWISE.get(name) or str(did_you_mean(word, options, lists=False))
+    from shapecalc.cli.misuse import setting_meant
+
+    setting = setting_meant(word)
+    hint = f"write --for {setting}" if setting else ""
+    hint = hint or _OTHERWISE.get(name) or str(did_you_mean(word, options, lists=False))
     raise UsageError(Problem(f"no such option {clean(word)}", hint=hint or "see shapecalc solve --help"))
 
 

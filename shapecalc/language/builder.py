@@ -59,15 +59,15 @@ class GraphBuilder(Written):
         """Expand a list of layers, each on the output of the one above; return the output of the last one."""
         for value in entries:
             entry = self._entry(value, scope)
-            if isinstance(entry, Problem):
-                self.report(entry, scope)
-                flow = self._broken(scope, "layer", value.mark, flow)
-                continue
             try:
+                if isinstance(entry, Problem):
+                    raise BadValueError(entry)  # noqa: TRY301  (it is handled as that of an item is)
                 flow = self._item(entry, scope, variables, flow)
             except BadValueError as error:
                 self.report(error.problem, scope)
-                flow = self._broken(scope, entry.kind, entry.mark, flow)
+                kind, mark = ("layer", value.mark) if isinstance(entry, Problem) else entry[:2]
+                flow = self._broken(scope, kind, mark, flow)
+                scope.define_broken(value, flow, len(self.nodes))
         return flow
 
     def _entry(self, value: Value, scope: Scope, *, is_branch: bool = False) -> Entry | Problem:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
+from shapecalc.language.foreign import changes_nothing
 from shapecalc.language.tensors import RUNNING, read_operand
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.source import ListValue, MapValue, as_list, read_text, short
@@ -22,7 +23,7 @@ LONGEST = 300
 """The maximum length of texts that are read as a call."""
 
 EQUALS = re.compile(r"\s*(\w+)\s*=\s*(.+?)\s*", re.DOTALL)
-_TARGET = re.compile(r"\s*((?:\w+\.)*(\w+))\s*=(?!=)\s*(?=\S+\()", re.DOTALL)
+_TARGET = re.compile(r"\s*((?:\w+\.)*(\w+))(?:\s*,\s*\(?[\w., ]+\)?)?\s*=(?!=)\s*(?=\S+\()", re.DOTALL)
 _CALLEE = re.compile(r"\s*((?:\w+\.)*)(\w+)\s*")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _CONSTANTS = ("True", "False", "true", "false", "null", "None")
@@ -178,7 +179,8 @@ def named(
     shown = ", ".join(f"{name}: {known[name]}" for name in in_order if name in known)
     if plain and "…" not in shown:
         shown += ", …" if shown else "…"
-    return NamedArguments(shown, plain, {word: value for word, value in given.items() if word not in names})
+    strange = {word: value for word, value in given.items() if word not in names and not changes_nothing(word, cls)}
+    return NamedArguments(shown, plain, strange)
 
 
 def _by_position(

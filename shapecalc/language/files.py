@@ -131,6 +131,11 @@ def hint_for_network(name: str) -> str:
 
 def no_such_spec(spec: str, message: str) -> UsageError:
     """Return the error for an unknown specification, with the nearest bundled one."""
+    from shapecalc.layers import find_kind  # only when something is wrong
+
+    if find_kind(spec):
+        here = f"`shapecalc layers {spec}` explains it, `shapecalc layer {spec}` computes one"
+        return UsageError(Problem(message, hint=f"{spec} is a kind of layer: {here}"))
     members = [member for _, member in bundled_members()]
     hint = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
     return UsageError(Problem(message, hint=hint))

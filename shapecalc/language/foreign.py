@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["hint_for_foreign_argument", "hint_for_foreign_kind", "sliced", "tiled"]
+__all__ = ["changes_nothing", "hint_for_foreign_argument", "hint_for_foreign_kind", "sliced", "tiled"]
 
 # The words of each line, and the hint; {kind} is the kind, {0} what is given in a call or after the colon.
 _KINDS = """
@@ -50,6 +50,9 @@ inplace | remove it: it changes no size; `shapecalc memory --in-place` counts it
 requires_grad trainable | write `frozen: true` beside {kind}, not under it, where its weights are not trained
 num_layers num_blocks | write `repeat:` beside {kind}, not under it, for several in sequence
 input_shape batch_input_shape input_dim | remove it: the size of the input is `input:` at the top
+attn_mask attention_mask mask src_mask tgt_mask | remove it: a mask changes no size; a causal one is `is_causal: true`
+key_padding_mask src_key_padding_mask | remove it: a mask changes no size
+query key value | write the inputs beside {kind}, not under it: `from: [query, key, value]`
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
 kernel_regularizer bias_regularizer kernel_constraint bias_constraint | remove it: it changes no size and no count
 """
@@ -107,6 +110,11 @@ def _window(word: str, alone: str) -> str:
 def hint_for_foreign_argument(text: str, cls: type[Layer]) -> str:
     """Return the hint for an argument of another program; empty for others."""
     return cls.mistaken.get(text, "") or _table(_ARGUMENTS).get(text, "").replace("{kind}", cls.kind)
+
+
+def changes_nothing(text: str, cls: type[Layer]) -> bool:
+    """Return whether an argument of another program is one that is only to be removed: `batch_first`, `device`."""
+    return hint_for_foreign_argument(text, cls).startswith("remove it")
 
 
 def tiled(times: str) -> str:

@@ -10,7 +10,7 @@ from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
 from shapecalc.language.files import hint_for_network
-from shapecalc.language.foreign import hint_for_foreign_argument, hint_for_foreign_kind, sliced
+from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument, hint_for_foreign_kind, sliced
 from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, note_on
 from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after, layer_of
 from shapecalc.layers import find_kind
@@ -36,7 +36,7 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     cls = find_kind(call.word) if call else None
     if call and cls and call.prefix and call.arguments is None:
         wrapped = hint_for_wrapped(call.word, cls, value, place.known, "- ") if isinstance(value, ListValue) else ""
-        return wrapped or clean(f"write `- {call.word}{_as_written(value)}`")
+        return wrapped or clean(f"write `- {call.word}{_as_written(value, cls)}`")
     hint = _no_layer(key.text) or (hint_for_call(call, place) if call else _hint_for_index(key.text))
     hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
@@ -126,7 +126,7 @@ def _no_layer(text: str) -> str:
 
 def _chain(text: str) -> str:
     """Return the hint for calls in a chain: `x.flatten(2).transpose(1, 2)`."""
-    is_chain = len(text) <= LONGEST and re.fullmatch(r"[\w. =]*[\w.]\(.*\)\.\w+\(.*\)", text)
+    is_chain = len(text) <= LONGEST and re.fullmatch(r"[\w., =]*[\w.]\(.*\)\.\w+\(.*\)", text)
     return "write each call as an item of its own, in order, without those that change no size" if is_chain else ""
 
 
@@ -135,12 +135,13 @@ def _hint_for_index(text: str) -> str:
     return sliced(text[text.find("[") :]) if text.endswith("]") else ""
 
 
-def _as_written(value: Value | None) -> str:
+def _as_written(value: Value | None, cls: type[Layer] | None = None) -> str:
     """Return what is after the name of a layer, with its colon; empty where there is nothing."""
     if isinstance(value, ListValue):
         return f": [{', '.join(_items(value))}]"
     if isinstance(value, MapValue):
-        pairs = [f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in value.pairs]
+        kept = [pair for pair in value.pairs if not cls or not changes_nothing(pair[0].text, cls)]
+        pairs = [f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in kept]
         return f": {{{', '.join(pairs)}}}"
     return f": {short(value.text)}" if value is not None and value.value is not None else ""
 

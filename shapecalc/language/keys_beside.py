@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
+from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument
 from shapecalc.language.keyed_branches import flow_text
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
@@ -50,6 +51,8 @@ def beside(
     meant = _MEANT.get(strange.text, "")
     hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, layer_level, lists=False)
     names = cls.argument_names() if cls else None
+    if cls and not meant and changes_nothing(strange.text, cls):
+        hint = hint_for_foreign_argument(strange.text, cls)
     if hint and strange.text not in (names or ()):
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
     if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:

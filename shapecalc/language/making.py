@@ -184,13 +184,15 @@ def _hint_for_name(problem: Problem, cls: type[Layer], argument: str, pairs: lis
 
     Empty for any other problem.
     """
+    from shapecalc.language.foreign import hint_for_foreign_argument  # only when something is wrong
+
     found = re.fullmatch(r"`(\w+)` is not a variable", problem.message)
     meant = cls.argument_names().get(found[1]) if found else None
     if not found or meant in (None, argument):
-        return cls.mistaken.get(argument, "") if found else ""
+        return hint_for_foreign_argument(argument, cls) if found else ""
     value = next((value for name, value in pairs if name == meant), None)
     if not isinstance(value, Scalar) or type(value.value) is not int:
-        return cls.mistaken.get(argument, "")
+        return hint_for_foreign_argument(argument, cls)
     own = f"arguments are no variables: write {value.text} for {found[1]}"
     return f"{own}, or give both a variable, {found[1]} under `vars:`"
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
+from shapecalc.language.foreign import sliced
 from shapecalc.layers import find_kind
 from shapecalc.source import MapValue, Scalar
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.language.document import BlockDefinition
     from shapecalc.source import Value
 
-__all__ = ["Unknown", "hint_for_reference"]
+__all__ = ["Unknown", "hint_for_index", "hint_for_reference"]
 
 
 class Unknown(NamedTuple):
@@ -134,11 +135,27 @@ def _copy(name: str, known: Collection[str]) -> str:
     return f"did you mean {meant}?" if meant in copies else f"the copies of {found[1]} are {copies[0]} to {copies[-1]}"
 
 
+def hint_for_index(text: str) -> str:
+    """Return the hint for a reference with an index that no output has, `lstm[-1]` or `x[:, 0]`."""
+    hint = "write a name, or name[1] for its second output"
+    found = re.fullmatch(r"\s*([^\W\d][\w.]*)\s*(\[[-\d:,\s]+\])", text)
+    if not found:
+        return hint
+    cut = sliced("[:, -1]" if re.fullmatch(r"\[\s*-1\s*\]", found[2]) else found[2])
+    item = re.match(r"write `- (slice: {.*?})`", cut)
+    if not item:
+        return f"{hint}: outputs are counted from 0"
+    what = "its last step" if "start: -1}" in cut else "a part of it"
+    return clean(f"{hint}; for {what}, write `- {{{item[1]}, from: {found[1]}}}`{cut[item.end() :]}")
+
+
 def _attribute(name: str, known: Collection[str]) -> str:
     """Return the hint for an output by a name that it does not have, `lstm.h`: its number; empty for other names."""
-    owner, dot, _ = name.rpartition(".")
+    owner, dot, which = name.rpartition(".")
     if not dot or owner not in known:
         return ""
+    if re.fullmatch(r"[1-9]\d?|0", which):
+        return f'outputs have their number in brackets: "{owner}[{which}]"'
     return f"did you mean {owner}? If it has several outputs, they have numbers: {owner}[1] is the second"
 
 

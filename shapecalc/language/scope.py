@@ -105,6 +105,12 @@ class Scope:
         span = self.spans.get(name, (0, 0))
         return name in self.inputs or span[0] < span[1]
 
+    def define_broken(self, value: Value, flow: tuple[Flow, ...], end: int) -> None:
+        """Define the name of an item with a problem, so that references to it are none: it is the output of `flow`."""
+        name = value.get("name") if isinstance(value, MapValue) else None
+        if isinstance(name, Scalar) and isinstance(name.value, str) and name.text not in self.flows:
+            self.define(name.text, flow, (end - 1, end))
+
     def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
         """Bind a name to the outputs of a layer or block."""
         self.flows[name] = flows
@@ -179,7 +185,9 @@ def read_reference(value: Value, scope: Scope, variables: Mapping[str, Any], mer
     text = reference_text(value, variables)
     found = re.fullmatch(_REFERENCE, text)
     if not found:
-        raise bad(f"'{text}' is not a reference", value.mark, "write a name, or name[1] for its second output")
+        from shapecalc.language.references import hint_for_index  # only when something is wrong
+
+        raise bad(f"'{text}' is not a reference", value.mark, hint_for_index(text))
     name, which = found["name"].strip(), found["output"] or "0"
     output = int(which) if which.isdecimal() else which
     flows = scope.flows.get(name)

@@ -14,6 +14,7 @@ __all__ = [
     "FORMATS_OF_NUMBERS",
     "MOST_TOKENS",
     "SEPARATORS",
+    "bytes_of_count",
     "parse_bits",
     "parse_bytes",
     "parse_count",
@@ -104,9 +105,17 @@ def parse_count(given: Any, what: str = "the number") -> int:
         shown = repr(given)[:_SHOWN]
         is_number = found is not None and bool(unit)
         wanted = "a number of at least 1" if is_number or not isinstance(given, str) else "a count"
-        hint = _hint(given, "write for instance 5M, 300k or 1.5G")
+        hint = _hint(given, bytes_of_count(given) or "write for instance 5M, 300k or 1.5G")
         raise UsageError(Problem(f"{what} is not {wanted}: {shown}", hint=hint))
     return amount
+
+
+def bytes_of_count(given: Any) -> str:
+    """Return the hint for a number of bytes in place of a count: of `5MB` that it is 5M; empty for any other."""
+    found = _AMOUNT.fullmatch(given.strip()) if isinstance(given, str) else None
+    unit = found[2] if found and len(found[2]) > 1 and found[2].lower() in _UNITS else ""
+    letter = "" if unit[:1] in "bB" else unit[:1]  # not of `bytes`
+    return f"{unit} is a unit of bytes, not of a count: write {found[1]}{letter}" if found and unit else ""
 
 
 _SHOWN = 40

@@ -21,8 +21,8 @@ _SYNONYMS = {
     "d_model": "dim embed_dim hidden_size",
     "hidden_size": "hidden_dim d_hidden n_hidden num_units",
     "num_layers": "depth num_hidden_layers",
-    "num_heads": "num_attention_heads",
-    "nhead": "num_attention_heads",
+    "num_heads": "num_attention_heads heads n_heads nhead nheads n_head",
+    "nhead": "num_attention_heads heads n_heads num_heads nheads n_head",
     "dim_feedforward": "d_ff ff_dim ffn_dim mlp_dim intermediate_size hidden_dim",
     "p": "prob probability dropout dropout_rate drop_prob",
 }

@@ -12,7 +12,7 @@ from shapecalc.language.expressions import ExpressionError, parse
 from shapecalc.questions.sweep.conditions import RowCondition
 from shapecalc.text.comparisons import misspelt_comparison
 from shapecalc.text.given import read_names, read_string
-from shapecalc.text.units import SEPARATORS, without_units
+from shapecalc.text.units import SEPARATORS, bytes_of_count, without_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,12 +37,22 @@ def read_condition(text: str, known: Sequence[str]) -> RowCondition:
         raise UsageError(Problem(f"where: {message}", hint=hint)) from None
     for name in sorted(expression.names):
         check_column(name, known)
+    for name in expression.names.intersection(_COUNTED):
+        found = re.search(rf"\b{name}\s*[<>=!]=?\s*({_BYTES})|({_BYTES})\s*[<>=!]=?\s*{name}\b", text)
+        if found:
+            amount = found[1] or found[2]
+            raise UsageError(
+                Problem(f"where: {name} is not compared with a count: {amount}", hint=bytes_of_count(amount))
+            )
     if "memory" in expression.names and re.search(r"(?i)(?<!\w)[\d_.]+\s*b\b", text):
         hint = "write bytes as a plain number, or with KiB, MiB, GiB, kB, MB, GB; 10^9 as 1G"
         raise UsageError(Problem(f"where: B means 10^9, not bytes: `{text}`", hint=hint))
     return RowCondition(text, plain, expression.names)
 
 
+_COUNTED = ("params", "active_params", "macs", "buffers", "activations")
+"""Columns whose figures are counts, not bytes."""
+_BYTES = r"\d[\w.,]*? *[kmgtpKMGTP]i?[bB]\b"
 _AMOUNT = re.compile(r"\d[\w.,]*(?: *[kmgt]i?b?\b)?", re.IGNORECASE)
 
 
