@@ -157,8 +157,7 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     """
     problems = Problems()
     if isinstance(value, ListValue):  # only a list of layers
-        mark = value.mark
-        return Document({"layers": value}, {"layers": mark}, {}, {}, {}, mark), problems
+        return Document({"layers": value}, {"layers": value.mark}, {}, {}, {}, value.mark), problems
     if not isinstance(value, MapValue):
         problem = Problem(
             f"a specification is a mapping with `layers:`, not {describe(value)}",
@@ -170,8 +169,9 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     marks: dict[str, Mark] = {}
     for key, item in value.pairs:
         if key.text not in KEYS:
-            hint = did_you_mean(key.text, KEYS)
-            problems.append(Problem(f"a specification has no key {key.text}", key.mark, hint=hint))
+            from shapecalc.language.keys_beside import unknown_key  # only when something is wrong
+
+            problems.append(unknown_key(key, KEYS))
             continue
         keys[key.text] = item
         marks[key.text] = key.mark

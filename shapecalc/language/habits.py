@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts, written
+from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts
 from shapecalc.language.files import hint_for_network
 from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument, hint_for_foreign_kind, sliced
 from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, note_on
-from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after, layer_of
+from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after
 from shapecalc.layers import find_kind
-from shapecalc.layers.base.axis_numbers import AxisNumber
-from shapecalc.layers.base.sizes import Sizes
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     from shapecalc.source import Value
 
 __all__ = [
-    "Place", "hint_for_argument", "hint_for_block_arguments", "hint_for_kind", "hint_for_lone_value",
-    "hint_for_wrapped", "without_call",
+    "Place", "hint_for_argument", "hint_for_block", "hint_for_block_arguments", "hint_for_kind", "hint_for_wrapped",
+    "items_of", "without_call",
 ]  # fmt: skip
 
 
@@ -53,7 +51,8 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
             return clean(hint_for_call(printed._replace(target=name if name.isidentifier() else ""), place))
     if call and not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return clean(_sequence(call.word, value.items, place))
-    return clean(foreign or (hint_for_network(call.word) if call else ""))
+    alone = value.text if isinstance(value, Scalar) else ""  # `backbone: resnet18`
+    return clean(foreign or (hint_for_network(call.word) or hint_for_network(alone) if call else ""))
 
 
 def _values(call: Call, value: Value | None) -> list[str]:
@@ -61,7 +60,7 @@ def _values(call: Call, value: Value | None) -> list[str]:
     if isinstance(value, MapValue):
         return [item.text for _, item in value.pairs if isinstance(item, Scalar)]
     if value is not None:
-        return _items(value)
+        return items_of(value)
     given = call.of_input(None) or call
     return [part.rpartition("=")[2] for part in given.arguments or ()]
 
@@ -138,7 +137,7 @@ def _hint_for_index(text: str) -> str:
 def _as_written(value: Value | None, cls: type[Layer] | None = None) -> str:
     """Return what is after the name of a layer, with its colon; empty where there is nothing."""
     if isinstance(value, ListValue):
-        return f": [{', '.join(_items(value))}]"
+        return f": [{', '.join(items_of(value))}]"
     if isinstance(value, MapValue):
         kept = [pair for pair in value.pairs if not cls or not changes_nothing(pair[0].text, cls)]
         pairs = [f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in kept]
@@ -194,77 +193,8 @@ def _function_meant(cls: type[Layer], key: str, text: str) -> str:
     return meant_word(without_call(text), first.words)
 
 
-def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
-    """Return the hint for several values in place of the one argument that needs no name; empty for a single one."""
-    if isinstance(value, ListValue) and value.items and all(isinstance(item, MapValue) for item in value.items):
-        pairs = [pair for item in value.items if isinstance(item, MapValue) for pair in item.pairs]
-        given = ", ".join(f"{key.text}: {short(item.text) if isinstance(item, Scalar) else '…'}" for key, item in pairs)
-        return clean(f"write its arguments in one {{ }}: `{kind}: {{{given}}}`")
-    index = sliced(value.text) if isinstance(value, Scalar) and isinstance(cls.first_argument(), AxisNumber) else ""
-    other = index or _other_kind(cls, value) or _sizes_of_one_axis(kind, cls, value)
-    if other:
-        return other
-    parts = _with_choices(cls, kind, _items(value))
-    call = Call("", kind, tuple(parts))
-    if isinstance(value, Scalar) and isinstance(value.value, bool):
-        parts, call = [str(value.value)], call._replace(prefix="nn.")
-        shown = named(cls, parts, call).shown
-        return clean(f"write `{kind}: {{{shown}}}`") if shown and "…" not in shown else ""
-    if isinstance(value, ListValue) and _is_batch(cls, parts):
-        return clean(f"sizes are given without the batch axis: write `{kind}: [{', '.join(parts[1:])}]`")
-    if len(parts) < 2 and "=" not in "".join(parts):
-        return ""
-    hint = layer_of(kind, cls, parts, call)
-    return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
-
-
-def _other_kind(cls: type[Layer], value: Value) -> str:
-    """Return the hint for the name of a kind in place of a word: `pointwise: exp`, which is exp."""
-    first = cls.first_argument()
-    text = value.text if isinstance(value, Scalar) else ""
-    found = find_kind(text) if first and first.words and text not in first.words else None
-    return f"{text} is a kind of its own: write `- {text}`" if found and not found.required_arguments() else ""
-
-
-def _sizes_of_one_axis(kind: str, cls: type[Layer], value: Value) -> str:
-    """Return the hint for sizes alone where the axis comes first: `Unflatten: [256, 7, 7]`."""
-    others = [one.name for one in cls.arguments.values() if isinstance(one, Sizes)]
-    sizes = [item.text for item in value.items if isinstance(item, Scalar)] if isinstance(value, ListValue) else []
-    if not isinstance(cls.first_argument(), AxisNumber) or len(others) != 1 or len(sizes) <= _AXIS_AND_SIZE:
-        return ""
-    if not isinstance(value, ListValue) or len(sizes) < len(value.items) or not all(map(str.isdecimal, sizes)):
-        return ""
-    return clean(f"write `{kind}: {{dim: -1, {others[0]}: [{', '.join(sizes)}]}}`")
-
-
-_AXIS_AND_SIZE = 2
-"""So many numbers may be an axis and one size."""
-
-
-def _with_choices(cls: type[Layer], kind: str, parts: list[str]) -> list[str]:
-    """Return arguments with the names of those that are words of one argument alone: `[2, nearest]` of an upsample.
-
-    One that is left is then the argument that needs no name.
-    """
-    found = []
-    for part in parts:
-        takers = [name for name, one in cls.arguments.items() if part.strip("'\"") in one.words]
-        found.append(f"{takers[0]}={part}" if len(takers) == 1 else part)
-    first, plain = cls.first_argument(kind), [part for part in found if part in parts]
-    if first and found != parts and len(plain) == 1:
-        found[found.index(plain[0])] = f"{first.name}={plain[0]}"
-    return found
-
-
-def _is_batch(cls: type[Layer], parts: Sequence[str]) -> bool:
-    """Return whether the first of several sizes is the batch: a name or 0, before sizes that are valid alone."""
-    first = cls.first_argument()
-    if not isinstance(first, Sizes) or len(parts) < 2 or re.fullmatch(r"[1-9]\d*|-\d+", parts[0]):
-        return False
-    return written(cls, first.name, f"[{', '.join(parts[1:])}]") != "…"
-
-
-def _items(value: Value) -> list[str]:
+def items_of(value: Value) -> list[str]:
+    """Return the values that a list or a tuple has, as they are written."""
     if isinstance(value, ListValue):
         return [_text(item) for item in value.items[:LONGEST]]
     text = "" if isinstance(value, MapValue) or len(value.text) > LONGEST else value.text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shapecalc.source import Value
 
-__all__ = ["are_arguments_of", "beside", "hint_for_kind_as_value", "is_key_of_kind", "is_layer_level"]
+__all__ = ["are_arguments_of", "beside", "hint_for_kind_as_value", "is_key_of_kind", "is_layer_level", "unknown_key"]
 
 _KIND_KEYS = ("type", "kind", "layer", "module", "class", "class_name", "op", "layer_type")
 """Keys whose value is the kind in other programs."""
@@ -65,6 +65,21 @@ def beside(
     rest = rest if is_own else f"layer-level keys are {rest}"
     headline = f"{strange.text} is beside {kind.text}, not under it"
     return Problem(headline, strange.mark, hint=f"{_with_arguments(kind, value, others)}; {rest}")
+
+
+_KEYS = {
+    "layers": "model network architecture modules body backbone sequential",
+    "input": "input_shape input_size size shape",
+    "vars": "variables params parameters hparams constants",
+}
+"""Keys of a specification under names of other programs."""
+
+
+def unknown_key(key: Scalar, known: Collection[str]) -> Problem:
+    """Return the problem of a key that a specification does not have."""
+    meant = next((own for own, words in _KEYS.items() if key.text.lower() in words.split()), "")
+    hint = f"did you mean {meant}?" if meant else did_you_mean(key.text, known)
+    return Problem(f"a specification has no key {key.text}", key.mark, hint=hint)
 
 
 def is_layer_level(word: str) -> bool:
@@ -122,7 +137,9 @@ def _with_arguments(kind: Scalar, value: Value | None, others: Sequence[tuple[Sc
     first = cls.first_argument(text) if cls else None
     names = cls.argument_names() if cls else {}
     pairs: list[tuple[Scalar, Value]] | None = None
-    if isinstance(value, MapValue) and value.mark.line == kind.mark.line:
+    if cls and cls.branches and isinstance(value, ListValue):
+        pairs = [(Scalar("branches", "branches", value.at), value)]
+    elif isinstance(value, MapValue) and value.mark.line == kind.mark.line:
         pairs = value.pairs
     elif isinstance(value, (Scalar, ListValue)) and first and not (isinstance(value, Scalar) and value.value is None):
         pairs = [(Scalar(first.name, first.name, value.at), value)]

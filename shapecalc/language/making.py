@@ -185,8 +185,12 @@ def _hint_for_name(problem: Problem, cls: type[Layer], argument: str, pairs: lis
     Empty for any other problem.
     """
     from shapecalc.language.foreign import hint_for_foreign_argument  # only when something is wrong
+    from shapecalc.language.lone_values import hint_for_batch
 
     found = re.fullmatch(r"`(\w+)` is not a variable", problem.message)
+    of_batch = hint_for_batch(cls, argument, dict(pairs)[argument]) if found else ""
+    if of_batch:
+        return of_batch
     meant = cls.argument_names().get(found[1]) if found else None
     if not found or meant in (None, argument):
         return hint_for_foreign_argument(argument, cls) if found else ""
@@ -201,6 +205,6 @@ def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value, scope: Scope
     text = value.text if isinstance(value, Scalar) and isinstance(value.value, str) else ""
     if text in scope.flows or text in scope.taken:  # `relu: conv1`
         return clean(f"{text} is a layer: write `- {{{kind}: {{}}, from: {text}}}`")
-    from shapecalc.language.habits import hint_for_lone_value  # only when something is wrong
+    from shapecalc.language.lone_values import hint_for_lone_value  # only when something is wrong
 
     return hint_for_lone_value(kind, cls, value)

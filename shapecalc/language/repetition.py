@@ -78,10 +78,25 @@ def hint_for_container(word: str, value: Value | None, beside: Mapping[str, Valu
     is_use = isinstance(value, Scalar) and (
         value.text in blocks or (plain in ("block", "use") and not _is_number(value))
     )
-    if plain not in _USES or value is None or not (times or is_use):
+    if plain not in _USES or value is None:
         return ""
+    if not (times or is_use):
+        return _group(value, beside, blocks)
     items = value.items if isinstance(value, ListValue) else [value]
     return clean(_hint(_Copies(items, times), blocks)) if is_use or _are_layers(items, blocks) else ""
+
+
+def _group(value: Value, beside: Mapping[str, Value], blocks: Collection[str]) -> str:
+    """Return the hint for layers with a name, `{name: stem, layers: […]}`: a block of that name; empty for others."""
+    name = beside.get("name")
+    items = value.items if isinstance(value, ListValue) else []
+    if not isinstance(name, Scalar) or not _are_layers(items, blocks):
+        return ""
+    listed = f"[{', '.join(map(flow_text, items))}]"
+    listed = listed if len(listed) <= _LONGEST else "[…]"
+    return clean(
+        f"layers with a name are a block: write `{name.text}: {listed}` under `blocks:`, and here `- {name.text}`"
+    )
 
 
 def hint_for_copies(key: Scalar, value: Value | None, blocks: Collection[str], place: Place) -> str:

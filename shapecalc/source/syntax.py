@@ -91,6 +91,8 @@ def _behind_item(mark: Mark) -> Problem | None:
         return None
     times = re.fullmatch(r"[x*×] *(\d+)", rest.strip())
     hint = f"write it on a line of its own: `- {short(found[1])}`" if found[1] else ""
+    if re.match(r"[a-z_]+: [^{[]", found[1]):  # a key of the item, or a layer
+        hint = f"write `{short(found[1])}` on a line of its own below it, or `- {short(found[1])}` if it is a layer"
     if times:
         hint = f"write `repeat: {times[1]}` below it, beside the kind"
     hint = hint or "write each item on a line of its own"

@@ -233,7 +233,10 @@ class Number(Argument):
                 return within(value, self.minimum, self.maximum)
             raise self.refuse(value)
         if not self.minimum <= value <= self.maximum or not math.isfinite(value):
-            raise self.refuse(value)
+            error = self.refuse(value)
+            if self.maximum == 1 and 1 < value < 100:
+                error.hint = f"it is a fraction: write {value / 100:g} for {value:g} %"
+            raise error
         return value
 
     def schema(self) -> dict[str, Any]:
