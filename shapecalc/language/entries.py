@@ -208,6 +208,7 @@ def _several(
 ) -> Problem | _Unknown:
     from shapecalc.language.keys_beside import (
         are_arguments_of,
+        as_item,
         beside,
         is_key_of_kind,
         is_layer_level,
@@ -221,7 +222,7 @@ def _several(
         return Problem(
             f"one item has two layers: {kinds[0].text} and {kinds[1].text}",
             kinds[1].mark,
-            hint=f"make each an item of its own: - {clean(kinds[1].text)}",
+            hint=clean(f"make each an item of its own: `- {as_item(*next(p for p in others if p[0] is kinds[1]))}`"),
         )
     strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:

@@ -11,7 +11,7 @@ from shapecalc.layers.base.arguments import KERNEL
 from shapecalc.layers.base.layer import normalise_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from shapecalc.layers.base.layer import Layer
 
@@ -53,9 +53,12 @@ input_shape batch_input_shape input_dim | remove it: the size of the input is `i
 attn_mask attention_mask mask src_mask tgt_mask | remove it: a mask changes no size; a causal one is `is_causal: true`
 key_padding_mask src_key_padding_mask | remove it: a mask changes no size
 query key value | write the inputs beside {kind}, not under it: `from: [query, key, value]`
+act use_act | an activation is a layer of its own: write `- relu` as the next item
+bn use_bn batch_norm norm use_norm | a normalisation is a layer of its own: write `- batch_norm` as the next item
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
 kernel_regularizer bias_regularizer kernel_constraint bias_constraint | remove it: it changes no size and no count
 """
+_SHORTCUTS = ("residual", "skip", "shortcut", "skipconnection")
 _LOSS = re.compile(r"\w*(loss|crossentropy)\w*")
 _LOSS_HINT = "remove it: a loss has no part in the sizes of a network"
 _WINDOW = re.compile(r"([a-z_]*[a-z])_?(\d+)x(\d+)")
@@ -67,9 +70,15 @@ def _table(text: str) -> dict[str, str]:
     return {word: hint for words, hint in pairs for word in words.split()}
 
 
-def hint_for_foreign_kind(word: str, given: Sequence[str] = ()) -> str:
-    """Return the hint for a name of another program, with the values `given` for it; empty for others."""
+def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collection[str] = ()) -> str:
+    """Return the hint for a name of another program, with the values `given` for it; empty for others.
+
+    `known` are the names of layers and inputs.
+    """
     plain = normalise_word(word)
+    if plain in _SHORTCUTS and given and all(name in known for name in given):
+        listed = given[0] if len(given) == 1 else f"[{', '.join(given)}]"
+        return f"write `- add: {listed}`"
     if _LOSS.fullmatch(plain):
         return _LOSS_HINT
     if plain == "select":

@@ -14,6 +14,7 @@ from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argumen
 from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, note_on
 from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after
 from shapecalc.layers import find_kind
+from shapecalc.layers.base.layer import normalise_word
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
         return clean(_in_branch([]) if hint == SEQUENCE and place.is_branch else hint)
-    foreign = hint_for_foreign_kind(call.word, _values(call, value)) if call else ""
+    foreign = hint_for_foreign_kind(call.word, _values(call, value), place.known) if call else ""
     is_named = key.text[-1:].isdigit()  # `conv1: {conv: {…}}`
     hint = "" if foreign and isinstance(value, MapValue) and not is_named else _under_name(key.text, value)
     if hint:
@@ -168,17 +169,20 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
         return clean(f"write a colon in place of the `=`: `{found[1]}: {short(found[2])}`")
     if text in _INPUT_WORDS and isinstance(value, Scalar) and isinstance(value.value, str):
         return clean(f"write `from: {short(value.text)}` beside {cls.kind}, not under it")
-    foreign = hint_for_foreign_argument(text, cls)
+    word = value.text if isinstance(value, Scalar) and isinstance(value.value, str) else ""
+    layer = layer_after(cls, word) if word else ""
+    foreign = "" if layer else hint_for_foreign_argument(text, cls)
     if foreign:
         return clean(foreign)
-    layer = ""
-    if isinstance(value, Scalar) and isinstance(value.value, str):
-        layer = layer_after(cls, value.text) or _function_meant(cls, text, value.text)
+    if text in ("act", "activation") and normalise_word(word or "null") in _NO_ACTIVATION:
+        return f"remove it: {cls.kind} has no activation of its own"
+    layer = layer or (_function_meant(cls, text, word) if word else "")
     if layer and not did_you_mean(text, cls.argument_names(), lists=False):
         return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
     return ""
 
 
+_NO_ACTIVATION = ("none", "null", "linear", "identity", "false")
 _INPUT_WORDS = ("input", "inputs", "bottom", "src")
 
 

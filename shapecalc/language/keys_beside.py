@@ -8,6 +8,7 @@ from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument
 from shapecalc.language.keyed_branches import flow_text
+from shapecalc.language.translation import layer_after
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar
 
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
     from shapecalc.source import Value
 
-__all__ = ["are_arguments_of", "beside", "hint_for_kind_as_value", "is_key_of_kind", "is_layer_level", "unknown_key"]
+__all__ = [
+    "are_arguments_of",
+    "as_item",
+    "beside",
+    "hint_for_kind_as_value",
+    "is_key_of_kind",
+    "is_layer_level",
+    "unknown_key",
+]
 
 _KIND_KEYS = ("type", "kind", "layer", "module", "class", "class_name", "op", "layer_type")
 """Keys whose value is the kind in other programs."""
@@ -28,7 +37,7 @@ _LONGEST = 160
 _FROZEN = ("requires_grad", "trainable")
 _MEANT = {
     "inputs": "from", "input": "from", "if": "when", "times": "repeat", "id": "name", "freeze": "frozen",
-    "condition": "when", "foreach": "for", "bottom": "from", "number": "repeat", "count": "repeat",
+    "condition": "when", "foreach": "for", "bottom": "from", "after": "from", "number": "repeat", "count": "repeat",
 }  # fmt: skip
 """Layer-level keys under names of other programs."""
 
@@ -51,14 +60,17 @@ def beside(
     meant = _MEANT.get(strange.text, "")
     hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, layer_level, lists=False)
     names = cls.argument_names() if cls else None
-    if cls and not meant and changes_nothing(strange.text, cls):
-        hint = hint_for_foreign_argument(strange.text, cls)
+    value, others = next(item for key, item in pairs if key is kind), [pair for pair in pairs if pair[0] is not kind]
+    given = next(item for key, item in others if key is strange)
+    layer = layer_after(cls, given.text) if cls and isinstance(given, Scalar) else ""
+    if cls and not meant and (layer or changes_nothing(strange.text, cls)):
+        is_layer = f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item"
+        hint = is_layer if layer else hint_for_foreign_argument(strange.text, cls)
     if hint and strange.text not in (names or ()):
-        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
+        return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=clean(str(hint)))
     if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:
         hint = did_you_mean(strange.text, layer_level)
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
-    value, others = next(item for key, item in pairs if key is kind), [pair for pair in pairs if pair[0] is not kind]
     like = find_kind(strange.text)
     is_own = like is not None and like.kind == strange.text  # dropout, not padding, which is another name of pad
     rest = f"for a layer, make it an item of its own: - {strange.text}" if is_own else ", ".join(layer_level)
@@ -85,6 +97,12 @@ def unknown_key(key: Scalar, known: Collection[str]) -> Problem:
 def is_layer_level(word: str) -> bool:
     """Return whether a word is a layer-level key in other programs."""
     return word in _MEANT
+
+
+def as_item(kind: Scalar, value: Value) -> str:
+    """Return a kind and its arguments as an item of a list."""
+    is_empty = isinstance(value, Scalar) and value.value is None
+    return kind.text if is_empty else f"{kind.text}: {flow_text(value) if len(flow_text(value)) <= _LONGEST else '{…}'}"
 
 
 def is_key_of_kind(key: Scalar, value: Value | None, blocks: Collection[str]) -> bool:

@@ -215,7 +215,8 @@ def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
     problem = error.at(culprit.mark)
     if not isinstance(culprit, Scalar) or not isinstance(culprit.value, str) or found == culprit.text:
         return problem
-    hint = "// gives the quotient rounded down" if isinstance(found, float) and "/" in culprit.text else error.hint
+    rounded = "// gives the quotient rounded down" if "/" in culprit.text else f"write floor({culprit.text}) or ceil(…)"
+    hint = rounded if isinstance(found, float) else error.hint
     return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), hint=hint)
 
 

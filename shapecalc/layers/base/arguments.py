@@ -234,7 +234,7 @@ class Number(Argument):
             raise self.refuse(value)
         if not self.minimum <= value <= self.maximum or not math.isfinite(value):
             error = self.refuse(value)
-            if self.maximum == 1 and 1 < value < 100:
+            if self.maximum == 1 and 2 <= value < 100:
                 error.hint = f"it is a fraction: write {value / 100:g} for {value:g} %"
             raise error
         return value
