@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.layers.base.axis_numbers import axis_index
@@ -11,13 +12,13 @@ from shapecalc.layers.base.per_axis import sides_of
 from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "NoCounterpartError", "Site", "crop_sides", "sites_of"]
+__all__ = ["ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
 
 ROTARY = "rotary_embedding"
 
@@ -41,6 +42,8 @@ class Site:
     """The outputs that are used."""
     before: Layer | None = None
     """The layer whose output is the first input."""
+    fixed: tuple[bool, ...] = ()
+    """Which inputs are the same for every sample: computed of parameters and constants alone."""
     rotary: Site | None = None
     """The last rotary embedding before it, which tells attention how queries and keys are rotated."""
 
@@ -76,6 +79,16 @@ class Site:
     def _is_moved(self, x: Shape) -> bool:
         return bool(self.layout) and x.is_map and x.channels_last != (self.layout == HWC)
 
+    def per_sample(self) -> list[str]:
+        """Return the inputs as `{0}`: those that are the same for every sample for each of them, if others are not."""
+        if all(self.fixed) or not any(self.fixed):
+            return [f"{{{i}}}" for i in range(len(self.inputs))]
+        other = f"{{{self.fixed.index(False)}}}"
+        return [
+            f"{{{i}}}.expand({other}.shape[0]{', -1' * x.rank})" if is_fixed else f"{{{i}}}"
+            for i, (is_fixed, x) in enumerate(zip(self.fixed, self.inputs, strict=True))
+        ]
+
     def check_order(self) -> None:
         """Raise `NoCounterpartError` for a layer on channels and positions whose input has its channels last there."""
         if self.inputs and self.layer.axis_order == CHANNELS_FIRST:
@@ -98,6 +111,7 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
     for ref in [*graph.outputs, *[ref for node in graph.nodes for ref in node.inputs]]:
         if ref.node >= 0:
             used[ref.node].add(ref.output)
+    is_fixed: list[bool] = []
     rotary: Site | None = None
     for row, outputs in zip(report.rows, used, strict=True):
         assert row.node.layer is not None
@@ -105,11 +119,26 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
         first = row.node.inputs[0].node if row.node.inputs else -1
         before = graph.nodes[first].layer if first >= 0 else None
         layer, sizing = row.node.layer, row.sizing
-        site = Site(
-            layer, layer.values(), sizing.inputs, sizing.outputs, weights, layout, frozenset(outputs), before, rotary
-        )
+        fixed = tuple([ref.node >= 0 and is_fixed[ref.node] for ref in row.node.inputs])
+        is_fixed.append(all(fixed))
+        site = Site(layer, layer.values(), sizing.inputs, sizing.outputs, weights, layout, frozenset(outputs), before,
+                    fixed, rotary)  # fmt: skip
         rotary = site if row.kind == ROTARY else rotary
         yield site
+
+
+def einsum_equation(terms: Sequence[Sequence[str]], result: Sequence[str], has_batch: Sequence[bool]) -> str:
+    """Return the equation of an Einstein summation of terms without the batch, which those that have it get first.
+
+    Errors: `NoCounterpartError` for too many letters.
+    """
+    every = list(dict.fromkeys([letter for term in (*terms, result) for letter in term]))
+    if len(every) >= len(ascii_letters):
+        raise NoCounterpartError("its equation has too many letters")
+    code, batch = dict(zip(every, ascii_letters[1:], strict=False)), ascii_letters[0]
+    pairs = zip(terms, has_batch, strict=True)
+    kept = [(batch if has else "") + "".join([code[letter] for letter in term]) for term, has in pairs]
+    return f"{','.join(kept)}->{batch}{''.join([code[letter] for letter in result])}"
 
 
 def crop_sides(cropping: Any, x: Shape, y: Shape) -> list[tuple[int, int]]:

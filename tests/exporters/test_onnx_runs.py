@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from functions_of_kinds import FUNCTIONS
 from test_onnx_export import EXAMPLES, KINDS_THAT_CANNOT, ZOO, cannot, spec_of
 
 import shapecalc
@@ -143,45 +144,7 @@ def random_weights(net, seed=0):
             for name, sizes in net.infer().parameter_shapes().items()}  # fmt: skip
 
 
-ACTIVATIONS = {
-    "relu": "F.relu(x)", "relu2": "F.relu(x) ** 2", "relu6": "F.relu6(x)", "leaky_relu": "F.leaky_relu(x)",
-    "rrelu": "F.rrelu(x)", "elu": "F.elu(x)", "selu": "F.selu(x)", "celu": "F.celu(x)", "gelu": "F.gelu(x)",
-    "gelu_new": "F.gelu(x, approximate='tanh')", "activation: gelu_pytorch_tanh": "F.gelu(x, approximate='tanh')",
-    "quick_gelu": "x * torch.sigmoid(1.702 * x)", "abs": "x.abs()", "silu": "F.silu(x)", "mish": "F.mish(x)",
-    "sigmoid": "x.sigmoid()", "log_sigmoid": "F.logsigmoid(x)", "tanh": "x.tanh()", "tanhshrink": "F.tanhshrink(x)",
-    "softcap": "30 * torch.tanh(x / 30)", "softplus": "F.softplus(x)", "softsign": "F.softsign(x)",
-    "sqrt_softplus": "F.softplus(x).sqrt()", "hardswish": "F.hardswish(x)", "hardsigmoid": "F.hardsigmoid(x)",
-    "hardtanh": "F.hardtanh(x)", "hardshrink": "F.hardshrink(x)", "softshrink": "F.softshrink(x)",
-    "threshold": "F.threshold(x, 0, 0)", "exponential": "x.exp()", "softmax": "x.softmax(-1)",
-    "softmin": "F.softmin(x, -1)", "log_softmax": "x.log_softmax(-1)",
-    "laplace": "0.5 * (1 + torch.erf((x - 0.707107) / (0.282095 * 2 ** 0.5)))", "identity": "x",
-    "glu": "F.glu(x)", "local_response_norm": "F.local_response_norm(x, 5)",
-    "pointwise: {function: rsqrt}": "x.abs().rsqrt()", "pointwise: {function: trunc}": "x.trunc()",
-    "pointwise: {function: remainder, other: 0.7}": "x.remainder(0.7)",
-    "pointwise: {function: fmod, other: 0.7}": "x.fmod(0.7)", "pointwise: {function: expm1}": "x.expm1()",
-    "pointwise: {function: less, other: 0.5}": "(x < 0.5).float()", "pointwise: {function: pow, other: 2}": "x ** 2",
-    "reduce: {function: std, dim: [-1]}": "x.std(-1)", "reduce: {function: any, dim: [-1]}": "(x != 0).any(-1).float()",
-    "mean: [1, -1]": "x.mean((1, -1))", "roll: {shifts: [2], dims: [1]}": "x.roll(2, 1)",
-    "normalize": "F.normalize(x)", "slice: {dim: 2, start: -1, step: -2}": "x.flip(2)[:, :, ::2]",
-    "pixel_shuffle: 2": "F.pixel_shuffle(x, 2)", "pixel_unshuffle: 2": "F.pixel_unshuffle(x, 2)",
-    "channel_shuffle: 2": "F.channel_shuffle(x, 2)", "adaptive_avg_pool: [3, 5]": "F.adaptive_avg_pool2d(x, (3, 5))",
-    "adaptive_max_pool: [5, 3]": "F.adaptive_max_pool2d(x, (5, 3))",
-    "max_pool: {kernel_size: 3, stride: 2, padding: 1, ceil_mode: true}": "F.max_pool2d(x, 3, 2, 1, ceil_mode=True)",
-    "avg_pool: {kernel_size: 3, stride: 2, padding: 1}": "F.avg_pool2d(x, 3, 2, 1)",
-    "avg_pool: {kernel_size: 3, stride: 2, padding: 1, ceil_mode: true}": "F.avg_pool2d(x, 3, 2, 1, ceil_mode=True)",
-    "avg_pool: {kernel_size: 3, stride: 2, ceil_mode: true}": "F.avg_pool2d(x, 3, 2, ceil_mode=True)",
-    "upsample: {scale_factor: 2}": "F.interpolate(x, scale_factor=2)",
-    "upsample: {size: [9, 13]}": "F.interpolate(x, size=(9, 13))",
-    "upsample: {scale_factor: 2, mode: bilinear}": "F.interpolate(x, scale_factor=2, mode='bilinear')",
-    "upsample: {size: [13, 9], mode: bilinear}": "F.interpolate(x, size=(13, 9), mode='bilinear')",
-    "crop: {size: [4, 3]}": "x[:, :, 2:6, 1:4]", "pad: {padding: [[1, -1], [0, 2]]}": "F.pad(x, (0, 2, 1, -1))",
-    "reflection_pad: 2": "F.pad(x, (2, 2, 2, 2), mode='reflect')", "to_tokens": "x.flatten(2).transpose(1, 2)",
-    "permute: [2, 3, 1]": "x.permute(0, 2, 3, 1)",
-}  # fmt: skip
-"""Layers on a map of 8×8×6, and what they are in PyTorch."""
-
-
-@pytest.mark.parametrize("layer", ACTIVATIONS)
+@pytest.mark.parametrize("layer", FUNCTIONS)
 def test_values_are_those_of_pytorch(layer, ort):
     torch = pytest.importorskip("torch")
     import yaml
@@ -191,7 +154,7 @@ def test_values_are_those_of_pytorch(layer, ort):
     net = shapecalc.load({"inputs": {"x": [8, 8, 6]}, "layers": [yaml.safe_load(layer)]})
     (found,) = computed(ort, net.convert("onnx"), {"x": x})
     given = {"x": torch.from_numpy(x), "torch": torch, "F": torch.nn.functional}
-    np.testing.assert_allclose(found, eval(ACTIVATIONS[layer], given).numpy(), atol=2e-5, rtol=1e-4)
+    np.testing.assert_allclose(found, eval(FUNCTIONS[layer], given).numpy(), atol=2e-5, rtol=1e-4)
 
 
 WITH_WEIGHTS = {

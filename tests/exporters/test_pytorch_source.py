@@ -34,7 +34,6 @@ CANNOT = {
     "gpt-oss-.*": "(multi_head_attention) cannot be written for PyTorch: sinks True",
     "deberta-.*": "(disentangled_attention) cannot be written for PyTorch: there is no such module",
     "qwen3-next-.*": "(gated_delta_net) cannot be written for PyTorch: there is no such module",
-    "seq2seq_lstm": "(lstm) cannot be written for PyTorch: an initial or last state, or the last step alone",
 }
 """The networks of the zoo that PyTorch has no modules for, with the reason."""
 

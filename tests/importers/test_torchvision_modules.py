@@ -2,9 +2,6 @@
 
 The size of every tensor is what torch.export states of it, parameters those of the module, MACs half of what PyTorch's
 FLOP counter counts. Nothing is computed: the models are on the meta device.
-
-torchvision's own wheel on PyPI needs CUDA's libraries for its operations; models do without, once the two operations are
-declared that it registers on import.
 """
 
 from __future__ import annotations
@@ -17,13 +14,7 @@ import shapecalc
 
 torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402  (only where there is torch)
-
-LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-for name in ("nms", "qnms"):
-    if not hasattr(torch.ops.torchvision, name):
-        LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
-models = pytest.importorskip("torchvision.models", exc_type=(ImportError, RuntimeError))
+from vision_models import models  # noqa: E402  (only where there is torch)
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 

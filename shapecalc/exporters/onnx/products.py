@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from string import ascii_letters
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.onnx.table import OWN, NoCounterpartError, writes
+from shapecalc.exporters.onnx.table import OWN, writes
+from shapecalc.exporters.sites import einsum_equation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,12 +73,6 @@ def _einsum_dense(site: LayerSite) -> str:
 
 def _summed(site: LayerSite, terms: Sequence[Sequence[str]], result: Sequence[str], names: Sequence[str]) -> str:
     """Add an Einstein summation of terms without the batch; a tensor that is the same for every sample has none."""
-    every = list(dict.fromkeys([letter for term in (*terms, result) for letter in term]))
-    if len(every) >= len(ascii_letters):
-        raise NoCounterpartError("its equation has too many letters")
-    code = dict(zip(every, ascii_letters[1:], strict=False))
-    batch, kept = ascii_letters[0], []
-    for term, name in zip(terms, names, strict=True):
-        kept.append(("" if name in site.graph.weights_alone else batch) + "".join([code[letter] for letter in term]))
-    equation = f"{','.join(kept)}->{batch}{''.join([code[letter] for letter in result])}"
+    has_batch = [name not in site.graph.weights_alone for name in names]
+    equation = einsum_equation(terms, result, has_batch)
     return str(site.op("Einsum", *names, equation=equation))

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 __all__ = ["construct", "default_of"]
 
 _WINDOW = {"stride": 1, "padding": 0, "dilation": 1, "pad": None}
+_STATEFUL = {"num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh", "proj_size": 0,
+             "last": False}  # fmt: skip
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Conv": {**_WINDOW, "groups": 1, "bias": True, "padding_mode": "zeros"},
     "nn.ConvTranspose": {**_WINDOW, "output_padding": 0, "groups": 1, "bias": True},
     "nn.MaxPool": {"padding": 0, "dilation": 1, "ceil_mode": False, "pad": None},
     "nn.AvgPool": {"padding": 0, "ceil_mode": False, "count_include_pad": True, "pad": None},
     "nn.BatchNorm": {"eps": 1e-05, "momentum": 0.1, "affine": True, "track_running_stats": True},
+    "nn.InstanceNorm": {"eps": 1e-05, "affine": False, "track_running_stats": False},
     "nn.Linear": {"bias": True},
+    "nn.PReLU": {"num_parameters": 1},
+    "nn.Hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "GatherAt": {"elements": False},
     "ChannelLinear": {"bias": True},
     "nn.LayerNorm": {"eps": 1e-05, "elementwise_affine": True, "bias": True},
     "ChannelNorm": {"eps": 1e-05, "bias": True},
@@ -30,7 +36,11 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.ELU": {"alpha": 1.0},
     "nn.LSTM": {"num_layers": 1, "bias": True, "bidirectional": False},
     "nn.GRU": {"num_layers": 1, "bias": True, "bidirectional": False},
-    "nn.RNN": {"num_layers": 1, "bias": True, "bidirectional": False},
+    "nn.RNN": {"num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh"},
+    "nn.LSTMCell": {"bias": True},
+    "nn.GRUCell": {"bias": True},
+    "nn.RNNCell": {"bias": True, "nonlinearity": "tanh"},
+    **{f"Stateful{name}": _STATEFUL for name in ("LSTM", "GRU", "RNN")},
     "LayerScale": {"axes": 0, "scale": True, "shift": False},
     "ShiftedBatchNorm": {"eps": 1e-05, "momentum": 0.1},
     "PositionEmbedding": {"offset": 0, "interpolate": False},

@@ -16,7 +16,46 @@ class ShiftedBatchNorm{rank}d(nn.BatchNorm{rank}d):
         return super().forward(x) + self.shift
 '''
 
+_STATEFUL = '''
+class Stateful{name}(nn.{name}):
+    """A recurrent layer whose states before and after it are inputs and outputs, with the batch first."""
+
+    def __init__(self, *sizes, last=False, **options):
+        super().__init__(*sizes, **options)
+        self.last = last
+
+    def forward(self, x, *states):
+        states = [one.expand(len(x), -1, -1).transpose(0, 1).contiguous() for one in states]
+        y, after = super().forward(x, {given})
+        if self.last:
+            size = y.shape[2] // (2 if self.bidirectional else 1)
+            y = torch.cat([y[:, -1, :size], y[:, 0, size:]], -1)
+        return y, *[one.transpose(0, 1) for one in {after}]
+'''
+
 HELPERS = {
+    "StatefulLSTM": _STATEFUL.format(name="LSTM", given="tuple(states) or None", after="after"),
+    **{
+        f"Stateful{name}": _STATEFUL.format(name=name, given="states[0] if states else None", after="[after]")
+        for name in ("GRU", "RNN")
+    },
+    "GatherAt": '''
+class GatherAt(nn.Module):
+    """The parts of a tensor along an axis at positions; or `elements`, each at a position of its own."""
+
+    def __init__(self, dim, elements=False):
+        super().__init__()
+        self.dim, self.elements = dim, elements
+
+    def forward(self, x, positions):
+        count = max(len(x), len(positions))
+        x, positions = [one.expand(count, *one.shape[1:]) for one in (x, positions)]
+        if self.elements:
+            return x.gather(self.dim, positions.long())
+        size, dim = x.shape[1:], self.dim - 1
+        found = [one.index_select(dim, at.flatten().long()) for one, at in zip(x, positions)]
+        return torch.stack(found).reshape(count, *size[:dim], *positions.shape[1:], *size[dim + 1 :])
+''',
     "StochasticDepth": '''
 class StochasticDepth(nn.Module):
     """Leaves a residual branch out of some samples, in training alone."""

@@ -122,6 +122,15 @@ def _batch_norm(site: Site) -> Operation:
     return module(f"nn.BatchNorm{rank}d", **common, affine=affine, track_running_stats=given["track_running_stats"])
 
 
+@writes("instance_norm")
+def _instance_norm(site: Site) -> Operation:
+    given, affine = site.given, "weight" in site.weights
+    if affine != ("bias" in site.weights):
+        raise NoCounterpartError("a scale or a shift alone")
+    common = {"num_features": site.x.channels, "eps": given["eps"], "affine": affine}
+    return module(f"nn.InstanceNorm{site.rank}d", **common, track_running_stats=given["track_running_stats"])
+
+
 @writes("layer_norm")
 def _layer_norm(site: Site) -> Operation:
     weights = site.weights

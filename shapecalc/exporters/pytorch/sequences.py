@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, call, module, writes
+from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, broadcast, call, module, writes
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -80,23 +80,53 @@ def _window_attention(site: Site) -> Operation:
     )
 
 
+_RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+
+
 @writes("lstm", "gru", "rnn")
 def _recurrent(site: Site) -> Operation:
     given = site.given
-    names = {"lstm": "nn.LSTM", "gru": "nn.GRU", "rnn": "nn.RNN"}
-    site.refuse("peephole", "proj_size")
-    if given["convention"] != "torch" or len(site.inputs) > 1 or not site.used <= {0} or not given["return_sequences"]:
-        raise NoCounterpartError("an initial or last state, or the last step alone")
-    return module(
-        names[site.layer.kind],
-        "{m}({0})",
-        input_size=site.x.sizes[-1],
-        hidden_size=given["hidden_size"],
-        num_layers=given["num_layers"],
-        bias=given["bias"],
-        batch_first=True,
-        bidirectional=given["bidirectional"],
-    )
+    site.refuse("peephole")
+    if given["convention"] != "torch" or not given.get("reset_after", True) or given["merge_mode"] != "concat":
+        raise NoCounterpartError("the gates or the directions of Keras")
+    arguments = {
+        "input_size": site.x.sizes[-1],
+        "hidden_size": given["hidden_size"],
+        "num_layers": given["num_layers"],
+        "bias": given["bias"],
+        **({"nonlinearity": given["nonlinearity"]} if "nonlinearity" in given else {}),
+        **({"proj_size": given["proj_size"]} if given.get("proj_size") else {}),
+        "batch_first": True,
+        "bidirectional": given["bidirectional"],
+    }
+    name = _RECURRENT[site.layer.kind]
+    if len(site.inputs) == 1 and site.used <= {0} and given["return_sequences"]:
+        return module(f"nn.{name}", "{m}({0})", **arguments)
+    return module(f"Stateful{name}", "{m}({*})", **arguments, last=not given["return_sequences"])
+
+
+@writes("lstm_cell", "gru_cell", "rnn_cell")
+def _cell(site: Site) -> Operation:
+    given = site.given
+    if given["convention"] != "torch":
+        raise NoCounterpartError("the gates of Keras")
+    name = _RECURRENT[site.layer.kind.removesuffix("_cell")]
+    states = site.per_sample()[1:]
+    text = ", ".join(["{0}", *([f"({', '.join(states)})"] if len(states) > 1 else states)])
+    more = {"nonlinearity": given["nonlinearity"]} if "nonlinearity" in given else {}
+    sizes = {"input_size": site.x.sizes[-1], "hidden_size": given["hidden_size"]}
+    return module(f"nn.{name}Cell", f"{{m}}({text})", **sizes, bias=given["bias"], **more)
+
+
+@writes("scaled_dot_product_attention")
+def _scaled_dot_product_attention(site: Site) -> Operation:
+    given = site.given
+    names = broadcast(site)
+    names[3:] = [f"attn_mask={mask}" for mask in names[3:]]
+    words = [f"{name}=True" for name in ("is_causal", "enable_gqa") if given[name]]
+    if given["is_causal"] and len(site.inputs) > 3:
+        raise NoCounterpartError("a mask beside the causal one")
+    return call(f"F.scaled_dot_product_attention({', '.join([*names, *words])})")
 
 
 @writes("multi_head_attention")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, torch_size, writes
+from shapecalc.exporters.pytorch.table import NoCounterpartError, broadcast, call, module, torch_size, writes
 from shapecalc.exporters.sites import crop_sides
 from shapecalc.exporters.source.operations import sliced
 from shapecalc.layers.base.per_axis import per_axis, sides_of
@@ -20,21 +20,9 @@ __all__: list[str] = []
 _SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/"}
 
 
-def _broadcast(site: Site) -> list[str]:
-    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch.
-
-    Errors: `NoCounterpartError` for a map with channels last, which they come first of in PyTorch.
-    """
-    ranks = [x.rank for x in site.inputs]
-    if any(x.is_map and x.channels_last for x in site.inputs) and len({*ranks}) > 1:
-        raise NoCounterpartError("a map and another tensor, with channels last")
-    more = [max(ranks) - rank for rank in ranks]
-    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
-
-
 def _by_sign(sign: str) -> Callable[[Site], Operation]:
     def write(site: Site) -> Operation:
-        return call(f" {sign} ".join(_broadcast(site)))
+        return call(f" {sign} ".join(broadcast(site)))
 
     return write
 
@@ -45,7 +33,7 @@ for _kind, _sign in _SIGNS.items():
 
 @writes("maximum", "minimum")
 def _extreme(site: Site) -> Operation:
-    text, *others = _broadcast(site)
+    text, *others = broadcast(site)
     for other in others:
         text = f"torch.{site.layer.kind}({text}, {other})"
     return call(text)
@@ -53,22 +41,22 @@ def _extreme(site: Site) -> Operation:
 
 @writes("average")
 def _average(site: Site) -> Operation:
-    return call(f"({' + '.join(_broadcast(site))}) / {len(site.inputs)}")
+    return call(f"({' + '.join(broadcast(site))}) / {len(site.inputs)}")
 
 
 @writes("concat")
 def _concat(site: Site) -> Operation:
-    return call("torch.cat([{*}], {dim})", dim=site.axis(site.given["dim"]))
+    return call(f"torch.cat([{', '.join(site.per_sample())}], {{dim}})", dim=site.axis(site.given["dim"]))
 
 
-@writes("matmul")
+@writes("matmul", "bmm")
 def _matmul(site: Site) -> Operation:
-    site.refuse("transpose_a", "transpose_b")
     if any(x.rank < 2 for x in site.inputs):
         if all(x.rank == 1 for x in site.inputs):
             return call("({0} * {1}).sum(-1)")
         raise NoCounterpartError("a vector and a matrix")
-    return call("{0} @ {1}")
+    turned = [".transpose(-2, -1)" if site.given.get(name) else "" for name in ("transpose_a", "transpose_b")]
+    return call(f"{{0}}{turned[0]} @ {{1}}{turned[1]}")
 
 
 @writes("flatten")
@@ -110,6 +98,8 @@ def _window_partition(site: Site) -> Operation:
 
 @writes("window_reverse")
 def _window_reverse(site: Site) -> Operation:
+    if site.x.is_map:
+        raise NoCounterpartError("windows that are a feature map")
     return module("WindowReverse", "{m}({*})", size=tuple(per_axis(site.given["window_size"], site.inputs[1].rank - 1)))
 
 
@@ -153,18 +143,23 @@ def _roll(site: Site) -> Operation:
     return call("{0}.roll({shifts}, {dims})", shifts=shifts, dims=dims)
 
 
-@writes("pad")
+@writes("pad", "reflection_pad", "replication_pad", "circular_pad")
 def _pad(site: Site) -> Operation:
     before, after = torch_size(site.x), torch_size(site.outputs[0])
-    if site.given["mode"] != "zeros":
-        raise NoCounterpartError(f"mode {site.given['mode']}")
+    mode = site.given["mode"]
     sides = sides_of(site.given["padding"], site.rank)
     sides = [(0, 0)] * (site.x.rank - len(sides)) + sides
     if tuple(size + sum(pair) for size, pair in zip(before, sides, strict=True)) != tuple(after):
         raise NoCounterpartError("axes that are not spatial")
     while sides and sides[0] == (0, 0):
         del sides[0]
-    return call("F.pad({0}, {pad})", pad=tuple(one for pair in reversed(sides) for one in pair))
+    pad = tuple(one for pair in reversed(sides) for one in pair)
+    if mode in ("zeros", "constant"):
+        value = {"value": site.given["value"]} if mode == "constant" else {}
+        return call(f"F.pad({{0}}, {{pad}}{', value={value}' if value else ''})", pad=pad, **value)
+    if not site.x.is_map:
+        raise NoCounterpartError(f"mode {mode} of axes that are not spatial")
+    return call("F.pad({0}, {pad}, {mode})", pad=pad, mode=mode)
 
 
 @writes("crop")

@@ -16,10 +16,22 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "module", "torch_size", "writes"]
+__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "broadcast", "call", "module", "torch_size", "writes"]
 
 WRITERS = Writers()
 writes = WRITERS.of
+
+
+def broadcast(site: Site) -> list[str]:
+    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch.
+
+    Errors: `NoCounterpartError` for a map with channels last, which they come first of in PyTorch.
+    """
+    ranks = [x.rank for x in site.inputs]
+    if any(x.is_map and x.channels_last for x in site.inputs) and len({*ranks}) > 1:
+        raise NoCounterpartError("a map and another tensor, with channels last")
+    more = [max(ranks) - rank for rank in ranks]
+    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
 
 
 def torch_size(shape: Shape) -> Sequence[Any]:

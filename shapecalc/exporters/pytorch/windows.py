@@ -65,16 +65,23 @@ def _window(value: Any) -> Any:
 def _transposed_conv(site: Site) -> Operation:
     given = site.given
     site.refuse("parametrization")
-    if not isinstance(given["padding"], int) or isinstance(given["output_padding"], tuple):
+    sizes = {name: per_axis(given[name], site.rank) for name in ("kernel_size", "stride", "padding", "dilation")}
+    if not all(isinstance(one, int) for one in sizes["padding"]):
         raise NoCounterpartError(f"padding {given['padding']}")
+    added = [
+        out - ((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1)
+        for size, out, kernel, stride, padding, dilation in zip(
+            site.x.spatial, site.outputs[0].spatial, *sizes.values(), strict=True
+        )
+    ]
     return module(
         _class("ConvTranspose", site),
         in_channels=site.x.channels,
         out_channels=given["out_channels"],
         kernel_size=_window(given["kernel_size"]),
         stride=_window(given["stride"]),
-        padding=given["padding"],
-        output_padding=given["output_padding"] or 0,
+        padding=_window(given["padding"]),
+        output_padding=_short(added),
         groups=given["groups"],
         bias="bias" in site.weights,
         dilation=_window(given["dilation"]),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from shapecalc.exporters.sites import Site
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
     Writer = Callable[[Site], Operation]
 
@@ -30,6 +31,7 @@ def operations_of(report: Report, sites: Iterable[Site], writers: Writers, frame
     found = []
     for row, site in zip(report.rows, sites, strict=True):
         try:
+            _check_weights(row)
             if site.layout == CHW:
                 site.check_order()
             found.append(writers.get(row.kind, _refuse)(site))
@@ -37,6 +39,12 @@ def operations_of(report: Report, sites: Iterable[Site], writers: Writers, frame
             message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
     return found
+
+
+def _check_weights(row: Row) -> None:
+    if row.node.held:
+        names = ", ".join(sorted(row.node.held))
+        raise NoCounterpartError(f"some of its weights ({names}) are constants, or those of another layer")
 
 
 def _refuse(site: Site) -> Operation:
@@ -70,8 +78,17 @@ def sliced(site: Site) -> Operation:
     """Return the operation of a slice, which frameworks write as Python does."""
     given = site.given
     if given["step"] < 0:
-        raise NoCounterpartError("a negative step")
+        return _sliced_backwards(site)
     axis = site.axis(given["dim"])
     begin, end, step = given["start"], given["end"], given["step"]
     text = f"{'' if begin is None else begin}:{'' if end is None else end}{'' if step == 1 else f':{step}'}"
     return call(f"{{0}}[{':, ' * axis}{text}]")
+
+
+def _sliced_backwards(site: Site) -> Operation:
+    """Return the operation of a slice with a negative step: a flip. Errors: `NoCounterpartError` for a part of it."""
+    axis, given = site.axis(site.given["dim"]), site.given
+    size = site.size(site.x)[axis - 1]
+    if site.layout != CHW or given["step"] != -1 or site.size(site.outputs[0])[axis - 1] != size:
+        raise NoCounterpartError("a negative step")
+    return call("{0}.flip({dim})", dim=axis)

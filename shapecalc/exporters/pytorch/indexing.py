@@ -1,0 +1,78 @@
+"""Elements at positions, axes of size 1, and copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
+from shapecalc.layers.base.axis_numbers import axis_of
+
+if TYPE_CHECKING:
+    from shapecalc.exporters.pytorch.table import Site
+    from shapecalc.exporters.structure.parts import Operation
+
+__all__: list[str] = []
+
+
+def _check_order(site: Site) -> None:
+    """Raise `NoCounterpartError` for a kind that counts axes of a map with channels last."""
+    if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
+        raise NoCounterpartError("a map with channels last")
+
+
+@writes("squeeze")
+def _squeeze(site: Site) -> Operation:
+    _check_order(site)
+    dims = tuple([axis_of(dim, site.x.rank) + 1 for dim in site.given["dim"]])
+    return call("{0}.squeeze({dim})", dim=dims[0] if len(dims) == 1 else dims)
+
+
+@writes("unsqueeze")
+def _unsqueeze(site: Site) -> Operation:
+    _check_order(site)
+    return call("{0}.unsqueeze({dim})", dim=axis_of(site.given["dim"], site.x.rank + 1) + 1)
+
+
+def _with_axes(added: int) -> str:
+    """Return the first input, with so many axes of size 1 behind the batch."""
+    return f"{{0}}[:{', None' * added}]" if added else "{0}"
+
+
+@writes("expand", "repeat_vector")
+def _expand(site: Site) -> Operation:
+    _check_order(site)
+    sizes = tuple(site.outputs[0].sizes)
+    return call(f"{_with_axes(len(sizes) - site.x.rank)}.expand(-1, {{*sizes}})", sizes=sizes)
+
+
+@writes("tile")
+def _tile(site: Site) -> Operation:
+    _check_order(site)
+    dims, rank = site.given["dims"], site.outputs[0].rank
+    return call(f"{_with_axes(rank - site.x.rank)}.repeat(1, {{*dims}})", dims=(*[1] * (rank - len(dims)), *dims))
+
+
+@writes("stack")
+def _stack(site: Site) -> Operation:
+    _check_order(site)
+    dim = axis_of(site.given["dim"], site.x.rank + 1) + 1
+    return call(f"torch.stack([{', '.join(site.per_sample())}], {{dim}})", dim=dim)
+
+
+@writes("gather")
+def _gather(site: Site) -> Operation:
+    given, dim = site.given, site.axis(site.given["dim"])
+    index = given["index"]
+    if index is None:
+        _check_order(site)
+        return module("GatherAt", "{m}({*})", dim=dim, elements=given["mode"] == "elements")
+    if given["keepdim"]:
+        return call(f"{{0}}[{':, ' * dim}{{index}}]", index=[*index])
+    return call("{0}.select({dim}, {index})", dim=dim, index=index[0])
+
+
+@writes("top_k")
+def _top_k(site: Site) -> Operation:
+    given = site.given
+    largest = "" if given["largest"] else ", largest=False"
+    return call(f"{{0}}.topk({{k}}, {{dim}}{largest})", k=given["k"], dim=site.axis(given["dim"]))

@@ -1,0 +1,200 @@
+"""PyTorch source of single layers and of imported programs: sizes, parameters and values are PyTorch's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from functions_of_kinds import FUNCTIONS
+from test_onnx_export import EXAMPLES, spec_of
+from test_pytorch_source import check, made, torch  # noqa: F401  (a fixture)
+
+import shapecalc
+from shapecalc.layers import KINDS
+
+pytestmark = pytest.mark.torch
+
+RECORDED = Path(__file__).parent.parent / "data" / "pt2"
+
+NOT_WRITTEN = {
+    "accuracy", "conv_lstm", "deformable_conv", "disentangled_attention", "einsum_dense", "fold", "fractional_max_pool",
+    "gated_delta_net", "grid_sample", "locally_connected", "loss", "lp_pool", "mamba", "mamba2", "max_unpool",
+    "multi_head_latent_attention", "normalization", "opaque", "prior_box", "recurrent", "relative_position_bias",
+    "roi_align", "sinusoidal_embedding", "unfold", "unused_parameter", "up_sampling",
+}  # fmt: skip
+SOME_NOT_WRITTEN = {
+    ("prelu", "slopes of single elements"), ("conv", "parametrization"), ("depthwise_conv", "depth_multiplier"),
+    ("separable_conv", "channels last"), ("experts", "bias True"), ("slice", "a negative step"),
+    ("layer_norm", "several axes"), ("pad", "channels last"), ("pad", "axes that are not spatial"),
+    ("max_pool", "return_indices"), ("avg_pool", "dilation"), ("matmul", "a vector and a matrix"),
+    ("lstm", "of Keras"), ("lstm", "peephole"), ("gru", "of Keras"), ("rnn_cell", "of Keras"), ("gru_cell", "of Keras"),
+    ("reshape", "channels last"), ("normalize", "a learned scale"), ("window_reverse", "windows that are a feature map"),
+}  # fmt: skip
+"""Kinds of which some examples cannot be written, with a part of the reason."""
+
+
+@pytest.mark.parametrize(("kind", "index"), EXAMPLES)
+def test_every_example_of_a_kind_runs_or_is_refused(kind, index, torch):  # noqa: F811
+    net = shapecalc.load(spec_of(kind, index))
+    if kind in NOT_WRITTEN or KINDS[kind].inputs == (0, 0):
+        return
+    try:
+        check(torch, net)
+    except shapecalc.UsageError as error:
+        assert any(kind == one and why in str(error) for one, why in SOME_NOT_WRITTEN), error  # noqa: PT017
+
+
+@pytest.mark.parametrize("kind", sorted(NOT_WRITTEN))
+def test_what_has_no_counterpart_is_refused_by_name(kind):
+    with pytest.raises(shapecalc.UsageError, match=rf"\({kind}\) cannot be written for PyTorch: "):
+        shapecalc.load(spec_of(kind, 0)).convert("pytorch")
+
+
+@pytest.mark.parametrize("layer", FUNCTIONS)
+def test_values_are_those_of_pytorch(layer, torch):  # noqa: F811
+    x = torch.randn(2, 8, 8, 6) * 2
+    x = x.abs() if "rsqrt" in layer else x
+    net = shapecalc.load({"inputs": {"x": [8, 8, 6]}, "layers": [yaml.safe_load(layer)]})
+    try:
+        model = made(torch, net.convert("pytorch"), "cpu")
+    except shapecalc.UsageError as error:
+        assert "a negative step" in str(error)  # noqa: PT017
+        return
+    due = eval(FUNCTIONS[layer], {"x": x, "torch": torch, "F": torch.nn.functional})
+    torch.testing.assert_close(model(x), due, atol=2e-5, rtol=1e-4)
+
+
+PAIRS = {
+    "matmul: {transpose_b: true}": ([(5, 4), (7, 4)], "a @ b.transpose(-2, -1)"),
+    "bmm": ([(3, 5, 4), (3, 4, 2)], "a @ b"),
+    "stack: {dim: 2}": ([(5, 4), (5, 4)], "torch.stack([a, b], 2)"),
+    "gather: {dim: 1}": ([(9, 4), (3, 2)], "torch.stack([one[at.long()] for one, at in zip(a, b)])"),
+    "gather: {dim: 2}": ([(9, 5), (3,)], "torch.stack([one[:, at.long()] for one, at in zip(a, b)])"),
+    "gather: {dim: 1, mode: elements}": ([(9, 4), (3, 2)], "a.gather(1, b.long())"),
+    "einsum: 'blf,bsf->bls'": ([(5, 4), (7, 4)], "a @ b.transpose(1, 2)"),
+    "pointwise: {function: greater}": ([(5, 4), (4,)], "(a > b[:, None]).float()"),
+    "pointwise: {function: atan2}": ([(5, 4), (5, 4)], "torch.atan2(a, b)"),
+    "pointwise: {function: logical_xor}": ([(5, 4), (5, 4)], "((a != 0) ^ (b != 0)).float()"),
+    "pointwise: {function: where, other: 2}": ([(5, 4), (5, 4)], "torch.where(a != 0, b, 2)"),
+}  # fmt: skip
+"""Layers on two tensors of whole numbers from 0 to 4, and what they are in PyTorch."""
+
+
+@pytest.mark.parametrize("layer", PAIRS)
+def test_values_of_two_tensors_are_those_of_pytorch(layer, torch):  # noqa: F811
+    sizes, due = PAIRS[layer]
+    item = yaml.safe_load(layer)
+    item = {item: None} if isinstance(item, str) else item
+    inputs = dict(zip("ab", map(list, sizes), strict=True))
+    net = shapecalc.load({"inputs": inputs, "layers": [{**item, "from": ["a", "b"]}]})
+    a, b = [torch.randint(0, 4, (2, *size)).float() for size in sizes]
+    found = made(torch, net.convert("pytorch"), "cpu")(a, b)
+    torch.testing.assert_close(found, eval(due, {"a": a, "b": b, "torch": torch}))
+
+
+def test_masks_of_attention(torch):  # noqa: F811
+    sdpa = {"scaled_dot_product_attention": None, "from": ["q", "k", "k", "n"], "name": "a"}
+    causal = {"scaled_dot_product_attention": {"enable_gqa": True, "is_causal": True}, "from": ["q", "k", "k"]}
+    inputs = {"q": [2, 5, 4], "k": [1, 7, 4], "n": [5, 7]}
+    net = shapecalc.load(
+        {"inputs": inputs, "layers": [sdpa, causal], "outputs": ["a", "scaled_dot_product_attention1"]}
+    )
+    q, k, n = [torch.randn(2, *size) for size in inputs.values()]
+    found = made(torch, net.convert("pytorch"), "cpu")(q, k, n)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    torch.testing.assert_close(found[0], attend(q, k, k, n[:, None]))
+    torch.testing.assert_close(found[1], attend(q, k, k, is_causal=True, enable_gqa=True))
+
+
+def test_what_is_the_same_for_every_sample_is_joined_with_what_is_not(torch):  # noqa: F811
+    layers = [{"parameter": [2, 4], "name": "p"}, {"concat": {"dim": 1}, "from": ["p", "x"]}, {"stack": {"dim": 1}}]
+    check(torch, shapecalc.load({"inputs": {"x": [5, 4]}, "layers": layers}))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_states_of_recurrent_layers(kind, torch):  # noqa: F811
+    """Initial states are inputs and last ones outputs, with the batch first; or the last step is the output."""
+    states = {"h": [4, 3], **({"c": [4, 3]} if kind == "lstm" else {})}
+    arguments = {"hidden_size": 3, "num_layers": 2, "bidirectional": True}
+    layer = {kind: arguments, "from": ["x", *states], "name": "it"}
+    last = {kind: {**arguments, "return_sequences": False}, "from": "x", "name": "last"}
+    names = [f"it[{number}]" for number in range(len(states) + 1)]
+    net = shapecalc.load({"inputs": {"x": [5, 4], **states}, "layers": [layer, last], "outputs": [*names, "last"]})
+    model = made(torch, check(torch, net), "cpu")
+    x, *given = [torch.randn(2, *size) for size in ([5, 4], *states.values())]
+    *found, end = model(x, *given)
+    own = getattr(torch.nn, kind.upper())
+    given = [one.transpose(0, 1).contiguous() for one in given]
+    y, after = own.forward(model.it, x, tuple(given) if kind == "lstm" else given[0])
+    due = [y, *[one.transpose(0, 1) for one in (after if kind == "lstm" else [after])]]
+    for mine, its in zip(found, due, strict=True):
+        torch.testing.assert_close(mine, its)
+    y, after = own.forward(model.last, x)
+    after = after[0] if kind == "lstm" else after
+    torch.testing.assert_close(end, torch.cat([after[-2], after[-1]], -1))
+
+
+@pytest.mark.parametrize("kind", ["lstm_cell", "gru_cell", "rnn_cell"])
+def test_cells(kind, torch):  # noqa: F811
+    states = {"h": [3], **({"c": [3]} if kind == "lstm_cell" else {})}
+    check(torch, shapecalc.load({"inputs": {"x": [4], **states}, "layers": [{kind: 3, "from": ["x", *states]}]}))
+
+
+REFUSED = {"tied": "conv1d (conv)", "tied_core": "convolution (conv)", "recurrent_core": "lstm.addmm_4 (linear)"}
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in sorted(RECORDED.glob("*.pt2"))])
+def test_recorded_programs_run_or_are_refused(path, torch):  # noqa: F811
+    net = shapecalc.load(str(path))
+    if path.stem not in REFUSED:
+        check(torch, net)
+        return
+    with pytest.raises(shapecalc.UsageError) as error:
+        net.convert("pytorch")
+    assert f"{REFUSED[path.stem]} cannot be written for PyTorch: some of its weights (" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["maps", "recurrent", "attention"])
+def test_recorded_programs_compute_what_their_modules_do(name, torch):  # noqa: F811
+    """With the same weights; PyTorch's own modules are those that the programs were recorded of."""
+    import record_pt2
+
+    module = getattr(record_pt2, name.title())().eval()
+    mine = made(torch, shapecalc.load(str(RECORDED / f"{name}.pt2")).convert("pytorch"), "cpu")
+    left = dict(mine.named_parameters())
+    with torch.no_grad():
+        for own, tensor in module.named_parameters():
+            ends = {*own.split(".")[-2:]}
+            fits = [key for key, one in left.items() if one.numel() == tensor.numel()]
+            best = max(fits, key=lambda key: len(ends & {*key.split(".")[-2:]}))
+            left.pop(best).copy_(tensor.uniform_(-1, 1).reshape(left_size(mine, best)))
+        x = torch.randn(5, 2, 10) if name == "recurrent" else torch.randn(2, 3, 16, 16)
+        due, found = module(x), mine(x.transpose(0, 1) if name == "recurrent" else x)
+    for its, one in zip(*[y if isinstance(y, tuple) else (y,) for y in (due, found)], strict=True):
+        torch.testing.assert_close(one, its, atol=1e-4, rtol=1e-4)
+
+
+def left_size(module, name):
+    return module.get_parameter(name).shape
+
+
+MODELS = ["vit_b_16", "shufflenet_v2_x1_0"]
+if os.environ.get("SHAPECALC_ALL_MODELS"):
+    MODELS += ["resnet50", "mobilenet_v3_large", "densenet121", "swin_t", "convnext_tiny", "inception_v3", "googlenet",
+               "regnet_y_400mf", "efficientnet_b0", "r3d_18"]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MODELS)
+def test_models_of_torchvision_are_written_and_run(name, torch):  # noqa: F811
+    from vision_models import models
+
+    make = models.video.r3d_18 if name == "r3d_18" else getattr(models, name)
+    size = (1, 3, 16, 112, 112) if name == "r3d_18" else (1, 3, 224, 224)
+    options = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):  # which computes its widths with tensors
+        net = shapecalc.from_torch(make(weights=None, **options).eval(), torch.zeros(size))
+    check(torch, net)
