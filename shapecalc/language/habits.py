@@ -174,7 +174,7 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     foreign = "" if layer else hint_for_foreign_argument(text, cls)
     if foreign:
         return clean(foreign)
-    if text in ("act", "activation") and normalise_word(word or "null") in _NO_ACTIVATION:
+    if text in _ACTIVATION.split() and normalise_word(word or "null") in _NO_ACTIVATION.split():
         return f"remove it: {cls.kind} has no activation of its own"
     layer = layer or (_function_meant(cls, text, word) if word else "")
     if layer and not did_you_mean(text, cls.argument_names(), lists=False):
@@ -182,7 +182,7 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
     return ""
 
 
-_NO_ACTIVATION = ("none", "null", "linear", "identity", "false")
+_ACTIVATION, _NO_ACTIVATION = "act activation", "none null linear identity false"  # words of other programs
 _INPUT_WORDS = ("input", "inputs", "bottom", "src")
 
 

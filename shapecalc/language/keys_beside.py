@@ -27,7 +27,7 @@ __all__ = [
     "unknown_key",
 ]
 
-_KIND_KEYS = ("type", "kind", "layer", "module", "class", "class_name", "op", "layer_type")
+_KIND_KEYS = "type kind layer module class class_name op layer_type"
 """Keys whose value is the kind in other programs."""
 _ARGUMENT_KEYS = ("args", "arguments", "kwargs", "params", "config", "attrs")
 """Keys under which other programs have the arguments."""
@@ -107,7 +107,7 @@ def as_item(kind: Scalar, value: Value) -> str:
 
 def is_key_of_kind(key: Scalar, value: Value | None, blocks: Collection[str]) -> bool:
     """Return whether a key says that its value is the kind: `type: conv`."""
-    return key.text in _KIND_KEYS and isinstance(value, Scalar) and _is_kind(value.text, blocks)
+    return key.text in _KIND_KEYS.split() and isinstance(value, Scalar) and _is_kind(value.text, blocks)
 
 
 def _is_kind(word: str, blocks: Collection[str]) -> bool:
