@@ -55,6 +55,8 @@ layers:
         (["layer", "conv2d", "--requires-grad"], "Error: No such option '--requires-grad'.\n"),
         (["solve", "-", "--params", "10KB", "--for", "width"],
          "the budget of params is not a count: '10KB'\n   KB is a unit of bytes, not of a count: write 10K\n"),
+        (["solve", "-", "--params", "10 bytes", "--for", "width"],
+         "the budget of params is not a count: '10 bytes'\n   bytes is a unit of bytes, not of a count: write 10\n"),
         (["sweep", "-", "--set", "width=8:9", "--where", "params < 5MB"],
          "where: params is not compared with a count: 5MB\n   MB is a unit of bytes, not of a count: write 5M\n"),
         (["sweep", "-", "--set", "width=8:9", "--where", "memory < 5 kB and 1 MiB >= macs"],

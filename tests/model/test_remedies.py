@@ -1230,6 +1230,12 @@ def test_an_argument_upstream_is_a_hint_where_it_helps_here_and_breaks_nothing(l
     assert "return_sequences" not in problem.hint
 
 
+def test_the_size_of_pieces_is_a_hint_only_where_there_are_so_many_equal_ones() -> None:
+    text = "input: {}x8x8\nlayers:\n- split: 4\n- conv: {{in_channels: 9, out_channels: 3, kernel_size: 1}}\n"
+    hints = [problem.hint for size in (36, 37) for problem in shapecalc.load(text.format(size)).problems()]
+    assert ["sizes: 9 in split1" in hint for hint in hints] == [True, False]
+
+
 def test_known_names_are_without_templates() -> None:
     with pytest.raises(ShapecalcError) as caught:
         shapecalc.load("input: 3x8x8\nlayers:\n- {relu: {}, name: 'dec{i + 1}', repeat: 2}\n- add: [q, dec1]\n")
