@@ -172,14 +172,20 @@ def _local_response_norm(site: Site) -> Operation:
 
 @writes("layer_scale")
 def _layer_scale(site: Site) -> Operation:
-    size = site.weights.get("weight", ())
+    sizes = [*site.weights.values()]
     dims = site.given["dim"]
-    if len(size) != 1 or "bias" in site.weights or (isinstance(dims, tuple) and len(dims) > 1):
-        raise NoCounterpartError("a shift, or several axes")
+    if len(sizes[0]) != 1 or (isinstance(dims, tuple) and len(dims) > 1):
+        raise NoCounterpartError("several axes")
     if dims is None:
         dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
     axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
-    return module("LayerScale", size=size[0], axes=site.x.rank - axis)
+    return module(
+        "LayerScale",
+        size=sizes[0][0],
+        axes=site.x.rank - axis,
+        scale="weight" in site.weights,
+        shift="bias" in site.weights,
+    )
 
 
 @writes("mask_token")
