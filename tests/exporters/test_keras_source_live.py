@@ -10,6 +10,8 @@ import re
 from collections import Counter
 
 import pytest
+import yaml
+from functions_of_kinds import FUNCTIONS
 from test_keras_source import ZOO, cannot
 
 import shapecalc
@@ -233,3 +235,21 @@ def recurrent_first(torch, theirs):
         reset, update, new = tensor.chunk(3)
         gates.append(torch.cat([update, reset, new]))
     return [("", gates[0]), ("", gates[1]), ("", torch.stack(gates[2:])), *theirs[4:]]
+
+
+MAPPED = [layer for layer in FUNCTIONS if layer.partition(":")[0] in (
+    "relu", "relu2", "quick_gelu", "abs", "exponential", "log_sigmoid", "tanhshrink", "sqrt_softplus", "celu", "hardshrink",
+    "softshrink", "hardtanh", "threshold", "silu", "mish", "hardsigmoid", "softplus", "elu", "selu", "leaky_relu",
+)]  # fmt: skip
+"""Functions of single elements, whatever the order of the axes."""
+
+
+@pytest.mark.parametrize("layer", MAPPED)
+def test_functions_are_those_of_pytorch(layer, keras):
+    import torch
+
+    net = shapecalc.load({"inputs": {"x": [8, 8, 6]}, "layers": [yaml.safe_load(layer)]})
+    x = torch.randn(2, 8, 8, 6) * 2
+    due = eval(FUNCTIONS[layer], {"x": x, "torch": torch, "F": torch.nn.functional})
+    found = made(keras, net.convert("keras"), "cpu")(x.movedim(1, -1), training=False)
+    torch.testing.assert_close(found.movedim(-1, 1), due, rtol=1e-4, atol=1e-4)
