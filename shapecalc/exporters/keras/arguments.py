@@ -38,7 +38,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.LSTM": _RECURRENT,
     "layers.GRU": {**_RECURRENT, "reset_after": True},
     "layers.SimpleRNN": {**_RECURRENT, "activation": "tanh"},
-    "LayerScale": {"axes": 0},
+    "LayerScale": {"axes": 0, "scale": True, "shift": False},
     "PositionEmbedding": {"offset": 0, "interpolate": False},
     "WindowAttention": {"position": "table", "qkv_bias": True, "use_bias": True, "hidden": 512},
     "Attention": {"qkv_bias": True, "key_bias": True, "use_bias": True, "qk_norm": "none", "is_causal": False,

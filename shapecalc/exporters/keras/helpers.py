@@ -82,14 +82,16 @@ def stacked_lstm(x, hidden=None, cell=None, *, units, num_layers, use_bias=True,
     "LayerScale": '''
 @keras.saving.register_keras_serializable()
 class LayerScale(layers.Layer):
-    """Multiplies each feature by a learned factor; `axes` follow that of the features."""
+    """Multiplies each feature by a learned factor, or adds a learned number; `axes` follow that of the features."""
 
-    def __init__(self, size, axes=0, **kwargs):
+    def __init__(self, size, axes=0, scale=True, shift=False, **kwargs):
         super().__init__(**kwargs)
-        self.scale = self.add_weight(shape=(size, *(1,) * axes), initializer="ones", name="scale")
+        shape = (size, *(1,) * axes)
+        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale") if scale else 1
+        self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift") if shift else 0
 
     def call(self, x):
-        return x * self.scale
+        return x * self.scale + self.shift
 ''',
     "PositionEmbedding": '''
 @keras.saving.register_keras_serializable()

@@ -19,6 +19,17 @@ _NAMES = {
     "mish": "mish", "softplus": "softplus", "softsign": "softsign", "selu": "selu", "relu": "relu", "relu6": "relu6",
     "gelu": "gelu",
 }  # fmt: skip
+_OF_ONE = {
+    "quick_gelu": "{0} * ops.sigmoid(1.702 * {0})", "relu2": "ops.square(ops.relu({0}))", "abs": "ops.abs({0})",
+    "exponential": "ops.exp({0})", "log_sigmoid": "ops.log_sigmoid({0})", "tanhshrink": "{0} - ops.tanh({0})",
+    "sqrt_softplus": "ops.sqrt(ops.softplus({0}))",
+}  # fmt: skip
+"""Functions that Keras has no layer for."""
+_WITH_ARGUMENTS = {
+    "celu": "ops.celu({0}, {alpha})", "threshold": "ops.threshold({0}, {threshold}, {value})",
+    "hardshrink": "ops.hard_shrink({0}, {lambd})", "softshrink": "ops.soft_shrink({0}, {lambd})",
+    "hardtanh": "ops.clip({0}, {min_val}, {max_val})",
+}  # fmt: skip
 _TANH = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 
 
@@ -29,10 +40,8 @@ def _named(function: str) -> Operation:
         return module("layers.Activation", activation=_NAMES[function])
     if function in _TANH:
         return call("ops.gelu({0}, approximate=True)")
-    if function == "quick_gelu":
-        return call("{0} * ops.sigmoid(1.702 * {0})")
-    if function == "relu2":
-        return call("ops.square(ops.relu({0}))")
+    if function in _OF_ONE:
+        return call(_OF_ONE[function])
     raise NoCounterpartError(f"the function {function}")
 
 
@@ -40,8 +49,13 @@ def _activation(name: str) -> Callable[[Site], Operation]:
     return lambda _: _named(name)
 
 
-for _kind in (*_NAMES, "gelu_new"):
+for _kind in (*_NAMES, *_OF_ONE, "gelu_new"):
     writes(_kind)(_activation(_kind))
+
+
+@writes(*_WITH_ARGUMENTS)
+def _with_arguments(site: Site) -> Operation:
+    return call(_WITH_ARGUMENTS[site.layer.kind], **site.given)
 
 
 @writes("identity")
@@ -172,14 +186,20 @@ def _local_response_norm(site: Site) -> Operation:
 
 @writes("layer_scale")
 def _layer_scale(site: Site) -> Operation:
-    size = site.weights.get("weight", ())
+    sizes = [*site.weights.values()]
     dims = site.given["dim"]
-    if len(size) != 1 or "bias" in site.weights or (isinstance(dims, tuple) and len(dims) > 1):
-        raise NoCounterpartError("a shift, or several axes")
+    if len(sizes[0]) != 1 or (isinstance(dims, tuple) and len(dims) > 1):
+        raise NoCounterpartError("several axes")
     if dims is None:
         dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
     axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
-    return module("LayerScale", size=size[0], axes=site.x.rank - axis)
+    return module(
+        "LayerScale",
+        size=sizes[0][0],
+        axes=site.x.rank - axis,
+        scale="weight" in site.weights,
+        shift="bias" in site.weights,
+    )
 
 
 @writes("mask_token")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.pytorch.functions import OF_ONE
 from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ _PLAIN = {
     "softsign": "nn.Softsign", "selu": "nn.SELU", "identity": "nn.Identity",
 }  # fmt: skip
 _FUNCTIONS = {**_PLAIN, "gelu": "nn.GELU"}
-_QUICK = "{0} * torch.sigmoid(1.702 * {0})"
 
 
 def _activation(name: str) -> Callable[[Site], Operation]:
@@ -67,10 +67,8 @@ def _named(site: Site) -> Operation:
         return module("nn.Softmax", dim=site.axis(-1))
     if function in ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"):
         return module("nn.GELU", approximate="tanh")
-    if function == "quick_gelu":
-        return call(_QUICK)
-    if function == "relu2":
-        return call("torch.relu({0}).square()")
+    if function in OF_ONE:
+        return call(OF_ONE[function])
     raise NoCounterpartError(f"the function {function}")
 
 
