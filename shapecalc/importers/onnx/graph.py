@@ -17,6 +17,7 @@ from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
 from shapecalc.importers.onnx.opaque import opaque, reason_of
 from shapecalc.importers.onnx.operations import NodeCall, every_output
 from shapecalc.importers.onnx.operations import operation as operations
+from shapecalc.importers.onnx.order import in_order
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.uses import TensorUses, with_attributes
 from shapecalc.importers.onnx.values import fold
@@ -149,7 +150,13 @@ class Importing:
         outputs = {info if isinstance(info, str) else info.name for info in graph.outputs}
         uses = TensorUses(graph.nodes, outputs, scope, self.model.scales)
         absorbed: set[str] = set()
-        for number, node in enumerate(graph.nodes):
+
+        def late(number: int, name: str, maker: int) -> None:
+            needed, by = (place_of(graph.nodes[one], f"{path}node[{one}]").path for one in (maker, number))
+            message = f"{by} uses the output {name} of {needed}, which is after it: the nodes are read in another order"
+            self.understanding.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
+
+        for number, node in in_order(graph.nodes, scope, uses.users, late):
             if not node.outputs or node.outputs[0] in absorbed:
                 self.understanding.counts[LAYER if node.outputs else ARITHMETIC] += 1
                 continue
