@@ -447,16 +447,17 @@ def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Netw
     return Network(export_module(module, example_inputs, keyword_inputs))
 
 
-def from_keras(model: Any) -> Network:
+def from_keras(model: Any, *, input: Any = None) -> Network:  # noqa: A002  (the specification's name)
     """Return the network of a model of Keras: `from_keras(keras.applications.MobileNetV2(weights=None))`.
 
     It is a functional or sequential model of Keras 2 or 3, with any backend, which is asked for its config: nothing is
-    computed. Layers of other code than Keras are opaque, with the sizes that Keras knows.
+    computed. Layers of other code than Keras are opaque, with the sizes that Keras knows. `input` is the input size, as
+    for `load`, without the batch: a model with dynamic sizes needs it.
     Errors: `UsageError` for what is no such model, `SpecError` for one whose layers are in its Python code.
     """
     from shapecalc.importers.keras.live import origin_of  # few programs have such a model
 
-    return Network(origin_of(model))
+    return Network(origin_of(model), None, _sizes_by_name(input))
 
 
 def in_features(spec: Any, *, input: Any = None, vars: Mapping[str, Any] | None = None) -> int:  # noqa: A002

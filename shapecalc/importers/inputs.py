@@ -137,12 +137,15 @@ def input_tensors(
             for info in infos for at in (axes[info.name],)}  # fmt: skip
     found: dict[str, tuple[Shape, Batch]] = {}
     unknown = []
+    dynamic: dict[str, list[int | str]] = {}
     for info in infos:
-        shape = _shape(info, axes[info.name], sizes.get(info.name), known, problems, name)
+        shape = _shape(info, axes[info.name], sizes.get(info.name), known, problems, name, dynamic)
         if shape is None:
             unknown.append(info.name)
         else:
             found[info.name] = (shape, Batch(axes[info.name], own=True) if axes[info.name] >= 0 else LOST)
+    if dynamic:
+        problems.append(_dynamic(dynamic, known, name, is_only=len(infos) == 1))
     own = {key: known[key] for key in sorted(known) if key not in named}
     return InputSizes(found, batch, own, named, tuple(unknown), are_others, tuple(dict.fromkeys(notes)))
 
@@ -186,7 +189,7 @@ def _bind(
         for stated, size in zip(own, given.get(info.name, ()), strict=False):
             plain = plain_of(size, f"the structure of {name}", _HINT)
             if isinstance(stated, str):
-                known[stated] = plain
+                known.update({stated: plain} if stated else {})  # without a name it is no other's
             elif plain != stated:
                 are_others = True
     return are_others
@@ -234,20 +237,23 @@ def _shape(
     known: Mapping[str, int],
     problems: list[Problem],
     name: str,
+    dynamic: dict[str, list[int | str]],
 ) -> Shape | None:
-    """Return the size of an input without the batch; None for a problem."""
+    """Return the size of an input without the batch; None for a problem, or for one that is still `dynamic`."""
     own: list[Any] = [size for axis, size in enumerate(info.dims or ()) if axis != at]
     if given is not None:
         if info.dims is not None and len(given) != len(own):
             raise UsageError(_other_rank(info, at, own, given))
-        own = [plain_of(size, f"the structure of {name}", _HINT) for size in given]
+        plain = [plain_of(size, f"the structure of {name}", _HINT) for size in given]
+        _check_layout(info, own, plain)
+        own = plain
     elif info.dims is None:
         hint = f"give it: --input {info.name}={info.example}, without the batch"
         problems.append(Problem(f"{name} does not state the size of its input {info.name}", hint=hint))
         return None
     sizes = [size_of(size, known) for size in own]
     if any(isinstance(size, str) for size in sizes):
-        problems.append(_dynamic(info, sizes, known, name))
+        dynamic[info.name] = sizes
         return None
     whole = [size for size in sizes if isinstance(size, int)]
     wrong = next((size for size in whole if not 1 <= size < _LARGEST), None)
@@ -273,12 +279,43 @@ def _other_rank(info: ValueInfo, at: int, own: Sequence[Any], given: Sequence[An
     return Problem(f"{called(info.name)} is {which}{_shown(own)}{with_batch}: not {_shown(given)}")
 
 
-def _dynamic(info: ValueInfo, sizes: Sequence[int | str], known: Mapping[str, int], name: str) -> Problem:
-    """Return the problem of an input with dynamic dimensions, and how to give them."""
-    usual = 224 if len(sizes) >= 3 else 128
-    example = "x".join(str(size) if isinstance(size, int) else str(usual) for size in sizes)
-    symbols = dict.fromkeys(symbol for size in sizes if isinstance(size, str) for symbol in symbols_of(size))
-    named = "".join([f" --set {symbol}={usual}" for symbol in symbols if symbol not in known])
-    is_every = all(isinstance(size, int) or symbols_of(size) for size in sizes)
-    hint = f"give it: --input {example}{f', or{named}' if named and is_every else ''}"
-    return Problem(f"the size of {called(info.name)} of {name} is dynamic: {_shown(sizes)}", hint=hint)
+def _check_layout(info: ValueInfo, own: Sequence[int | str], given: Sequence[int]) -> None:
+    """Check that given sizes are not in the other layout: 3x224x224 where the file states ?×?×3. Errors: `UsageError`.
+
+    They are if they agree with more of the file's own sizes once their first axis is the last, or their last the first.
+    """
+
+    def agreement(sizes: Sequence[int]) -> int:
+        return sum(size == stated for size, stated in zip(sizes, own, strict=False))
+
+    best = max([*given[1:], *given[:1]], [*given[-1:], *given[:-1]], key=agreement)
+    if agreement(best) > agreement(given):
+        message = f"{called(info.name)} is {_shown(own)} in the file, not {_shown(given)}"
+        raise UsageError(Problem(message, hint=f"did you mean {_shown(best, 'x')}?"))
+
+
+def _dynamic(
+    inputs: Mapping[str, Sequence[int | str]], known: Mapping[str, int], name: str, *, is_only: bool
+) -> Problem:
+    """Return the problem of inputs with dynamic dimensions, and how to give them; `is_only` is if there is no other."""
+    usual: dict[str, int] = {}
+    examples = {}
+    for key, own in inputs.items():
+        size = 224 if len(own) >= 3 else 128
+        examples[key] = "x".join(str(one) if isinstance(one, int) else str(size) for one in own)
+        symbols = [symbol for one in own if isinstance(one, str) for symbol in symbols_of(one)]
+        usual = {**dict.fromkeys([symbol for symbol in symbols if symbol not in known], size), **usual}
+    if is_only:
+        (only,) = examples.values()
+        hint = f'give it: --input {only} (input="{only}" in Python)'
+    else:
+        listed = ", ".join(f'"{key}": "{one}"' for key, one in examples.items())
+        given = " ".join(f"--input {key}={one}" for key, one in examples.items())
+        hint = f"give {'it' if len(inputs) == 1 else 'them'}: {given} (input={{{listed}}} in Python)"
+    if usual and all(isinstance(one, int) or symbols_of(one) for own in inputs.values() for one in own):
+        hint += f", or{''.join(f' --set {symbol}={size}' for symbol, size in usual.items())}"
+    if len(inputs) > 1:
+        sizes = ", ".join(f"{key} is {_shown(own)}" for key, own in inputs.items())
+        return Problem(f"the sizes of inputs of {name} are dynamic: {sizes}", hint=hint)
+    ((key, own),) = inputs.items()
+    return Problem(f"the size of {called(key)} of {name} is dynamic: {_shown(own)}", hint=hint)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
 from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.importers.tensors import Constant
     from shapecalc.model.rows import Sizing
@@ -49,6 +49,10 @@ class WeightOwners:
         """Leave out the layers from an index on."""
         self._by_names = {key: owner for key, owner in self._by_names.items() if owner[0] < index}
         self._by_name = {key: owner for key, owner in self._by_name.items() if owner < index}
+
+    def weights(self) -> dict[frozenset[str], tuple[int, Mapping[str, tuple[Any, ...]]]]:
+        """Return the node that has each set of stored tensors as its weights, and the shapes of these."""
+        return {names: (index, sizing.weight_shapes) for names, (index, sizing) in self._by_names.items()}
 
     def held(self) -> frozenset[str]:
         """Return the tensors of the file that are weights of layers."""

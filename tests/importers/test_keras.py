@@ -214,7 +214,9 @@ def test_sizes_that_the_file_states_are_compared():
 
 def test_other_sizes_and_dynamic_ones():
     dynamic = sequential(entry(None, None, 3), layer("Conv2D", "conv", **CONV), layer("GlobalMaxPooling2D", "pool"))
-    assert error(dynamic) == ("the size of the input x of <bytes> is dynamic: ?×?×3\n   give it: --input 224x224x3")
+    assert error(dynamic) == (
+        'the size of the input x of <bytes> is dynamic: ?×?×3\n   give it: --input 224x224x3 (input="224x224x3" in Python)'
+    )
     assert sizes(dynamic, input="9x10x3") == [(7, 8, 4), (4,)]
     assert sizes(LITTLE, input="9x8x3")[0] == (7, 6, 4)
     unbuilt = sequential(layer("Dense", "d", units=3))

@@ -189,7 +189,7 @@ def test_dynamic_dimensions_are_variables():
         loaded(dynamic())
     assert str(error.value) == (
         "the size of the input x of <bytes> is dynamic: 3×height×width\n"
-        "   give it: --input 3x224x224, or --set height=224 --set width=224"
+        '   give it: --input 3x224x224 (input="3x224x224" in Python), or --set height=224 --set width=224'
     )
     assert report_of(dynamic(), vars={"height": 4, "width": 5}).rows[0].output_shape == (60,)
     assert report_of(dynamic(), input="3x4x5").rows[0].output_shape == (60,)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.errors import Problem
 from shapecalc.importers.files import uncollected
 from shapecalc.importers.keras.graph import ModelImport
+from shapecalc.importers.keras.inputs import own_sizes
 from shapecalc.importers.keras.layouts import layout_of
 from shapecalc.importers.keras.reading import HDF5, ZIP, config_of_bytes, config_of_file
 from shapecalc.importers.keras.records import read_model
+from shapecalc.importers.tensors import sizes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from shapecalc.errors import Problem
     from shapecalc.importers.keras.structure import ModelRecord
     from shapecalc.model.graph import Graph
 
@@ -34,11 +36,11 @@ def matches(name: str, head: bytes) -> bool:
 class KerasFile:
     """A model of Keras as the origin of a network."""
 
-    def __init__(self, name: str, model: ModelRecord, stated: Mapping[int, Any] | None = None) -> None:
+    def __init__(self, name: str, model: ModelRecord) -> None:
         self.name = name
         self.model = model
         self.layout = layout_of(model)
-        self.stated = stated or {}
+        self._own_weights: tuple[Any, Any] | None = None
 
     def __repr__(self) -> str:
         return f"<KerasFile {self.name}: {len(self.model.layers)} layers>"
@@ -46,7 +48,25 @@ class KerasFile:
     @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these input sizes, and all problems."""
-        return ModelImport(self.name, self.model, self.layout, variables, inputs).graph()
+        found = ModelImport(self.name, self.model, self.layout, variables, inputs)
+        graph, problems = found.graph()
+        if found.is_as_stated or problems:
+            return graph, problems
+        return graph._replace(warnings=(*graph.warnings, *self._other_weights(found))), problems
+
+    def _other_weights(self, found: ModelImport) -> Iterator[Problem]:
+        """Yield a warning for each layer whose weights depend on the input, which is another than the file's."""
+        sizes = own_sizes(self.model, found.sizes)
+        if self._own_weights is None or self._own_weights[0] != sizes:
+            own = ModelImport(self.name, self.model, self.layout, {}, sizes)
+            self._own_weights = sizes, {} if own.graph()[1] else own.frame.owners.weights()
+        before = self._own_weights[1]
+        for names, (index, shapes) in found.frame.owners.weights().items():
+            stated = before.get(names, (0, shapes))[1]
+            for name in (name for name, shape in shapes.items() if stated.get(name, shape) != shape):
+                node, here, there = found.frame.nodes[index], shapes[name], stated[name]
+                message = f"its {name} is {sizes_text(there)} in the file, but {sizes_text(here)} with this input"
+                yield Problem(message, node.mark, node.kind)
 
 
 def read(path: str, name: str) -> KerasFile:

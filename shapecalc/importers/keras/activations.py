@@ -66,7 +66,7 @@ def _object(call: LayerCall, x: Data, given: dict[str, Any], *, is_part: bool) -
             raise LayerError(error.message) from None
         inner = call.of(record._replace(key=f"{call.record.key}#activation"), [x])
         if is_part:
-            inner.place = call.place._replace(name=f"{call.place.name}_{word.lower()}")
+            inner.place = call.part(word.lower())
         found: Data = _CLASSES[word](inner)
         return found
     return activate(call, x, word, is_part=is_part)

@@ -17,7 +17,7 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.keras.structure import LayerRecord
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Function = Callable[["LayerCall"], Any]
 
-__all__ = ["OWN", "LayerCall", "alike", "layer", "when"]
+__all__ = ["OWN", "LayerCall", "alike", "free_name", "layer", "when"]
 
 layer: OperationTable[Function] = OperationTable(
     "keras",
@@ -46,6 +46,15 @@ def alike(values: Sequence[Any]) -> Any:
     return values[0] if all(value == values[0] for value in values) else list(values)
 
 
+def free_name(name: str, names: Collection[str], number: int = 1) -> str:
+    """Return a name for a row that is no layer of the file, by its number from 1 on: the names of layers are theirs."""
+    found = name if number == 1 else f"{name}_{number}"
+    while found in names:
+        number += 1
+        found = f"{name}_{number}"
+    return found
+
+
 class Converter(Protocol):
     """What works through a model: its graph as it grows, its layout, how a layer in another is converted."""
 
@@ -57,7 +66,10 @@ class Converter(Protocol):
 
 
 class LayerCall(ImportedCall):
-    """A call of a layer with its inputs; `stated` are the sizes of its outputs in the file, as far as they are."""
+    """A call of a layer with its inputs; `stated` are the sizes of its outputs in the file, as far as they are.
+
+    `names` are those of the layers of its model.
+    """
 
     def __init__(
         self, record: LayerRecord, place: NodePlace, inputs: Sequence[Any], importing: Converter, *, frozen: bool
@@ -70,6 +82,7 @@ class LayerCall(ImportedCall):
         self.importing = importing
         self.frozen = frozen or record.config.get("trainable") is False
         self.stated: dict[int, tuple[Any, ...]] = {}
+        self.names: Collection[str] = ()
         self.parts = 0
         self.parametrization = ""
 
@@ -77,7 +90,12 @@ class LayerCall(ImportedCall):
         """Return the call of a layer that is a part of this one, on other inputs."""
         found = LayerCall(record, self.place, inputs, self.importing, frozen=self.frozen)
         found.kwargs = {}
+        found.names = self.names
         return found
+
+    def part(self, name: str) -> NodePlace:
+        """Return the place of a part of this layer."""
+        return self.place._replace(name=free_name(f"{self.place.name}_{name}", self.names))
 
     # Arguments of the layer.
 
@@ -179,7 +197,7 @@ class LayerCall(ImportedCall):
         shares: str = "", **arguments: Any,
     ) -> list[Data]:  # fmt: skip
         """Add a layer, and return its outputs. `name` is that of a part; equal `shares` of a layer share weights."""
-        place = self.place._replace(name=f"{self.place.name}_{name}") if name else self.place
+        place = self.part(name) if name else self.place
         self.parts += 1
         source = f"{self.record.key}#{shares or self.parts}"
         weights = [*weights, Constant((), None, (source,), learned=True)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.activations import activated
-from shapecalc.importers.keras.calls import OWN, layer
+from shapecalc.importers.keras.calls import OWN, layer, when
+from shapecalc.importers.keras.lora import Adapter, adapted, einsum_adapter
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 @layer("Dense")
 def _dense(call: LayerCall) -> Data:
-    more: dict[str, Any] = {} if call.flag("use_bias", default=True) else {"bias": False}
-    return activated(call, call.one("linear", call.data(), out_features=call.whole("units"), **more))
+    own, bias = {"out_features": call.whole("units")}, when(not call.flag("use_bias", default=True), bias=False)
+
+    def adapter(rank: int) -> Adapter:
+        return Adapter({"out_features": rank}, "linear", own)
+
+    return activated(call, adapted(call, call.data(), "linear", own, adapter, bias=bias, no_bias={"bias": False}))
 
 
 @layer("EinsumDense")
@@ -27,18 +33,29 @@ def _einsum_dense(call: LayerCall) -> Data:
     if x.batch != OWN:
         raise NotCoveredError("the batch is not an axis of its own")
     equation, sizes = call.word("equation", ""), call.listed("output_shape")
-    more: dict[str, Any] = {} if call.argument("bias_axes") is None else {"bias_axes": call.word("bias_axes", "")}
+    bias = when(call.argument("bias_axes") is not None, bias_axes=call.word("bias_axes", ""))
     shape = [-1 if size is None else size for size in sizes]
-    return activated(call, call.one("einsum_dense", x, equation=equation, output_shape=shape, **more))
+    own = {"equation": equation, "output_shape": shape}
+    adapter = partial(einsum_adapter, equation, shape)
+    return activated(call, adapted(call, x, "einsum_dense", own, adapter, bias=bias, no_bias={}))
 
 
 @layer("Embedding", "ReversibleEmbedding")
 def _embedding(call: LayerCall) -> Data:
     rows, features = call.whole("input_dim"), call.whole("output_dim")
     if call.kwargs.get("reverse") is True:
+        if call.argument("lora_rank"):
+            raise NotCoveredError("it is the reverse of a table with adapters of LoRA")
         tied = call.flag("tie_weights", default=True)
         return call.one("linear", call.data(), out_features=rows, bias=False, shares="table" if tied else "reverse")
-    return call.one("embedding", call.data(), num_embeddings=rows, embedding_dim=features, shares="table")
+    own: dict[str, Any] = {"num_embeddings": rows, "embedding_dim": features}
+
+    def adapter(rank: int) -> Adapter:
+        return Adapter({**own, "embedding_dim": rank}, "linear", {"out_features": features, "bias": False})
+
+    if call.argument("lora_rank"):
+        return adapted(call, call.data(), "embedding", own, adapter, bias={}, no_bias={})
+    return call.one("embedding", call.data(), **own, shares="table")
 
 
 @layer("Flatten")

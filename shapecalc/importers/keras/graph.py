@@ -9,7 +9,7 @@ from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
-from shapecalc.importers.keras.calls import OWN, LayerCall, layer
+from shapecalc.importers.keras.calls import OWN, LayerCall, free_name, layer
 from shapecalc.importers.keras.inputs import input_shapes
 from shapecalc.importers.keras.order import ordered
 from shapecalc.importers.keras.structure import INPUT
@@ -43,11 +43,18 @@ class _Scope:
         self.frozen = frozen
         self.found: dict[tuple[str, int], Sequence[Any]] = {}
         self.names = {one.name for one in model.layers}
+        self.taken = {_own_name(one) for one in model.layers}
         self.stated: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = {}
         trees = [model.outputs, *[(call.args, call.kwargs) for one in model.layers for call in one.calls]]
         for ref in (ref for tree in trees for ref in tensors_of(tree)):
             if ref.shape is not None and 0 <= ref.output < _MOST_OUTPUTS:
                 self.stated.setdefault((ref.layer, ref.call), {})[ref.output] = ref.shape
+
+    def name_of_call(self, record: LayerRecord, number: int) -> str:
+        """Return the name of a further call of a layer: it has its own rows, or block."""
+        found = free_name(_own_name(record), self.taken, number + 1)
+        self.taken.add(found)
+        return found
 
     def resolved(self, tree: Any) -> Any:
         """Return a tree with the tensors in place of what refers to them. Errors: `LayerError`."""
@@ -146,7 +153,7 @@ class ModelImport:
 
     def _results(self, record: LayerRecord, number: int, call: CallRecord, scope: _Scope) -> Sequence[Any]:
         """Return the outputs of a call."""
-        own = _own_name(record) if number == 0 else f"{_own_name(record)}_{number + 1}"
+        own = _own_name(record) if number == 0 else scope.name_of_call(record, number)
         place = NodePlace(record.path, scope.blocks, own)
         before = len(self.frame.nodes)
         count = self.understanding.counts
@@ -159,7 +166,7 @@ class ModelImport:
             refs = tuple([x.ref for x in inputs if isinstance(x, (Data, Unsized))])
             _check_sized(inputs)
             made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
-            made.args, made.kwargs, made.stated = tuple(args), kwargs, asked
+            made.args, made.kwargs, made.stated, made.names = tuple(args), kwargs, asked, scope.taken
             with guarded(record.op):
                 found = self._known(made)
         except FailedError as error:

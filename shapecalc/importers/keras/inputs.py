@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.keras.structure import LayerRecord, ModelRecord
 
-__all__ = ["input_shapes"]
+__all__ = ["input_shapes", "own_sizes"]
 
 
 def input_shapes(
@@ -36,6 +36,18 @@ def input_shapes(
     is_last = layout == HWC
     inputs = {key: (shape._replace(channels_last=is_last), batch) for key, (shape, batch) in found.inputs.items()}
     return found._replace(inputs=inputs)
+
+
+def own_sizes(model: ModelRecord, found: InputSizes) -> dict[str, tuple[Any, ...]]:
+    """Return the sizes of the inputs that the file states; dynamic dimensions are those that were found."""
+    own = {}
+    for layer in _input_layers(model):
+        sizes = found.inputs[layer.name][0].sizes
+        stated = _stated(layer, [], "") or ()
+        own[layer.name] = tuple(
+            [one if isinstance(one, int) else size for one, size in zip(stated[1:], sizes, strict=False)]
+        )
+    return own
 
 
 def _example(reader: Any) -> str:

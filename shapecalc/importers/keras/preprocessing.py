@@ -65,7 +65,7 @@ def _pipeline(call: LayerCall) -> Any:
         if layer.find(record.op) is None:
             raise NotCoveredError(f"one of its layers is {record.title}")
         inner = call.of(record._replace(key=f"{call.record.key}/{i}"), [found])
-        inner.place = call.place._replace(name=f"{call.place.name}_{record.name}")
+        inner.place = call.part(record.name)
         found = call.importing.converted(inner)
         found = found if isinstance(found, Data) else found[0]
     return found

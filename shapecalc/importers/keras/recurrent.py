@@ -106,7 +106,7 @@ def _of_cells(call: LayerCall) -> list[Data]:
         config = {**record.config, "return_state": call.argument("return_state"),
                   "return_sequences": call.argument("return_sequences") if is_last else True}  # fmt: skip
         inner = call.of(record._replace(op=_CELLS[record.op], config=config, key=f"{call.record.key}/cell{i}"), inputs)
-        inner.place = call.place._replace(name=f"{call.place.name}_{i}") if len(cells) > 1 else call.place
+        inner.place = call.part(str(i)) if len(cells) > 1 else call.place
         found = recurrent(inner)
         inputs, states = [found[0]], [*states, *found[1:]]
     return [*found[:1], *states]

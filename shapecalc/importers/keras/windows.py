@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.activations import activated
 from shapecalc.importers.keras.calls import alike, layer, when
+from shapecalc.importers.keras.lora import Adapter, adapted
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
@@ -52,9 +53,16 @@ def _convolved(call: LayerCall, kind: str, **more: Any) -> Data:
         extra = call.argument("output_padding")
         if extra is not None:
             arguments["output_padding"] = alike([0] * lead + call.wholes("output_padding", rank))
-    if not call.flag("use_bias", default=True):
-        arguments["bias"] = False
-    y = activated(call, call.one(kind, x, **arguments))
+    bias = when(not call.flag("use_bias", default=True), bias=False)
+
+    def adapter(lora_rank: int) -> Adapter:
+        if arguments.get("groups", 1) != 1:
+            raise NotCoveredError("its adapters of LoRA are those of groups")
+        return Adapter(
+            {**arguments, "out_channels": lora_rank}, "conv", {"kernel_size": 1, "out_channels": call.whole("filters")}
+        )
+
+    y = activated(call, adapted(call, x, kind, arguments, adapter, bias=bias, no_bias={"bias": False}))
     return call.as_it_was(y, lead, rank)
 
 

@@ -71,7 +71,7 @@ def _bidirectional(call: LayerCall) -> Any:
     backward = inner_call(call, [x, *states[half:]], "backward_layer" if call.argument("backward_layer") else "layer")
     backward.record = backward.record._replace(key=f"{call.record.key}/backward")
     forward.inputs = (x, *states[:half])
-    backward.place = call.place._replace(name=f"{call.place.name}_backward")
+    backward.place = call.part("backward")
     one, other = (_several(call.importing.converted(each)) for each in (forward, backward))
     if mode is None:
         return [one[0], other[0], *one[1:], *other[1:]]

@@ -1,0 +1,81 @@
+"""Rows that are no layers of a Keras file of their own: their names give way to those of layers; adapters of LoRA."""
+
+from __future__ import annotations
+
+import pytest
+from test_keras import CONV, entry, error, functional, layer, load, sequential
+
+
+def rows(model):
+    return [(row.name, row.kind, row.params) for row in load(model).infer().rows]
+
+
+def lstm_cell(units):
+    return {"class_name": "LSTMCell", "config": {"units": units}}
+
+
+def test_rows_of_parts_give_way_to_layers():
+    # Parameters: Keras 3.15, run: count_params() of the cells and of the layer rnn_1.
+    stack = {"class_name": "StackedRNNCells", "config": {"cells": [lstm_cell(8), lstm_cell(7)]}}
+    model = sequential(entry(5, 8), layer("RNN", "rnn", cell=stack, return_sequences=True), layer("Dense", "rnn_1", units=3),
+                       layer("Dense", "a", units=2, activation="relu"), layer("ReLU", "a_relu"))  # fmt: skip
+    assert rows(model) == [("rnn_0", "lstm", 544), ("rnn_1_2", "lstm", 448), ("rnn_1", "linear", 24), ("a", "linear", 8),
+                           ("a_relu_2", "relu", 0), ("a_relu", "relu", 0)]  # fmt: skip
+
+
+def test_further_calls_give_way_to_layers_and_to_their_blocks():
+    inner = {**functional(entry(4, name="i"), layer("Dense", "d", ["i"], units=4), layer("ReLU", "r", ["d"]), inputs=("i",)),
+             "name": "net"}  # fmt: skip
+    again = {**inner, "inbound_nodes": [[["x", 0, 0, {}]], [["net", 1, 0, {}]]]}
+    other = {**inner, "name": "net_2", "inbound_nodes": [[["net", 2, 0, {}]]]}
+    model = functional(
+        entry(4), again, other, layer("Dense", "fc", ["net_2", "net"], units=4), layer("Dense", "fc_2", ["fc"], units=4)
+    )
+    model["config"]["layers"][3]["inbound_nodes"] = [[["net_2", 1, 0, {}]], [["fc", 0, 0, {}]], [["fc", 1, 0, {}]]]
+    model["config"]["layers"][4]["inbound_nodes"] = [[["fc", 2, 0, {}]]]
+    names = [name for name, _, _ in rows(model)]
+    assert names == ["net.d", "net.r", "net_3.d", "net_3.r", "net_2.d", "net_2.r", "fc", "fc_3", "fc_4", "fc_2"]
+    assert [params for _, _, params in rows(model)] == [20, 0, 0, 0, 20, 0, 20, 0, 0, 20]
+
+
+# Parameters, and those that are trained: Keras 3.15, run: enable_lora(2) and count_params().
+ADAPTED = {
+    "Dense": ([entry(8), layer("Dense", "d", units=16, lora_rank=2), layer("Dense", "e", units=3, use_bias=False, lora_rank=2)],
+              (278, 102), (3,)),
+    "Conv2D": ([entry(9, 9, 3), layer("Conv2D", "d", **{**CONV, "filters": 8, "strides": [2, 2], "padding": "same"}, lora_rank=2),
+                layer("Conv2D", "e", **CONV, use_bias=False, lora_rank=2)], (734, 230), (3, 3, 4)),
+    "Conv1D": ([entry(9, 3), layer("Conv1D", "d", filters=8, kernel_size=[3], padding="causal", lora_rank=2)], (114, 42), (9, 8)),
+    "EinsumDense": ([entry(5, 8), layer("EinsumDense", "d", equation="abc,cd->abd", output_shape=[None, 16], bias_axes="d", lora_rank=2),
+                     layer("EinsumDense", "e", equation="abc,cde->abde", output_shape=[None, 2, 4], bias_axes="de", lora_rank=2),
+                     layer("EinsumDense", "f", equation="abde,dec->abc", output_shape=[None, 7], lora_rank=2)], (486, 174), (5, 7)),
+    "Embedding": ([entry(7), layer("Embedding", "d", input_dim=11, output_dim=6, lora_rank=2)], (100, 34), (7, 6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ADAPTED)
+def test_adapters_of_lora_are_counted_and_trained(name):
+    layers, counts, size = ADAPTED[name]
+    report = load(sequential(*layers)).infer()
+    assert (report.total.params, report.total.trainable) == counts
+    assert report.rows[-1].output_shape == size
+    frozen = load(sequential(*[{**one, "config": {**one["config"], "trainable": False}} for one in layers])).infer()
+    assert (frozen.total.params, frozen.total.trainable) == (counts[0], 0)
+
+
+def test_adapters_have_rows_of_their_own():
+    model = sequential(entry(8), layer("Dense", "d", units=16, activation="relu", lora_rank=2))
+    assert rows(model) == [("d", "linear", 128), ("d_lora_a", "linear", 16), ("d_lora_b", "linear", 48), ("d_lora", "add", 0),
+                           ("d_relu", "relu", 0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (layer("EinsumDense", "d", equation="ab,bb->ab", output_shape=[8], lora_rank=2),
+         "its adapters of LoRA do not fit its equation ab,bb->ab"),
+        (layer("Conv1D", "d", filters=4, kernel_size=[3], groups=2, lora_rank=2), "its adapters of LoRA are those of groups"),
+    ],
+)  # fmt: skip
+def test_adapters_that_are_not_covered(made, reason):
+    sizes = [5, 8] if made["class_name"] == "Conv1D" else [8]
+    assert reason in error(sequential(entry(*sizes), made))
