@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.files import broken, check_first_bytes, uncollected
-from shapecalc.importers.inputs import best_reading
+from shapecalc.importers.inputs import ValueInfo, best_reading
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
 
 if TYPE_CHECKING:
@@ -48,9 +48,12 @@ class ExportedModule:
     @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
+        from shapecalc.importers.pytorch.batch import readings_of
         from shapecalc.importers.pytorch.graph import ModuleImport
 
-        return best_reading(partial(ModuleImport, self.name, self.program, variables), inputs)
+        infos = [ValueInfo(one, self.program.graph.stated.get(one)) for one in self.program.inputs]
+        importing = partial(ModuleImport, self.name, self.program, infos, variables)
+        return best_reading(importing, inputs, readings_of(infos, self.program))
 
 
 def read(path: str, name: str) -> ExportedModule:
