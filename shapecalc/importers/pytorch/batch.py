@@ -32,9 +32,13 @@ _KEEPS_BUT_LAST = ("linear", "matmul", "glu")
 
 
 class Reading(NamedTuple):
-    """The axis of the batch in each input, -1 for none. `is_lost` is whether it is read as nowhere for lack of better."""
+    """The axis of the batch in each input, -1 for none; its size, or name.
+
+    `is_lost` is whether it is read as nowhere for lack of better.
+    """
 
     axes: Mapping[str, int]
+    size: int | str = 0
     is_lost: bool = False
 
 
@@ -51,26 +55,26 @@ def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
     sure = {(info.dims or ())[at] for info in infos if (at := said.get(info.name, -1)) >= 0}
     firsts = {info.dims[0] for info in infos if info.name not in said and info.dims and len(info.dims) > 1}
     likely = [sizes - {1} or sizes for sizes in (sure, sure | firsts)]
-    found = [Reading(_axes(infos, said, next(iter(sizes)), 3)) for sizes in likely if len(sizes) == 1][:1]
+    found = [_reading(infos, said, next(iter(sizes)), 3) for sizes in likely if len(sizes) == 1][:1]
     if not sure and not firsts:  # maps or sequences without the batch
-        found = [Reading(_axes(infos, said, "", 3))]
+        found = [_reading(infos, said, 0, 3)]
     every = dict.fromkeys(size for axis in (0, 1) for info in infos if info.dims for size in info.dims[axis : axis + 1])
-    others = [Reading(_axes(infos, said, size, 2)) for size in every]
+    others = [_reading(infos, said, size, 2) for size in every]
     others.sort(key=lambda one: -sum(at >= 0 for at in one.axes.values()))
     apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
     ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
     return [*ordered, Reading(dict.fromkeys([info.name for info in infos], -1), is_lost=True)]
 
 
-def _axes(infos: Sequence[ValueInfo], said: Mapping[str, int], batch: int | str, least: int) -> dict[str, int]:
-    """Return the axis of a batch of this size in each input. In those of fewer than `least` axes it is the first."""
+def _reading(infos: Sequence[ValueInfo], said: Mapping[str, int], batch: int | str, least: int) -> Reading:
+    """Return where a batch of this size is in each input. In those of fewer than `least` axes it is the first."""
     found = {}
     for info in infos:
         dims = info.dims or ()
         may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]  # noqa: PLR2004
         may_be = [said[info.name]] if info.name in said else may_be
         found[info.name] = next((axis for axis in may_be if axis >= 0 and dims[axis] == batch), -1)
-    return found
+    return Reading(found, batch)
 
 
 def _said(infos: Sequence[ValueInfo], program: Program) -> dict[str, int]:
