@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,10 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     is_row = isinstance(a, Data) and a.rank == 2 and a.batch == Batch(0, own=True) and sides[1] < 0 and b.rank == 2
     at = max(sides)
     mixed = at >= rank - 2 or (min(sides) >= 0 and sides[0] != sides[1])
-    if mixed and not is_row:
+    apart = [x for x in (a, b) if at >= 0 and not fits(x, at - (rank - x.rank), call.frame.batch)]
+    if (mixed or apart) and not is_row:
+        if call.frame.batch > 1 and not mixed and isinstance(apart[0], Constant):
+            raise LayerError("its inputs differ along the batch axis")
         if call.frame.batch > 1:
             raise NotCoveredError("it multiplies samples of the batch with each other")
         a, b = (call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in (a, b))
@@ -52,8 +55,6 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     for x in (a, b):
         axis = at - (rank - x.rank)
         covers = not is_row and at >= 0 and axis >= 0 and not (isinstance(x, Data) and x.batch.own)
-        if covers and x.full(1)[axis] not in (1, call.frame.batch):
-            raise LayerError("its inputs differ along the batch axis")
         if isinstance(x, Constant):
             dims = (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims
             data.append(call.frame.as_data(call.place, x, dims))

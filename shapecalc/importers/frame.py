@@ -18,8 +18,10 @@ from shapecalc.importers.tensors import (
     Constant,
     Data,
     NodePlace,
+    NotCoveredError,
     Unsized,
     batch_after,
+    common_axis,
     on_axis,
     rearrangement,
     sizes_text,
@@ -38,10 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["FailedError", "Frame", "NotCoveredError", "SeveralMapsError"]
 
 _NONE: frozenset[str] = frozenset()
-
-
-class NotCoveredError(Exception):
-    """A node is used in a way that no layer here is: it is opaque. The text says why."""
 
 
 class SeveralMapsError(NotCoveredError):
@@ -222,6 +220,11 @@ class Frame:
         batch = FIXED if x.batch == FIXED else LOST
         return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), batch)
 
+    def squeezed(self, place: NodePlace, x: Data, axis: int) -> Data:
+        """Return a tensor of one sample, with its batch like any other axis, without an axis of size 1."""
+        full = x.full(1)
+        return self._reshaped(place, x, (*full[:axis], *full[axis + 1 :]), LOST)
+
     def one_sample(self, place: NodePlace, x: Data, axis: int) -> Data:
         """Return a tensor that depends on no input without the axis along which it is repeated for the whole batch.
 
@@ -274,23 +277,18 @@ class Frame:
     def aligned(self, place: NodePlace, operands: Sequence[Data | Constant]) -> tuple[list[Data], Batch]:
         """Return operands that are broadcast together, as data without the batch axis; and where that then is."""
         rank = max(x.rank for x in operands)
-        at = next((rank - x.rank + x.batch.axis for x in operands if isinstance(x, Data) and x.batch.own), -1)
+        at = common_axis(operands, rank, self.batch)
         found = []
         for x in operands:
             axis = at - (rank - x.rank)
             is_own = isinstance(x, Data) and x.batch.own
-            if is_own and isinstance(x, Data) and (at < 0 or x.batch.axis != axis):  # only in a batch of one
-                x = self.whole(place, x)  # noqa: PLW2901
-                is_own = False
-            covers = at >= 0 and axis >= 0 and not is_own
-            is_fixed = isinstance(x, Constant) or x.batch == FIXED
-            if covers and x.full(1)[axis] not in (1, self.batch if is_fixed else 1):
-                every = " and ".join(sizes_text(y.full(self.batch)) for y in operands)
-                raise LayerError(f"its inputs {every} differ along the batch axis")
+            covers = at >= 0 and axis >= 0
             if isinstance(x, Constant):
                 found.append(self.as_data(place, x, (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims))
+            elif is_own and (at < 0 or x.batch.axis != axis):  # only in a batch of one
+                found.append(self.squeezed(place, x, axis) if covers else self.whole(place, x))
             else:
-                found.append(self.one_sample(place, x, axis) if covers else x)
+                found.append(self.one_sample(place, x, axis) if covers and not is_own else x)
         if at >= 0:
             return found, Batch(at, own=True)
         batch = self.carried(operands, rank)

@@ -85,34 +85,36 @@ class Import(Protocol):
         ...
 
 
-def best_reading(importing: Callable[[_Sizes, str], Import], given: _Sizes) -> tuple[Graph, list[Problem]]:
+def best_reading(
+    importing: Callable[[_Sizes, Any], Import], given: _Sizes, readings: Sequence[Any] = (AS_STATED, SECOND, NOWHERE)
+) -> tuple[Graph, list[Problem]]:
     """Return the graph of a file, read with the batch where most of its nodes are understood.
 
-    `importing` begins an import with sizes of inputs and a reading. There are several readings where the first axis is
-    static, of more than 1, and not all nodes are understood: it is that of the batch, or a length. That is decided on
-    the sizes that the file states, if it does, as sizes that are given may not fit another reading.
+    `importing` begins an import with sizes of inputs and a reading. Further readings than the first, the likeliest, are
+    tried where the batch in it is static, of more than 1, and not all nodes are understood: its axis may be a length.
+    That is decided on the sizes that the file states, if it does, as given sizes may not fit another reading.
     """
-    first = importing(given, AS_STATED)
+    first = importing(given, readings[0])
     found = first.graph()
     if first.sizes.batch == 1 or not first.understanding.counts[UNKNOWN]:
         return found
-    sizes = {} if given and not importing({}, AS_STATED).problems else given
+    sizes = {} if given and not importing({}, readings[0]).problems else given
     graphs, unknown = {}, {}
-    for reading in (AS_STATED, SECOND, NOWHERE):
-        is_first = sizes is given and reading == AS_STATED
+    for number, reading in enumerate(readings):
+        is_first = sizes is given and not number
         try:
             trial = first if is_first else importing(sizes, reading)
         except UsageError:  # these sizes are of another reading
             continue
-        graphs[reading] = found if is_first else trial.graph()
-        if not graphs[reading][1]:
-            unknown[reading] = trial.understanding.counts[UNKNOWN]
-        if unknown.get(reading) == 0:
+        graphs[number] = found if is_first else trial.graph()
+        if not graphs[number][1]:
+            unknown[number] = trial.understanding.counts[UNKNOWN]
+        if unknown.get(number) == 0:
             break
-    best = min(unknown, key=lambda reading: unknown[reading], default=AS_STATED)
-    if best == AS_STATED:
+    best = min(unknown, key=lambda number: unknown[number], default=0)
+    if not best:
         return found
-    return graphs[best] if sizes is given else importing(given, best).graph()
+    return graphs[best] if sizes is given else importing(given, readings[best]).graph()
 
 
 def input_tensors(

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Reference
 
 __all__ = [
-    "FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "Unsized", "batch_after", "on_axis", "rearrangement",
-    "sizes_text",
+    "FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "Unsized", "batch_after", "common_axis",
+    "fits", "on_axis", "rearrangement", "sizes_text",
 ]  # fmt: skip
+
+
+class NotCoveredError(Exception):
+    """A node is used in a way that no layer here is: it is opaque. The text says why."""
 
 
 class Batch(NamedTuple):
@@ -157,6 +161,32 @@ def batch_after(x: Data, full: tuple[int, ...], b: int) -> Batch:
     # In a batch of one several are possible: it joins what stands before it where what follows stays as it is.
     joined = full[found[0].axis + 1 :] == own[at + 1 :] if x.batch.own else True
     return found[0] if joined or not before > 1 else found[-1]
+
+
+def common_axis(operands: Sequence[Data | Constant], rank: int, b: int) -> int:
+    """Return the axis of the batch, of size b, of operands that are broadcast to so many axes; -1 for none.
+
+    Errors: `NotCoveredError` where it is not the same in all of them, `LayerError` where a size cannot be.
+    """
+    axes = [rank - x.rank + x.batch.axis for x in operands if isinstance(x, Data) and x.batch.own]
+    for at in axes:
+        if all(fits(x, at - (rank - x.rank), b) for x in operands):
+            return at
+    if not axes or b == 1:  # the only sample is an axis of size 1 like any other
+        return -1
+    every = " and ".join(sizes_text(x.full(b)) for x in operands)
+    apart = [x for x in operands if not fits(x, axes[0] - (rank - x.rank), b)]
+    if any(isinstance(x, Data) and x.batch != FIXED for x in apart):
+        raise NotCoveredError(f"its inputs {every} have the batch on different axes")
+    raise LayerError(f"its inputs {every} differ along the batch axis")
+
+
+def fits(x: Data | Constant, axis: int, b: int) -> bool:
+    """Return whether a tensor can be combined with one whose batch, of size b, is along this axis: -1 is before all."""
+    if isinstance(x, Data) and x.batch.own and b > 1:
+        return x.batch.axis == axis
+    is_fixed = isinstance(x, Constant) or x.batch == FIXED
+    return axis < 0 or x.full(b)[axis] in (1, b if is_fixed else 1)
 
 
 def sizes_text(sizes: Sequence[Any]) -> str:

@@ -120,7 +120,8 @@ class Graph(NamedTuple):
     `steps` is the number of steps of its expansion, at least one for each layer; `warnings` is what is valid but
     probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of;
     `is_written` is whether a person wrote it as a specification, with mistakes that people make; `switches` are the
-    variables that are false and with which it would have further inputs.
+    variables that are false and with which it would have further inputs; `includes_batch` is whether its sizes are
+    those of a whole batch, as where that is could not be found.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Graph(NamedTuple):
     stated_context: StatedContext | None = None
     is_written: bool = True
     switches: dict[str, str] = {}  # noqa: RUF012  (never written on)
+    includes_batch: bool = False
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

@@ -104,6 +104,8 @@ class Report(Answer):
     @property
     def samples(self) -> str:
         """What MACs and bytes are for, in words: one sample, or a batch."""
+        if self.graph.includes_batch:
+            return "for the whole input" if self.batch == 1 else f"for {self.batch:,} × the whole input"
         return "for one sample" if self.batch == 1 else f"for a batch of {self.batch:,}"
 
     @property

@@ -82,7 +82,8 @@ def _operations(report: Report, columns: Sequence[str]) -> str:
 def _sizes(report: Report, columns: Sequence[str]) -> str:
     ranks = {shape.rank for row in report.rows for shape in row.sizing.outputs if shape.is_map}
     layouts = [_in_layout(_SPATIAL_AXES[rank], report.layout) for rank in sorted(ranks) if rank in _SPATIAL_AXES]
-    sizes = " ".join(["Sizes are", *([" or ".join(layouts) + ","] if layouts else []), "without the batch axis."])
+    end = "with the batch of the example." if report.graph.includes_batch else "without the batch axis."
+    sizes = " ".join(["Sizes are", *([" or ".join(layouts) + ","] if layouts else []), end])
     if not {"output_bytes", "output_bytes_share"}.intersection(columns):
         return sizes
     return (

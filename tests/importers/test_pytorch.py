@@ -120,10 +120,24 @@ def test_a_range_has_the_size_of_its_numbers():
     assert [(kind, sizes) for _, kind, sizes in found] == [("constant", ((6,),)), ("add", ((6,),))]
 
 
-def test_the_second_axis_is_the_batch_of_a_sequence_with_one():
-    assert rows_of([node("aten.relu.default", "y", self=T("x"))], {"x": (5, 1, 10), "y": (5, 1, 10)}) == [
-        ("relu", "relu", ((5, 10),))
-    ]
+def test_the_batch_is_where_operations_say_or_else_the_first_axis():
+    relu = node("aten.relu.default", "y", self=T("x"))
+    sizes = {"x": (5, 1, 10), "y": (5, 1, 10)}
+    assert rows_of([relu], sizes) == [("relu", "relu", ((1, 10),))]
+    mean = node("aten.mean.dim", "z", self=T("y"), dim=[0])
+    assert rows_of([relu, mean], {**sizes, "z": (1, 10)}) == [("relu", "relu", ((5, 10),)), ("mean", "mean", ((10,),))]
+
+
+def test_where_the_batch_could_not_be_found_no_sentence_says_that_it_is_left_out():
+    mean = node("aten.mean.dim", "y", self=T("x"), dim=[0])
+    other = node("aten.mean.dim", "z", self=T("x"), dim=[1])
+    report = report_of(program([mean, other], {"x": (5, 4, 10), "y": (4, 10), "z": (5, 10)}))
+    text = str(report)
+    assert "where the batch is could not be found: sizes and MACs are of the whole input of the example" in text
+    assert "Sizes are with the batch of the example." in " ".join(text.split())
+    assert "for the whole input" in text
+    assert "one sample" not in text
+    assert "without the batch" not in text
 
 
 def test_unused_parameters_are_named_and_unused_buffers_are_not():

@@ -94,7 +94,7 @@ class Importing:
             self.frame, self.name, outputs, output_names=tuple(names), notes=tuple(self._notes()),
             variables={**self.sizes.variables, **self.given},
             stored=stored_as(self.model.graph, self.frame, self.name),
-            warnings=tuple(self.understanding.warnings.listed()),
+            warnings=tuple(self.understanding.warnings.listed()), includes_batch=self.reading == NOWHERE,
         )  # fmt: skip
         return graph, self.problems
 

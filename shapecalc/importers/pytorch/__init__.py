@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.files import input_file
 from shapecalc.importers.files import broken, check_first_bytes, uncollected
-from shapecalc.importers.inputs import best_reading
+from shapecalc.importers.inputs import ValueInfo, best_reading
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
+from shapecalc.importers.understanding import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import IO
 
     from shapecalc.errors import Problem
+    from shapecalc.importers.pytorch.batch import Reading
+    from shapecalc.importers.pytorch.graph import ModuleImport
     from shapecalc.importers.pytorch.program import Program
     from shapecalc.model.graph import Graph
 
 __all__ = ["ExportedModule", "matches", "read", "read_bytes"]
 
+_SOME_SIZE = 13
 _NAMES = (b"/archive_format", b"/data/weights/", b"/models/", b"/data.pkl", b"/byteorder", b"/version",
           b"/constants.pkl", b"serialized_exported_program.json", b"serialized_state_dict")  # fmt: skip
 """Names of which one is among the first entries of a zip file that PyTorch writes."""
@@ -49,9 +53,28 @@ class ExportedModule:
     @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
+        from shapecalc.importers.pytorch.batch import readings_of
         from shapecalc.importers.pytorch.graph import ModuleImport
 
-        return best_reading(partial(ModuleImport, self.name, self.program, variables), inputs)
+        infos = [ValueInfo(one, self.program.graph.stated.get(one)) for one in self.program.inputs]
+        trial = partial(ModuleImport, self.name, self.program, infos)
+        readings = _with_dynamic_batch(trial, readings_of(infos, self.program))
+        return best_reading(partial(trial, variables), inputs, readings)
+
+
+def _with_dynamic_batch(importing: Callable[..., ModuleImport], readings: list[Reading]) -> list[Reading]:
+    """Return readings with one first whose batch is dynamic, if the likeliest takes it for a length and is worse."""
+    first = readings[0]
+    other = next((one for one in readings if str(one.size).isidentifier()), first)
+    if other is first or type(first.size) is not int or first.size <= 1:
+        return readings
+    unknown = []
+    for variables, reading in (({str(other.size): _SOME_SIZE}, first), ({}, other)):
+        trial = importing(variables, {}, reading)
+        if trial.graph()[1]:
+            return readings
+        unknown.append(trial.understanding.counts[UNKNOWN])
+    return [other, *readings] if unknown[1] < unknown[0] else readings
 
 
 def read(path: str, name: str) -> ExportedModule:

@@ -1,45 +1,147 @@
-"""Where the batch is in the inputs of a program of torch.export: the first axis of the example."""
+"""Where the batch is in the inputs of a program of torch.export: where its operations say, or else the first axis."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.importers.inputs import NOWHERE, SECOND
 from shapecalc.importers.pytorch.operations import split_target
+from shapecalc.importers.pytorch.pointwise import ELEMENTWISE
 from shapecalc.importers.pytorch.program import Ref
+from shapecalc.importers.pytorch.unchanged import DROPOUTS, NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.importers.inputs import ValueInfo
-    from shapecalc.importers.pytorch.program import Program
+    from shapecalc.importers.pytorch.program import AtenNode, Program
 
-__all__ = ["batch_axes"]
+__all__ = ["Reading", "readings_of"]
 
+_MOST = 5
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
-_MAPS = {"conv1d": 2, "conv2d": 3, "conv3d": 4, "max_pool2d": 3, "avg_pool2d": 3}
+_CELLS = ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+_MAPS = {
+    **{f"{kind}{rank}d": rank for rank in (1, 2, 3)
+       for kind in ("conv", "conv_transpose", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool")},
+    **{f"max_pool{rank}d_with_indices": rank for rank in (2, 3)},
+}  # fmt: skip
+_ON_FIRST = ("batch_norm", "instance_norm", "group_norm", "_native_batch_norm_legit_no_training")
+_KEEPS_ALL = frozenset((*NOTHING, *ELEMENTWISE, *DROPOUTS, "layer_norm", "softmax", "rms_norm"))
+"""Operations whose output has the axes of their first input."""
+_KEEPS_BUT_LAST = ("linear", "matmul", "glu")
 
 
-def batch_axes(infos: Sequence[ValueInfo], program: Program, reading: str) -> Mapping[str, int]:
-    """Return the axis of the batch in each input; -1 for none."""
-    firsts = {info.dims[0] for info in infos if info.dims and len(info.dims) > 1}
-    only = next(iter(firsts)) if len(firsts) == 1 else None
-    return {info.name: _axis(info, program, reading, only) for info in infos}
+class Reading(NamedTuple):
+    """The axis of the batch in each input, -1 for none; its size, or name.
+
+    `is_lost` is whether it is read as nowhere for lack of better.
+    """
+
+    axes: Mapping[str, int]
+    size: int | str = 0
+    is_lost: bool = False
 
 
-def _axis(info: ValueInfo, program: Program, reading: str, first: int | str | None) -> int:
-    dims = info.dims or ()
-    if reading == NOWHERE or not dims:
-        return -1
-    if len(dims) == 1:  # one number for each sample
-        return 0 if dims[0] == first and first != 1 else -1
-    users = [node for node in program.graph.nodes if next(iter(node.arguments.values()), None) == Ref(info.name)]
-    if any(_MAPS.get(split_target(node.target)[0]) == len(dims) for node in users):
-        return -1  # a map without the batch
-    if len(dims) != 3:
-        return 0
-    is_recurrent = any(
-        split_target(node.target)[0] in _RECURRENT and not node.arguments.get("batch_first") for node in users
-    )
-    is_alone = dims[1] == 1 and isinstance(dims[0], int) and dims[0] > 1
-    return 1 if reading == SECOND or is_recurrent or is_alone else 0
+class _Traced(NamedTuple):
+    """Of a tensor that follows from an input: which axis of that each of its axes is, -1 for one that was made."""
+
+    name: str
+    axes: tuple[int, ...]
+
+
+def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
+    """Return where the batch may be in the inputs, the likeliest first; the last is nowhere."""
+    said = _said(infos, program)
+    sure = {(info.dims or ())[at] for info in infos if (at := said.get(info.name, -1)) >= 0}
+    firsts = {info.dims[0] for info in infos if info.name not in said and info.dims and len(info.dims) > 1}
+    likely = [sizes - {1} or sizes for sizes in (sure, sure | firsts)]
+    found = [_reading(infos, said, next(iter(sizes)), 3) for sizes in likely if len(sizes) == 1][:1]
+    if not sure and not firsts:  # maps or sequences without the batch
+        found = [_reading(infos, said, 0, 3)]
+    every = dict.fromkeys(size for axis in (0, 1) for info in infos if info.dims for size in info.dims[axis : axis + 1])
+    others = [_reading(infos, said, size, 2) for size in every]
+    others.sort(key=lambda one: -sum(at >= 0 for at in one.axes.values()))
+    apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
+    ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
+    return [*ordered, Reading(dict.fromkeys([info.name for info in infos], -1), is_lost=True)]
+
+
+def _reading(infos: Sequence[ValueInfo], said: Mapping[str, int], batch: int | str, least: int) -> Reading:
+    """Return where a batch of this size is in each input. In those of fewer than `least` axes it is the first."""
+    found = {}
+    for info in infos:
+        dims = info.dims or ()
+        may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]  # noqa: PLR2004
+        may_be = [said[info.name]] if info.name in said else may_be
+        found[info.name] = next((axis for axis in may_be if axis >= 0 and dims[axis] == batch), -1)
+    return Reading(found, batch)
+
+
+def _said(infos: Sequence[ValueInfo], program: Program) -> dict[str, int]:
+    """Return where operations say that the batch is in an input, as a convolution does; -1 for an input without it."""
+    found: dict[str, int] = {}
+    traced = {info.name: _Traced(info.name, tuple(range(len(info.dims or ())))) for info in infos}
+    for node in program.graph.nodes:
+        op = split_target(node.target)[0]
+        for ref, axis in _batch_of(op, node, traced):
+            at = ref.axes[axis] if 0 <= axis < len(ref.axes) else -1
+            found.setdefault(ref.name, at)
+        first = next(iter(node.arguments.values()), None)
+        if op == "embedding":
+            first = node.arguments.get("indices")
+        if isinstance(first, Ref) and first.name in traced and len(node.outputs) == 1:
+            axes = _after(op, node, traced[first.name].axes)
+            if axes is not None and len(axes) == len(program.graph.stated.get(node.outputs[0], ())):
+                traced[node.outputs[0]] = traced[first.name]._replace(axes=axes)
+    return found
+
+
+def _batch_of(op: str, node: AtenNode, traced: Mapping[str, _Traced]) -> Iterator[tuple[_Traced, int]]:
+    """Yield the traced inputs of a node, each with the axis that must be its batch; -1 if it has none."""
+    values = node.arguments
+    if op in _RECURRENT and "batch_sizes" not in values:
+        x, states = values.get("input"), values.get("hx")
+        at = 0 if values.get("batch_first") else 1
+        given = [(x, at, 3), *((state, 1, 3) for state in (states if isinstance(states, list) else [states]))]
+    elif op in _CELLS:
+        states = values.get("hx")
+        given = [(one, 0, 2) for one in (values.get("input"), *(states if isinstance(states, list) else [states]))]
+    elif op in _MAPS:
+        given = [(next(iter(values.values()), None), 0, _MAPS[op] + 2)]
+    elif op in _ON_FIRST:
+        given = [(next(iter(values.values()), None), 0, 2)]
+    else:
+        return
+    for value, at, rank in given:
+        if isinstance(value, Ref) and value.name in traced:
+            yield traced[value.name], at if len(traced[value.name].axes) >= rank else -1
+
+
+def _after(op: str, node: AtenNode, axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the axes of an input once an operation has worked on it; None where they are not followed."""
+    if op in _KEEPS_ALL:
+        return axes
+    if op in _KEEPS_BUT_LAST:
+        return (*axes[:-1], -1)
+    if op == "embedding":
+        return (*axes, -1)
+    number = node.arguments.get
+    if op == "permute":
+        dims: Any = number("dims")
+        return tuple([axes[axis] for axis in dims]) if _are_axes(dims, axes) else None
+    one, other = number("dim", number("dim0", 0)), number("dim1", 0)
+    count = len(axes) + (op == "unsqueeze")
+    if not _are_axes([one, other], range(count)):
+        return None
+    one, other = one % count, other % count
+    if op == "transpose":
+        order = list(axes)
+        order[one], order[other] = order[other], order[one]
+        return tuple(order)
+    if op == "unsqueeze":
+        return (*axes[:one], -1, *axes[one:])
+    return (*axes[:one], *axes[one + 1 :]) if op in ("select", "squeeze") else None
+
+
+def _are_axes(numbers: Any, axes: Sequence[int]) -> bool:
+    return isinstance(numbers, list) and all(type(one) is int and -len(axes) <= one < len(axes) for one in numbers)

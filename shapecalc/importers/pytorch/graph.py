@@ -9,9 +9,8 @@ from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
-from shapecalc.importers.inputs import AS_STATED, NOWHERE, ValueInfo, input_tensors
+from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
-from shapecalc.importers.pytorch.batch import batch_axes
 from shapecalc.importers.pytorch.each import of_each_map
 from shapecalc.importers.pytorch.expressions import plain_size
 from shapecalc.importers.pytorch.folding import Folding
@@ -27,6 +26,8 @@ from shapecalc.model.graph import Graph, Reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from shapecalc.importers.inputs import ValueInfo
+    from shapecalc.importers.pytorch.batch import Reading
     from shapecalc.importers.pytorch.program import AtenNode, Program
     from shapecalc.importers.tensors import NodePlace
 
@@ -48,16 +49,15 @@ class ModuleImport:
         self,
         name: str,
         program: Program,
+        infos: list[ValueInfo],
         variables: Mapping[str, Any],
         inputs: Mapping[str, tuple[Any, ...]],
-        reading: str = AS_STATED,
+        reading: Reading,
     ) -> None:
         self.name = name
         self.program = program
         self.problems: list[Problem] = []
-        infos = [ValueInfo(one, program.graph.stated.get(one)) for one in program.inputs]
-        axes = batch_axes(infos, program, reading)
-        self.sizes = input_tensors(infos, axes, variables, inputs, self.problems, name)
+        self.sizes = input_tensors(infos, reading.axes, variables, inputs, self.problems, name)
         self.symbols = {**self.sizes.variables, **dict.fromkeys(self.sizes.named, self.sizes.batch)}
         self._check_ranges()
         self.reading = reading
@@ -94,7 +94,7 @@ class ModuleImport:
         graph = graph_of(
             self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
             notes=tuple(self._notes()), variables=self.sizes.variables,
-            warnings=tuple(self.understanding.warnings.listed()),
+            includes_batch=self.reading.is_lost, warnings=tuple(self.understanding.warnings.listed()),
         )  # fmt: skip
         return graph, self.problems
 
@@ -110,7 +110,7 @@ class ModuleImport:
         shared = self.frame.shared_tensors()
         batch = self.sizes.batch
         left_out = [f"the batch of {batch} of the example is left out"] if batch > 1 else []
-        if self.reading == NOWHERE:
+        if self.reading.is_lost:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the example"]
         return [understood, *left_out, *([shared] if shared else []), *self._unused(), *self.notes]
 

@@ -68,6 +68,10 @@ _WITH_NUMBERS: dict[str, tuple[str, float]] = {
 }  # fmt: skip
 
 
+ELEMENTWISE = frozenset((*_ACTIVATIONS, *_FUNCTIONS, *_OF_TWO, *_MERGES, *_WITH_NUMBERS, "gelu", "clamp", "hardtanh"))
+"""Operations on single elements, whose output has the axes of their first input if it has as many."""
+
+
 @operation(*_WITH_NUMBERS)
 def _with_number(call: AtenCall) -> Data:
     kind = _plain(call, dict.fromkeys(_WITH_NUMBERS, ""))

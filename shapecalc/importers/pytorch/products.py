@@ -133,9 +133,10 @@ def _attention(call: AtenCall) -> Data:
         if call.frame.batch > 1:
             raise NotCoveredError("its inputs have the batch on different axes")
         q, k, v = (call.frame.whole(call.place, x) for x in (q, k, v))
-    own = q.batch.own and q.batch.axis < q.rank - 2
-    if not own and any(x.batch.own for x in (q, k, v)):
-        raise NotCoveredError("the batch is among its last two axes")
+    if any(x.batch.own and x.batch.axis >= x.rank - 2 for x in (q, k, v)):
+        if call.frame.batch > 1:
+            raise NotCoveredError("the batch is among its last two axes")
+        q, k, v = (call.frame.whole(call.place, x) for x in (q, k, v))
     mask = call.tensor("attn_mask", "attn_bias")
     data = [q, k, v]
     if mask is not None and prod_of(mask) > 1:

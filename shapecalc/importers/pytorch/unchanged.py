@@ -27,7 +27,10 @@ def _unchanged(call: AtenCall) -> Any:
     return call.tensor()
 
 
-@operation("dropout", "native_dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout")
+DROPOUTS = ("dropout", "native_dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout")
+
+
+@operation(*DROPOUTS)
 def _dropout(call: AtenCall) -> Any:
     x = call.x()
     return call.one("dropout", x, p=call.real("p", 0.5))

@@ -1,0 +1,168 @@
+"""The law of the batch: the report of a module is the same for every batch of its example, and what PyTorch computes.
+
+MACs are half of what PyTorch's FLOP counter counts for one sample, where it counts all of the module's operations.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import shapecalc
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402  (only where there is torch)
+from torch.nn import functional as F  # noqa: E402, N812
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
+
+
+class Calls(nn.Module):
+    """A module whose `forward` is a function of it and its inputs."""
+
+    def __init__(self, function, **parts):
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, *given):
+        return self.function(self, *given)
+
+
+def decoded(self, x, h):
+    y, h = self.gru(x, h)
+    return self.fc(y), h
+
+
+def embedded(self, token, h, c):
+    y, state = self.lstm(F.relu(self.emb(token).unsqueeze(0)), (h, c))
+    return self.fc(y.squeeze(0)), *state
+
+
+def bahdanau(self, x, h, encoded):
+    query = h.permute(1, 0, 2)
+    scores = self.V(torch.tanh(self.W(query) + self.U(encoded))).squeeze(2).unsqueeze(1)
+    context = torch.bmm(F.softmax(scores, -1), encoded)
+    return self.gru(torch.cat([self.emb(x).unsqueeze(1), context], 2), h)[0]
+
+
+def attended(self, x):
+    q, k, v = self.qkv(x).unflatten(-1, (3, 2, 8)).permute(2, 0, 3, 1, 4).unbind(0)
+    return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+def stepped(self, x):
+    h = torch.zeros(x.size(0), 8)
+    out = torch.zeros(x.size(0), x.size(1), 3)
+    for t in range(x.size(1)):
+        h = self.cell(x[:, t], h)
+        out[:, t] = self.fc(h)
+    return out
+
+
+def padded(self, x):
+    y = torch.zeros(x.size(0), 4, 5)
+    y[:, :, :3] = self.fc(x)
+    return y.sum(-1)
+
+
+def sizes(*axes):
+    """Return examples for a batch: sizes with `b` where it is; a type after them for numbers of tokens."""
+
+    def examples(b):
+        return [torch.zeros([b if size == "b" else size for size in dims], dtype=torch.long if is_token else None)
+                for dims, is_token in ((one[:-1], True) if one[-1] == "token" else (one, False) for one in axes)]  # fmt: skip
+
+    return examples
+
+
+LAYER = {"d_model": 16, "nhead": 4, "dim_feedforward": 32, "dropout": 0.0}
+MODULES = {
+    "audio": (nn.Sequential(nn.Conv1d(1, 4, 3), nn.BatchNorm1d(4), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(28, 2)),
+              sizes(("b", 1, 16))),
+    "conv1d of one channel": (nn.Sequential(nn.Conv1d(1, 4, 3)), sizes(("b", 1, 16))),
+    "transposed conv1d": (nn.Sequential(nn.ConvTranspose1d(1, 4, 3)), sizes(("b", 1, 16))),
+    "pool1d": (nn.Sequential(nn.MaxPool1d(2), nn.ReLU()), sizes(("b", 1, 16))),
+    "conv2d of one channel": (nn.Sequential(nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4)), sizes(("b", 1, 9, 9))),
+    "conv3d of one channel": (nn.Sequential(nn.Conv3d(1, 4, 3), nn.ReLU()), sizes(("b", 1, 9, 9, 9))),
+    "linear on one token": (nn.Linear(5, 3), sizes(("b", 1, 5))),
+    "encoder on one token": (nn.TransformerEncoderLayer(**LAYER, batch_first=True), sizes(("b", 1, 16))),
+    "gru on one step": (nn.GRU(16, 4, batch_first=True), sizes(("b", 1, 16))),
+    "encoder": (nn.TransformerEncoderLayer(**LAYER, batch_first=True), sizes(("b", 6, 16))),
+    "encoder, batch second": (nn.TransformerEncoderLayer(**LAYER), sizes((6, "b", 16))),
+    "transformer": (nn.Transformer(16, 4, 1, 1, 32, 0.0), sizes((12, "b", 16), (7, "b", 16))),
+    "transformer of one length": (nn.Transformer(16, 4, 1, 1, 32, 0.0), sizes((12, "b", 16), (12, "b", 16))),
+    "decoder layer": (nn.TransformerDecoderLayer(**LAYER), sizes((12, "b", 16), (7, "b", 16))),
+    "cross attention": (Calls(lambda self, x, y: self.a(x, y, y, need_weights=False)[0], a=nn.MultiheadAttention(16, 4)),
+                        sizes((12, "b", 16), (7, "b", 16))),
+    "lstm, batch second": (nn.LSTM(16, 4), sizes((6, "b", 16))),
+    "words, batch second": (Calls(lambda self, x: self.fc(self.lstm(self.emb(x))[0]), emb=nn.Embedding(30, 16),
+                                  lstm=nn.LSTM(16, 8, 2), fc=nn.Linear(8, 30)), sizes((6, "b", "token"))),
+    "gru with a state": (Calls(decoded, gru=nn.GRU(8, 16, batch_first=True), fc=nn.Linear(16, 3)),
+                         sizes(("b", 7, 8), (1, "b", 16))),
+    "lstm with states of two layers": (Calls(lambda self, x, h, c: self.lstm(x, (h, c))[0],
+                                             lstm=nn.LSTM(8, 16, 2, batch_first=True)),
+                                       sizes(("b", 7, 8), (2, "b", 16), (2, "b", 16))),
+    "decoder of tokens": (Calls(embedded, emb=nn.Embedding(30, 8), lstm=nn.LSTM(8, 16), fc=nn.Linear(16, 30)),
+                          sizes(("b", "token"), (1, "b", 16), (1, "b", 16))),
+    "cell": (Calls(lambda self, x, h: self.cell(x, h), cell=nn.GRUCell(8, 16)), sizes(("b", 8), ("b", 16))),
+    "sum over a permuted state": (Calls(lambda self, h, x: self.W(h.permute(1, 0, 2)) + self.U(x), W=nn.Linear(32, 32),
+                                        U=nn.Linear(32, 32)), sizes((1, "b", 32), ("b", 9, 32))),
+    "attention of Bahdanau": (Calls(bahdanau, W=nn.Linear(32, 32), U=nn.Linear(32, 32), V=nn.Linear(32, 1),
+                                    emb=nn.Embedding(30, 32), gru=nn.GRU(64, 32, batch_first=True)),
+                              sizes(("b", "token"), (1, "b", 32), ("b", 9, 32))),
+    "attention": (Calls(attended, qkv=nn.Linear(16, 48), out=nn.Linear(16, 16)), sizes(("b", 5, 16))),
+    "two images": (Calls(lambda self, x, y: self.f(x) - self.f(y), f=nn.Conv2d(3, 4, 3)),
+                   sizes(("b", 3, 9, 9), ("b", 3, 9, 9))),
+    "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
+                             g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
+}  # fmt: skip
+OTHERWISE_OF_ONE = {"encoder on one token"}
+"""Modules whose program of one sample, as torch.export writes it, has other nodes."""
+
+
+def table_of(module, examples):
+    network = shapecalc.from_torch(module, *examples)
+    report = network.infer()
+    assert not network.warnings
+    rows = [(row.name, row.kind, row.output_shapes, row.params, row.macs) for row in report.rows]
+    return report.inputs, rows, report.total.params, report.total.macs, report
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_report_is_the_same_for_every_batch(name):
+    module, examples = MODULES[name]
+    module = module.eval()
+    *first, report = table_of(module, examples(1))
+    for batch in (2, 5):
+        *table, of_batch = table_of(module, examples(batch))
+        start = 2 if name in OTHERWISE_OF_ONE and batch == 2 else 0
+        assert table[start:] == first[start:]
+        first = table
+        assert f"the batch of {batch} of the example is left out" in of_batch.notes
+        assert ", 0 unknown; " in of_batch.notes[0]
+    assert ", 0 unknown; " in report.notes[0]
+    assert report.total.params == sum(one.numel() for one in module.parameters())
+    if not any(isinstance(one, (nn.RNNBase, nn.RNNCellBase)) for one in module.modules()):
+        with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            torch.backends.mha.set_fastpath_enabled(False)
+            module(*examples(1))
+        torch.backends.mha.set_fastpath_enabled(True)
+        assert report.total.macs == counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("name", ["conv1d of one channel", "encoder, batch second", "cross attention", "gru with a state"])
+def test_a_dynamic_batch_is_found_too(name):
+    module, examples = MODULES[name]
+    module, four = module.eval(), examples(4)
+    axes = [{i: torch.export.Dim.AUTO for i, size in enumerate(one.shape) if size != two.shape[i]}
+            for one, two in zip(four, examples(5), strict=True)]  # fmt: skip
+    shapes = (tuple(axes),) if isinstance(module, Calls) else tuple(axes)
+    program = torch.export.export(module, tuple(four), dynamic_shapes=shapes, strict=False)
+    report = shapecalc.from_torch(program).infer()
+    expected = shapecalc.from_torch(module, *four).infer()
+    assert list(report.inputs.values()) == list(expected.inputs.values())
+    assert [(row.kind, row.output_shapes, row.macs) for row in report.rows] == [
+        (row.kind, row.output_shapes, row.macs) for row in expected.rows
+    ]
