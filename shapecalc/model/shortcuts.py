@@ -143,7 +143,7 @@ def _for_some(
             text = stride.text if stride.text.isidentifier() else f"({stride.text})"
             return Projection(layers._replace(when=f"{text} != 1"), tuple(sorted(needed)))
     if not node.uses:
-        is_first = needed == {every[0]} and node.block < 0
+        is_first = [*needed] == [every[0]]
         return Projection(layers._replace(when="i == 0"), every[:1]) if is_first else Projection(layers, every)
     uses = _uses(graph, every, needed)
     arguments = argument_words(node.mark.source.text, node.mark, graph.blocks[node.block].kind)

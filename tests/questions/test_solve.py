@@ -1003,6 +1003,46 @@ def test_a_projection_that_no_argument_decides_has_one_of_its_own(args, uses, li
     assert more == 8 * 16 + 16 + 16 * 32 + 32
 
 
+NORM = (
+    "conv: {out_channels: c, kernel_size: 1, stride: s}\n",
+    "conv: {out_channels: c, kernel_size: 1, bias: false}\n    - batch_norm\n",
+)
+STAGES = RES.replace(
+    "\nlayers:", "\n  stage:\n    args: {c: required}\n    layers:\n    - res: c\n      repeat: 2\nlayers:"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        (  # the argument has its name already
+            RES.replace("s: 1", "project: 1").replace(", stride: s", "") + "- res: 8\n- res: 16\n- res: 16\n",
+            "res1.add1 (and 2 more layers): conv: {out_channels: c, kernel_size: 1} on its input 2",
+        ),
+        (
+            RES.replace("s: 1", "down: false").replace("stride: s", "stride: 2 if down else 1")
+            + "- res: 8\n- res: {c: 16, down: true}\n- res: 16\n",
+            "res2.add1: conv: {out_channels: c, kernel_size: 1, stride: 2 if down else 1} on its input 2, "
+            "when: (2 if down else 1) != 1",
+        ),
+        (RES.replace(*NORM) + "- res: 16\n",
+         "res1.add1: conv: {out_channels: c, kernel_size: 1, bias: false} and batch_norm on its input 2"),
+        (RES.replace(*NORM).replace("batch_norm", "relu") + "- res: 16\n",
+         "res1.add1: conv: {out_channels: c, kernel_size: 1} on its input 2"),
+        (RES.replace(*NORM).replace(", bias: false", "") + "- res: 16\n",
+         "res1.add1: conv: {out_channels: c, kernel_size: 1} on its input 2"),
+        (STAGES + "- stage: 16\n- stage: 32\n",
+         "stage1.res1.add1 (and 1 more layer): conv: {out_channels: c, kernel_size: 1} on its input 2, when: project"),
+        (STAGES + "- stage: 8\n- stage: 16\n",
+         "stage1.res1.add1 (and 3 more layers): conv: {out_channels: c, kernel_size: 1} on its input 2"),
+    ],
+)  # fmt: skip
+def test_a_projection_is_in_terms_of_its_block(text, change):
+    first, *others = solve(text, fix=True).fixes[0].changes
+    assert first.text() == change
+    assert shapecalc.load([first, *others][-1].edit.text).problems() == ()
+
+
 def test_a_block_without_arguments_is_mended_in_all_copies():
     """Where its arguments would be declared is not known."""
     text = (

@@ -251,12 +251,11 @@ def _layer_of(change: ArgumentChange) -> Layer | type[Layer] | None:
 
 def _edit(text: str, change: ArgumentChange) -> Edit | None:
     assert change.mark is not None  # (the caller made sure)
-    if change.on_input:
-        return insert_on_input(text, change.mark, change.on_input)
     if change.block:
         return add_argument(text, change.mark, change.block, change.argument, change.new)
     if change.adds:
-        return insert_before(text, change.mark, change.argument)
+        added = change.on_input
+        return insert_on_input(text, change.mark, added) if added else insert_before(text, change.mark, change.argument)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
     layer = _layer_of(change)
