@@ -142,7 +142,7 @@ def _given(pairs: Sequence[tuple[str, Value]]) -> str:
 
 
 def argument_beside(kind: Scalar, others: Sequence[tuple[Scalar, Value]], blocks: Mapping[str, Any]) -> Scalar | None:
-    """Return the first of the other keys of an item that is an argument of its kind, though a kind too: `padding: 1`."""
+    """Return the first of the other keys of an item that is an argument of its kind, though it is a kind too."""
     names = _argument_names(kind.text, blocks)
     return next((key for key, value in others if key.text in names and not isinstance(value, MapValue)), None)
 

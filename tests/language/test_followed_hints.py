@@ -81,6 +81,17 @@ FOLLOWED = [
      "down: 8\n  padding: 0", "write `{}`" + KEYS, "down: {planes: 8, padding: 0}", (8, 6, 6), 296),
     (STEPS + "- {}\n", "linear: 10\n  dropout: 0.5\n  relu:", "make each an item of its own: `- {}`", "dropout: 0.5",
      (50, 300), 0),
+    # PyTorch's tuples: torch.nn.AdaptiveAvgPool2d((1, 1)), x.view(16, 16), nn.MaxPool2d(3, 2), nn.Upsample((14, 14))
+    (MAP + "- {}\n", "AdaptiveAvgPool2d: (1, 1)", "write `{}`", "AdaptiveAvgPool2d: [1, 1]", (4, 1, 1), 148),
+    (MAP + "- {}\n", "view: (16, 16)", "write `{}`", "view: [16, 16]", (16, 16), 148),
+    (MAP + "- {}\n", "Permute: (2, 3, 1)", "write `{}`", "Permute: [2, 3, 1]", (8, 8, 4), 148),
+    (MAP + "- {}\n", "MaxPool2d: (2, 2)", "write `{}`", "MaxPool2d: [2, 2]", (4, 4, 4), 148),
+    (MAP + "- {}\n", "MaxPool2d: (3, 2)", "write `{}`", "MaxPool2d: {kernel_size: 3, stride: 2}", (4, 3, 3), 148),
+    (MAP + "- {}\n", "interpolate: (5, 5)", "write `{}`", "interpolate: [5, 5]", (4, 5, 5), 148),
+    (MAP + "- {}\n", "Upsample: (14, 14)", "write `{}`, or `Upsample: {scale_factor: [14, 14]}`",
+     "Upsample: {size: [14, 14]}", (4, 14, 14), 148),
+    (MAP + "- {}\n", "Reshape: (None, 256)", "sizes are given without the batch axis: write `{}`", "Reshape: [256]",
+     (256,), 148),
 ]  # fmt: skip
 
 
