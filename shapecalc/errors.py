@@ -267,12 +267,15 @@ def hint_of(proposals: Iterable[Proposal]) -> str:
 class Insertion(NamedTuple):
     """A layer that makes an input fit: the item as it is written (`permute: [2, 1]`), and the index of the input.
 
-    `due` are the sizes that the input must have, where another output of the same layer may be meant.
+    `due` are the sizes that the input must have, where another output of the same layer may be meant. `after` is a
+    second layer below it (`batch_norm`), `when` the condition of both.
     """
 
     item: str
     input: int = 0
     due: tuple[Any, ...] = ()
+    after: str = ""
+    when: str = ""
 
     @property
     def kind(self) -> str:
@@ -281,7 +284,29 @@ class Insertion(NamedTuple):
 
     def before(self, layer: str = "it") -> str:
         """Return where to write it, while only the layer that needs it is known."""
-        return f"write `- {self.item}` before {layer}"
+        return f"write {self.items()} before {layer}"
+
+    def items(self, source: str = "", name: str = "") -> str:
+        """Return it as items of a list, of which the first names its input, and the last has a name, if given."""
+        return " and ".join([f"`- {pairs if given else item}`" for item, pairs, given in self._written(source, name)])
+
+    def branch(self, source: str = "") -> str:
+        """Return it as a branch in brackets, that begins with the layer of a name, if given."""
+        return f"[{', '.join([pairs for _, pairs, _ in self._written(source, '')])}]"
+
+    def _written(self, source: str, name: str) -> list[tuple[str, str, bool]]:
+        """Return each layer as an item, in braces, and whether it has layer-level keys, which braces are for."""
+        items = [item for item in (self.item, self.after) if item]
+        own = [{"from": source, "when": self.when, "name": ""}, {"from": "", "when": self.when, "name": ""}][
+            : len(items)
+        ]
+        own[-1]["name"] = name
+        found = []
+        for item, keys in zip(items, own, strict=True):
+            given = "".join(f", {key}: {value}" for key, value in keys.items() if value)
+            kind = item if ":" in item else f"{item}: {{}}"
+            found.append((item, f"{{{kind}{given}}}", bool(given)))
+        return found
 
 
 class LayerError(Exception):

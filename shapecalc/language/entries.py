@@ -106,9 +106,12 @@ def _arguments_of(cls: type[Layer] | None, value: Value) -> list[Value]:
 
 
 def read_entry(
-    value: Value, blocks: Collection[str], names: Callable[[], Collection[str]] = tuple, *, is_branch: bool = False
+    value: Value, blocks: Mapping[str, Any], names: Callable[[], Collection[str]] = tuple, *, is_branch: bool = False
 ) -> Entry | Problem:
-    """Return the item that a value is, or its problem; `names` returns those of layers and inputs, for its hint."""
+    """Return the item that a value is, or its problem; `names` returns those of layers and inputs, for its hint.
+
+    `blocks` are the definitions of blocks by name, each with `arguments`.
+    """
     read = _read(value, blocks)
     if not isinstance(read, _Unknown):
         return read
@@ -125,7 +128,7 @@ class _Unknown(NamedTuple):
     beside: Mapping[str, Value]
 
 
-def _read(value: Value, blocks: Collection[str]) -> Entry | Problem | _Unknown:
+def _read(value: Value, blocks: Mapping[str, Any]) -> Entry | Problem | _Unknown:
     if isinstance(value, Scalar):
         return _bare(value, blocks)
     if not isinstance(value, MapValue):
@@ -204,32 +207,31 @@ def _unknown(unknown: _Unknown, blocks: Collection[str], place: Place) -> Proble
 
 
 def _several(
-    others: list[tuple[Scalar, Value]], own: Mapping[str, Value], blocks: Collection[str]
+    others: list[tuple[Scalar, Value]], own: Mapping[str, Value], blocks: Mapping[str, Any]
 ) -> Problem | _Unknown:
-    from shapecalc.language.keys_beside import (
-        are_arguments_of,
+    from shapecalc.language.keys_beside import (  # only when something is wrong
+        argument_beside,
         as_item,
         beside,
         is_key_of_kind,
         is_layer_level,
-    )  # only when something is wrong
+    )
 
     said = next((pair for pair in others if is_key_of_kind(*pair, blocks)), None)
-    kinds = [key for key, _ in others if key.text in blocks or find_kind(key.text)]
-    if said and (not kinds or kinds[0] is not others[0][0] or said is others[0]):
+    kinds = [pair for pair in others if pair[0].text in blocks or find_kind(pair[0].text)]
+    if said and (not kinds or kinds[0] is not others[0] or said is others[0]):
         return _Unknown(*said, {**own, **{key.text: item for key, item in others if key is not said[0]}})
-    if len(kinds) > 1 and not are_arguments_of(kinds[0], [p for p in others if p[0] is not kinds[0]], blocks):
-        return Problem(
-            f"one item has two layers: {kinds[0].text} and {kinds[1].text}",
-            kinds[1].mark,
-            hint=clean(f"make each an item of its own: `- {as_item(*next(p for p in others if p[0] is kinds[1]))}`"),
-        )
-    strange = next((key for key, _ in others if not kinds or key.text != kinds[0].text), others[-1][0])
     if kinds:
-        return beside(strange, kinds[0], others, blocks, OWN_WORDS)
-    others.sort(
-        key=lambda pair: is_layer_level(pair[0].text) or len(pair[0].text) == 1
-    )  # `n: 3` is beside what repeats
+        rest = [pair for pair in others if pair is not kinds[0]]
+        argument = argument_beside(kinds[0][0], rest, blocks)
+        if len(kinds) > 1 and not argument:
+            return Problem(
+                f"one item has two layers: {kinds[0][0].text} and {kinds[1][0].text}",
+                kinds[1][0].mark,
+                hint=clean(f"make each an item of its own: `- {as_item(*kinds[1])}`"),
+            )
+        return beside(argument or rest[0][0], kinds[0][0], others, blocks, OWN_WORDS)
+    others.sort(key=lambda pair: is_layer_level(pair[0].text) or len(pair[0].text) == 1)  # `n: 3`: what repeats
     return _Unknown(*others[0], {**own, **{key.text: item for key, item in others[1:]}})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.source import Value
 
 __all__ = [
-    "are_arguments_of",
+    "argument_beside",
     "as_item",
     "beside",
     "hint_for_kind_as_value",
@@ -46,7 +46,7 @@ def beside(
     strange: Scalar,
     kind: Scalar,
     pairs: Sequence[tuple[Scalar, Value]],
-    blocks: Collection[str],
+    blocks: Mapping[str, Any],
     layer_level: Collection[str],
 ) -> Problem:
     """Return the problem of a key next to a kind: an argument that belongs under it, or a misspelt key.
@@ -76,7 +76,7 @@ def beside(
     rest = f"for a layer, make it an item of its own: - {strange.text}" if is_own else ", ".join(layer_level)
     rest = rest if is_own else f"layer-level keys are {rest}"
     headline = f"{strange.text} is beside {kind.text}, not under it"
-    return Problem(headline, strange.mark, hint=f"{_with_arguments(kind, value, others)}; {rest}")
+    return Problem(headline, strange.mark, hint=f"{_with_arguments(kind, value, others, blocks)}; {rest}")
 
 
 _KEYS = {
@@ -141,26 +141,36 @@ def _given(pairs: Sequence[tuple[str, Value]]) -> str:
     return shown if len(shown) <= _LONGEST else "{…}"
 
 
-def are_arguments_of(kind: Scalar, others: Sequence[tuple[Scalar, Value]], blocks: Collection[str]) -> bool:
-    """Return whether all other keys of an item are arguments of its kind, though some are kinds too: `padding: 1`."""
-    cls = None if kind.text in blocks else find_kind(kind.text)
-    names = cls.argument_names() if cls else {}
-    return all(key.text in names and not isinstance(value, MapValue) for key, value in others)
+def argument_beside(kind: Scalar, others: Sequence[tuple[Scalar, Value]], blocks: Mapping[str, Any]) -> Scalar | None:
+    """Return the first of the other keys of an item that is an argument of its kind, though it is a kind too."""
+    names = _argument_names(kind.text, blocks)
+    return next((key for key, value in others if key.text in names and not isinstance(value, MapValue)), None)
 
 
-def _with_arguments(kind: Scalar, value: Value | None, others: Sequence[tuple[Scalar, Value]]) -> str:
+def _argument_names(word: str, blocks: Mapping[str, Any]) -> dict[str, str]:
+    """Return the arguments of a kind or a block by all of their names."""
+    if word in blocks:
+        return {name: name for name in blocks[word].arguments}
+    cls = find_kind(word)
+    return cls.argument_names() if cls else {}
+
+
+def _with_arguments(
+    kind: Scalar, value: Value | None, others: Sequence[tuple[Scalar, Value]], blocks: Mapping[str, Any]
+) -> str:
     """Return the hint for arguments beside a kind: in braces with those that it has, if these are on one line."""
     text = kind.text
-    cls = find_kind(text)
-    first = cls.first_argument(text) if cls else None
-    names = cls.argument_names() if cls else {}
+    names = _argument_names(text, blocks)
+    cls = None if text in blocks else find_kind(text)
+    argument = cls.first_argument(text) if cls else None
+    first = argument.name if argument else next(iter(names), "")
     pairs: list[tuple[Scalar, Value]] | None = None
     if cls and cls.branches and isinstance(value, ListValue):
         pairs = [(Scalar("branches", "branches", value.at), value)]
     elif isinstance(value, MapValue) and value.mark.line == kind.mark.line:
         pairs = value.pairs
     elif isinstance(value, (Scalar, ListValue)) and first and not (isinstance(value, Scalar) and value.value is None):
-        pairs = [(Scalar(first.name, first.name, value.at), value)]
+        pairs = [(Scalar(first, first, value.at), value)]
     known = {names.get(key.text) for key, _ in pairs or ()}
     beside = [(key, item) for key, item in others if key.text in names and names[key.text] not in known]
     given = _given([(key.text, item) for key, item in (*pairs, *beside)]) if pairs is not None and beside else "{…}"

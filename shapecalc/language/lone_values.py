@@ -35,20 +35,35 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     if other:
         return other
     parts = _with_choices(cls, kind, items_of(value))
-    call = Call("", kind, tuple(parts))
     if isinstance(value, Scalar) and isinstance(value.value, bool):
-        parts, call = [str(value.value)], call._replace(prefix="nn.")
-        shown = named(cls, parts, call).shown
+        shown = named(cls, [str(value.value)], Call("nn.", kind, tuple(parts))).shown
         return clean(f"write `{kind}: {{{shown}}}`") if shown and "…" not in shown else ""
-    if isinstance(value, ListValue) and _is_batch(cls, parts):
+    is_tuple = isinstance(value, Scalar) and value.text[:1] == "("
+    if (is_tuple or isinstance(value, ListValue)) and _is_batch(cls, parts):
         return clean(f"sizes are given without the batch axis: write `{kind}: [{', '.join(parts[1:])}]`")
+    return _of_several(kind, cls, parts, is_tuple=is_tuple)
+
+
+def _of_several(kind: str, cls: type[Layer], parts: list[str], *, is_tuple: bool) -> str:
+    """Return the hint for several values as a list, or as arguments of a call; empty for a single one."""
+    call = Call("", kind, tuple(parts))
+    as_list = f"[{', '.join(parts)}]"
+    fitting = _takers(cls, kind, as_list) if is_tuple else []
+    if len(fitting) > 1:
+        return clean(f"write {', or '.join([f'`{kind}: {{{name}: {as_list}}}`' for name in fitting])}")
+    if fitting and (named(cls, parts, call).left or len({*parts}) == 1):
+        return clean(f"write `{kind}: {as_list}`")
     if len(parts) < 2 and "=" not in "".join(parts):
         return ""
     hint = layer_of(kind, cls, parts, call)
-    first, listed = cls.first_argument(kind), f"[{', '.join(parts)}]"
-    if "by name" in hint and first and isinstance(value, Scalar) and written(cls, first.name, listed) != "…":
-        hint = f"write `{kind}: {listed}`"  # a tuple
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
+
+
+def _takers(cls: type[Layer], kind: str, as_list: str) -> list[str]:
+    """Return the arguments that a list alone may be for: the first of calls, and the one that needs no name here."""
+    first = cls.first_argument(kind)
+    names = dict.fromkeys([*(cls.in_calls or ())[:1], first.name] if first else [])
+    return [name for name in names if written(cls, name, as_list) != "…"]
 
 
 def _other_kind(cls: type[Layer], value: Value) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from shapecalc.errors import Hint, LayerError
 from shapecalc.layers import find_kind
 from shapecalc.model.inference import inputs_of, size_layer, sizings_of
-from shapecalc.model.partial import is_made_of_others, location_of, makers_of
+from shapecalc.model.locations import location_of
+from shapecalc.model.partial import is_made_of_others, makers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -81,11 +81,11 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
         try:
             return size_layer(layer, inputs)
         except LayerError as error:
-            from shapecalc.model.partial import (  # only for shape errors
+            from shapecalc.model.locations import location_of  # only for shape errors
+            from shapecalc.model.partial import (
                 in_terms_of,
                 in_variables,
                 is_made_of_others,
-                location_of,
                 reads_input_of_composite,
                 with_doubt_of_input,
                 with_inputs,

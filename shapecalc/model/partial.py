@@ -10,13 +10,14 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.checks import NO_BATCH
 from shapecalc.model.graph import Reference
+from shapecalc.model.locations import has_from
 from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from shapecalc.dims import Dim
-    from shapecalc.errors import Insertion, Mark, Problem
+    from shapecalc.errors import Problem
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
@@ -27,7 +28,6 @@ __all__ = [
     "in_variables",
     "inferred_part",
     "is_made_of_others",
-    "location_of",
     "makers_of",
     "reads_input_of_composite",
     "sharing_hint",
@@ -113,7 +113,7 @@ def reads_input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing 
         if sizing is None or [x.sizes for x in sizing.inputs] != [sizing.outputs[ref.output].sizes]:
             return False
         (ref, *others) = graph.nodes[ref.node].inputs
-    return not others and ref == Reference(before) and not _has_from(node.mark)
+    return not others and ref == Reference(before) and not has_from(node.mark)
 
 
 def in_variables(problem: Problem) -> Problem:
@@ -178,87 +178,6 @@ def makers_of(graph: Graph, node: Node) -> Iterator[int]:
         yield refs[0].node
         giver = graph.nodes[refs[0].node]
         refs = giver.inputs if giver.layer and giver.layer.elementwise and len(giver.inputs) == 1 else ()
-
-
-def location_of(
-    layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None], name_of_node: str = "it"
-) -> str:
-    """Return the text that says where to write a layer that an input of another (`name_of_node`) needs.
-
-    The input is the layer above, the end of a branch, or any layer by its name, which the new one's then replaces. No
-    layer is needed where another output of the same layer has the sizes that are due: the state of an encoder.
-    """
-    node = graph.nodes[index]
-    ref = node.inputs[layer.input]
-    source = sizings[ref.node] if layer.due and ref.node >= 0 else None
-    fitting = [i for i, output in enumerate(source.outputs) if output.sizes == layer.due] if source else []
-    if fitting:
-        meant = f"{graph.nodes[ref.node].name}[{layer.input if layer.input in fitting else fitting[0]}]"
-        return f"write {meant} in place of {graph.name_of(ref)}: it is {'×'.join(map(str, layer.due))}"
-    is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
-    if is_above and len(node.inputs) == 1 and not _has_from(node.mark):
-        return layer.before(name_of_node)
-    prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
-    full = _name_of(graph, ref, node.block)
-    if prefix and not full.startswith(prefix):  # an input of the block: which one is not known here
-        return f"write `- {layer.item}`" + (
-            f" on its input {layer.input + 1}" if len(node.inputs) > 1 else f" before {name_of_node}"
-        )
-    name = full.removeprefix(prefix)
-    if _is_within(graph, ref.node, node):
-        return f"write `- {layer.item}` after {name}, at the end of its branch"
-    begins = next((i for i in range(index, 0, -1) if not _is_within(graph, i - 1, node)), 0)
-    own = f"{re.sub(r'[^0-9A-Za-z_]+', '_', name).strip('_')}_{layer.kind}"
-    while any(own == one.name.removeprefix(prefix) for one in graph.nodes):
-        own += "_"
-    item = layer.item if ":" in layer.item else f"{layer.item}: {{}}"
-    from_ = f'"{name}"' if "[" in name else name
-    others = [other for number, other in enumerate(node.inputs) if number != layer.input]
-    is_merge = node.layer is not None and node.layer.branches and not _has_from(node.mark)
-    if begins < index or (is_merge and Reference(index - 1) in others):  # else another would begin at the item
-        is_empty = begins < index and graph.nodes[begins].inputs == (ref,)
-        branch, given = (item, "[]") if is_empty else (f"{item}, from: {from_}", name)
-        return f"write `{f'[[], [{{{branch}}}]]' if _is_alone(node.mark) else f'[{{{branch}}}]'}` in place of {given}"
-    return f"write `- {{{item}, from: {from_}, name: {own}}}` before {name_of_node}, and {own} in place of {name}"
-
-
-def _is_alone(mark: Mark | None) -> bool:
-    """Return whether a merge at a location has one name in place of a list, `add: shortcut`."""
-    behind = mark.source.line(mark.line)[mark.column - 1 + mark.length :] if mark and mark.line else ""
-    return re.fullmatch(r"\s*:\s*[^\s\[{#][^{}]*", behind) is not None
-
-
-def _is_within(graph: Graph, index: int, node: Node) -> bool:
-    """Return whether a layer is written within the item of another: in a branch of it that is a list."""
-    mark = graph.nodes[index].mark if index >= 0 else None
-    if mark is None or node.mark is None or mark.source is not node.mark.source:
-        return False
-    return mark.line >= node.mark.line and mark.column > node.mark.column
-
-
-def _name_of(graph: Graph, ref: Reference, block: int) -> str:
-    """Return the name of a tensor as a layer in a block refers to it: for the output of another block, that block's."""
-    name, outer, inner = graph.name_of(ref), -1, graph.nodes[ref.node].block if ref.node >= 0 else block
-    while inner not in (block, -1):
-        outer, inner = inner, graph.blocks[inner].parent
-    if outer < 0 or inner != block or ref.output:
-        return name
-    own = graph.blocks[outer].name
-    after = graph.nodes[ref.node + 1].name if ref.node + 1 < len(graph.nodes) else ""
-    return name if after.startswith(f"{own}.") else own
-
-
-def _has_from(mark: Mark | None) -> bool:
-    """Return whether an item at a location names its input, on its own line or on those below that belong to it."""
-    if mark is None or not mark.line:
-        return False
-    number, line = mark.line, mark.source.line(mark.line)
-    while line and not re.search(r"(?:^|[\s{,])from\s*:", line):
-        number += 1
-        line = mark.source.line(number)
-        if len(line) - len(line.lstrip()) < mark.column - 1:
-            return False
-    return bool(line)
 
 
 def sharing_hint(node: Node, sizing: Sizing, of: Node, owner: Sizing) -> str:

@@ -20,6 +20,8 @@ BLOCK = (
 )
 HALF = BLOCK.replace("stride: required", "stride: 1")
 GRID = "input: 300\nlayers:\n"
+STEPS = "input: 50x300\nlayers:\n"
+KEYS = "; layer-level keys are name, from, repeat, for, when, share, frozen"
 
 # What is written, the wrong part, the hint, what it says to write, and the outputs and parameters in PyTorch.
 FOLLOWED = [
@@ -67,6 +69,29 @@ FOLLOWED = [
      "}\n  repeat: 2", (8, 8, 8), 296 + 8 * 8 * 9 + 8),
     (MAP + "{}", "- x.unsqueeze(0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
     (MAP + "{}", "- torch.squeeze(x, dim=0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
+    # torch.nn.Conv2d(4, 8, 3, padding=1) and LSTM(300, 64); the layer `padding` would come after a convolution without.
+    (MAP + "- {}\n", "conv:\n  out_channels: 8\n  kernel_size: 3\n  padding: 1",
+     "indent the arguments of conv deeper than conv itself" + KEYS, "conv:\n    out_channels: 8\n    kernel_size: 3\n    padding: 1",
+     (8, 8, 8), 444),
+    (MAP + "- {}\n", "conv: {out_channels: 8, kernel_size: 3}\n  padding: 1\n  activation: relu", "write `{}`" + KEYS,
+     "conv: {out_channels: 8, kernel_size: 3, padding: 1}", (8, 8, 8), 444),
+    (STEPS + "- {}\n", "lstm: 64\n  dropout: 0.5",
+     "write `{}`; for a layer, make it an item of its own: - dropout", "lstm: {hidden_size: 64, dropout: 0.5}", (50, 64), 93_696),
+    (BLOCK.replace("stride: required", "padding: 1").replace("stride: stride, padding: 1", "padding: padding") + "- {}\n",
+     "down: 8\n  padding: 0", "write `{}`" + KEYS, "down: {planes: 8, padding: 0}", (8, 6, 6), 296),
+    (STEPS + "- {}\n", "linear: 10\n  dropout: 0.5\n  relu:", "make each an item of its own: `- {}`", "dropout: 0.5",
+     (50, 300), 0),
+    # PyTorch's tuples: torch.nn.AdaptiveAvgPool2d((1, 1)), x.view(16, 16), nn.MaxPool2d(3, 2), nn.Upsample((14, 14))
+    (MAP + "- {}\n", "AdaptiveAvgPool2d: (1, 1)", "write `{}`", "AdaptiveAvgPool2d: [1, 1]", (4, 1, 1), 148),
+    (MAP + "- {}\n", "view: (16, 16)", "write `{}`", "view: [16, 16]", (16, 16), 148),
+    (MAP + "- {}\n", "Permute: (2, 3, 1)", "write `{}`", "Permute: [2, 3, 1]", (8, 8, 4), 148),
+    (MAP + "- {}\n", "MaxPool2d: (2, 2)", "write `{}`", "MaxPool2d: [2, 2]", (4, 4, 4), 148),
+    (MAP + "- {}\n", "MaxPool2d: (3, 2)", "write `{}`", "MaxPool2d: {kernel_size: 3, stride: 2}", (4, 3, 3), 148),
+    (MAP + "- {}\n", "interpolate: (5, 5)", "write `{}`", "interpolate: [5, 5]", (4, 5, 5), 148),
+    (MAP + "- {}\n", "Upsample: (14, 14)", "write `{}`, or `Upsample: {scale_factor: [14, 14]}`",
+     "Upsample: {size: [14, 14]}", (4, 14, 14), 148),
+    (MAP + "- {}\n", "Reshape: (None, 256)", "sizes are given without the batch axis: write `{}`", "Reshape: [256]",
+     (256,), 148),
 ]  # fmt: skip
 
 

@@ -66,6 +66,11 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # nn.MultiheadAttention(512, …): the number alone is num_heads here.
         ("50x512", [{"MultiheadAttention": 512}],
          "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
+        # nn.Upsample((14, 14)) outputs 14×14; a number alone is the factor here.
+        ("64x7x7", [{"Upsample": [14, 14]}],
+         "upsample1 enlarges its input 14 times; for an output of that size write {size: [14, 14]}, as nn.Upsample has it"),
+        ("64x7x7", [{"Upsample": 9}],
+         "upsample1 enlarges its input 9 times; for an output of that size write {size: 9}, as nn.Upsample has it"),
         # Keras' words, and PyTorch's biases.
         ("10x64", [{"LSTM": {"units": 256, "return_sequences": False}}],
          "lstm1 has two biases in every gate, as in PyTorch; Keras, which says `units`, has one: convention: keras"),
@@ -199,6 +204,7 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("50x512", [{"MultiheadAttention": {"embed_dim": 512, "num_heads": 512}}], {}),
         ("8x9x9", [{"chunk": 2}, {"relu": None, "from": "chunk1[1]"}], {}),
         ("8x9x9", [{"split": 8}, "relu"], {}),
+        ("8x9x9", [{"upsample": 8}, {"upsample": {"scale_factor": 14}}, {"interpolate": 14}], {}),
         (50, [WORDS, {"lstm": 8}, "relu"], {}),
         ("10x64", [{"lstm": {"units": 8, "convention": "torch"}}, {"lstm": {"hidden_size": 8}},
                    {"rnn": {"units": 8, "bias": False, "return_sequences": True}},

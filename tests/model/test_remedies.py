@@ -1143,8 +1143,8 @@ SHORTCUTS = {
           repeat: 3
         - basic: {planes: 32, stride: 2}
         """,
-        "a 1×1 convolution would make them equal: write `- conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}` "
-        "on its input 2",
+        "a 1×1 convolution would make them equal: write `[{conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}, "
+        "when: stride != 1}]` in place of []",
         """
         input: 64x32x32
         blocks:
@@ -1155,7 +1155,7 @@ SHORTCUTS = {
               - - conv: {out_channels: planes, kernel_size: 3, padding: 1, stride: stride}
                 - relu
                 - conv: {out_channels: planes * 4, kernel_size: 1}
-              - - conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}
+              - [{conv: {out_channels: planes * 4, kernel_size: 1, stride: stride}, when: stride != 1}]
         layers:
         - basic: 16
           repeat: 3

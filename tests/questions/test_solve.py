@@ -923,6 +923,12 @@ def test_the_first_hint_is_the_first_fix(text, change, line):
     assert shapecalc.load(first.edit.text).problems() == ()
 
 
+RES = (
+    "input: 8x8x8\nblocks:\n  res:\n    args: {c: required, s: 1}\n    layers:\n"
+    "    - conv: {out_channels: c, kernel_size: 1, stride: s}\n    - add: input\nlayers:\n"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "change", "line"),
     [
@@ -943,10 +949,19 @@ def test_the_first_hint_is_the_first_fix(text, change, line):
             "  - [{conv: {out_channels: 8, kernel_size: 1, stride: 2}}]",
         ),
         (
-            "input: 8x8x8\nblocks:\n  res:\n    args: {c: required}\n    layers:\n"
-            "    - conv: {out_channels: c, kernel_size: 1}\n    - add: input\nlayers:\n- res: 8\n- res: 16\n- res: 16\n",
-            "res1.add1 (and 2 more layers): conv: {out_channels: c, kernel_size: 1} on its input 2",
-            "    - add: [[], [{conv: {out_channels: c, kernel_size: 1}, from: input}]]",
+            RES + "- res: 16\n- res: {c: 32, s: 2}\n",
+            "res1.add1 (and 1 more layer): conv: {out_channels: c, kernel_size: 1, stride: s} on its input 2",
+            "    - add: [[], [{conv: {out_channels: c, kernel_size: 1, stride: s}, from: input}]]",
+        ),
+        (
+            RES + "- res: 8\n- res: {c: 16, s: 2}\n- res: 16\n",
+            "res2.add1: conv: {out_channels: c, kernel_size: 1, stride: s} on its input 2, when: s != 1",
+            "    - add: [[], [{conv: {out_channels: c, kernel_size: 1, stride: s}, from: input, when: s != 1}]]",
+        ),
+        (
+            "input: 8x8x8\nlayers:\n- add:\n  - - conv: {out_channels: 16, kernel_size: 1}\n  - []\n  repeat: 3\n",
+            "add1: conv: {out_channels: 16, kernel_size: 1} on its input 2, when: i == 0",
+            "  - [{conv: {out_channels: 16, kernel_size: 1}, when: i == 0}]",
         ),
     ],
 )
@@ -955,6 +970,87 @@ def test_a_layer_on_an_input_of_a_merge_is_the_first_fix(text, change, line):
     assert first.text() == change
     assert first.edit.new == line
     assert shapecalc.load(first.edit.text).problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("args", "uses", "lines"),
+    [
+        (
+            "    args: {c: required, s: 1}\n",
+            "- res: 8\n- res: 16\n- res: {c: 16}\n- res: 32\n  repeat: 2\n",
+            ["    args: {c: required, s: 1, project: false}", "- res: {c: 16, project: true}",
+             "- res: {c: 32, project: i == 0}"],
+        ),
+        (
+            "    args:\n      c: 16\n      s: 1\n",
+            "- res: 8\n- res\n- res:\n- res:\n    c: 32\n- res: {c: 32, s: 1}\n",
+            ["      project: false", "- res: {project: true}", "    project: true"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_projection_that_no_argument_decides_has_one_of_its_own(args, uses, lines):
+    """Of the copies 8 → 16 and 16 → 32 alone: 8·16 + 16 and 16·32 + 32 parameters more than without shortcuts."""
+    text = RES.replace("    args: {c: required, s: 1}\n", args) + uses
+    first, *others = solve(text, fix=True).fixes[0].changes
+    assert first.text() == (
+        "res2.add1 (and 1 more layer): conv: {out_channels: c, kernel_size: 1} on its input 2, when: project"
+    )
+    assert [other.edit.new for other in others] == lines
+    assert [other.text().rpartition(" ")[2] for other in others] == ["added"] * len(lines)
+    mended = shapecalc.load(others[-1].edit.text)
+    without = text.replace("    - add: input\n", "")
+    more = mended.infer().total.params - shapecalc.load(without).infer().total.params
+    assert more == 8 * 16 + 16 + 16 * 32 + 32
+
+
+NORM = (
+    "conv: {out_channels: c, kernel_size: 1, stride: s}\n",
+    "conv: {out_channels: c, kernel_size: 1, bias: false}\n    - batch_norm\n",
+)
+STAGES = RES.replace(
+    "\nlayers:", "\n  stage:\n    args: {c: required}\n    layers:\n    - res: c\n      repeat: 2\nlayers:"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        (  # the argument has its name already
+            RES.replace("s: 1", "project: 1").replace(", stride: s", "") + "- res: 8\n- res: 16\n- res: 16\n",
+            "res1.add1 (and 2 more layers): conv: {out_channels: c, kernel_size: 1} on its input 2",
+        ),
+        (
+            RES.replace("s: 1", "down: false").replace("stride: s", "stride: 2 if down else 1")
+            + "- res: 8\n- res: {c: 16, down: true}\n- res: 16\n",
+            "res2.add1: conv: {out_channels: c, kernel_size: 1, stride: 2 if down else 1} on its input 2, "
+            "when: (2 if down else 1) != 1",
+        ),
+        (RES.replace(*NORM) + "- res: 16\n",
+         "res1.add1: conv: {out_channels: c, kernel_size: 1, bias: false} and batch_norm on its input 2"),
+        (RES.replace(*NORM).replace("batch_norm", "relu") + "- res: 16\n",
+         "res1.add1: conv: {out_channels: c, kernel_size: 1} on its input 2"),
+        (RES.replace(*NORM).replace(", bias: false", "") + "- res: 16\n",
+         "res1.add1: conv: {out_channels: c, kernel_size: 1} on its input 2"),
+        (STAGES + "- stage: 16\n- stage: 32\n",
+         "stage1.res1.add1 (and 1 more layer): conv: {out_channels: c, kernel_size: 1} on its input 2, when: project"),
+        (STAGES + "- stage: 8\n- stage: 16\n",
+         "stage1.res1.add1 (and 3 more layers): conv: {out_channels: c, kernel_size: 1} on its input 2"),
+    ],
+)  # fmt: skip
+def test_a_projection_is_in_terms_of_its_block(text, change):
+    first, *others = solve(text, fix=True).fixes[0].changes
+    assert first.text() == change
+    assert shapecalc.load([first, *others][-1].edit.text).problems() == ()
+
+
+def test_a_block_without_arguments_is_mended_in_all_copies():
+    """Where its arguments would be declared is not known."""
+    text = (
+        "input: 8x8x8\nblocks:\n  res:\n  - conv: {out_channels: 16, kernel_size: 1}\n  - add: input\n"
+        "layers:\n- res\n- res\n"
+    )
+    (first,) = solve(text, fix=True).fixes[0].changes
+    assert first.text() == "res1.add1 (and 1 more layer): conv: {out_channels: 16, kernel_size: 1} on its input 2"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from shapecalc.layers.base.per_axis import Factors, PerAxis
 from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.layers.base.shape import Shape
@@ -29,6 +29,9 @@ _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos3": 
 
 _TO_A_SIZE = ("interpolate", "resize")
 """Names under which a number alone is the size: those of functions whose first argument is the size."""
+
+_LARGEST = 8
+"""A number alone that is larger is probably the size: as in nn.Upsample(14)."""
 
 _REACHES = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}
 """How many positions along an axis a resized element depends on, by mode; one in any other."""
@@ -75,6 +78,7 @@ class Upsample(Layer):
     scale_factor = Factors("how many times as large; the size is rounded down", None, symbol="r")
     size = PerAxis("spatial size of the output", None)
     mode = Choice("interpolation mode", _MODES, "nearest", also=["interpolation"])
+    _is_named = True
     align_corners = Flag("align the corner pixels of input and output; changes no size", None)
 
     examples = (
@@ -103,6 +107,21 @@ class Upsample(Layer):
         named = super().under_name(word)
         is_bilinear = "bilinear" in word.lower() and self.mode == "nearest"
         return named.with_values({"mode": "bilinear", "align_corners": True}) if is_bilinear else named
+
+    def under_words(self, words: Collection[str]) -> Layer:
+        return self if words else self.with_values({"_is_named": False})
+
+    def doubt(self, *_: Shape) -> str:
+        """Return a note on a large factor that is written alone; a small one is hardly a size."""
+        factor = self.scale_factor
+        largest = max(factor) if isinstance(factor, tuple) else factor
+        if self._is_named or largest is None or largest <= _LARGEST:
+            return ""
+        per_axis = factor if isinstance(factor, tuple) else (factor,)
+        times = " and ".join(map(str, dict.fromkeys(per_axis)))
+        shown = [*factor] if isinstance(factor, tuple) else factor
+        size = f"for an output of that size write {{size: {shown}}}, as nn.Upsample has it"
+        return f"enlarges its input {times} times; {size}"
 
     def constraints(self, x: Shape, *like: Shape) -> tuple[Constraint, ...]:
         given_sizes = [

@@ -9,7 +9,7 @@ from shapecalc.errors import count_noun
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shapecalc.errors import Mark
+    from shapecalc.errors import Insertion, Mark
     from shapecalc.layers.base.layer import Layer
     from shapecalc.questions.solve.editing import Edit
 
@@ -21,8 +21,9 @@ class ArgumentChange(NamedTuple):
 
     `composite` is the kind whose argument it is, if the layers are those of a composite: its effect is known only after
     it is written into the text. If `adds`, `argument` is the item of a layer that is added before each of the layers
-    (`new` is `before`), or (`on_input` is an index) on one of several inputs, where its effect is known only from the
-    text too. `layer` is the one whose argument it is. `overrides`: the input has its size from the caller, not from the
+    (`new` is `before`), or (`on_input`) on one of several inputs, where its effect is known only from the text too.
+    If `block` is one, it gets an argument more, where it is declared or in a use of it; these are `besides` another
+    change. `layer` is the one whose argument it is. `overrides`: the input has its size from the caller, not from the
     text. `is_given` is whether the argument is written in the text: what is not has its default.
     """
 
@@ -36,7 +37,9 @@ class ArgumentChange(NamedTuple):
     nodes: tuple[int, ...] = ()
     composite: str = ""
     adds: bool = False
-    on_input: int = -1
+    on_input: Insertion | None = None
+    block: str = ""
+    besides: tuple[ArgumentChange, ...] = ()
     layer: Layer | None = None
     overrides: bool = False
     is_given: bool = True
@@ -46,8 +49,12 @@ class ArgumentChange(NamedTuple):
         where = self.layers[0] if self.layers else "the input"
         more = f" (and {count_noun(len(self.layers) - 1, 'more layer')})" if len(self.layers) > 1 else ""
         if self.adds:
-            place = "before it" if self.on_input < 0 else f"on its input {self.on_input + 1}"
-            return f"{where}{more}: {self.argument} {place}"
+            added = self.on_input
+            if added is None:
+                return f"{where}{more}: {self.argument} before it"
+            after = f" and {added.after}" if added.after else ""
+            only = f", when: {added.when}" if added.when else ""
+            return f"{where}{more}: {self.argument}{after} on its input {added.input + 1}{only}"
         if self.new is None:
             return f"{where}{more}: {self.argument} left out, not {_shown(self.old)}"
         if not self.is_given:
@@ -60,7 +67,7 @@ class ArgumentChange(NamedTuple):
     @property
     def is_tried_as_text(self) -> bool:
         """Whether its effect is known only after it is written into the text."""
-        return bool(self.composite) or self.on_input >= 0
+        return bool(self.composite or self.block) or self.on_input is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the change in the form of the JSON contract."""

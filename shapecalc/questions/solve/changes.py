@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Block, Graph, Node
     from shapecalc.model.rows import Sizing
+    from shapecalc.model.shortcuts import Projection
 
 __all__ = ["candidates"]
 
@@ -115,17 +116,34 @@ def _added(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterat
     places = [(index, layer) for layer in _forgotten(graph, sizings, index)]
     if above := forgotten_before_view(graph, sizings, index):
         places.append((above[0], above[1]))
-    for at, (item, number, _) in places:
-        node, block = graph.nodes[at], _composite(graph, at)
+    for at, layer in places:
+        node, block, number = graph.nodes[at], _composite(graph, at), layer.input
         every = tuple([i for i in alike(graph, at) if graph.nodes[i].kind == node.kind])
         names = tuple([block.name if block else graph.nodes[i].name for i in every])
         composite = block.kind if block else ""
         cost = cost_of_added(len(every))
-        on_input = number if node.layer and node.layer.branches and len(node.inputs) > 1 else -1
-        if on_input >= 0 or not number:
+        on_input = layer if node.layer and node.layer.branches and len(node.inputs) > 1 else None
+        if on_input or not number:
             yield ArgumentChange(
-                names, item, None, "before", cost, node.mark, None, every, composite, adds=True, on_input=on_input
+                names, layer.item, None, "before", cost, node.mark, None, every, composite, adds=True, on_input=on_input
             )
+    if projection := projection_of(graph, sizings, index):
+        yield _projected(graph, index, projection)
+
+
+def _projected(graph: Graph, index: int, found: Projection) -> ArgumentChange:
+    """Return the change that adds a projection, with the argument of its block that decides where it is."""
+    names, node = tuple([graph.nodes[i].name for i in found.nodes]), graph.nodes[index]
+    block = graph.blocks[node.block].kind if found.argument else ""
+    places = [*([(found.declared, "false")] if found.declared else []), *found.uses]
+    besides = [
+        ArgumentChange((block,), found.argument, None, value, 0, mark, is_given=False, block=block)
+        for mark, value in places
+    ]
+    return ArgumentChange(
+        names, found.layers.item, None, "before", cost_of_added(len(names)), node.mark, None, found.nodes, adds=True,
+        on_input=found.layers, besides=tuple(besides),
+    )  # fmt: skip
 
 
 def _upstream(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
@@ -151,10 +169,7 @@ def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> li
         size_layer(layer, tuple(inputs))
     except LayerError as error:
         found = [one for one in error.insertions() if "…" not in one.item]
-        if layer.branches:
-            projection = projection_of(graph, sizings, index)
-            return [*found, projection] if projection else found
-        return [one for one in found if not one.input][:1]
+        return found if layer.branches else [one for one in found if not one.input][:1]
     return []
 
 

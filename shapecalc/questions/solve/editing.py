@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.model.locations import argument_words, branches_at, entry_at
 from shapecalc.source import ListValue, MapValue, Scalar, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-    from shapecalc.errors import Mark
+    from shapecalc.errors import Insertion, Mark
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
 __all__ = [
     "Edit",
+    "add_argument",
     "edit_argument",
     "edit_input",
     "given_arguments",
@@ -37,7 +39,7 @@ class Edit(NamedTuple):
 
 def given_arguments(text: str, mark: Mark, cls: type[Layer]) -> dict[str, Any]:
     """Return the arguments of the item at a mark that are one word each, by their own names."""
-    found = _entry_at(text, mark)
+    found = entry_at(text, mark)
     key, given = found or (None, None)
     if isinstance(given, MapValue):
         names = cls.argument_names()
@@ -47,16 +49,11 @@ def given_arguments(text: str, mark: Mark, cls: type[Layer]) -> dict[str, Any]:
     return {first.name: given.value} if first and isinstance(given, Scalar) else {}
 
 
-def _entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
-    root, _ = read_text(text, mark.source.name)
-    return next((pair for pair in _entries(root) if pair[0].mark[1:3] == mark[1:3]), None) if root else None
-
-
 def _entry_with(
     text: str, mark: Mark, layer: Layer | type[Layer], argument: str
 ) -> tuple[Scalar | None, Value | None, Layer | type[Layer]]:
     """Return the item at a mark that has an argument, and its layer: the one of another's arguments, if that has it."""
-    key, given = _entry_at(text, mark) or (None, None)
+    key, given = entry_at(text, mark) or (None, None)
     part = None if isinstance(layer, type) else layer.part_with(argument)
     if part is None:
         return key, given, layer
@@ -73,16 +70,21 @@ def edit_argument(text: str, mark: Mark, layer: Layer | type[Layer], argument: s
     first = layer.first_argument(key.text)
     written = _written(value)
     if given is None or (isinstance(given, Scalar) and given.value is None):
-        end = key.mark.column - 1 + len(key.text)
-        colon = "" if text.splitlines()[key.mark.line - 1][end : end + 1] == ":" else ":"
-        return _spliced(text, key.mark.line, end + (not colon), 0, f"{colon} {{{argument}: {written}}}")
+        return _after_kind(text, key, argument, written)
     if isinstance(given, MapValue):
-        return _in_mapping(text, given, layer, argument, written)
+        return _in_mapping(text, given, layer.argument_names(), argument, written)
     if first is not None and argument == first.name:
         return _value_replaced(text, given, written)
     if not isinstance(given, Scalar) or first is None:
         return None
     return _replaced(text, given, f"{{{first.name}: {given.text}, {argument}: {written}}}")
+
+
+def _after_kind(text: str, key: Scalar, argument: str, written: str) -> Edit:
+    """Return the text with the first argument of an item that has none."""
+    end = key.mark.column - 1 + len(key.text)
+    colon = "" if text.splitlines()[key.mark.line - 1][end : end + 1] == ":" else ":"
+    return _spliced(text, key.mark.line, end + (not colon), 0, f"{colon} {{{argument}: {written}}}")
 
 
 def is_given(text: str, mark: Mark, layer: Layer | type[Layer], argument: str) -> bool:
@@ -146,23 +148,38 @@ def insert_before(text: str, mark: Mark, item: str) -> Edit | None:
     return None
 
 
-def insert_on_input(text: str, mark: Mark, item: str, number: int) -> Edit | None:
-    """Return the text with a layer on one input of the merge at a mark; None if that cannot be written.
+def insert_on_input(text: str, mark: Mark, layers: Insertion) -> Edit | None:
+    """Return the text with layers on one input of the merge at a mark; None if that cannot be written.
 
-    A branch of it stands in place of a name (`[{crop: {size: 8}, from: a}]`), or of the empty list.
+    A branch of them stands in place of a name (`[{crop: {size: 8}, from: a}]`), or of the empty list.
     """
-    _, given = _entry_at(text, mark) or (None, None)
-    if isinstance(given, MapValue):
-        given = given.get("branches")
-    written = item if ":" in item else f"{item}: {{}}"
+    given, number = branches_at(text, mark), layers.input
     if isinstance(given, Scalar):  # one name, beside the layer above
-        alone = f"[[], [{{{written}, from: {given.text}}}]]"
-        return _replaced(text, given, alone) if number else insert_before(text, mark, item)
+        if number:
+            return _replaced(text, given, f"[[], {layers.branch(given.text)}]")
+        return None if layers.after or layers.when else insert_before(text, mark, layers.item)
     branch = given.items[number] if isinstance(given, ListValue) and number < len(given.items) else None
     if isinstance(branch, Scalar):
-        return _replaced(text, branch, f"[{{{written}, from: {branch.text}}}]")
+        return _replaced(text, branch, layers.branch(branch.text))
     is_empty = isinstance(branch, ListValue) and not branch.items
-    return _value_replaced(text, branch, f"[{{{written}}}]") if branch and is_empty else None
+    return _value_replaced(text, branch, layers.branch()) if branch and is_empty else None
+
+
+def add_argument(text: str, mark: Mark, block: str, argument: str, value: str) -> Edit | None:
+    """Return the text with one more argument of a block: for the use of it at a mark, or in the `args:` there."""
+    words = argument_words(text, mark, block)
+    if words is None:
+        return None
+    if words.mark[1:3] == mark[1:3]:
+        return _in_mapping(text, words, {}, argument, value)
+    key, given = entry_at(text, mark) or (None, None)
+    if key is None:
+        return None
+    if isinstance(given, MapValue) and given.pairs:
+        return _in_mapping(text, given, {}, argument, value)
+    if isinstance(given, Scalar) and given.value is not None:
+        return _replaced(text, given, f"{{{words.keys()[0]}: {given.text}, {argument}: {value}}}")
+    return _after_kind(text, key, argument, value) if not isinstance(given, ListValue) else None
 
 
 def _source_at(text: str, mark: Mark) -> tuple[Scalar, Value] | None:
@@ -227,19 +244,6 @@ def _list_replaced(text: str, value: ListValue, written: str) -> Edit | None:
     return _spliced(text, line, start, end + 1 - start, written)
 
 
-def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:
-    """Yield every word of a text that may be a kind, with its arguments."""
-    waiting: list[Value] = [root]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, ListValue):
-            waiting += value.items
-            yield from ((item, None) for item in value.items if isinstance(item, Scalar))
-        elif isinstance(value, MapValue):
-            waiting += [item for _, item in value.pairs]
-            yield from value.pairs
-
-
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -248,8 +252,8 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _in_mapping(text: str, given: MapValue, layer: Layer | type[Layer], argument: str, written: str) -> Edit | None:
-    names = layer.argument_names()
+def _in_mapping(text: str, given: MapValue, names: Mapping[str, str], argument: str, written: str) -> Edit | None:
+    """Return the text with the value of an argument in a mapping, which may have it under one of several names."""
     for key, item in given.pairs:
         if names.get(key.text) == argument:
             return _value_replaced(text, item, written)

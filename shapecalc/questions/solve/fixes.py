@@ -16,6 +16,7 @@ from shapecalc.questions.solve.argument_change import ArgumentChange
 from shapecalc.questions.solve.changes import candidates
 from shapecalc.questions.solve.editing import (
     Edit,
+    add_argument,
     edit_argument,
     edit_input,
     insert_before,
@@ -119,7 +120,7 @@ class _Search:
         if not self.problems:
             return Fixes(self.graph.name, (), (), 0)
         single, better = self._tried(self.graph, ())
-        found: list[tuple[ArgumentChange, ...]] = [(change,) for change in single]
+        found: list[tuple[ArgumentChange, ...]] = [(change, *change.besides) for change in single]
         if not found:
             better.sort(key=lambda pair: (pair[1], pair[0].cost))
             for first, _ in better[:_BEAM]:
@@ -175,9 +176,13 @@ class _Search:
     def _written(self, change: ArgumentChange) -> Graph | None:
         """Return the graph of the text with a change written into it; None if it cannot be written."""
         assert change.mark is not None  # (a change of a composite has a location)
-        source = change.mark.source
-        edit = _edit(source.text, change) if source.name == self.graph.file else None
-        return self.reread(edit.text) if edit else None
+        text = change.mark.source.text
+        for one in sorted((change, *change.besides), key=_from_below):
+            edit = _edit(text, one) if one.mark and one.mark.source.name == self.graph.file else None
+            if edit is None:
+                return None
+            text = edit.text
+        return self.reread(text)
 
     def _verified(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
         """Return the fix as written into the text; None if the changed text still has problems."""
@@ -232,6 +237,8 @@ def _from_below(change: ArgumentChange) -> tuple[int, bool]:
 def _is_given(text: str, change: ArgumentChange) -> bool:
     """Return whether what is changed is written in the text: not a default, nor a layer that is added."""
     layer = _layer_of(change)
+    if change.block:
+        return False
     if not change.layers or change.adds or layer is None or change.mark is None:
         return not change.adds
     return is_given(text, change.mark, layer, change.argument)
@@ -244,10 +251,11 @@ def _layer_of(change: ArgumentChange) -> Layer | type[Layer] | None:
 
 def _edit(text: str, change: ArgumentChange) -> Edit | None:
     assert change.mark is not None  # (the caller made sure)
-    if change.on_input >= 0:
-        return insert_on_input(text, change.mark, change.argument, change.on_input)
+    if change.block:
+        return add_argument(text, change.mark, change.block, change.argument, change.new)
     if change.adds:
-        return insert_before(text, change.mark, change.argument)
+        added = change.on_input
+        return insert_on_input(text, change.mark, added) if added else insert_before(text, change.mark, change.argument)
     if not change.layers:
         return edit_input(text, change.argument, "x".join(map(str, change.new)))
     layer = _layer_of(change)
