@@ -3,10 +3,14 @@
     pip install torch==2.13.0 torchvision==0.28.0
     python tests/record_pt2.py
 
+With another version of PyTorch, it records what that writes, under names that end with it (`tied_2.5.1.pt2`): recorded are
+2.2.2, 2.5.1, 2.7.1 and 2.8.0 (Python 3.11, numpy<2).
+
 benchmarks/resnet50.pt2 is torchvision's, recorded where that is.
 
 Beside each file is a JSON file: the parameters of the module, and half of what PyTorch's FLOP counter counts; the sizes of
-all tensors are in the archive itself. Weights and example inputs are left out of the archives: they are not read.
+all tensors are in the archive itself. Weights and example inputs are left out of the archives: they are not read. Of files
+of torch.save in them, as versions before 2.8 wrote them, the pickle is kept, which says what is tied and what is trained.
 """
 
 from __future__ import annotations
@@ -135,16 +139,35 @@ def saved(module, examples, *, dynamic=None, decomposed=False):
     return stream.getvalue()
 
 
+_TENSORS = ("/data/weights/weight_", "/data/sample_inputs/", "serialization_id", "serialized_example_inputs")
+"""Parts of the names of entries that are left out."""
+_SAVED = ("serialized_state_dict", "serialized_constants")
+
+
 def without_tensors(data):
     """The archive without its weights and example inputs, compressed, with the same bytes each time."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.namelist():
-            if not ("/data/weights/weight_" in entry or "/data/sample_inputs/" in entry or "serialization_id" in entry):
+            if not any(part in entry for part in _TENSORS):
                 content = old.read(entry)
-                if entry.endswith(".json"):
+                if entry.startswith(_SAVED):
+                    content = pickle_alone(content)
+                elif entry.endswith(".json"):
                     content = json.dumps(json.loads(content), separators=(",", ":")).encode()
-                new.writestr(zipfile.ZipInfo(entry, (2026, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+                new.writestr(zipfile.ZipInfo(entry, _TIME), content, zipfile.ZIP_DEFLATED)
+    return stream.getvalue()
+
+
+_TIME = (2026, 1, 1, 0, 0, 0)
+
+
+def pickle_alone(data):
+    """A file of torch.save without its storages."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(stream, "w") as new:
+        entry = next(one for one in old.namelist() if one.endswith("data.pkl"))
+        new.writestr(zipfile.ZipInfo(entry, _TIME), old.read(entry))
     return stream.getvalue()
 
 
@@ -156,7 +179,7 @@ def record(name, module, examples, *, folder=FOLDER, **options):
     params = list(module.parameters())  # before the move, which separates tied ones
     meta = module.to("meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        meta(*[one.to("meta") for one in examples])
+        meta(*[(one[:1] if options.get("dynamic") else one).to("meta") for one in examples])
     answer = {
         "params": sum(one.numel() for one in params),
         "trainable": sum(one.numel() for one in params if one.requires_grad),
@@ -165,9 +188,26 @@ def record(name, module, examples, *, folder=FOLDER, **options):
     folder.joinpath(f"{name}.json").write_text(json.dumps(answer) + "\n")
 
 
+def record_older(version):
+    """What an older version writes: one sample where it decomposes an operation to others that fold the batch."""
+    batch = torch.export.Dim("batch")
+    if not version.startswith("2.2."):  # it finds that the batch must be below 16
+        record(f"digits_core_{version}", Digits(), (torch.zeros(2, 1, 28, 28),), dynamic=({0: batch},), decomposed=True)
+    record(f"recurrent_{version}", Recurrent(), (torch.zeros(5, 2, 10),))
+    ids, memory = torch.zeros(2, 9, dtype=torch.long), torch.zeros(2, 5, 16)
+    record(f"tied_{version}", Tied(), (ids, memory))
+    record(f"attention_{version}", Attention(), (torch.zeros(2, 3, 16, 16),))
+    record(f"maps_core_{version}", Maps(), (torch.zeros(1, 3, 16, 16),), decomposed=True)
+
+
+RECORDED = "2.13.0"
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     FOLDER.mkdir(exist_ok=True)
+    if torch.__version__.partition("+")[0] != RECORDED:
+        record_older(torch.__version__.partition("+")[0])
+        raise SystemExit
     batch = torch.export.Dim("batch")
     height, width = torch.export.Dim("height", min=8, max=512), torch.export.Dim("width", min=8, max=512)
     record("digits", Digits(), (torch.zeros(2, 1, 28, 28),), folder=DOCS, dynamic=({0: batch, 2: height, 3: width},))

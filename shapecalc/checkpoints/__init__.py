@@ -86,7 +86,7 @@ _OTHERS = {
 """First bytes of files of other formats: what they are, and what to do."""
 
 
-_READ = "weights reads safetensors, GGUF, ONNX and PyTorch's state dicts"
+_READ = "weights reads safetensors, GGUF, ONNX, PyTorch's state dicts and .pt2"
 _NETWORKS = {
     ".cfg": ("it is a cfg of darknet: it has layers, and no weights", "shapecalc summary shows their sizes"),
     ".prototxt": ("it is a net of Caffe: it has layers, and no weights", "shapecalc summary shows their sizes"),

@@ -32,12 +32,16 @@ class TensorStorage:
 
 
 class TensorView:
-    """A tensor: its type and sizes, and which elements of its storage it is; one without data has no storage."""
+    """A tensor: its type and sizes, and which elements of its storage it is; one without data has no storage.
 
-    __slots__ = ("dtype", "offset", "shape", "storage", "strides")
+    `trainable` is whether a parameter is one that is trained; None for a tensor that is no parameter.
+    """
+
+    __slots__ = ("dtype", "offset", "shape", "storage", "strides", "trainable")
 
     def __init__(self, storage: TensorStorage | None, dtype: str, offset: Any, shape: Any, strides: Any) -> None:
         self.storage, self.dtype, self.offset, self.shape, self.strides = storage, dtype, offset, shape, strides
+        self.trainable: bool | None = None
 
 
 class SparseParts(dict[str, TensorView]):
@@ -96,6 +100,12 @@ def _first(value: Any, *_: Any) -> Any:
     return value
 
 
+def _parameter(value: Any, trainable: Any = True, *_: Any) -> Any:
+    if isinstance(value, TensorView):
+        value.trainable = bool(trainable)
+    return value
+
+
 def _subclass(function: Any, _: Any, arguments: Any, *__: Any) -> Any:
     if not isinstance(function, AllowedName) or not isinstance(arguments, tuple) or function.make is _subclass:
         raise TypeError
@@ -125,8 +135,8 @@ KNOWN: dict[tuple[str, str], AllowedName] = {
     ("torch._utils", "_rebuild_tensor_v2"): AllowedName(_view),
     ("torch._utils", "_rebuild_tensor_v3"): AllowedName(_view_of_type),
     ("torch._utils", "_rebuild_qtensor"): AllowedName(_view),
-    ("torch._utils", "_rebuild_parameter"): AllowedName(_first),
-    ("torch._utils", "_rebuild_parameter_with_state"): AllowedName(_first),
+    ("torch._utils", "_rebuild_parameter"): AllowedName(_parameter),
+    ("torch._utils", "_rebuild_parameter_with_state"): AllowedName(_parameter),
     ("torch._utils", "_rebuild_meta_tensor_no_storage"): AllowedName(_without_data),
     ("torch._utils", "_rebuild_sparse_tensor"): AllowedName(_sparse),
     ("torch._utils", "_rebuild_device_tensor_from_numpy"): AllowedName(_inert),

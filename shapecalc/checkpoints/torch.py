@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.allowed import SparseParts, TensorView
 from shapecalc.checkpoints.contents import Checkpoint, StoredTensor, broken, check_sizes, open_file, stored_bytes
+from shapecalc.checkpoints.exported import HeldTensor, held_tensors, is_exported
 from shapecalc.checkpoints.pickles import read_pickle
 from shapecalc.errors import count_noun
 
@@ -39,6 +40,8 @@ def read_zip(path: str) -> Checkpoint:
     stream, size = open_file(path)
     try:
         with stream, ZipFile(stream) as archive:
+            if is_exported(archive):
+                return _exported(path, held_tensors(archive, path), size)
             root, content = _pickle_of(path, archive)
             sizes = {info.filename: info.file_size for info in archive.infolist()}
     except (BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib_error,
@@ -52,6 +55,17 @@ def read_zip(path: str) -> Checkpoint:
             held = f"has {sizes[name]:,} bytes" if name in sizes else "is missing"
             raise broken(path, f"its storage {name[:200]} {held}, and its tensors need {needed:,}")
     return _checkpoint(path, "PyTorch", found, size, containers, sparse)
+
+
+def _exported(path: str, held: dict[str, HeldTensor], size: int) -> Checkpoint:
+    """Return the tensors of an archive of torch.export: of these only parameters count as such."""
+    if not held:
+        raise broken(path, "it is an archive of torch.export that states none of its tensors",
+                     "shapecalc summary shows its layers")  # fmt: skip
+    views = [(name, one.view) for name, one in held.items() if one.view is not None]
+    found = _checkpoint(path, "PyTorch, torch.export", views, size, [], 0)
+    tensors = [one if held[one.name].is_param else one._replace(params=0) for one in found.tensors]
+    return found._replace(tensors=tensors)
 
 
 def _pickle_of(path: str, archive: ZipFile) -> tuple[str, bytes]:
@@ -79,6 +93,10 @@ def _other_archive(path: str, names: list[str]) -> CheckpointError:
         return broken(path, "it is an archive of numpy arrays (.npz)", "save the tensors as safetensors")
     if "config.json" in names or "metadata.json" in names:
         return broken(path, "it is a model of Keras (.keras)", "save the weights as safetensors")
+    if any("/aotinductor/" in f"/{name}" for name in names):
+        return broken(
+            path, "it is a compiled package of AOTInductor", "save the state dict, or the module by torch.export"
+        )
     return broken(path, "it is a zip archive without the data.pkl of PyTorch")
 
 

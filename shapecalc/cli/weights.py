@@ -35,8 +35,9 @@ def command(
 ) -> int:  # fmt: skip
     """Show what a checkpoint holds, from its headers alone: parameters and bytes by module and by type.
 
-    FILE is a file of safetensors, GGUF or ONNX, a state dict of PyTorch (.pt, .pth, .bin), an index of shards
-    (model.safetensors.index.json), or the folder of one of these. No tensor's data is read, and no code is run.
+    FILE is a file of safetensors, GGUF or ONNX, a state dict of PyTorch (.pt, .pth, .bin), an archive of torch.export
+    (.pt2), an index of shards (model.safetensors.index.json), or the folder of one of these. No tensor's data is read,
+    and no code is run.
     """
     from shapecalc.questions.weights import weights
 

@@ -50,17 +50,21 @@ def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
 
 def graph_of(
     frame: Frame, file: str, outputs: Iterable[Reference], places: Sequence[NodePlace] | None = None, *,
-    title: str = "", **more: Any,
+    title: str = "", tensors: Mapping[str, tuple[str, tuple[int, ...]]] | None = None, **more: Any,
 ) -> Graph:  # fmt: skip
     """Return the graph of the layers of a frame: it has the title, or else the name of the file.
 
-    `places` are in place of those of the frame; `more` are other fields of the graph.
+    `places` are in place of those of the frame; `tensors` are the names and sizes of the tensors of the file, by what
+    identifies them; `more` are other fields of the graph.
     """
     nodes, blocks = _named(frame.nodes, frame.places if places is None else places)
     name = title or os.path.splitext(os.path.basename(file))[0]
+    held = {nodes[i].name: dict([tensors[name] for name in names if name in tensors])
+            for i, names in frame.sources.items()} if tensors else {}  # fmt: skip
     return Graph(
-        name, frame.inputs, nodes, tuple(outputs), blocks=blocks, file=file, steps=len(nodes), is_written=False, **more
-    )
+        name, frame.inputs, nodes, tuple(outputs), blocks=blocks, file=file, steps=len(nodes), is_written=False,
+        tensors=held, **more,
+    )  # fmt: skip
 
 
 def network_outputs(frame: Frame, found: Iterable[tuple[str, Any]]) -> tuple[list[Reference], list[str]]:

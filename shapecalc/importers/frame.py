@@ -85,6 +85,8 @@ class Frame:
         self._layers: dict[Any, Layer] = {}
         self._sizings: dict[Any, Sizing] = {}
         self.owners = WeightOwners()
+        self.sources: dict[int, list[str]] = {}
+        """The tensors of the file that are weights of each node."""
         self._parameters: dict[Any, Data] = {}
         self._kept: list[Constant] = []
 
@@ -126,6 +128,8 @@ class Frame:
                 raise FailedError(index) from None
         shares, held = self.owners.shared(weights, sizing, index) if weights else (-1, _NONE)
         self._add(Node(place.name, layer, refs, mark, (), shares, frozen, -1, held), place)
+        if weights:
+            self.sources[index] = [name for weight in weights if weight.learned for name in weight.sources]
         if len(sizing.outputs) == 1:
             return [(Reference(index), sizing.outputs[0])]
         return [(Reference(index, number), shape) for number, shape in enumerate(sizing.outputs)]
@@ -145,6 +149,7 @@ class Frame:
         """Leave out the layers from an index on: those of a node that turned out to be none."""
         del self.nodes[index:], self.places[index:]
         self._parameters = {key: x for key, x in self._parameters.items() if x.ref.node < index}
+        self.sources = {key: names for key, names in self.sources.items() if key < index}
         self.owners.forget(index)
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Layer:

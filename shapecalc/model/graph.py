@@ -121,7 +121,8 @@ class Graph(NamedTuple):
     probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of;
     `is_written` is whether a person wrote it as a specification, with mistakes that people make; `switches` are the
     variables that are false and with which it would have further inputs; `includes_batch` is whether its sizes are
-    those of a whole batch, as where that is could not be found.
+    those of a whole batch, as where that is could not be found; `tensors` are the tensors of a file that are weights
+    of its layers, with their names and sizes there, by the names of the layers.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Graph(NamedTuple):
     is_written: bool = True
     switches: dict[str, str] = {}  # noqa: RUF012  (never written on)
     includes_batch: bool = False
+    tensors: dict[str, dict[str, tuple[int, ...]]] = {}  # noqa: RUF012  (never written on)
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""

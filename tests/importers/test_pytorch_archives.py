@@ -9,6 +9,7 @@ import random
 import time
 import tracemalloc
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ FOLDER = Path(__file__).parents[1] / "data" / "pt2"
 FILES = sorted(FOLDER.glob("*.pt2"))
 UNUSED = {"tied": 12}
 """Parameters that the module holds and does not use, by the name of the file up to `_`."""
+MORE_MACS = {"recurrent_2.2.2": 294}
+"""MACs counted twice: version 2.2 decomposes a GRU to products with zeros of the size of the whole batch."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -32,7 +35,7 @@ def test_totals_are_those_of_pytorch_and_all_stated_sizes_agree(path):
     assert report.total.params == answer["params"] - unused
     assert report.total.trainable == answer["trainable"] - unused
     batch = 2 if "the batch of 2 of the example is left out" in report.notes else 1
-    assert report.total.macs * batch == answer["macs"]
+    assert report.total.macs * batch == answer["macs"] + MORE_MACS.get(path.stem, 0)
     note = next(note for note in report.notes if " shape arithmetic, " in note)
     assert ", 0 unknown; " in note
     assert "do not" not in note
@@ -42,7 +45,19 @@ def test_totals_are_those_of_pytorch_and_all_stated_sizes_agree(path):
 
 
 def test_there_are_files():
-    assert len(FILES) == 8
+    versions = Counter(path.stem.rpartition("_")[2] for path in FILES)
+    assert [versions[one] for one in ("2.2.2", "2.5.1", "2.7.1")] == [4, 5, 5]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "digits" not in path.stem], ids=lambda path: path.stem)
+def test_weights_lists_the_tensors_of_an_archive_and_they_are_those_of_its_network(path):
+    answer = json.loads(path.with_suffix(".json").read_text())
+    found = shapecalc.weights(path)
+    assert found.format == "PyTorch, torch.export"
+    assert found.total.params == answer["params"]
+    comparison = shapecalc.load(str(path)).compare_weights(found)
+    extra = [name for one in comparison.mismatches for name in one.names]
+    assert extra == (["spare.weight", "spare.bias"] if UNUSED.get(path.stem.partition("_")[0]) else [])
 
 
 def test_pickles_are_not_opened(tmp_path, monkeypatch):
@@ -217,16 +232,34 @@ def test_ten_thousand_nodes_are_read_in_time():
     assert time.perf_counter() - start < 5
 
 
+def other_bytes(draw, data):
+    changed = bytearray(data)
+    for _ in range(draw.randint(1, 20)):
+        changed[draw.randrange(len(changed))] = draw.randrange(256)
+    return bytes(changed[: draw.randint(1, len(changed))] if draw.random() < 0.3 else changed)
+
+
 def mutated(draw, data):
-    """The JSON of an archive with something deleted, replaced or doubled; or the archive with bytes changed."""
-    if draw.random() < 0.3:
-        changed = bytearray(data)
-        for _ in range(draw.randint(1, 20)):
-            changed[draw.randrange(len(changed))] = draw.randrange(256)
-        return bytes(changed[: draw.randint(1, len(changed))] if draw.random() < 0.3 else changed)
+    """An archive with bytes changed, or one of its files: its JSON with something deleted, replaced or doubled."""
+    if draw.random() < 0.2:
+        return other_bytes(draw, data)
     with zipfile.ZipFile(io.BytesIO(data)) as old:
-        entry = next(one for one in old.namelist() if one.endswith("model.json"))
-        document = json.loads(old.read(entry))
+        entries = {one: old.read(one) for one in old.namelist()}
+    changed = next(one for one in entries if one.endswith(("model.json", "exported_program.json")))
+    if draw.random() < 0.3:
+        changed = draw.choice([one for one in entries if "config" in one or "state_dict" in one])
+    content = entries[changed]
+    is_json = content[:1] == b"{"
+    entries[changed] = mutated_json(draw, content) if is_json else other_bytes(draw, content)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as new:
+        for entry, content in entries.items():
+            new.writestr(entry, content)
+    return stream.getvalue()
+
+
+def mutated_json(draw, content):
+    document = json.loads(content)
     for _ in range(draw.randint(1, 3)):
         place = document
         while True:
@@ -250,18 +283,19 @@ def mutated(draw, data):
                 whole = json.loads(json.dumps(document))  # within itself
                 place[key] = whole if draw.random() < 0.1 else draw.choice([7, "conv2d", {"name": "x"}])
             break
-    return archive(json.dumps(document))
+    return json.dumps(document).encode()
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_mutated_archives_only_raise_our_errors(seed):
+def test_mutated_archives_only_raise_our_errors(seed, tmp_path):
     draw = random.Random(seed)
-    for path in FILES:
-        if path.stem == "recurrent_core":
-            continue
+    for path in draw.sample([path for path in FILES if path.stem != "recurrent_core"], 7):
         for _ in range(4):
             data = mutated(draw, path.read_bytes())
             start = time.perf_counter()
             with contextlib.suppress(ShapecalcError):
                 shapecalc.load(data).infer()
+            tmp_path.joinpath("x.pt2").write_bytes(data)
+            with contextlib.suppress(ShapecalcError):
+                shapecalc.weights(tmp_path / "x.pt2")
             assert time.perf_counter() - start < 20

@@ -1,6 +1,6 @@
-"""Archives of torch.export: a zip file, of which the JSON of the program is read, and nothing else.
+"""Archives of torch.export: a zip file, of which the JSON of the program is read, and what is stated of its tensors.
 
-Weights are not read, and no pickle in an archive is ever opened.
+Weights are not read, and no pickle in an archive is ever executed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.checkpoints.exported import held_tensors
+from shapecalc.errors import CheckpointError
 from shapecalc.importers.files import broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
+
+    from shapecalc.checkpoints.exported import HeldTensor
 
 __all__ = ["FORMAT", "HOW", "Archive", "read_archive"]
 
@@ -38,7 +42,7 @@ class Archive(NamedTuple):
     """What is read of an archive: the JSON of its program, and what it says of its weights and constants."""
 
     program: Any
-    weights: dict[str, Any]
+    held: dict[str, HeldTensor]
 
 
 def read_archive(stream: IO[bytes], name: str) -> Archive:
@@ -49,13 +53,9 @@ def read_archive(stream: IO[bytes], name: str) -> Archive:
             if len(names) > _MOST_ENTRIES:
                 raise broken(name, FORMAT, f"it has {len(names):,} entries")
             program = _program_of(names, name)
-            weights: dict[str, Any] = {}
-            for one in names:
-                if one.endswith(("/model_weights_config.json", "/model_constants_config.json")):
-                    found = _document(archive, one, name)
-                    config = found.get("config") if isinstance(found, dict) else None
-                    weights.update(config if isinstance(config, dict) else {})
-            return Archive(_document(archive, program, name), weights)
+            return Archive(_document(archive, program, name), held_tensors(archive, name))
+    except CheckpointError as error:
+        raise broken(name, FORMAT, error.problems[0].message.removeprefix(f"{name}: ")) from None
     except _DAMAGE as error:
         message = str(error) or type(error).__name__
         raise broken(name, FORMAT, f"the archive is damaged or cut off ({message[:120]})") from None

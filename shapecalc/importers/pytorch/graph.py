@@ -91,10 +91,12 @@ class ModuleImport:
         if not self.problems:
             self._run(self.program.graph, scope, "", 0)
             refs, names = self._outputs(scope)
+        whole = {one.name: one.dims for one in self.program.stored.values()}  # of a part, the tensor that it is of
         graph = graph_of(
             self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
             notes=tuple(self._notes()), variables=self.sizes.variables,
             includes_batch=self.reading.is_lost, warnings=tuple(self.understanding.warnings.listed()),
+            tensors={key: (one.name, whole[one.name]) for key, one in self.stored.items()},
         )  # fmt: skip
         return graph, self.problems
 
@@ -146,7 +148,7 @@ class ModuleImport:
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
             if self.is_as_stated:
-                self._compare(node, found, graph, place)
+                self._compare(node, found, graph, place, uses.names)
 
     def _results(
         self, node: AtenNode, place: NodePlace, scope: dict[str, Any], uses: Uses, names: Sequence[str],
@@ -241,15 +243,17 @@ class ModuleImport:
         if not self.is_as_stated or None in stated:
             which = "for other sizes of the inputs" if not self.is_as_stated else "before the network runs"
             raise LayerError(f"{op} is not covered, and the size of its output is not known {which}", (reason,))
-        if any(0 in dims for dims in stated):
+        full = [dims for dims in stated if 0 not in dims]
+        if not full:
             return [Constant(dims) for dims in stated]
         data, _ = sorts_of(call.arguments.values())
         data += [call.as_data(x) for x in constants_of(call.arguments.values()) if x.learned]  # they count all the same
         own = any(x.batch.own for x in data)
-        batches = [Batch(0, own=True) if own and dims[:1] == (self.frame.batch,) else LOST for dims in stated]
-        shapes = [dims[1:] if batch.own else dims for dims, batch in zip(stated, batches, strict=True)]
+        batches = [Batch(0, own=True) if own and dims[:1] == (self.frame.batch,) else LOST for dims in full]
+        shapes = [dims[1:] if batch.own else dims for dims, batch in zip(full, batches, strict=True)]
         found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
-        return [Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)]
+        outputs = iter([Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)])
+        return [Constant(dims) if 0 in dims else next(outputs) for dims in stated]
 
     def _inline(self, node: AtenNode, scope: dict[str, Any], place: NodePlace, depth: int) -> bool:
         """Work through the nodes of a graph that a node runs: of `cond` those of its first branch."""
@@ -277,11 +281,13 @@ class ModuleImport:
             scope[out] = Unsized(Reference(-1)) if isinstance(found, Ref) else found
         return True
 
-    def _compare(self, node: AtenNode, found: Sequence[Any], graph: ProgramGraph, place: NodePlace) -> None:
-        """Compare the sizes of outputs with those that the program states."""
+    def _compare(
+        self, node: AtenNode, found: Sequence[Any], graph: ProgramGraph, place: NodePlace, used: Collection[str]
+    ) -> None:
+        """Compare the sizes of outputs with those that the program states: before 2.8 it lied of unused ones."""
         for name, tensor in zip(node.outputs, found, strict=False):
             dims = graph.stated.get(name)
-            if dims is not None and isinstance(tensor, Data):
+            if dims is not None and isinstance(tensor, Data) and name in used:
                 full = tensor.full(self.frame.batch)
                 if dims == full:
                     self.understanding.agreeing += 1

@@ -178,6 +178,39 @@ def _mask(call: AtenCall, mask: Tensor, q: Data) -> Data:
     return mask
 
 
+@operation("_transformer_encoder_layer_fwd")
+def _encoder_layer(call: AtenCall) -> Data:
+    """An encoder layer as one operation: PyTorch 2.2 exports it so."""
+    x = call.x("src")
+    if x.batch not in (Batch(0, own=True), LOST) or x.shape.rank != 2:
+        raise NotCoveredError("the batch is not its first axis")
+    first, gelu = call.flag("norm_first", False), call.flag("use_gelu", False)
+    y = _normed(call, x, "1") if first else x
+    heads: dict[str, Any] = {"embed_dim": call.number("embed_dim", 1), "num_heads": call.number("num_heads", 1)}
+    y = call.one("multi_head_attention", y, weights=_weights(call, "qkv_", "proj_"), **heads)
+    x = call.one("add", x, y)
+    x = y = x if first else _normed(call, x, "1")
+    y = _normed(call, y, "2") if first else y
+    for i, activation in ((1, "gelu" if gelu else "relu"), (2, "")):
+        weight, bias = (call.weight(f"ffn_{part}_{i}") for part in ("weight", "bias"))
+        if weight is None:
+            raise LayerError("it has not all of its weights")
+        y = linear(call, y, weight, (weight.dims[1], weight.dims[0]), bias)
+        y = call.one(activation, y) if activation else y
+    x = call.one("add", x, y)
+    return x if first else _normed(call, x, "2")
+
+
+def _weights(call: AtenCall, *parts: str) -> list[Constant]:
+    names = [f"{part}{name}" for part in parts for name in ("weight", "bias")]
+    return [weight for name in names if (weight := call.weight(name)) is not None]
+
+
+def _normed(call: AtenCall, x: Data, number: str) -> Data:
+    weights = [weight for name in ("weight", "bias") if (weight := call.weight(f"norm_{name}_{number}")) is not None]
+    return call.one("layer_norm", x, weights=weights, normalized_shape=[x.shape.sizes[-1]])
+
+
 @operation("_native_multi_head_attention")
 def _native_attention(call: AtenCall) -> Data:
     q, k, v = (call.tensor(name) for name in ("query", "key", "value"))
@@ -185,7 +218,5 @@ def _native_attention(call: AtenCall) -> Data:
         raise NotCoveredError("its queries, keys and values differ")
     if q.batch not in (Batch(0, own=True), LOST):
         raise NotCoveredError("the batch is not its first axis")
-    names = ("qkv_weight", "qkv_bias", "proj_weight", "proj_bias")
-    weights = [weight for name in names if (weight := call.weight(name)) is not None]
-    return call.one("multi_head_attention", q, weights=weights, embed_dim=call.number("embed_dim", 1),
-                    num_heads=call.number("num_head", 1))  # fmt: skip
+    heads: dict[str, Any] = {"embed_dim": call.number("embed_dim", 1), "num_heads": call.number("num_head", 1)}
+    return call.one("multi_head_attention", q, weights=_weights(call, "qkv_", "proj_"), **heads)

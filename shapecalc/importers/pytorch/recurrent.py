@@ -10,6 +10,8 @@ from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.importers.pytorch.operations import AtenCall
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
@@ -35,9 +37,31 @@ def _recurrent(call: AtenCall) -> Any:
         arguments["nonlinearity"] = "relu"
     if weights[1].dims[1] != hidden:
         arguments["proj_size"] = weights[1].dims[1]
-    at = 0 if call.flag("batch_first", False) else 1
     states = call.get("hx", [])
-    states = states if isinstance(states, list) else [states]
+    return _over_steps(call, kind, weights, states if isinstance(states, list) else [states], arguments)
+
+
+@operation("mkldnn_rnn_layer")
+def _onednn(call: AtenCall) -> Any:
+    """One direction of one layer, as an LSTM is decomposed to on a CPU."""
+    weights = [weight for i in range(4) if (weight := call.weight(f"weight{i}")) is not None]
+    if call.number("mode", 0) != _LSTM or len(weights) < 4 or weights[0].rank != 2:
+        raise NotCoveredError("it is no LSTM")
+    arguments: dict[str, Any] = {"hidden_size": call.number("hidden_size", 0), "input_size": weights[0].dims[1]}
+    if not all(weight.learned for weight in weights[2:]):
+        weights, arguments["bias"] = weights[:2], False
+    return _over_steps(call, "lstm", weights, [call.get("hx_"), call.get("cx_")], arguments)
+
+
+_LSTM = 2
+"""The number of the mode of an LSTM."""
+
+
+def _over_steps(
+    call: AtenCall, kind: str, weights: Sequence[Constant], states: Sequence[Any], arguments: dict[str, Any]
+) -> Any:
+    """Return the outputs of a layer over the steps of a sequence."""
+    at = 0 if call.flag("batch_first", False) else 1
     given = [_without_batch(call, state, 1) for state in states if isinstance(state, Data)]
     x = _without_batch(call, call.x("input"), at)
     y, *last = call.emit(kind, x, *given, batch=Batch(at, own=True), weights=weights, **arguments)

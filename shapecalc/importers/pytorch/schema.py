@@ -6,7 +6,7 @@ Source of the fields: torch/_export/serde/schema.py of PyTorch 2.1 to 2.13 (majo
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import SpecError
 from shapecalc.importers.files import broken
@@ -22,6 +22,9 @@ from shapecalc.importers.pytorch.program import (
     Ref,
     StoredInput,
 )
+
+if TYPE_CHECKING:
+    from shapecalc.checkpoints.exported import HeldTensor
 
 __all__ = ["is_own_code", "line_of", "module_of", "program_of"]
 
@@ -51,7 +54,7 @@ def program_of(archive: Archive, name: str) -> Program:
         if major not in _VERSIONS:
             hint = "a newer shapecalc may read it; PyTorch 2.1 to 2.14 write the versions 1 to 8"
             raise broken(name, FORMAT, f"it has version {major} of its schema, which is not known", hint=hint)
-        return _Reader(archive.weights).program(document)
+        return _Reader(archive.held).program(document)
     except SpecError:
         raise
     except _WrongError as error:
@@ -72,8 +75,8 @@ def _version(document: Any) -> Any:
 
 
 class _Reader:
-    def __init__(self, weights: dict[str, Any]) -> None:
-        self.weights = weights
+    def __init__(self, held: dict[str, HeldTensor]) -> None:
+        self.held = held
         self.count = 0
         self.first: dict[str, str] = {}
         self.lines: dict[str, str] = {}
@@ -169,18 +172,13 @@ class _Reader:
         return stored, tuple(inputs), values
 
     def _stored(self, name: Any, sort: str, dims: Any, trainable: bool) -> StoredInput:
-        held = self.weights.get(name)
-        path = held.get("path_name") if isinstance(held, dict) and not _is_without_elements(held) else None
+        held = self.held.get(str(name))
         if dims is None or not all(isinstance(size, int) for size in dims):
             raise _WrongError(f"it does not state the size of {name}")
-        first = self.first.setdefault(str(path), str(name)) if path else str(name)
+        first = self.first.setdefault(held.identity, str(name)) if held else str(name)
+        if held and held.trainable is not None:  # version 2.2 states in its pickle alone what is trained
+            trainable = held.trainable
         return StoredInput(str(name), sort, dims, trainable, first)
-
-
-def _is_without_elements(held: dict[str, Any]) -> bool:
-    """Return whether a stored tensor is on the meta device: all of those have the same (empty) file."""
-    device = (held.get("tensor_meta") or {}).get("device") or {}
-    return bool(device.get("type") == "meta")
 
 
 def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:
@@ -214,7 +212,9 @@ def _one(document: Any) -> Any:
     if isinstance(name, str):
         return Ref(name)
     kind, value = _only(document)
-    return _one(value) if kind == "as_tensor" else None if kind == "as_none" else value
+    if kind == "as_tensor":
+        return Ref(value) if isinstance(value, str) else _one(value)  # version 2.2 has the name alone
+    return None if kind == "as_none" else value
 
 
 def _flat(value: Any) -> list[Any]:

@@ -11,6 +11,8 @@ from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.tensors import FIXED, Constant, Data
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.importers.pytorch.operations import AtenCall
 
 
@@ -48,9 +50,23 @@ def _at(call: AtenCall, x: Data, index: Any, axis: int) -> Data:
 def _index(call: AtenCall) -> Data:
     x, indices = call.x(), call.get("indices", [])
     given = [(axis, one) for axis, one in enumerate(indices) if one is not None]
-    if len(given) != 1:
-        raise NotCoveredError("it picks along several axes at once")
-    return _at(call, x, given[0][1], given[0][0])
+    for axis, index in given if len(given) == 1 else _each_alone(given):
+        x = _at(call, x, index, axis)
+    return x
+
+
+def _each_alone(given: Sequence[tuple[int, Any]]) -> list[tuple[int, Constant]]:
+    """Return positions along several axes, each of which varies along one axis of the output: a column, and a row.
+
+    Errors: `NotCoveredError` for others, which pick single elements.
+    """
+    first, found = given[0][0] if given else 0, []
+    for i, (axis, index) in enumerate(given):
+        dims = (1,) * (len(given) - index.rank) + index.dims if isinstance(index, Constant) else ()
+        if len(dims) != len(given) or axis != first + i or any(size != 1 for j, size in enumerate(dims) if j != i):
+            raise NotCoveredError("it picks along several axes at once")
+        found.append((axis, index._replace(dims=(dims[i],))))
+    return found
 
 
 @operation("gather", "take_along_dim")

@@ -23,7 +23,7 @@ _MOST_PREFIXES = 12
 
 def aligned(found: Mapping[str, StoredTensor], report: Report) -> tuple[tuple[str, str], dict[str, tuple[int, ...]]]:
     """Return the prefixes in the checkpoint and in the network without which most names are the same; and the names."""
-    ours, naming = report.tensor_shapes(), report.graph.naming
+    ours, naming = _parameter_shapes(report, _tails(found)), report.graph.naming
     expected = library_shapes(naming, ours, found) if naming else ours
     best, prefixes = len(expected.keys() & found.keys()), ("", "")
     if best * 2 < len(expected):
@@ -40,6 +40,30 @@ def aligned(found: Mapping[str, StoredTensor], report: Report) -> tuple[tuple[st
         if prefixes != ("", ""):
             return prefixes, chosen
     return prefixes, expected
+
+
+def _parameter_shapes(report: Report, known: frozenset[str]) -> dict[str, tuple[int, ...]]:
+    """Return the sizes of parameters by their names in the report.
+
+    Those of an imported layer have their names and sizes in the file, if some of these are known, and not all others.
+    """
+    ours = report.tensor_shapes()
+    stored: dict[str, dict[str, tuple[int, ...]]] = {}
+    for row in report.rows:
+        tensors = report.graph.tensors.get(row.name, {})
+        if not known.isdisjoint(tensors):
+            named = [f"{row.name}.{name}" for name in row.sizing.weight_shapes]
+            stored.update(dict.fromkeys(named if not known.issuperset(named) else (), tensors))
+    found: dict[str, tuple[int, ...]] = {}
+    for name, shape in ours.items():
+        found.update(stored.get(name, {name: shape}))
+    return found
+
+
+def _tails(names: Collection[str]) -> frozenset[str]:
+    """Return names, also without the first modules in them, which may be a prefix."""
+    parts = [name.split(".") for name in names]
+    return frozenset(".".join(one[level:]) for one in parts for level in range(min(_LEVELS + 1, len(one))))
 
 
 def _prefixes(names: Collection[str], least: float) -> list[str]:
