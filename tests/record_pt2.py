@@ -10,7 +10,7 @@ benchmarks/resnet50.pt2 is torchvision's, recorded where that is.
 
 Beside each file is a JSON file: the parameters of the module, and half of what PyTorch's FLOP counter counts; the sizes of
 all tensors are in the archive itself. Weights and example inputs are left out of the archives: they are not read. Of files
-of torch.save in them, as versions before 2.8 wrote them, the pickle is kept, which says what is tied and what is trained.
+of torch.save in them, as versions before 2.9 wrote them, the pickle is kept, which says what is tied and what is trained.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def saved(module, examples, *, dynamic=None, decomposed=False):
 
 _TENSORS = ("/data/weights/weight_", "/data/sample_inputs/", "serialization_id", "serialized_example_inputs")
 """Parts of the names of entries that are left out."""
-_SAVED = ("serialized_state_dict", "serialized_constants")
+_SAVED = ("serialized_state_dict", "serialized_constants", "data/weights/model.pt", "data/constants/model.pt")
 
 
 def without_tensors(data):
@@ -151,7 +151,7 @@ def without_tensors(data):
         for entry in old.namelist():
             if not any(part in entry for part in _TENSORS):
                 content = old.read(entry)
-                if entry.startswith(_SAVED):
+                if any(part in entry for part in _SAVED):
                     content = pickle_alone(content)
                 elif entry.endswith(".json"):
                     content = json.dumps(json.loads(content), separators=(",", ":")).encode()

@@ -1,7 +1,7 @@
 """Archives of torch.export (.pt2): the tensors that one holds, from what it states of them.
 
-Since version 2.8 that is JSON beside the tensors, with their types, sizes and files; before, and for tensors of other
-sorts, a file of torch.save within the archive, of which only the pickle is read, by a reader that can run nothing.
+Since version 2.9 that is JSON beside the tensors, with their types, sizes and files; before, a file of torch.save within
+the archive, of which only the pickle is read, by a reader that can run nothing.
 Source: `torch/export/pt2_archive/_package.py` and `torch/_export/serde/schema.py` of PyTorch 2.13.
 """
 
@@ -30,6 +30,8 @@ _CONFIGS = ("_weights_config.json", "_constants_config.json")
 _SAVED = ("serialized_state_dict.pt", "serialized_state_dict.json", "serialized_constants.pt",
           "serialized_constants.json")  # fmt: skip
 """Files of torch.save in archives before 2.8; those of the first versions are named .json, and are none."""
+_OF_2_8 = ("/data/weights/", "/data/constants/")
+"""Where the same files are in archives of version 2.8."""
 _LONGEST = 2**26
 _LOCAL_HEADER = 30
 _TYPES = {
@@ -70,7 +72,7 @@ def held_tensors(archive: ZipFile, path: str) -> dict[str, HeldTensor]:
         name = info.filename
         if name.endswith(_CONFIGS):
             found.update(_of_config(path, name, _content(archive, info, path)))
-        elif name.endswith(_SAVED):
+        elif name.endswith(_SAVED) or (name.endswith(".pt") and any(part in f"/{name}" for part in _OF_2_8)):
             for key, held in _of_saved(archive, info, path):
                 found.setdefault(key, held)
     return found
