@@ -1,7 +1,7 @@
 """Archives of torch.export (.pt2): the tensors that one holds, from what it states of them.
 
-Since version 2.9 that is JSON beside the tensors, with their types, sizes and files; before, a file of torch.save within
-the archive, of which only the pickle is read, by a reader that can run nothing.
+Since version 2.9 that is JSON beside the tensors, with their types, sizes and files; before, a file of torch.save
+within the archive, of which only the pickle is read, by a reader that can run nothing.
 Source: `torch/export/pt2_archive/_package.py` and `torch/_export/serde/schema.py` of PyTorch 2.13.
 """
 

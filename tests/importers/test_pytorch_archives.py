@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from crafted_pt2 import T, archive, node, program, small
+from crafted_pt2 import LONG, T, archive, meta, node, program, small
 from running import run
 
 import shapecalc
@@ -247,7 +247,7 @@ def mutated(draw, data):
         entries = {one: old.read(one) for one in old.namelist()}
     changed = next(one for one in entries if one.endswith(("model.json", "exported_program.json")))
     if draw.random() < 0.3:
-        changed = draw.choice([one for one in entries if "config" in one or "state_dict" in one])
+        changed = draw.choice([one for one in entries if "config" in one or "state_dict" in one or "/weights/" in one])
     content = entries[changed]
     is_json = content[:1] == b"{"
     entries[changed] = mutated_json(draw, content) if is_json else other_bytes(draw, content)
@@ -299,3 +299,40 @@ def test_mutated_archives_only_raise_our_errors(seed, tmp_path):
             with contextlib.suppress(ShapecalcError):
                 shapecalc.weights(tmp_path / "x.pt2")
             assert time.perf_counter() - start < 20
+
+
+def test_of_several_outputs_only_empty_ones_are_constants():
+    """An unknown operation with an empty output was a constant as a whole: what depends on it had no input."""
+    nodes = [
+        node("net.strange.default", ["a", "b"], "m", "net.py:3", input=T("x")),
+        node("aten.linear.default", "y", "fc", "net.py:4", input=T("a"), weight=T("p_fc_weight"), bias=None),
+    ]
+    tensors = {"x": (1, 8), "a": (1, 6), "b": (0,), "p_fc_weight": (3, 6), "y": (1, 3)}
+    report = shapecalc.load(archive(program(nodes, tensors, params=["p_fc_weight"]))).infer()
+    assert [(row.kind, row.macs) for row in report.rows][-2:] == [("opaque", 0), ("linear", 18)]
+    assert "1 unknown" in report.notes[0]
+
+
+def test_sizes_of_outputs_that_nothing_uses_are_not_compared():
+    """PyTorch 2.5 states another size for the last state of an LSTM, if nothing uses it."""
+    document = small()
+    document["graph_module"]["graph"]["tensor_values"]["unused"] = meta((4, 4))
+    document["graph_module"]["graph"]["nodes"].append(node("aten.relu.default", "unused", "", "net.py:20", self=T("x")))
+    report = shapecalc.load(archive(document)).infer()
+    assert not report.graph.warnings
+
+
+@pytest.mark.parametrize(("rows", "columns", "kinds"), [
+    ((5, 1), (4,), ["gather", "gather"]), ((5, 1), (1, 4), ["gather", "gather"]),
+    ((5, 4), (4,), ["opaque"]), ((4,), (5, 1), ["opaque"]), ((5,), (5,), ["opaque"]),
+])  # fmt: skip
+def test_a_column_and_a_row_of_positions_pick_rows_and_columns(rows, columns, kinds):
+    """As bilinear resizing is decomposed: x[:, :, rows, columns] of PyTorch picks a grid where they are 5×1 and 4."""
+    grid = (5, 4) if kinds == ["gather", "gather"] else (5,)
+    nodes = [
+        node("aten.index.Tensor", "y", "", "net.py:3", self=T("x"), indices=[None, None, T("b_rows"), T("b_columns")])
+    ]
+    tensors = {"x": (1, 3, 8, 8), "b_rows": meta(rows, LONG), "b_columns": meta(columns, LONG), "y": (1, 3, *grid)}
+    report = shapecalc.load(archive(program(nodes, tensors, buffers=["b_rows", "b_columns"]))).infer()
+    assert [row.kind for row in report.rows if row.kind in ("gather", "opaque")] == kinds
+    assert report.outputs["y"] == (3, *grid)
