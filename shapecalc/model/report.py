@@ -263,10 +263,10 @@ class Report(Answer):
         """Return the sizes of tensors by the names of the report: `parameters`, `buffers`, or `shared` parameters."""
         found: dict[str, tuple[int, ...]] = {}
         for row in self.rows:
-            if bool(row.shares) == (sort == "shared"):
-                sizing = row.sizing if row.shares else own(row.node, row.sizing)
-                shapes = sizing.buffer_shapes if sort == "buffers" else sizing.weight_shapes
-                found.update({f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items()})
+            every, mine = row.sizing.weight_shapes, own(row.node, row.sizing)
+            rest = {name: shape for name, shape in every.items() if name not in mine.weight_shapes}
+            shapes = {"parameters": mine.weight_shapes, "buffers": mine.buffer_shapes, "shared": rest}[sort]
+            found.update({f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items()})
         return found
 
     @property

@@ -6,6 +6,7 @@ import contextlib
 import random
 
 import pytest
+from crafted_checkpoints import write_safetensors
 from crafted_onnx import BOOL, INT8, INT64, as_tensor, field, graph, model, node, small, tensor, value, write
 from running import run
 
@@ -115,3 +116,43 @@ def test_changed_files_are_errors_or_checkpoints(tmp_path):
             data[chance.randrange(len(data))] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
         with contextlib.suppress(ShapecalcError):
             held(bytes(data), tmp_path)
+
+
+def products(*weights, **names):
+    """Two fully connected layers that share their bias, the second with the weight `onnx::MatMul_7`, 4×3."""
+    nodes = [node("MatMul", ["x", "a"], ["1"], "/first/MatMul"), node("Add", ["1", "b"], ["2"], "/first/Add"),
+             node("MatMul", ["2", "onnx::MatMul_7"], ["3"], "/deep/other/MatMul"),
+             node("Add", ["3", names.get("bias", "net.fc.bias")], ["y"], "/deep/other/Add")]  # fmt: skip
+    return model(nodes, [value("x", [1, 5])], [value("y", None)], weights=weights)
+
+
+def against(folder, network, tensors):
+    write(folder, network)
+    write_safetensors(folder / "w.safetensors", {name: ("F32", shape) for name, shape in tensors.items()})
+    comparison = shapecalc.load(folder / "model.onnx").compare_weights(folder / "w.safetensors")
+    return [(one.kind, one.names[0], one.expected, one.found) for one in comparison.mismatches], comparison
+
+
+@pytest.mark.parametrize(("found", "mismatches"), [
+    ((3, 4), []), ((3, 5), [("size", "net.fc.weight", (3, 4), (3, 5))]),
+])  # fmt: skip
+def test_a_weight_that_was_stored_transposed_is_that_beside_the_bias(tmp_path, found, mismatches):
+    """`onnx::MatMul_7` 4×3 is `net.fc.weight` 3×4 of PyTorch, as its TorchScript exporter writes products."""
+    network = products(
+        tensor("a", [5, 4]), tensor("b", [4]), tensor("onnx::MatMul_7", [4, 3]), tensor("net.fc.bias", [3])
+    )
+    names = {"a": (5, 4), "b": (4,), "net.fc.weight": found, "net.fc.bias": (3,)}
+    assert against(tmp_path, network, names)[0] == mismatches
+    wrapped = {f"module.{name}": shape for name, shape in names.items()}
+    assert against(tmp_path, network, wrapped)[0] == [
+        (kind, name, *sizes) for kind, name, *sizes in mismatches
+    ]  # the prefix is a difference of its own
+
+
+def test_tensors_that_the_exporter_merged_are_named(tmp_path):
+    """Equal tensors, as the zeros of untrained biases, are stored once: the others are extra in the state dict."""
+    network = products(tensor("a", [5, 4]), tensor("b", [4]), tensor("onnx::MatMul_7", [4, 4]), bias="b")
+    names = {"a": (5, 4), "b": (4,), "first.weight": (4, 5), "other.fc.bias": (4,)}
+    found, comparison = against(tmp_path, network, names)
+    assert ("extra", "other.fc.bias", None, (4,)) in found
+    assert any("exporters of ONNX store them once" in note for note in comparison.notes)

@@ -134,6 +134,11 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
     if copies:
         words = "tensor shares its" if len(copies) == 1 else "tensors share their"
         notes.append(f"{len(copies):,} more {words} elements with one of the network: tied, and no difference.")
+    if any(one.kind == "extra" for one in mismatches) and report.graph.tensors and report.tensor_shapes("shared"):
+        notes.append(
+            "Layers of the network share tensors: where elements are equal, as in a network that was never trained, "
+            "exporters of ONNX store them once, under one name."
+        )
     if weights.missing:
         files = count_noun(len(weights.missing), "file")
         words = "is missing: its" if len(weights.missing) == 1 else "are missing: their"

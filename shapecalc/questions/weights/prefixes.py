@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.model.naming import library_shapes
 
@@ -53,11 +53,32 @@ def _parameter_shapes(report: Report, known: frozenset[str]) -> dict[str, tuple[
         tensors = report.graph.tensors.get(row.name, {})
         if not known.isdisjoint(tensors):
             named = [f"{row.name}.{name}" for name in row.sizing.weight_shapes]
-            stored.update(dict.fromkeys(named if not known.issuperset(named) else (), tensors))
+            theirs = _renamed(tensors, row.sizing.weight_shapes, known)
+            stored.update(dict.fromkeys(named if not known.issuperset(named) else (), theirs))
     found: dict[str, tuple[int, ...]] = {}
     for name, shape in ours.items():
         found.update(stored.get(name, {name: shape}))
     return found
+
+
+def _renamed(
+    tensors: Mapping[str, tuple[int, ...]], own: Mapping[str, tuple[Any, ...]], known: frozenset[str]
+) -> dict[str, tuple[int, ...]]:
+    """Return the tensors of a layer with the weight that an exporter stored transposed, under a name of its own.
+
+    TorchScript's exporter does so for products: the name is that of the bias, and the size that of the layer.
+    """
+    biases = [name for name in tensors if name.endswith(_BIAS) and name in known]
+    wanted = [weight for name in biases if (weight := name.removesuffix(_BIAS) + _WEIGHT) in known]
+    shape = tuple(own.get(_WEIGHT, ()))
+    is_one = len(wanted) == 1 and wanted[0] not in tensors
+    turned = [name for name, sizes in tensors.items() if is_one and name not in known and sizes[::-1] == shape]
+    return {
+        wanted[0] if name in turned else name: shape if name in turned else sizes for name, sizes in tensors.items()
+    }
+
+
+_WEIGHT, _BIAS = "weight", "bias"
 
 
 def _tails(names: Collection[str]) -> frozenset[str]:
