@@ -304,7 +304,7 @@ def test_mutated_archives_only_raise_our_errors(seed, tmp_path):
 def test_of_several_outputs_only_empty_ones_are_constants():
     """An unknown operation with an empty output was a constant as a whole: what depends on it had no input."""
     nodes = [
-        node("net.strange.default", ["a", "b"], "m", "net.py:3", input=T("x")),
+        node("net.strange.default", ["b", "a"], "m", "net.py:3", input=T("x")),
         node("aten.linear.default", "y", "fc", "net.py:4", input=T("a"), weight=T("p_fc_weight"), bias=None),
     ]
     tensors = {"x": (1, 8), "a": (1, 6), "b": (0,), "p_fc_weight": (3, 6), "y": (1, 3)}
@@ -336,3 +336,43 @@ def test_a_column_and_a_row_of_positions_pick_rows_and_columns(rows, columns, ki
     report = shapecalc.load(archive(program(nodes, tensors, buffers=["b_rows", "b_columns"]))).infer()
     assert [row.kind for row in report.rows if row.kind in ("gather", "opaque")] == kinds
     assert report.outputs["y"] == (3, *grid)
+
+
+def test_positions_along_axes_that_are_not_neighbours_pick_single_elements():
+    """PyTorch puts the axis of x[:, rows, :, columns] first, whatever the sizes of the positions."""
+    nodes = [node("aten.index.Tensor", "y", "", "net.py:3", self=T("x"), indices=[None, T("b_r"), None, T("b_c")])]
+    tensors = {"x": (1, 3, 8, 8), "b_r": meta((2, 1), LONG), "b_c": meta((4,), LONG), "y": (2, 4, 1, 8)}
+    report = shapecalc.load(archive(program(nodes, tensors, buffers=["b_r", "b_c"]))).infer()
+    assert [row.kind for row in report.rows][-1] == "opaque"
+
+
+@pytest.mark.parametrize("version", ["2.2.2", "2.5.1", "2.8.0"])
+def test_files_within_an_archive_that_is_not_compressed_are_read_where_they_are(version, tmp_path):
+    """As PyTorch writes archives: tied weights count once, and an extra field, which aligns them, is skipped."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(FOLDER / f"tied_{version}.pt2") as old, zipfile.ZipFile(stream, "w") as new:
+        for entry in old.namelist():
+            info = zipfile.ZipInfo(entry)
+            info.extra = b"FB\4\0ZZZZ"
+            new.writestr(info, old.read(entry))
+    tmp_path.joinpath("net.pt2").write_bytes(stream.getvalue())
+    assert shapecalc.load(stream.getvalue()).infer().total.params == 2579
+    assert shapecalc.weights(tmp_path / "net.pt2").total.params == 2591
+
+
+def test_two_parts_of_one_file_of_weights_are_two_tensors():
+    """`path_name` is the file of a storage: two parameters that are other parts of it are not tied."""
+
+    def held(start):
+        return {"path_name": "weight_0", "is_param": True, "tensor_meta": {**meta((3,), learned=True), "strides": [{"as_int": 1}],
+                                                                           "storage_offset": {"as_int": start}}}  # fmt: skip
+
+    nodes = [node("aten.mul.Tensor", "m", "a", "net.py:3", self=T("x"), other=T("p_a")),
+             node("aten.mul.Tensor", "y", "b", "net.py:4", self=T("m"), other=T("p_b"))]  # fmt: skip
+    tensors = {"x": (1, 8, 3), "p_a": (3,), "p_b": (3,), "m": (1, 8, 3), "y": (1, 8, 3)}
+    for start, params in ((3, 6), (0, 3)):
+        config = {
+            "net/data/weights/model_weights_config.json": json.dumps({"config": {"a": held(0), "b": held(start)}})
+        }
+        data = archive(program(nodes, tensors, params=["p_a", "p_b"]), more=config)
+        assert shapecalc.load(data).infer().total.params == params
