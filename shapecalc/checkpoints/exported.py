@@ -92,15 +92,16 @@ def _of_config(path: str, entry: str, content: bytes) -> Iterator[tuple[str, Hel
         config = json.loads(content).get("config", {})
         for name, item in config.items():
             if isinstance(item, dict) and "path_name" in item:
-                key, meta = str(item["path_name"]), item.get("tensor_meta")
-                if isinstance(meta, dict) and (meta.get("device") or {}).get("type") == "meta":
+                key, meta = str(item["path_name"]), item.get("tensor_meta") or {}
+                if (meta.get("device") or {}).get("type") == "meta":
                     key = f"{key} {name}"  # all tensors without elements have the same, empty file
-                is_param = bool(item.get("is_param"))
-                view = _view(key, meta) if isinstance(meta, dict) else None
-                yield (
-                    str(name),
-                    HeldTensor(view, key, is_param, bool(meta["requires_grad"]) if is_param and meta else None),
+                is_param, stated = (
+                    bool(item.get("is_param")),
+                    isinstance(meta, dict) and {"dtype", "sizes"} <= meta.keys(),
                 )
+                trainable = meta.get("requires_grad") if is_param else None
+                view = _view(key, meta) if stated else None
+                yield str(name), HeldTensor(view, key, is_param, None if trainable is None else bool(trainable))
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         message = f"its {entry[:200]} is not as it must be ({type(error).__name__}: {str(error)[:80]})"
         raise broken(path, message) from None
