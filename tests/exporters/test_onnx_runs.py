@@ -52,6 +52,8 @@ SPECS = {
     "maps with channels last": {"layout": "HWC", "inputs": {"x": [14, 14, 3]}, "layers": [
         {"conv": {"out_channels": 8, "kernel_size": 3, "padding": "same", "stride": 2}}, "layer_norm",
         {"linear": 6}, {"slice": {"dim": 1, "end": 4}}, "flatten", {"fc": 2}]},
+    "maps of different ranks with channels last": {"layout": "HWC", "inputs": {"x": [5, 4, 3], "y": [2, 5, 4, 3]}, "layers": [
+        {"add": None, "from": ["x", "y"]}]},
     "what is the same for every sample": {"inputs": {"x": [5, 4]}, "layers": [
         {"parameter": [2, 4], "name": "p"}, {"concat": {"dim": 1}, "from": ["p", "x"]}, "class_token",
         "position_embedding", "sinusoidal_embedding"]},

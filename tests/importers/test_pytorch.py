@@ -87,9 +87,9 @@ def test_tensors_of_one_file_are_shared_but_those_on_the_meta_device_have_none(d
 )
 def test_of_a_maximum_with_its_index_there_is_what_is_used(used, kinds):
     nodes = [node("aten.max.dim", ["v", "i"], self=T("x"), dim=1)]
-    nodes += [node("aten.relu.default", f"y{one}", self=T(one)) for one in used]
-    sizes = {"x": (1, 3, 5), **dict.fromkeys(["v", "i", *[f"y{one}" for one in used]], (1, 5))}
-    found = rows_of(nodes, sizes, outputs=[f"y{one}" for one in used] or ["v"])
+    nodes += [node("aten.relu.default", f"y{one}", self=T(one)) for one in used or "x"]
+    sizes = {"x": (1, 3, 5), "yx": (1, 3, 5), **dict.fromkeys(["v", "i", "yv", "yi"], (1, 5))}
+    found = rows_of(nodes, sizes, outputs=[f"y{one}" for one in used or "x"])
     assert [kind for _, kind, _ in found if kind != "relu"] == kinds
 
 

@@ -182,7 +182,8 @@ def _in_own_order(site: LayerSite, writer: Writer) -> Any:
     """
     shapes = (*site.inputs, *site.outputs)
     mixed = [is_mixed(shape) for shape in shapes]
-    if not any(mixed) or (writer.order == ALIKE and all(mixed)):
+    are_alike = writer.order == ALIKE and all(mixed) and len({shape.rank for shape in shapes}) == 1
+    if not any(mixed) or are_alike:
         return writer.function(site)
     site.layout = ""
     site.names = [site.transpose(name, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else name
