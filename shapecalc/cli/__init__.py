@@ -91,8 +91,17 @@ class _Commands(click.Group):
             from shapecalc.errors import did_you_mean
 
             commands = self.list_commands(ctx)
-            hint = did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False)
+            hint = str(did_you_mean(args[0], commands, "`shapecalc --help` lists the commands", lists=False))
+            if _is_network(args[0]):
+                hint = f"write shapecalc summary {args[0]}"
             raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx) from error
+
+
+def _is_network(word: str) -> bool:
+    """Return whether a word in place of a command is the file, or the name, of a network."""
+    from shapecalc.language.files import find_bundled
+
+    return os.path.isfile(word) or find_bundled(word) is not None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

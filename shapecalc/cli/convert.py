@@ -8,7 +8,7 @@ import click
 
 from shapecalc.cli.options import OneOf, completed, load_network, network_options
 from shapecalc.cli.output import emit, emit_bytes
-from shapecalc.exporters import FORMATS, format_of_file
+from shapecalc.exporters import FORMATS, check_name, format_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ def command(
     if to is None and output is None:
         raise click.UsageError(f"Missing option '--to'. Choose from: {', '.join(FORMATS)}; or name a file with -o.")
     chosen = to or format_of_file(output or "")
+    check_name(output or "", chosen)
     network = load_network(spec, inputs, settings)
     written = network.convert(chosen, depth=depth)
     if isinstance(written, bytes):

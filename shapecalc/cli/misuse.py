@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import click
@@ -69,7 +70,7 @@ def _option_meant(error: click.UsageError) -> str:
 
     told, name = f"No such option '{error.option_name}'", error.option_name.lstrip("-").replace("_", "-").lower()
     params = error.ctx.command.get_params(error.ctx)
-    removed = _removed(error.ctx.info_name or "", name)
+    removed = _elsewhere(error.ctx, error.option_name) or _removed(error.ctx.info_name or "", name)
     if removed:
         return f"{told}: {removed}"
     for param in params:
@@ -85,6 +86,18 @@ def _option_meant(error: click.UsageError) -> str:
     if setting:
         return f"{told}: write --set {setting}"
     return f"{told}. Did you mean {known[meant]}?" if meant else f"{told}."
+
+
+def _elsewhere(ctx: click.Context, option: str) -> str:
+    """Return the hint for an option that stands before the command, or is an argument of it: `--layer conv1`."""
+    command = ctx.command
+    if isinstance(command, click.Group):
+        commands = [command.get_command(ctx, name) for name in command.list_commands(ctx)]
+        is_one = any(option in param.opts for one in commands if one for param in one.get_params(ctx))
+        return "it is written behind the command" if is_one else ""
+    word = option.lstrip("-").upper()
+    arguments = [param.make_metavar(ctx).strip("[.]") for param in command.params if isinstance(param, click.Argument)]
+    return f"{word} is written without it, as in the usage above" if word in arguments else ""
 
 
 def _removed(word: str, name: str) -> str:
@@ -123,6 +136,9 @@ def _hint_for_extra(error: click.UsageError) -> str:
     if error.ctx is None:
         return ""
     options = {name for param in error.ctx.command.get_params(error.ctx) for name in param.opts}
+    joined = next((one for at in range(1, len(sys.argv)) if (one := _joined(sys.argv[at:], options))), "")
+    if joined and error.message.endswith(")"):
+        return f": write {joined}"
     found = re.fullmatch(r"Got unexpected extra arguments? \((\w+)=(\S*)( .*)?\)", error.message)
     if found:
         own = f"--{found[1].replace('_', '-')}"
@@ -136,6 +152,18 @@ def _hint_for_extra(error: click.UsageError) -> str:
         )
     numbers = re.fullmatch(r"Got unexpected extra arguments? \((\d+(?: \d+)*)\)", error.message)
     return _by_position(error.ctx.info_name or "", numbers[1].split(), options) if numbers else ""
+
+
+def _joined(words: Sequence[str], options: Collection[str]) -> str:
+    """Return an option whose value is cut by spaces as it is meant: `--input 3 64 64`, `--set width 32`; or empty."""
+    option, *values = words
+    if option == "--input" and option in options:
+        sizes = list(takewhile(str.isdecimal, values))
+        return f"{option} {'x'.join(sizes)}" if len(sizes) > 1 else ""
+    if option == "--set" and option in options and len(values) > 1:
+        name, value = values[:2]
+        return f"{option} {name}={value}" if name.isidentifier() and re.fullmatch(r"[\d.]+|true|false", value) else ""
+    return ""
 
 
 def _by_position(word: str, numbers: Sequence[str], options: Collection[str]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
 
-__all__ = ["FORMATS", "convert", "format_of_file"]
+__all__ = ["FORMATS", "check_name", "convert", "format_of_file"]
 
 
 class _Format(NamedTuple):
@@ -45,6 +45,9 @@ FORMATS = {
                         (".timeloop.yaml", ".timeloop.yml")),
 }  # fmt: skip
 """The formats by name; the first suffix of each is the usual one."""
+_SOURCE = "pytorch"
+"""The format whose suffixes a format without any uses: it is source too."""
+_OF_KERAS = (".keras", ".h5", ".hdf5")
 
 
 def convert(
@@ -65,13 +68,30 @@ def convert(
     return written
 
 
-def format_of_file(name: str) -> str:
-    """Return the format that the name of a file ends with. Errors: `UsageError` for any other name."""
+def _named_by(name: str) -> str:
+    """Return the format that the name of a file ends with; empty for any other name."""
     lower = name.lower()
     ends = {end: to for to, one in FORMATS.items() for end in one.suffixes if lower.endswith(end)}
-    if ends:
-        return ends[max(ends, key=len)]
+    return ends[max(ends, key=len)] if ends else ""
+
+
+def check_name(name: str, to: str) -> None:
+    """Check that the name of a file is not that of another format. Errors: `UsageError`."""
+    suffixes, named = FORMATS[to].suffixes or FORMATS[_SOURCE].suffixes, _named_by(name)
+    if named and not name.lower().endswith(tuple([os.path.splitext(one)[1] for one in suffixes])):
+        message = f"{clean(name)} is the name of another format ({named}) than {to}"
+        raise UsageError(Problem(message, hint=f"name it {suffixes[0]}, or write --to {named}"))
+
+
+def format_of_file(name: str) -> str:
+    """Return the format that the name of a file ends with. Errors: `UsageError` for any other name."""
+    found = _named_by(name)
+    if found:
+        return found
     suffix = os.path.splitext(name)[1]
+    if suffix.lower() in _OF_KERAS:
+        message = f"{clean(name)}: Keras writes {suffix}, with the weights of the model"
+        raise UsageError(Problem(message, hint=f"for its source, write --to keras -o {clean(name)[: -len(suffix)]}.py"))
     message = f"no format has the suffix {suffix}" if suffix else "the name has no suffix"
     own = [one.suffixes[0] for one in FORMATS.values() if one.suffixes]
     hint = f"name it {', '.join(own[:-1])} or {own[-1]}, or choose with --to"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import pytest
 from running import run
 
 import shapecalc
@@ -63,6 +65,26 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
     assert run("convert", "lenet5", "-o", tmp_path / "a.png", "--to", "dot").status == 0
     assert (tmp_path / "a.png").read_text(encoding="utf-8").startswith("digraph")
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "told"),
+    [
+        ("pytorch", "net.onnx", "net.onnx is the name of another format (onnx) than pytorch\n   name it .py, or write --to onnx\n"),
+        ("keras", "net.yml", "net.yml is the name of another format (yaml) than keras\n   name it .py, or write --to yaml\n"),
+        ("timeloop", "net.csv", "net.csv is the name of another format (scalesim) than timeloop\n"
+         "   name it .timeloop.yaml, or write --to scalesim\n"),
+        ("", "net.keras", "net.keras: Keras writes .keras, with the weights of the model\n"
+         "   for its source, write --to keras -o net.py\n"),
+        ("keras", "net.py", ""), ("pytorch", "net.txt", ""), ("pytorch", "net", ""), ("timeloop", "net.yaml", ""),
+        ("yaml", "net.timeloop.yml", ""), ("onnx", "NET.ONNX", ""),
+    ],
+)  # fmt: skip
+def test_a_file_has_no_name_of_another_format(tmp_path, monkeypatch, to, name, told):
+    monkeypatch.chdir(tmp_path)
+    ran = run("convert", "lenet5", *(["--to", to] if to else []), "-o", name)
+    assert (ran.status, ran.err) == ((2, told) if told else (0, ""))
+    assert os.listdir() == ([] if told else [name])
 
 
 def test_without_a_format_the_formats_are_listed():
