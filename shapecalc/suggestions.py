@@ -43,11 +43,14 @@ markdown | md
 latex | tex
 cross_entropy | ce nll
 macs | flops mult_adds madds
+output | shape
 torch | pytorch
 keras | tensorflow tf
 vars | variables constants hparams
 """
 """Words of the field for choices: the hint for one is what it is called here, where that is known."""
+_NOTES = {("flops", "macs"): " 1 MAC is 2 FLOPs"}
+"""What has to be changed besides the word."""
 
 
 def nearest_word(word: str, words: dict[str, None]) -> str:
@@ -56,7 +59,7 @@ def nearest_word(word: str, words: dict[str, None]) -> str:
     if colon and after and before in words:
         return clean(f"write a space after the colon: `{before}: {after}`")
     meant = meant_word(word, words)
-    return f"did you mean {meant}?" if meant else ""
+    return f"did you mean {meant}?{_NOTES.get((word.lower(), meant), '')}" if meant else ""
 
 
 def nearest_file(path: str) -> str:

@@ -9,7 +9,7 @@ from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
-from shapecalc.language.inputs import input_shape, product_note, switches_of
+from shapecalc.language.inputs import input_shape, missing_input, product_note, switches_of, unnamed_inputs
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
@@ -225,20 +225,15 @@ class Compilation:
             self.switches = switches_of(left_out, self.document.keys.get("vars"))
             return {name: own for name, (_, own) in known.items()}
         if inputs is not None:
-            one = f"write `input: {short(inputs.text)}` for one input" if isinstance(inputs, Scalar) else ""
-            hint = one or "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
-            self.problems.append(
-                Problem(f"inputs is a mapping of names to sizes, not {describe(inputs)}", inputs.mark, hint=hint)
-            )
-        elif single is not None:
+            unnamed, problem = unnamed_inputs(inputs)
+            self.problems.append(problem)
+            return unnamed
+        if single is not None:
             self.input_marks = {"input": single.mark}
             return {"input": single}
-        elif "layers" in self.document.keys and not is_given:
-            size = "3x224x224" if self.layout == CHW else "224x224x3"
-            hint = f"write for instance  input: {size}  at the top, or give --input (input= of load() in Python)"
-            if self.document.keys["layers"].mark == self.document.mark:  # the text is only a list
-                hint = hint.replace("at the top,", "at the top, and  layers:  above the list,")
-            self.problems.append(Problem("the input size is missing", self.document.mark, hint=hint))
+        if "layers" in self.document.keys and not is_given:
+            is_list = self.document.keys["layers"].mark == self.document.mark  # the text is only a list
+            self.problems.append(missing_input(self.document.mark, self.layout, is_list=is_list))
         return {}
 
     def _size_of(self, item: Value) -> Value | None:

@@ -10,7 +10,7 @@ from shapecalc.escaping import clean
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, word
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, words_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,9 +72,12 @@ class BlockDefinition(NamedTuple):
         """Return the defaults of the arguments."""
         return [value for value in self.arguments.values() if value is not None]
 
-    def _hint(self, name: str) -> str | Hint:
-        beside = f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
-        return beside if name in OWN_WORDS else did_you_mean(name, self.arguments, "it has no arguments")
+    def _hint(self, name: str, given: MapValue) -> str | Hint:
+        if name in OWN_WORDS:
+            return f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
+        from shapecalc.language.habits import hint_for_undeclared  # only when something is wrong
+
+        return hint_for_undeclared(self.name, name, given, self.arguments, words_in([self.layers, *self.values()]))
 
     def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the variables inside the block for one use of it: those of the specification, and its arguments.
@@ -87,7 +90,8 @@ class BlockDefinition(NamedTuple):
             for key, item in value.pairs:
                 if key.text not in self.arguments:
                     why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
-                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, self._hint(key.text), why)
+                    hint = self._hint(key.text, value)
+                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
                 given[key.text] = item
         elif value is not None and not (isinstance(value, Scalar) and value.value is None):
             if not self.arguments:
@@ -159,12 +163,9 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     if isinstance(value, ListValue):  # only a list of layers
         return Document({"layers": value}, {"layers": value.mark}, {}, {}, {}, value.mark), problems
     if not isinstance(value, MapValue):
-        problem = Problem(
-            f"a specification is a mapping with `layers:`, not {describe(value)}",
-            value.mark,
-            hint="it has an input:, such as 3x224x224, and a list under layers:",
-        )
-        return Document({}, {}, {}, {}, {}, value.mark), [problem]
+        message = f"a specification is a mapping with `layers:`, not {describe(value)}"
+        hint = "it has an input:, such as 3x224x224, and a list under layers:"
+        return Document({}, {}, {}, {}, {}, value.mark), [Problem(message, value.mark, hint=hint)]
     keys: dict[str, Value] = {}
     marks: dict[str, Mark] = {}
     for key, item in value.pairs:
@@ -177,9 +178,8 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
         marks[key.text] = key.mark
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
-            problems.append(
-                Problem(f"{one} and {other} cannot be used together", marks[other], hint="keep one of the two")
-            )
+            message = f"{one} and {other} cannot be used together"
+            problems.append(Problem(message, marks[other], hint="keep one of the two"))
     before = len(problems)
     blocks = _used_blocks(keys, reader, problems)
     incomplete = len(problems) > before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, did_you_mean
@@ -272,16 +273,27 @@ class Written:
         """
         scope, name = pending.scope, pending.name
         if "." in name and name not in scope.flows:
-            if not self._named:
-                self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
-                self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
-            inside = self._named.get(full_name(scope, name))
+            inside = self._by_name().get(full_name(scope, name))
             if inside is not None:
                 scope.define(name, inside.flows, (inside.start, inside.stop))
             elif scope.spans.get(owner := name.partition(".")[0]) and self._names_within(scope, owner):
                 hint = did_you_mean(name, self._names_within(scope, owner))
                 return Problem(f"no layer, block or input is called {name} here", pending.mark, hint=hint)
-        return scope.look_up(pending, self.blocks, dependents)
+        return scope.look_up(pending, self.blocks, dependents, partial(self._within, scope, dependents))
+
+    def _by_name(self) -> dict[str, Inside]:
+        """Return all layers and blocks by their full names."""
+        if not self._named:
+            self._named = {node.name: Inside((Reference(i),), i, i + 1) for i, node in enumerate(self.nodes)}
+            self._named.update(zip([block.name for block in self.instances], self._insides, strict=True))
+        return self._named
+
+    def _within(self, scope: Scope, dependents: Callable[[], Collection[int]], name: str) -> list[str]:
+        """Return the layers and blocks of a name within the blocks of a scope, as they are referred to there."""
+        prefix, end = scope.prefix, f".{name}"
+        found = {one: at for one, at in self._by_name().items() if one.startswith(prefix) and one.endswith(end)}
+        never = dependents() if found else ()
+        return [one.removeprefix(prefix) for one, at in found.items() if not {*range(at.start, at.stop)} & {*never}]
 
     def _names_within(self, scope: Scope, block: str) -> list[str]:
         """Return the names of the layers and blocks within a block of a scope, as they are referred to there."""

@@ -119,7 +119,9 @@ def _part(text: str, sort: str, value: Scalar) -> tuple[str, int]:
     text = in_ascii(written)
     span = re.fullmatch(r"([\d.,_]+\s?\w*?)\s*(?:-|–|\.\.\.?|:| to )\s*([\d.,_]+\s?\w*)", text)
     if span:
-        raise bad(f"`{written}` is not a comparison", value.mark, f"write '>= {span[1]} and <= {span[2]}'")
+        unit = span[2].lstrip("0123456789.,_")
+        first = span[1] + unit if span[1][-1].isdigit() else span[1]  # `1-2M` is 1M to 2M
+        raise bad(f"`{written}` is not a comparison", value.mark, f"write '>= {first} and <= {span[2]}'")
     own = next((sign for sign in SIGNS if text.startswith(sign)), "")  # the long ones come first
     sign, number = own or "==", text[len(own) :].strip()
     whole = read_whole(number)

@@ -20,12 +20,20 @@ from shapecalc.source import ListValue, MapValue, Scalar, short
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from shapecalc.errors import Hint
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
 __all__ = [
-    "Place", "hint_for_argument", "hint_for_block", "hint_for_block_arguments", "hint_for_kind", "hint_for_wrapped",
-    "items_of", "without_call",
+    "Place",
+    "hint_for_argument",
+    "hint_for_block",
+    "hint_for_block_arguments",
+    "hint_for_kind",
+    "hint_for_undeclared",
+    "hint_for_wrapped",
+    "items_of",
+    "without_call",
 ]  # fmt: skip
 
 
@@ -247,6 +255,20 @@ def hint_for_block_arguments(
         given = {names[0]: _text(value)}
     shown = ", ".join(f"{one}: {given.get(one, '…')}" for one in names if one in given or one in required)
     return clean(f"write `{name}: {{{shown}}}`")
+
+
+def hint_for_undeclared(
+    block: str, name: str, given: MapValue, arguments: Collection[str], used: Collection[str]
+) -> str | Hint:
+    """Return the hint for an argument that a block does not have; if it uses that word, to declare all such."""
+    near = did_you_mean(name, arguments, lists=False)
+    if near or name not in used:
+        return near or did_you_mean(name, arguments, "it has no arguments")
+    words = [word for word in given.keys() if word in used and word not in arguments]  # noqa: SIM118  (of a `MapValue`)
+    declared = ", ".join(f"{word}: required" for word in words)
+    if arguments:
+        return clean(f"declare it under the `args:` of {block}: `{declared}`")
+    return clean(f"declare it: write the block as `{block}: {{args: {{{declared}}}, layers: […]}}`")
 
 
 def _text(value: Value) -> str:

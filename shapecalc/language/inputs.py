@@ -6,9 +6,11 @@ import re
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import did_you_mean
-from shapecalc.language.values import BadValueError, argument_value, bad
-from shapecalc.layers.base.shape import Shape
+from shapecalc.errors import Problem, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.language.keyed_branches import flow_text
+from shapecalc.language.values import BadValueError, argument_value, bad, describe
+from shapecalc.layers.base.shape import CHW, Shape
 from shapecalc.model.graph import ONE_AXIS
 from shapecalc.source import ListValue, MapValue, Scalar, short
 from shapecalc.text.units import without_batch
@@ -16,11 +18,11 @@ from shapecalc.text.units import without_batch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shapecalc.errors import Hint
+    from shapecalc.errors import Hint, Mark
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.source import Value
 
-__all__ = ["input_shape", "product_note", "switches_of"]
+__all__ = ["input_shape", "missing_input", "product_note", "switches_of", "unnamed_inputs"]
 
 _NAMED_AXES = ("depth", "height", "width", "length")
 
@@ -46,6 +48,36 @@ def product_note(value: Value) -> str:
     factors = value.text.replace(" ", "").split("*")
     found = prod(map(int, factors))
     return f"{ONE_AXIS} {found:,}: write {'x'.join(factors)} for {len(factors)} axes"
+
+
+def unnamed_inputs(value: Value) -> tuple[dict[str, Value], Problem]:
+    """Return inputs without names under those that a block has for its own, `input` and `input2`, and their problem.
+
+    There is one if it is a size. References to them may have these names already.
+    """
+    items = value.items if isinstance(value, ListValue) else [value]
+    if isinstance(value, Scalar) and value.value is None:
+        found: dict[str, Value] = {}
+    elif all(isinstance(item, Scalar) and str(item.value).isdecimal() for item in items):
+        found = {"input": value}
+    else:
+        found = {f"input{number}" if number > 1 else "input": item for number, item in enumerate(items, 1)}
+    given = ", ".join(f"{name}: {flow_text(item)}" for name, item in found.items())
+    hint = (
+        f"write `{given}` for one input" if len(found) == 1 else f"write `inputs: {{{given}}}`, with names of your own"
+    )
+    if not found or len(given) > _LONGEST:
+        hint = "write for instance inputs: {left: 3x224x224, right: 3x224x224}"
+    message = f"inputs is a mapping of names to sizes, not {describe(value)}"
+    return found, Problem(message, value.mark, hint=clean(hint))
+
+
+def missing_input(mark: Mark, layout: str, *, is_list: bool) -> Problem:
+    """Return the problem of a specification without an input, which may be only a list of layers."""
+    size = "3x224x224" if layout == CHW else "224x224x3"
+    top = "at the top, and  layers:  above the list," if is_list else "at the top,"
+    hint = f"write for instance  input: {size}  {top} or give --input (input= of load() in Python)"
+    return Problem("the input size is missing", mark, hint=hint)
 
 
 def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str, Any]) -> str:

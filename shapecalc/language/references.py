@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
 from shapecalc.language.foreign import sliced
+from shapecalc.language.keyed_branches import flow_text
 from shapecalc.layers import find_kind
 from shapecalc.source import MapValue, Scalar
 
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
     from shapecalc.language.document import BlockDefinition
     from shapecalc.source import Value
 
-__all__ = ["Unknown", "hint_for_index", "hint_for_reference"]
+__all__ = ["Unknown", "hint_for_index", "hint_for_reference", "hint_within"]
+
+_LONGEST = 200
+_MOST = 3
 
 
 class Unknown(NamedTuple):
     """A name that no layer, block or input of its scope has, and the output of it that is meant.
 
-    `known` are those that have one, `inputs` how many inputs there are, `inside` the block around (empty for none),
-    and, if it is a branch of a merge, Python's sign for that and all its branches.
+    `known` are those that have one, `stated` the names that are written, `inputs` how many inputs there are, `inside`
+    the block around (empty for none), and, if it is a branch of a merge, Python's sign for that and all its branches.
     """
 
     name: str
     output: int | str
     known: Collection[str]
+    stated: Collection[str]
     inputs: int
     inside: str
     operator: str
@@ -50,11 +55,12 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
         is_sequence = name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1
         hint = _branch_of(name, () if is_sequence else known, blocks)
         if hint and is_sequence:
-            hint += _IN_SEQUENCE
+            written = _as_sequence(unknown)
+            hint = f"{written}; otherwise {hint}" if written else hint + _IN_SEQUENCE
     if not hint and name in _OF_PROGRAMS.split() and name not in known:
         above = "`[]` for the layer above, " if unknown.branches and not unknown.is_alone else ""
         hint = f"write {above}`input` for the input, or `name: {name}` below the layer that is meant"
-    return clean(hint or _copy(name, known) or _numbered(name, known) or _attribute(name, known))
+    return clean(hint or _copy(name, known) or _numbered(name, known, unknown.stated) or _attribute(name, known))
 
 
 _OF_PROGRAMS = "x y out inputs identity residual shortcut skip inp"
@@ -64,6 +70,28 @@ _IN_SEQUENCE = (
     "; the items here are branches side by side: layers in sequence are one branch, "
     "a list of its own (`- - …` and below it `  - …`), and the input alone is `- []`"
 )
+
+
+def _as_sequence(unknown: Unknown) -> str:
+    """Return the hint for layers in sequence that are written as branches, with the list that they are; or empty.
+
+    Some of them have arguments, and they follow each other. The others are names; the input, if there are none.
+    """
+    branches, known = unknown.branches, (*unknown.known, *unknown.stated)
+    at = [number for number, branch in enumerate(branches) if _is_in_place(branch, known)]
+    is_whole = [*range(at[0], at[-1] + 1)] == at
+    if not is_whole or not any(isinstance(branch, MapValue) for branch in branches):
+        return ""
+    shown = [flow_text(branch) for branch in branches]
+    sequence = f"[{', '.join(shown[at[0] : at[-1] + 1])}]"
+    listed = f"[{', '.join([*shown[: at[0]], sequence, *(shown[at[-1] + 1 :] if len(at) < len(shown) else ['[]'])])}]"
+    return f"layers in sequence are one branch: write `{listed}`" if len(listed) <= _LONGEST else ""
+
+
+def hint_within(names: Sequence[str]) -> str:
+    """Return the hint for a name that layers within blocks have; empty where there are none."""
+    more = " or the like" if len(names) > _MOST else ""
+    return clean(f"did you mean {' or '.join(names[:_MOST])}{more}?") if names else ""
 
 
 def _several(unknown: Unknown) -> str:
@@ -159,10 +187,10 @@ def _attribute(name: str, known: Collection[str]) -> str:
     return f"did you mean {owner}? If it has several outputs, they have numbers: {owner}[1] is the second"
 
 
-def _numbered(name: str, known: Collection[str]) -> str:
+def _numbered(name: str, known: Collection[str], stated: Collection[str]) -> str:
     """Return the hint for a layer that is called by another name of its kind: `conv2d1`, which is `conv1`.
 
-    Keras counts `conv2d`, `conv2d_1`: there only the names are told.
+    Keras counts `conv2d`, `conv2d_1`: there only the names are told. So are none that are written (`stated`).
     """
     digits = len(name) - len(name.rstrip("0123456789"))
     if any(one.startswith(name) for one in known):
@@ -170,7 +198,7 @@ def _numbered(name: str, known: Collection[str]) -> str:
     for count in range(digits, 0, -1):
         word, number = name[:-count], name[-count:]
         cls = find_kind(word.rstrip("_"))
-        unnamed = _unnamed(cls.kind, known) if cls else []
+        unnamed = [one for one in _unnamed(cls.kind, known) if one not in stated] if cls else []
         if cls and unnamed:
             if f"{cls.kind}{number}" in unnamed and not word.endswith("_"):
                 return f"did you mean {cls.kind}{number}?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import MAX_PROBLEMS, Problem, Problems
+from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
@@ -32,6 +33,8 @@ class Reports:
         """Record a problem, once for all uses of its block."""
         if scope.mark:
             problem = problem._replace(mark=scope.mark)
+        elif scope.stack:
+            problem = _with_arguments(problem, scope.stack[-1])
         key = (problem.mark, problem.message)
         if key in self._seen:
             return
@@ -39,3 +42,13 @@ class Reports:
             raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: the rest are not listed"))
         self._seen.add(key)
         self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
+
+
+def _with_arguments(problem: Problem, block: str) -> Problem:
+    """Return the problem of a name that is no variable within a block with the hint that it may be an argument."""
+    from shapecalc.language.expressions.syntax import NO_VARIABLE  # only when something is wrong
+
+    if problem.hint != NO_VARIABLE:
+        return problem
+    name = problem.message.strip("`").partition("`")[0]
+    return problem._replace(hint=clean(f"{NO_VARIABLE}, arguments of {block} under its `args:`, as `{name}: required`"))

@@ -106,10 +106,14 @@ class Scope:
         return name in self.inputs or span[0] < span[1]
 
     def define_broken(self, value: Value, flow: tuple[Flow, ...], end: int) -> None:
-        """Define the name of an item with a problem, so that references to it are none: it is the output of `flow`."""
-        name = value.get("name") if isinstance(value, MapValue) else None
-        if isinstance(name, Scalar) and isinstance(name.value, str) and name.text not in self.flows:
-            self.define(name.text, flow, (end - 1, end))
+        """Define the name of an item with a problem, so that references to it are none: it is the output of `flow`.
+
+        So are several names in a list, which are a problem themselves.
+        """
+        given = value.get("name") if isinstance(value, MapValue) else None
+        for name in given.items if isinstance(given, ListValue) else [given]:
+            if isinstance(name, Scalar) and isinstance(name.value, str) and name.text not in self.flows:
+                self.define(name.text, flow, (end - 1, end))
 
     def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
         """Bind a name to the outputs of a layer or block."""
@@ -139,25 +143,46 @@ class Scope:
         ends = {name: [flow for flow in flows if isinstance(flow, Reference)] for name, flows in self.flows.items()}
         return {name for name, flows in ends.items() if any(flow.node in nodes for flow in flows)}
 
-    def _unknown(self, pending: Pending, blocks: Mapping[str, BlockDefinition], never: Collection[str]) -> Problem:
-        """Return the problem of a name that nothing has; `never` are those that cannot be meant."""
-        from shapecalc.language.references import Unknown, hint_for_reference  # only when something is wrong
+    def _unknown(
+        self,
+        pending: Pending,
+        blocks: Mapping[str, BlockDefinition],
+        never: Collection[str],
+        within: Callable[[str], Sequence[str]],
+    ) -> Problem:
+        """Return the problem of a name that nothing has; `never` are those that cannot be meant.
+
+        `within` returns the layers of that name within blocks here.
+        """
+        from shapecalc.language.references import (  # only when something is wrong
+            Unknown,
+            hint_for_reference,
+            hint_within,
+        )
 
         inside = self.stack[-1] if self.stack else ""
         known = [name for name in self.flows if name not in never] if never else self.flows
-        unknown = Unknown(pending.name, pending.output, known, len(self.inputs), inside, *pending.merge)
+        unknown = Unknown(pending.name, pending.output, known, self.taken, len(self.inputs), inside, *pending.merge)
         names = partial(self.names, {pending.name, *never})
-        hint = hint_for_reference(unknown, blocks) or did_you_mean(pending.name, names)
+        habit = hint_for_reference(unknown, blocks) or hint_within(within(pending.name))
+        hint = habit or did_you_mean(pending.name, names)
         message = f"no layer, block or input is called {pending.name} here"
         return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
 
     def look_up(
-        self, pending: Pending, blocks: Mapping[str, BlockDefinition], dependents: Callable[[], Collection[int]] = tuple
+        self,
+        pending: Pending,
+        blocks: Mapping[str, BlockDefinition],
+        dependents: Callable[[], Collection[int]],
+        within: Callable[[str], Sequence[str]],
     ) -> Flow | Problem:
-        """Return what a name refers to, or its problem; `dependents` returns the nodes that cannot be meant."""
+        """Return what a name refers to, or its problem.
+
+        `dependents` returns the nodes that cannot be meant, `within` the layers of a name within blocks here.
+        """
         flows = self.flows.get(pending.name)
         if flows is None:
-            return self._unknown(pending, blocks, self._outputs_of(dependents()))
+            return self._unknown(pending, blocks, self._outputs_of(dependents()), within)
         output = pending.output
         if isinstance(output, str):
             names = self.output_names.get(pending.name, ())
@@ -238,6 +263,9 @@ def _filled(text: str, value: Value, variables: Mapping[str, Any]) -> str:
 
 def read_name(value: Value, variables: Mapping[str, Any]) -> str:
     """Return the given name of a layer; `{i + 1}` within it is the value of the expression."""
+    if isinstance(value, ListValue):
+        hint = "give one name: of a layer with several outputs these are a[0], a[1], …"
+        raise bad("a name must be a word, not a list", value.mark, hint)
     text = word(value, "a name")
     name = _filled(text, value, variables) if "{" in text else text
     if len(name) > _MAX_NAME:

@@ -6,17 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem, Problems
-from shapecalc.source import ListValue, MapValue
+from shapecalc.source import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from shapecalc.language.document import Document
-    from shapecalc.source import Value
 
 __all__ = ["unused_names"]
-
-_IDENTIFIER = r"[A-Za-z_]\w*"
 
 
 def unused_names(document: Document, problems: Iterable[Problem]) -> Problems:
@@ -32,7 +29,7 @@ def unused_names(document: Document, problems: Iterable[Problem]) -> Problems:
 def _not_mentioned(document: Document) -> Iterator[tuple[str, Problem]]:
     hint = "remove it, or use it"
     for block in document.blocks.values():
-        mentioned = _mentioned([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
+        mentioned = words_in([*block.values(), *block.outputs, block.layers]) if block.arguments else set()
         for name, value in block.arguments.items():
             if name not in mentioned:
                 message = f"the argument {name} of the block {block.name} is never used"
@@ -43,21 +40,7 @@ def _not_mentioned(document: Document) -> Iterator[tuple[str, Problem]]:
     parts = [value for key, value in document.keys.items() if key not in skipped]
     for block in document.blocks.values():
         parts += [*block.values(), *block.outputs, block.layers]
-    mentioned = _mentioned(parts)
+    mentioned = words_in(parts)
     for name, value in document.variables.items():
         if name not in mentioned:
             yield name, Problem(f"the variable {name} is never used", value.mark, hint=hint)
-
-
-def _mentioned(values: list[Value]) -> set[str]:
-    """Return every word in the values that could be the name of a variable."""
-    words: set[str] = set()
-    while values:
-        value = values.pop()
-        if isinstance(value, ListValue):
-            values += value.items
-        elif isinstance(value, MapValue):
-            values += [item for _, item in value.pairs]
-        elif isinstance(value.value, str):
-            words.update(re.findall(_IDENTIFIER, value.text))
-    return words

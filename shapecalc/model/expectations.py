@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, did_you_mean
+from shapecalc.layers.base.shape import CHW
 from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, Bounds
 
 if TYPE_CHECKING:
@@ -53,14 +54,21 @@ def unmet_expectations(report: Report, memory: Callable[[], int]) -> list[Proble
             else found == expectation.expected
         )
         if not met:
-            problems.append(_broken(expectation, found))
+            problems.append(_broken(expectation, found, report.layout))
     return problems
 
 
-def _broken(expectation: Expectation, found: Any) -> Problem:
+def _broken(expectation: Expectation, found: Any, layout: str) -> Problem:
     if isinstance(found, tuple):
         message = f"{expectation.what} is {_size(found)}, expected {_size(expectation.expected)}"
-        return Problem(message, expectation.mark, "expect")
+        turned = (*found[1:], *found[:1]) if layout == CHW else (*found[-1:], *found[:-1])
+        is_turned = len(found) > 2 and found != turned == expectation.expected
+        hint = (
+            f"channels come {'first' if layout == CHW else 'last'} here: write {'x'.join(map(str, found))}"
+            if is_turned
+            else ""
+        )
+        return Problem(message, expectation.mark, "expect", hint=hint)
     unit = " bytes" if expectation.what.rpartition(".")[2] in _IN_BYTES else ""
     if isinstance(expectation.expected, Bounds):
         unmet = expectation.expected.unmet(found)

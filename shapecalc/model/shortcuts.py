@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
 
-__all__ = ["Projection", "hints_on_shortcuts", "projection_of"]
+__all__ = ["ShortcutProjection", "hints_on_shortcuts", "projection_of"]
 
 _ARGUMENT = "project"
 _BOTH = 2
@@ -30,7 +30,7 @@ _MOST_WORK = 100_000  # copies found × nodes
 _PROJECTED, _STRIDED = "a 1×1 convolution", "a stride of"
 
 
-class Projection(NamedTuple):
+class ShortcutProjection(NamedTuple):
     """The layers that make the inputs of a merge equal, on one of them, and the copies of the merge that need them.
 
     If not all do, and no argument of their block decides it, `argument` is one to add: false by default, and in each
@@ -65,7 +65,7 @@ def hints_on_shortcuts(graph: Graph) -> Callable[[int, Problem], Problem] | None
     return with_hint
 
 
-def _argument_text(graph: Graph, index: int, found: Projection) -> str:
+def _argument_text(graph: Graph, index: int, found: ShortcutProjection) -> str:
     """Return what a hint says of the argument that a block needs: where it is declared, and where it is given."""
     if not found.argument:
         return ""
@@ -80,7 +80,7 @@ def _argument_text(graph: Graph, index: int, found: Projection) -> str:
     return f"\nonly some copies need it: `{found.argument}: false` under the args of {block}, and {given}"
 
 
-def projection_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Projection | None:
+def projection_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> ShortcutProjection | None:
     """Return the 1×1 convolution on an input of an element-wise merge of two that makes them equal; None for none.
 
     With equal channels it is meant only where the larger input is what the other is computed from: any other branch
@@ -129,27 +129,31 @@ def _normalisation(graph: Graph, index: int, branch: int) -> str:
 
 def _for_some(
     graph: Graph, every: tuple[int, ...], needed: Collection[int], layers: Insertion, stride: _Given | None
-) -> Projection:
+) -> ShortcutProjection:
     """Return the projection of a merge with the condition of the copies that need it, if some do not.
 
     That is a stride other than 1, if the stride is in variables and differs just there; otherwise an argument is added.
     """
     node = graph.nodes[every[0]]
     if len(needed) == len(every) or not node.mark or not node.mark.source.text:
-        return Projection(layers, every)
+        return ShortcutProjection(layers, every)
     if stride and stride.giver:
         other = {i for i in every if _value_at(graph, i, 1 - layers.input, stride) != 1}
         if other == needed:
             text = stride.text if stride.text.isidentifier() else f"({stride.text})"
-            return Projection(layers._replace(when=f"{text} != 1"), tuple(sorted(needed)))
+            return ShortcutProjection(layers._replace(when=f"{text} != 1"), tuple(sorted(needed)))
     if not node.uses:
         is_first = [*needed] == [every[0]]
-        return Projection(layers._replace(when="i == 0"), every[:1]) if is_first else Projection(layers, every)
+        return (
+            ShortcutProjection(layers._replace(when="i == 0"), every[:1])
+            if is_first
+            else ShortcutProjection(layers, every)
+        )
     uses = _uses(graph, every, needed)
     arguments = argument_words(node.mark.source.text, node.mark, graph.blocks[node.block].kind)
     if not uses or arguments is None or _ARGUMENT in arguments.keys():  # noqa: SIM118  (of a `MapValue`)
-        return Projection(layers, every)
-    return Projection(layers._replace(when=_ARGUMENT), tuple(sorted(needed)), _ARGUMENT, uses, arguments.mark)
+        return ShortcutProjection(layers, every)
+    return ShortcutProjection(layers._replace(when=_ARGUMENT), tuple(sorted(needed)), _ARGUMENT, uses, arguments.mark)
 
 
 def _copies_that_differ(graph: Graph, every: Sequence[int], wrong: int) -> dict[int, int]:

@@ -184,7 +184,7 @@ def _whole_of_cut(text: str, mark: Mark, builder: TreeBuilder) -> Scalar | None:
         problem = Problem(message, whole, hint=f'put it in quotes: "{shown}"')
     builder.problems.append(problem)
     builder.words.clear()  # every word from here on is looked at: it may be a part of this one
-    return Scalar(None, "", whole)
+    return Scalar(line[:end], line[:end], whole)  # so that it is not taken for a value that was left out
 
 
 _LONGEST_CUT = 300

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from shapecalc.errors import Mark, Source
 
-__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "short"]
+__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "short", "words_in"]
 
 _SHOWN = 40  # characters of a text that are shown in a message
 
@@ -96,3 +96,17 @@ def short(text: str) -> str:
     """Return a text as one line, short enough for a message."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def words_in(values: list[Value]) -> set[str]:
+    """Return every word in values that could be the name of a variable."""
+    words: set[str] = set()
+    while values:
+        value = values.pop()
+        if isinstance(value, ListValue):
+            values += value.items
+        elif isinstance(value, MapValue):
+            values += [item for _, item in value.pairs]
+        elif isinstance(value.value, str):
+            words.update(re.findall(r"[A-Za-z_]\w*", value.text))
+    return words

@@ -122,7 +122,7 @@ def test_misuse(words: list[str], told: str) -> None:
         ("memory lenet5 --attention flash_attn", "flash"), ("memory lenet5 --logits lst", "last"),
         ("memory lenet5 --order bset", "best"), ("summary lenet5 --layout channels_last", "hwc"),
         ("summary lenet5 --convention pytorch", "torch"), ("summary lenet5 --format md", "markdown"),
-        ("explain lenet5 --what params,flops", "macs"), ("specs --sort -parms", "-params"),
+        ("specs --sort -parms", "-params"),
         ("layer relu --input 3 --layout nchw", "chw"), ("memory lenet5 --optimizer adan", "adam"),
     ],
 )  # fmt: skip
@@ -131,6 +131,13 @@ def test_a_word_that_is_no_choice_gets_the_nearest(words: str, meant: str) -> No
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.endswith(f": did you mean {meant}?\n")
     assert "' is not one of " in ran.err
+
+
+def test_flops_are_twice_the_macs() -> None:
+    ran = run("explain", "lenet5", "--what", "params,flops")
+    assert ran.err.endswith(": did you mean macs? 1 MAC is 2 FLOPs\n")
+    ran = run("sweep", "resnet", "--set", "stem=32,64", "--where", "flops < 5G")
+    assert "did you mean macs? 1 MAC is 2 FLOPs" in ran.err
 
 
 def test_every_choice_of_every_option_is_one_of_that_sort() -> None:

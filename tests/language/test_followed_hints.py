@@ -92,6 +92,31 @@ FOLLOWED = [
      "Upsample: {size: [14, 14]}", (4, 14, 14), 148),
     (MAP + "- {}\n", "Reshape: (None, 256)", "sizes are given without the batch axis: write `{}`", "Reshape: [256]",
      (256,), 148),
+    # a residual branch that is written as branches, and one without its other branch
+    (MAP + "- add: {}\n", "[{conv: {out_channels: 4, kernel_size: 1}}, relu, a]",
+     "layers in sequence are one branch: write `{}`; otherwise a branch of one layer is a list: write `[relu]`",
+     "[[{conv: {out_channels: 4, kernel_size: 1}}, relu], a]", (4, 8, 8), 168),
+    (MAP + "- add: {}\n", "[{conv: {out_channels: 4, kernel_size: 1}}, relu]",
+     "layers in sequence are one branch: write `{}`; otherwise a branch of one layer is a list: write `[relu]`",
+     "[[{conv: {out_channels: 4, kernel_size: 1}}, relu], []]", (4, 8, 8), 168),
+    ("input: 3x8x8\nblocks: {enc: [{conv: {out_channels: 3, kernel_size: 1}, name: c}, relu]}\nlayers:\n- enc\n- add: {}\n",
+     "[c, enc1]", "did you mean enc1.c?", "[enc1.c, enc1]", (3, 8, 8), 12),
+    ("input: 3x8x8\nlayers:\n- conv: {out_channels: 3, kernel_size: 1}\n  name: conv1\n- add: {}\n", "[conv_1, input]",
+     "did you mean conv1?", "[conv1, input]", (3, 8, 8), 12),
+    # arguments that a block uses and does not declare
+    ("input: 3x8x8\nblocks:\n  cbr: {}\nlayers:\n- cbr: {out: 16, k: 3}\n", "[{conv: {out_channels: out, kernel_size: k}}]",
+     "declare it: write the block as `cbr: {args: {out: required, k: required}, layers: […]}`",
+     "{args: {out: required, k: required}, layers: [{conv: {out_channels: out, kernel_size: k}}]}", (16, 6, 6), 448),
+    (HALF.replace("bias: true", "bias: true{}").replace("bias: bias", "bias: bias, groups: g") + "- down: {planes: 8, g: 2}\n",
+     "", "declare it under the `args:` of down: `g: required`", ", g: required", (8, 8, 8), 152),
+    ("input: 3x8x8\nblocks:\n  cbr: {}\nlayers:\n- cbr\n", "[{conv: {out_channels: out, kernel_size: 3}}]",
+     "variables are given under `vars:`, arguments of cbr under its `args:`, as `out: required`",
+     "{args: {out: 16}, layers: [{conv: {out_channels: out, kernel_size: 3}}]}", (16, 6, 6), 448),
+    # inputs without names; a tuple in braces, which is no argument that was left out
+    ("inputs: {}\nlayers:\n- concat: [input, input2]\n", "[3x8x8, 4x8x8]", "write `inputs: {}`, with names of your own",
+     "{input: 3x8x8, input2: 4x8x8}", (7, 8, 8), 0),
+    ("{}\nlayers:\n- relu\n", "inputs: [3, 8, 8]", "write `{}` for one input", "input: [3, 8, 8]", (3, 8, 8), 0),
+    (MAP + "- Upsample: {size: {}}\n", "(14, 14)", "write a list: {}", "[14, 14]", (4, 14, 14), 148),
 ]  # fmt: skip
 
 

@@ -378,8 +378,9 @@ FOLLOWED = [
      MORE + "- pad: {padding: [[0, 1]], dim: [-1]}\n", (4, 4, 5), 148),
     (MORE + "- x.repeat(1, 2, 1, 1)\n", "write `- tile: [2, 1, 1]` to repeat the input along its axes",
      MORE + "- tile: [2, 1, 1]\n", (8, 4, 4), 148),
-    (SKIP + "- add:\n" + IN_PLACE, "a branch of one layer is a list: write `[relu]`; the items here are branches side by side: layers "
-     "in sequence are one branch, a list of its own (`- - …` and below it `  - …`), and the input alone is `- []`",
+    (SKIP + "- add:\n" + IN_PLACE,
+     "layers in sequence are one branch: write `[[{conv: {out_channels: 4, kernel_size: 3, padding: 1}}, batch_norm, relu], []]`; "
+     "otherwise a branch of one layer is a list: write `[relu]`",
      SKIP + "- add:\n" + LISTED + "  - []\n", (4, 8, 8), 304),
     (SKIP + "- concat:\n  - Sequential:\n" + IN_PLACE + "  - []\n",
      "layers in sequence are one branch: write them as a list, `- - conv: …` and below it `  - batch_norm`",

@@ -20,7 +20,7 @@ from shapecalc.language.expressions.operands import (
     on_any,
     truth_of,
 )
-from shapecalc.language.expressions.syntax import HINT, OPERATORS_REFUSED, REFUSED, one_line
+from shapecalc.language.expressions.syntax import HINT, NO_VARIABLE, OPERATORS_REFUSED, REFUSED, one_line
 from shapecalc.text.comparisons import before_ascii, in_ascii
 
 __all__ = ["MAX_NESTING", "MAX_PARTS", "Reader", "Run"]
@@ -105,7 +105,7 @@ def _read_name(reader: Reader, node: ast.Name) -> Run:
             piece.refuse("{} is a function", f"call it: {name}(…)")
         if name == "i":
             return piece.refuse("{} is not a variable here", "i counts the copies of an item that has repeat: or for:")
-        return piece.refuse("{} is not a variable", did_you_mean(name, variables, "variables are given under `vars:`"))
+        return piece.refuse("{} is not a variable", did_you_mean(name, variables, NO_VARIABLE))
 
     return run
 

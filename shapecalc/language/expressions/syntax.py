@@ -11,7 +11,7 @@ from typing import NoReturn
 from shapecalc.language.expressions.operands import ExpressionError, Piece, short
 from shapecalc.text.comparisons import before_ascii, in_ascii, misspelt_comparison
 
-__all__ = ["HINT", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
+__all__ = ["HINT", "NO_VARIABLE", "OPERATORS_REFUSED", "REFUSED", "one_line", "tree_of"]
 
 
 def one_line(text: str) -> str:
@@ -81,6 +81,8 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     raise ExpressionError(message, at, max(1, len(rest)), hint)
 
 
+NO_VARIABLE = "variables are given under `vars:`"
+"""The hint for a name that is no variable, and like none."""
 HINT = "an expression is arithmetic on numbers and variables, with comparisons, `x if c else y` and a few functions"
 
 # Python syntax that expressions do not have.

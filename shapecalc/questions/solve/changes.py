@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Block, Graph, Node
     from shapecalc.model.rows import Sizing
-    from shapecalc.model.shortcuts import Projection
+    from shapecalc.model.shortcuts import ShortcutProjection
 
 __all__ = ["candidates"]
 
@@ -131,7 +131,7 @@ def _added(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterat
         yield _projected(graph, index, projection)
 
 
-def _projected(graph: Graph, index: int, found: Projection) -> ArgumentChange:
+def _projected(graph: Graph, index: int, found: ShortcutProjection) -> ArgumentChange:
     """Return the change that adds a projection, with the argument of its block that decides where it is."""
     names, node = tuple([graph.nodes[i].name for i in found.nodes]), graph.nodes[index]
     block = graph.blocks[node.block].kind if found.argument else ""
