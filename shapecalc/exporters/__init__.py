@@ -78,7 +78,7 @@ def _named_by(name: str) -> str:
 def check_name(name: str, to: str) -> None:
     """Check that the name of a file is not that of another format. Errors: `UsageError`."""
     suffixes, named = FORMATS[to].suffixes or FORMATS[_SOURCE].suffixes, _named_by(name)
-    if named and not name.lower().endswith(tuple([os.path.splitext(one)[1] for one in suffixes])):
+    if named and not name.lower().endswith(tuple([f".{one.rpartition('.')[2]}" for one in suffixes])):
         message = f"{clean(name)} is the name of another format ({named}) than {to}"
         raise UsageError(Problem(message, hint=f"name it {suffixes[0]}, or write --to {named}"))
 

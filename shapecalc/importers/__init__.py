@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["find_import", "import_bytes"]
 
 _HEAD = 4096
+_SAVED_MODEL = "saved_model.pb"
+"""The file by which a folder is a model of TensorFlow."""
 
 
 class _Format(NamedTuple):
@@ -32,6 +34,7 @@ class _Format(NamedTuple):
 
 
 _FORMATS = (
+    _Format("foreign", (".py", ".ipynb", ".pb", ".tflite", ".safetensors", ".gguf")),
     _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
     _Format("pytorch", (".pt2", ".ptc", ".pt", ".pth"), (b"PK\3\4",)),
     _Format("keras", (".keras", ".h5", ".hdf5"), (b"PK\3\4", b"\x89HDF"), (b'"class_name"',)),
@@ -49,6 +52,8 @@ def find_import(path: str) -> Origin | None:
 
     Errors: `SpecError` for a broken file; `UsageError` for one that cannot be read.
     """
+    if os.path.isdir(path):
+        path = os.path.join(path, _SAVED_MODEL)
     if not os.path.isfile(path):
         return None
     try:

@@ -137,7 +137,13 @@ def no_such_spec(spec: str, message: str) -> UsageError:
         here = f"`shapecalc layers {spec}` explains it, `shapecalc layer {spec}` computes one"
         return UsageError(Problem(message, hint=f"{spec} is a kind of layer: {here}"))
     members = [member for _, member in bundled_members()]
-    hint = did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
+    last = spec.rpartition(".")[2].lower()
+    meant = last if last != spec and find_bundled(last) else ""  # torchvision.models.resnet18
+    hint = (
+        f"did you mean {meant}?"
+        if meant
+        else did_you_mean(_bare(spec), members, "`shapecalc specs` lists the bundled ones", lists=False)
+    )
     return UsageError(Problem(message, hint=hint))
 
 

@@ -129,7 +129,8 @@ def override_doubt(graph: Graph, written: Mapping[str, Shape]) -> str:
 
 def _completed(shape: Shape, own: Shape) -> Shape:
     """Return too few sizes with those that they lack: one is that of every spatial axis, several lack the channels."""
-    spatial = shape.sizes * len(own.spatial) if shape.rank == 1 else shape.sizes
+    sizes = shape.sizes[1:] if shape.rank == 2 and shape.sizes[0] == own.channels else shape.sizes
+    spatial = sizes * len(own.spatial) if len(sizes) == 1 else sizes
     fits = len(spatial) == len(own.spatial) and min(spatial) >= MIN_IMAGE
     return own.map_of(own.channels, spatial) if fits else own
 

@@ -168,13 +168,18 @@ def _of_table(fits: FitTable) -> str:
     )
 
 
+_FEW_BYTES = 1024
+"""A budget of fewer bytes is one of GiB, whose unit was left out."""
+
+
 def _budget(memory: Memory) -> str:
     budget = memory.budget
     assert budget is not None
     each = f"{show_bytes(budget.fixed)} + {show_bytes(budget.sample)} for each sample"
     given = show_both(budget.bytes)
     if not budget.batch:
-        return f"{given} are not enough for one sample, which needs {each}."
+        unit = f" A number alone is in bytes: write {budget.bytes}GiB." if budget.bytes < _FEW_BYTES else ""
+        return f"{given} are not enough for one sample, which needs {each}.{unit}"
     fits = f"The largest batch that fits into {given} is {budget.batch:,}. It needs {show_bytes(budget.total)}: {each}."
     if budget.context is None:
         return fits

@@ -40,23 +40,13 @@ def _mark_of(mark: Any, source: Source) -> Mark:
     return Mark(source, line, column)
 
 
-def _python(source: Source) -> Problem | None:
-    """Return the problem of a file of Python in place of a specification; None for any other file."""
-    hint = "list its layers in a YAML file: `shapecalc init` writes one to begin with"
-    return (
-        Problem("this is Python, not a specification", Mark(source, 1, 1), hint=hint)
-        if source.name.endswith(".py")
-        else None
-    )
-
-
 def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: PLR0911  (one for each mistake)
     """Return yaml's error in plain words."""
     found = error.problem_mark or error.context_mark
     mark = _mark_of(found, source) if found else Mark(source, 0, 0)
     begin = _mark_of(error.context_mark, source) if error.context_mark else mark
     tabs = tabs_problem(source, mark.line)
-    other = _python(source) or tabs or _comment_of_others(source, mark, begin)
+    other = tabs or _comment_of_others(source, mark, begin)
     if other:
         return other
     problem, context = error.problem or "", error.context or ""

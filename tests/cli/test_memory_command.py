@@ -220,6 +220,9 @@ def test_options_of_serving() -> None:
 
 def test_bytes_are_shown_once_where_the_units_are_bytes() -> None:
     assert "800 bytes are not enough for one sample" in words(run("memory", "lenet5", "--budget", "800").out)
+    for given, hint in {"24": "in bytes: write 24GiB.", "1023": "in bytes: write 1023GiB.", "1024": ""}.items():
+        shown = words(run("memory", "lenet5", "--budget", given).out)
+        assert ("for each sample. A number alone is " + hint in shown) if hint else "A number alone" not in shown
 
 
 @pytest.mark.parametrize(

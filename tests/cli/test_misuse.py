@@ -57,6 +57,8 @@ layers:
         (["--nonsense"], "Error: No such option '--nonsense'.\n"),
         (["resnet18"], "Error: there is no command 'resnet18': write shapecalc summary resnet18\n"),
         ([__file__], f"Error: there is no command '{__file__}': write shapecalc summary {__file__}\n"),
+        (["summary", "torchvision.models.ResNet18"],
+         "there is no file torchvision.models.ResNet18, and no bundled specification of that name\n   did you mean resnet18?\n"),
         (["sumary"], "Error: there is no command 'sumary': did you mean summary?\n"),
         (["summary", "-", "other"], "Error: Got unexpected extra argument (other)\n"),
         (["explain", "conv"], "there is no file conv, and no bundled specification of that name\n   conv is a kind of layer: "
@@ -215,8 +217,11 @@ def test_a_file_of_python_is_no_specification(tmp_path: Path) -> None:
     file.write_text("import torch\nclass Net(nn.Module):\n    def __init__(self):\n        pass\n", encoding="utf-8")
     ran = run("summary", str(file))
     assert ran.status == 1
-    assert ": this is Python, not a specification\n" in ran.err
-    assert "`shapecalc init` writes one" in ran.err
+    assert ran.err == (
+        f"{file} is source of Python, which is not run\n"
+        "   shapecalc.from_torch(module, example) and shapecalc.from_keras(model) read a model in memory; "
+        "`shapecalc init` writes a specification to begin with\n"
+    )
 
 
 def test_a_file_with_nearly_the_name_is_the_hint(tmp_path: Path) -> None:

@@ -79,13 +79,39 @@ def test_no_command_overwrites_the_file_that_it_has_read_under_any_name(form, tm
     os.symlink(name, "soft")
     os.link(name, "hard")
     for target in (name, f"./{name}", "soft", "hard"):
-        for words in (("convert", name, "--to", "yaml"), ("summary", name, "--format", "json"), ("explain", "soft", "--format", "json"),
+        for words in (("convert", name, "--to", "onnx" if form == "onnx" else "pytorch"), ("summary", name, "--format", "json"), ("explain", "soft", "--format", "json"),
                       ("compare", "lenet5", "hard", "--format", "json")):  # fmt: skip
             ran = run(*words, "-o", target)
             assert (ran.status, ran.out) == (2, "")
             assert f"{target} is an input of this command: it is not overwritten" in ran.err
     assert (tmp_path / name).read_bytes() == data
     assert sorted(os.listdir()) == sorted([name, "hard", "soft"])
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "hint"),
+    [
+        ("model.py", "source of Python, which is not run", "shapecalc.from_torch(module, example)"),
+        ("model.ipynb", "source of Python, which is not run", "shapecalc.from_keras(model)"),
+        ("saved_model.pb", "a graph of TensorFlow, which is not read", 'model.save("model.keras")'),
+        (".", "a graph of TensorFlow, which is not read", "tf2onnx"),
+        (
+            "M.TFLITE",
+            "a model of TensorFlow Lite, which is not read",
+            "python -m tf2onnx.convert --tflite M.TFLITE --output",
+        ),
+        ("m.safetensors", "a checkpoint: weights, without the network", "shapecalc weights m.safetensors shows"),
+        ("m.gguf", "a checkpoint: weights, without the network", "shapecalc weights m.gguf shows"),
+    ],
+)
+def test_files_that_are_not_read_are_named_with_what_is_read_instead(name, what, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = "./saved_model.pb" if name == "." else name
+    (tmp_path / shown).write_bytes(b"import torch")
+    ran = run("summary", name)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith(f"{shown} is {what}\n")
+    assert hint in ran.err
 
 
 class Trial:

@@ -449,6 +449,7 @@ NO_BATCH = "sizes are given without the batch axis: write"
         ("resnet50", 224, f"{OWN} 3x224x224, not 224: write 3x224x224"),
         ("resnet50", "256x320", f"{OWN} 3x224x224, not 256x320: write 3x256x320"),
         ("resnet50", "3x224", f"{OWN} 3x224x224, not 3x224: write 3x224x224"),
+        ("resnet50", "3x256", f"{OWN} 3x224x224, not 3x256: write 3x256x256"),
         ("alexnet", 256, f"{OWN} 227x227x3, not 256: write 256x256x3"),
         ("alexnet", "32x227x227x3", f"{NO_BATCH} 227x227x3, not 32x227x227x3, if 32 is the batch"),
         ("alexnet", "128x227x227x3", f"{NO_BATCH} 227x227x3, not 128x227x227x3, if 128 is the batch"),
