@@ -174,7 +174,9 @@ class Problem(_Facts):
 
         `level` is its level, if it is not an error: `warning`; cited lines are cut to that many columns.
         """
-        headline = _cut(f"{level}: {self.headline}" if level else self.headline)
+        is_in_path = self.mark is not None and not self.mark.line and self.mark.path.endswith(f" {self.subject}")
+        headline = self._replace(subject="").headline if is_in_path else self.headline
+        headline = _cut(f"{level}: {headline}" if level else headline)
         lines = [f"{self.mark}: {headline}" if self.mark else headline]
         if self.mark:
             lines += self.mark.excerpt(columns)

@@ -73,13 +73,19 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
     equation = equation.replace(" ", "")
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
-    if len(terms) != len(operands) or not arrow:
+    if len(terms) != len(operands):
         raise NotCoveredError(f"its equation is {equation}")
+    if not arrow:  # its output has the letters that are there once, in alphabetical order, behind what has none
+        once = sorted(letter for letter in left if letter.isalpha() and left.count(letter) == 1)
+        right = "".join(["..." if "..." in left else "", *once])
+        equation = f"{left}->{right}"
     owned = [(term, x) for term, x in zip(terms, operands, strict=True) if isinstance(x, Data) and x.batch.own]
+    data = [call.as_data(x) for x in operands]
+    if owned and _is_under_ellipsis(terms, right, operands):
+        return call.one("einsum", *data, batch=Batch(0, own=True), equation=equation)
     letters = {term[x.batch.axis] if x.batch.axis < len(term) else "" for term, x in owned}
     letter = next(iter(letters), "")
-    is_first = all(x.batch.axis == 0 for _, x in owned) and right[:1] == letter and "." not in equation
-    data = [call.as_data(x) for x in operands]
+    is_first = all(x.batch.axis == 0 for _, x in owned) and right[:1] == letter != "."
     if owned and (len(letters) > 1 or not is_first or "".join(terms).count(letter) != len(owned)):
         if call.frame.batch > 1:
             raise NotCoveredError("the batch is not the first axis of all of its terms")
@@ -88,6 +94,18 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
     if owned:  # the batch is left out, so that every term has as many letters as its input has axes
         equation = f"{','.join(term.replace(letter, '') for term in terms)}->{right[1:]}"
     return call.one("einsum", *data, batch=Batch(0, own=True) if owned else LOST, equation=equation)
+
+
+def _is_under_ellipsis(terms: Sequence[str], right: str, operands: Sequence[Data | Constant]) -> bool:
+    """Return whether the batch is the first of the axes without letters, in front of all terms that have it."""
+    hidden = [x.rank - len(term.replace("...", "")) for term, x in zip(terms, operands, strict=True)]
+    most = max(hidden)
+    return right.startswith("...") and all(
+        term.startswith("...") and count == most and x.batch == Batch(0, own=True)
+        if isinstance(x, Data) and x.batch.own
+        else count < most
+        for term, x, count in zip(terms, operands, hidden, strict=True)
+    )
 
 
 def is_number(x: Any) -> bool:

@@ -199,7 +199,7 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
 
 def problem_at(node: Node, error: LayerError) -> Problem:
     """Return the problem of a layer, with its location in the source."""
-    subject = f"{node.name} ({node.kind})" if node.layer else node.name
+    subject = f"{node.name} ({node.kind})" if node.layer and node.name != node.kind else node.name
     return error.at(node.mark, subject, node.name)._replace(also=node.uses)
 
 

@@ -131,7 +131,7 @@ def test_without_a_stated_size_everything_before_is_still_reported(tmp_path):
     assert str(error.value).replace(str(path), "model.onnx") == (
         "model.onnx: node[1] Warp w: w (Warp): own.Warp is not covered, and the file does not state the size of its "
         "output b\n   no layer here does what it does\n   its input is 4 from relu\n"
-        "   onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
+        "   give it, without the batch: --input b=4"
     )
     assert kinds(error.value.report) == ["relu"]
 

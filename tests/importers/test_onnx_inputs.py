@@ -136,7 +136,7 @@ def test_the_input_that_a_condition_depends_on_is_named():
     with pytest.raises(ShapeError) as error:
         shapecalc.load(conditional()).infer()
     assert str(error.value) == (
-        "<bytes>: node[1] If choice: choice (If): If is not covered, and the file does not state the size of its output y\n"
+        "<bytes>: node[1] If choice: choice (If): it is not covered, and the file does not state the size of its output y\n"
         "   its condition is computed from data, of the input sr\n   its input is a scalar from pointwise\n"
         "   give its value: --value sr=1"
     )

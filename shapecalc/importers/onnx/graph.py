@@ -14,7 +14,7 @@ from shapecalc.importers.onnx.arity import missing_input
 from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
-from shapecalc.importers.onnx.opaque import opaque, reason_of
+from shapecalc.importers.onnx.opaque import GivenSizes, opaque, reason_of
 from shapecalc.importers.onnx.operations import NodeCall, every_output
 from shapecalc.importers.onnx.operations import operation as operations
 from shapecalc.importers.onnx.order import in_order
@@ -67,7 +67,8 @@ class Importing:
         self.given = {key: value for key, value in variables.items() if key in self.values}
         dimensions = {key: value for key, value in variables.items() if key not in self.values}
         others = [info.name for info in infos if may_have_value(info)]
-        self.sizes = input_tensors(sized, axes, dimensions, inputs, self.problems, name, others)
+        self.known = GivenSizes(inputs, axes, model.graph)
+        self.sizes = input_tensors(sized, axes, dimensions, self.known.of_inputs, self.problems, name, others)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
@@ -89,6 +90,7 @@ class Importing:
         names: list[str] = []
         if not self.problems:
             self._run(self.model.graph, scope, "", self.model.opset, 0)
+            self.known.check()
             outputs, names = self._outputs(scope)
         graph = graph_of(
             self.frame, self.name, outputs, output_names=tuple(names), notes=tuple(self._notes()),
@@ -244,7 +246,7 @@ class Importing:
             except NotCoveredError as error:
                 self.frame.forget(before)
                 call.absorbed, reason = "", str(error)
-        return opaque(call, self.model.graph, self.sizes, reason)
+        return opaque(call, self.model.graph, self.sizes, self.known, reason)
 
     def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
         """Return the sizes of an output that is the same for every input: a weight that was moved, or a constant."""
@@ -265,7 +267,8 @@ class Importing:
             every = " and ".join(sizes_text(x.dims) for x in call.inputs if isinstance(x, Constant))
             raise LayerError(f"its inputs {every} do not fit together") from None
         if found is None:
-            return opaque(call, self.model.graph, self.sizes, "its output is not known, though it depends on no input")
+            reason = "its output is not known, though it depends on no input"
+            return opaque(call, self.model.graph, self.sizes, self.known, reason)
         sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
         if not sources:
             self.factors.update(

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError
+from shapecalc.dims import plain_of
+from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.onnx.given import may_have_value, value_like
 from shapecalc.importers.onnx.uses import inputs_behind
 from shapecalc.importers.tensors import LOST, Batch, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shapecalc.importers.inputs import InputSizes, ValueInfo
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage
     from shapecalc.importers.onnx.operations import NodeCall
 
-__all__ = ["opaque", "reason_of"]
+__all__ = ["GivenSizes", "opaque", "reason_of"]
 
-_REASONS = {
-    "If": "its condition is computed from data", "Loop": "how often it runs is only known when it does",
-    "Scan": "its body is not read", "NonZero": "how many it finds is only known when it runs",
-    "NonMaxSuppression": "how many boxes it keeps is only known when it runs",
-    "Unique": "how many it finds is only known when it runs",
-
-    "Compress": "how many it keeps is only known when it runs",
-}  # fmt: skip
+_FOUND = "how many it finds is only known when it runs"
+_KEPT = "how many {} it keeps is only known when it runs"
+_COUNTED = {"NonZero": _FOUND, "Unique": _FOUND, "NonMaxSuppression": _KEPT.format("boxes"),
+            "Compress": _KEPT.format("slices")}  # fmt: skip
+"""Operations whose output has no batch, and a size that depends on the data."""
+_REASONS = {**_COUNTED, "If": "its condition is computed from data", "Scan": "its body is not read",
+            "Loop": "how often it runs is only known when it does"}  # fmt: skip
+_SOME = 100
+_INFERRED = ("If", "Scan")
+"""Of these ONNX' own shape inference may know the size, if the file does not state it."""
 
 
 def reason_of(op: str) -> str:
@@ -33,39 +36,90 @@ def reason_of(op: str) -> str:
     return _REASONS.get(op, "no layer here does what it does")
 
 
-def opaque(call: NodeCall, graph: GraphMessage, inputs: InputSizes, reason: str) -> Sequence[Any]:
-    """Return the outputs of a node that is no layer here, with the sizes that the file states.
+class GivenSizes:
+    """Sizes that are given as those of inputs: of inputs, and of outputs of nodes that are no layers here."""
 
-    Errors: `LayerError` where it states none, or none for these sizes of the inputs.
+    def __init__(self, given: Mapping[str, tuple[Any, ...]], names: Collection[str], graph: GraphMessage) -> None:
+        others = {key for key in given if key and key not in names}
+        made = {name for node in graph.nodes for name in node.outputs} if others else set()
+        self.of_inputs = {key: sizes for key, sizes in given.items() if key not in others or key not in made}
+        self._of_outputs = {key: sizes for key, sizes in given.items() if key not in self.of_inputs}
+        self._used: set[str] = set()
+
+    def of(self, name: str) -> tuple[int, ...] | None:
+        """Return the size that is given for the output of a node."""
+        if name not in self._of_outputs:
+            return None
+        self._used.add(name)
+        return tuple(
+            [plain_of(size, f"the size of {name}", "give sizes as numbers") for size in self._of_outputs[name]]
+        )
+
+    def check(self) -> None:
+        """Check that the given sizes were needed. Errors: `UsageError`."""
+        for name in self._of_outputs:
+            if name not in self._used:
+                raise UsageError(Problem(f"{name} is no input: its size is worked out", hint="leave it out"))
+
+
+def opaque(call: NodeCall, graph: GraphMessage, inputs: InputSizes, given: GivenSizes, reason: str) -> Sequence[Any]:
+    """Return the outputs of a node that is no layer here, with the sizes that are given, or that the file states.
+
+    Errors: `LayerError` where there are none, or none for these sizes of the inputs.
     """
-    sizes = [inputs.stated(graph.stated.get(name)) if name else ((1,), False) for name in call.node.outputs]
-    if inputs.are_others:
-        sizes = [None]
     data = [x for x in call.inputs if isinstance(x, Data)]
     op = f"{call.node.domain}.{call.node.op}" if call.node.domain else call.node.op
-    if not sizes or any(found is None or 0 in found[0] for found in sizes):
-        name = next((n for n, found in zip(call.node.outputs, sizes, strict=False) if found is None), "")
-        raise _unsized(op, "for other sizes of the inputs" if inputs.are_others else name, reason,
-                       _deciding(call.node, graph, inputs), inputs)  # fmt: skip
-    own = any(x.batch.own for x in data)
-    batches = [_batch_of(found, call.frame.batch, own=own) for found in sizes if found]
-    shapes = [
-        found[0][1:] if batch.own else found[0] for found, batch in zip(filter(None, sizes), batches, strict=True)
-    ]
-    outputs = call.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
-    return [Data(ref, shape, batch) for (ref, shape), batch in zip(outputs, batches, strict=True)]
+    has_batch = any(x.batch.own for x in data) and call.node.op not in _COUNTED
+    first = data[0].rank if data else 0
+    found: list[tuple[tuple[int, ...], Batch]] = []
+    for name in call.node.outputs:
+        info, sizes = graph.stated.get(name), given.of(name)
+        stated = None if inputs.are_others else inputs.stated(info) if name else ((1,), False)
+        if sizes is not None:
+            rank = len(info.dims) if info is not None and info.dims is not None else 0
+            is_whole = len(sizes) == rank or (not rank and sizes[:1] == (call.frame.batch,) and len(sizes) == first)
+            own = has_batch and not is_whole
+            found.append(
+                (sizes, Batch(0, own=True)) if own else _placed((sizes, False), call.frame.batch, own=has_batch)
+            )
+        elif stated is not None and 0 not in stated[0]:
+            found.append(_placed(stated, call.frame.batch, own=has_batch))
+        else:
+            raise _unsized(call, name, reason, graph, inputs)
+    outputs = call.frame.emit(call.place, "opaque", {"output_sizes": [one for one, _ in found], "op_type": op}, data)
+    return [Data(ref, shape, batch) for (ref, shape), (_, batch) in zip(outputs, found, strict=True)]
 
 
-def _unsized(op: str, which: str, reason: str, deciding: Sequence[ValueInfo], inputs: InputSizes) -> LayerError:
-    """Return the error of a node whose output has no size: which inputs would decide it, or how to state it."""
-    hint = "" if inputs.are_others else (
-        "onnx.shape_inference.infer_shapes writes the sizes that it can work out into a file"
-    )  # fmt: skip
+def _unsized(call: NodeCall, name: str, reason: str, graph: GraphMessage, inputs: InputSizes) -> LayerError:
+    """Return the error of a node whose output has no size: which inputs would decide it, or how to give it."""
+    node, is_own = call.node, call.node.domain in ("", "ai.onnx")
+    has_batch = node.op not in _COUNTED
+    hint = (
+        f"give it{', without the batch' if has_batch else ''}: --input {name}={_example(call, graph.stated.get(name))}"
+    )
+    is_inferred = is_own and (node.op in _INFERRED or node.op not in _REASONS)
+    if is_inferred and not inputs.are_others and len(graph.stated) == len(graph.outputs):
+        hint += ", or have onnx.shape_inference.infer_shapes write it into the file"
+    deciding = _deciding(node, graph, inputs)
     if deciding:
         reason = f"{reason}, of the input {' and '.join(info.name for info in deciding)}"
         hint = "give its value: " + " ".join(f"--value {value_like(info, inputs.inputs)}" for info in deciding)
-    message = f"{op} is not covered, and the file does not state the size of its output {which}".rstrip()
-    return LayerError(message, (reason,), hint)
+    what = "it is" if is_own else f"{node.domain}.{node.op} is"
+    which = "for other sizes of the inputs" if inputs.are_others else name
+    return LayerError(
+        f"{what} not covered, and the file does not state the size of its output {which}".rstrip(), (reason,), hint
+    )
+
+
+def _example(call: NodeCall, info: ValueInfo | None) -> str:
+    """Return how a size may be written for an output: where the file states a part of it, with that."""
+    first = next((x.shape.sizes for x in call.inputs if isinstance(x, Data)), ())
+    counted = {"NonMaxSuppression": (_SOME, 3), "NonZero": (call.given(0).rank, _SOME)}  # type: ignore[union-attr]
+    sizes: Sequence[Any] = counted.get(call.node.op, (_SOME,)) if call.node.op in _COUNTED else first
+    if info is not None and info.dims:
+        own = info.dims if call.node.op in _COUNTED else info.dims[1:]
+        sizes = [size if isinstance(size, int) else _SOME for size in own]
+    return "x".join(map(str, sizes)) or str(_SOME)
 
 
 def _deciding(node: NodeMessage, graph: GraphMessage, inputs: InputSizes) -> list[ValueInfo]:
@@ -77,7 +131,7 @@ def _deciding(node: NodeMessage, graph: GraphMessage, inputs: InputSizes) -> lis
     return [infos[name] for name in dict.fromkeys(found) if name in inputs.inputs and may_have_value(infos[name])]
 
 
-def _batch_of(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> Batch:
-    """Return where the batch is in an output of stated sizes: in front, where it is one of the inputs'."""
+def _placed(found: tuple[tuple[int, ...], bool], batch: int, *, own: bool) -> tuple[tuple[int, ...], Batch]:
+    """Return sizes without the batch, and where that is: in front, where it is one of the inputs'."""
     sizes, is_named = found
-    return Batch(0, own=True) if sizes[:1] == (batch,) and (own or is_named) else LOST
+    return (sizes[1:], Batch(0, own=True)) if sizes[:1] == (batch,) and (own or is_named) else (sizes, LOST)

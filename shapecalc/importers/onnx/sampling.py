@@ -83,10 +83,14 @@ def _gather_nd(call: NodeCall) -> Data:
     x, index = call.data(0), call.given(1)
     if index is None or call.number("batch_dims", 0):
         raise NotCoveredError("it picks for each sample of the batch")
-    if call.frame.batch > 1 and (x.batch.axis >= 0 or (isinstance(index, Data) and index.batch.axis >= 0)):
+    batch, own = LOST, _of_each_sample(x, index, call.frame.batch)
+    if own is not None:
+        batch, index = x.batch, own
+    elif call.frame.batch > 1 and (x.batch.axis >= 0 or (isinstance(index, Data) and index.batch.axis >= 0)):
         raise NotCoveredError("it picks from data at positions that are data")
-    x = call.frame.whole(call.place, x)
-    batch = FIXED if x.batch == FIXED and isinstance(index, Constant) else LOST
+    else:
+        x = call.frame.whole(call.place, x)
+        batch = FIXED if x.batch == FIXED and isinstance(index, Constant) else LOST
     positions = index if isinstance(index, Constant) else call.frame.whole(call.place, index)
     *dims, count = positions.full(1)
     sizes = x.shape.sizes
@@ -95,10 +99,25 @@ def _gather_nd(call: NodeCall) -> Data:
     if not isinstance(positions, Constant) or not dims:
         at = positions if isinstance(positions, Data) else call.frame.as_data(call.place, positions, positions.dims)
         return call.one("opaque", x, at, batch=batch, output_sizes=[(*dims, *sizes[count:])], op_type="GatherND")
-    rows = call.frame.reshape(call.place, x._replace(batch=batch), (prod(sizes[:count]), *sizes[count:]))
-    rows = call.frame.whole(call.place, rows)
+    joined = (prod(sizes[:count]), *sizes[count:])
+    rows = call.frame.reshape(
+        call.place, x._replace(batch=batch), joined if own is None else (call.frame.batch, *joined)
+    )
+    rows = call.frame.whole(call.place, rows) if own is None else rows
     at = call.frame.as_data(call.place, positions._replace(dims=tuple(dims), sources=(), items=None), tuple(dims))
     return call.one("gather", rows, at, batch=batch, dim=1)
+
+
+def _of_each_sample(x: Data, index: Data | Constant, batch: int) -> Constant | None:
+    """Return the positions within a sample, where every sample picks from itself, and at the same ones."""
+    if x.batch != Batch(0, own=True) or not isinstance(index, Constant) or not index.items or index.rank < 3:
+        return None
+    count, each = index.dims[-1], prod(index.dims[1:-1])
+    rows = [index.items[i : i + count] for i in range(0, len(index.items), count)]
+    due = [(sample, *rows[i][1:]) for sample in range(index.dims[0]) for i in range(each)]
+    if index.dims[0] != batch or count < 2 or rows != due:
+        return None
+    return Constant((*index.dims[1:-1], count - 1), tuple([item for row in rows[:each] for item in row[1:]]))
 
 
 @operation("OneHot")

@@ -1,0 +1,80 @@
+"""Where the batch of an ONNX file is, in batches of several samples: sums by letters, tables by index, and where it is lost."""
+
+from __future__ import annotations
+
+import pytest
+from crafted_onnx import INT64, model, node, tensor, value
+
+import shapecalc
+from shapecalc.renderers import render
+
+
+def report_of(nodes, inputs, weights=(), due=None):
+    network = shapecalc.load(model(nodes, [value(*one) for one in inputs], [value("y", due)], weights=weights))
+    assert network.warnings == ()
+    return network.infer()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("equation", "x", "w", "size", "macs"),
+    [
+        ("...i,ij->...j", (5, 8), (8, 6), (5, 6), 240),
+        ("...i,io", (5, 8), (8, 6), (5, 6), 240),
+        ("bij,jk", (5, 8), (8, 6), (5, 6), 240),
+        ("...ij->...ji", (5, 8), None, (8, 5), 0),
+        ("b...i,ij->b...j", (5, 8), (8, 6), (5, 6), 240),
+    ],
+)
+def test_a_sum_by_letters_is_that_of_a_sample(batch, equation, x, w, size, macs):
+    """Sizes and MACs are those of torch.einsum (PyTorch 2.13.0) on one sample."""
+    inputs = ["x", *(["w"] if w else [])]
+    report = report_of([node("Einsum", inputs, ["y"], equation=equation)], [("x", (batch, *x))],
+                       [tensor("w", w)] if w else (), (batch, *size))  # fmt: skip
+    assert (report.rows[-1].output_shape, report.total.macs) == (size, macs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "stored"),
+    [([("x", (2, 8))], [3, 2, 8]), ([("x", (2, 8))], [2, 8]), ([("x", (2, 8)), ("w", (2, 2, 8))], None)],
+)
+def test_axes_without_letters_that_meet_the_batch_of_another_term_are_of_the_whole_input(inputs, stored):
+    one = node("Einsum", ["x", "w"], ["y"], equation="...i,...i->...")
+    assert report_of([one], inputs, [tensor("w", stored)] if stored else ()).graph.includes_batch
+
+
+def mask(*rows):
+    return tensor("i", [len(rows), 1, len(rows[0]), 2], [n for row in rows for at in row for n in at], INT64)
+
+
+PICKED = [node("GatherND", ["x", "i"], ["m"]), node("Relu", ["m"], ["y"])]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_samples_that_pick_from_themselves_at_the_same_positions_keep_the_batch(batch):
+    """As PyTorch's newer exporter writes the mask of BERT: with the number of each sample in the indices."""
+    weights = [mask(*([(sample, at) for at in (0, 2, 5)] for sample in range(batch)))]
+    report = report_of(PICKED, [("x", (batch, 7, 4))], weights, (batch, 1, 3, 4))
+    assert [row.output_shape for row in report.rows if row.kind in ("gather", "relu")] == [(1, 3, 4), (1, 3, 4)]
+    assert not report.graph.includes_batch
+
+
+def test_several_indices_within_a_sample():
+    indices = tensor("i", [2, 5, 3], [n for sample in (0, 1) for at in range(5) for n in (sample, at, 1)], INT64)
+    report = report_of(PICKED, [("x", (2, 7, 4, 6))], [indices], (2, 5, 6))
+    assert [row.output_shape for row in report.rows if row.kind in ("gather", "relu")] == [(5, 6), (5, 6)]
+
+
+@pytest.mark.parametrize("rows", [([(1, 0), (1, 2)], [(0, 0), (0, 2)]), ([(0, 0), (0, 2)], [(1, 0), (1, 3)])])
+def test_samples_that_pick_from_others_or_elsewhere_are_shown_as_the_whole_input(rows):
+    report = report_of(PICKED, [("x", (2, 7, 4))], [mask(*rows)], (2, 1, 2, 4))
+    assert (report.graph.includes_batch, report.rows[-1].output_shape) == (True, (2, 1, 2, 4))
+
+
+def test_what_is_shown_of_a_whole_input_is_called_so():
+    report = report_of([*PICKED[:1], node("MatMul", ["m", "w"], ["y"])], [("x", (2, 7, 4))],
+                       [mask([(1, 0)], [(0, 0)]), tensor("w", [4, 5])], (2, 1, 1, 5))  # fmt: skip
+    text = " ".join(render(report, "text").split())
+    assert "40 MACs for the whole input: convolutions" in text
+    assert "with the batch of the example. Bytes: the output of each layer for the whole input" in text
+    assert "one sample" not in text
