@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.keyed_branches import flow_text
 from shapecalc.language.values import BadValueError, argument_value, bad, describe
 from shapecalc.layers.base.shape import CHW, Shape
 from shapecalc.model.graph import ONE_AXIS
-from shapecalc.source import ListValue, MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, flow_text, short
 from shapecalc.text.units import without_batch
 
 if TYPE_CHECKING:

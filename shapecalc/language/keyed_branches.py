@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.escaping import clean
 from shapecalc.language.values import bad
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, flow_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["check_keys", "flow_text"]
+__all__ = ["check_keys"]
 
 _INPUT = "identity shortcut skip residual input x"
 """Keys without layers that are the input of the merge."""
@@ -70,14 +70,3 @@ def _branch(key: str, value: Value, known: Collection[str]) -> str:
     if key not in known and not find_kind(key):  # a name
         return flow_text(value) if isinstance(value, Scalar) else f"[{flow_text(value)}]"
     return f"[{key}]" if is_empty else f"[{{{key}: {flow_text(value)}}}]"
-
-
-def flow_text(value: Value) -> str:
-    """Return a value as it is written in braces and brackets."""
-    if isinstance(value, ListValue):
-        return f"[{', '.join(map(flow_text, value.items))}]"
-    if isinstance(value, MapValue):
-        return f"{{{', '.join(f'{key.text}: {flow_text(item)}' for key, item in value.pairs)}}}"
-    if value.value is None and not value.text.strip():
-        return "null"
-    return short(f"'{value.text}'" if value.quoted else value.text)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument
-from shapecalc.language.keyed_branches import flow_text
 from shapecalc.language.translation import layer_after
 from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, flow_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
 from shapecalc.language.foreign import sliced
-from shapecalc.language.keyed_branches import flow_text
 from shapecalc.layers import find_kind
-from shapecalc.source import MapValue, Scalar
+from shapecalc.source import MapValue, Scalar, flow_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -9,10 +9,9 @@ from shapecalc.escaping import clean
 from shapecalc.language.calls import LONGEST, split_parts
 from shapecalc.language.foreign import tiled
 from shapecalc.language.habits import hint_for_block, hint_for_kind, without_call
-from shapecalc.language.keyed_branches import flow_text
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import normalise_word
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, flow_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -105,7 +105,7 @@ def projection_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) ->
     channels = _given(graph, index, 1 - wrong, CHANNELS_OUT, due.channels)
     strided, factor = max(needed.items(), key=lambda pair: pair[1])
     stride = _given(graph, strided, 1 - wrong, STRIDE, factor) if factor > 1 else None
-    norm = _normalisation(graph, index, 1 - wrong)
+    norm = _normalisation(graph, sizings, index, 1 - wrong)
     arguments = [f"out_channels: {channels.text}", "kernel_size: 1"]
     arguments += [f"stride: {stride.text}"] if stride else []
     arguments += ["bias: false"] if norm else []
@@ -119,12 +119,13 @@ def _factor(due: Shape, own: Shape) -> int:
     return factor if factor and tuple(-(-size // factor) for size in own.spatial) == due.spatial else 0
 
 
-def _normalisation(graph: Graph, index: int, branch: int) -> str:
+def _normalisation(graph: Graph, sizings: Sequence[Sizing | None], index: int, branch: int) -> str:
     """Return the kind of the normalisation that a branch ends with, after a layer without bias; empty for none."""
     end, before, *_ = [*_branch(graph, graph.nodes[index].inputs[branch].node), (-1, 0), (-1, 0)]
-    norm, layer = [graph.nodes[i].layer if i >= 0 else None for i, _ in (end, before)]
+    norm = graph.nodes[end[0]].layer if end[0] >= 0 else None
+    sizing = sizings[before[0]] if before[0] >= 0 else None
     is_norm = norm is not None and norm.scales_channels and not norm.required_arguments()
-    return norm.kind if norm and is_norm and layer and layer.values().get("bias") is False else ""
+    return norm.kind if norm and is_norm and sizing and sizing.weights and not sizing.biases else ""
 
 
 def _for_some(

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from shapecalc.errors import Mark, Source
 
-__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "short", "words_in"]
+__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "flow_text", "short", "words_in"]
 
 _SHOWN = 40  # characters of a text that are shown in a message
 
@@ -110,3 +110,14 @@ def words_in(values: list[Value]) -> set[str]:
         elif isinstance(value.value, str):
             words.update(re.findall(r"[A-Za-z_]\w*", value.text))
     return words
+
+
+def flow_text(value: Value) -> str:
+    """Return a value as it is written in braces and brackets."""
+    if isinstance(value, ListValue):
+        return f"[{', '.join(map(flow_text, value.items))}]"
+    if isinstance(value, MapValue):
+        return f"{{{', '.join(f'{key.text}: {flow_text(item)}' for key, item in value.pairs)}}}"
+    if value.value is None and not value.text.strip():
+        return "null"
+    return short(f"'{value.text}'" if value.quoted else value.text)

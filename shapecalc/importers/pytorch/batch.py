@@ -71,7 +71,7 @@ def _reading(infos: Sequence[ValueInfo], said: Mapping[str, int], batch: int | s
     found = {}
     for info in infos:
         dims = info.dims or ()
-        may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]  # noqa: PLR2004
+        may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]
         may_be = [said[info.name]] if info.name in said else may_be
         found[info.name] = next((axis for axis in may_be if axis >= 0 and dims[axis] == batch), -1)
     return Reading(found, batch)
