@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "expanded", "joined", "padded", "permuted"]
+__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "padded", "permuted"]
+
+
+def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
+    """Return the padding and the kernel of the first axis on which a window would be padding alone; None for none."""
+    kernels = kernel if isinstance(kernel, list) else [kernel]
+    pads = padding if isinstance(padding, list) else [padding] * len(kernels)
+    for pad, size in zip(pads, kernels * len(pads), strict=False):
+        most = max(pad) if isinstance(pad, (list, tuple)) else pad
+        if most >= size:
+            return most, size
+    return None
 
 
 def permuted(call: ImportedCall, x: Data, order: Sequence[int]) -> Data:

@@ -41,6 +41,15 @@ def test_a_file_is_compared_with_a_network(tmp_path):
     assert "other size  fc.weight  10×4        11×4" in ran.out
 
 
+def test_a_dynamic_size_of_the_network_is_given(tmp_path):
+    nodes = [node("MatMul", ["x", "w"], ["y"])]
+    path = str(
+        write(tmp_path, model(nodes, [value("x", ["N", "t", 4])], [value("y", None)], weights=[tensor("w", [4, 5])]))
+    )
+    assert "give it: --input 128x4" in run("weights", path, "--against", path).err
+    assert run("weights", path, "--against", path, "--input", "9x4").err == ""
+
+
 def test_a_file_has_no_variants(tmp_path):
     path = str(write(tmp_path, small()))
     ran = run("summary", f"{path}:small")

@@ -88,6 +88,8 @@ def test_errors(tmp_path: Path) -> None:
     assert run("weights", TINY, "--against", "nothing").status == 2
     ran = run("weights", TINY, "--set", "vocab=3")
     assert (ran.status, ran.err) == (2, "--set is for the network of --against\n   name one, or leave --set out\n")
+    ran = run("weights", TINY, "--input", "3x8x8")
+    assert (ran.status, ran.err) == (2, "--input is for the network of --against\n   name one, or leave --input out\n")
 
 
 def test_an_output_does_not_replace_the_checkpoint(tmp_path: Path) -> None:

@@ -921,7 +921,7 @@ def test_blocks_are_what_names_have_before_a_slash():
         ("Convolution convolution_param: 3", "convolution_param must be a message in braces, not 3"),
         ("Convolution convolution_param { kernel_size: 3 num_output: 4 bias_term: maybe }",
          "bias_term must be true or false, not maybe"),
-        ("Pooling pooling_param { kernel_size: 3 pad: 3 }", "padding 3 is not less than kernel_size 3 along the height"),
+        ("Pooling pooling_param { kernel_size: 3 pad: 3 }", "pad 3 is not less than kernel_size 3: a window would be padding alone, and Caffe stops"),
         ("Pooling pooling_param { kernel_size: 3 pool: MEAN }", "pool must be one of MAX, AVE, STOCHASTIC, not MEAN"),
         ('ReLU relu_param { negative_slope: "a" }', 'negative_slope must be a number, not "a"'),
         ("Softmax softmax_param { axis: 4 }", "there is no axis 4: its input has 4 axes"),

@@ -298,3 +298,28 @@ def test_input_dims_are_four_for_each_input():
 def test_outputs_are_bounded():
     window = "convolution_param { num_output: 2147483647 kernel_size: 1 }"
     assert "Caffe counts to 2,147,483,647" in error_of(MAP + layer("Convolution", "data", more=window))
+
+
+# Windows.
+
+
+@pytest.mark.parametrize(
+    ("fields", "found", "most"),
+    [
+        ("kernel_size: 3 pad: 3", "pad 3 is not less than kernel_size 3", 2),
+        ("kernel_size: 2 pad: 5 pool: AVE", "pad 5 is not less than kernel_size 2", 1),
+        ("kernel_h: 4 kernel_w: 2 pad: 2", "pad 2 is not less than kernel_size 2", 1),
+        ("kernel_h: 4 kernel_w: 2 pad_h: 3 pad_w: 2", "pad 2 is not less than kernel_size 2", 1),
+    ],
+)
+def test_a_pool_with_as_much_padding_as_its_kernel_is_an_error_as_in_caffe(fields, found, most):
+    """CHECK_LT(pad_h_, kernel_h_) in PoolingLayer::LayerSetUp of pooling_layer.cpp."""
+    text = error_of(MAP + layer("Pooling", "data", more=f"pooling_param {{ {fields} }}"))
+    assert f"x (Pooling): {found}: a window would be padding alone, and Caffe stops" in text
+    assert text.splitlines()[-1].strip() == f"pad must be at most {most}"
+    assert "padding_limit" not in text
+
+
+@pytest.mark.parametrize("fields", ["kernel_size: 3 pad: 2", "kernel_h: 4 kernel_w: 2 pad_h: 3 pad_w: 1"])
+def test_a_pool_may_have_less_padding_than_its_kernel(fields):
+    assert loaded(MAP + layer("Pooling", "data", more=f"pooling_param {{ {fields} }}")).infer()

@@ -757,6 +757,11 @@ def test_a_file_without_net(tmp_path):
                                       "   begin it with [net], width=, height= and channels="),
         ("width=3\n[net]\n", f"{path}:1:1: there is something before the first section\n"
                              "    1 │ width=3\n      │ ^^^^^^^\n   begin it with [net]"),
+        ("[nett]\nwidth=3\n[convolutional]\n", f"{path}:1:1: {path} is no network: its first section is [nett], not [net]\n"
+                                                "    1 │ [nett]\n      │ ^^^^^^\n   did you mean net?"),
+        ("batch=64\nwidth=3\n[convolutional]\n", f"{path}:1:1: there is something before the first section\n"
+                                                 "    1 │ batch=64\n      │ ^^^^^^^^\n   begin it with [net]"),
+        (" \n", f"{path} is no network: it has no section\n   begin it with [net], width=, height= and channels="),
         ("[net]\0", f"{path} cannot be read as a darknet cfg: it is binary, not text\n"
                     "   check that the file is whole, and that it is a darknet cfg"),
     ):  # fmt: skip

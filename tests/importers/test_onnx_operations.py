@@ -94,6 +94,19 @@ def test_an_output_larger_than_all_windows_is_not_covered():
         report_of([one], [("x", (1, 1, 3, 3))], [tensor("w", [1, 2, 3, 3])])
 
 
+@pytest.mark.parametrize("pads", [[3, 3, 3, 3], [0, 3, 0, 0], [0, 0, 0, 3]])
+def test_a_pool_with_as_much_padding_as_its_kernel_is_refused(pads):
+    """As onnxruntime does: "Pad should be smaller than kernel" (pool_attributes.h)."""
+    one = node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=pads)
+    with pytest.raises(ShapeError) as error:
+        report_of([one], [("x", (1, 2, 9, 9))])
+    (problem,) = error.value.problems
+    assert (problem.message, problem.hint) == (
+        "its padding 3 is not less than its kernel_shape 3",
+        "pads must be at most 2",
+    )
+
+
 def test_a_deformable_convolution_counts_its_kernel_and_its_macs():
     """torchvision 0.28.0's DeformConv2d(4, 5, 3, padding=1) on 10×10."""
     one = node("DeformConv", ["x", "w", "o", "b", "m"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])

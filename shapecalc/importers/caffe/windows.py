@@ -9,6 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.caffe.messages import BadFieldError
 from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.rearranging import excess_padding
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.messages import Params
@@ -112,6 +113,7 @@ def _pool(call: CaffeCall) -> list[Data]:
         return [call.one(f"global_{kind}_pool", x, keepdims=True)]
     arguments = _window(params, x.shape.rank - 1)
     pads = arguments.get("padding", 0)
+    _check_padding(params, pads, arguments["kernel_size"])
     ceil = params.choice("round_mode", ("CEIL", "FLOOR"), "CEIL") == "CEIL" and params.flag("ceil_mode", default=True)
     if ceil:  # Caffe keeps the last window inside where any axis is padded, as PyTorch does on all
         arguments["rounding"] = "ceil" if isinstance(pads, list) and 0 in pads else "caffe"
@@ -120,6 +122,18 @@ def _pool(call: CaffeCall) -> list[Data]:
     if kind == "max" and len(call.layer.tops) > 1:
         return call.emit("max_pool", x, batch=x.batch, return_indices=True, **arguments)
     return [call.one(f"{kind}_pool", x, **arguments)]
+
+
+def _check_padding(params: Params, pads: Any, kernel: Any) -> None:
+    """Check the padding of a pool as Caffe does (CHECK_LT in pooling_layer.cpp). Errors: `BadFieldError`."""
+    found = excess_padding(pads, kernel)
+    if found is not None:
+        pad, size = found
+        fields = params.message.fields
+        entry = next(value for name in ("pad", "pad_h", "pad_w") for value in fields.get(name, ())
+                     if params.integer(name, 0) == pad or name == "pad")  # fmt: skip
+        message = f"pad {pad} is not less than kernel_size {size}: a window would be padding alone, and Caffe stops"
+        raise BadFieldError(message, entry, f"pad must be at most {size - 1}")
 
 
 def _check_global(params: Params) -> None:

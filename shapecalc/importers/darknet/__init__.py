@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import SpecError
 from shapecalc.files import input_file
-from shapecalc.importers.darknet.cfg import FORMAT, MOST_BYTES, NET, first_section, read_cfg
+from shapecalc.importers.darknet.cfg import FORMAT, MOST_BYTES, NET, read_cfg, sections_in
 from shapecalc.importers.files import broken, uncollected
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ _COMPANIONS = {
 
 
 def matches(name: str, head: bytes) -> bool:
-    """Return whether a file is a cfg by the section that it begins with, or one that belongs to a cfg."""
+    """Return whether a file is a cfg by the section that it begins with, or by any for its name; or belongs to one."""
     if _companion(name, head):
         return True
-    first = first_section(head)
-    is_net = first.lower() in NET
+    is_net = next(iter(sections_in(head, only_first=True)), "").lower() in NET
     if is_net or not name.lower().endswith(".cfg"):
         return is_net
-    return _is_section(first) or any(b"[%s]" % net.encode() in head for net in NET)
+    return not head.strip() or any(one.lower() in NET or _is_section(one) for one in sections_in(head))
 
 
 def _is_section(name: str) -> bool:

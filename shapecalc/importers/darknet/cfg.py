@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.errors import LayerError, Mark, Problem, Source, SpecError
+from shapecalc.errors import LayerError, Mark, Problem, Source, SpecError, did_you_mean
 from shapecalc.importers.files import broken, check_first_bytes
 from shapecalc.importers.understanding import few_warnings
 
@@ -29,8 +29,8 @@ __all__ = [
     "CfgSection",
     "Option",
     "OptionError",
-    "first_section",
     "read_cfg",
+    "sections_in",
 ]
 
 FORMAT = "a darknet cfg"
@@ -108,15 +108,16 @@ class Cfg(NamedTuple):
     warnings: Problems
 
 
-def first_section(head: bytes) -> str:
-    """Return the type of the section that a file begins with, after comments; empty for none."""
+def sections_in(head: bytes, *, only_first: bool = False) -> list[str]:
+    """Return the types of the sections that the text of a file has; or of that which it begins with, after comments."""
+    found = []
     for line in _decoded(head).splitlines():
         packed = _SPACES.sub("", line)
         if packed[:1] == "[":
-            return packed[1:].partition("]")[0]
-        if packed and packed[0] not in "#;":
+            found.append(packed[1:].partition("]")[0])
+        if only_first and packed and packed[0] not in "#;":
             break
-    return ""
+    return found
 
 
 def read_cfg(data: bytes, name: str) -> Cfg:
@@ -134,6 +135,8 @@ def read_cfg(data: bytes, name: str) -> Cfg:
         first = sections[0] if sections else None
         found = f"its first section is {first.written[:_LONGEST]}, not [net]" if first else "it has no section"
         hint = "begin it with [net], width=, height= and channels="
+        if first and first.type:
+            hint = str(did_you_mean(first.type, NET, hint, lists=False))
         if first and first.type.lower() in NET:
             hint = "write [net], in lower case" if first.type not in NET else COMMENTS
         raise SpecError(Problem(f"{name} is no network: {found}", first.mark if first else None, hint=hint))

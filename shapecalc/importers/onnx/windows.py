@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.rearranging import excess_padding
 from shapecalc.importers.tensors import Constant
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ def _pool(call: NodeCall) -> Any:
     if call.number("ceil_mode", 0):
         arguments["ceil_mode"] = True
     pads = arguments.get("padding", 0)
+    found = excess_padding(pads, arguments["kernel_size"])
+    if found is not None:
+        message = f"its padding {found[0]} is not less than its kernel_shape {found[1]}"
+        raise LayerError(message, ("a window would be padding alone, and onnxruntime refuses it",),
+                         f"pads must be at most {found[1] - 1}")  # fmt: skip
     if pads:
         arguments["padding_limit"] = "window"
     if kind == "avg_pool" and pads and not call.number("count_include_pad", 0):
