@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError, Problem, UsageError
+from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
@@ -99,6 +99,7 @@ class ModelImport:
         self.understanding = Understanding("node", has_arithmetic=False)
         self.calls = 0
         self.depth = 0
+        self.quantised: set[str] = set()
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -134,8 +135,9 @@ class ModelImport:
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
-        shared = self.frame.shared_tensors()
-        return [understood, *left_out, *([shared] if shared else [])]
+        shared, quantised = self.frame.shared_tensors(), len(self.quantised)
+        scales = [f"{count_noun(quantised, 'layer')} quantised: the scales are not counted"] if quantised else []
+        return [understood, *left_out, *([shared] if shared else []), *scales]
 
     # The layers.
 
@@ -176,6 +178,8 @@ class ModelImport:
             self.frame.forget(before)
             count[UNKNOWN] += 1
             return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
+        if _is_quantised(record):
+            self.quantised.add(record.key)
         if record.model is None:
             self.understanding.count(self.frame.nodes[before:], found)
         return found
@@ -253,6 +257,12 @@ class ModelImport:
 
 
 _OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")
+
+
+def _is_quantised(record: LayerRecord) -> bool:
+    """Return whether the weights of a layer are stored as integers, each channel with a scale."""
+    policy = record.config.get("dtype")
+    return isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized")
 
 
 def _own_name(record: LayerRecord) -> str:

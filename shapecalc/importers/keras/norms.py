@@ -37,7 +37,10 @@ def _batch_norm(call: LayerCall) -> Data:
     axis = call.axis(axes[0], x)
     own = axis == _channel_axis(x)
     more: dict[str, Any] = {} if own else {"axis": axis}
-    return call.one("batch_norm", x, **_affine(call), **more, **_eps(call, 1e-3))
+    momentum = round(1 - call.real("momentum", 0.99), 9)  # Keras states the share of the old statistics
+    return call.one(
+        "batch_norm", x, **_affine(call), **more, **_eps(call, 1e-3), **when(momentum != 0.1, momentum=momentum)
+    )
 
 
 @layer("LayerNormalization", "RMSNormalization")

@@ -98,6 +98,19 @@ def _encoded(call: LayerCall, x: Data, tokens: int, mode: str) -> Data:
     return call.one("opaque", x, output_sizes=[[*before, tokens]], op_type=call.record.op)
 
 
+@layer("MelSpectrogram")
+def _mel_spectrogram(call: LayerCall) -> Data:
+    """Bands of a wave, at steps of time: their number as Keras states it."""
+    x = call.data()
+    if x.batch != OWN or x.shape.rank != 1:
+        raise NotCoveredError("its input is no wave for each sample")
+    stride = call.whole("sequence_stride", 512)
+    if stride < 1:
+        raise call.wrong("sequence_stride", "1 or more")
+    steps = (x.shape.sizes[0] + stride + 1) // stride
+    return call.one("opaque", x, output_sizes=[[call.whole("num_mel_bins", 128), steps]], op_type=call.record.op)
+
+
 @layer("TextVectorization")
 def _text_vectorization(call: LayerCall) -> Data:
     length = call.argument("output_sequence_length")

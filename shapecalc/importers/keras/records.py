@@ -74,17 +74,24 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
     if is_own:
         op, listed = modern(op, listed)
     calls = with_stated(from_nodes(raw.get("inbound_nodes")), build.get("input_shape"))
-    record = LayerRecord(op, title, is_own, name, listed, path, calls, build, None, key, _is_operation(module))
-    is_model = op in _FUNCTIONAL or op == _SEQUENTIAL or ("input_layers" in listed and not is_own)
+    record = LayerRecord(op, title, is_own, name, listed, path, calls, build, None, key, _is_operation(raw, listed))
+    is_model = op in _FUNCTIONAL or op == _SEQUENTIAL or "input_layers" in listed
     if not is_model or not isinstance(listed.get("layers"), list):
         return record
     inside = f"{key}: " if place else ""
     return record._replace(model=_model(record, inside, depth))
 
 
-def _is_operation(module: Any) -> bool:
-    """Return whether a class is an operation, as `keras.ops.add`, and not a layer."""
-    return isinstance(module, str) and module.startswith(("keras.src.ops", "keras.ops"))
+def _is_operation(raw: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Return whether a class is an operation, as `keras.ops.add`, and not a layer.
+
+    In .h5 files Keras 3 states no module: there an operation is what lacks the arguments that every layer has.
+    """
+    module, nodes = raw.get("module"), raw.get("inbound_nodes")
+    if isinstance(module, str):
+        return module.startswith(("keras.src.ops", "keras.ops"))
+    is_of_keras_3 = isinstance(nodes, list) and any(isinstance(node, dict) for node in nodes)
+    return "module" not in raw and is_of_keras_3 and config.keys().isdisjoint(("trainable", "dtype"))
 
 
 def _model(record: LayerRecord, inside: str, depth: int) -> ModelRecord:

@@ -33,8 +33,10 @@ def _window(call: LayerCall, lead: int, rank: int, size: str = "kernel_size", st
         found["padding"] = pairs
     elif word == "same":
         found["padding"] = word
+    elif word == "full":  # of Keras 1, on one backend
+        raise NotCoveredError("its padding is full")
     elif word != "valid":
-        raise NotCoveredError(f"its padding is {word}")
+        raise call.wrong("padding", "valid, same or causal")
     if any(one != 1 for one in dilation):
         found["dilation"] = alike([*ones, *dilation])
     return found
