@@ -11,7 +11,7 @@ from shapecalc.escaping import clean
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.answer import Answer
 from shapecalc.model.graph import Graph
-from shapecalc.model.rows import ReportLine, Row, Sizing, Totals, own, sum_rows
+from shapecalc.model.rows import ReportLine, Row, Sizing, Totals, sum_rows
 
 __all__ = ["Report", "check_depth"]
 
@@ -263,10 +263,7 @@ class Report(Answer):
         """Return the sizes of tensors by the names of the report: `parameters`, `buffers`, or `shared` parameters."""
         found: dict[str, tuple[int, ...]] = {}
         for row in self.rows:
-            every, mine = row.sizing.weight_shapes, own(row.node, row.sizing)
-            rest = {name: shape for name, shape in every.items() if name not in mine.weight_shapes}
-            shapes = {"parameters": mine.weight_shapes, "buffers": mine.buffer_shapes, "shared": rest}[sort]
-            found.update({f"{row.name}.{name}": tuple(shape) for name, shape in shapes.items()})
+            found.update({f"{row.name}.{name}": tuple(shape) for name, shape in row.tensor_shapes(sort).items()})
         return found
 
     @property

@@ -110,6 +110,12 @@ class Row(NamedTuple):
         """The index of the innermost block that contains the layer, or -1."""
         return self.node.block
 
+    def tensor_shapes(self, sort: str) -> WeightShapes:
+        """Return the sizes of the layer's own `parameters` or `buffers`, or of its parameters that are `shared`."""
+        every, mine = self.sizing.weight_shapes, own(self.node, self.sizing)
+        rest = {name: shape for name, shape in every.items() if name not in mine.weight_shapes}
+        return {"parameters": mine.weight_shapes, "buffers": mine.buffer_shapes, "shared": rest}[sort]
+
     @property
     def params(self) -> Dim:
         """Weights and biases; with the convention of Keras, running statistics too."""

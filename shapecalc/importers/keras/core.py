@@ -10,7 +10,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.activations import activated
 from shapecalc.importers.keras.calls import OWN, layer, when
-from shapecalc.importers.keras.lora import Adapter, adapted, einsum_adapter
+from shapecalc.importers.keras.lora import LoraLayers, adapted, einsum_adapter
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def _dense(call: LayerCall) -> Data:
     own, bias = {"out_features": call.whole("units")}, when(not call.flag("use_bias", default=True), bias=False)
 
-    def adapter(rank: int) -> Adapter:
-        return Adapter({"out_features": rank}, "linear", own)
+    def adapter(rank: int) -> LoraLayers:
+        return LoraLayers({"out_features": rank}, "linear", own)
 
     return activated(call, adapted(call, call.data(), "linear", own, adapter, bias=bias, no_bias={"bias": False}))
 
@@ -50,8 +50,8 @@ def _embedding(call: LayerCall) -> Data:
         return call.one("linear", call.data(), out_features=rows, bias=False, shares="table" if tied else "reverse")
     own: dict[str, Any] = {"num_embeddings": rows, "embedding_dim": features}
 
-    def adapter(rank: int) -> Adapter:
-        return Adapter({**own, "embedding_dim": rank}, "linear", {"out_features": features, "bias": False})
+    def adapter(rank: int) -> LoraLayers:
+        return LoraLayers({**own, "embedding_dim": rank}, "linear", {"out_features": features, "bias": False})
 
     if call.argument("lora_rank"):
         return adapted(call, call.data(), "embedding", own, adapter, bias={}, no_bias={})

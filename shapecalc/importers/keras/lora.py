@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
     from shapecalc.importers.tensors import Data
 
-__all__ = ["Adapter", "adapted", "einsum_adapter"]
+__all__ = ["LoraLayers", "adapted", "einsum_adapter"]
 
 
-class Adapter(NamedTuple):
+class LoraLayers(NamedTuple):
     """The arguments of the layer that reads the input, which is of the same kind, and the second layer."""
 
     first: dict[str, Any]
@@ -30,7 +30,7 @@ class Adapter(NamedTuple):
 
 
 def adapted(
-    call: LayerCall, x: Data, kind: str, own: dict[str, Any], adapter: Callable[[int], Adapter], *,
+    call: LayerCall, x: Data, kind: str, own: dict[str, Any], adapter: Callable[[int], LoraLayers], *,
     bias: dict[str, Any], no_bias: dict[str, Any],
 ) -> Data:  # fmt: skip
     """Return the output of a layer with these arguments; with its `adapter` of a rank, if LoRA is enabled.
@@ -49,7 +49,7 @@ def adapted(
     return call.one("add", base, up, name="lora")
 
 
-def einsum_adapter(equation: str, shape: Sequence[int], rank: int) -> Adapter:
+def einsum_adapter(equation: str, shape: Sequence[int], rank: int) -> LoraLayers:
     """Return the adapter of an `EinsumDense`: the last axis of its kernel is cut to the rank.
 
     Errors: `NotCoveredError` where that is not an axis of the output alone.
@@ -63,7 +63,7 @@ def einsum_adapter(equation: str, shape: Sequence[int], rank: int) -> Adapter:
     new = next(letter for letter in ascii_letters if letter not in equation)
     inner = output.replace(last, new)
     sizes = [*shape[: len(shape) - at], rank, *shape[len(shape) - at + 1 :]]
-    return Adapter(
+    return LoraLayers(
         {"equation": f"{given},{kernel[:-1]}{new}->{inner}", "output_shape": sizes},
         "einsum_dense",
         {"equation": f"{inner},{new}{last}->{output}", "output_shape": list(shape)},

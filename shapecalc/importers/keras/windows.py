@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.activations import activated
 from shapecalc.importers.keras.calls import alike, layer, when
-from shapecalc.importers.keras.lora import Adapter, adapted
+from shapecalc.importers.keras.lora import LoraLayers, adapted
 
 if TYPE_CHECKING:
     from shapecalc.importers.keras.calls import LayerCall
@@ -57,10 +57,10 @@ def _convolved(call: LayerCall, kind: str, **more: Any) -> Data:
             arguments["output_padding"] = alike([0] * lead + call.wholes("output_padding", rank))
     bias = when(not call.flag("use_bias", default=True), bias=False)
 
-    def adapter(lora_rank: int) -> Adapter:
+    def adapter(lora_rank: int) -> LoraLayers:
         if arguments.get("groups", 1) != 1:
             raise NotCoveredError("its adapters of LoRA are those of groups")
-        return Adapter(
+        return LoraLayers(
             {**arguments, "out_channels": lora_rank}, "conv", {"kernel_size": 1, "out_channels": call.whole("filters")}
         )
 
