@@ -360,8 +360,8 @@ class Network:
 
         if has_text(self.origin):
             return self.origin
-        message = f"{clean(self.origin.name)} is not a specification: it has no text that could be changed"
-        raise UsageError(Problem(message, hint="fixes are for specifications in YAML"))
+        message = f"{clean(self.origin.name)} is not a specification in YAML: only such a text can be changed"
+        raise UsageError(Problem(message, hint="shapecalc convert writes one of it: --to yaml -o FILE"))
 
     def rebuilt(self, variables: Mapping[str, Any]) -> tuple[Graph, list[Problem]]:
         """Return the graph with variables of any kind of number, and its problems."""

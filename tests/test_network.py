@@ -392,7 +392,8 @@ def test_what_needs_a_text_says_so_for_an_origin_without_one():
     with pytest.raises(UsageError) as error:
         shapecalc.solve(network, fix=True)
     assert str(error.value) == (
-        "model.bin is not a specification: it has no text that could be changed\n   fixes are for specifications in YAML"
+        "model.bin is not a specification in YAML: only such a text can be changed\n"
+        "   shapecalc convert writes one of it: --to yaml -o FILE"
     )
     with pytest.raises(UsageError, match="not a specification"):
         network.reread("layers: [relu]")

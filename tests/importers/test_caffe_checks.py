@@ -323,3 +323,22 @@ def test_a_pool_with_as_much_padding_as_its_kernel_is_an_error_as_in_caffe(field
 @pytest.mark.parametrize("fields", ["kernel_size: 3 pad: 2", "kernel_h: 4 kernel_w: 2 pad_h: 3 pad_w: 1"])
 def test_a_pool_may_have_less_padding_than_its_kernel(fields):
     assert loaded(MAP + layer("Pooling", "data", more=f"pooling_param {{ {fields} }}")).infer()
+
+
+# Inputs.
+
+
+def test_an_input_without_a_batch_is_the_hint_where_axes_lack():
+    pool = layer("Pooling", "data", more="pooling_param { kernel_size: 3 }")
+    assert "the first dim of data is taken for the batch: write dim: 1 before its dims" in error_of(
+        of_size(3, 9, 9) + pool
+    )
+    flat = layer("Flatten", "data", top="f") + layer("Pooling", "f", more="pooling_param { kernel_size: 3 }")
+    assert "is taken for the batch" not in error_of(MAP + flat)
+
+
+def test_the_layer_of_an_input_with_an_impossible_size_is_marked():
+    data = layer("Input", top="data", name="d", more="input_param { shape { dim: 1 dim: 3 dim: 0 } }")
+    assert error_of(data + layer("ReLU", "data")).startswith(
+        "<bytes>:1:25: the input data has an axis of the impossible size 0\n"
+    )

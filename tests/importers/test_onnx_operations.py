@@ -107,6 +107,14 @@ def test_a_pool_with_as_much_padding_as_its_kernel_is_refused(pads):
     )
 
 
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+def test_a_kernel_shape_that_is_not_that_of_the_kernel_is_refused(op):
+    """As onnxruntime does: "kernel_shape is not compatible with W shape"."""
+    one = node(op, ["x", "w"], ["y"], kernel_shape=[5, 3])
+    with pytest.raises(ShapeError, match="its kernel_shape is 5×3, but its kernel is 3×3"):
+        report_of([one], [("x", (1, 2, 9, 9))], [tensor("w", [2, 2, 3, 3])])
+
+
 def test_a_deformable_convolution_counts_its_kernel_and_its_macs():
     """torchvision 0.28.0's DeformConv2d(4, 5, 3, padding=1) on 10×10."""
     one = node("DeformConv", ["x", "w", "o", "b", "m"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
 from shapecalc.importers.blocks import graph_of
 from shapecalc.importers.caffe.blocks import in_blocks
-from shapecalc.importers.caffe.inputs import BlobSizes, input_blobs, is_source, regions_of, sized
+from shapecalc.importers.caffe.inputs import BlobError, BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
 from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
@@ -67,9 +67,10 @@ class NetImport:
         self.makers = {top: layer.name for layer in self.layers for top in layer.tops if top not in layer.bottoms}
         try:
             self.sizes = sized(self.blobs, self.layers, self.given)
-        except LayerError as error:
+        except BlobError as error:
             self.sizes = BlobSizes({}, 1, [])
-            self.problems.append(Problem(f"{error.message} in {net.file.source.name}"))
+            mark = net.file.mark(*error.layer.location) if error.layer else None
+            self.problems.append(Problem(error.message if mark else f"{error.message} in {net.file.source.name}", mark))
         self.frame = CaffeFrame(net.file, self.sizes.batch)
 
     def _named(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:

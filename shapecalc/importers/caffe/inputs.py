@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.caffe.messages import CaffeLayer, Net, Params
 
-__all__ = ["BlobSizes", "InputBlob", "input_blobs", "is_source", "regions_of", "sized"]
+__all__ = ["BlobError", "BlobSizes", "InputBlob", "input_blobs", "is_source", "regions_of", "sized"]
 
 _LARGEST = 2**31
 _LABELS = {"softmaxwithloss": 1, "softmaxloss": 1, "hingeloss": 1, "multinomiallogisticloss": 1, "infogainloss": 1,
@@ -147,7 +147,7 @@ def regions_of(layers: Sequence[CaffeLayer]) -> set[str]:
 
 
 def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mapping[str, tuple[Any, ...]]) -> BlobSizes:
-    """Return the inputs with their sizes, where some are given. Errors: `LayerError` for an impossible one."""
+    """Return the inputs with their sizes, where some are given. Errors: `BlobError` for an impossible one."""
     recurrent = {layer.bottoms[1] for layer in layers if layer.key in _RECURRENT and len(layer.bottoms) > 1}
     regions = regions_of(layers)
     batch, steps = _batch_of(blobs, recurrent, regions)
@@ -163,7 +163,7 @@ def sized(blobs: Sequence[InputBlob], layers: Sequence[CaffeLayer], given: Mappi
             continue
         else:
             sizes = _without(blob.dims, where, batch)
-        _check(blob, sizes, where)
+        _check(blob._replace(layer=None) if blob.name in given else blob, sizes, where)
         found[blob.name] = (Shape(sizes, is_map=len(sizes) >= 3), where)
     return BlobSizes(found, batch, unknown)
 
@@ -195,11 +195,19 @@ def _without(dims: tuple[int, ...], where: Batch, batch: int) -> tuple[int, ...]
     return (dims[0] // batch, *dims[1:]) if where.axis == 0 else dims
 
 
+class BlobError(LayerError):
+    """The size of an input cannot be; `layer` is the layer that has it, if it is one."""
+
+    def __init__(self, message: str, layer: CaffeLayer | None) -> None:
+        self.layer = layer
+        super().__init__(message)
+
+
 def _check(blob: InputBlob, sizes: tuple[int, ...], where: Batch) -> None:
     wrong = next((size for size in sizes if not 1 <= size < _LARGEST), None)
     if wrong is not None:
-        raise LayerError(f"{called(blob.name)} has an axis of the impossible size {wrong}")
+        raise BlobError(f"{called(blob.name)} has an axis of the impossible size {wrong}", blob.layer)
     if blob.dims is not None and not blob.is_guess and len(sizes) + where.own != len(blob.dims):
         due = sizes_text(_without(blob.dims, where, 1))
         which = " without the batch" if where.own else ""
-        raise LayerError(f"{called(blob.name)} is {due}{which}: not {sizes_text(sizes)}")
+        raise BlobError(f"{called(blob.name)} is {due}{which}: not {sizes_text(sizes)}", blob.layer)

@@ -148,7 +148,10 @@ class CaffeCall(ImportedCall):
         x = self.map_of(self.data(index))
         if x.shape.rank < least:
             axes = "channels and spatial axes" if least > 1 else "channels"
-            raise LayerError(f"it needs {axes}, but its input is {x.shape.text}, without the batch")
+            ranks = {shape.rank: name for name, shape in self.frame.inputs.items()}
+            own = ranks.get(2) if max(ranks, default=0) == least - 1 == 2 else ""
+            hint = f"the first dim of {own} is taken for the batch: write dim: 1 before its dims" if own else ""
+            raise LayerError(f"it needs {axes}, but its input is {x.shape.text}, without the batch", hint=hint)
         return x
 
     def axis(self, x: Data, name: str, param: str, default: int) -> int:

@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.rearranging import excess_padding
-from shapecalc.importers.tensors import Constant
+from shapecalc.importers.tensors import Constant, sizes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +72,9 @@ def _weights(call: NodeCall) -> tuple[Constant, Constant | None]:
         raise NotCoveredError("its kernel or its bias is computed from data")
     if kernel.rank < 3:
         raise LayerError(f"its kernel has {kernel.rank} axes: it needs at least 3")
+    stated = call.numbers("kernel_shape")
+    if stated and tuple(stated) != kernel.dims[2:]:
+        raise LayerError(f"its kernel_shape is {sizes_text(stated)}, but its kernel is {sizes_text(kernel.dims[2:])}")
     return kernel, bias
 
 
