@@ -68,10 +68,11 @@ class Neighbours:
             if stream is not None:
                 stream.close()
 
-    def record(self, entries: Sequence[Mapping[str, str]]) -> None:
-        """Record the file in which a tensor lies as one that belongs to the model."""
+    def find(self, entries: Sequence[Mapping[str, str]], due: int) -> OutsideData | None:
+        """Return where a tensor of so many bytes lies, as `outside_data`; its file is recorded as one of the model."""
         if self.folder is not None:
             note_beside(self.folder, _fields(entries).get("location", ""))
+        return outside_data(entries, due)
 
     def read(self, place: OutsideData, at: int, count: int) -> bytes | None:
         """Return some bytes of a tensor; None where they cannot be read."""

@@ -23,7 +23,6 @@ from shapecalc.checkpoints.wire import (
     signed,
 )
 from shapecalc.importers.inputs import ValueInfo
-from shapecalc.importers.onnx.external import outside_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -285,8 +284,7 @@ class _Texts:
                 raise WireError(f"the tensor {name or 'of a constant'} holds {held}", raw.start)
         items, outside = None, None
         if message.get("location") == _EXTERNAL and not sparse:
-            self.neighbours.record(message.get("external", ()))
-            outside = outside_data(message.get("external", ()), -(-prod(dims) * BITS.get(code, 0) // 8))
+            outside = self.neighbours.find(message.get("external", ()), -(-prod(dims) * BITS.get(code, 0) // 8))
             items = self._outside_items(outside, prod(dims), code)
         elif prod(dims) <= MOST_ITEMS and not sparse:
             items = self._items(message, prod(dims), code)
