@@ -73,9 +73,25 @@ def test_adapters_have_rows_of_their_own():
     [
         (layer("EinsumDense", "d", equation="ab,bb->ab", output_shape=[8], lora_rank=2),
          "its adapters of LoRA do not fit its equation ab,bb->ab"),
+        (layer("EinsumDense", "d", equation="ab,bc->ca", output_shape=[8], lora_rank=2),
+         "its adapters of LoRA do not fit its equation ab,bc->ca"),
         (layer("Conv1D", "d", filters=4, kernel_size=[3], groups=2, lora_rank=2), "its adapters of LoRA are those of groups"),
     ],
 )  # fmt: skip
 def test_adapters_that_are_not_covered(made, reason):
     sizes = [5, 8] if made["class_name"] == "Conv1D" else [8]
     assert reason in error(sequential(entry(*sizes), made))
+
+
+def test_a_table_with_adapters_is_not_read_in_reverse():
+    table = layer("ReversibleEmbedding", "e", ["x"], input_dim=9, output_dim=4, lora_rank=2)
+    table["inbound_nodes"].append([["e", 0, 0, {"reverse": True}]])
+    model = functional(entry(5), table, layer("ReLU", "r", ["e"]))
+    model["config"]["layers"][2]["inbound_nodes"] = [[["e", 1, 0, {}]]]
+    assert "it is the reverse of a table with adapters of LoRA" in error(model)
+
+
+def test_rows_of_what_a_wrapper_holds_give_way_to_layers():
+    inner = {"class_name": "Dense", "config": {"name": "d", "units": 3, "activation": "relu"}}
+    model = sequential(entry(5, 8), layer("TimeDistributed", "t", layer=inner), layer("ReLU", "t_relu"))
+    assert [name for name, _, _ in rows(model)] == ["t", "t_relu_2", "t_relu"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Neighbours", "OutsideData", "outside_data"]
+__all__ = ["Neighbours", "OutsideData"]
 
 _MOST_FILES = 16
 _MOST_BYTES = 16 * 2**20
@@ -34,7 +34,7 @@ class OutsideData(NamedTuple):
     length: int
 
 
-def outside_data(entries: Sequence[Mapping[str, str]], due: int) -> OutsideData | None:
+def _outside_data(entries: Sequence[Mapping[str, str]], due: int) -> OutsideData | None:
     """Return where a tensor of so many bytes lies; None where its entries do not say so."""
     found = _fields(entries)
     numbers = [found.get("offset") or "0", found.get("length") or str(due)]
@@ -69,10 +69,10 @@ class Neighbours:
                 stream.close()
 
     def find(self, entries: Sequence[Mapping[str, str]], due: int) -> OutsideData | None:
-        """Return where a tensor of so many bytes lies, as `outside_data`; its file is recorded as one of the model."""
+        """Return where a tensor of so many bytes lies, if that is said; its file is recorded as one of the model."""
         if self.folder is not None:
             note_beside(self.folder, _fields(entries).get("location", ""))
-        return outside_data(entries, due)
+        return _outside_data(entries, due)
 
     def read(self, place: OutsideData, at: int, count: int) -> bytes | None:
         """Return some bytes of a tensor; None where they cannot be read."""
