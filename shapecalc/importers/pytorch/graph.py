@@ -19,6 +19,7 @@ from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
 from shapecalc.importers.pytorch.uses import Uses
 from shapecalc.importers.pytorch.values import is_made, made, number_of
+from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
 from shapecalc.importers.understanding import Understanding
 from shapecalc.model.graph import Graph, Reference
@@ -67,6 +68,7 @@ class ModuleImport:
         self.stored = {one.identity: one for one in program.stored.values()}
         self.used: Collection[str] = ()
         self.folding = Folding(name, self.stored)
+        self.views = Views()
         self.inlined = 0
         self.notes: dict[str, None] = dict.fromkeys(program.notes)
 
@@ -134,6 +136,7 @@ class ModuleImport:
     def _run(self, graph: ProgramGraph, scope: dict[str, Any], path: str, depth: int) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
         uses = Uses(graph, [name for name, one in scope.items() if isinstance(one, Constant)])
+        views, self.views = self.views, Views(uses.refs)
         if not depth:
             self.used = uses.names
         scope.update({name: size for name, size in graph.numbers.items() if type(size) in (int, float, bool)})
@@ -147,8 +150,11 @@ class ModuleImport:
             self.understanding.count(self.frame.nodes[before:], found)
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
+            written = self._write(node, place, found, scope, graph)
             if self.is_as_stated:
-                self._compare(node, found, graph, place, uses.names)
+                tensors = [*zip(node.outputs, found, strict=False), *[(name, scope[name]) for name in written]]
+                self._compare(node, [one for one in tensors if one[0] in uses.names], graph, place)
+        self.views = views
 
     def _results(
         self, node: AtenNode, place: NodePlace, scope: dict[str, Any], uses: Uses, names: Sequence[str],
@@ -170,6 +176,7 @@ class ModuleImport:
             arguments = {name: resolved(value, scope) for name, value in node.arguments.items()}
             call = AtenCall(node, place, arguments, self.frame, uses.names)
             call.stored = self.stored
+            self.views.note(call)
             with guarded(split_target(node.target)[0]):
                 return self._converted(call, uses, graph)
         except FailedError as error:
@@ -281,16 +288,34 @@ class ModuleImport:
             scope[out] = Unsized(Reference(-1)) if isinstance(found, Ref) else found
         return True
 
+    def _write(
+        self, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any], graph: ProgramGraph
+    ) -> list[str]:
+        """Note what a node makes of its input if it works in place; return the names of further tensors that it changes."""
+        op = split_target(node.target)[0]
+        if not op.endswith("_") or op.startswith("_") or is_view(op) or not found:
+            return []
+
+        def opaque(name: str, given: list[Any], reason: str) -> Any:
+            of = node._replace(outputs=(name,))
+            call = AtenCall(of, place, {"self": given[0], "src": given[1]}, self.frame, ())
+            try:
+                return self._opaque(call, self._stated(graph, of), reason)[0]
+            except LayerError as error:
+                return self._failed(of, place, (), error)[0]
+
+        return self.views.write(node, place, found[0], scope, opaque)
+
     def _compare(
-        self, node: AtenNode, found: Sequence[Any], graph: ProgramGraph, place: NodePlace, used: Collection[str]
+        self, node: AtenNode, tensors: Sequence[tuple[str, Any]], graph: ProgramGraph, place: NodePlace
     ) -> None:
-        """Compare the sizes of outputs with those that the program states: before 2.8 it lied of unused ones."""
-        for name, tensor in zip(node.outputs, found, strict=False):
+        """Compare the sizes of used outputs with those that the program states: before 2.8 it lied of unused ones."""
+        for name, tensor in tensors:
             dims = graph.stated.get(name)
-            if dims is not None and isinstance(tensor, Data) and name in used:
+            if dims is not None and isinstance(tensor, (Data, Constant)):
                 full = tensor.full(self.frame.batch)
                 if dims == full:
-                    self.understanding.agreeing += 1
+                    self.understanding.agreeing += isinstance(tensor, Data)
                     continue
                 sizes = [plain_size(size, self.symbols) for size in dims]
                 self.understanding.compare(name, sizes, full, self.frame.mark(place), node.target)
