@@ -39,6 +39,8 @@ class Understanding:
         self.counts: Counter[str] = Counter()
         self.agreeing = 0
         self.differing = 0
+        self.without_batch = 0
+        """How many outputs of unknown nodes have lost the batch that their inputs have."""
         self.warnings = few_warnings()
 
     def count(self, layers: Sequence[Node], outputs: Sequence[Any]) -> None:

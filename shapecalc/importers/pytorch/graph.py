@@ -22,7 +22,7 @@ from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
 from shapecalc.importers.understanding import Understanding
-from shapecalc.model.graph import Graph, Reference
+from shapecalc.model.graph import Graph, Node, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -116,6 +116,9 @@ class ModuleImport:
         left_out = [f"the batch of {batch} of the example is left out"] if batch > 1 else []
         if self.reading.is_lost:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the example"]
+        if lost := self.understanding.without_batch:
+            what = "an unknown node" if lost == 1 else f"{lost:,} unknown nodes"
+            left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
         return [understood, *left_out, *([shared] if shared else []), *self._unused(), *self.notes]
 
     def _unused(self) -> list[str]:
@@ -147,10 +150,10 @@ class ModuleImport:
             found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
-            self.understanding.count(self.frame.nodes[before:], found)
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
             written = self._write(node, place, found, scope, graph)
+            self.understanding.count(self._layers_at(place, before), found)
             if self.is_as_stated:
                 tensors = [*zip(node.outputs, found, strict=False), *[(name, scope[name]) for name in written]]
                 self._compare(node, [one for one in tensors if one[0] in uses.names], graph, place)
@@ -255,9 +258,12 @@ class ModuleImport:
             return [Constant(dims) for dims in stated]
         data, _ = sorts_of(call.arguments.values())
         data += [call.as_data(x) for x in constants_of(call.arguments.values()) if x.learned]  # they count all the same
-        own = any(x.batch.own for x in data)
-        batches = [Batch(0, own=True) if own and dims[:1] == (self.frame.batch,) else LOST for dims in full]
-        shapes = [dims[1:] if batch.own else dims for dims, batch in zip(full, batches, strict=True)]
+        b, axes = self.frame.batch, [x.batch.axis for x in data if x.batch.own]
+        kept = [next((at for at in axes if dims[at : at + 1] == (b,)), -1) for dims in full]
+        if b > 1 and axes:
+            self.understanding.without_batch += kept.count(-1)
+        batches = [Batch(at, own=True) if at >= 0 else LOST for at in kept]
+        shapes = [(*dims[:at], *dims[at + 1 :]) if at >= 0 else dims for dims, at in zip(full, kept, strict=True)]
         found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
         outputs = iter([Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)])
         return [Constant(dims) if 0 in dims else next(outputs) for dims in stated]
@@ -287,6 +293,12 @@ class ModuleImport:
             found = resolved(one, inner)
             scope[out] = Unsized(Reference(-1)) if isinstance(found, Ref) else found
         return True
+
+    def _layers_at(self, place: NodePlace, before: int) -> list[Node]:
+        """Return the layers that a node became: about those from an index on, as one before may have been left out."""
+        start = max(before - 1, 0)
+        added = zip(self.frame.nodes[start:], self.frame.places[start:], strict=True)
+        return [layer for layer, its in added if its.path == place.path]
 
     def _write(
         self, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any], graph: ProgramGraph

@@ -10,6 +10,9 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.errors import LayerError
+from shapecalc.importers.call import OF_MALFORMED
+from shapecalc.importers.frame import FailedError
 from shapecalc.importers.pytorch.axes import ORDERS, RESHAPES
 from shapecalc.importers.pytorch.operations import AtenCall
 from shapecalc.importers.pytorch.program import Ref
@@ -39,10 +42,10 @@ def is_view(op: str) -> bool:
 
 
 class _View(NamedTuple):
-    """The name of the tensor that a view is made of, and the call that made it."""
+    """The name of the tensor that a view is made of, and the call that made it; None for all of that tensor."""
 
     of: str
-    call: AtenCall
+    call: AtenCall | None
 
 
 class Views:
@@ -71,17 +74,17 @@ class Views:
         seen: list[str] = []
         if name in self._views:
             self._leave_out(self._views[name].call, scope[name], self._uses[name])
-        if name:
-            scope[name] = found
+        scope[name] = found
+        self._views.update(dict.fromkeys(node.outputs, _View(name, None)))
         while name in self._views and len(seen) < _DEEPEST:
             of, call = self._views[name]
             whole = scope.get(of)
-            if isinstance(whole, (Data, Constant)) and isinstance(found, (Data, Constant)):
+            if call is not None and isinstance(whole, (Data, Constant)) and isinstance(found, (Data, Constant)):
                 arguments = {**call.arguments, next(iter(call.arguments)): whole}
                 before = len(call.frame.nodes)
                 try:
                     found = _written(AtenCall(call.node, place, arguments, call.frame, call.used), whole, found)
-                except NotCoveredError as error:
+                except (NotCoveredError, LayerError, FailedError, *OF_MALFORMED) as error:
                     call.frame.forget(before)
                     found = opaque(of, [whole, found], str(error))
             scope[of] = found
@@ -91,8 +94,10 @@ class Views:
 
 
     @staticmethod
-    def _leave_out(call: AtenCall, x: Any, uses: int) -> None:
+    def _leave_out(call: AtenCall | None, x: Any, uses: int) -> None:
         """Leave out the layer of a view that was made only to be written into, without being read."""
+        if call is None:
+            return
         nodes, places = call.frame.nodes, call.frame.places
         is_last = isinstance(x, Data) and x.ref.node == len(nodes) - 1 and uses == 1
         if is_last and call.name in _PARTS and places[-1].path == call.place.path:
