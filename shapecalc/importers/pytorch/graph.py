@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
 from shapecalc.importers.pytorch.each import of_each_map
-from shapecalc.importers.pytorch.expressions import plain_size
+from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
-from shapecalc.importers.pytorch.uses import Uses
+from shapecalc.importers.pytorch.uses import Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
@@ -41,6 +40,11 @@ _MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unf
 """Operations after which a weight is still that weight."""
 _WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
              "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
+
+
+def _unknown_size(node: AtenNode, why: str) -> LayerError:
+    op = node.target.removesuffix(".default")
+    return LayerError(f"the size of the output of {op} is not known before the network runs", (why,))
 
 
 class ModuleImport:
@@ -119,20 +123,7 @@ class ModuleImport:
         if lost := self.understanding.without_batch:
             what = "an unknown node" if lost == 1 else f"{lost:,} unknown nodes"
             left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
-        return [understood, *left_out, *([shared] if shared else []), *self._unused(), *self.notes]
-
-    def _unused(self) -> list[str]:
-        """Return the note on parameters that the module holds and no node uses."""
-        used = self.used
-        held = {one.identity for key, one in self.program.stored.items() if key in used}
-        spare = {one.identity: one for key, one in self.program.stored.items()
-                 if one.kind == PARAMETER and one.identity not in held}  # fmt: skip
-        if not spare:
-            return []
-        elements = sum(prod(one.dims) for one in spare.values())
-        names = [one.name for one in spare.values()]
-        shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
-        return [f"not used, and not counted: {shown} ({count_noun(elements, 'parameter')})"]
+        return [understood, *left_out, *([shared] if shared else []), *unused_parameters(self.program, self.used), *self.notes]
 
     # The nodes.
 
@@ -211,6 +202,8 @@ class ModuleImport:
             stated = self._stated(graph, node) if self.is_as_stated else [None]
             return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
+        if depends_on_data([size for one in node.outputs for size in graph.stated.get(one, ())]):
+            raise _unknown_size(node, "it depends on the content of its input")
         if work:
             before = len(self.frame.nodes)
             try:
@@ -250,9 +243,11 @@ class ModuleImport:
     def _opaque(self, call: AtenCall, stated: list[Any], reason: str) -> Sequence[Any]:
         """Return the outputs of a node that is no layer here, with the sizes that the program states."""
         op = call.node.target.removesuffix(".default")
-        if not self.is_as_stated or None in stated:
-            which = "for other sizes of the inputs" if not self.is_as_stated else "before the network runs"
-            raise LayerError(f"{op} is not covered, and the size of its output is not known {which}", (reason,))
+        if not self.is_as_stated:
+            message = f"{op} is not covered, and the size of its output is not known for other sizes of the inputs"
+            raise LayerError(message, (reason,))
+        if None in stated:
+            raise _unknown_size(call.node, reason)
         full = [dims for dims in stated if 0 not in dims]
         if not full:
             return [Constant(dims) for dims in stated]
