@@ -75,5 +75,7 @@ class Understanding:
             parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
         parts.append(f"{counts[UNKNOWN]:,} unknown")
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
-        differ = f", {self.differing:,} do{'es' * (self.differing == 1)} not (network.warnings)" if self.differing else ""
+        differ = (
+            f", {self.differing:,} do{'es' * (self.differing == 1)} not (network.warnings)" if self.differing else ""
+        )
         return f"{', '.join(parts)}{stated if with_stated else ''}{differ}"

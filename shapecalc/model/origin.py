@@ -119,8 +119,8 @@ def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None
     own, stored = network.graph, getattr(network.origin, "stores_weights", True)
     sizes = {}
     for name, shape in own.inputs.items():
-        fixed = shape.channel_axis if shape.rank > 1 else -1
-        sizes[name] = tuple([size + more * (i != fixed) for i, size in enumerate(shape.sizes)])
+        free = own.free_axes(name)
+        sizes[name] = tuple([size + more * (i in free) for i, size in enumerate(shape.sizes)])
     other, problems = network.origin.build(network.variables, sizes)
     if problems:
         return None, False

@@ -164,14 +164,19 @@ def test_a_report_is_the_same_for_every_batch(name):
     assert [math.prod(sizes) for sizes in report.outputs.values()] == [one.numel() for one in made]
     assert report.total.params == sum(one.numel() for one in module.parameters())
     if not any(isinstance(one, (nn.RNNBase, nn.RNNCellBase)) for one in module.modules()):
-        with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        with (
+            FlopCounterMode(display=False) as counter,
+            torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        ):
             torch.backends.mha.set_fastpath_enabled(False)
             module(*examples(1))
         torch.backends.mha.set_fastpath_enabled(True)
         assert report.total.macs == counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("name", ["conv1d of one channel", "encoder, batch second", "cross attention", "gru with a state"])
+@pytest.mark.parametrize(
+    "name", ["conv1d of one channel", "encoder, batch second", "cross attention", "gru with a state"]
+)
 def test_a_dynamic_batch_is_found_too(name):
     module, examples = MODULES[name]
     module, four = module.eval(), examples(4)

@@ -101,7 +101,8 @@ class ModuleImport:
         graph = graph_of(
             self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
             notes=tuple(self._notes()), variables=self.sizes.variables,
-            includes_batch=self.reading.is_lost, warnings=tuple(self.understanding.warnings.listed()),
+            includes_batch=self.reading.is_lost, sequences=self.reading.sequences,
+            warnings=tuple(self.understanding.warnings.listed()),
             tensors={key: (one.name, whole[one.name]) for key, one in self.stored.items()},
         )  # fmt: skip
         return graph, self.problems
@@ -123,7 +124,13 @@ class ModuleImport:
         if lost := self.understanding.without_batch:
             what = "an unknown node" if lost == 1 else f"{lost:,} unknown nodes"
             left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
-        return [understood, *left_out, *([shared] if shared else []), *unused_parameters(self.program, self.used), *self.notes]
+        return [
+            understood,
+            *left_out,
+            *([shared] if shared else []),
+            *unused_parameters(self.program, self.used),
+            *self.notes,
+        ]
 
     # The nodes.
 

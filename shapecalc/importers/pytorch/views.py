@@ -92,7 +92,6 @@ class Views:
             name = of
         return seen
 
-
     @staticmethod
     def _leave_out(call: AtenCall | None, x: Any, uses: int) -> None:
         """Leave out the layer of a view that was made only to be written into, without being read."""

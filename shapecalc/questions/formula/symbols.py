@@ -39,8 +39,8 @@ def _places(graph: Graph) -> dict[str, list[InputAxis]]:
     """Return the free axes of the inputs, by their letter."""
     letters = {name: letter for letter, name in _AXES.items()}
     found: dict[str, list[InputAxis]] = {}
-    for name, shape in graph.inputs.items():
-        for axis, word in enumerate(axis_names(shape)):
+    for name in graph.inputs:
+        for axis, word in enumerate(axis_names(graph, name)):
             found.setdefault(letters.get(word, "L"), []).append((name, axis))
     return found
 
@@ -65,10 +65,10 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     if name not in places:
         hint = f"there are {', '.join(symbol_names(graph))}"
         raise UsageError(Problem(f"there is no symbol {name}", hint=hint))
-    given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
+    given = [free_sizes(graph, i)[axis] for i, axis in places[name]]
     chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
     domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
-    words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
+    words = dict.fromkeys(axis_names(graph, i)[axis] for i, axis in chosen)
     inputs = dict.fromkeys(i for i, _ in chosen)
     meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
     return SymbolInUse(name, meaning, given[0], domain, tuple(chosen))
