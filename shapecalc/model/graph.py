@@ -150,6 +150,11 @@ class Graph(NamedTuple):
     tensors: dict[str, dict[str, tuple[int, ...]]] = {}  # noqa: RUF012  (never written on)
     sequences: frozenset[str] = frozenset()
 
+    @property
+    def sample(self) -> str:
+        """What its sizes and MACs are of, in words."""
+        return "the whole input" if self.includes_batch else "one sample"
+
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""
         names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)

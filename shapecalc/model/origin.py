@@ -124,17 +124,18 @@ def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None
     other, problems = network.origin.build(network.variables, sizes)
     if problems:
         return None, False
-    is_first, all_fit = True, True
+    is_first, all_fit, failed = True, True, ""
     for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
         assert mine.layer is not None
         assert its.layer is not None
-        if all_fit and sizing and getattr(its.layer, "is_unread", False):
-            return mine.name, False
-        all_fit = all_fit and not (sizing and not found)
+        if sizing and getattr(its.layer, "is_unread", False):
+            return failed or mine.name, False
+        if sizing and not found:
+            all_fit, failed = False, failed or mine.name
         if stored and sizing and sizing.weight_shapes:
             # the first of them reads features, which are its own
             if (found and sizing.weight_shapes != found.weight_shapes) or (not found and is_first):
-                return mine.name, True
+                return mine.name if found else failed, True
             is_first = False
         same = mine.kind == its.kind and mine.inputs == its.inputs
         if (same or mine.layer.is_unknown) and mine.layer.values() != its.layer.values():

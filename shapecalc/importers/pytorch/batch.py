@@ -80,7 +80,7 @@ def _reading(
         may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]
         may_be = [said[info.name]] if info.name in said else may_be
         found[info.name] = next((axis for axis in may_be if axis >= 0 and dims[axis] == batch), -1)
-    rows = [info for info in infos if len(info.dims or ()) - (found[info.name] >= 0) == 2]  # noqa: PLR2004
+    rows = [info for info in infos if len(info.dims or ()) - (found[info.name] >= 0) == 2]
     return Reading(found, batch, frozenset([info.name for info in rows if info.name not in maps]))
 
 
@@ -134,10 +134,8 @@ def _after(op: str, node: AtenNode, axes: tuple[int, ...]) -> tuple[int, ...] | 
     """Return the axes of an input once an operation has worked on it; None where they are not followed."""
     if op in _KEEPS_ALL:
         return axes
-    if op in _KEEPS_BUT_LAST:
-        return (*axes[:-1], -1)
-    if op == "embedding":
-        return (*axes, -1)
+    if op in _KEEPS_BUT_LAST or op == "embedding":
+        return (*axes[: len(axes) - (op != "embedding")], -1)
     number = node.arguments.get
     if op == "permute":
         dims: Any = number("dims")
@@ -148,12 +146,11 @@ def _after(op: str, node: AtenNode, axes: tuple[int, ...]) -> tuple[int, ...] | 
         return None
     one, other = one % count, other % count
     if op == "transpose":
-        order = list(axes)
-        order[one], order[other] = order[other], order[one]
-        return tuple(order)
-    if op == "unsqueeze":
-        return (*axes[:one], -1, *axes[one:])
-    return (*axes[:one], *axes[one + 1 :]) if op in ("select", "squeeze") else None
+        swapped = {one: other, other: one}
+        return tuple([axes[swapped.get(axis, axis)] for axis in range(len(axes))])
+    rest = axes[one:] if op == "unsqueeze" else axes[one + 1 :]
+    made = (-1,) if op == "unsqueeze" else ()
+    return (*axes[:one], *made, *rest) if op in ("unsqueeze", "select", "squeeze") else None
 
 
 def _are_axes(numbers: Any, axes: Sequence[int]) -> bool:

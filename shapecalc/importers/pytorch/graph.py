@@ -20,7 +20,7 @@ from shapecalc.importers.pytorch.uses import Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
-from shapecalc.importers.understanding import Understanding
+from shapecalc.importers.understanding import UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Node, Reference
 
 if TYPE_CHECKING:
@@ -100,9 +100,8 @@ class ModuleImport:
         whole = {one.name: one.dims for one in self.program.stored.values()}  # of a part, the tensor that it is of
         graph = graph_of(
             self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
-            notes=tuple(self._notes()), variables=self.sizes.variables,
-            includes_batch=self.reading.is_lost, sequences=self.reading.sequences,
-            warnings=tuple(self.understanding.warnings.listed()),
+            notes=tuple(self._notes()), variables=self.sizes.variables, includes_batch=self.reading.is_lost,
+            sequences=self.reading.sequences, warnings=tuple(self.understanding.warnings.listed()),
             tensors={key: (one.name, whole[one.name]) for key, one in self.stored.items()},
         )  # fmt: skip
         return graph, self.problems
@@ -124,13 +123,10 @@ class ModuleImport:
         if lost := self.understanding.without_batch:
             what = "an unknown node" if lost == 1 else f"{lost:,} unknown nodes"
             left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
-        return [
-            understood,
-            *left_out,
-            *([shared] if shared else []),
-            *unused_parameters(self.program, self.used),
-            *self.notes,
-        ]
+        if not self.is_as_stated and self.understanding.counts[UNKNOWN] and not self.sizes.variables:
+            left_out.append("exported for the sizes of its example alone: dynamic_shapes of torch.export allow others")
+        unused = unused_parameters(self.program, self.used)
+        return [understood, *left_out, *([shared] if shared else []), *unused, *self.notes]
 
     # The nodes.
 
@@ -305,7 +301,7 @@ class ModuleImport:
     def _write(
         self, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any], graph: ProgramGraph
     ) -> list[str]:
-        """Note what a node makes of its input if it works in place; return the names of further tensors that it changes."""
+        """Note what a node makes of its input if it works in place; return the names of others that it changes."""
         op = split_target(node.target)[0]
         if not op.endswith("_") or op.startswith("_") or is_view(op) or not found:
             return []

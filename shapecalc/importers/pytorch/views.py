@@ -112,7 +112,7 @@ def _first(node: AtenNode) -> str:
 
 
 def _plain(name: str) -> str:
-    return name[:-1] if name.endswith("_") else name
+    return name.removesuffix("_")
 
 
 def _written(call: AtenCall, whole: Tensor, part: Tensor) -> Tensor:

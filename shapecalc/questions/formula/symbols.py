@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.questions.sizes.periodic import SizeSet
 
+    Resize = Callable[[Graph, Mapping[InputAxis, Any]], Graph]
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 
 __all__ = ["BATCH", "SymbolInUse", "default_names", "find_symbol", "refusal", "symbol_names", "trials"]
@@ -55,8 +56,8 @@ def symbol_names(graph: Graph) -> list[str]:
     return [*_places(graph), BATCH, *[name for name, value in graph.variables.items() if type(value) is int]]
 
 
-def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    """Return a symbol with its meaning and its valid values."""
+def find_symbol(graph: Graph, rebuild: Rebuild, name: str, resize: Resize = with_sizes) -> SymbolInUse:
+    """Return a symbol with its meaning and its valid values. `resize` returns the graph with other sizes."""
     places = _places(graph)
     if name in graph.variables:
         return _variable(graph, rebuild, name)
@@ -67,7 +68,7 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
         raise UsageError(Problem(f"there is no symbol {name}", hint=hint))
     given = [free_sizes(graph, i)[axis] for i, axis in places[name]]
     chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
-    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
+    domain, _ = find_pattern_of(lambda sizes: resize(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
     words = dict.fromkeys(axis_names(graph, i)[axis] for i, axis in chosen)
     inputs = dict.fromkeys(i for i, _ in chosen)
     meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
