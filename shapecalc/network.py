@@ -326,9 +326,14 @@ class Network:
         Errors: `UsageError` for a symbol that cannot be one, `MissingExtraError` without sympy.
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy
+        from shapecalc.questions.formula.refitted import refitted
 
-        self._check_any_size()
-        return find_formulas(self.graph, self.rebuilt, symbols, what, layer, read_layout(layout) or self.graph.layout)
+        problem = self._of_one_size()
+        refit = refitted(self.graph, self._read_with) if problem else None
+        if problem and refit is None:
+            raise UsageError(problem)
+        layout = read_layout(layout) or self.graph.layout
+        return find_formulas(self.graph, self.rebuilt, symbols, what, layer, layout, refit)
 
     def reread(self, text: str) -> Network:
         """Return the network of another text of the specification, with the same overrides.
@@ -337,22 +342,37 @@ class Network:
         """
         return Network(self._text_origin().reread(text), self.variables, self.inputs)
 
-    def _check_any_size(self) -> None:
-        """Check that the layers are the same for any input size, as questions about several sizes at once need it.
+    def _read_with(self, inputs: Mapping[str, tuple[int, ...]]) -> Graph | None:
+        """Return the graph with other sizes of its inputs; None if it cannot be read with these."""
+        try:
+            graph, problems = self.origin.build(self.variables, inputs)
+        except UsageError:
+            return None
+        return None if problems else graph
 
-        Those of a specification are. Errors: `UsageError` for an imported file whose nodes compute with its input size.
+    def _check_any_size(self) -> None:
+        """Check that the layers are the same for any input size. Errors: `UsageError`."""
+        problem = self._of_one_size()
+        if problem:
+            raise UsageError(problem)
+
+    def _of_one_size(self) -> Problem | None:
+        """Return the problem of an imported file whose nodes compute with its input size.
+
+        Those of a specification are the same for any size, as questions about several sizes at once need it.
         """
         from shapecalc.model.origin import first_difference, has_text
 
         if has_text(self.origin):
-            return
+            return None
         layer = first_difference(self)
         if layer:
             message = f"{layer} of {clean(self.origin.name)} has numbers that are right for one size of the input only"
             why = ("of another size the file's layers are not the same: there is no formula for all sizes",)
-            raise UsageError(
-                Problem(message, why=why, hint="summary --input and sweep --input work out each size by itself")
-            )
+            own = getattr(self.origin, "hint_on_sizes", "")
+            hint = own or "summary --input and sweep --input work out each size by itself"
+            return Problem(message, why=why, hint=hint)
+        return None
 
     def _text_origin(self) -> TextOrigin:
         """Return the origin, which has a text. Errors: `UsageError` for one without."""

@@ -191,7 +191,7 @@ def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Dat
     at = call.frame.within(x, axis)
     size = x.shape.sizes[at - 1]
     if index.rank == 0:
-        batch = x.batch._replace(axis=x.batch.axis - (x.batch.axis > axis))
+        batch = LOST if x.batch.axis == axis else x.batch._replace(axis=x.batch.axis - (x.batch.axis > axis))
         position = index.items[0] if index.items else 0
         if not -size <= position < size:
             raise LayerError(f"it picks position {position} of axis {axis}, whose size is {size}")

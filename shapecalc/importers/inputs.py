@@ -108,8 +108,8 @@ def best_reading(
             continue
         graphs[number] = found if is_first else trial.graph()
         if not graphs[number][1]:
-            unknown[number] = trial.understanding.counts[UNKNOWN]
-        if unknown.get(number) == 0:
+            unknown[number] = (trial.understanding.counts[UNKNOWN], trial.understanding.without_batch)
+        if unknown.get(number, (1,))[0] == 0:
             break
     best = min(unknown, key=lambda number: unknown[number], default=0)
     if not best:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, on_axis
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, fits, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,11 +47,15 @@ def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> D
     if len({x.rank for x in parts}) != 1:
         raise LayerError("its inputs have different numbers of axes")
     axis = call.frame.axis(axis, parts[0].rank)
-    if len({x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own}) > 1:
-        parts = [call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in parts]
     at = next((x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own), -1)
+    b = call.frame.batch
+    if at >= 0 and axis != at and not all(fits(x, at, b) for x in parts if isinstance(x, Data)):
+        if b > 1:
+            raise NotCoveredError("its inputs have the batch on different axes")
+        parts = [call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in parts]
+        at = -1
     if axis == at:
-        if call.frame.batch > 1:
+        if b > 1:
             raise NotCoveredError("it joins samples of the batch")
         data = [call.frame.whole(call.place, x) for x in map(call.as_data, parts)]
         return call.one("concat", *data, batch=LOST, dim=axis + 1)
@@ -61,16 +65,16 @@ def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> D
 
 
 def _without_batch(call: ImportedCall, x: Data | Constant, at: int) -> Data:
-    """Return a tensor that is joined with others whose batch is at an axis. Errors: `LayerError`, `NotCoveredError`."""
+    """Return a tensor that is joined with others whose batch is at an axis. Errors: `LayerError`."""
     if isinstance(x, Constant):
         dims = (*x.dims[:at], *x.dims[at + 1 :]) if at >= 0 else x.dims
         if at >= 0 and x.dims[at] not in (1, call.frame.batch):
             raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
         return call.frame.as_data(call.place, x, dims)
+    if at >= 0 and x.batch.own and x.batch.axis != at:  # only in a batch of one
+        return call.frame.squeezed(call.place, x, at)
     if at >= 0 and not x.batch.own:
         return call.frame.one_sample(call.place, x, at)
-    if at >= 0 and x.batch.axis != at:
-        raise NotCoveredError("its inputs have the batch on different axes")
     return x
 
 

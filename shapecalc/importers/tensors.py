@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Reference
 
 __all__ = [
-    "FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "Unsized", "batch_after", "common_axis",
-    "fits", "on_axis", "rearrangement", "sizes_text",
+    "FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "Unsized", "batch_after",
+    "common_axis", "fits", "on_axis", "rearrangement", "sizes_text",
 ]  # fmt: skip
 
 

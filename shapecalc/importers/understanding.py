@@ -39,6 +39,8 @@ class Understanding:
         self.counts: Counter[str] = Counter()
         self.agreeing = 0
         self.differing = 0
+        self.without_batch = 0
+        """How many outputs of unknown nodes have lost the batch that their inputs have."""
         self.warnings = few_warnings()
 
     def count(self, layers: Sequence[Node], outputs: Sequence[Any]) -> None:
@@ -73,5 +75,7 @@ class Understanding:
             parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
         parts.append(f"{counts[UNKNOWN]:,} unknown")
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
-        differ = f", {self.differing:,} do{'es' * (self.differing == 1)} not" if self.differing else ""
+        differ = (
+            f", {self.differing:,} do{'es' * (self.differing == 1)} not (network.warnings)" if self.differing else ""
+        )
         return f"{', '.join(parts)}{stated if with_stated else ''}{differ}"

@@ -121,8 +121,9 @@ class Graph(NamedTuple):
     probably a mistake; `naming` has the names of its parameters in the library that it was read from the config of;
     `is_written` is whether a person wrote it as a specification, with mistakes that people make; `switches` are the
     variables that are false and with which it would have further inputs; `includes_batch` is whether its sizes are
-    those of a whole batch, as where that is could not be found; `tensors` are the tensors of a file that are weights
-    of its layers, with their names and sizes there, by the names of the layers.
+    those of a whole batch, as where that is could not be found; `sequences` are inputs of length ×
+    features; `tensors` are the tensors of a file that are weights of its layers, with their names and sizes there, by
+    the names of the layers.
     """
 
     name: str
@@ -147,11 +148,24 @@ class Graph(NamedTuple):
     switches: dict[str, str] = {}  # noqa: RUF012  (never written on)
     includes_batch: bool = False
     tensors: dict[str, dict[str, tuple[int, ...]]] = {}  # noqa: RUF012  (never written on)
+    sequences: frozenset[str] = frozenset()
+
+    @property
+    def sample(self) -> str:
+        """What its sizes and MACs are of, in words."""
+        return "the whole input" if self.includes_batch else "one sample"
 
     def named_outputs(self) -> dict[str, Reference]:
         """Return the outputs by their names under `outputs:`, or else those of the layers."""
         names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)
         return dict(zip(names, self.outputs, strict=True))
+
+    def free_axes(self, name: str) -> tuple[int, ...]:
+        """Return the axes of an input that may have other sizes: the spatial ones, the length, or the only one."""
+        shape = self.inputs[name]
+        if shape.rank == 1 or name in self.sequences:
+            return (0,)
+        return tuple([axis for axis in range(shape.rank) if axis != shape.channel_axis])
 
     def blocks_around(self, nodes: Iterable[Node]) -> set[int]:
         """Return the indices of all blocks that some layers stand in."""

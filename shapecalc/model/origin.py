@@ -119,22 +119,23 @@ def _difference(network: NetworkLike, more: int, sizings: Sequence[Sizing | None
     own, stored = network.graph, getattr(network.origin, "stores_weights", True)
     sizes = {}
     for name, shape in own.inputs.items():
-        fixed = shape.channel_axis if shape.rank > 1 else -1
-        sizes[name] = tuple([size + more * (i != fixed) for i, size in enumerate(shape.sizes)])
+        free = own.free_axes(name)
+        sizes[name] = tuple([size + more * (i in free) for i, size in enumerate(shape.sizes)])
     other, problems = network.origin.build(network.variables, sizes)
     if problems:
         return None, False
-    is_first, all_fit = True, True
+    is_first, all_fit, failed = True, True, ""
     for mine, its, sizing, found in zip(own.nodes, other.nodes, sizings, sizings_of(other)[0], strict=False):
         assert mine.layer is not None
         assert its.layer is not None
-        if all_fit and sizing and getattr(its.layer, "is_unread", False):
-            return mine.name, False
-        all_fit = all_fit and not (sizing and not found)
+        if sizing and getattr(its.layer, "is_unread", False):
+            return failed or mine.name, False
+        if sizing and not found:
+            all_fit, failed = False, failed or mine.name
         if stored and sizing and sizing.weight_shapes:
             # the first of them reads features, which are its own
             if (found and sizing.weight_shapes != found.weight_shapes) or (not found and is_first):
-                return mine.name, True
+                return mine.name if found else failed, True
             is_first = False
         same = mine.kind == its.kind and mine.inputs == its.inputs
         if (same or mine.layer.is_unknown) and mine.layer.values() != its.layer.values():

@@ -104,9 +104,7 @@ class Report(Answer):
     @property
     def samples(self) -> str:
         """What MACs and bytes are for, in words: one sample, or a batch."""
-        if self.graph.includes_batch:
-            return "for the whole input" if self.batch == 1 else f"for {self.batch:,} × the whole input"
-        return "for one sample" if self.batch == 1 else f"for a batch of {self.batch:,}"
+        return f"for {self.graph.sample}" if self.batch == 1 else f"for a batch of {self.batch:,}"
 
     @property
     def inputs(self) -> dict[str, tuple[Dim, ...]]:

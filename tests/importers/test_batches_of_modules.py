@@ -5,6 +5,8 @@ MACs are half of what PyTorch's FLOP counter counts for one sample, where it cou
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 import shapecalc
@@ -64,7 +66,18 @@ def stepped(self, x):
 def padded(self, x):
     y = torch.zeros(x.size(0), 4, 5)
     y[:, :, :3] = self.fc(x)
-    return y.sum(-1)
+    return y, y.sum(-1)
+
+
+def overwritten(self, x):
+    y = torch.ones(x.size(0), 4, 5)
+    y[..., 1:4] = self.fc(x)
+    y[:, -1] = 2
+    y[:, 1:3][..., 0].copy_(x[:, :2, 0])
+    y[:, :, :3].add_(self.fc(x)).relu_()
+    y.view(x.size(0), -1)[:, :3].fill_(1)
+    y.transpose(1, 2)[:, 2] = x[:, :, 1]
+    return y.mean(1)
 
 
 def sizes(*axes):
@@ -112,6 +125,9 @@ MODULES = {
     "attention of Bahdanau": (Calls(bahdanau, W=nn.Linear(32, 32), U=nn.Linear(32, 32), V=nn.Linear(32, 1),
                                     emb=nn.Embedding(30, 32), gru=nn.GRU(64, 32, batch_first=True)),
                               sizes(("b", "token"), (1, "b", 32), ("b", 9, 32))),
+    "written into a part": (Calls(padded, fc=nn.Linear(8, 3)), sizes(("b", 4, 8))),
+    "written step by step": (Calls(stepped, cell=nn.GRUCell(8, 8), fc=nn.Linear(8, 3)), sizes(("b", 4, 8))),
+    "overwritten in part": (Calls(overwritten, fc=nn.Linear(8, 3)), sizes(("b", 4, 8))),
     "attention": (Calls(attended, qkv=nn.Linear(16, 48), out=nn.Linear(16, 16)), sizes(("b", 5, 16))),
     "two images": (Calls(lambda self, x, y: self.f(x) - self.f(y), f=nn.Conv2d(3, 4, 3)),
                    sizes(("b", 3, 9, 9), ("b", 3, 9, 9))),
@@ -143,16 +159,24 @@ def test_a_report_is_the_same_for_every_batch(name):
         assert f"the batch of {batch} of the example is left out" in of_batch.notes
         assert ", 0 unknown; " in of_batch.notes[0]
     assert ", 0 unknown; " in report.notes[0]
+    made = module(*examples(1))
+    made = [made] if isinstance(made, torch.Tensor) else torch.utils._pytree.tree_leaves(made)
+    assert [math.prod(sizes) for sizes in report.outputs.values()] == [one.numel() for one in made]
     assert report.total.params == sum(one.numel() for one in module.parameters())
     if not any(isinstance(one, (nn.RNNBase, nn.RNNCellBase)) for one in module.modules()):
-        with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        with (
+            FlopCounterMode(display=False) as counter,
+            torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        ):
             torch.backends.mha.set_fastpath_enabled(False)
             module(*examples(1))
         torch.backends.mha.set_fastpath_enabled(True)
         assert report.total.macs == counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("name", ["conv1d of one channel", "encoder, batch second", "cross attention", "gru with a state"])
+@pytest.mark.parametrize(
+    "name", ["conv1d of one channel", "encoder, batch second", "cross attention", "gru with a state"]
+)
 def test_a_dynamic_batch_is_found_too(name):
     module, examples = MODULES[name]
     module, four = module.eval(), examples(4)
@@ -166,3 +190,27 @@ def test_a_dynamic_batch_is_found_too(name):
     assert [(row.kind, row.output_shapes, row.macs) for row in report.rows] == [
         (row.kind, row.output_shapes, row.macs) for row in expected.rows
     ]
+
+
+def strided(self, x):
+    y = torch.zeros(x.size(0), 4, 6)
+    y[:, :, ::2] = self.fc(x)
+    return y.sum(-1)
+
+
+def chosen(self, x):
+    y = self.fc(x)
+    y[y < 0] = 0
+    y[:, [0, 2]] = y[:, [1, 3]]
+    return y
+
+
+@pytest.mark.parametrize(("function", "count", "size"), [(strided, 1, (4,)), (chosen, 2, (4, 3))])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_is_written_otherwise_is_unknown_with_the_size_of_the_whole(function, count, size, batch):
+    network = shapecalc.from_torch(Calls(function, fc=nn.Linear(8, 3)), torch.zeros(batch, 4, 8))
+    report = network.infer()
+    assert [row.kind for row in report.rows].count("opaque") == count
+    assert f", {count} unknown; " in report.notes[0]
+    assert list(report.outputs.values()) == [size]
+    assert not network.warnings

@@ -6,6 +6,7 @@ import pytest
 
 import shapecalc
 from shapecalc.errors import UsageError
+from shapecalc.importers.pytorch.export import export_module
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  (only where there is torch)
@@ -169,3 +170,60 @@ def test_an_exported_program_with_a_dynamic_size():
     origin = shapecalc.from_torch
     with pytest.raises(shapecalc.SpecError, match="is dynamic: 3×"):
         origin(program)
+
+
+class Decoder(nn.Module):
+    """A causal language model of one layer, whose mask and positions are made of the length."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(50, 16), nn.Embedding(64, 16)
+        self.qkv, self.head = nn.Linear(16, 48), nn.Linear(16, 50)
+
+    def forward(self, x):
+        length = x.size(1)
+        y = self.tokens(x) + self.positions(torch.arange(length))
+        q, k, v = self.qkv(y).chunk(3, -1)
+        mask = torch.ones(length, length).tril()
+        scores = (q @ k.transpose(1, 2)).masked_fill(mask == 0, float("-inf"))
+        return self.head(scores.softmax(-1) @ v)
+
+
+def exported(module, example, size, *dynamic):
+    axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
+    program = torch.export.export(module.eval(), (example,), dynamic_shapes=(axes,), strict=False)
+    return shapecalc.load(export_module(program, (), {}), input=size)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_formulas_of_a_language_model_hold_for_every_length(batch):
+    module = Decoder()
+    network = exported(module, torch.zeros(batch, 8, dtype=torch.long), "8", 1)
+    formula = network.formula(what=["output", "macs"])
+    assert [str(size) for size in formula.formulas["output"]["linear_1"]] == ["L", "50"]
+    macs = formula.formulas["macs"]
+    (symbol,) = macs.free_symbols
+    for length in (1, 5, 11):
+        with torch.utils.flop_counter.FlopCounterMode(display=False) as counter:
+            module(torch.zeros(1, length, dtype=torch.long))
+        assert macs.subs(symbol, length) == counter.get_total_flops() // 2
+    assert "L²" in str(formula)
+
+
+def test_an_export_of_one_size_says_how_to_export_for_more():
+    network = exported(Decoder(), torch.zeros(2, 8, dtype=torch.long), None)
+    with pytest.raises(UsageError) as caught:
+        network.formula()
+    (problem,) = caught.value.problems
+    assert problem.message == "add of program has numbers that are right for one size of the input only"
+    assert "torch.export.export(module, examples, dynamic_shapes=({1: AUTO},))" in problem.hint
+    other = shapecalc.load(network.origin, input="9")
+    assert (
+        "exported for the sizes of its example alone: dynamic_shapes of torch.export allow others" in other.graph.notes
+    )
+
+
+def test_a_formula_is_of_the_length_of_a_sequence_and_not_of_its_features():
+    network = exported(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), torch.zeros(2, 6, 16), "6x16", 0, 1)
+    assert str(network.formula(what="macs").formulas["macs"]) == "32*L**2 + 2048*L"
+    assert network.legal_sizes().axes[0].given == (6,)

@@ -209,7 +209,9 @@ def test_sizes_that_the_file_states_are_compared():
     assert [str(warning.message) for warning in network.warnings] == [
         "the file states the size ?×7 of its output d, but it is 1×5"
     ]
-    assert network.infer().notes[-1] == "2 nodes: 2 layers, 0 unknown; 0 stated sizes agree, 1 does not"
+    assert (
+        network.infer().notes[-1] == "2 nodes: 2 layers, 0 unknown; 0 stated sizes agree, 1 does not (network.warnings)"
+    )
 
 
 def test_other_sizes_and_dynamic_ones():

@@ -7,7 +7,7 @@ from crafted_pt2 import T, archive, node, program, small
 from running import run
 
 import shapecalc
-from shapecalc.errors import SpecError
+from shapecalc.errors import ShapeError, SpecError
 from shapecalc.importers.pytorch.expressions import value_of
 
 
@@ -42,7 +42,7 @@ def test_a_size_that_differs_is_a_warning_with_the_node():
     document = small()
     document["graph_module"]["graph"]["tensor_values"]["p"]["sizes"][3] = {"as_int": 2}
     report = report_of(document)
-    assert understood(report).endswith("6 stated sizes agree, 1 does not")
+    assert understood(report).endswith("6 stated sizes agree, 1 does not (network.warnings)")
     (warning,) = shapecalc.load(archive(document)).warnings
     assert warning.message == "the file states the size 1×3×1×2 of its output p, but it is 1×3×1×1"
     assert str(warning.mark).endswith("node[4] adaptive_avg_pool2d pool (net.py:12)")
@@ -180,3 +180,13 @@ def test_expressions_of_sizes(text, size):
 def test_archives_of_another_sort_are_named():
     with pytest.raises(SpecError, match="TorchScript"):
         shapecalc.load(archive("{}", entry="net/code/__torch__.py", more={"net/constants.pkl": b""}))
+
+
+def test_the_size_of_what_a_mask_picks_is_not_known_before_the_network_runs():
+    nodes = [
+        node("aten.gt.Scalar", "m", self=T("x"), other=0),
+        node("aten.index.Tensor", "y", self=T("x"), indices=[T("m")]),
+    ]
+    with pytest.raises(ShapeError) as caught:
+        report_of(program(nodes, {"x": (1, 4), "m": (1, 4), "y": ("u0",)}))
+    assert "aten.index.Tensor is not known before the network runs" in str(caught.value)

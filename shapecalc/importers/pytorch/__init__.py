@@ -47,6 +47,20 @@ class ExportedModule:
         self.name = name
         self.program = program
 
+    @property
+    def hint_on_sizes(self) -> str:
+        """How to get a program for other sizes of its inputs; empty where it was exported for several."""
+        stated = [self.program.graph.stated.get(name, ()) for name in self.program.inputs]
+        if any(isinstance(size, str) for dims in stated for size in dims[1:]):
+            return ""
+        free = [range(min(max(len(dims) - 2, 1), 2), len(dims) - (len(dims) == 3)) for dims in stated]
+        axes = ["{" + ", ".join(f"{axis}: AUTO" for axis in one) + "}" for one in free]
+        shapes = ", ".join(axes) + "," * (len(axes) == 1)
+        return (
+            "it was exported for the sizes of its example alone. For others, with AUTO = torch.export.Dim.AUTO: "
+            f"torch.export.export(module, examples, dynamic_shapes=({shapes}))"
+        )
+
     def __repr__(self) -> str:
         return f"<ExportedModule {self.name}: {len(self.program.graph.nodes)} nodes>"
 

@@ -68,7 +68,7 @@ def _like_other(call: AtenCall, _: tuple[int, ...]) -> tuple[int, ...]:
     return other.full(call.frame.batch)
 
 
-_RESHAPES: dict[str, Callable[[AtenCall, tuple[int, ...]], tuple[int, ...]]] = {
+RESHAPES: dict[str, Callable[[AtenCall, tuple[int, ...]], tuple[int, ...]]] = {
     "view": _viewed, "reshape": _viewed, "_unsafe_view": _viewed, "_reshape_copy": _viewed, "view_copy": _viewed,
     "_reshape_alias": _viewed, "flatten": _flattened, "ravel": _flattened, "unflatten": _unflattened,
     "squeeze": _squeezed, "unsqueeze": _unsqueezed, "squeeze_copy": _squeezed, "unsqueeze_copy": _unsqueezed,
@@ -76,14 +76,14 @@ _RESHAPES: dict[str, Callable[[AtenCall, tuple[int, ...]], tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@operation(*_RESHAPES)
+@operation(*RESHAPES)
 def _reshape(call: AtenCall) -> Data | Constant | None:
     x = call.tensor()
     if "view.dtype" in call.node.target:
         return x
     if x is None:
         raise LayerError("its input is missing")
-    make = _RESHAPES[call.name if call.name in _RESHAPES else call.name[:-1]]
+    make = RESHAPES[call.name if call.name in RESHAPES else call.name[:-1]]
     if isinstance(x, Constant):
         dims = make(call, x.dims)
         if prod(dims) != prod(x.dims):
@@ -123,18 +123,18 @@ def _ordered(call: AtenCall, rank: int) -> list[int]:
     return [call.frame.axis(axis, rank) for axis in call.ints("dims", ())]
 
 
-_ORDERS = {**dict.fromkeys(("transpose", "swapaxes", "swapdims", "t", "mT", "mH", "adjoint", "numpy_T", "t_copy",
+ORDERS = {**dict.fromkeys(("transpose", "swapaxes", "swapdims", "t", "mT", "mH", "adjoint", "numpy_T", "t_copy",
                             "transpose_copy"), _swapped),
            **dict.fromkeys(("movedim", "moveaxis"), _moved), "permute": _ordered, "permute_copy": _ordered}  # fmt: skip
 
 
-@operation(*_ORDERS)
+@operation(*ORDERS)
 def _permute(call: AtenCall) -> Data | Constant:
     x = call.tensor()
     if x is None:
         raise LayerError("its input is missing")
-    name = call.name if call.name in _ORDERS else call.name[:-1]
-    order = _ORDERS[name](call, x.rank)
+    name = call.name if call.name in ORDERS else call.name[:-1]
+    order = ORDERS[name](call, x.rank)
     if isinstance(x, Constant):
         return x._replace(dims=tuple([x.dims[axis] for axis in order]), items=None if x.rank > 1 else x.items)
     return permuted(call, x, order)
@@ -273,6 +273,15 @@ def _expand(call: AtenCall) -> Data:
         more = len(wanted) - len(full)
         wanted = [full[i - more] if size == -1 and i >= more else size for i, size in enumerate(wanted)]
     return expanded(call, x, wanted)
+
+
+@operation("copy_", "copy", "fill_", "fill", "zero_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_")
+def _overwritten(call: AtenCall) -> Data | Constant:
+    x, other = call.tensor(), call.tensor("src") if call.name.startswith("copy") else None
+    if x is None:
+        raise LayerError("its input is missing")
+    full = x.full(call.frame.batch)
+    return expanded(call, other, full) if isinstance(other, Data) else Constant(full)
 
 
 @operation("repeat", "tile")

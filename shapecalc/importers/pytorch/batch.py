@@ -10,7 +10,7 @@ from shapecalc.importers.pytorch.program import Ref
 from shapecalc.importers.pytorch.unchanged import DROPOUTS, NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from shapecalc.importers.inputs import ValueInfo
     from shapecalc.importers.pytorch.program import AtenNode, Program
@@ -34,11 +34,12 @@ _KEEPS_BUT_LAST = ("linear", "matmul", "glu")
 class Reading(NamedTuple):
     """The axis of the batch in each input, -1 for none; its size, or name.
 
-    `is_lost` is whether it is read as nowhere for lack of better.
+    `sequences` are inputs of length × features; `is_lost` is whether it is read as nowhere for lack of better.
     """
 
     axes: Mapping[str, int]
     size: int | str = 0
+    sequences: frozenset[str] = frozenset()
     is_lost: bool = False
 
 
@@ -51,22 +52,27 @@ class _Traced(NamedTuple):
 
 def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
     """Return where the batch may be in the inputs, the likeliest first; the last is nowhere."""
-    said = _said(infos, program)
+    said, maps = _said(infos, program)
     sure = {(info.dims or ())[at] for info in infos if (at := said.get(info.name, -1)) >= 0}
     firsts = {info.dims[0] for info in infos if info.name not in said and info.dims and len(info.dims) > 1}
     likely = [sizes - {1} or sizes for sizes in (sure, sure | firsts)]
-    found = [_reading(infos, said, next(iter(sizes)), 3) for sizes in likely if len(sizes) == 1][:1]
+    found = [_reading(infos, said, maps, next(iter(sizes)), 3) for sizes in likely if len(sizes) == 1][:1]
     if not sure and not firsts:  # maps or sequences without the batch
-        found = [_reading(infos, said, 0, 3)]
+        found = [_reading(infos, said, maps, 0, 3)]
     every = dict.fromkeys(size for axis in (0, 1) for info in infos if info.dims for size in info.dims[axis : axis + 1])
-    others = [_reading(infos, said, size, 2) for size in every]
+    others = [_reading(infos, said, maps, size, 2) for size in every]
     others.sort(key=lambda one: -sum(at >= 0 for at in one.axes.values()))
     apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
     ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
-    return [*ordered, Reading(dict.fromkeys([info.name for info in infos], -1), is_lost=True)]
+    return [
+        *ordered,
+        _reading(infos, dict.fromkeys([info.name for info in infos], -1), maps, 0, 2)._replace(is_lost=True),
+    ]
 
 
-def _reading(infos: Sequence[ValueInfo], said: Mapping[str, int], batch: int | str, least: int) -> Reading:
+def _reading(
+    infos: Sequence[ValueInfo], said: Mapping[str, int], maps: Collection[str], batch: int | str, least: int
+) -> Reading:
     """Return where a batch of this size is in each input. In those of fewer than `least` axes it is the first."""
     found = {}
     for info in infos:
@@ -74,18 +80,25 @@ def _reading(infos: Sequence[ValueInfo], said: Mapping[str, int], batch: int | s
         may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]
         may_be = [said[info.name]] if info.name in said else may_be
         found[info.name] = next((axis for axis in may_be if axis >= 0 and dims[axis] == batch), -1)
-    return Reading(found, batch)
+    rows = [info for info in infos if len(info.dims or ()) - (found[info.name] >= 0) == 2]
+    return Reading(found, batch, frozenset([info.name for info in rows if info.name not in maps]))
 
 
-def _said(infos: Sequence[ValueInfo], program: Program) -> dict[str, int]:
-    """Return where operations say that the batch is in an input, as a convolution does; -1 for an input without it."""
+def _said(infos: Sequence[ValueInfo], program: Program) -> tuple[dict[str, int], set[str]]:
+    """Return where operations say that the batch is in an input, as a convolution does; -1 for an input without it.
+
+    And which inputs are maps, of channels × positions.
+    """
     found: dict[str, int] = {}
+    maps: set[str] = set()
     traced = {info.name: _Traced(info.name, tuple(range(len(info.dims or ())))) for info in infos}
     for node in program.graph.nodes:
         op = split_target(node.target)[0]
         for ref, axis in _batch_of(op, node, traced):
             at = ref.axes[axis] if 0 <= axis < len(ref.axes) else -1
             found.setdefault(ref.name, at)
+            if (op in _MAPS or op in _ON_FIRST) and list(ref.axes) == sorted(ref.axes):
+                maps.add(ref.name)
         first = next(iter(node.arguments.values()), None)
         if op == "embedding":
             first = node.arguments.get("indices")
@@ -93,7 +106,7 @@ def _said(infos: Sequence[ValueInfo], program: Program) -> dict[str, int]:
             axes = _after(op, node, traced[first.name].axes)
             if axes is not None and len(axes) == len(program.graph.stated.get(node.outputs[0], ())):
                 traced[node.outputs[0]] = traced[first.name]._replace(axes=axes)
-    return found
+    return found, maps
 
 
 def _batch_of(op: str, node: AtenNode, traced: Mapping[str, _Traced]) -> Iterator[tuple[_Traced, int]]:
@@ -121,10 +134,8 @@ def _after(op: str, node: AtenNode, axes: tuple[int, ...]) -> tuple[int, ...] | 
     """Return the axes of an input once an operation has worked on it; None where they are not followed."""
     if op in _KEEPS_ALL:
         return axes
-    if op in _KEEPS_BUT_LAST:
-        return (*axes[:-1], -1)
-    if op == "embedding":
-        return (*axes, -1)
+    if op in _KEEPS_BUT_LAST or op == "embedding":
+        return (*axes[: len(axes) - (op != "embedding")], -1)
     number = node.arguments.get
     if op == "permute":
         dims: Any = number("dims")
@@ -135,12 +146,11 @@ def _after(op: str, node: AtenNode, axes: tuple[int, ...]) -> tuple[int, ...] | 
         return None
     one, other = one % count, other % count
     if op == "transpose":
-        order = list(axes)
-        order[one], order[other] = order[other], order[one]
-        return tuple(order)
-    if op == "unsqueeze":
-        return (*axes[:one], -1, *axes[one:])
-    return (*axes[:one], *axes[one + 1 :]) if op in ("select", "squeeze") else None
+        swapped = {one: other, other: one}
+        return tuple([axes[swapped.get(axis, axis)] for axis in range(len(axes))])
+    rest = axes[one:] if op == "unsqueeze" else axes[one + 1 :]
+    made = (-1,) if op == "unsqueeze" else ()
+    return (*axes[:one], *made, *rest) if op in ("unsqueeze", "select", "squeeze") else None
 
 
 def _are_axes(numbers: Any, axes: Sequence[int]) -> bool:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["plain_size", "symbol_of", "value_of"]
+__all__ = ["depends_on_data", "plain_size", "symbol_of", "value_of"]
 
 _LONGEST = 4096
 _LARGEST = 2**63
+_OF_DATA = re.compile(r"\b[iu]\d+\b")
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
@@ -66,6 +68,11 @@ def value_of(text: str, symbols: Mapping[str, int]) -> int | None:
 def plain_size(size: int | str | None, symbols: Mapping[str, int]) -> int | None:
     """Return a size that is a number or an expression as a number; None where it is not known."""
     return value_of(size, symbols) if isinstance(size, str) else size
+
+
+def depends_on_data(sizes: Iterable[int | str]) -> bool:
+    """Return whether one of these sizes has a symbol of torch.export for what only the content of a tensor says."""
+    return any(type(size) is str and _OF_DATA.search(size) for size in sizes)
 
 
 def symbol_of(text: str) -> str:

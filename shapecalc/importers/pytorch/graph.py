@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import guarded
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
 from shapecalc.importers.pytorch.each import of_each_map
-from shapecalc.importers.pytorch.expressions import plain_size
+from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
-from shapecalc.importers.pytorch.uses import Uses
+from shapecalc.importers.pytorch.uses import Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
+from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
-from shapecalc.importers.understanding import Understanding
-from shapecalc.model.graph import Graph, Reference
+from shapecalc.importers.understanding import UNKNOWN, Understanding
+from shapecalc.model.graph import Graph, Node, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -40,6 +40,11 @@ _MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unf
 """Operations after which a weight is still that weight."""
 _WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
              "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
+
+
+def _unknown_size(node: AtenNode, why: str) -> LayerError:
+    op = node.target.removesuffix(".default")
+    return LayerError(f"the size of the output of {op} is not known before the network runs", (why,))
 
 
 class ModuleImport:
@@ -67,6 +72,7 @@ class ModuleImport:
         self.stored = {one.identity: one for one in program.stored.values()}
         self.used: Collection[str] = ()
         self.folding = Folding(name, self.stored)
+        self.views = Views()
         self.inlined = 0
         self.notes: dict[str, None] = dict.fromkeys(program.notes)
 
@@ -94,8 +100,8 @@ class ModuleImport:
         whole = {one.name: one.dims for one in self.program.stored.values()}  # of a part, the tensor that it is of
         graph = graph_of(
             self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
-            notes=tuple(self._notes()), variables=self.sizes.variables,
-            includes_batch=self.reading.is_lost, warnings=tuple(self.understanding.warnings.listed()),
+            notes=tuple(self._notes()), variables=self.sizes.variables, includes_batch=self.reading.is_lost,
+            sequences=self.reading.sequences, warnings=tuple(self.understanding.warnings.listed()),
             tensors={key: (one.name, whole[one.name]) for key, one in self.stored.items()},
         )  # fmt: skip
         return graph, self.problems
@@ -114,26 +120,20 @@ class ModuleImport:
         left_out = [f"the batch of {batch} of the example is left out"] if batch > 1 else []
         if self.reading.is_lost:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the example"]
-        return [understood, *left_out, *([shared] if shared else []), *self._unused(), *self.notes]
-
-    def _unused(self) -> list[str]:
-        """Return the note on parameters that the module holds and no node uses."""
-        used = self.used
-        held = {one.identity for key, one in self.program.stored.items() if key in used}
-        spare = {one.identity: one for key, one in self.program.stored.items()
-                 if one.kind == PARAMETER and one.identity not in held}  # fmt: skip
-        if not spare:
-            return []
-        elements = sum(prod(one.dims) for one in spare.values())
-        names = [one.name for one in spare.values()]
-        shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
-        return [f"not used, and not counted: {shown} ({count_noun(elements, 'parameter')})"]
+        if lost := self.understanding.without_batch:
+            what = "an unknown node" if lost == 1 else f"{lost:,} unknown nodes"
+            left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
+        if not self.is_as_stated and self.understanding.counts[UNKNOWN] and not self.sizes.variables:
+            left_out.append("exported for the sizes of its example alone: dynamic_shapes of torch.export allow others")
+        unused = unused_parameters(self.program, self.used)
+        return [understood, *left_out, *([shared] if shared else []), *unused, *self.notes]
 
     # The nodes.
 
     def _run(self, graph: ProgramGraph, scope: dict[str, Any], path: str, depth: int) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
         uses = Uses(graph, [name for name, one in scope.items() if isinstance(one, Constant)])
+        views, self.views = self.views, Views(uses.refs)
         if not depth:
             self.used = uses.names
         scope.update({name: size for name, size in graph.numbers.items() if type(size) in (int, float, bool)})
@@ -144,11 +144,14 @@ class ModuleImport:
             found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
-            self.understanding.count(self.frame.nodes[before:], found)
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
+            written = self._write(node, place, found, scope, graph)
+            self.understanding.count(self._layers_at(place, before), found)
             if self.is_as_stated:
-                self._compare(node, found, graph, place, uses.names)
+                tensors = [*zip(node.outputs, found, strict=False), *[(name, scope[name]) for name in written]]
+                self._compare(node, [one for one in tensors if one[0] in uses.names], graph, place)
+        self.views = views
 
     def _results(
         self, node: AtenNode, place: NodePlace, scope: dict[str, Any], uses: Uses, names: Sequence[str],
@@ -170,6 +173,7 @@ class ModuleImport:
             arguments = {name: resolved(value, scope) for name, value in node.arguments.items()}
             call = AtenCall(node, place, arguments, self.frame, uses.names)
             call.stored = self.stored
+            self.views.note(call)
             with guarded(split_target(node.target)[0]):
                 return self._converted(call, uses, graph)
         except FailedError as error:
@@ -201,6 +205,8 @@ class ModuleImport:
             stated = self._stated(graph, node) if self.is_as_stated else [None]
             return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
+        if depends_on_data([size for one in node.outputs for size in graph.stated.get(one, ())]):
+            raise _unknown_size(node, "it depends on the content of its input")
         if work:
             before = len(self.frame.nodes)
             try:
@@ -240,17 +246,22 @@ class ModuleImport:
     def _opaque(self, call: AtenCall, stated: list[Any], reason: str) -> Sequence[Any]:
         """Return the outputs of a node that is no layer here, with the sizes that the program states."""
         op = call.node.target.removesuffix(".default")
-        if not self.is_as_stated or None in stated:
-            which = "for other sizes of the inputs" if not self.is_as_stated else "before the network runs"
-            raise LayerError(f"{op} is not covered, and the size of its output is not known {which}", (reason,))
+        if not self.is_as_stated:
+            message = f"{op} is not covered, and the size of its output is not known for other sizes of the inputs"
+            raise LayerError(message, (reason,))
+        if None in stated:
+            raise _unknown_size(call.node, reason)
         full = [dims for dims in stated if 0 not in dims]
         if not full:
             return [Constant(dims) for dims in stated]
         data, _ = sorts_of(call.arguments.values())
         data += [call.as_data(x) for x in constants_of(call.arguments.values()) if x.learned]  # they count all the same
-        own = any(x.batch.own for x in data)
-        batches = [Batch(0, own=True) if own and dims[:1] == (self.frame.batch,) else LOST for dims in full]
-        shapes = [dims[1:] if batch.own else dims for dims, batch in zip(full, batches, strict=True)]
+        b, axes = self.frame.batch, [x.batch.axis for x in data if x.batch.own]
+        kept = [next((at for at in axes if dims[at : at + 1] == (b,)), -1) for dims in full]
+        if b > 1 and axes:
+            self.understanding.without_batch += kept.count(-1)
+        batches = [Batch(at, own=True) if at >= 0 else LOST for at in kept]
+        shapes = [(*dims[:at], *dims[at + 1 :]) if at >= 0 else dims for dims, at in zip(full, kept, strict=True)]
         found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
         outputs = iter([Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)])
         return [Constant(dims) if 0 in dims else next(outputs) for dims in stated]
@@ -281,16 +292,40 @@ class ModuleImport:
             scope[out] = Unsized(Reference(-1)) if isinstance(found, Ref) else found
         return True
 
+    def _layers_at(self, place: NodePlace, before: int) -> list[Node]:
+        """Return the layers that a node became: about those from an index on, as one before may have been left out."""
+        start = max(before - 1, 0)
+        added = zip(self.frame.nodes[start:], self.frame.places[start:], strict=True)
+        return [layer for layer, its in added if its.path == place.path]
+
+    def _write(
+        self, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any], graph: ProgramGraph
+    ) -> list[str]:
+        """Note what a node makes of its input if it works in place; return the names of others that it changes."""
+        op = split_target(node.target)[0]
+        if not op.endswith("_") or op.startswith("_") or is_view(op) or not found:
+            return []
+
+        def opaque(name: str, given: list[Any], reason: str) -> Any:
+            of = node._replace(outputs=(name,))
+            call = AtenCall(of, place, {"self": given[0], "src": given[1]}, self.frame, ())
+            try:
+                return self._opaque(call, self._stated(graph, of), reason)[0]
+            except LayerError as error:
+                return self._failed(of, place, (), error)[0]
+
+        return self.views.write(node, place, found[0], scope, opaque)
+
     def _compare(
-        self, node: AtenNode, found: Sequence[Any], graph: ProgramGraph, place: NodePlace, used: Collection[str]
+        self, node: AtenNode, tensors: Sequence[tuple[str, Any]], graph: ProgramGraph, place: NodePlace
     ) -> None:
-        """Compare the sizes of outputs with those that the program states: before 2.8 it lied of unused ones."""
-        for name, tensor in zip(node.outputs, found, strict=False):
+        """Compare the sizes of used outputs with those that the program states: before 2.8 it lied of unused ones."""
+        for name, tensor in tensors:
             dims = graph.stated.get(name)
-            if dims is not None and isinstance(tensor, Data) and name in used:
+            if dims is not None and isinstance(tensor, (Data, Constant)):
                 full = tensor.full(self.frame.batch)
                 if dims == full:
-                    self.understanding.agreeing += 1
+                    self.understanding.agreeing += isinstance(tensor, Data)
                     continue
                 sizes = [plain_size(size, self.symbols) for size in dims]
                 self.understanding.compare(name, sizes, full, self.frame.mark(place), node.target)

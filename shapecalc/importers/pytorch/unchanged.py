@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 NOTHING = (
     "to", "_to_copy", "type_as", "clone", "contiguous", "detach", "detach_", "alias", "lift_fresh_copy", "lift_fresh",
-    "lift", "view_as_real_copy", "requires_grad_", "copy_", "copy", "prims.convert_element_type", "float", "half",
+    "lift", "view_as_real_copy", "requires_grad_", "prims.convert_element_type", "float", "half",
     "double", "bfloat16", "int", "long", "bool", "resolve_conj", "resolve_neg", "positive", "_conj", "conj", "real",
-    "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "fill_", "zero_", "identity", "nan_to_num",
+    "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "identity", "nan_to_num",
     "quantized_decomposed.quantize_per_tensor", "quantized_decomposed.dequantize_per_tensor",
     "quantized_decomposed.quantize_per_channel", "quantized_decomposed.dequantize_per_channel", "pin_memory", "cpu",
     "_assert_async", "to_dense", "view_as", "squeeze_copy_", "rename",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.errors import count_noun
 from shapecalc.importers.pytorch.operations import split_target
-from shapecalc.importers.pytorch.program import ProgramGraph, Ref
+from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
-    from shapecalc.importers.pytorch.program import AtenNode
+    from shapecalc.importers.pytorch.program import AtenNode, Program
 
-__all__ = ["Uses", "refs_of"]
+__all__ = ["Uses", "refs_of", "unused_parameters"]
 
 _WEIGHTS = (
     "weight",
@@ -43,6 +45,19 @@ def _refs(value: Any) -> Iterator[str]:
 def refs_of(node: AtenNode) -> list[str]:
     """Return the names of the tensors and numbers that a node uses."""
     return [name for value in node.arguments.values() for name in _refs(value)]
+
+
+def unused_parameters(program: Program, used: Collection[str]) -> list[str]:
+    """Return the note on parameters that the module holds and no node uses."""
+    held = {one.identity for key, one in program.stored.items() if key in used}
+    spare = {one.identity: one for key, one in program.stored.items()
+             if one.kind == PARAMETER and one.identity not in held}  # fmt: skip
+    if not spare:
+        return []
+    elements = sum(prod(one.dims) for one in spare.values())
+    names = [one.name for one in spare.values()]
+    shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
+    return [f"not used, and not counted: {shown} ({count_noun(elements, 'parameter')})"]
 
 
 class Uses:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from shapecalc.model.graph import Graph
+    from shapecalc.questions.formula.refitted import Refitted
     from shapecalc.questions.sizes.periodic import SizeSet
 
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
@@ -110,12 +111,12 @@ class Formulas(Answer, _FormulasFields):
 
 def find_formulas(
     graph: Graph, rebuild: Rebuild, names: str | Iterable[str] = (), what: str | Iterable[str] = (), layer: str = "",
-    layout: str = "",
+    layout: str = "", refit: Refitted | None = None,
 ) -> Formulas:  # fmt: skip
     """Return closed formulas of a network, or of one of its layers or blocks, in the symbols of these names.
 
     `rebuild` returns the graph with other values for variables. Without names they are the input's spatial axes. Sizes
-    are in the layout, by default that of the graph.
+    are in the layout, by default that of the graph. `refit` is how numbers of its layers grow with its input.
     Errors: `UsageError` for an unknown symbol or quantity; `ShapeError`; `MissingExtraError` without sympy.
     """
     names, what = read_names(names, "symbols"), read_names(what, "what")
@@ -125,16 +126,18 @@ def find_formulas(
     where = _nodes_of(graph, layer) if read_string(layer, "layer") else []
     _check_fits(graph)
     layout = layout or graph.layout
-    used = [find_symbol(graph, rebuild, name) for name in dict.fromkeys(names) or default_names(graph)]
+    used = [
+        find_symbol(graph, rebuild, name, refit or with_sizes) for name in dict.fromkeys(names) or default_names(graph)
+    ]
     residues = {symbolic.symbol(u.name): rest for u in used if (rest := _residue(u.domain)) is not None}
     collapse = Collapse(residues)
-    inferred = infer_generic(_symbolic_graph(graph, rebuild, used), simplify=collapse)
+    inferred = infer_generic(_symbolic_graph(graph, rebuild, used, refit), simplify=collapse)
     quantities = what or QUANTITIES[:3]
     found = _quantities(inferred, where, quantities, collapse, layout, batch=any(u.name == BATCH for u in used))
     minima = {symbolic.symbol(u.name): u.domain.smallest for u in used if u.domain and u.domain.smallest}
     conditions = joint_conditions(inferred.constraints, collapse, minima, WRITERS["text"])
     answer = Formulas(graph.name, layer, tuple(used), found, conditions, 0, {}, graph.notes)
-    verified, ranges = _verify(answer, graph, rebuild, layout)
+    verified, ranges = _verify(answer, graph, rebuild, layout, refit)
     return answer._replace(verified=verified, ranges=ranges)
 
 
@@ -160,13 +163,13 @@ def _check_fits(graph: Graph) -> None:
         raise ShapeError(advised(graph, problems))
 
 
-def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse]) -> Graph:
+def _symbolic_graph(graph: Graph, rebuild: Rebuild, used: Sequence[SymbolInUse], refit: Refitted | None) -> Graph:
     variables = {u.name: symbolic.symbol(u.name) for u in used if u.is_variable}
     if variables:
         graph, problems = rebuild(variables)
         if problems:
             raise UsageError(refusal(", ".join(variables), problems[0]))
-    return with_sizes(graph, {axis: symbolic.symbol(u.name) for u in used for axis in u.places})
+    return (refit or with_sizes)(graph, {axis: symbolic.symbol(u.name) for u in used for axis in u.places})
 
 
 def _residue(domain: SizeSet | None) -> tuple[int, int] | None:
@@ -205,7 +208,9 @@ def _quantities(
     return found
 
 
-def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tuple[int, dict[str, tuple[int, int]]]:
+def _verify(
+    answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str, refit: Refitted | None
+) -> tuple[int, dict[str, tuple[int, int]]]:
     """Compare the formulas with plain inference at many points; return their number, and the ranges of values.
 
     Errors: `ShapeError` if they differ anywhere, or if there is no point to compare at.
@@ -220,7 +225,7 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tu
     agreed: list[tuple[int, ...]] = []
     for point in itertools.islice(points, _POINTS * 2):
         values = dict(zip((symbol.name for symbol in answer.symbols), point, strict=True))
-        if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild, layout):
+        if len(agreed) < _POINTS and _agrees(answer, values, graph, rebuild, layout, refit):
             agreed.append(point)
     if not agreed:
         raise ShapeError("the network has shape errors at all sizes chosen to verify its formulas")
@@ -230,16 +235,21 @@ def _verify(answer: Formulas, graph: Graph, rebuild: Rebuild, layout: str) -> tu
     }
 
 
-def _agrees(answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild, layout: str) -> bool:
+def _agrees(
+    answer: Formulas, values: Mapping[str, int], graph: Graph, rebuild: Rebuild, layout: str, refit: Refitted | None
+) -> bool:
     """Return whether a point is valid, and check that inference agrees there. Errors: `ShapeError` if not."""
     variables = {s.name: values[s.name] for s in answer.symbols if s.is_variable}
     if variables:
         graph, problems = rebuild(variables)
         if problems:
             return False
-    graph = with_sizes(graph, {axis: values[s.name] for s in answer.symbols for axis in s.places})
+    sizes = {axis: values[s.name] for s in answer.symbols for axis in s.places}
+    resized = refit.reread(graph, sizes) if refit and sizes else with_sizes(graph, sizes)
+    if resized is None:
+        return False
     try:
-        report = infer(graph, batch=values.get(BATCH, 1), layout=layout)
+        report = infer(resized, batch=values.get(BATCH, 1), layout=layout)
     except ShapeError:
         return False
     put = partial(_put_in, {symbolic.symbol(name): value for name, value in values.items()})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.questions.sizes.periodic import SizeSet
 
+    Resize = Callable[[Graph, Mapping[InputAxis, Any]], Graph]
     Rebuild = Callable[[Mapping[str, Any]], tuple[Graph, list[Problem]]]
 
 __all__ = ["BATCH", "SymbolInUse", "default_names", "find_symbol", "refusal", "symbol_names", "trials"]
@@ -39,8 +40,8 @@ def _places(graph: Graph) -> dict[str, list[InputAxis]]:
     """Return the free axes of the inputs, by their letter."""
     letters = {name: letter for letter, name in _AXES.items()}
     found: dict[str, list[InputAxis]] = {}
-    for name, shape in graph.inputs.items():
-        for axis, word in enumerate(axis_names(shape)):
+    for name in graph.inputs:
+        for axis, word in enumerate(axis_names(graph, name)):
             found.setdefault(letters.get(word, "L"), []).append((name, axis))
     return found
 
@@ -55,8 +56,8 @@ def symbol_names(graph: Graph) -> list[str]:
     return [*_places(graph), BATCH, *[name for name, value in graph.variables.items() if type(value) is int]]
 
 
-def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
-    """Return a symbol with its meaning and its valid values."""
+def find_symbol(graph: Graph, rebuild: Rebuild, name: str, resize: Resize = with_sizes) -> SymbolInUse:
+    """Return a symbol with its meaning and its valid values. `resize` returns the graph with other sizes."""
     places = _places(graph)
     if name in graph.variables:
         return _variable(graph, rebuild, name)
@@ -65,10 +66,10 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     if name not in places:
         hint = f"there are {', '.join(symbol_names(graph))}"
         raise UsageError(Problem(f"there is no symbol {name}", hint=hint))
-    given = [free_sizes(graph.inputs[i])[axis] for i, axis in places[name]]
+    given = [free_sizes(graph, i)[axis] for i, axis in places[name]]
     chosen = [p for p, size in zip(places[name], given, strict=True) if size == given[0]]
-    domain, _ = find_pattern_of(lambda sizes: with_sizes(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
-    words = dict.fromkeys(axis_names(graph.inputs[i])[axis] for i, axis in chosen)
+    domain, _ = find_pattern_of(lambda sizes: resize(graph, dict.fromkeys(chosen, Many(sizes))), given[:1])
+    words = dict.fromkeys(axis_names(graph, i)[axis] for i, axis in chosen)
     inputs = dict.fromkeys(i for i, _ in chosen)
     meaning = f"{', '.join(words)} of {' and '.join(inputs) if len(graph.inputs) > 1 else 'the input'}"
     return SymbolInUse(name, meaning, given[0], domain, tuple(chosen))

@@ -128,7 +128,7 @@ def _find_sizes(graph: Graph) -> LegalSizes:
     found: list[AxisSizes] = []
     verified = 0
     for names in _input_groups(graph):
-        input_axes = [(name, axis) for name in names for axis in range(len(free_sizes(graph.inputs[names[0]])))]
+        input_axes = [(name, axis) for name in names for axis in range(len(graph.free_axes(names[0])))]
         base = _legal_base(graph, input_axes)
         entries = [] if base is None or len(names) > 1 else [_entry(base, graph, (axis,)) for axis in input_axes]
         agreed, wrong = _verify(base or graph, [((p,), e.legal) for p, e in zip(input_axes, entries, strict=False)])
@@ -146,7 +146,7 @@ def _find_sizes(graph: Graph) -> LegalSizes:
 def _check_work(graph: Graph) -> None:
     """Check that a network does not have too many inputs to try their sizes. Errors: `UsageError`."""
     tensors = sum([1 + len(node.inputs) for node in graph.nodes])
-    sizes = [free_sizes(shape) for shape in graph.inputs.values()]
+    sizes = [graph.free_axes(name) for name in graph.inputs]
     patterns = _FIRST * sum([1 + len(free) for free in sizes])
     pairs = sum([3 * _most(free) * sizes[:i].count(free) for i, free in enumerate(sizes)])
     if len(sizes) > 1 and tensors * (patterns + pairs) > _MOST_WORK:
@@ -167,12 +167,11 @@ def _most(free: tuple[int, ...]) -> int:
 def _input_groups(graph: Graph) -> list[list[str]]:
     """Return the inputs with free axes, grouped: inputs that cannot change their sizes separately are in one group."""
     groups: list[list[str]] = []
-    for name, shape in graph.inputs.items():
-        if not free_sizes(shape):
+    for name in graph.inputs:
+        if not graph.free_axes(name):
             continue
         for group in groups:
-            first = graph.inputs[group[0]]
-            if free_sizes(first) == free_sizes(shape) and _are_coupled(graph, group[0], name):
+            if free_sizes(graph, group[0]) == free_sizes(graph, name) and _are_coupled(graph, group[0], name):
                 group.append(name)
                 break
         else:
@@ -183,7 +182,7 @@ def _input_groups(graph: Graph) -> list[list[str]]:
 def _are_coupled(graph: Graph, one: str, other: str) -> bool:
     """Return whether two inputs can be larger together, but not separately."""
     input_axes = [(one, 0)], [(other, 0)], [(one, 0), (other, 0)]
-    most = _most(free_sizes(graph.inputs[one]))
+    most = _most(free_sizes(graph, one))
     alone, _, both = (sum(scan(varied(graph, group, range(1, most + 1)), most)[0]) for group in input_axes)
     return both > alone
 
@@ -193,13 +192,13 @@ def _legal_base(graph: Graph, input_axes: Sequence[InputAxis]) -> Graph | None:
     if not sizings_of(graph)[1]:
         return graph
     legal, _ = find_pattern_of(partial(varied, graph, input_axes))
-    near = legal.nearest(max((free_sizes(graph.inputs[name])[axis] for name, axis in input_axes), default=1))
+    near = legal.nearest(max((free_sizes(graph, name)[axis] for name, axis in input_axes), default=1))
     return with_sizes(graph, dict.fromkeys(input_axes, near[-1])) if near else None
 
 
 def _entry(base: Graph, graph: Graph, input_axes: Sequence[InputAxis]) -> AxisSizes:
-    axes = tuple(dict.fromkeys(axis_names(graph.inputs[name])[axis] for name, axis in input_axes))
-    given = [free_sizes(graph.inputs[name])[axis] for name, axis in input_axes]
+    axes = tuple(dict.fromkeys(axis_names(graph, name)[axis] for name, axis in input_axes))
+    given = [free_sizes(graph, name)[axis] for name, axis in input_axes]
     legal, exact_sizes = find_pattern_of(partial(varied, base, input_axes), given)
     names = tuple(dict.fromkeys(name for name, _ in input_axes))
     rounded = _rounded(base, dict(zip(input_axes, given, strict=True)))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shapecalc.dims import Constraint
-    from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
 
 __all__ = ["InputAxis", "axis_names", "free_sizes", "scan", "varied", "varies", "with_sizes"]
@@ -27,22 +26,20 @@ def with_sizes(graph: Graph, sizes: Mapping[InputAxis, Any]) -> Graph:
     """Return the graph with other sizes, of any kind of number, on free axes of its inputs."""
     inputs = dict(graph.inputs)
     for (name, axis), size in sizes.items():
-        shape = inputs[name]
-        first = 0 if shape.rank == 1 or shape.channels_last else 1
-        inputs[name] = shape.with_axis(first + axis, size)
+        inputs[name] = inputs[name].with_axis(graph.free_axes(name)[axis], size)
     return graph._replace(inputs=inputs)
 
 
-def free_sizes(shape: Shape) -> tuple[Any, ...]:
-    """Return the free axes: the spatial ones, or the only axis."""
-    return shape.spatial if shape.rank > 1 else shape.sizes
+def free_sizes(graph: Graph, name: str) -> tuple[Any, ...]:
+    """Return the sizes of an input along its free axes: the spatial ones, the length, or the only axis."""
+    return tuple([graph.inputs[name].sizes[axis] for axis in graph.free_axes(name)])
 
 
-def axis_names(shape: Shape) -> tuple[str, ...]:
+def axis_names(graph: Graph, name: str) -> tuple[str, ...]:
     """Return the names of the free axes of an input."""
-    if shape.rank == 1:
+    if graph.inputs[name].rank == 1:
         return ("size",)
-    return names_of_axes(len(shape.spatial))
+    return names_of_axes(len(graph.free_axes(name)))
 
 
 def varied(graph: Graph, axes: Sequence[InputAxis], sizes: Sequence[int]) -> Graph:

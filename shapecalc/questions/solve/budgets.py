@@ -212,7 +212,7 @@ class _Search:
     def _given(self, name: str) -> float:
         value: Any = self.graph.variables.get(name)
         if name == INPUT:
-            sizes = [size for shape in self.graph.inputs.values() for size in free_sizes(shape)]
+            sizes = [size for one in self.graph.inputs for size in free_sizes(self.graph, one)]
             value = max([size for size in sizes if type(size) is int], default=1)
         return value if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 1
 
@@ -272,7 +272,7 @@ class _Search:
         if variables and not self.in_one_pass:
             self.built += len(graph.nodes) * (_MEMORY if MEMORY in self.budgets else 1)
         if INPUT in numbers:
-            axes = [(name, axis) for name, s in graph.inputs.items() for axis in range(len(free_sizes(s)))]
+            axes = [(name, axis) for name in graph.inputs for axis in range(len(graph.free_axes(name)))]
             graph = with_sizes(graph, dict.fromkeys(axes, numbers[INPUT]))
         return graph
 

@@ -285,7 +285,7 @@ def _input_changes(graph: Graph, given: Collection[str], times: float) -> Iterat
     for entry in entries:
         for name in entry.inputs:
             shape = graph.inputs[name]
-            free = free_sizes(shape)
+            free = free_sizes(graph, name)
             for pick in (-1, 0):
                 near = [entry.legal.nearest(size) for size in free]
                 if not all(near):
