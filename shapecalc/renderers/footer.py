@@ -80,7 +80,9 @@ def _operations(report: Report, columns: Sequence[str]) -> str:
 
 
 def _sizes(report: Report, columns: Sequence[str]) -> str:
-    ranks = {shape.rank for row in report.rows for shape in row.sizing.outputs if shape.is_map}
+    graph = report.graph
+    has_maps = graph.is_written or any(shape.is_map for shape in graph.inputs.values())  # heads × tokens are no map
+    ranks = {shape.rank for row in report.rows for shape in row.sizing.outputs if shape.is_map and has_maps}
     layouts = [_in_layout(_SPATIAL_AXES[rank], report.layout) for rank in sorted(ranks) if rank in _SPATIAL_AXES]
     end = "with the batch of the example." if report.graph.includes_batch else "without the batch axis."
     sizes = " ".join(["Sizes are", *([" or ".join(layouts) + ","] if layouts else []), end])

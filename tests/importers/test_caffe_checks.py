@@ -333,7 +333,8 @@ def test_an_input_without_a_batch_is_the_hint_where_axes_lack():
     assert "the first dim of data is taken for the batch: write dim: 1 before its dims" in error_of(
         of_size(3, 9, 9) + pool
     )
-    flat = layer("Flatten", "data", top="f") + layer("Pooling", "f", more="pooling_param { kernel_size: 3 }")
+    vector = 'input: "r" input_shape { dim: 1 dim: 5 dim: 6 }\n'
+    flat = vector + layer("Flatten", "data", top="f") + layer("Pooling", "f", more="pooling_param { kernel_size: 3 }")
     assert "is taken for the batch" not in error_of(MAP + flat)
 
 

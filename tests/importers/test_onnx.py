@@ -356,8 +356,7 @@ def test_a_node_without_modules_has_those_in_the_names_of_its_weights(tmp_path):
     assert [row.name for row in report.rows] == ["features.0.0", "features.0.1", "conv2d_2", "conv2d_3"]
     path = str(write(tmp_path, data))
     differences = run("weights", path, "--against", path).out
-    assert "features.0.0" not in differences
-    assert "conv2d_2.weight" in differences
+    assert "6 tensors of the same name and size." in differences
     assert "1 block collapsed" in run("summary", path, "--depth", "1").out
 
 

@@ -43,6 +43,13 @@ def test_axes_without_letters_that_meet_the_batch_of_another_term_are_of_the_who
     assert report_of([one], inputs, [tensor("w", stored)] if stored else ()).graph.includes_batch
 
 
+@pytest.mark.parametrize(("size", "layout"), [((1, 7, 4), "without"), ((1, 3, 8, 8), "C×H×W, without")])
+def test_heads_of_tokens_are_no_channels_of_a_map(size, layout):
+    heads = node("Reshape", ["x", "heads"], ["y"]) if len(size) == 3 else node("Relu", ["x"], ["y"])
+    report = report_of([heads], [("x", size)], [tensor("heads", [4], [1, 7, 2, 2], INT64)])
+    assert f"Sizes are {layout} the batch axis." in " ".join(render(report, "text").split())
+
+
 def mask(*rows):
     return tensor("i", [len(rows), 1, len(rows[0]), 2], [n for row in rows for at in row for n in at], INT64)
 

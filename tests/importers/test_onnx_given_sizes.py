@@ -103,3 +103,18 @@ def test_an_error_of_a_node_without_a_name_has_its_operation_once():
     with pytest.raises(ShapeError) as error:
         network(node("NonZero", ["a"], ["y"])).infer()
     assert str(error.value).startswith("<bytes>: node[1] NonZero: it is not covered, and the file")
+
+
+@pytest.mark.parametrize("given", [{}, {"c": "4x6"}])
+def test_what_the_branches_of_an_if_use_is_its_input_and_has_its_batch(given):
+    branch = as_graph(graph([node("Relu", ["a"], ["t"])], [], [value("t", None)]))
+    nodes = [
+        node("ReduceSum", ["a"], ["s"], keepdims=0),
+        node("If", ["s"], ["c"], then_branch=branch, else_branch=branch),
+    ]
+    found = network(
+        *nodes, node("Relu", ["c"], ["y"]), y=(1, 4, 6), stated=[] if given else [("c", (1, 4, 6))], **given
+    )
+    row = found.infer().rows[-2]
+    assert (row.kind, row.output_shape, [ref.node for ref in row.node.inputs]) == ("opaque", (4, 6), [2, 0])
+    assert found.warnings == ()

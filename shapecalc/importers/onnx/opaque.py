@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import plain_of
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.onnx.given import may_have_value, value_like
-from shapecalc.importers.onnx.uses import inputs_behind
+from shapecalc.importers.onnx.uses import captured_by, inputs_behind
 from shapecalc.importers.tensors import LOST, Batch, Data
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def opaque(call: NodeCall, graph: GraphMessage, inputs: InputSizes, given: Given
 
     Errors: `LayerError` where there are none, or none for these sizes of the inputs.
     """
-    data = [x for x in call.inputs if isinstance(x, Data)]
+    captured = [call.uses.scope.get(name) for name in captured_by(call.node)]
+    data = list(dict.fromkeys(x for x in (*call.inputs, *captured) if isinstance(x, Data)))
     op = f"{call.node.domain}.{call.node.op}" if call.node.domain else call.node.op
     has_batch = any(x.batch.own for x in data) and call.node.op not in _COUNTED
     first = data[0].rank if data else 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.onnx.messages import NodeAttribute, NodeMessage
 
-__all__ = ["TensorUses", "inputs_behind", "with_attributes"]
+__all__ = ["TensorUses", "captured_by", "inputs_behind", "with_attributes"]
 
 _WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
                  "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
@@ -87,6 +87,22 @@ def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:
                 for info in inner.outputs:
                     found.setdefault(info.name, []).append(outer)
     return found
+
+
+def captured_by(node: NodeMessage) -> list[str]:
+    """Return the tensors around a node that the graphs within it use."""
+    waiting, used = [node], dict[str, None]()
+    made: set[str] = set()
+    while waiting:
+        for attribute in waiting.pop().attributes.values():
+            inner = attribute.value
+            if isinstance(inner, GraphMessage):
+                waiting += inner.nodes
+                made.update(inner.weights, (info.name for info in inner.inputs))
+                made.update(name for one in inner.nodes for name in one.outputs)
+                used.update(dict.fromkeys(name for one in inner.nodes for name in one.inputs))
+                used.update(dict.fromkeys(info.name for info in inner.outputs))
+    return [name for name in used if name and name not in made]
 
 
 def inputs_behind(nodes: Sequence[NodeMessage], name: str, inputs: Collection[str]) -> tuple[str, ...]:
