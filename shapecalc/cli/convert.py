@@ -1,4 +1,4 @@
-"""`shapecalc convert`: a network as other people's code and files."""
+"""`shapecalc convert`: a network as source of PyTorch and Keras, ONNX and other formats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _title(name: str, suffixes: Sequence[str]) -> str:
     return f"{name} ({', '.join(suffixes) or f'with --to {name}'})"
 
 
-@click.command(cls=_Command, short_help="Write a network as other people's code and files.")
+@click.command(cls=_Command, short_help="Convert a network to PyTorch or Keras source, ONNX, …")
 @network_options
 @click.option(
     "--to", type=OneOf([*FORMATS]), metavar="FORMAT",

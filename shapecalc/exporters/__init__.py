@@ -1,4 +1,4 @@
-"""Exporters: a report to other people's code and files. One module a format, loaded when it is used.
+"""Exporters: a report to PyTorch and Keras source, ONNX and other formats. One module a format, loaded when it is used.
 
 The module of a format has `write(report, depth, reread)`, which returns the text of the file, or its bytes. `depth` is
 how deep blocks are expanded (None: all), in a format with `has_depth`; `reread` returns the report of the text of a

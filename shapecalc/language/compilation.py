@@ -9,7 +9,14 @@ from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
-from shapecalc.language.inputs import input_shape, missing_input, product_note, switches_of, unnamed_inputs
+from shapecalc.language.inputs import (
+    input_shape,
+    is_read_as_features,
+    missing_input,
+    product_note,
+    switches_of,
+    unnamed_inputs,  # fmt: skip
+)
 from shapecalc.language.order import Settled, settle
 from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
@@ -84,7 +91,7 @@ class Compilation:
             source=self._text("source"),
             blocks=tuple(builder.instances),
             expectations=self._expectations(builder.problems),
-            notes=(*settled.notes, *self.notes),
+            notes=(*settled.notes, *(() if is_read_as_features(settled.nodes) else self.notes)),
             variables=self.variables,
             file=self.file,
             steps=builder.steps,
@@ -187,7 +194,7 @@ class Compilation:
     def _inputs(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
         """Return the size of every input; `UNKNOWN` for a wrong one."""
         own = self._own_inputs(is_given=bool(given))
-        self.notes = tuple([note for item in own.values() if not given and (note := product_note(item))])
+        self.notes = tuple([note for item in own.values() if not given and (note := product_note(item, self.layout))])
         shapes: dict[str, Shape] = {
             name: self._try(input_shape, item, self.layout, self.variables, _INPUT) or UNKNOWN
             for name, item in own.items()

@@ -11,14 +11,16 @@ from shapecalc.escaping import clean
 from shapecalc.language.values import BadValueError, argument_value, bad, describe
 from shapecalc.layers.base.shape import CHW, Shape
 from shapecalc.model.graph import ONE_AXIS
+from shapecalc.model.readings import is_batch_of_images
 from shapecalc.source import ListValue, MapValue, Scalar, flow_text, short
 from shapecalc.text.units import without_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.errors import Hint, Mark
     from shapecalc.layers.base.arguments import Argument
+    from shapecalc.model.graph import Node
     from shapecalc.source import Value
 
 __all__ = ["input_shape", "missing_input", "product_note", "switches_of", "unnamed_inputs"]
@@ -39,14 +41,28 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
     return Shape(sizes, last, is_map=len(sizes) >= 3)
 
 
-def product_note(value: Value) -> str:
-    """Return the note on the size of an input that is a product: `3*32*32` is one axis; empty for any other."""
+def product_note(value: Value, layout: str) -> str:
+    """Return the note on the size of an input that is a product: `3*32*32` is one axis; empty for any other.
+
+    A batch before the sizes of an image is left out.
+    """
     (value,) = value.items if isinstance(value, ListValue) and len(value.items) == 1 else (value,)
     if not isinstance(value, Scalar) or not re.fullmatch(r"(?a:\d+(\s*\*\s*\d+){2,})", value.text.strip()):
         return ""
     factors = value.text.replace(" ", "").split("*")
     found = prod(map(int, factors))
-    return f"{ONE_AXIS} {found:,}: write {'x'.join(factors)} for {len(factors)} axes"
+    is_batch = is_batch_of_images(Shape(tuple(map(int, factors)), layout != CHW, is_map=True))
+    batch, sizes = (factors[0], factors[1:]) if is_batch else ("", factors)
+    if_batch = f", if {batch} is the batch" if is_batch else ""
+    return f"{ONE_AXIS} {found:,}: write {'x'.join(sizes)} for {len(sizes)} axes{if_batch}"
+
+
+def is_read_as_features(nodes: Sequence[Node]) -> bool:
+    """Return whether all layers that read the inputs of a network may have one axis, of features, and learn from it."""
+    readers = [node.layer for node in nodes if any(ref.node < 0 for ref in node.inputs)]
+    return bool(readers) and all(
+        layer is not None and layer.expected_ranks() is None and layer.required_arguments() for layer in readers
+    )
 
 
 def unnamed_inputs(value: Value) -> tuple[dict[str, Value], Problem]:

@@ -86,9 +86,8 @@ def word(value: Value, what: str) -> str:
     if not value.quoted and value.trap and value.text.lower() not in _SWITCHES:  # y, no: allowed as words
         raise trapped(f"{what} must be a word, not {describe(value)}", value, due="a word")
     if isinstance(value.value, bool):
-        raise bad(
-            f"{what} must be a word, not {value.text}", value.mark, f"write '{value.text}' in quotes for the word"
-        )
+        hint = f"write '{value.text}' in quotes for the word"
+        raise bad(f"{what} must be a word, not {value.text}", value.mark, hint)
     return value.text
 
 
@@ -217,7 +216,8 @@ def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
         return problem
     rounded = "// gives the quotient rounded down" if "/" in culprit.text else f"write floor({culprit.text}) or ceil(…)"
     hint = rounded if isinstance(found, float) else error.hint
-    return problem._replace(why=(f"{short(culprit.text)} is {show(found)}", *problem.why), hint=hint)
+    of_loop = "; i counts from 0" if re.search(r"\bi\b", culprit.text) else ""
+    return problem._replace(why=(f"{short(culprit.text)} is {show(found)}{of_loop}", *problem.why), hint=hint)
 
 
 def _culprit(value: Value, raw: Any, found: Any) -> tuple[Value, Any] | None:

@@ -58,7 +58,8 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
     doubt = other_layout or others
     if doubt:
         known = found[0].hint
-        if known.startswith(NO_BATCH) or (other_layout and _MOVED in known) or _is_square(graph):
+        is_of_batch = doubt.startswith(ONE_AXIS) and doubt.endswith("is the batch")  # a reshape would mix the samples
+        if known.startswith(NO_BATCH) or (other_layout and _MOVED in known) or _is_square(graph) or is_of_batch:
             known = ""
         found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
     return found

@@ -212,7 +212,7 @@ def _on_order(graph: Graph, layer: Layer, x: Shape, flow: _Flow) -> str:
     ):
         return ""
     maker = graph.nodes[flow.maker].name
-    swap = "put - transpose: {dim0: 1, dim1: 2} before it"
+    swap = "put `- transpose: {dim0: 1, dim1: 2}` before it"
     if flow.order == FEATURES_LAST:
         if x.rank != 2:
             return ""
@@ -220,7 +220,7 @@ def _on_order(graph: Graph, layer: Layer, x: Shape, flow: _Flow) -> str:
     if x.rank < 2:
         return ""
     axes = f"channels × {' × '.join(names_of_axes(x.rank - 1))}"
-    mend = layer.along_channels or (swap if x.rank == 2 else "put - to_tokens before it")
+    mend = layer.along_channels or (swap if x.rank == 2 else "put `- to_tokens` before it")
     return f"reads the last axis of {x.text} as features, but {maker} outputs {axes}: {mend}"
 
 

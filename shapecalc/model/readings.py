@@ -157,7 +157,8 @@ def as_product(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shap
     note = next((note for note in graph.notes if note.startswith(ONE_AXIS)), "")
     sizes = tuple(int(size) for size in note.partition(" write ")[2].partition(" for ")[0].split("x") if size)
     for name, shape in graph.inputs.items():
-        if sizes and shape.sizes == (prod(sizes),) and len(graph.nodes) <= _MOST_NODES:
+        is_product = sizes and shape.rank == 1 and not shape.sizes[0] % prod(sizes)  # or one of a batch with it
+        if is_product and len(graph.nodes) <= _MOST_NODES:
             whole = {name: Shape(sizes, shape.channels_last, is_map=True)}
             return whole if _gained(graph, whole, sizings) >= 0 else {}
     return {}

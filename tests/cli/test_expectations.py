@@ -237,3 +237,35 @@ def test_separators_in_budgets_of_searches():
         == run("solve", "unet", "--for", "width", "--params", "72234").out
     )
     assert run("specs", "--max-params", "61,706").out == run("specs", "--max-params", "61706").out
+
+
+@pytest.mark.parametrize(
+    ("expect", "hint"),
+    [
+        ("{flops: 100}", "did you mean macs? 1 MAC is 2 FLOPs"),
+        ("{layer: {fc1: {shape: 10}}}", "did you mean output?"),
+        ("{params: 0.1-0.5M}", "write '>= 0.1M and <= 0.5M'"),
+        ("{params: 200k-1M}", "write '>= 200k and <= 1M'"),
+        ("{params: 100-200}", "write '>= 100 and <= 200'"),
+    ],
+)
+def test_the_hint_of_an_expectation(expect, hint):
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(f"{NET}expect: {expect}\n")
+    assert caught.value.problems[0].hint == hint
+
+
+@pytest.mark.parametrize(
+    ("layout", "size", "expected", "hint"),
+    [
+        ("CHW", "3x8x6", "8x6x3", "channels come first here: write 3x8x6"),
+        ("HWC", "8x6x3", "3x8x6", "channels come last here: write 8x6x3"),
+        ("CHW", "3x8x6", "6x8x3", ""),
+        ("CHW", "3x8", "8x3", ""),  # a sequence, whose features may come last
+    ],
+)
+def test_a_size_in_the_other_layout(layout, size, expected, hint):
+    text = f"layout: {layout}\ninput: {size}\nlayers: [relu]\nexpect: {{output: {expected}}}\n"
+    with pytest.raises(ExpectationError) as caught:
+        shapecalc.load(text).check()
+    assert caught.value.problems[0].hint == hint

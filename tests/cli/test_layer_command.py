@@ -203,9 +203,7 @@ OTHER_LAYOUT = (
 def test_a_doubtful_input_has_the_notes_of_summary():
     out = layer("layer linear --input 224x224x3 --out-features 10").out
     notes = " ".join(out.partition("bytes")[2].partition("\n\n")[2].split())
-    flatten = (
-        "linear works along the last axis of 224×224×3 alone: put - flatten before it, or use fc, for all its features"
-    )
+    flatten = "linear works along the last axis of 224×224×3 alone: put `- flatten` before it, or use fc, for all its features"
     assert notes == f"{OTHER_LAYOUT} {flatten}"
     assert max(map(len, out.splitlines())) <= 100
 

@@ -270,7 +270,7 @@ def test_a_linear_layer_on_a_map_is_noted() -> None:
         return shapecalc.load({"input": size, "layers": layers, **more}).infer().notes
 
     doubt = (
-        "linear1 works along the last axis of 8×15×15 alone: put - flatten before it, or use fc, for all its features"
+        "linear1 works along the last axis of 8×15×15 alone: put `- flatten` before it, or use fc, for all its features"
     )
     assert notes("8x15x15", [{"Linear": 10}]) == (doubt,)
     assert notes("8x15x15", [{"Linear": 10}, {"Dense": 10}]) == (f"{doubt} (and 1 layer more)",)
@@ -572,3 +572,12 @@ def test_a_product_that_fits_no_better_as_sizes_is_meant() -> None:
     with pytest.raises(ShapeError) as caught:
         shapecalc.load("input: 3*32*32\nlayers: [conv: {out_channels: 8, kernel_size: 3}]\n").infer()
     assert caught.value.problems[0].hint.startswith("the input is one axis of 3,072: write 3x32x32 for 3 axes")
+
+
+def test_a_product_of_a_batch_and_an_image_is_the_image() -> None:
+    layers = "layers: [Conv2d: {out_channels: 8, kernel_size: 3}]"
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(f"input: 16*3*32*32\n{layers}\n").infer()
+    hint = "the input is one axis of 49,152: write 3x32x32 for 3 axes, if 16 is the batch"
+    assert caught.value.problems[0].hint == hint
+    shapecalc.load(f"input: 3x32x32\n{layers}\n").infer()

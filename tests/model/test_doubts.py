@@ -13,7 +13,7 @@ from shapecalc.language.files import bundled_members
 WORDS = {"embedding": {"num_embeddings": 10, "embedding_dim": 64}}
 CONV = {"conv": {"out_channels": 8, "kernel_size": 3, "padding": 1}}
 SWAP = {"transpose": {"dim0": 1, "dim1": 2}}
-FIX = "put - transpose: {dim0: 1, dim1: 2} before it"
+FIX = "put `- transpose: {dim0: 1, dim1: 2}` before it"
 
 
 def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # The batch axis in a size: x.view(-1, 2880), and a parameter of torch.zeros(1, 16, 64).
         ("20x12x12", [{"view": [-1, 2880]}, {"linear": 10}],
          "reshape1 outputs 1×2880: sizes are without the batch axis, so that its -1 is 1; leave it out: [2880], "
-         "or write - flatten"),
+         "or write `- flatten`"),
         (800, [{"reshape": [-1, 8, 100]}],
          "reshape1 outputs 1×8×100: sizes are without the batch axis, so that its -1 is 1; leave it out: [8, 100]"),
         ("16x64", [{"parameter": [1, 16, 64]}, {"add": ["input", "parameter1"]}],
@@ -59,7 +59,7 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
          f"multi_head_attention1 reads the last axis of 8×300 as features, but conv1 outputs channels × length: {FIX}"),
         ("3x8x8", [CONV, {"mha": 2}],
          "multi_head_attention1 reads the last axis of 8×8×8 as features, but conv1 outputs channels × height × width: "
-         "put - to_tokens before it"),
+         "put `- to_tokens` before it"),
         ("3x8x8", [CONV, "layer_norm", "rms_norm"],
          "layer_norm1 reads the last axis of 8×8×8 as features, but conv1 outputs channels × height × width: "
          "give it axis: channels (and 1 layer more)"),
@@ -144,7 +144,7 @@ def test_a_tensor_that_is_added_to_itself():
 
 
 def test_a_batch_axis_of_one_in_a_reshape_of_a_map():
-    note = ("reshape1 outputs 1×400: sizes are without the batch axis, its 1; write - flatten",)
+    note = ("reshape1 outputs 1×400: sizes are without the batch axis, its 1; write `- flatten`",)
     assert notes("16x5x5", [{"view": [1, -1]}]) == note
     assert notes(400, [{"view": [1, -1]}]) == ()
     assert notes("16x5x5", [{"view": [2, -1]}]) == ()
@@ -155,7 +155,7 @@ def test_anchors_of_each_position_are_rows():
     assert notes("30x30x16", [{"reshape": [-1, 160]}], layout="HWC") == ()
     assert notes("30x30x16", [{"reshape": [-1, 400]}], layout="HWC") == (
         "reshape1 cuts each sample, 30×30×16 = 14,400 elements, to rows of 400: sizes are without the batch axis, so that "
-        "its -1 is not the batch; write - flatten for all 14,400",
+        "its -1 is not the batch; write `- flatten` for all 14,400",
     )
 
 
@@ -183,6 +183,7 @@ def test_an_lstm_in_words_of_keras(given, note):
     [
         (800, [{"reshape": [-1, 100]}], {}),
         ("28*28", [{"fc": 10}], {}),
+        ("3*32*32", [{"linear": 10}], {}),
         (8, [{"reshape": [-1]}], {}),
         (8, [{"reshape": [1, -1]}], {}),
         ("16x64", [{"parameter": [16, 64]}, {"add": ["input", "parameter1"]}], {}),

@@ -1003,6 +1003,13 @@ def test_a_projection_that_no_argument_decides_has_one_of_its_own(args, uses, li
     assert more == 8 * 16 + 16 + 16 * 32 + 32
 
 
+def test_the_value_that_the_hint_names_is_the_first_fix():
+    text = "input: 50x300\nlayers:\n- multi_head_attention: {num_heads: 8}\n- layer_norm\n"
+    (problem,) = shapecalc.load(text).problems()
+    (change,) = solve(text, fix=True).fixes[0].changes
+    assert (problem.hint, change.text()) == ("num_heads: 6 would fit", "multi_head_attention1: num_heads 6, not 8")
+
+
 NORM = (
     "conv: {out_channels: c, kernel_size: 1, stride: s}\n",
     "conv: {out_channels: c, kernel_size: 1, bias: false}\n    - batch_norm\n",

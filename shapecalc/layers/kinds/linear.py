@@ -112,7 +112,9 @@ class Linear(_Connected):
     def doubt(self, x: Shape) -> str:
         if not x.is_map or x.channels_last or self.in_features is not None:
             return ""
-        return f"works along the last axis of {x.text} alone: put - flatten before it, or use fc, for all its features"
+        return (
+            f"works along the last axis of {x.text} alone: put `- flatten` before it, or use fc, for all its features"
+        )
 
     def unmet(self, stated: Constraint, x: Shape) -> LayerError:
         if not x.is_map and self.in_features != x.elements:

@@ -147,13 +147,13 @@ class Reshape(_Rearranged):
     def doubt(self, x: Shape) -> str:
         first, *others = self.shape or (0,)
         if x.is_map and first == 1 and len(others) == 1 and _is_inferred(others[0]):
-            return f"outputs {self.output(x).text}: sizes are without the batch axis, its 1; write - flatten"
+            return f"outputs {self.output(x).text}: sizes are without the batch axis, its 1; write `- flatten`"
         if not others or not _is_inferred(first):
             return ""
         if _fill(self.shape, x.elements)[0] != 1:
             return self._on_rows(x, prod(others))
         kept = ", ".join(map(str, others))
-        flat = ", or write - flatten" if len(others) == 1 else ""
+        flat = ", or write `- flatten`" if len(others) == 1 else ""
         text = self.output(x).text
         return f"outputs {text}: sizes are without the batch axis, so that its -1 is 1; leave it out: [{kept}]{flat}"
 
@@ -163,7 +163,7 @@ class Reshape(_Rearranged):
             return ""
         return (
             f"cuts each sample, {x.text} = {x.elements:,} elements, to rows of {row:,}: sizes are without the batch "
-            f"axis, so that its -1 is not the batch; write - flatten for all {x.elements:,}"
+            f"axis, so that its -1 is not the batch; write `- flatten` for all {x.elements:,}"
         )
 
 

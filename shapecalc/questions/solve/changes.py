@@ -234,7 +234,8 @@ def _layer_changes(
         # Copies have inputs of different sizes, so that no number need fit all of them.
         left_out = [None] if argument.role == STATED and old is not None and len(indices) > 1 else []
         for new in [*left_out, *values.of(argument, old)]:
-            cost = cost_of_change(argument, old, new, distance, len(indices))
+            is_named = not distance and new in values.first_proposed(old)
+            cost = cost_of_change(argument, old, new, distance, len(indices), is_named=is_named)
             change = ArgumentChange(
                 tuple(nodes[i].name for i in indices), name, _plain(old), _plain(new), cost, node.mark, None, indices,
                 layer=layer,

@@ -161,7 +161,7 @@ class ChangeCost(NamedTuple):
 
 
 _BATCH_AXIS, _CHANNEL_AXIS, _LAYOUT, _INPUT_SIZE = "batch axis", "channel axis", "layout", "input size"
-_ADDED, _UPSTREAM, _OTHER = "added layer", "upstream", "other"
+_ADDED, _UPSTREAM, _NAMED, _OTHER = "added layer", "upstream", "named", "other"
 _TAPS, _DOUBLINGS, _NUMBER, _WORD, _INPUT_DOUBLINGS = "taps", "doublings", "number", "word", "input doublings"
 _DISTANCE, _LAYERS = "distance", "layers"
 
@@ -185,6 +185,7 @@ CHANGES: dict[str, ChangeCost] = {
     STRIDE: ChangeCost("its stride", 1.5, "every size after it changes"),
     CHANNELS_OUT: ChangeCost("channels of the output", 1.5, "every width after it changes"),
     _INPUT_SIZE: ChangeCost("the size of the input", 1.8, "the data often fixes it"),
+    _NAMED: ChangeCost("any other argument, with the value that the hint names", 1.4, "near, and it fits"),
     _OTHER: ChangeCost("any other argument", 2, "rarely the mistake"),
     _TAPS: ChangeCost("each step of a number for each axis (kernel, stride, padding)", 0.15, "near values come first"),
     _DOUBLINGS: ChangeCost("each doubling or halving of such a number", 0.3, "1 to 2 changes more than 8 to 9"),
@@ -200,9 +201,11 @@ _MOST = 1.0
 """The maximum cost of the distance, or of the number of layers."""
 
 
-def cost_of_change(argument: Argument, old: Any, new: Any, distance: int, layers: int) -> float:
-    """Return the cost of a change by its distance to the shape error and its number of layers."""
-    weight = CHANGES.get(argument.role, CHANGES[_OTHER]).weight
+def cost_of_change(
+    argument: Argument, old: Any, new: Any, distance: int, layers: int, *, is_named: bool = False
+) -> float:
+    """Return the cost of a change by its distance to the shape error, whose hint may name it, and its layers."""
+    weight = CHANGES.get(argument.role, CHANGES[_NAMED if is_named else _OTHER]).weight
     step = _step(old, new, is_window=isinstance(argument, PerAxis)) if weight else 0.0
     far = min(_MOST, CHANGES[_DISTANCE].weight * distance)
     return weight + step + far + min(_MOST, CHANGES[_LAYERS].weight * (layers - 1))

@@ -26,6 +26,10 @@ class CandidateValues(NamedTuple):
     hints: Sequence[int]
     proposed: Mapping[int, Sequence[Any]]
 
+    def first_proposed(self, old: Any) -> Sequence[Any]:
+        """Return the value that the shape error proposes first in place of the present one; empty for none."""
+        return self.proposed.get(old, ())[:1] if type(old) is int else ()
+
     def of(self, argument: Argument, old: Any) -> list[Any]:
         """Return the candidate values of an argument."""
         if isinstance(old, (bool, tuple, str)):
