@@ -35,6 +35,7 @@ _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 _DEEPEST = 48
 _MOST_FIELDS = 20_000_000
 _LONGEST_TEXT = 2**20
+_LONGEST_ALIKE, _MOST_ALIKE = 256, 4096
 _MOST_NUMBERS = 2**16
 
 
@@ -55,12 +56,17 @@ class Span(NamedTuple):
 
 
 class Tag(NamedTuple):
-    """A field that is read: its name, what its value is, whether there may be several, and the fields of a message."""
+    """A field that is read: its name, what its value is, whether there may be several, and the fields of a message.
+
+    `alike` is whether many of these messages are equal, byte for byte: each of them is then read once, and is one and
+    the same table, which must not be changed.
+    """
 
     name: str
     what: str
     many: bool = False
     fields: Mapping[int, Tag] | None = None
+    alike: bool = False
 
 
 def signed(number: int) -> int:
@@ -74,6 +80,7 @@ class WireReader:
     def __init__(self, data: bytes | mmap) -> None:
         self.data = data
         self.left = _MOST_FIELDS
+        self._known: dict[int, dict[bytes, dict[str, Any]]] = {}
 
     def message(  # noqa: C901, PLR0912  (the inner loop of every import: one function is twice as fast)
         self, fields: Mapping[int, Tag], start: int = 0, end: int = -1, depth: int = 0
@@ -114,11 +121,12 @@ class WireReader:
                 raise WireError(f"it ends {at - end:,} bytes too early, or a length is wrong", begin)
             field = fields.get(key >> 3)
             if field is not None:
-                name, what, many, inner = field
+                name, what, many, inner, alike = field
                 if wire != _BYTES or (what is not TEXT and what is not MESSAGE) or at - value > _LONGEST_TEXT:
                     self._put(found, field, wire, value, at, depth)
                 else:
                     one: Any = (data[value:at].decode("utf-8", "replace") if what is TEXT
+                                else self._message_once(inner or {}, value, at, depth + 1) if alike
                                 else self.message(inner or {}, value, at, depth + 1))  # fmt: skip
                     if many:
                         found.setdefault(name, []).append(one)
@@ -128,6 +136,19 @@ class WireReader:
             if read > self.left:
                 raise WireError(f"it has more than {_MOST_FIELDS:,} fields", begin)
         self.left -= read
+        return found
+
+    def _message_once(self, fields: Mapping[int, Tag], start: int, end: int, depth: int) -> dict[str, Any]:
+        """Return a message: of equal ones the first, whose payloads are equal too."""
+        if end - start > _LONGEST_ALIKE:
+            return self.message(fields, start, end, depth)
+        known = self._known.setdefault(id(fields), {})
+        own = bytes(self.data[start:end])
+        found = known.get(own)
+        if found is None:
+            found = self.message(fields, start, end, depth)
+            if len(known) < _MOST_ALIKE:
+                known[own] = found
         return found
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:

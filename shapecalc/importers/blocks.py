@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.tensors import Data, NodePlace, Unsized
-from shapecalc.model.graph import Block, Graph, Reference
+from shapecalc.model.graph import Block, Graph, Node, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shapecalc.importers.frame import Frame
-    from shapecalc.model.graph import Node
 
 __all__ = ["DEEPEST", "graph_of", "network_outputs", "relative", "without_reuse"]
 
@@ -91,21 +90,23 @@ def _named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[No
     blocks: list[Block] = []
     numbers: dict[tuple[str, ...], int] = {(): -1}
     homes: dict[tuple[str, ...], tuple[str, str | None, int]] = {}
-    taken: Counter[str] = Counter()
+    taken: dict[str, int] = {}
     found = []
     for node, place, path in zip(nodes, places, paths, strict=True):
-        if path not in homes:
-            homes[path] = _home(path, inside, numbers, blocks)
-        before, only, block = homes[path]
+        home = homes.get(path)
+        if home is None:
+            home = homes[path] = _home(path, inside, numbers, blocks)
+        before, only, block = home
         own = place.name.replace(".", "_") or node.kind
         if len(place.blocks) > DEEPEST:
             own = ".".join((*place.blocks[DEEPEST:], own))
         name = before + (own if only is None else only)
-        taken[name] += 1
-        while taken[name] > 1:
-            name = f"{name}_{taken[name]}"
-            taken[name] += 1
-        found.append(node._replace(name=name, block=block))
+        while (times := taken.get(name, 0) + 1) > 1:
+            taken[name] = times
+            name = f"{name}_{times}"
+        taken[name] = 1
+        _, layer, inputs, mark, uses, shares, frozen, _, held = node
+        found.append(Node(name, layer, inputs, mark, uses, shares, frozen, block, held))
     return tuple(found), tuple(blocks)
 
 
@@ -122,12 +123,15 @@ def _home(
     length = len(path)
     while length and inside[path[:length]] == 1:
         length -= 1
-    for depth in range(1, length + 1):
-        if path[:depth] not in numbers:
-            numbers[path[:depth]] = len(blocks)
-            blocks.append(Block(".".join(path[:depth]), _KIND, numbers[path[: depth - 1]]))
+    around = path[:length]
+    if around not in numbers:
+        for depth in range(1, length + 1):
+            if path[:depth] not in numbers:
+                numbers[path[:depth]] = len(blocks)
+                blocks.append(Block(".".join(path[:depth]), _KIND, numbers[path[: depth - 1]]))
+    number = numbers[around]
     only = ".".join(path[length:]) if length < len(path) else None
-    return "".join([f"{part}." for part in path[:length]]), only, numbers[path[:length]]
+    return f"{blocks[number].name}." if length else "", only, number
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

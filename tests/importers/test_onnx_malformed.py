@@ -11,7 +11,7 @@ from crafted_onnx import FLOAT, INT64, as_graph, field, graph, model, node, tens
 
 import shapecalc
 from shapecalc.errors import LayerError, ShapecalcError, ShapeError, SpecError
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.onnx.arity import least_inputs
 
 EMPTY_BRANCH = as_graph(graph([], [], []))
@@ -97,9 +97,9 @@ def test_a_fraction_beyond_whole_numbers_is_unknown_and_no_error():
 @pytest.mark.parametrize("error", [IndexError, KeyError, ValueError, TypeError, AttributeError, StopIteration,
                                    AssertionError, ZeroDivisionError, OverflowError])  # fmt: skip
 def test_what_an_operation_stumbles_over_is_its_error(error):
-    with pytest.raises(LayerError, match="its inputs or attributes are not those of an Add"), guarded("Add"):
+    with pytest.raises(LayerError, match="its inputs or attributes are not those of an Add"), Guard("Add"):
         raise error
-    with pytest.raises(MemoryError), guarded("Add"):
+    with pytest.raises(MemoryError), Guard("Add"):
         raise MemoryError
 
 

@@ -60,7 +60,7 @@ _TENSOR_TYPE = {
     2: Tag("shape", MESSAGE, fields={1: Tag("dims", MESSAGE, True, _DIM)}),
 }
 _TYPE = {1: Tag("tensor", MESSAGE, fields=_TENSOR_TYPE)}
-_VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE)}
+_VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE, alike=True)}
 _TENSOR = {
     1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
     4: Tag("floats", PAYLOAD), 5: Tag("ints", PAYLOAD), 7: Tag("longs", PAYLOAD), 9: Tag("raw", PAYLOAD),
@@ -74,7 +74,7 @@ _ATTRIBUTE: dict[int, Tag] = {
 }  # fmt: skip
 _NODE = {
     1: Tag("inputs", TEXT, True), 2: Tag("outputs", TEXT, True), 3: Tag("name", TEXT), 4: Tag("op", TEXT),
-    5: Tag("attributes", MESSAGE, True, _ATTRIBUTE), 7: Tag("domain", TEXT),
+    5: Tag("attributes", MESSAGE, True, _ATTRIBUTE, True), 7: Tag("domain", TEXT),
     9: Tag("metadata", MESSAGE, True, _ENTRY),
 }  # fmt: skip
 _GRAPH = {
