@@ -111,7 +111,11 @@ class WireReader:
                 value: Any = at
                 at += length
             elif wire == _VARINT:
-                value, at = self._varint(at, end)
+                if at < end and data[at] < 128:
+                    value = data[at]
+                    at += 1
+                else:
+                    value, at = self._varint(at, end)
             elif wire in (_FIXED_64, _FIXED_32):
                 value = at
                 at += 8 if wire == _FIXED_64 else 4
@@ -122,12 +126,14 @@ class WireReader:
             field = fields.get(key >> 3)
             if field is not None:
                 name, what, many, inner, alike = field
-                if wire != _BYTES or (what is not TEXT and what is not MESSAGE) or at - value > _LONGEST_TEXT:
-                    self._put(found, field, wire, value, at, depth)
+                if wire == _BYTES and what is TEXT and at - value <= _LONGEST_TEXT:
+                    one: Any = str(data[value:at], "utf-8", "replace")
+                elif wire == _BYTES and what is MESSAGE and inner is not None:
+                    one = (self._message_once if alike else self.message)(inner, value, at, depth + 1)
                 else:
-                    one: Any = (data[value:at].decode("utf-8", "replace") if what is TEXT
-                                else self._message_once(inner or {}, value, at, depth + 1) if alike
-                                else self.message(inner or {}, value, at, depth + 1))  # fmt: skip
+                    self._put(found, field, wire, value, at)
+                    one = None
+                if one is not None:
                     if many:
                         found.setdefault(name, []).append(one)
                     else:
@@ -165,8 +171,8 @@ class WireReader:
                 raise WireError("a number is longer than 64 bits", begin)
         raise WireError("it ends within a number", begin)
 
-    def _put(self, found: dict[str, Any], field: Tag, wire: int, value: Any, end: int, depth: int) -> None:
-        """Add the value of a field to those found. A list of numbers may be packed in one field, or be many."""
+    def _put(self, found: dict[str, Any], field: Tag, wire: int, value: Any, end: int) -> None:
+        """Add the value of any other field to those found. A list of numbers may be packed in one, or be many."""
         name, what = field.name, field.what
         if what == NUMBERS:
             self._add_numbers(found.setdefault(name, []), wire, value, end)
@@ -179,11 +185,7 @@ class WireReader:
         elif what == REAL and wire == _FIXED_32:
             (read,) = struct.unpack("<f", self.data[value:end])
         elif what == TEXT and wire == _BYTES:
-            if end - value > _LONGEST_TEXT:
-                raise WireError(f"its {name} is a text of {end - value:,} bytes", value)
-            read = self.data[value:end].decode("utf-8", "replace")
-        elif what == MESSAGE and wire == _BYTES and field.fields is not None:
-            read = self.message(field.fields, value, end, depth + 1)
+            raise WireError(f"its {name} is a text of {end - value:,} bytes", value)
         else:
             raise WireError(f"its {name} should be a {what}, but has the wire type {wire}", value)
         if field.many:

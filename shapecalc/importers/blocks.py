@@ -39,8 +39,8 @@ def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
             inside.setdefault(place.blocks[:depth], []).append(number)
     found = list(places)
     for path, numbers in inside.items():
-        apart = all(b - a > 1 for a, b in pairwise(numbers))
-        if len(numbers) > 1 and apart and len({(places[i].blocks, places[i].name) for i in numbers}) == 1:
+        apart = len(numbers) > 1 and all(b - a > 1 for a, b in pairwise(numbers))
+        if apart and len({(places[i].blocks, places[i].name) for i in numbers}) == 1:
             for i in numbers:
                 if found[i].blocks == path:
                     found[i] = NodePlace(places[i].path, path[:-1], path[-1])
@@ -81,12 +81,15 @@ def _named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[No
     A node without a hierarchy is in the blocks that the nodes around it share. A block of one node is that node.
     """
     paths = _filled([place.blocks[:DEEPEST] for place in places])
-    shared = _common([path for path in paths if path]) if all(paths) and len(set(paths)) > 1 else ()
-    paths = [path[len(shared) :] for path in paths]
-    inside: Counter[tuple[str, ...]] = Counter()
-    for path, count in Counter(paths).items():
+    counts = Counter(paths)
+    shared = _common(list(counts)) if () not in counts and len(counts) > 1 else ()
+    if shared:
+        paths = [path[len(shared) :] for path in paths]
+        counts = Counter(paths)
+    inside: dict[tuple[str, ...], int] = {}
+    for path, count in counts.items():
         for depth in range(1, len(path) + 1):
-            inside[path[:depth]] += count
+            inside[path[:depth]] = inside.get(path[:depth], 0) + count
     blocks: list[Block] = []
     numbers: dict[tuple[str, ...], int] = {(): -1}
     homes: dict[tuple[str, ...], tuple[str, str | None, int]] = {}
@@ -141,8 +144,10 @@ def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _filled(paths: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _filled(paths: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Return paths, where an empty one is what those before and after it share."""
+    if () not in paths:
+        return paths
     before: list[tuple[str, ...]] = []
     last: tuple[str, ...] = ()
     for path in paths:

@@ -71,8 +71,7 @@ class ImportedCall:
         self, kind: str, *data: Data, batch: Batch, weights: Sequence[Constant] = (), **arguments: Any
     ) -> list[Data]:
         """Add a layer, and return its outputs, in which the batch is where `batch` says."""
-        held = list(weights)
-        found = self.frame.emit(self.place_with(held), kind, arguments, data, held)
+        found = self.frame.emit(self.place_with(weights), kind, arguments, data, weights)
         return [Data(ref, shape, batch) for ref, shape in found]
 
     def place_with(self, weights: Sequence[Constant]) -> NodePlace:  # noqa: ARG002  (formats may name layers by them)

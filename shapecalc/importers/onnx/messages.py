@@ -207,16 +207,18 @@ class _Texts:
         self.reader = reader
         self.neighbours = neighbours
         self.count = 0
+        self._attributes: dict[int, NodeAttribute] = {}
+        self._sizes: dict[int, _StatedType] = {}
 
     def graph(self, message: dict[str, Any]) -> GraphMessage:
         weights = [self.weight(one) for one in message.get("weights", ())]
         weights += [self.weight({**one.get("values", {}), "dims": one.get("dims", [])}, sparse=True)
                     for one in message.get("sparse", ())]  # fmt: skip
-        outputs = tuple(map(_value_info, message.get("outputs", ())))
-        stated = {info.name: info for info in (*map(_value_info, message.get("stated", ())), *outputs)}
+        outputs = tuple(map(self._value_info, message.get("outputs", ())))
+        stated = {info.name: info for info in (*map(self._value_info, message.get("stated", ())), *outputs)}
         return GraphMessage(
             message.get("name", ""), self.nodes(message), {weight.name: weight for weight in weights},
-            tuple(map(_value_info, message.get("inputs", ()))), outputs, stated,
+            tuple(map(self._value_info, message.get("inputs", ()))), outputs, stated,
         )  # fmt: skip
 
     def nodes(self, message: dict[str, Any]) -> tuple[NodeMessage, ...]:
@@ -234,10 +236,23 @@ class _Texts:
         ])  # fmt: skip
 
     def attributes(self, messages: Any) -> dict[str, NodeAttribute]:
-        return {
-            one.get("name", ""): NodeAttribute(one.get("name", ""), self._value(one), one.get("refers", ""))
-            for one in messages
-        }
+        return {one.name: one for one in map(self._attribute, messages)}
+
+    def _attribute(self, message: dict[str, Any]) -> NodeAttribute:
+        """Return an attribute: the same for one and the same message, as equal ones are."""
+        found = self._attributes.get(id(message))
+        if found is None:
+            found = NodeAttribute(message.get("name", ""), self._value(message), message.get("refers", ""))
+            self._attributes[id(message)] = found
+        return found
+
+    def _value_info(self, message: dict[str, Any]) -> ValueInfo:
+        """Return a tensor with its stated sizes: the same for one and the same message of a type."""
+        kind = message.get("type", _NO_TYPE)
+        found = self._sizes.get(id(kind))
+        if found is None:
+            found = self._sizes[id(kind)] = _stated_type(kind)
+        return ValueInfo(message.get("name", ""), *found)
 
     def _value(self, message: dict[str, Any]) -> Any:
         """Return the value of an attribute: a number, a text, a list, a tensor, or a graph; None for another.
@@ -273,12 +288,13 @@ class _Texts:
     def weight(self, message: dict[str, Any], *, sparse: bool = False) -> TensorMessage:
         """Return a tensor that the file holds. Errors: `WireError` for impossible sizes, or other data than those."""
         name, dims, code = message.get("name", ""), tuple(message.get("dims", ())), message.get("type", 0)
-        if len(dims) > _MOST_AXES or any(not 0 <= size <= _LARGEST for size in dims):
+        if len(dims) > _MOST_AXES or (dims and not 0 <= min(dims) <= max(dims) <= _LARGEST):
             shown = "×".join(map(str, dims[:8]))
             raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}")
-        raw = next(iter(message.get("raw", ())), None)
+        count = prod(dims)
+        raw = message["raw"][0] if "raw" in message else None
         if isinstance(raw, Span) and raw.end > raw.start and message.get("location") != _EXTERNAL and not sparse:
-            due = -(-prod(dims) * BITS.get(code, 0) // 8)
+            due = -(-count * BITS.get(code, 0) // 8)
             if code in BITS and raw.end - raw.start != due:
                 size = "×".join(map(str, dims)) or "one element"
                 held = f"{raw.end - raw.start:,} bytes, but its size {size} is {due:,}"
@@ -286,10 +302,10 @@ class _Texts:
         items, outside = None, None
         if message.get("location") == _EXTERNAL and not sparse:
             self.neighbours.record(message.get("external", ()))
-            outside = outside_data(message.get("external", ()), -(-prod(dims) * BITS.get(code, 0) // 8))
-            items = self._outside_items(outside, prod(dims), code)
-        elif prod(dims) <= MOST_ITEMS and not sparse:
-            items = self._items(message, prod(dims), code)
+            outside = outside_data(message.get("external", ()), -(-count * BITS.get(code, 0) // 8))
+            items = self._outside_items(outside, count, code)
+        elif count <= MOST_ITEMS and not sparse:
+            items = self._items(message, count, code)
         place = outside.location if outside and items is None else ""
         unread = f"{place[:200]}: {self.neighbours.unread[place]}" if place in self.neighbours.unread else ""
         data = raw if isinstance(raw, Span) and not sparse else None
@@ -322,10 +338,15 @@ class _Texts:
         return None
 
 
-def _value_info(message: dict[str, Any]) -> ValueInfo:
-    tensor = message.get("type", {}).get("tensor", {})
+_StatedType = tuple[tuple[int | str, ...] | None, int]
+_NO_TYPE: dict[str, Any] = {}
+
+
+def _stated_type(message: dict[str, Any]) -> _StatedType:
+    """Return the sizes and the number of the type of elements that a message states of a tensor."""
+    tensor = message.get("tensor", {})
     shape = tensor.get("shape")
     dims = None
     if shape is not None:
         dims = tuple([dim.get("value", dim.get("name", "")) for dim in shape.get("dims", ())])
-    return ValueInfo(message.get("name", ""), dims, tensor.get("type", 0))
+    return dims, tensor.get("type", 0)

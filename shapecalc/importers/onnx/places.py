@@ -46,9 +46,11 @@ def place_by_weights(place: NodePlace, weights: Sequence[Constant]) -> NodePlace
 
     `features.0.1.weight` and `features.0.1.bias` are those of the layer 1 in the block features.0.
     """
+    if place.blocks or not weights:
+        return place
     names = [name for weight in weights for name in weight.sources]
     layers = {name.rpartition(".")[0] for name in names}
-    if place.blocks or len(layers) != 1 or any("/" in name or ":" in name or " " in name for name in names):
+    if len(layers) != 1 or any("/" in name or ":" in name or " " in name for name in names):
         return place
     *blocks, own = layers.pop().split(".")
     return place._replace(blocks=tuple(blocks), name=own) if own and all(blocks) else place

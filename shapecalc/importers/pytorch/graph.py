@@ -168,7 +168,8 @@ class ModuleImport:
         try:
             if self._inline(node, scope, place, depth):
                 return None
-            arguments = {name: resolved(value, scope) for name, value in node.arguments.items()}
+            arguments = {name: resolved(value, scope) if isinstance(value, (Ref, list)) else value
+                         for name, value in node.arguments.items()}  # fmt: skip
             call = AtenCall(node, place, arguments, self.frame, uses.names)
             call.stored = self.stored
             with Guard(split_target(node.target)[0]):

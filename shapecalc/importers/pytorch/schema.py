@@ -138,7 +138,7 @@ class _Reader:
 
     def _value(self, document: dict[str, Any], depth: int) -> Any:  # noqa: PLR0911  (one for each sort)
         """Return an argument: a number, a text, the name of a tensor, a list, a graph; None for what is no size."""
-        kind, value = _only(document)
+        ((kind, value),) = document.items() if len(document) == 1 else (_only(document),)
         if kind in _SINGLE:
             return _one(value)
         if kind in _LISTED:
@@ -179,7 +179,7 @@ class _Reader:
 
     def _stored(self, name: Any, sort: str, dims: Any, trainable: bool) -> StoredInput:
         held = self.held.get(str(name))
-        if dims is None or not all(isinstance(size, int) for size in dims):
+        if dims is None or str in map(type, dims):
             raise _WrongError(f"it does not state the size of {name}")
         first = self.first.setdefault(held.identity, str(name)) if held else str(name)
         if held and held.trainable is not None:  # version 2.2 states in its pickle alone what is trained
@@ -242,7 +242,9 @@ def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
     sizes = meta.get("meta", meta)["sizes"]
     if len(sizes) > _MOST_AXES:
         raise _WrongError(f"its tensor {name} has {len(sizes)} axes")
-    found = tuple([_number(size) for size in sizes])
+    found = tuple([size.get("as_int") for size in sizes])
+    if None in found:  # not numbers alone
+        found = tuple(map(_number, sizes))
     for size in found:
         if not (0 <= size < _LARGEST if type(size) is int else type(size) is str):
             raise _WrongError(f"its tensor {name} has the impossible size {'×'.join(map(str, found))[:80]}")
@@ -251,9 +253,6 @@ def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
 
 def _number(document: dict[str, Any]) -> Any:
     """Return a number, or the expression of one that depends on a dynamic dimension."""
-    number = document.get("as_int")
-    if number is not None:
-        return number
     kind, value = _only(document)
     return symbol_of(value["expr_str"]) if kind == "as_expr" else value
 
