@@ -82,7 +82,7 @@ class WireReader:
         self.left = _MOST_FIELDS
         self._known: dict[int, dict[bytes, dict[str, Any]]] = {}
 
-    def message(  # noqa: C901, PLR0912  (the inner loop of every import: one function is twice as fast)
+    def message(  # noqa: C901, PLR0912, PLR0915  (the inner loop of every import: one function is twice as fast)
         self, fields: Mapping[int, Tag], start: int = 0, end: int = -1, depth: int = 0
     ) -> dict[str, Any]:
         """Return the fields of a message by their names: what is absent is missing, what may be several is a list.

@@ -223,8 +223,7 @@ class Importing:
         """Return the outputs of a node: folded, as layers, or as an opaque one."""
         node = call.node
         is_own = node.domain in _OWN_DOMAINS
-        constants = [x for x in call.inputs if isinstance(x, Constant)]
-        learned = any([x.learned for x in constants])
+        learned = any(isinstance(x, Constant) and x.learned for x in call.inputs)
         known = fold(call) if is_own and (node.op in ("Shape", "Size", *_MOVES) or not learned) else None
         if known is not None:
             return [known]

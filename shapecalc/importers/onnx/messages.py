@@ -1,7 +1,4 @@
-"""What an ONNX file says: nodes, sizes of tensors, small values. The elements of its weights are not read.
-
-Source of the fields: onnx/onnx.proto3 of ONNX 1.23.
-"""
+"""What an ONNX file says: nodes, sizes of tensors, small values. The elements of its weights are not read."""
 
 from __future__ import annotations
 
@@ -9,21 +6,10 @@ import struct
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.checkpoints.wire import (
-    MESSAGE,
-    NUMBER,
-    NUMBERS,
-    PAYLOAD,
-    REAL,
-    TEXT,
-    Span,
-    Tag,
-    WireError,
-    WireReader,
-    signed,
-)
+from shapecalc.checkpoints.wire import Span, WireError, WireReader, signed
 from shapecalc.importers.inputs import ValueInfo
 from shapecalc.importers.onnx.external import outside_data
+from shapecalc.importers.onnx.fields import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,47 +38,6 @@ _FEW = 8
 _MOST_NODES = 500_000
 _MOST_AXES = 64
 _LARGEST = 2**40
-
-_ENTRY = {1: Tag("key", TEXT), 2: Tag("value", TEXT)}
-_DIM = {1: Tag("value", NUMBER), 2: Tag("name", TEXT)}
-_TENSOR_TYPE = {
-    1: Tag("type", NUMBER),
-    2: Tag("shape", MESSAGE, fields={1: Tag("dims", MESSAGE, True, _DIM)}),
-}
-_TYPE = {1: Tag("tensor", MESSAGE, fields=_TENSOR_TYPE)}
-_VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE, alike=True)}
-_TENSOR = {
-    1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
-    4: Tag("floats", PAYLOAD), 5: Tag("ints", PAYLOAD), 7: Tag("longs", PAYLOAD), 9: Tag("raw", PAYLOAD),
-    10: Tag("doubles", PAYLOAD), 11: Tag("unsigned", PAYLOAD), 13: Tag("external", MESSAGE, True, _ENTRY),
-}  # fmt: skip
-_SPARSE = {1: Tag("values", MESSAGE, fields=_TENSOR), 3: Tag("dims", NUMBERS)}
-_ATTRIBUTE: dict[int, Tag] = {
-    1: Tag("name", TEXT), 2: Tag("f", REAL), 3: Tag("i", NUMBER), 4: Tag("s", TEXT), 8: Tag("ints", NUMBERS),
-    5: Tag("t", MESSAGE, fields=_TENSOR), 7: Tag("floats", PAYLOAD), 9: Tag("strings", PAYLOAD),
-    21: Tag("refers", TEXT), 20: Tag("type", NUMBER),
-}  # fmt: skip
-_NODE = {
-    1: Tag("inputs", TEXT, True), 2: Tag("outputs", TEXT, True), 3: Tag("name", TEXT), 4: Tag("op", TEXT),
-    5: Tag("attributes", MESSAGE, True, _ATTRIBUTE, True), 7: Tag("domain", TEXT),
-    9: Tag("metadata", MESSAGE, True, _ENTRY),
-}  # fmt: skip
-_GRAPH = {
-    1: Tag("nodes", MESSAGE, True, _NODE), 2: Tag("name", TEXT), 5: Tag("weights", MESSAGE, True, _TENSOR),
-    11: Tag("inputs", MESSAGE, True, _VALUE_INFO), 12: Tag("outputs", MESSAGE, True, _VALUE_INFO),
-    13: Tag("stated", MESSAGE, True, _VALUE_INFO), 15: Tag("sparse", MESSAGE, True, _SPARSE),
-}  # fmt: skip
-_ATTRIBUTE[6] = Tag("g", MESSAGE, fields=_GRAPH)
-_OPSET = {1: Tag("domain", TEXT), 2: Tag("version", NUMBER)}
-_FUNCTION = {
-    1: Tag("name", TEXT), 4: Tag("inputs", TEXT, True), 5: Tag("outputs", TEXT, True), 10: Tag("domain", TEXT),
-    7: Tag("nodes", MESSAGE, True, _NODE), 9: Tag("opsets", MESSAGE, True, _OPSET),
-    11: Tag("defaults", MESSAGE, True, _ATTRIBUTE), 12: Tag("stated", MESSAGE, True, _VALUE_INFO),
-}  # fmt: skip
-_MODEL = {
-    7: Tag("graph", MESSAGE, fields=_GRAPH), 8: Tag("opsets", MESSAGE, True, _OPSET),
-    25: Tag("functions", MESSAGE, True, _FUNCTION),
-}  # fmt: skip
 
 _FORMATS = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q"}
 """The formats of `struct` of the elements of a raw payload, by the numbers of their types (TensorProto.DataType)."""
@@ -181,7 +126,7 @@ class Model(NamedTuple):
 
 def read_model(reader: WireReader, neighbours: Neighbours) -> Model:
     """Return the model of a file. Errors: `WireError`."""
-    found = reader.message(_MODEL)
+    found = reader.message(MODEL)
     if "graph" not in found:
         raise WireError("it has no graph")
     texts = _Texts(reader, neighbours)
