@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.collection import uncollected
 from shapecalc.errors import ExpectationError, Problem, ShapecalcError, ShapeError, SpecError, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.language.files import locate
@@ -110,7 +111,9 @@ class Network:
             return network.infer(batch=batch, layout=layout, convention=convention)
         graph = self.graph
         try:
-            return infer(graph, batch=batch, layout=layout, convention=convention).with_doubt(batch_note)
+            with uncollected():
+                report = infer(graph, batch=batch, layout=layout, convention=convention)
+            return report.with_doubt(batch_note)
         except ShapeError as error:
             from shapecalc.model.copies import gathered  # only where something is wrong
 
@@ -192,6 +195,7 @@ class Network:
     def _in_own_layout(self, sizes: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
         return Shape(sizes, channels_last, is_map=len(sizes) >= 3).in_layout(self.graph.layout)
 
+    @uncollected()
     def _build(self) -> Graph:
         graph, problems = self.origin.build(self.variables, self.inputs)
         if problems:
@@ -449,7 +453,8 @@ def load(
     if isinstance(spec, Network):
         chosen = Network(find_origin(spec.origin, variant), spec.variables, spec.inputs) if variant else spec
         return chosen.with_overrides(input, vars)
-    return Network(find_origin(spec, variant), _variables(vars), _sizes_by_name(input))
+    with uncollected():
+        return Network(find_origin(spec, variant), _variables(vars), _sizes_by_name(input))
 
 
 def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Network:

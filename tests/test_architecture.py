@@ -29,6 +29,7 @@ FLOORS = [
     "dims",
     "text",
     "files",
+    "collection",
     "errors",
     "suggestions",
     "escaping",

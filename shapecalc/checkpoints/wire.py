@@ -35,6 +35,7 @@ _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 _DEEPEST = 48
 _MOST_FIELDS = 20_000_000
 _LONGEST_TEXT = 2**20
+_LONGEST_ALIKE, _MOST_ALIKE = 256, 4096
 _MOST_NUMBERS = 2**16
 
 
@@ -55,12 +56,17 @@ class Span(NamedTuple):
 
 
 class Tag(NamedTuple):
-    """A field that is read: its name, what its value is, whether there may be several, and the fields of a message."""
+    """A field that is read: its name, what its value is, whether there may be several, and the fields of a message.
+
+    `alike` is whether many of these messages are equal, byte for byte: each of them is then read once, and is one and
+    the same table, which must not be changed.
+    """
 
     name: str
     what: str
     many: bool = False
     fields: Mapping[int, Tag] | None = None
+    alike: bool = False
 
 
 def signed(number: int) -> int:
@@ -74,8 +80,9 @@ class WireReader:
     def __init__(self, data: bytes | mmap) -> None:
         self.data = data
         self.left = _MOST_FIELDS
+        self._known: dict[int, dict[bytes, dict[str, Any]]] = {}
 
-    def message(  # noqa: C901, PLR0912  (the inner loop of every import: one function is twice as fast)
+    def message(  # noqa: C901, PLR0912, PLR0915  (the inner loop of every import: one function is twice as fast)
         self, fields: Mapping[int, Tag], start: int = 0, end: int = -1, depth: int = 0
     ) -> dict[str, Any]:
         """Return the fields of a message by their names: what is absent is missing, what may be several is a list.
@@ -104,7 +111,11 @@ class WireReader:
                 value: Any = at
                 at += length
             elif wire == _VARINT:
-                value, at = self._varint(at, end)
+                if at < end and data[at] < 128:
+                    value = data[at]
+                    at += 1
+                else:
+                    value, at = self._varint(at, end)
             elif wire in (_FIXED_64, _FIXED_32):
                 value = at
                 at += 8 if wire == _FIXED_64 else 4
@@ -114,12 +125,15 @@ class WireReader:
                 raise WireError(f"it ends {at - end:,} bytes too early, or a length is wrong", begin)
             field = fields.get(key >> 3)
             if field is not None:
-                name, what, many, inner = field
-                if wire != _BYTES or (what is not TEXT and what is not MESSAGE) or at - value > _LONGEST_TEXT:
-                    self._put(found, field, wire, value, at, depth)
+                name, what, many, inner, alike = field
+                if wire == _BYTES and what is TEXT and at - value <= _LONGEST_TEXT:
+                    one: Any = str(data[value:at], "utf-8", "replace")
+                elif wire == _BYTES and what is MESSAGE and inner is not None:
+                    one = (self._message_once if alike else self.message)(inner, value, at, depth + 1)
                 else:
-                    one: Any = (data[value:at].decode("utf-8", "replace") if what is TEXT
-                                else self.message(inner or {}, value, at, depth + 1))  # fmt: skip
+                    self._put(found, field, wire, value, at)
+                    one = None
+                if one is not None:
                     if many:
                         found.setdefault(name, []).append(one)
                     else:
@@ -128,6 +142,19 @@ class WireReader:
             if read > self.left:
                 raise WireError(f"it has more than {_MOST_FIELDS:,} fields", begin)
         self.left -= read
+        return found
+
+    def _message_once(self, fields: Mapping[int, Tag], start: int, end: int, depth: int) -> dict[str, Any]:
+        """Return a message: of equal ones the first, whose payloads are equal too."""
+        if end - start > _LONGEST_ALIKE:
+            return self.message(fields, start, end, depth)
+        known = self._known.setdefault(id(fields), {})
+        own = bytes(self.data[start:end])
+        found = known.get(own)
+        if found is None:
+            found = self.message(fields, start, end, depth)
+            if len(known) < _MOST_ALIKE:
+                known[own] = found
         return found
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
@@ -144,8 +171,8 @@ class WireReader:
                 raise WireError("a number is longer than 64 bits", begin)
         raise WireError("it ends within a number", begin)
 
-    def _put(self, found: dict[str, Any], field: Tag, wire: int, value: Any, end: int, depth: int) -> None:
-        """Add the value of a field to those found. A list of numbers may be packed in one field, or be many."""
+    def _put(self, found: dict[str, Any], field: Tag, wire: int, value: Any, end: int) -> None:
+        """Add the value of any other field to those found. A list of numbers may be packed in one, or be many."""
         name, what = field.name, field.what
         if what == NUMBERS:
             self._add_numbers(found.setdefault(name, []), wire, value, end)
@@ -158,11 +185,7 @@ class WireReader:
         elif what == REAL and wire == _FIXED_32:
             (read,) = struct.unpack("<f", self.data[value:end])
         elif what == TEXT and wire == _BYTES:
-            if end - value > _LONGEST_TEXT:
-                raise WireError(f"its {name} is a text of {end - value:,} bytes", value)
-            read = self.data[value:end].decode("utf-8", "replace")
-        elif what == MESSAGE and wire == _BYTES and field.fields is not None:
-            read = self.message(field.fields, value, end, depth + 1)
+            raise WireError(f"its {name} is a text of {end - value:,} bytes", value)
         else:
             raise WireError(f"its {name} should be a {what}, but has the wire type {wire}", value)
         if field.many:

@@ -60,7 +60,7 @@ def find_import(path: str) -> Origin | None:
         with input_file(path) as stream:
             head = stream.read(_HEAD)
         module = _module_of(path, head)
-        return _uncollected(module.read, path, path) if module else None
+        return module.read(path, path) if module else None
     except OSError as error:
         raise UsageError(Problem(f"{path} cannot be read: {error.strerror}")) from None
 
@@ -68,14 +68,7 @@ def find_import(path: str) -> Origin | None:
 def import_bytes(data: bytes, name: str) -> Origin | None:
     """Return the origin of the content of a file of another format; None for any other. Errors: `SpecError`."""
     module = _module_of(name, data[:_HEAD])
-    return _uncollected(module.read_bytes, data, name) if module else None
-
-
-def _uncollected(read: Any, source: Any, name: str) -> Any:
-    from shapecalc.importers.files import uncollected  # most commands read no such file
-
-    with uncollected():
-        return read(source, name)
+    return module.read_bytes(data, name) if module else None
 
 
 def _module_of(name: str, head: bytes) -> Any:

@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.tensors import Data, NodePlace, Unsized
-from shapecalc.model.graph import Block, Graph, Reference
+from shapecalc.model.graph import Block, Graph, Node, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shapecalc.importers.frame import Frame
-    from shapecalc.model.graph import Node
 
 __all__ = ["DEEPEST", "graph_of", "network_outputs", "relative", "without_reuse"]
 
@@ -40,8 +39,8 @@ def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
             inside.setdefault(place.blocks[:depth], []).append(number)
     found = list(places)
     for path, numbers in inside.items():
-        apart = all(b - a > 1 for a, b in pairwise(numbers))
-        if len(numbers) > 1 and apart and len({(places[i].blocks, places[i].name) for i in numbers}) == 1:
+        apart = len(numbers) > 1 and all(b - a > 1 for a, b in pairwise(numbers))
+        if apart and len({(places[i].blocks, places[i].name) for i in numbers}) == 1:
             for i in numbers:
                 if found[i].blocks == path:
                     found[i] = NodePlace(places[i].path, path[:-1], path[-1])
@@ -82,30 +81,35 @@ def _named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[No
     A node without a hierarchy is in the blocks that the nodes around it share. A block of one node is that node.
     """
     paths = _filled([place.blocks[:DEEPEST] for place in places])
-    shared = _common([path for path in paths if path]) if all(paths) and len(set(paths)) > 1 else ()
-    paths = [path[len(shared) :] for path in paths]
-    inside: Counter[tuple[str, ...]] = Counter()
-    for path, count in Counter(paths).items():
+    counts = Counter(paths)
+    shared = _common(list(counts)) if () not in counts and len(counts) > 1 else ()
+    if shared:
+        paths = [path[len(shared) :] for path in paths]
+        counts = Counter(paths)
+    inside: dict[tuple[str, ...], int] = {}
+    for path, count in counts.items():
         for depth in range(1, len(path) + 1):
-            inside[path[:depth]] += count
+            inside[path[:depth]] = inside.get(path[:depth], 0) + count
     blocks: list[Block] = []
     numbers: dict[tuple[str, ...], int] = {(): -1}
     homes: dict[tuple[str, ...], tuple[str, str | None, int]] = {}
-    taken: Counter[str] = Counter()
+    taken: dict[str, int] = {}
     found = []
     for node, place, path in zip(nodes, places, paths, strict=True):
-        if path not in homes:
-            homes[path] = _home(path, inside, numbers, blocks)
-        before, only, block = homes[path]
+        home = homes.get(path)
+        if home is None:
+            home = homes[path] = _home(path, inside, numbers, blocks)
+        before, only, block = home
         own = place.name.replace(".", "_") or node.kind
         if len(place.blocks) > DEEPEST:
             own = ".".join((*place.blocks[DEEPEST:], own))
         name = before + (own if only is None else only)
-        taken[name] += 1
-        while taken[name] > 1:
-            name = f"{name}_{taken[name]}"
-            taken[name] += 1
-        found.append(node._replace(name=name, block=block))
+        while (times := taken.get(name, 0) + 1) > 1:
+            taken[name] = times
+            name = f"{name}_{times}"
+        taken[name] = 1
+        _, layer, inputs, mark, uses, shares, frozen, _, held = node
+        found.append(Node(name, layer, inputs, mark, uses, shares, frozen, block, held))
     return tuple(found), tuple(blocks)
 
 
@@ -122,12 +126,15 @@ def _home(
     length = len(path)
     while length and inside[path[:length]] == 1:
         length -= 1
-    for depth in range(1, length + 1):
-        if path[:depth] not in numbers:
-            numbers[path[:depth]] = len(blocks)
-            blocks.append(Block(".".join(path[:depth]), _KIND, numbers[path[: depth - 1]]))
+    around = path[:length]
+    if around not in numbers:
+        for depth in range(1, length + 1):
+            if path[:depth] not in numbers:
+                numbers[path[:depth]] = len(blocks)
+                blocks.append(Block(".".join(path[:depth]), _KIND, numbers[path[: depth - 1]]))
+    number = numbers[around]
     only = ".".join(path[length:]) if length < len(path) else None
-    return "".join([f"{part}." for part in path[:length]]), only, numbers[path[:length]]
+    return f"{blocks[number].name}." if length else "", only, number
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -137,8 +144,10 @@ def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return first[:length]
 
 
-def _filled(paths: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _filled(paths: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Return paths, where an empty one is what those before and after it share."""
+    if () not in paths:
+        return paths
     before: list[tuple[str, ...]] = []
     last: tuple[str, ...] = ()
     for path in paths:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
@@ -10,27 +9,34 @@ from shapecalc.importers.frame import NotCoveredError, SeveralMapsError
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.tensors import NodePlace
 
     Tensor = Data | Constant
 
-__all__ = ["OF_MALFORMED", "ImportedCall", "guarded"]
+__all__ = ["OF_MALFORMED", "Guard", "ImportedCall"]
 
 OF_MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 """What Python raises where the inputs or the attributes of a node are not those that its operation has."""
 
 
-@contextmanager
-def guarded(op: str) -> Iterator[None]:
-    """Turn what the function of an operation stumbles over in a malformed node into a `LayerError`."""
-    try:
-        yield
-    except OF_MALFORMED as error:
-        article = "an" if op[:1] in "AEIOUaeiou" else "a"
-        raise LayerError(f"its inputs or attributes are not those of {article} {op or 'node'}") from error
+class Guard:
+    """Turns what the function of an operation stumbles over in a malformed node into a `LayerError`."""
+
+    __slots__ = ("op",)
+
+    def __init__(self, op: str) -> None:
+        self.op = op
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OF_MALFORMED):
+            article = "an" if self.op[:1] in "AEIOUaeiou" else "a"
+            raise LayerError(f"its inputs or attributes are not those of {article} {self.op or 'node'}") from error
 
 
 class ImportedCall:
@@ -65,8 +71,7 @@ class ImportedCall:
         self, kind: str, *data: Data, batch: Batch, weights: Sequence[Constant] = (), **arguments: Any
     ) -> list[Data]:
         """Add a layer, and return its outputs, in which the batch is where `batch` says."""
-        held = list(weights)
-        found = self.frame.emit(self.place_with(held), kind, arguments, data, held)
+        found = self.frame.emit(self.place_with(weights), kind, arguments, data, weights)
         return [Data(ref, shape, batch) for ref, shape in found]
 
     def place_with(self, weights: Sequence[Constant]) -> NodePlace:  # noqa: ARG002  (formats may name layers by them)

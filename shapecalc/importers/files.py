@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import mmap
 import os
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from shapecalc.files import input_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["broken", "check_first_bytes", "mapped", "uncollected"]
+__all__ = ["broken", "check_first_bytes", "mapped"]
 
 _FOREIGN = {
     b"version https://git-lfs": "it is a pointer of Git LFS, not the file: fetch it with git lfs pull",
@@ -35,21 +34,6 @@ def mapped(path: str, name: str, format: str) -> Iterator[mmap.mmap]:  # noqa: A
             raise broken(name, format, "it is empty")
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             yield data
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Pause the collection of cycles while a file is read: its many objects have none, and are all kept.
-
-    Looking through them again and again takes a third of the time, and more than in proportion to their number.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def check_first_bytes(data: bytes | mmap.mmap, name: str, format: str, *, allowed: tuple[bytes, ...] = ()) -> None:  # noqa: A002

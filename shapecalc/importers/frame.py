@@ -154,7 +154,8 @@ class Frame:
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Layer:
         """Return the layer of a kind with these arguments: one and the same for equal ones."""
-        key = (kind, *[(name, _hashable(value)) for name, value in arguments.items()])
+        key = (kind, *[(name, _hashable(value) if isinstance(value, (list, tuple)) else value)
+                       for name, value in arguments.items()])  # fmt: skip
         layer = self._layers.get(key)
         if layer is None:
             cls = find_kind(kind)

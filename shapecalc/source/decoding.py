@@ -12,7 +12,10 @@ __all__ = ["MAX_BYTES", "UNREADABLE", "check_text", "decode", "mark_at"]
 MAX_BYTES = 64 * 2**20
 """The maximum length of a text."""
 
-UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML 1.1, section 4.1
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+"""All characters that YAML 1.1 does not allow. Its list of those that it does (section 4.1) takes ten times as long to
+compile, which would be 5 ms of every start.
+"""
 _OF_BINARIES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Characters of control that no text has in any encoding with bytes for letters (it may have colours of a terminal)."""
 _TAG_DIRECTIVE = "(?:^|[\n\r\x85\u2028\u2029])%TAG"

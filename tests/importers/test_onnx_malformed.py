@@ -10,8 +10,9 @@ import pytest
 from crafted_onnx import FLOAT, INT64, as_graph, field, graph, model, node, tensor, value
 
 import shapecalc
+from shapecalc.checkpoints.wire import MESSAGE, PAYLOAD, TEXT, Tag, WireReader
 from shapecalc.errors import LayerError, ShapecalcError, ShapeError, SpecError
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.onnx.arity import least_inputs
 
 EMPTY_BRANCH = as_graph(graph([], [], []))
@@ -97,9 +98,9 @@ def test_a_fraction_beyond_whole_numbers_is_unknown_and_no_error():
 @pytest.mark.parametrize("error", [IndexError, KeyError, ValueError, TypeError, AttributeError, StopIteration,
                                    AssertionError, ZeroDivisionError, OverflowError])  # fmt: skip
 def test_what_an_operation_stumbles_over_is_its_error(error):
-    with pytest.raises(LayerError, match="its inputs or attributes are not those of an Add"), guarded("Add"):
+    with pytest.raises(LayerError, match="its inputs or attributes are not those of an Add"), Guard("Add"):
         raise error
-    with pytest.raises(MemoryError), guarded("Add"):
+    with pytest.raises(MemoryError), Guard("Add"):
         raise MemoryError
 
 
@@ -156,3 +157,17 @@ def test_nodes_of_any_inputs_and_attributes_are_errors_or_layers(seed):
         with contextlib.suppress(ShapecalcError):
             str(shapecalc.load(data, vars=chance.choice(({}, {}, {"v": [1, 2, 3, 4]}, {"n": 3}))).infer())
     assert time.perf_counter() - begin < 60
+
+
+def test_equal_messages_are_read_once_and_others_apart():
+    """Attributes and types of many nodes are alike: of each the first is kept, if it is short."""
+    fields = {1: Tag("parts", MESSAGE, True, {1: Tag("name", TEXT), 2: Tag("items", PAYLOAD)}, True)}
+    part = field(1, "a") + field(2, b"12")
+    other, long = field(1, "a") + field(2, b"13"), field(1, "a" * 300)
+    data = b"".join(field(1, one) for one in (part, other, part, long, long))
+    first, second, again, *longer = WireReader(data).message(fields)["parts"]
+    assert first is again
+    assert first["name"] == second["name"] == "a"
+    assert [data[span.start : span.end] for one in (first, second) for span in one["items"]] == [b"12", b"13"]
+    assert longer == [{"name": "a" * 300}] * 2
+    assert longer[0] is not longer[1]

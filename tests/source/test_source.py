@@ -628,6 +628,23 @@ def test_many_layers_are_read() -> None:
     assert len(read(layers)["layers"]) == 2000
 
 
+def test_characters_that_yaml_allows_are_read() -> None:
+    """Source: YAML 1.1, section 4.1, c-printable."""
+    allowed = [
+        (0x9, 0xA),
+        (0xD, 0xD),
+        (0x20, 0x7E),
+        (0x85, 0x85),
+        (0xA0, 0xD7FF),
+        (0xE000, 0xFFFD),
+        (0x10000, 0x10FFFF),
+    ]
+    edges = {code + more for span in allowed for code in span for more in (-1, 0, 1)} | set(range(256))
+    for code in edges - {0x110000}:
+        is_allowed = any(first <= code <= last for first, last in allowed)
+        assert (decoding.UNREADABLE.search(chr(code)) is None) is is_allowed, hex(code)
+
+
 def test_reading_restores_the_garbage_collector() -> None:
     for text in ("a: 1", "a: [", "a: 1\na: 2"):
         read_text(text, "net.yaml")

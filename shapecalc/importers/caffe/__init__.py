@@ -9,7 +9,7 @@ from shapecalc.files import input_file
 from shapecalc.importers.caffe.graph import NetImport, read_state
 from shapecalc.importers.caffe.messages import read_net
 from shapecalc.importers.caffe.text import ProtoText, read_text_format
-from shapecalc.importers.files import broken, check_first_bytes, uncollected
+from shapecalc.importers.files import broken, check_first_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,6 @@ class CaffeFile:
     def __repr__(self) -> str:
         return f"<CaffeFile {self.name}: {len(self.net.layers)} layers>"
 
-    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph in a state (phase, level, stage) and with these input sizes, and all problems.
 

@@ -21,6 +21,8 @@ def in_blocks(places: Sequence[NodePlace]) -> list[NodePlace]:
     So is a layer that has the name of a block itself: `conv1`, where there is a `conv1/relu`. What is alone before a
     `/` is no block, but a part of the name.
     """
+    if not any("/" in place.name for place in places):
+        return list(places)
     whole = {place.path: _parts(place) for place in places}
     inside = Counter(parts for name in whole.values() for parts in _beginnings(name))
     for path, name in whole.items():

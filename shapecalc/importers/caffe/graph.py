@@ -12,7 +12,7 @@ from shapecalc.importers.caffe.inputs import BlobError, BlobSizes, input_blobs, 
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
 from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
 from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
@@ -242,7 +242,7 @@ class NetImport:
         reason = "no layer here does what it does"
         if operation:
             try:
-                with guarded(layer.type):
+                with Guard(layer.type):
                     found = operation(call)
             except NotCoveredError as error:
                 self.frame.forget(before)

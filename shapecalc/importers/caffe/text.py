@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 )
 _FIELD = re.compile(
     r"""
-    [^\W\d]\w*[ \t]*:[ \t]*
+    \s*(?P<name>[^\W\d]\w*)[ \t]*:[ \t]*
     (?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?[fF]?)|"(?P<text>[^"\\\n]*)"|(?P<word>[^\W\d]\w*))
     (?=\s+[^\W\d]|\s*\})
     """,
@@ -163,9 +163,7 @@ class _Reader:
                     else f"the name of a field is expected, not {text}"
                 )
                 raise self._error(why, at, len(text))
-            simple = _FIELD.match(self.file.text, at)
-            if simple is not None:
-                self._add(message, text, simple)
+            if self._simple_fields(message, at):
                 continue
             self._next()
             inner = self._field(message, text, at)
@@ -174,15 +172,19 @@ class _Reader:
                 if len(open_messages) > _DEEPEST:
                     raise self._error(f"messages are nested more than {_DEEPEST} deep", at, len(text))
 
-    def _add(self, message: Message, name: str, field: re.Match[str]) -> None:
-        """Add a field of one value, and go past it."""
-        sort = str(field.lastgroup)
-        begin, end = field.span(sort)
-        quotes = sort == TEXT
-        value = FieldValue(sort, field[sort], None, begin - quotes, end - begin + 2 * quotes)
-        message.fields.setdefault(name, []).append(value)
-        self._end = field.end()
+    def _simple_fields(self, message: Message, at: int) -> bool:
+        """Add the fields of one value that begin here, and go past them; return whether there is one."""
+        end = at
+        while (field := _FIELD.match(self.file.text, end)) is not None:
+            sort, end = str(field.lastgroup), field.end()
+            begin, quotes = field.start(sort), sort == TEXT
+            value = FieldValue(sort, field[sort], None, begin - quotes, end - begin + quotes)
+            message.fields.setdefault(field["name"], []).append(value)
+        if end == at:
+            return False
+        self._end = end
         self._next()
+        return True
 
     def _separate(self) -> None:
         if self._token[1] in (",", ";"):

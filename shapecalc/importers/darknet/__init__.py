@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import SpecError
 from shapecalc.files import input_file
 from shapecalc.importers.darknet.cfg import FORMAT, MOST_BYTES, NET, read_cfg, sections_in
-from shapecalc.importers.files import broken, uncollected
+from shapecalc.importers.files import broken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,6 @@ class DarknetFile:
     def __repr__(self) -> str:
         return f"<DarknetFile {self.name}: {len(self.cfg.sections)} sections>"
 
-    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with this size of the input, and all problems."""
         from shapecalc.importers.darknet.graph import CfgImport

@@ -37,7 +37,6 @@ FORMAT = "a darknet cfg"
 MOST_BYTES = 4 * 2**20
 _MOST_SECTIONS = 100_000
 LARGEST = 2**31
-_SPACES = re.compile(r"\s+")
 _NUMBER = re.compile(r"[+-]?\d+")
 _MOST_DIGITS = 16
 _LONGEST = 40
@@ -112,7 +111,7 @@ def sections_in(head: bytes, *, only_first: bool = False) -> list[str]:
     """Return the types of the sections that the text of a file has; or of that which it begins with, after comments."""
     found = []
     for line in _decoded(head).splitlines():
-        packed = _SPACES.sub("", line)
+        packed = "".join(line.split())
         if packed[:1] == "[":
             found.append(packed[1:].partition("]")[0])
         if only_first and packed and packed[0] not in "#;":
@@ -153,7 +152,7 @@ def _decoded(data: bytes) -> str:
 def _sections(source: Source, warnings: Problems) -> list[CfgSection]:
     sections: list[CfgSection] = []
     for number, line in enumerate(source.text.splitlines(), 1):
-        packed = _SPACES.sub("", line)
+        packed = "".join(line.split())
         if not packed or packed[0] in "#;":
             continue
         written = line.strip()

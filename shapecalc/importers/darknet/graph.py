@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, did_you_mean
 from shapecalc.importers.blocks import graph_of
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.darknet.calls import SectionCall, SectionOutput, UnknownSizeError, find_section
 from shapecalc.importers.darknet.cfg import LARGEST, SIZES, OptionError
 from shapecalc.importers.frame import FailedError, Frame
@@ -112,7 +112,7 @@ class CfgImport:
             kind = find_section(section.type)
             call = SectionCall(section, kind, self.outputs, before, self.frame, previous)
             place = call.place
-            with guarded(f"[{section.type}]"):
+            with Guard(f"[{section.type}]"):
                 found = kind.function(call)
         except FailedError as error:
             return Unsized(Reference(error.index))

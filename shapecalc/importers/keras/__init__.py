@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem
-from shapecalc.importers.files import uncollected
 from shapecalc.importers.keras.graph import ModelImport
 from shapecalc.importers.keras.inputs import own_sizes
 from shapecalc.importers.keras.layouts import layout_of
@@ -45,7 +44,6 @@ class KerasFile:
     def __repr__(self) -> str:
         return f"<KerasFile {self.name}: {len(self.model.layers)} layers>"
 
-    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these input sizes, and all problems."""
         found = ModelImport(self.name, self.model, self.layout, variables, inputs)

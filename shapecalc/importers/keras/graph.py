@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.keras.calls import OWN, LayerCall, free_name, layer
 from shapecalc.importers.keras.inputs import input_shapes
@@ -169,7 +169,7 @@ class ModelImport:
             _check_sized(inputs)
             made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
             made.args, made.kwargs, made.stated, made.names = tuple(args), kwargs, asked, scope.taken
-            with guarded(record.op):
+            with Guard(record.op):
                 found = self._known(made)
         except FailedError as error:
             count[UNKNOWN] += 1
@@ -251,9 +251,10 @@ class ModelImport:
         for output, tensor in enumerate(scope.found[record.name, number]):
             shape = stated.get(output)
             if shape is not None and isinstance(tensor, Data):
-                place = NodePlace(record.path, (), record.name)
-                full, mark = tensor.full(self.frame.batch), self.frame.mark(place)
-                self.understanding.compare(record.name, [None, *shape[1:]], full, mark, record.op)
+                self.understanding.compare(
+                    record.name, [None, *shape[1:]], tensor.full(self.frame.batch),
+                    lambda: self.frame.mark(NodePlace(record.path, (), record.name)), record.op,
+                )  # fmt: skip
 
 
 _OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")

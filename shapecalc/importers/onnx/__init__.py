@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.checkpoints.quantisation import quantisation_of
 from shapecalc.checkpoints.wire import WireError, WireReader
-from shapecalc.importers.files import broken, check_first_bytes, mapped, uncollected
+from shapecalc.importers.files import broken, check_first_bytes, mapped
 from shapecalc.importers.inputs import best_reading
 from shapecalc.importers.onnx.external import Neighbours
 from shapecalc.importers.onnx.graph import Importing
@@ -47,7 +47,6 @@ class OnnxFile:
     def __repr__(self) -> str:
         return f"<OnnxFile {self.name}: {len(self.model.graph.nodes)} nodes>"
 
-    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
         return best_reading(partial(Importing, self.name, self.model, variables), inputs)

@@ -44,11 +44,11 @@ def least_inputs(op: str) -> int:
 
 def missing_input(op: str, inputs: Sequence[Any]) -> str:
     """Return what is wrong with the number of inputs of a node, of which those left out are None; empty for nothing."""
-    least = least_inputs(op)
+    least = _LEAST.get(op, 1)
     if len(inputs) < least:
         has = count_noun(len(inputs), "input") if inputs else "no input"
         return f"it has {has}, and {op} needs at least {least}"
     if op in _OPTIONAL_FIRST:
         return ""
-    at = next((i for i, x in enumerate(inputs[:least]) if x is None), -1)
+    at = next((i for i, x in enumerate(inputs[:least]) if x is None), -1) if None in inputs[:least] else -1
     return "" if at < 0 else f"its input {at} is missing"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.arity import missing_input
@@ -181,14 +181,13 @@ class Importing:
 
     def _results(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> Sequence[Any] | None:
         """Return the outputs of a node; None where it was inlined."""
-        node = call.node
-        refs = tuple([x.ref for x in call.inputs if isinstance(x, (Data, Unsized))])
+        node, taken = call.node, call.inputs
         wrong = self._wrong(call, scope, depth)
         if wrong:
-            return self._failed(call, refs, LayerError(wrong))
+            return self._failed(call, taken, LayerError(wrong))
         before = len(self.frame.nodes)
         try:
-            with guarded(node.op):
+            with Guard(node.op):
                 if self._inline(call, scope, path, depth):
                     return None
                 return self._converted(call)
@@ -197,7 +196,7 @@ class Importing:
         except (LayerError, UsageError) as error:
             self.frame.forget(before)
             problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
-            return self._failed(call, refs, problem)
+            return self._failed(call, taken, problem)
 
     def _wrong(self, call: NodeCall, scope: Mapping[str, Any], depth: int) -> str:
         """Return what is wrong with the inputs or the outputs of a node; empty if nothing is."""
@@ -210,13 +209,14 @@ class Importing:
         for name in call.node.inputs:
             if name and name not in scope:
                 return f"its input {name} is the output of no node before it"
-        if any(isinstance(x, Unsized) for x in call.inputs):
+        if Unsized in map(type, call.inputs):
             return "the size of its input is not known"
         node = call.node
         is_own = node.domain in _OWN_DOMAINS and (node.domain, node.op) not in self.model.functions
         return missing_input(node.op, call.inputs) if is_own else ""
 
-    def _failed(self, call: NodeCall, refs: Sequence[Reference], error: LayerError) -> list[Any]:
+    def _failed(self, call: NodeCall, taken: Sequence[Any], error: LayerError) -> list[Any]:
+        refs = [x.ref for x in taken if isinstance(x, (Data, Unsized))]
         return [self.frame.unresolved(call.place, call.node.op, refs, error)] * max(len(call.node.outputs), 1)
 
     def _converted(self, call: NodeCall) -> Sequence[Any]:
@@ -228,7 +228,7 @@ class Importing:
         if known is not None:
             return [known]
         operation = operations.find(node.op if is_own else f"{node.domain}.{node.op}")
-        if not any(isinstance(x, Data) for x in call.inputs) and node.inputs:
+        if node.inputs and Data not in map(type, call.inputs):
             first = call.inputs[0]
             is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned
             if node.op in _OF_MASKS and not is_base:
@@ -320,8 +320,9 @@ class Importing:
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):
                 continue
-            mark = self.frame.mark(place)
-            self.understanding.compare(name, self.sizes.dims(info), tensor.full(self.frame.batch), mark, node.op)
+            full = tensor.full(self.frame.batch)
+            stated = info.dims if info.dims == full else self.sizes.dims(info)
+            self.understanding.compare(name, stated, full, lambda: self.frame.mark(place), node.op)
 
 
 def _constant(weight: TensorMessage, *, is_quantised: bool = False) -> Constant:

@@ -1,7 +1,4 @@
-"""What an ONNX file says: nodes, sizes of tensors, small values. The elements of its weights are not read.
-
-Source of the fields: onnx/onnx.proto3 of ONNX 1.23.
-"""
+"""What an ONNX file says: nodes, sizes of tensors, small values. The elements of its weights are not read."""
 
 from __future__ import annotations
 
@@ -9,20 +6,9 @@ import struct
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.checkpoints.wire import (
-    MESSAGE,
-    NUMBER,
-    NUMBERS,
-    PAYLOAD,
-    REAL,
-    TEXT,
-    Span,
-    Tag,
-    WireError,
-    WireReader,
-    signed,
-)
+from shapecalc.checkpoints.wire import Span, WireError, WireReader, signed
 from shapecalc.importers.inputs import ValueInfo
+from shapecalc.importers.onnx.fields import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,47 +37,6 @@ _FEW = 8
 _MOST_NODES = 500_000
 _MOST_AXES = 64
 _LARGEST = 2**40
-
-_ENTRY = {1: Tag("key", TEXT), 2: Tag("value", TEXT)}
-_DIM = {1: Tag("value", NUMBER), 2: Tag("name", TEXT)}
-_TENSOR_TYPE = {
-    1: Tag("type", NUMBER),
-    2: Tag("shape", MESSAGE, fields={1: Tag("dims", MESSAGE, True, _DIM)}),
-}
-_TYPE = {1: Tag("tensor", MESSAGE, fields=_TENSOR_TYPE)}
-_VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE)}
-_TENSOR = {
-    1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
-    4: Tag("floats", PAYLOAD), 5: Tag("ints", PAYLOAD), 7: Tag("longs", PAYLOAD), 9: Tag("raw", PAYLOAD),
-    10: Tag("doubles", PAYLOAD), 11: Tag("unsigned", PAYLOAD), 13: Tag("external", MESSAGE, True, _ENTRY),
-}  # fmt: skip
-_SPARSE = {1: Tag("values", MESSAGE, fields=_TENSOR), 3: Tag("dims", NUMBERS)}
-_ATTRIBUTE: dict[int, Tag] = {
-    1: Tag("name", TEXT), 2: Tag("f", REAL), 3: Tag("i", NUMBER), 4: Tag("s", TEXT), 8: Tag("ints", NUMBERS),
-    5: Tag("t", MESSAGE, fields=_TENSOR), 7: Tag("floats", PAYLOAD), 9: Tag("strings", PAYLOAD),
-    21: Tag("refers", TEXT), 20: Tag("type", NUMBER),
-}  # fmt: skip
-_NODE = {
-    1: Tag("inputs", TEXT, True), 2: Tag("outputs", TEXT, True), 3: Tag("name", TEXT), 4: Tag("op", TEXT),
-    5: Tag("attributes", MESSAGE, True, _ATTRIBUTE), 7: Tag("domain", TEXT),
-    9: Tag("metadata", MESSAGE, True, _ENTRY),
-}  # fmt: skip
-_GRAPH = {
-    1: Tag("nodes", MESSAGE, True, _NODE), 2: Tag("name", TEXT), 5: Tag("weights", MESSAGE, True, _TENSOR),
-    11: Tag("inputs", MESSAGE, True, _VALUE_INFO), 12: Tag("outputs", MESSAGE, True, _VALUE_INFO),
-    13: Tag("stated", MESSAGE, True, _VALUE_INFO), 15: Tag("sparse", MESSAGE, True, _SPARSE),
-}  # fmt: skip
-_ATTRIBUTE[6] = Tag("g", MESSAGE, fields=_GRAPH)
-_OPSET = {1: Tag("domain", TEXT), 2: Tag("version", NUMBER)}
-_FUNCTION = {
-    1: Tag("name", TEXT), 4: Tag("inputs", TEXT, True), 5: Tag("outputs", TEXT, True), 10: Tag("domain", TEXT),
-    7: Tag("nodes", MESSAGE, True, _NODE), 9: Tag("opsets", MESSAGE, True, _OPSET),
-    11: Tag("defaults", MESSAGE, True, _ATTRIBUTE), 12: Tag("stated", MESSAGE, True, _VALUE_INFO),
-}  # fmt: skip
-_MODEL = {
-    7: Tag("graph", MESSAGE, fields=_GRAPH), 8: Tag("opsets", MESSAGE, True, _OPSET),
-    25: Tag("functions", MESSAGE, True, _FUNCTION),
-}  # fmt: skip
 
 _FORMATS = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q"}
 """The formats of `struct` of the elements of a raw payload, by the numbers of their types (TensorProto.DataType)."""
@@ -180,7 +125,7 @@ class Model(NamedTuple):
 
 def read_model(reader: WireReader, neighbours: Neighbours) -> Model:
     """Return the model of a file. Errors: `WireError`."""
-    found = reader.message(_MODEL)
+    found = reader.message(MODEL)
     if "graph" not in found:
         raise WireError("it has no graph")
     texts = _Texts(reader, neighbours)
@@ -206,16 +151,18 @@ class _Texts:
         self.reader = reader
         self.neighbours = neighbours
         self.count = 0
+        self._attributes: dict[int, NodeAttribute] = {}
+        self._sizes: dict[int, _StatedType] = {}
 
     def graph(self, message: dict[str, Any]) -> GraphMessage:
         weights = [self.weight(one) for one in message.get("weights", ())]
         weights += [self.weight({**one.get("values", {}), "dims": one.get("dims", [])}, sparse=True)
                     for one in message.get("sparse", ())]  # fmt: skip
-        outputs = tuple(map(_value_info, message.get("outputs", ())))
-        stated = {info.name: info for info in (*map(_value_info, message.get("stated", ())), *outputs)}
+        outputs = tuple(map(self._value_info, message.get("outputs", ())))
+        stated = {info.name: info for info in (*map(self._value_info, message.get("stated", ())), *outputs)}
         return GraphMessage(
             message.get("name", ""), self.nodes(message), {weight.name: weight for weight in weights},
-            tuple(map(_value_info, message.get("inputs", ()))), outputs, stated,
+            tuple(map(self._value_info, message.get("inputs", ()))), outputs, stated,
         )  # fmt: skip
 
     def nodes(self, message: dict[str, Any]) -> tuple[NodeMessage, ...]:
@@ -233,10 +180,23 @@ class _Texts:
         ])  # fmt: skip
 
     def attributes(self, messages: Any) -> dict[str, NodeAttribute]:
-        return {
-            one.get("name", ""): NodeAttribute(one.get("name", ""), self._value(one), one.get("refers", ""))
-            for one in messages
-        }
+        return {one.name: one for one in map(self._attribute, messages)}
+
+    def _attribute(self, message: dict[str, Any]) -> NodeAttribute:
+        """Return an attribute: the same for one and the same message, as equal ones are."""
+        found = self._attributes.get(id(message))
+        if found is None:
+            found = NodeAttribute(message.get("name", ""), self._value(message), message.get("refers", ""))
+            self._attributes[id(message)] = found
+        return found
+
+    def _value_info(self, message: dict[str, Any]) -> ValueInfo:
+        """Return a tensor with its stated sizes: the same for one and the same message of a type."""
+        kind = message.get("type", _NO_TYPE)
+        found = self._sizes.get(id(kind))
+        if found is None:
+            found = self._sizes[id(kind)] = _stated_type(kind)
+        return ValueInfo(message.get("name", ""), *found)
 
     def _value(self, message: dict[str, Any]) -> Any:
         """Return the value of an attribute: a number, a text, a list, a tensor, or a graph; None for another.
@@ -272,22 +232,23 @@ class _Texts:
     def weight(self, message: dict[str, Any], *, sparse: bool = False) -> TensorMessage:
         """Return a tensor that the file holds. Errors: `WireError` for impossible sizes, or other data than those."""
         name, dims, code = message.get("name", ""), tuple(message.get("dims", ())), message.get("type", 0)
-        if len(dims) > _MOST_AXES or any(not 0 <= size <= _LARGEST for size in dims):
+        if len(dims) > _MOST_AXES or (dims and not 0 <= min(dims) <= max(dims) <= _LARGEST):
             shown = "×".join(map(str, dims[:8]))
             raise WireError(f"the tensor {name or 'of a constant'} has the impossible size {shown}")
-        raw = next(iter(message.get("raw", ())), None)
+        count = prod(dims)
+        raw = message["raw"][0] if "raw" in message else None
         if isinstance(raw, Span) and raw.end > raw.start and message.get("location") != _EXTERNAL and not sparse:
-            due = -(-prod(dims) * BITS.get(code, 0) // 8)
+            due = -(-count * BITS.get(code, 0) // 8)
             if code in BITS and raw.end - raw.start != due:
                 size = "×".join(map(str, dims)) or "one element"
                 held = f"{raw.end - raw.start:,} bytes, but its size {size} is {due:,}"
                 raise WireError(f"the tensor {name or 'of a constant'} holds {held}", raw.start)
         items, outside = None, None
         if message.get("location") == _EXTERNAL and not sparse:
-            outside = self.neighbours.find(message.get("external", ()), -(-prod(dims) * BITS.get(code, 0) // 8))
-            items = self._outside_items(outside, prod(dims), code)
-        elif prod(dims) <= MOST_ITEMS and not sparse:
-            items = self._items(message, prod(dims), code)
+            outside = self.neighbours.find(message.get("external", ()), -(-count * BITS.get(code, 0) // 8))
+            items = self._outside_items(outside, count, code)
+        elif count <= MOST_ITEMS and not sparse:
+            items = self._items(message, count, code)
         place = outside.location if outside and items is None else ""
         unread = f"{place[:200]}: {self.neighbours.unread[place]}" if place in self.neighbours.unread else ""
         data = raw if isinstance(raw, Span) and not sparse else None
@@ -320,10 +281,15 @@ class _Texts:
         return None
 
 
-def _value_info(message: dict[str, Any]) -> ValueInfo:
-    tensor = message.get("type", {}).get("tensor", {})
+_StatedType = tuple[tuple[int | str, ...] | None, int]
+_NO_TYPE: dict[str, Any] = {}
+
+
+def _stated_type(message: dict[str, Any]) -> _StatedType:
+    """Return the sizes and the number of the type of elements that a message states of a tensor."""
+    tensor = message.get("tensor", {})
     shape = tensor.get("shape")
     dims = None
     if shape is not None:
         dims = tuple([dim.get("value", dim.get("name", "")) for dim in shape.get("dims", ())])
-    return ValueInfo(message.get("name", ""), dims, tensor.get("type", 0))
+    return dims, tensor.get("type", 0)

@@ -23,8 +23,8 @@ _LONGEST = 4096
 
 def place_of(node: NodeMessage, where: str) -> NodePlace:
     """Return the location of a node: `node[3] Gemm /fc/Gemm`, the modules around it, and its own name."""
-    path = " ".join(filter(None, (where, node.op, node.name)))
-    scopes = _scopes(node.metadata.get(_SCOPES, ""))
+    path = " ".join([part for part in (where, node.op, node.name) if part])
+    scopes = _scopes(node.metadata[_SCOPES]) if _SCOPES in node.metadata else ()
     if len(scopes) > 1:
         return NodePlace(path, tuple(scopes[-2].split(".")) if scopes[-2] else (), node.name.removeprefix("node_"))
     around, _, own = node.name.rstrip("/").rpartition("/")
@@ -38,7 +38,7 @@ def place_of(node: NodeMessage, where: str) -> NodePlace:
 @lru_cache(maxsize=1024)
 def _blocks(text: str) -> tuple[str, ...]:
     """Return the modules that the name of a node says it is in: `layer1`, `0` of `/layer1/layer1.0`."""
-    return tuple([part for one in relative([part for part in text.split("/") if part]) for part in one.split(".")])
+    return tuple(".".join(relative([part for part in text.split("/") if part])).split(".")) if text.strip("/") else ()
 
 
 def place_by_weights(place: NodePlace, weights: Sequence[Constant]) -> NodePlace:
@@ -46,9 +46,11 @@ def place_by_weights(place: NodePlace, weights: Sequence[Constant]) -> NodePlace
 
     `features.0.1.weight` and `features.0.1.bias` are those of the layer 1 in the block features.0.
     """
+    if place.blocks or not weights:
+        return place
     names = [name for weight in weights for name in weight.sources]
     layers = {name.rpartition(".")[0] for name in names}
-    if place.blocks or len(layers) != 1 or any("/" in name or ":" in name or " " in name for name in names):
+    if len(layers) != 1 or any("/" in name or ":" in name or " " in name for name in names):
         return place
     *blocks, own = layers.pop().split(".")
     return place._replace(blocks=tuple(blocks), name=own) if own and all(blocks) else place

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.files import input_file
-from shapecalc.importers.files import broken, check_first_bytes, uncollected
+from shapecalc.importers.files import broken, check_first_bytes
 from shapecalc.importers.inputs import ValueInfo, best_reading
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
 from shapecalc.importers.understanding import UNKNOWN
@@ -64,7 +64,6 @@ class ExportedModule:
     def __repr__(self) -> str:
         return f"<ExportedModule {self.name}: {len(self.program.graph.nodes)} nodes>"
 
-    @uncollected()
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
         from shapecalc.importers.pytorch.batch import readings_of

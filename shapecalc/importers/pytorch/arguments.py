@@ -21,7 +21,7 @@ def place_of(node: AtenNode, where: str) -> NodePlace:
     op = split_target(node.target)[0].rpartition(".")[2]
     own = op.strip("_") or op
     line = f"({node.line})" if node.line else ""
-    path = " ".join(filter(None, (where, op, node.module, line)))
+    path = " ".join([part for part in (where, op, node.module, line) if part])
     return NodePlace(path, tuple(node.module.split(".")) if node.module else (), own)
 
 
@@ -45,9 +45,10 @@ def sorts_of(values: Any) -> tuple[list[Data], bool]:
     data: list[Data] = []
     learned = False
     for value in values:
-        for x in value if isinstance(value, list) else [value]:
-            if isinstance(x, Data):
-                data.append(x)
-            elif isinstance(x, Constant) and x.learned:
-                learned = True
+        if isinstance(value, (Data, Constant, list)):
+            for x in value if isinstance(value, list) else (value,):
+                if isinstance(x, Data):
+                    data.append(x)
+                elif isinstance(x, Constant) and x.learned:
+                    learned = True
     return data, learned

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
-from shapecalc.importers.call import guarded
+from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
@@ -159,31 +159,34 @@ class ModuleImport:
     ) -> Sequence[Any] | None:  # fmt: skip
         """Return the outputs of a node that uses these names; None where it was inlined."""
         taken = [scope[name] for name in names if name in scope]
-        refs = tuple([x.ref for x in taken if isinstance(x, (Data, Unsized))])
-        missing = next((name for name in names if name not in scope), "")
         before = len(self.frame.nodes)
-        wrong = f"its input {missing} is the output of no node before it" if missing else ""
-        if any(isinstance(x, Unsized) for x in taken):
-            wrong = wrong or "the size of its input is not known"
+        wrong = ""
+        if len(taken) < len(names):
+            missing = next(name for name in names if name not in scope)
+            wrong = f"its input {missing} is the output of no node before it"
+        elif Unsized in map(type, taken):
+            wrong = "the size of its input is not known"
         if wrong:
-            return self._failed(node, place, refs, LayerError(wrong))
+            return self._failed(node, place, taken, LayerError(wrong))
         try:
             if self._inline(node, scope, place, depth):
                 return None
-            arguments = {name: resolved(value, scope) for name, value in node.arguments.items()}
+            arguments = {name: resolved(value, scope) if isinstance(value, (Ref, list)) else value
+                         for name, value in node.arguments.items()}  # fmt: skip
             call = AtenCall(node, place, arguments, self.frame, uses.names)
             call.stored = self.stored
             self.views.note(call)
-            with guarded(split_target(node.target)[0]):
+            with Guard(split_target(node.target)[0]):
                 return self._converted(call, uses, graph)
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
         except (LayerError, UsageError) as error:
             self.frame.forget(before)
             problem = error if isinstance(error, LayerError) else LayerError(error.problems[0].message)
-            return self._failed(node, place, refs, problem)
+            return self._failed(node, place, taken, problem)
 
-    def _failed(self, node: AtenNode, place: NodePlace, refs: Sequence[Reference], error: LayerError) -> Sequence[Any]:
+    def _failed(self, node: AtenNode, place: NodePlace, taken: Sequence[Any], error: LayerError) -> Sequence[Any]:
+        refs = [x.ref for x in taken if isinstance(x, (Data, Unsized))]
         found = self.frame.unresolved(place, split_target(node.target)[0], refs, error)
         return [found] * max(len(node.outputs), 1)
 
@@ -268,7 +271,9 @@ class ModuleImport:
 
     def _inline(self, node: AtenNode, scope: dict[str, Any], place: NodePlace, depth: int) -> bool:
         """Work through the nodes of a graph that a node runs: of `cond` those of its first branch."""
-        name = node.target.split(".")[1] if node.target.startswith("higher_order.") else ""
+        if not node.target.startswith("higher_order."):
+            return False
+        name = node.target.split(".")[1]
         graphs = [value for value in node.arguments.values() if isinstance(value, ProgramGraph)]
         if not graphs or name not in (*_WRAPPERS, "cond"):
             return False
@@ -328,4 +333,4 @@ class ModuleImport:
                     self.understanding.agreeing += isinstance(tensor, Data)
                     continue
                 sizes = [plain_size(size, self.symbols) for size in dims]
-                self.understanding.compare(name, sizes, full, self.frame.mark(place), node.target)
+                self.understanding.compare(name, sizes, full, lambda: self.frame.mark(place), node.target)

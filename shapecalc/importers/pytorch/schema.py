@@ -74,6 +74,12 @@ def _version(document: Any) -> Any:
     return found.get("major") if isinstance(found, dict) else found
 
 
+_SINGLE = frozenset(("as_tensor", "as_sym_int", "as_sym_float", "as_sym_bool", "as_optional_tensor"))
+_LISTED = frozenset(("as_tensors", "as_sym_ints", "as_optional_tensors", "as_sym_floats", "as_sym_bools"))
+_PLAIN = frozenset(("as_int", "as_bool", "as_string", "as_ints", "as_bools", "as_strings", "as_operator"))
+"""The sorts of arguments: one tensor or number, lists of them, and what is as it is written."""
+
+
 class _Reader:
     def __init__(self, held: dict[str, HeldTensor]) -> None:
         self.held = held
@@ -132,14 +138,14 @@ class _Reader:
 
     def _value(self, document: dict[str, Any], depth: int) -> Any:  # noqa: PLR0911  (one for each sort)
         """Return an argument: a number, a text, the name of a tensor, a list, a graph; None for what is no size."""
-        kind, value = _only(document)
-        if kind in ("as_tensor", "as_sym_int", "as_sym_float", "as_sym_bool", "as_optional_tensor"):
+        ((kind, value),) = document.items() if len(document) == 1 else (_only(document),)
+        if kind in _SINGLE:
             return _one(value)
-        if kind in ("as_tensors", "as_sym_ints", "as_optional_tensors", "as_sym_floats", "as_sym_bools"):
+        if kind in _LISTED:
             return [_one(one) for one in value]
         if kind == "as_nested_tensors":
             return [[_one(one) for one in row] for row in value]
-        if kind in ("as_int", "as_bool", "as_string", "as_ints", "as_bools", "as_strings", "as_operator"):
+        if kind in _PLAIN:
             return value
         if kind == "as_float":
             return _NUMBERS.get(value, value) if isinstance(value, str) else value
@@ -173,7 +179,7 @@ class _Reader:
 
     def _stored(self, name: Any, sort: str, dims: Any, trainable: bool) -> StoredInput:
         held = self.held.get(str(name))
-        if dims is None or not all(isinstance(size, int) for size in dims):
+        if dims is None or str in map(type, dims):
             raise _WrongError(f"it does not state the size of {name}")
         first = self.first.setdefault(held.identity, str(name)) if held else str(name)
         if held and held.trainable is not None:  # version 2.2 states in its pickle alone what is trained
@@ -208,7 +214,9 @@ def _one(document: Any) -> Any:
     """Return the reference to one tensor or number, or the number itself."""
     if not isinstance(document, dict):
         return document
-    name = document.get("name", document.get("as_name"))
+    name = document.get("name")
+    if name is None:
+        name = document.get("as_name")
     if isinstance(name, str):
         return Ref(name)
     kind, value = _only(document)
@@ -226,8 +234,7 @@ def _names(document: dict[str, Any]) -> list[str]:
     kind, value = _only(document)
     if kind in ("as_none", "as_int", "as_float", "as_string", "as_bool"):
         return [""]
-    found = [_one(one) for one in value] if isinstance(value, list) else [_one(value)]
-    return [one.name if isinstance(one, Ref) else "" for one in found]
+    return [one.name if isinstance(one, Ref) else "" for one in map(_one, _flat(value))]
 
 
 def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
@@ -235,9 +242,12 @@ def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
     sizes = meta.get("meta", meta)["sizes"]
     if len(sizes) > _MOST_AXES:
         raise _WrongError(f"its tensor {name} has {len(sizes)} axes")
-    found = tuple([_number(size) for size in sizes])
-    if any(type(size) not in (int, str) or (type(size) is int and not 0 <= size < _LARGEST) for size in found):
-        raise _WrongError(f"its tensor {name} has the impossible size {'×'.join(map(str, found))[:80]}")
+    found = tuple([size.get("as_int") for size in sizes])
+    if None in found:  # not numbers alone
+        found = tuple(map(_number, sizes))
+    for size in found:
+        if not (0 <= size < _LARGEST if type(size) is int else type(size) is str):
+            raise _WrongError(f"its tensor {name} has the impossible size {'×'.join(map(str, found))[:80]}")
     return found
 
 

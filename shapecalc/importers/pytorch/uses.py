@@ -44,7 +44,13 @@ def _refs(value: Any) -> Iterator[str]:
 
 def refs_of(node: AtenNode) -> list[str]:
     """Return the names of the tensors and numbers that a node uses."""
-    return [name for value in node.arguments.values() for name in _refs(value)]
+    found: list[str] = []
+    for value in node.arguments.values():
+        if isinstance(value, Ref):
+            found.append(value.name)
+        elif isinstance(value, list):
+            found += _refs(value)
+    return found
 
 
 def unused_parameters(program: Program, used: Collection[str]) -> list[str]:
