@@ -380,3 +380,10 @@ layers:
     solved = shapecalc.solve("max_pool", input=112, output=56, kernel_size=3, ceil_mode=True)
     assert str(solved).startswith("max_pool, 112 → 56, kernel_size=3, ceil_mode=true\n")
     assert "with c=8, flag=false" in " ".join(str(net.explain("b1")).split())
+
+
+def test_maps_that_a_written_network_makes_of_a_vector_are_named_so():
+    network = shapecalc.load(
+        {"input": 100, "layers": [{"reshape": [4, 5, 5]}, {"conv": {"out_channels": 8, "kernel_size": 3}}]}
+    )
+    assert "Sizes are C×H×W, without the batch axis." in " ".join(render(network.infer()).split())
