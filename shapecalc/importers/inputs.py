@@ -250,7 +250,8 @@ def _shape(
         _check_layout(info, own, plain)
         own = plain
     elif info.dims is None:
-        hint = f"give it: --input {info.name}={info.example}, without the batch"
+        call = f'(input={{"{info.name}": "{info.example}"}} in Python)'
+        hint = f"give it: --input {info.name}={info.example} {call}, without the batch"
         problems.append(Problem(f"{name} does not state the size of its input {info.name}", hint=hint))
         return None
     sizes = [size_of(size, known) for size in own]

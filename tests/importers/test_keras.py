@@ -223,12 +223,12 @@ def test_other_sizes_and_dynamic_ones():
     assert sizes(LITTLE, input="9x8x3")[0] == (7, 6, 4)
     unbuilt = sequential(layer("Dense", "d", units=3))
     assert error(unbuilt) == (
-        "<bytes> does not state the size of its input d_input\n   give it: --input d_input=784, without the batch"
+        '<bytes> does not state the size of its input d_input\n   give it: --input d_input=784 (input={"d_input": "784"} in Python), without the batch'
     )
     for first, example in {"Embedding": "128", "Conv1D": "128x64", "Conv3D": "16x112x112x3", "GRU": "128x64",
                            "Conv2D": "224x224x3"}.items():  # fmt: skip
         other = sequential(layer(first, "d", units=3, filters=3, kernel_size=3, input_dim=9, output_dim=4))
-        assert f"d_input={example}, without" in error(other)
+        assert f"d_input={example} (input=" in error(other)
     assert sizes(unbuilt, input="8") == [(3,)]
     assert error(LITTLE, input="8x8") == "the input x is without the batch 8×8×3, or with it ?×8×8×3: not 8×8"
 
