@@ -24,19 +24,25 @@ __all__ = ["FORMATS", "check_name", "convert", "format_of_file"]
 
 
 class _Format(NamedTuple):
-    """A format: its module, what it is in one line, the ends of the names of its files, and whether blocks collapse."""
+    """A format: its module, what it is in one line, the ends of the names of its files, and whether blocks collapse.
+
+    `pruned` is what it leaves out: nothing; `layers` that no output depends on; or `measures` too, as losses.
+    """
 
     module: str
     doc: str
     suffixes: tuple[str, ...]
     has_depth: bool = False
+    pruned: str = ""
 
 
 FORMATS = {
-    "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml")),
-    "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",)),
-    "keras": _Format("keras", "source of a Keras model, of the functional API, with blocks as functions", ()),
-    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",)),
+    "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml"),
+                    pruned="layers"),
+    "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",), pruned="measures"),
+    "keras": _Format("keras", "source of a Keras model, of the functional API, with blocks as functions", (),
+                     pruned="measures"),
+    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",), pruned="measures"),
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),
@@ -64,8 +70,13 @@ def convert(
     if depth is not None and not found.has_depth:
         with_depth = " and ".join(name for name, one in FORMATS.items() if one.has_depth)
         raise UsageError(Problem(f"{to} has no depth: it has all blocks", hint=f"{with_depth} collapse blocks"))
+    note = ""
+    if found.pruned:
+        from shapecalc.exporters.pruning import pruned  # pictures and tables have all layers
+
+        report, note = pruned(report, measures=found.pruned == "measures")
     written: str | bytes = import_module(f"shapecalc.exporters.{found.module}").write(report, depth, reread)
-    return written
+    return f"# {note}\n{written}" if note and isinstance(written, str) else written
 
 
 def _named_by(name: str) -> str:

@@ -14,16 +14,16 @@ from shapecalc.language.files import bundled_members
 ZOO = [name for _, name in bundled_members()]
 
 CANNOT = {
-    "(jamba|mamba).*": "(mamba2?) cannot be written for Keras: there is no such layer",
+    "(jamba|mamba).*": "(mamba2?) cannot be written for Keras: Keras has no selective scan",
     "gemma-2-.*": "(multi_head_attention) cannot be written for Keras: softcap 50",
-    "gemma-3-(4|12|27)b": "(unused_parameter) cannot be written for Keras: there is no such layer",
+    "gemma-3-(4|12|27)b": "(unused_parameter) cannot be written for Keras: nothing would use it",
     "t5-.*": "(multi_head_attention) cannot be written for Keras: relative_buckets 32",
     "wav2vec2-.*": "(conv) cannot be written for Keras: parametrization weight_norm_last",
     "bloom-.*|mpt-.*": "(multi_head_attention) cannot be written for Keras: alibi True",
-    "deepseek-.*": "(multi_head_latent_attention) cannot be written for Keras: there is no such layer",
+    "deepseek-.*": "(multi_head_latent_attention) cannot be written for Keras: its compressed keys and values are not written",
     "gpt-oss-.*": "(multi_head_attention) cannot be written for Keras: sinks True",
-    "deberta-.*": "(disentangled_attention) cannot be written for Keras: there is no such layer",
-    "qwen3-next-.*": "(gated_delta_net) cannot be written for Keras: there is no such layer",
+    "deberta-.*": "(disentangled_attention) cannot be written for Keras: its scores by relative positions are not written",
+    "qwen3-next-.*": "(gated_delta_net) cannot be written for Keras: Keras has no delta rule",
 }
 """The networks of the zoo that Keras has no layers for, with the reason."""
 

@@ -268,13 +268,19 @@ def test_a_part_of_the_weights_cannot_be_shared():
 
 
 def test_what_no_output_depends_on_cannot_be_written():
-    own = shapecalc.load({"input": [4], "layers": [{"linear": 4}, {"relu": None}, {"linear": 4, "share": "linear1"}]})
+    own = shapecalc.load(
+        {
+            "input": [4],
+            "layers": [{"linear": 4}, {"linear": 5}, {"linear": 4, "share": "linear1", "from": "linear1"}],
+            "outputs": ["linear2", "linear3"],
+        }
+    )
     shared = own.graph.nodes[2]._replace(inputs=(Reference(-1),))
-    graph = own.graph._replace(nodes=(*own.graph.nodes[:2], shared))
+    graph = own.graph._replace(nodes=(*own.graph.nodes[:2], shared), outputs=(Reference(2),))
     with pytest.raises(shapecalc.UsageError) as error:
         shapecalc.Network(Origin(graph)).convert("yaml")
     assert error.value.problems[0].message == (
-        "relu1 (relu) cannot be written as a specification, which leaves out what no output depends on"
+        "linear2 (linear) cannot be written as a specification, which leaves out what no output depends on"
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 from shapecalc.exporters.sites import NoCounterpartError
+from shapecalc.exporters.source.reasons import reason_of
 from shapecalc.exporters.structure.parts import Operation
 from shapecalc.layers.base.shape import CHW
 
@@ -48,7 +49,7 @@ def _check_weights(row: Row) -> None:
 
 
 def _refuse(site: Site) -> Operation:
-    raise NoCounterpartError(f"there is no such {'module' if site.layout == CHW else 'layer'}")
+    raise NoCounterpartError(reason_of(site.layer.kind, "PyTorch" if site.layout == CHW else "Keras"))
 
 
 class Writers(dict[str, "Writer"]):

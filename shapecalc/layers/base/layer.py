@@ -125,7 +125,8 @@ class Layer:
     sum of products that can start from an element of another tensor, onto which the layer can add its output;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it has an effect only in training;
-    `is_unknown`, whether its parameters and MACs are not known, which is no count of 0;
+    `is_unknown`, whether its parameters and MACs are not known, which is no count of 0; `measures`, whether its output
+    is how good others are (a loss, an accuracy);
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, DERIVED: its inputs, for their own gradient alone, or UPCAST: its inputs, or copies
     of them in fp32 where they have fewer bits; `scores`, whether its output, as that of a network, is usually the
@@ -164,6 +165,7 @@ class Layer:
     view: ClassVar[bool] = False
     is_unknown: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
+    measures: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     scores: ClassVar[bool] = False
     of_scores: ClassVar[bool] = False

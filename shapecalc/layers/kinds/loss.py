@@ -17,6 +17,7 @@ class _Measure(Layer):
     """What these kinds share: one number from all elements of the inputs, without parameters."""
 
     inputs: ClassVar[tuple[int, int | None]] = (1, None)
+    measures = True
 
     def output(self, *inputs: Shape) -> Shape:
         return inputs[0].plain()
