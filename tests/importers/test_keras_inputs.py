@@ -100,11 +100,11 @@ def test_weights_that_are_others_with_this_input_are_named():
         "<bytes>: layer[3] Dense fc: linear: its weight is 10×144 in the file, but 10×168 with this input"
     ]
     assert warnings(LITTLE, input="8x8x1") == [
-        "<bytes>: layer[1] Conv2D conv: conv: its weight is 4×3×3×3 in the file, but 4×1×3×3 with this input"
+        "<bytes>: layer[1] Conv2D conv: its weight is 4×3×3×3 in the file, but 4×1×3×3 with this input"
     ]
     assert warnings(FULLY_CONVOLUTIONAL, input="9x10x3") == []
     assert warnings(FULLY_CONVOLUTIONAL, input="9x10x2") == [
-        "<bytes>: layer[1] Conv2D conv: conv: its weight is 4×3×3×3 in the file, but 4×2×3×3 with this input"
+        "<bytes>: layer[1] Conv2D conv: its weight is 4×3×3×3 in the file, but 4×2×3×3 with this input"
     ]
     pooled = sequential(entry(8, 8, 3), layer("Conv2D", "conv", **CONV), layer("GlobalMaxPooling2D", "pool"),
                         layer("Dense", "fc", units=2))  # fmt: skip
