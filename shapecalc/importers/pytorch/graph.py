@@ -320,7 +320,7 @@ class ModuleImport:
             if dims is not None and isinstance(tensor, (Data, Constant)):
                 full = tensor.full(self.frame.batch)
                 if dims == full:
-                    self.understanding.agreeing += isinstance(tensor, Data)
+                    self.understanding.agreeing += isinstance(tensor, Data) and name in node.outputs
                     continue
                 sizes = [plain_size(size, self.symbols) for size in dims]
                 self.understanding.compare(name, sizes, full, self.frame.mark(place), node.target)
