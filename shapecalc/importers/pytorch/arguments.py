@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.errors import LayerError
 from shapecalc.importers.pytorch.operations import split_target
 from shapecalc.importers.pytorch.program import Ref
 from shapecalc.importers.tensors import Constant, Data, NodePlace
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.pytorch.program import AtenNode
 
-__all__ = ["constants_of", "place_of", "resolved", "sorts_of"]
+__all__ = ["constants_of", "place_of", "resolved", "sorts_of", "unknown_size"]
 
 
 def place_of(node: AtenNode, where: str) -> NodePlace:
@@ -52,3 +53,9 @@ def sorts_of(values: Any) -> tuple[list[Data], bool]:
                 elif isinstance(x, Constant) and x.learned:
                     learned = True
     return data, learned
+
+
+def unknown_size(node: AtenNode, why: str) -> LayerError:
+    """Return the error of a node whose output has a size that depends on the content of its inputs."""
+    op = node.target.removesuffix(".default")
+    return LayerError(f"the size of the output of {op} is not known before the network runs", (why,))

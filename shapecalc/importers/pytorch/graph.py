@@ -9,7 +9,7 @@ from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
 from shapecalc.importers.inputs import input_tensors
-from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of
+from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of, unknown_size
 from shapecalc.importers.pytorch.each import of_each_map
 from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
@@ -40,11 +40,6 @@ _MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unf
 """Operations after which a weight is still that weight."""
 _WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
              "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
-
-
-def _unknown_size(node: AtenNode, why: str) -> LayerError:
-    op = node.target.removesuffix(".default")
-    return LayerError(f"the size of the output of {op} is not known before the network runs", (why,))
 
 
 class ModuleImport:
@@ -209,7 +204,7 @@ class ModuleImport:
             return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
         if depends_on_data([size for one in node.outputs for size in graph.stated.get(one, ())]):
-            raise _unknown_size(node, "it depends on the content of its input")
+            raise unknown_size(node, "it depends on the content of its input")
         if work:
             before = len(self.frame.nodes)
             try:
@@ -253,7 +248,7 @@ class ModuleImport:
             message = f"{op} is not covered, and the size of its output is not known for other sizes of the inputs"
             raise LayerError(message, (reason,))
         if None in stated:
-            raise _unknown_size(call.node, reason)
+            raise unknown_size(call.node, reason)
         full = [dims for dims in stated if 0 not in dims]
         if not full:
             return [Constant(dims) for dims in stated]
@@ -330,7 +325,7 @@ class ModuleImport:
             if dims is not None and isinstance(tensor, (Data, Constant)):
                 full = tensor.full(self.frame.batch)
                 if dims == full:
-                    self.understanding.agreeing += isinstance(tensor, Data)
+                    self.understanding.agreeing += isinstance(tensor, Data) and name in node.outputs
                     continue
                 sizes = [plain_size(size, self.symbols) for size in dims]
                 self.understanding.compare(name, sizes, full, lambda: self.frame.mark(place), node.target)
