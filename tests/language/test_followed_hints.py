@@ -81,6 +81,10 @@ FOLLOWED = [
      "down: 8\n  padding: 0", "write `{}`" + KEYS, "down: {planes: 8, padding: 0}", (8, 6, 6), 296),
     (STEPS + "- {}\n", "linear: 10\n  dropout: 0.5\n  relu:", "make each an item of its own: `- {}`", "dropout: 0.5",
      (50, 300), 0),
+    # of a mapping it is a layer: the argument of a convolution is a number
+    (MAP + "- {}\n", "conv: {out_channels: 8, kernel_size: 3}\n  padding: {padding: 1}",
+     "make each an item of its own: `- padding: {padding: 1}`", "conv: {out_channels: 8, kernel_size: 3}\n- padding: {padding: 1}",
+     (8, 8, 8), 444),
     # PyTorch's tuples: torch.nn.AdaptiveAvgPool2d((1, 1)), x.view(16, 16), nn.MaxPool2d(3, 2), nn.Upsample((14, 14))
     (MAP + "- {}\n", "AdaptiveAvgPool2d: (1, 1)", "write `{}`", "AdaptiveAvgPool2d: [1, 1]", (4, 1, 1), 148),
     (MAP + "- {}\n", "view: (16, 16)", "write `{}`", "view: [16, 16]", (16, 16), 148),

@@ -34,6 +34,12 @@ def test_a_name_that_depends_on_the_layer_is_no_hint(layers: str, hint: str) -> 
     assert hints(layers, "{res: [relu]}") == [hint]
 
 
+def test_a_name_within_a_block_that_depends_on_the_layer_is_no_hint() -> None:
+    enc = "{enc: [{relu: , name: c}]}"
+    assert hints("[relu, add: [c, input], enc]", enc) == ["known here: input, relu1"]
+    assert hints("[enc, add: [c, input], enc]", enc) == ["did you mean enc1.c?"]
+
+
 def test_many_unknown_names_are_found_in_bounded_time() -> None:
     """The layer with the mistake, relu1, is left out, but of very large networks, where that would take long."""
     for count, first in ((900, "relu10"), (3_000, "relu1, relu10")):
