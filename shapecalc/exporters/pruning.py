@@ -87,8 +87,9 @@ def _needed(report: Report, outputs: Sequence[Reference], left_out: Collection[i
     needed = {ref.node for ref in outputs}
     for index in range(len(report.rows) - 1, -1, -1):
         row = report.rows[index]
-        counts = row.weights or row.biases or row.buffers or row.macs or row.node.layer is None
-        if index not in left_out and (index in needed or counts or row.node.layer.is_unknown):
+        counts = row.weights or row.biases or row.buffers or row.macs
+        is_unknown = row.node.layer is None or row.node.layer.is_unknown
+        if index not in left_out and (index in needed or counts or is_unknown):
             needed.add(index)
             needed.update(ref.node for ref in row.node.inputs)
             needed.add(row.node.shares)

@@ -73,11 +73,11 @@ class Understanding:
         self.warnings.append(Problem(message, mark(), kind))
 
     def note(self, *, with_stated: bool = True) -> str:
-        """Return the line: `612 nodes: 240 layers, 372 of shape arithmetic, 0 unknown; 175 stated sizes agree`."""
+        """Return the line: `612 nodes: 240 layers, 372 shape arithmetic, 0 unknown; 175 stated sizes agree`."""
         counts = self.counts
         parts = [f"{count_noun(sum(counts.values()), self.node)}: {count_noun(counts[LAYER], 'layer')}"]
         if self.has_arithmetic:
-            parts.append(f"{counts[ARITHMETIC]:,} of shape arithmetic")
+            parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
         parts.append(f"{counts[UNKNOWN]:,} unknown")
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
         differ = (

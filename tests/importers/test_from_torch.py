@@ -69,7 +69,7 @@ def test_the_table_of_a_module(example):
     report = network.infer()
     assert report.total.params == sum(one.numel() for one in module.parameters())
     assert report.total.macs == 27 * 8 * 64 + 2 * 72 * 8 * 64 + 80
-    assert "11 nodes: 11 layers, 0 of shape arithmetic, 0 unknown; 11 stated sizes agree" in report.notes
+    assert "11 nodes: 11 layers, 0 shape arithmetic, 0 unknown; 11 stated sizes agree" in report.notes
 
 
 def test_questions_about_a_module():

@@ -56,7 +56,7 @@ def test_a_file_is_a_specification_for_every_command(tmp_path, monkeypatch):
         ("flatten", "flatten", (4,)), ("fc", "linear", (10,)),
     ]  # fmt: skip
     assert (report.name, report.total.params, report.total.macs) == ("model", 112 + 50, 108 * 64 + 40)
-    assert understood(report) == "5 nodes: 5 layers, 0 of shape arithmetic, 0 unknown; 1 stated size agrees"
+    assert understood(report) == "5 nodes: 5 layers, 0 shape arithmetic, 0 unknown; 1 stated size agrees"
     assert list(report.outputs) == ["y"]
     for words in ("summary", "check", "explain", "memory", "sizes", "rf", "formula", "speed --device h100"):
         command, *options = words.split()
@@ -119,7 +119,7 @@ def test_an_unknown_operation_has_the_size_that_the_file_states():
     assert [(row.kind, row.output_shape) for row in report.rows] == [
         ("relu", (4, 6)), ("opaque", (2, 3)), ("relu", (2, 3)),
     ]  # fmt: skip
-    assert understood(report) == "3 nodes: 2 layers, 0 of shape arithmetic, 1 unknown; 2 stated sizes agree"
+    assert understood(report) == "3 nodes: 2 layers, 0 shape arithmetic, 1 unknown; 2 stated sizes agree"
     assert any("opaque (own.Warp): its parameters and MACs are unknown" in note for note in report.notes)
 
 
@@ -175,7 +175,7 @@ def test_shape_arithmetic_is_folded_and_the_batch_is_left_out(first):
     network = loaded(model(shape_chain(), [value("x", [first, 3, 4, 5])], [value("y", [first, 60])]))
     report = network.infer()
     assert [(row.kind, row.output_shape) for row in report.rows] == [("flatten", (60,))]
-    assert understood(report) == "8 nodes: 1 layer, 7 of shape arithmetic, 0 unknown; 1 stated size agrees"
+    assert understood(report) == "8 nodes: 1 layer, 7 shape arithmetic, 0 unknown; 1 stated size agrees"
     assert ("the batch of 7 in the file is left out" in report.notes) == (first == 7)
     assert [str(size) for size in network.formula(what="output").formulas["output"]["y"]] == ["3*H*W"]
 

@@ -30,7 +30,7 @@ def test_a_file_is_a_specification_for_every_command(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert (report.name, report.total.params, report.total.macs) == ("model", 81 + 6 + 40, 81 * 64 + 30)
     assert report.total.buffers == 6
-    assert understood(report) == "7 nodes: 7 layers, 0 of shape arithmetic, 0 unknown; 7 stated sizes agree"
+    assert understood(report) == "7 nodes: 7 layers, 0 shape arithmetic, 0 unknown; 7 stated sizes agree"
     for words in ("summary", "check", "explain", "memory", "sizes", "rf", "formula", "speed --device h100"):
         command, *options = words.split()
         ran = run(command, "model.pt2", *options)
@@ -55,7 +55,7 @@ def test_an_unknown_operation_is_opaque_and_its_parameters_count():
     assert [(row.name, row.kind, row.params) for row in report.rows] == [
         ("twist.weight", "parameter", 20), ("twist.twist", "opaque", 0),
     ]  # fmt: skip
-    assert understood(report) == "1 node: 0 layers, 0 of shape arithmetic, 1 unknown; 1 stated size agrees"
+    assert understood(report) == "1 node: 0 layers, 0 shape arithmetic, 1 unknown; 1 stated size agrees"
 
 
 def rows_of(nodes, tensors, **more):
