@@ -108,7 +108,8 @@ def best_reading(
             continue
         graphs[number] = found if is_first else trial.graph()
         if not graphs[number][1]:
-            unknown[number] = (trial.understanding.counts[UNKNOWN], trial.understanding.without_batch)
+            lost = trial.understanding.without_batch if number < len(readings) - 1 else _LARGEST  # nowhere: all of them
+            unknown[number] = (trial.understanding.counts[UNKNOWN], lost)
         if unknown.get(number, (1,))[0] == 0:
             break
     best = min(unknown, key=lambda number: unknown[number], default=0)

@@ -8,7 +8,12 @@ from running import run
 
 import shapecalc
 from shapecalc.errors import ShapeError, SpecError
+from shapecalc.importers.inputs import ValueInfo
+from shapecalc.importers.pytorch.batch import readings_of
 from shapecalc.importers.pytorch.expressions import value_of
+from shapecalc.importers.tensors import Batch, Data, NotCoveredError, common_axis
+from shapecalc.layers.base.shape import Shape
+from shapecalc.model.graph import Reference
 
 
 def report_of(document, **options):
@@ -190,3 +195,30 @@ def test_the_size_of_what_a_mask_picks_is_not_known_before_the_network_runs():
     with pytest.raises(ShapeError) as caught:
         report_of(program(nodes, {"x": (1, 4), "m": (1, 4), "y": ("u0",)}))
     assert "aten.index.Tensor is not known before the network runs" in str(caught.value)
+
+
+def test_of_two_lengths_and_one_size_the_size_is_the_batch():
+    nodes = [node("aten.add.Tensor", "z", self=T("x"), other=T("y"))]
+    origin = shapecalc.load(archive(program(nodes, {"x": (12, 1, 8), "y": (7, 1, 8), "z": (7, 1, 8)}))).origin
+    infos = [ValueInfo("x", (12, 2, 8)), ValueInfo("y", (7, 2, 8))]
+    first, *_, last = readings_of(infos, origin.program)
+    assert (first.axes, first.size) == ({"x": 1, "y": 1}, 2)
+    assert last.is_lost
+
+
+def test_tensors_with_the_batch_on_different_axes_are_not_combined():
+    x = Data(Reference(0), Shape((3, 4)), Batch(0, own=True))
+    y = x._replace(batch=Batch(1, own=True))
+    assert common_axis([x, x], 3, 3) == 0
+    assert common_axis([x, y], 3, 1) == -1  # of one sample, it is an axis of size 1 like any other
+    assert common_axis([x._replace(shape=Shape((1, 4))), y], 3, 1) == 1
+    with pytest.raises(NotCoveredError, match="3×3×4 and 3×3×4 have the batch on different axes"):
+        common_axis([x, y], 3, 3)
+
+
+def test_where_an_unknown_operation_loses_the_batch_a_note_says_so():
+    nodes = [node("aten.relu.default", "y", self=T("x")), node("my.op.default", "z", x=T("y"))]
+    notes = report_of(program(nodes, {"x": (4, 6), "y": (4, 6), "z": (3, 5)})).notes
+    assert "where the batch is after an unknown node is not known: sizes and MACs there are of all samples" in notes
+    notes = report_of(program(nodes, {"x": (4, 6), "y": (4, 6), "z": (4, 5)})).notes
+    assert not any("is not known" in note for note in notes)
