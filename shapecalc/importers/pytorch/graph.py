@@ -294,9 +294,8 @@ class ModuleImport:
 
     def _layers_at(self, place: NodePlace, before: int) -> list[Node]:
         """Return the layers that a node became: about those from an index on, as one before may have been left out."""
-        start = max(before - 1, 0)
-        added = zip(self.frame.nodes[start:], self.frame.places[start:], strict=True)
-        return [layer for layer, its in added if its.path == place.path]
+        added = range(max(before - 1, 0), len(self.frame.nodes))
+        return [self.frame.nodes[i] for i in added if self.frame.places[i].path == place.path]
 
     def _write(
         self, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any], graph: ProgramGraph
