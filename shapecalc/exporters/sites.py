@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +89,22 @@ class Site:
             for i, (is_fixed, x) in enumerate(zip(self.fixed, self.inputs, strict=True))
         ]
 
-    def check_order(self) -> None:
-        """Raise `NoCounterpartError` for a layer on channels and positions whose input has its channels last there."""
-        if self.inputs and self.layer.axis_order == CHANNELS_FIRST:
-            x = self.x
-            if x.channels_last and not x.is_map and x.rank > 1:
-                raise NoCounterpartError("a sequence with channels last")
+    @property
+    def needs_map(self) -> bool:
+        """Whether it works on channels and positions, and its input has channels last and is no feature map yet."""
+        x = self.x if self.inputs else None
+        is_kind = self.layer.axis_order == CHANNELS_FIRST
+        return is_kind and x is not None and x.channels_last and not x.is_map and x.rank > 1
+
+    def as_map(self) -> Site:
+        """Return the same with the input, and outputs that are alike, as feature maps."""
+        outputs = [one._replace(is_map=True) if self.stays_alike(one) else one for one in self.outputs]
+        inputs = [one._replace(is_map=True) if one.channels_last and one.rank > 1 else one for one in self.inputs]
+        return replace(self, inputs=tuple(inputs), outputs=tuple(outputs))
+
+    def stays_alike(self, y: Shape) -> bool:
+        """Return whether an output is like the input: channels last, and no feature map."""
+        return y.channels_last and not y.is_map and y.rank == self.x.rank
 
     def refuse(self, *names: str) -> None:
         """Raise `NoCounterpartError` for arguments that are given and that its counterpart has not."""

@@ -105,14 +105,14 @@ def _transposed_conv(site: Site) -> Operation:
     sizes = zip(site.x.spatial, site.outputs[0].spatial, strict=True)
     cuts = []
     is_same = True
-    for (size, due), k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+    paddings = per_axis(given["padding"], rank)
+    for (size, due), k, s, d, padding in zip(sizes, kernel, stride, dilation, paddings, strict=True):
         if d != 1 and s != 1:
             raise NoCounterpartError("a stride and a dilation")
         full = size * s + max(d * (k - 1) + 1 - s, 0)
-        axis_padding = given["padding"] if isinstance(given["padding"], int) else None
-        if full < due or (axis_padding is None and full != due):
-            raise NoCounterpartError(f"padding {given['padding']}, output_padding {given['output_padding']}")
-        before = min(axis_padding or 0, full - due)
+        if full < due:
+            raise NoCounterpartError(f"output_padding {given['output_padding']}")
+        before = min(padding, full - due) if isinstance(padding, int) else (full - due) // 2
         cuts.append((before, full - due - before))
         is_same = is_same and due == size * s and before == (full - due) // 2 and full > due
     arguments = {"filters": given["out_channels"], "kernel_size": short(kernel), "strides": short(stride),

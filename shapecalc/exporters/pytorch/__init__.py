@@ -43,6 +43,7 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     names = _class_names(report, definitions)
     main = definitions[-1]
     used = {one.kind.partition("|")[0] for one in operations}
+    used |= {"one_bias"} if any(one.arguments.get("one_bias") for one in operations) else set()
     texts = [HELPERS[name].strip() for name in HELPERS if name in used]
     inputs = input_names(report, ("self",))
     program = ModuleSource(report, names, needed, lambda node, output: torch_size(report.shape_of(node, output)))

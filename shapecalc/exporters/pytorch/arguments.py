@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["construct", "default_of"]
 
 _WINDOW = {"stride": 1, "padding": 0, "dilation": 1, "pad": None}
-_STATEFUL = {"num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh", "proj_size": 0,
+_STATEFUL = {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh", "proj_size": 0,
              "last": False}  # fmt: skip
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Conv": {**_WINDOW, "groups": 1, "bias": True, "padding_mode": "zeros"},
@@ -34,9 +34,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.GELU": {"approximate": "none"},
     "nn.LeakyReLU": {"negative_slope": 0.01},
     "nn.ELU": {"alpha": 1.0},
-    "nn.LSTM": {"num_layers": 1, "bias": True, "bidirectional": False},
-    "nn.GRU": {"num_layers": 1, "bias": True, "bidirectional": False},
-    "nn.RNN": {"num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh"},
+    "nn.LSTM": {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False},
+    "nn.GRU": {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False},
+    "nn.RNN": {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh"},
     "nn.LSTMCell": {"bias": True},
     "nn.GRUCell": {"bias": True},
     "nn.RNNCell": {"bias": True, "nonlinearity": "tanh"},
@@ -84,11 +84,15 @@ def construct(name: str, arguments: Mapping[str, Any]) -> str:
     texts: list[str] = []
     is_leading = True
     for key, value in arguments.items():
-        if key == "pad" or (key in defaults and type(value) is type(defaults[key]) and value == defaults[key]):
+        if key in ("pad", "one_bias") or (
+            key in defaults and type(value) is type(defaults[key]) and value == defaults[key]
+        ):
             continue
         is_leading = is_leading and key in _UNNAMED
         texts.append(code_of(value) if is_leading else f"{key}={code_of(value)}")
     text = f"{name}({', '.join(texts)})"
+    if arguments.get("one_bias"):
+        return f"one_bias({text})"
     pad = arguments.get("pad")
     if pad is None:
         return text

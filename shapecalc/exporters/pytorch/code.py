@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.pytorch.arguments import construct
+from shapecalc.exporters.pytorch.sequences import LAST_STEP
 from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
 from shapecalc.exporters.source.values import code_of
@@ -27,6 +28,10 @@ class ClassText(BodyText):
     @property
     def reserved_attributes(self) -> Collection[str]:
         return ("self", "forward", "training")
+
+    def output_count(self, item: Item) -> int:
+        """Return how many tensors an item outputs: a recurrent layer of which the last step is used, that alone."""
+        return 1 if item.kind.endswith(LAST_STEP) else super().output_count(item)
 
     def lines(self, doc: str) -> Iterator[str]:
         """Yield the lines of the class."""

@@ -34,6 +34,14 @@ class Stateful{name}(nn.{name}):
 '''
 
 HELPERS = {
+    "one_bias": '''
+def one_bias(module):
+    """Return a recurrent layer with one bias in every gate, as in Keras: the second is zeros, and not trained."""
+    for name in [name for name in module._parameters if name.startswith("bias_hh")]:
+        module.register_buffer(name, torch.zeros_like(module._parameters.pop(name)), persistent=False)
+    module._flat_weights = [getattr(module, name) for name in module._flat_weights_names]
+    return module
+''',
     "StatefulLSTM": _STATEFUL.format(name="LSTM", given="tuple(states) or None", after="after"),
     **{
         f"Stateful{name}": _STATEFUL.format(name=name, given="states[0] if states else None", after="[after]")

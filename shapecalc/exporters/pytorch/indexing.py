@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.pytorch.table import NoCounterpartError, call, in_own_order, module, writes
 from shapecalc.layers.base.axis_numbers import axis_of
 
 if TYPE_CHECKING:
@@ -14,22 +14,16 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-def _check_order(site: Site) -> None:
-    """Raise `NoCounterpartError` for a kind that counts axes of a map with channels last."""
-    if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
-        raise NoCounterpartError("a map with channels last")
-
-
 @writes("squeeze")
+@in_own_order
 def _squeeze(site: Site) -> Operation:
-    _check_order(site)
     dims = tuple([axis_of(dim, site.x.rank) + 1 for dim in site.given["dim"]])
     return call("{0}.squeeze({dim})", dim=dims[0] if len(dims) == 1 else dims)
 
 
 @writes("unsqueeze")
+@in_own_order
 def _unsqueeze(site: Site) -> Operation:
-    _check_order(site)
     return call("{0}.unsqueeze({dim})", dim=axis_of(site.given["dim"], site.x.rank + 1) + 1)
 
 
@@ -39,22 +33,22 @@ def _with_axes(added: int) -> str:
 
 
 @writes("expand", "repeat_vector")
+@in_own_order
 def _expand(site: Site) -> Operation:
-    _check_order(site)
     sizes = tuple(site.outputs[0].sizes)
     return call(f"{_with_axes(len(sizes) - site.x.rank)}.expand(-1, {{*sizes}})", sizes=sizes)
 
 
 @writes("tile")
+@in_own_order
 def _tile(site: Site) -> Operation:
-    _check_order(site)
     dims, rank = site.given["dims"], site.outputs[0].rank
     return call(f"{_with_axes(rank - site.x.rank)}.repeat(1, {{*dims}})", dims=(*[1] * (rank - len(dims)), *dims))
 
 
 @writes("stack")
+@in_own_order
 def _stack(site: Site) -> Operation:
-    _check_order(site)
     dim = axis_of(site.given["dim"], site.x.rank + 1) + 1
     return call(f"torch.stack([{', '.join(site.per_sample())}], {{dim}})", dim=dim)
 
@@ -64,7 +58,8 @@ def _gather(site: Site) -> Operation:
     given, dim = site.given, site.axis(site.given["dim"])
     index = given["index"]
     if index is None:
-        _check_order(site)
+        if any(x.is_map and x.channels_last for x in (*site.inputs, *site.outputs)):
+            raise NoCounterpartError("positions that are data, in a map with channels last")
         return module("GatherAt", "{m}({*})", dim=dim, elements=given["mode"] == "elements")
     if given["keepdim"]:
         return call(f"{{0}}[{':, ' * dim}{{index}}]", index=[*index])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.pytorch.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__: list[str] = []
+__all__ = ["LAST_STEP"]
 
 
 @writes("embedding")
@@ -80,6 +80,7 @@ def _window_attention(site: Site) -> Operation:
     )
 
 
+LAST_STEP = "{m}({0})[0][:, -1]"
 _RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 
@@ -87,8 +88,11 @@ _RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 def _recurrent(site: Site) -> Operation:
     given = site.given
     site.refuse("peephole")
-    if given["convention"] != "torch" or not given.get("reset_after", True) or given["merge_mode"] != "concat":
-        raise NoCounterpartError("the gates or the directions of Keras")
+    is_keras = given["convention"] != "torch"
+    if is_keras and not given.get("reset_after", True):
+        raise NoCounterpartError("reset_after False: PyTorch's GRU resets the product with the state, not the state")
+    if given["merge_mode"] != "concat":
+        raise NoCounterpartError(f"merge_mode {given['merge_mode']}: PyTorch concatenates the directions")
     arguments = {
         "input_size": site.x.sizes[-1],
         "hidden_size": given["hidden_size"],
@@ -99,9 +103,14 @@ def _recurrent(site: Site) -> Operation:
         "batch_first": True,
         "bidirectional": given["bidirectional"],
     }
+    if is_keras and given["bias"] and site.layer.kind != "gru":
+        arguments["one_bias"] = True
     name = _RECURRENT[site.layer.kind]
-    if len(site.inputs) == 1 and site.used <= {0} and given["return_sequences"]:
-        return module(f"nn.{name}", "{m}({0})", **arguments)
+    if len(site.inputs) == 1 and site.used <= {0}:
+        if given["return_sequences"]:
+            return module(f"nn.{name}", "{m}({0})", **arguments)
+        if not given["bidirectional"]:
+            return module(f"nn.{name}", LAST_STEP, **arguments)
     return module(f"Stateful{name}", "{m}({*})", **arguments, last=not given["return_sequences"])
 
 
@@ -109,7 +118,7 @@ def _recurrent(site: Site) -> Operation:
 def _cell(site: Site) -> Operation:
     given = site.given
     if given["convention"] != "torch":
-        raise NoCounterpartError("the gates of Keras")
+        raise NoCounterpartError("one bias in every gate, as in Keras")
     name = _RECURRENT[site.layer.kind.removesuffix("_cell")]
     states = site.per_sample()[1:]
     text = ", ".join(["{0}", *([f"({', '.join(states)})"] if len(states) > 1 else states)])

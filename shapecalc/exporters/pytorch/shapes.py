@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError, broadcast, call, module, torch_size, writes
+from shapecalc.exporters.pytorch.table import (
+    NoCounterpartError,
+    broadcast,
+    call,
+    in_own_order,
+    module,
+    torch_size,
+    writes,
+)
 from shapecalc.exporters.sites import crop_sides
 from shapecalc.exporters.source.operations import sliced
 from shapecalc.layers.base.per_axis import per_axis, sides_of
@@ -61,26 +69,24 @@ def _matmul(site: Site) -> Operation:
 
 @writes("flatten")
 def _flatten(site: Site) -> Operation:
+    return call("{0}.flatten(1)") if site.outputs[0].rank == 1 else _flatten_some(site)
+
+
+@in_own_order
+def _flatten_some(site: Site) -> Operation:
     start, end = site.given["start_dim"], site.given["end_dim"]
-    whole = site.outputs[0].rank == 1
-    if site.is_mixed and not whole:
-        raise NoCounterpartError("some axes of a map with channels last")
-    if whole:
-        return call("{0}.flatten(1)")
     return call("{0}.flatten({start_dim}, {end_dim})", start_dim=start, end_dim=end)
 
 
 @writes("reshape", "view")
+@in_own_order
 def _reshape(site: Site) -> Operation:
-    if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
-        raise NoCounterpartError("a map with channels last")
-    return call("{0}.reshape({0}.shape[0], {*shape})", shape=tuple(torch_size(site.outputs[0])))
+    return call("{0}.reshape({0}.shape[0], {*shape})", shape=tuple(site.size(site.outputs[0])))
 
 
 @writes("unflatten")
+@in_own_order
 def _unflatten(site: Site) -> Operation:
-    if site.is_mixed:
-        raise NoCounterpartError("a map with channels last")
     given = site.given
     return call("{0}.unflatten({dim}, {sizes})", dim=site.axis(given["dim"]), sizes=tuple(given["unflattened_size"]))
 
@@ -104,17 +110,15 @@ def _window_reverse(site: Site) -> Operation:
 
 
 @writes("permute")
+@in_own_order
 def _permute(site: Site) -> Operation:
-    if site.is_mixed or (site.outputs[0].is_map and site.outputs[0].channels_last):
-        raise NoCounterpartError("a map with channels last")
     dims = site.given["dims"]
     return call("{0}.permute({*dims})", dims=tuple(dims) if dims[0] == 0 else (0, *dims))
 
 
 @writes("transpose")
+@in_own_order
 def _transpose(site: Site) -> Operation:
-    if site.is_mixed:
-        raise NoCounterpartError("a map with channels last")
     return call("{0}.transpose({dim0}, {dim1})", dim0=site.axis(site.given["dim0"]), dim1=site.axis(site.given["dim1"]))
 
 

@@ -5,18 +5,32 @@ Tensors are as PyTorch has them: the batch first, then the channels of a feature
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site
-from shapecalc.exporters.source.operations import Writers, call, module
+from shapecalc.exporters.source.operations import Writers, call, module, moved
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shapecalc.exporters.source.operations import Writer
+    from shapecalc.exporters.structure.parts import Operation
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "broadcast", "call", "module", "torch_size", "writes"]
+__all__ = [
+    "ROTARY",
+    "WRITERS",
+    "NoCounterpartError",
+    "Site",
+    "broadcast",
+    "call",
+    "in_own_order",
+    "module",
+    "torch_size",
+    "writes",
+]
 
 WRITERS = Writers()
 writes = WRITERS.of
@@ -32,6 +46,25 @@ def broadcast(site: Site) -> list[str]:
         raise NoCounterpartError("a map and another tensor, with channels last")
     more = [max(ranks) - rank for rank in ranks]
     return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
+
+
+def in_own_order(write: Writer) -> Writer:
+    """Return a writer of a kind that counts axes: of maps with channels last, the channels become the last axis."""
+
+    def written(site: Site) -> Operation:
+        mixed = [str(i) for i, x in enumerate(site.inputs) if _is_mixed(x)]
+        back = _is_mixed(site.outputs[0])
+        if not mixed and not back:
+            return write(site)
+        if len(site.outputs) > 1 or any(one.rank == 0 for one in site.outputs):
+            raise NoCounterpartError("a map with channels last")
+        return moved(write(replace(site, layout="")), mixed, back=back, to_first=False)
+
+    return written
+
+
+def _is_mixed(x: Shape) -> bool:
+    return x.is_map and x.channels_last and x.rank > 1
 
 
 def torch_size(shape: Shape) -> Sequence[Any]:

@@ -65,22 +65,25 @@ def _window(value: Any) -> Any:
 def _transposed_conv(site: Site) -> Operation:
     given = site.given
     site.refuse("parametrization")
-    sizes = {name: per_axis(given[name], site.rank) for name in ("kernel_size", "stride", "padding", "dilation")}
-    if not all(isinstance(one, int) for one in sizes["padding"]):
-        raise NoCounterpartError(f"padding {given['padding']}")
-    added = [
-        out - ((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1)
-        for size, out, kernel, stride, padding, dilation in zip(
-            site.x.spatial, site.outputs[0].spatial, *sizes.values(), strict=True
-        )
-    ]
+    kernel, stride, dilation = (per_axis(given[name], site.rank) for name in ("kernel_size", "stride", "dilation"))
+    paddings, added, is_cut = [], [], False
+    for size, out, k, s, d, padding in zip(
+        site.x.spatial, site.outputs[0].spatial, kernel, stride, dilation, per_axis(given["padding"], site.rank),
+        strict=True,
+    ):  # fmt: skip
+        full = (size - 1) * s + d * (k - 1) + 1
+        paddings.append(padding if isinstance(padding, int) else max(full - out, 0) // 2)
+        added.append(max(out - full + 2 * paddings[-1], 0))
+        is_cut = is_cut or full - 2 * paddings[-1] > out
+    ends = ", ".join([f":{out}" for out in site.outputs[0].spatial])
     return module(
         _class("ConvTranspose", site),
+        "{m}({0})" + (f"[..., {ends}]" if is_cut else ""),
         in_channels=site.x.channels,
         out_channels=given["out_channels"],
         kernel_size=_window(given["kernel_size"]),
         stride=_window(given["stride"]),
-        padding=_window(given["padding"]),
+        padding=_short(paddings),
         output_padding=_short(added),
         groups=given["groups"],
         bias="bias" in site.weights,

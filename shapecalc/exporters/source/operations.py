@@ -6,6 +6,7 @@ in which `{0}` is its first input, `{*}` are all of them, `{m}` is the module, a
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
@@ -16,7 +17,7 @@ from shapecalc.exporters.structure.parts import Operation
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from shapecalc.exporters.sites import Site
     from shapecalc.model.report import Report
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Writer = Callable[[Site], Operation]
 
-__all__ = ["Writers", "call", "module", "operations_of", "sliced"]
+__all__ = ["Writers", "call", "module", "moved", "operations_of", "sliced"]
 
 
 def operations_of(report: Report, sites: Iterable[Site], writers: Writers, framework: str) -> list[Operation]:
@@ -33,13 +34,32 @@ def operations_of(report: Report, sites: Iterable[Site], writers: Writers, frame
     for row, site in zip(report.rows, sites, strict=True):
         try:
             _check_weights(row)
-            if site.layout == CHW:
-                site.check_order()
-            found.append(writers.get(row.kind, _refuse)(site))
+            found.append(_operation(site, writers.get(row.kind, _refuse)))
         except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
             message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
     return found
+
+
+def _operation(site: Site, write: Writer) -> Operation:
+    """Return what a writer makes of a site: of a sequence with channels last as of a feature map, where it must be."""
+    if site.layout != CHW or not site.needs_map:
+        return write(site)
+    if len(site.inputs) > 1 or len(site.outputs) > 1:
+        raise NoCounterpartError("several sequences with channels last")
+    return moved(write(site.as_map()), ["0"], back=site.stays_alike(site.outputs[0]))
+
+
+def moved(operation: Operation, inputs: Collection[str], *, back: bool, to_first: bool = True) -> Operation:
+    """Return an operation with the last axis of inputs, by their numbers, as the first behind the batch, and back.
+
+    Without `to_first` it is the other way round.
+    """
+    there, again = (".movedim(-1, 1)", ".movedim(1, -1)")[:: 1 if to_first else -1]
+    text = re.sub(
+        r"\{(\d)\}(?!\.shape\[0\])", lambda found: found[0] + there if found[1] in inputs else found[0], operation.kind
+    )
+    return operation._replace(kind=text + (again if back else ""))
 
 
 def _check_weights(row: Row) -> None:
