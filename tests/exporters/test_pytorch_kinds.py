@@ -19,18 +19,17 @@ pytestmark = pytest.mark.torch
 RECORDED = Path(__file__).parent.parent / "data" / "pt2"
 
 NOT_WRITTEN = {
-    "accuracy", "conv_lstm", "deformable_conv", "disentangled_attention", "einsum_dense", "fold", "fractional_max_pool",
-    "gated_delta_net", "grid_sample", "locally_connected", "loss", "lp_pool", "mamba", "mamba2", "max_unpool",
-    "multi_head_latent_attention", "normalization", "opaque", "prior_box", "recurrent", "relative_position_bias",
-    "roi_align", "sinusoidal_embedding", "unfold", "unused_parameter", "up_sampling",
+    "accuracy", "conv_lstm", "deformable_conv", "disentangled_attention", "gated_delta_net", "locally_connected", "loss",
+    "mamba", "mamba2", "max_unpool", "multi_head_latent_attention", "opaque", "prior_box", "recurrent",
+    "relative_position_bias", "roi_align", "sinusoidal_embedding", "unused_parameter",
 }  # fmt: skip
 SOME_NOT_WRITTEN = {
-    ("conv", "parametrization"), ("depthwise_conv", "depth_multiplier"), ("experts", "bias True"),
+    ("conv", "parametrization"), ("experts", "bias True"),
     ("slice", "a negative step"), ("layer_norm", "several axes"), ("pad", "axes that are not spatial"),
     ("max_pool", "return_indices"), ("avg_pool", "dilation"), ("matmul", "a vector and a matrix"),
     ("lstm", "peephole"), ("gru", "reset_after False"), ("gru_cell", "one bias"), ("rnn_cell", "one bias"),
     ("normalize", "a learned scale"), ("window_reverse", "windows that are a feature map"),
-    ("prelu", "slopes of single elements"),
+    ("fractional_max_pool", "one spatial axis"),
 }  # fmt: skip
 """Kinds of which some examples cannot be written, with a part of the reason."""
 
@@ -52,7 +51,17 @@ def test_what_has_no_counterpart_is_refused_by_name(kind):
         shapecalc.load(spec_of(kind, 0)).convert("pytorch")
 
 
-@pytest.mark.parametrize("layer", FUNCTIONS)
+OF_PYTORCH = {
+    "unfold: {kernel_size: [2, 3], stride: 2, padding: 1}": "F.unfold(x, (2, 3), stride=2, padding=1)",
+    "lp_pool: {kernel_size: [2, 3]}": "F.lp_pool2d(x, 2.0, (2, 3))", "up_sampling: 2": "F.interpolate(x, scale_factor=2)",
+    "prelu": "x.clamp(min=0) + 0.25 * x.clamp(max=0)", "prelu: {per: element}": "F.leaky_relu(x, 0.25)",
+    "prelu: {shared_axes: [2, 3]}": "F.leaky_relu(x, 0.25)", "normalization: {axis: [1, 3]}": "x",
+    "normalization: {buffer: false}": "x",
+}  # fmt: skip
+"""Layers as in `FUNCTIONS`, that others have not."""
+
+
+@pytest.mark.parametrize("layer", [*FUNCTIONS, *OF_PYTORCH])
 def test_values_are_those_of_pytorch(layer, torch):  # noqa: F811
     x = torch.randn(2, 8, 8, 6) * 2
     x = x.abs() if "rsqrt" in layer else x
@@ -62,7 +71,7 @@ def test_values_are_those_of_pytorch(layer, torch):  # noqa: F811
     except shapecalc.UsageError as error:
         assert "a negative step" in str(error)  # noqa: PT017
         return
-    due = eval(FUNCTIONS[layer], {"x": x, "torch": torch, "F": torch.nn.functional})
+    due = eval({**FUNCTIONS, **OF_PYTORCH}[layer], {"x": x, "torch": torch, "F": torch.nn.functional})
     torch.testing.assert_close(model(x), due, atol=2e-5, rtol=1e-4)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-for _family in ("windows", "pointwise", "functions", "shapes", "indexing", "sequences"):
+for _family in ("windows", "pointwise", "functions", "shapes", "indexing", "sequences", "further"):
     import_module(f"shapecalc.exporters.pytorch.{_family}")
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["construct", "default_of"]
 
 _WINDOW = {"stride": 1, "padding": 0, "dilation": 1, "pad": None}
-_STATEFUL = {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh", "proj_size": 0,
+_RECURRENT = {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False}
+_STATEFUL = {"one_bias": False, "num_layers": 1,
+             "bias": True, "bidirectional": False, "nonlinearity": "tanh", "proj_size": 0,
              "last": False}  # fmt: skip
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Conv": {**_WINDOW, "groups": 1, "bias": True, "padding_mode": "zeros"},
@@ -22,6 +24,11 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.AvgPool": {"padding": 0, "ceil_mode": False, "count_include_pad": True, "pad": None},
     "nn.BatchNorm": {"eps": 1e-05, "momentum": 0.1, "affine": True, "track_running_stats": True},
     "nn.InstanceNorm": {"eps": 1e-05, "affine": False, "track_running_stats": False},
+    "SeparableConv": {**_WINDOW, "depth_multiplier": 1, "bias": True},
+    "EinsumDense": {"bias": None},
+    "nn.LPPool": {"ceil_mode": False},
+    "nn.Unfold": _WINDOW,
+    "nn.Fold": _WINDOW,
     "nn.Linear": {"bias": True},
     "nn.PReLU": {"num_parameters": 1},
     "nn.Hardtanh": {"min_val": -1.0, "max_val": 1.0},
@@ -34,9 +41,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.GELU": {"approximate": "none"},
     "nn.LeakyReLU": {"negative_slope": 0.01},
     "nn.ELU": {"alpha": 1.0},
-    "nn.LSTM": {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False},
-    "nn.GRU": {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False},
-    "nn.RNN": {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False, "nonlinearity": "tanh"},
+    "nn.LSTM": _RECURRENT,
+    "nn.GRU": _RECURRENT,
+    "nn.RNN": {**_RECURRENT, "nonlinearity": "tanh"},
     "nn.LSTMCell": {"bias": True},
     "nn.GRUCell": {"bias": True},
     "nn.RNNCell": {"bias": True, "nonlinearity": "tanh"},
@@ -60,6 +67,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 _UNNAMED = frozenset({
     "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups",
     "normalized_shape", "num_embeddings", "embedding_dim", "input_size", "hidden_size", "features", "num_positions",
+    "equation", "norm_type",
     "num_tokens", "output_size", "p", "size", "negative_slope", "alpha", "groups", "upscale_factor", "downscale_factor",
 })  # fmt: skip
 """Arguments that are written without their names, where they come first."""

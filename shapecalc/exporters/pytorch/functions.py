@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError, broadcast, call, module, writes
+from shapecalc.exporters.pytorch.table import (
+    NoCounterpartError,
+    broadcast,
+    broadcast_in_own_order,
+    call,
+    in_own_order,
+    module,
+    reduced_in_own_order,
+    writes,
+)
 from shapecalc.exporters.sites import einsum_equation
 from shapecalc.layers.base.axis_numbers import axis_index
 
@@ -53,17 +62,6 @@ def _glu(site: Site) -> Operation:
     return module("nn.GLU", dim=site.axis(site.given["dim"]))
 
 
-@writes("prelu")
-def _prelu(site: Site) -> Operation:
-    (count,) = sizes if len(sizes := site.weights["weight"]) == 1 else (0,)
-    x = site.x
-    if not count or site.given["per"] == "element" or site.given["shared_axes"] is not None:
-        raise NoCounterpartError("slopes of single elements")
-    if count > 1 and not x.is_map and x.channels_last and x.rank > 1:
-        raise NoCounterpartError("slopes of features that are last")
-    return module("nn.PReLU", num_parameters=count)
-
-
 _SIGNS = {"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
           "pow": "**", "remainder": "%"}  # fmt: skip
 _TRUTHS = {"logical_and": "&", "logical_or": "|", "logical_xor": "^"}
@@ -72,6 +70,7 @@ _NUMBERS = ("pow", "remainder")
 
 
 @writes("pointwise")
+@broadcast_in_own_order
 def _pointwise(site: Site) -> Operation:
     """Write a function; what is true or false is 1 or 0, as it may be added and multiplied."""
     name, other = site.given["function"], site.given["other"]
@@ -102,6 +101,7 @@ _REDUCTIONS = {
 
 
 @writes("sum", "max", "min", "reduce")
+@reduced_in_own_order
 def _reduce(site: Site) -> Operation:
     name = site.given.get("function") or site.layer.kind
     dims = sorted(site.axis(axis + 1) for axis in site.layer._axes(site.x))  # type: ignore[attr-defined]  # noqa: SLF001
@@ -116,6 +116,7 @@ def _reduce(site: Site) -> Operation:
 
 
 @writes("argmax", "argmin")
+@reduced_in_own_order
 def _arg(site: Site) -> Operation:
     dim, keep = site.given["dim"], site.given["keepdim"]
     if dim is None and keep:
@@ -126,12 +127,12 @@ def _arg(site: Site) -> Operation:
 
 
 @writes("einsum")
+@in_own_order
 def _einsum(site: Site) -> Operation:
-    if any(x.is_map and x.channels_last for x in site.inputs):
-        raise NoCounterpartError("a map with channels last")
     plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001
     equation = einsum_equation(plan.terms, plan.result, [True] * len(plan.terms))
-    return call(f'torch.einsum("{equation}", {{*}})')
+    inputs = ", ".join([f"{{{i}}}" for i in range(len(site.inputs))])
+    return call(f'torch.einsum("{equation}", {inputs})')
 
 
 @writes("normalize")

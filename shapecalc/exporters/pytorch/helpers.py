@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shapecalc.exporters.pytorch.rare_helpers import RARE
+
 __all__ = ["HELPERS"]
 
 _SHIFTED = '''
@@ -34,6 +36,7 @@ class Stateful{name}(nn.{name}):
 '''
 
 HELPERS = {
+    **RARE,
     "one_bias": '''
 def one_bias(module):
     """Return a recurrent layer with one bias in every gate, as in Keras: the second is zeros, and not trained."""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import NoCounterpartError, call, in_own_order, module, writes
+from shapecalc.exporters.pytorch.table import (
+    NoCounterpartError,
+    call,
+    in_own_order,
+    module,
+    reduced_in_own_order,
+    writes,
+)
 from shapecalc.layers.base.axis_numbers import axis_of
 
 if TYPE_CHECKING:
@@ -54,6 +61,7 @@ def _stack(site: Site) -> Operation:
 
 
 @writes("gather")
+@reduced_in_own_order
 def _gather(site: Site) -> Operation:
     given, dim = site.given, site.axis(site.given["dim"])
     index = given["index"]

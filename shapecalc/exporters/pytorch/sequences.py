@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, broadcast, call, module, writes
+from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, broadcast, call, in_own_order, module, writes
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _cell(site: Site) -> Operation:
 
 
 @writes("scaled_dot_product_attention")
+@in_own_order
 def _scaled_dot_product_attention(site: Site) -> Operation:
     given = site.given
     names = broadcast(site)

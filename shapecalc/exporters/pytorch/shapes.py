@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from shapecalc.exporters.pytorch.table import (
     NoCounterpartError,
     broadcast,
+    broadcast_in_own_order,
     call,
     in_own_order,
     module,
+    reduced_in_own_order,
     torch_size,
     writes,
 )
@@ -32,7 +34,7 @@ def _by_sign(sign: str) -> Callable[[Site], Operation]:
     def write(site: Site) -> Operation:
         return call(f" {sign} ".join(broadcast(site)))
 
-    return write
+    return broadcast_in_own_order(write)
 
 
 for _kind, _sign in _SIGNS.items():
@@ -40,6 +42,7 @@ for _kind, _sign in _SIGNS.items():
 
 
 @writes("maximum", "minimum")
+@broadcast_in_own_order
 def _extreme(site: Site) -> Operation:
     text, *others = broadcast(site)
     for other in others:
@@ -48,6 +51,7 @@ def _extreme(site: Site) -> Operation:
 
 
 @writes("average")
+@broadcast_in_own_order
 def _average(site: Site) -> Operation:
     return call(f"({' + '.join(broadcast(site))}) / {len(site.inputs)}")
 
@@ -58,6 +62,7 @@ def _concat(site: Site) -> Operation:
 
 
 @writes("matmul", "bmm")
+@in_own_order
 def _matmul(site: Site) -> Operation:
     if any(x.rank < 2 for x in site.inputs):
         if all(x.rank == 1 for x in site.inputs):
@@ -198,6 +203,7 @@ def _pixel_unshuffle(site: Site) -> Operation:
 
 
 @writes("mean")
+@reduced_in_own_order
 def _mean(site: Site) -> Operation:
     given = site.given
     dims = tuple(sorted(site.axis(dim) for dim in per_axis(given["dim"], 1)))

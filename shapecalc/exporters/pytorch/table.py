@@ -37,13 +37,8 @@ writes = WRITERS.of
 
 
 def broadcast(site: Site) -> list[str]:
-    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch.
-
-    Errors: `NoCounterpartError` for a map with channels last, which they come first of in PyTorch.
-    """
+    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch."""
     ranks = [x.rank for x in site.inputs]
-    if any(x.is_map and x.channels_last for x in site.inputs) and len({*ranks}) > 1:
-        raise NoCounterpartError("a map and another tensor, with channels last")
     more = [max(ranks) - rank for rank in ranks]
     return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
 
@@ -61,6 +56,18 @@ def in_own_order(write: Writer) -> Writer:
         return moved(write(replace(site, layout="")), mixed, back=back, to_first=False)
 
     return written
+
+
+def broadcast_in_own_order(write: Writer) -> Writer:
+    """Return a writer of an element-wise kind: of inputs with different numbers of axes, in their own order."""
+    in_order = in_own_order(write)
+    return lambda site: (in_order if len({x.rank for x in site.inputs}) > 1 else write)(site)
+
+
+def reduced_in_own_order(write: Writer) -> Writer:
+    """Return a writer of a kind that removes axes: of a feature map of which several stay, in their own order."""
+    in_order = in_own_order(write)
+    return lambda site: (in_order if 1 < site.outputs[0].rank < site.x.rank else write)(site)
 
 
 def _is_mixed(x: Shape) -> bool:

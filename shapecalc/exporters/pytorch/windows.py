@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from shapecalc.exporters.pytorch.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__: list[str] = []
+__all__ = ["class_of", "padding_of", "window"]
 
 
 def _short(values: tuple[Any, ...] | list[Any]) -> Any:
     return values[0] if len({*values}) == 1 else tuple(values)
 
 
-def _class(name: str, site: Site) -> str:
+def class_of(name: str, site: Site) -> str:
+    """Return the class of a module by the number of spatial axes: nn.Conv2d."""
     if not 1 <= site.rank <= 3:
         raise NoCounterpartError(f"{site.rank} spatial axes")
     return f"nn.{name}{site.rank}d"
 
 
-def _padding(site: Site, *, halves: bool = False) -> dict[str, Any]:
+def padding_of(site: Site, *, halves: bool = False) -> dict[str, Any]:
     """Return the padding of a window; where it is not the same on both sides, as `pad`, in front of the layer."""
     axes = spatial_axes(site.layer, site.x)
     sides = [axis.same_padding() if axis.same else (axis.before, axis.after) for axis in axes]
@@ -41,23 +42,24 @@ def _padding(site: Site, *, halves: bool = False) -> dict[str, Any]:
 @writes("conv", "depthwise_conv")
 def _conv(site: Site) -> Operation:
     given = site.given
-    site.refuse("parametrization", "depth_multiplier")
+    site.refuse("parametrization")
     weight = site.weights["weight"]
     return module(
-        _class("Conv", site),
+        class_of("Conv", site),
         in_channels=site.x.channels,
         out_channels=weight[0],
-        kernel_size=_window(given["kernel_size"]),
-        stride=_window(given["stride"]),
-        **_padding(site),
-        dilation=_window(given["dilation"]),
+        kernel_size=window(given["kernel_size"]),
+        stride=window(given["stride"]),
+        **padding_of(site),
+        dilation=window(given["dilation"]),
         groups=site.x.channels // weight[1],
         bias="bias" in site.weights,
         padding_mode=given.get("padding_mode", "zeros"),
     )
 
 
-def _window(value: Any) -> Any:
+def window(value: Any) -> Any:
+    """Return one number for several equal ones."""
     return _short(value) if isinstance(value, tuple) else value
 
 
@@ -77,17 +79,17 @@ def _transposed_conv(site: Site) -> Operation:
         is_cut = is_cut or full - 2 * paddings[-1] > out
     ends = ", ".join([f":{out}" for out in site.outputs[0].spatial])
     return module(
-        _class("ConvTranspose", site),
+        class_of("ConvTranspose", site),
         "{m}({0})" + (f"[..., {ends}]" if is_cut else ""),
         in_channels=site.x.channels,
         out_channels=given["out_channels"],
-        kernel_size=_window(given["kernel_size"]),
-        stride=_window(given["stride"]),
+        kernel_size=window(given["kernel_size"]),
+        stride=window(given["stride"]),
         padding=_short(paddings),
         output_padding=_short(added),
         groups=given["groups"],
         bias="bias" in site.weights,
-        dilation=_window(given["dilation"]),
+        dilation=window(given["dilation"]),
     )
 
 
@@ -97,18 +99,18 @@ def _pool(site: Site) -> Operation:
     is_max = "count_include_pad" not in given
     site.refuse("return_indices")
     arguments: dict[str, Any] = {
-        "kernel_size": _window(given["kernel_size"]),
-        "stride": _window(given["stride"] or given["kernel_size"]),
-        **_padding(site, halves=True),
+        "kernel_size": window(given["kernel_size"]),
+        "stride": window(given["stride"] or given["kernel_size"]),
+        **padding_of(site, halves=True),
     }
     if is_max:
-        arguments["dilation"] = _window(given["dilation"])
+        arguments["dilation"] = window(given["dilation"])
     elif per_axis(given["dilation"], 1) != (1,):
         raise NoCounterpartError("dilation")
     arguments["ceil_mode"] = _rounds_up(site)
     if not is_max:
         arguments["count_include_pad"] = given["count_include_pad"]
-    return module(_class("MaxPool" if is_max else "AvgPool", site), **arguments)
+    return module(class_of("MaxPool" if is_max else "AvgPool", site), **arguments)
 
 
 def _rounds_up(site: Site) -> bool:
@@ -128,7 +130,7 @@ def _rounds_up(site: Site) -> bool:
 def _adaptive(site: Site) -> Operation:
     name = "AdaptiveAvgPool" if "avg" in site.layer.kind else "AdaptiveMaxPool"
     size = site.given["output_size"]
-    return module(_class(name, site), output_size=_window(size))
+    return module(class_of(name, site), output_size=window(size))
 
 
 @writes("global_avg_pool", "global_max_pool")

@@ -59,7 +59,10 @@ def moved(operation: Operation, inputs: Collection[str], *, back: bool, to_first
     text = re.sub(
         r"\{(\d)\}(?!\.shape\[0\])", lambda found: found[0] + there if found[1] in inputs else found[0], operation.kind
     )
-    return operation._replace(kind=text + (again if back else ""))
+    if back:
+        name, _, forward = text.partition("|")
+        text = f"{name}|({forward}){again}" if re.search(r" [^\s,]+ ", forward) else text + again
+    return operation._replace(kind=text)
 
 
 def _check_weights(row: Row) -> None:

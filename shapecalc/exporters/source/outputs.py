@@ -30,10 +30,12 @@ def needed_outputs(definitions: Sequence[Definition], outputs: Sequence[Local]) 
     for definition in reversed(definitions):
         used = [local for item in definition.items for local in item.inputs]
         for local in dict.fromkeys([*used, *needed[id(definition)]]):
-            inner = definition.items[local.part].definition if local.part >= 0 else None
-            if inner is None:
+            if local.part < 0:
                 continue
             if local.back >= definition.items[local.part].part.length:
                 raise NoCounterpartError("a layer within one of several copies is used outside of it")
+            inner = definition.items[local.part].definition
+            if inner is None:
+                continue
             needed[id(inner)][inner_local(inner, local.back, local.output)] = None
     return {key: [*locals_] for key, locals_ in needed.items()}

@@ -21,7 +21,10 @@ _OF_BOTH = {
     "unused_parameter": "nothing would use it",
 }
 _OF_ONE = {
-    "PyTorch": {"conv_lstm": "PyTorch has no convolutional LSTM"},
+    "PyTorch": {
+        "conv_lstm": "PyTorch has no convolutional LSTM",
+        "max_unpool": "the positions of maxima are not written",
+    },
     "Keras": {
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
         **dict.fromkeys(("fractional_max_pool", "rrelu"), "Keras has nothing random at inference"),

@@ -387,7 +387,11 @@ class Normalization(Layer):
         Example({"per_tensor": True}, (4, 5, 3), (4, 5, 3), buffers=3, source="Keras 3.15.1, axis=None, run"),
     )
 
+    def axes_of(self, x: Shape) -> tuple[int, ...]:
+        """Return the axes with a mean and variance for each position."""
+        return () if self.per_tensor else tuple(axis_indices(self.axis, x, "axis"))
+
     def buffers(self, x: Shape) -> WeightShapes:
-        axes = () if self.per_tensor else axis_indices(self.axis, x, "axis")
+        axes = self.axes_of(x)
         sizes = tuple([x.sizes[axis] for axis in axes])
         return {"mean": sizes, "variance": sizes, "count": ()} if self.buffer else {}

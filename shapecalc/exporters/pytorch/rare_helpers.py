@@ -1,0 +1,71 @@
+"""Modules for layers that are rare in PyTorch, as they are written into the source that uses them."""
+
+from __future__ import annotations
+
+__all__ = ["RARE"]
+
+_SEPARABLE = '''
+class SeparableConv{rank}d(nn.Sequential):
+    """A depthwise convolution, then a 1×1 convolution with the only bias."""
+
+    def __init__(self, in_channels, out_channels, depth_multiplier=1, bias=True, **window):
+        middle = in_channels * depth_multiplier
+        super().__init__(
+            nn.Conv{rank}d(in_channels, middle, groups=in_channels, bias=False, **window),
+            nn.Conv{rank}d(middle, out_channels, 1, bias=bias),
+        )
+'''
+
+RARE = {
+    **{f"SeparableConv{rank}d": _SEPARABLE.format(rank=rank) for rank in (1, 2, 3)},
+    "ElementPReLU": '''
+class ElementPReLU(nn.Module):
+    """A PReLU with a slope of its own for each element along some axes."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.slope = nn.Parameter(torch.full(size, 0.25))
+
+    def forward(self, x):
+        return x.clamp(min=0) + self.slope * x.clamp(max=0)
+''',
+    "Normalization": '''
+class Normalization(nn.Module):
+    """Subtracts a stored mean and divides by a stored deviation, of the inputs that were seen before training."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("variance", torch.ones(size))
+        self.register_buffer("count", torch.tensor(0))
+
+    def forward(self, x):
+        return (x - self.mean) / self.variance.sqrt()
+''',
+    "Rescaling": '''
+class Rescaling(nn.Module):
+    """Multiplies by a number and adds another: put in those of the network."""
+
+    def __init__(self, scale=1.0, offset=0.0):
+        super().__init__()
+        self.scale, self.offset = scale, offset
+
+    def forward(self, x):
+        return x * self.scale + self.offset
+''',
+    "EinsumDense": '''
+class EinsumDense(nn.Module):
+    """A fully connected layer along any axes, as an Einstein summation with a learned kernel."""
+
+    def __init__(self, equation, size, bias=None):
+        super().__init__()
+        self.equation = equation
+        self.weight = nn.Parameter(torch.zeros(size))
+        self.bias = None if bias is None else nn.Parameter(torch.zeros(bias))
+
+    def forward(self, x):
+        x = torch.einsum(self.equation, x, self.weight)
+        return x if self.bias is None else x + self.bias
+''',
+}
+"""The text of each, by its name."""
