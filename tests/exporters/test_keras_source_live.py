@@ -13,6 +13,7 @@ import pytest
 import yaml
 from functions_of_kinds import FUNCTIONS
 from test_keras_source import ZOO, cannot
+from test_onnx_export import EXAMPLES, spec_of
 
 import shapecalc
 from shapecalc.exporters import source as exporter
@@ -235,6 +236,51 @@ def recurrent_first(torch, theirs):
         reset, update, new = tensor.chunk(3)
         gates.append(torch.cat([update, reset, new]))
     return [("", gates[0]), ("", gates[1]), ("", torch.stack(gates[2:])), *theirs[4:]]
+
+
+FURTHER = (
+    "argmax", "conv_lstm", "einsum", "einsum_dense", "expand", "gather", "glu", "gru", "instance_norm", "laplace", "max",
+    "min", "normalization", "normalize", "pad", "pointwise", "prelu", "reduce", "reflection_pad", "repeat_vector",
+    "replication_pad", "separable_conv", "softmin", "sum", "tile", "top_k", "transposed_conv", "up_sampling",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "index"), [one for one in EXAMPLES if one[0] in FURTHER])
+def test_examples_of_further_kinds_run_or_are_refused(kind, index, keras):
+    try:
+        check(keras, shapecalc.load(spec_of(kind, index)))
+    except shapecalc.UsageError as error:
+        assert "cannot be written for Keras: " in str(error)  # noqa: PT017  (in the table: test_reasons.py)
+
+
+OWN = {
+    "normalization": (13, "x"), "normalization: {buffer: false}": (0, "x"),
+    "prelu: {per: element}": (384, "x.clamp(min=0)"), "prelu: {num_parameters: 6}": (6, "x.clamp(min=0)"),
+    "pointwise: {function: less, other: 0.5}": (0, "(x < 0.5).float()"), "pointwise: {function: square}": (0, "x ** 2"),
+    "sum: {dim: 1}": (0, "x.sum(1)"), "reduce: {function: l2, dim: -1}": (0, "x.norm(dim=-1)"),
+    "reduce: {function: logsumexp, dim: [1, 2], keepdim: true}": (0, "x.logsumexp((1, 2), True)"),
+    "argmax: 2": (0, "x.argmax(2)"), "gather: {index: 3, keepdim: false, dim: 2}": (0, "x[:, :, 3]"),
+    "gather: {index: [0, 2]}": (0, "x[:, [0, 2]]"), "tile: {dims: [2, 1, 3]}": (0, "x.repeat(1, 2, 1, 3)"),
+    "expand: {sizes: [2, -1, 8, 6]}": (0, "x[:, None].expand(-1, 2, -1, -1, -1)"), "softmin": (0, "(-x).softmax(-1)"),
+    "instance_norm": (0, "F.instance_norm(x.movedim(-1, 1)).movedim(1, -1)"), "glu": (0, "F.glu(x)"),
+    "reflection_pad: 1": (0, "F.pad(x.movedim(-1, 1), (1, 1, 1, 1), 'reflect').movedim(1, -1)"),
+    "normalize": (0, "F.normalize(x, dim=-1)"), "laplace": (0, "0.5 * (1 + torch.erf((x - 0.707107) / (0.282095 * 2 ** 0.5)))"),
+    "einsum: {equation: bhwc->bwch}": (0, "x.permute(0, 2, 3, 1)"), "unsqueeze: 2": (0, "x[:, :, None]"),
+}  # fmt: skip
+"""Layers on a map of 8×8×6 with channels last: their weights in Keras, and what they compute, with PyTorch."""
+
+
+@pytest.mark.parametrize("layer", OWN)
+def test_layers_of_maps_with_channels_last_compute_what_pytorch_does(layer, keras):
+    import torch
+
+    spec = {"layout": "HWC", "inputs": {"x": [8, 8, 6]}, "layers": [yaml.safe_load(layer)]}
+    model = made(keras, shapecalc.load(spec).convert("keras"), "cpu")
+    count, text = OWN[layer]
+    assert model.count_params() == count
+    x = torch.randn(2, 8, 8, 6)
+    due = eval(text, {"x": x, "torch": torch, "F": torch.nn.functional})
+    torch.testing.assert_close(model(x, training=False), due, rtol=1e-3, atol=1e-3, check_dtype=False)
 
 
 MAPPED = [layer for layer in FUNCTIONS if layer.partition(":")[0] in (

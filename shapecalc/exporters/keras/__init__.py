@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-for _family in ("windows", "pointwise", "shapes", "sequences"):
+for _family in ("windows", "pointwise", "shapes", "sequences", "functions", "further"):
     import_module(f"shapecalc.exporters.keras.{_family}")
 
 

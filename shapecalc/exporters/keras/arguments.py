@@ -18,6 +18,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.Conv": _CONV,
     "layers.DepthwiseConv": {**_CONV, "depth_multiplier": 1},
     "layers.ConvTranspose": _CONV,
+    "layers.SeparableConv": {**_CONV, "depth_multiplier": 1},
+    "layers.ConvLSTM": {**_CONV, "return_sequences": False},
+    "layers.Normalization": {"axis": -1},
+    "layers.PReLU": {"shared_axes": None},
+    "layers.EinsumDense": {"bias_axes": None},
+    "layers.UnitNormalization": {"axis": -1},
     "layers.MaxPooling": {"strides": None, "padding": "valid"},
     "layers.AveragePooling": {"strides": None, "padding": "valid"},
     "layers.GlobalAveragePooling": {"keepdims": False},
@@ -47,7 +53,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 _UNNAMED = frozenset({
     "filters", "kernel_size", "units", "rate", "pool_size", "input_dim", "output_dim", "target_shape", "activation",
     "num_tokens", "num_positions", "size", "output_size", "height", "width", "alpha", "negative_slope", "num_heads",
-    "groups", "head_dim",
+    "groups", "head_dim", "equation", "scale", "n",
 })  # fmt: skip
 """Arguments that are written without their names, where they come first."""
 

@@ -239,8 +239,10 @@ class FunctionText(BodyText):
         forward = forward.replace("{name}", made) if not item.kind.partition("|")[0] else forward
         steps = []
         target = ""
-        for step in forward.split(";"):
-            steps.append(filled(step, item.arguments, made, [target] if target else inputs))
+        for number, step in enumerate(forward.split(";")):
+            several = number and forward.count("{m}") > 1
+            own = re.sub(r'name=(f?)"([^"]*)"', rf'name=\1"\2_{number + 1}"', made) if several else made
+            steps.append(filled(step, item.arguments, own, [target] if target else inputs))
             index = self.definition.items.index(item)
             target = self.tensors.items[index + 1 if index + 1 in self.fused else index]
         return steps

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.keras.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__: list[str] = []
+__all__ = ["broadcast", "check_kept"]
 
 _MERGES = {"add": ("Add", "+"), "mul": ("Multiply", "*"), "sub": ("Subtract", "-"), "average": ("Average", ""),
            "maximum": ("Maximum", ""), "minimum": ("Minimum", ""), "div": ("", "/")}  # fmt: skip
@@ -40,14 +40,21 @@ def _merge(name: str, sign: str) -> Callable[[Site], Operation]:
             return module(f"layers.{name}", "{m}([{*}])")
         if not sign:
             raise NoCounterpartError("tensors with different numbers of axes")
-        more = [max(ranks) - rank for rank in ranks]
-        return call(f" {sign} ".join(f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)))
+        return call(f" {sign} ".join(broadcast(site)))
 
     return write
 
 
 for _kind, (_name, _sign) in _MERGES.items():
     writes(_kind)(_merge(_name, _sign))
+
+
+def broadcast(site: Site) -> list[str]:
+    """Return the inputs of an element-wise kind: those with fewer axes get more behind the batch."""
+    _check_moved(site)
+    ranks = [x.rank for x in site.inputs]
+    more = [max(ranks) - rank for rank in ranks]
+    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
 
 
 def _check_moved(site: Site) -> None:
@@ -74,17 +81,17 @@ def _stack(site: Site) -> Operation:
     return call("ops.stack([{*}], axis={axis})", axis=dim if dim < 0 else max(dim, 1))
 
 
-@writes("matmul")
+@writes("matmul", "bmm")
 def _matmul(site: Site) -> Operation:
-    site.refuse("transpose_a", "transpose_b")
     _check_moved(site)
-    if any(x.is_map for x in site.inputs):
-        raise NoCounterpartError("feature maps")
+    if any(stored(x) != [*range(x.rank)] for x in site.inputs):
+        raise NoCounterpartError("feature maps with channels first")
     if any(x.rank < 2 for x in site.inputs):
         if all(x.rank == 1 for x in site.inputs):
             return call("ops.sum({0} * {1}, axis=-1)")
         raise NoCounterpartError("a vector and a matrix")
-    return call("{0} @ {1}")
+    turned = [site.given["transpose_a"], site.given["transpose_b"]]
+    return call(" @ ".join([f"ops.swapaxes({{{i}}}, -2, -1)" if turn else f"{{{i}}}" for i, turn in enumerate(turned)]))
 
 
 def _reshaped(site: Site) -> Operation:
@@ -148,11 +155,12 @@ def _mean(site: Site) -> Operation:
     given = site.given
     axes = tuple(sorted(site.axis(dim) for dim in per_axis(given["dim"], 1)))
     axis = axes[0] if len(axes) == 1 else axes
-    _check_kept(site)
+    check_kept(site)
     return call("ops.mean({0}, axis={axis}, keepdims={keepdims})", axis=axis, keepdims=given["keepdim"])
 
 
-def _check_kept(site: Site) -> None:
+def check_kept(site: Site) -> None:
+    """Raise `NoCounterpartError` for a feature map with channels first of which several axes stay."""
     x, y = site.x, site.outputs[0]
     if x.is_map and not x.channels_last and not y.is_map and y.rank > 1:
         raise NoCounterpartError("some axes of a feature map with channels first")

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
     from shapecalc.exporters.keras.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__: list[str] = []
+__all__ = ["class_of", "is_same", "sides_needed"]
 
 _NEVER_NEGATIVE = frozenset({"relu", "relu6", "sigmoid", "softmax", "hardsigmoid", "softplus"})
 
 
-def _class(name: str, site: Site, most: int = 3, end: str = "") -> str:
+def class_of(name: str, site: Site, most: int = 3, end: str = "") -> str:
+    """Return the class of a layer by the number of spatial axes: layers.Conv2D."""
     if not 1 <= site.rank <= most:
         raise NoCounterpartError(f"{site.rank} spatial axes")
     return f"layers.{name}{site.rank}D{end}"
 
 
-def _sides(site: Site) -> list[tuple[int, int]]:
+def sides_needed(site: Site) -> list[tuple[int, int]]:
     """Return how many positions a window needs before and after each axis: more where the output is rounded up.
 
     What is padded as in PyTorch, alike on both sides, stays so, though the last position may not be needed.
@@ -39,7 +40,7 @@ def _sides(site: Site) -> list[tuple[int, int]]:
     return found
 
 
-def _is_same(site: Site, sides: list[tuple[int, int]]) -> bool:
+def is_same(site: Site, sides: list[tuple[int, int]]) -> bool:
     """Return whether the padding is that of Keras' `same`: the odd position comes after."""
     axes = spatial_axes(site.layer, site.x)
     for axis, size, steps, (before, after) in zip(axes, site.x.spatial, site.outputs[0].spatial, sides, strict=True):
@@ -78,9 +79,9 @@ def _conv(site: Site) -> Operation:
         raise NoCounterpartError("a stride and a dilation")
     arguments: dict[str, Any] = {} if depthwise else {"filters": outputs}
     arguments |= {"kernel_size": short(given["kernel_size"]), "strides": strides}
-    sides, mode = _sides(site), given.get("padding_mode", "zeros")
+    sides, mode = sides_needed(site), given.get("padding_mode", "zeros")
     step = moved_last(site)
-    if mode == "zeros" and _is_same(site, sides):
+    if mode == "zeros" and is_same(site, sides):
         arguments["padding"] = "same" if any(sides) and any(map(any, sides)) else "valid"
     elif any(map(any, sides)):
         more, arguments["pad"] = _pad(site, sides, mode)
@@ -88,10 +89,10 @@ def _conv(site: Site) -> Operation:
     arguments["dilation_rate"] = dilation
     if depthwise:
         arguments["depth_multiplier"] = outputs // channels
-        name = _class("DepthwiseConv", site)
+        name = class_of("DepthwiseConv", site)
     else:
         arguments["groups"] = groups
-        name = _class("Conv", site)
+        name = class_of("Conv", site)
     return module(name, step + "{m}({0})", **arguments, use_bias="bias" in site.weights)
 
 
@@ -99,12 +100,12 @@ def _conv(site: Site) -> Operation:
 def _transposed_conv(site: Site) -> Operation:
     given = site.given
     site.refuse("parametrization", "groups")
-    name = _class("Conv", site, end="Transpose")
+    name = class_of("Conv", site, end="Transpose")
     rank = site.rank
     kernel, stride, dilation = (per_axis(given[key], rank) for key in ("kernel_size", "stride", "dilation"))
     sizes = zip(site.x.spatial, site.outputs[0].spatial, strict=True)
     cuts = []
-    is_same = True
+    fits = True
     paddings = per_axis(given["padding"], rank)
     for (size, due), k, s, d, padding in zip(sizes, kernel, stride, dilation, paddings, strict=True):
         if d != 1 and s != 1:
@@ -114,11 +115,11 @@ def _transposed_conv(site: Site) -> Operation:
             raise NoCounterpartError(f"output_padding {given['output_padding']}")
         before = min(padding, full - due) if isinstance(padding, int) else (full - due) // 2
         cuts.append((before, full - due - before))
-        is_same = is_same and due == size * s and before == (full - due) // 2 and full > due
+        fits = fits and due == size * s and before == (full - due) // 2 and full > due
     arguments = {"filters": given["out_channels"], "kernel_size": short(kernel), "strides": short(stride),
-                 "padding": "same" if is_same else "valid", "dilation_rate": short(dilation)}  # fmt: skip
+                 "padding": "same" if fits else "valid", "dilation_rate": short(dilation)}  # fmt: skip
     after = ""
-    if any(map(any, cuts)) and not is_same:
+    if any(map(any, cuts)) and not fits:
         is_even = all(a == b for a, b in cuts)
         arguments["cropping"] = short([a for a, _ in cuts]) if is_even else tuple(cuts) if rank > 1 else cuts[0]
         after = f";layers.Cropping{rank}D({{cropping}})({{0}})"
@@ -134,12 +135,12 @@ def _pool(site: Site) -> Operation:
         raise NoCounterpartError("dilation")
     size, stride = short(given["kernel_size"]), short(given["stride"] or given["kernel_size"])
     arguments: dict[str, Any] = {"pool_size": size, "strides": None if stride == size else stride}
-    sides = _sides(site)
+    sides = sides_needed(site)
     step = moved_last(site)
     written = any(axis.before or axis.after for axis in spatial_axes(site.layer, site.x) if not axis.same)
     counts = not is_max and bool(given["count_include_pad"]) and written
     if any(map(any, sides)):
-        if _is_same(site, sides) and not counts:
+        if is_same(site, sides) and not counts:
             arguments["padding"] = "same"
         elif not is_max and not counts:
             raise NoCounterpartError("padding that is not counted, other than same")
@@ -147,7 +148,7 @@ def _pool(site: Site) -> Operation:
             kind = site.before.values().get("function", site.before.kind) if site.before else ""
             more, arguments["pad"] = _pad(site, sides, lowest=is_max and kind not in _NEVER_NEGATIVE)
             step += more
-    return module(_class("MaxPooling" if is_max else "AveragePooling", site), step + "{m}({0})", **arguments)
+    return module(class_of("MaxPooling" if is_max else "AveragePooling", site), step + "{m}({0})", **arguments)
 
 
 @writes("adaptive_avg_pool", "adaptive_max_pool")
@@ -156,15 +157,15 @@ def _adaptive(site: Site) -> Operation:
     size = short(tuple(site.outputs[0].spatial))
     step = moved_last(site) + "{m}({0})"
     if size == 1:
-        return module(_class(f"Global{word}", site), step, keepdims=True)
+        return module(class_of(f"Global{word}", site), step, keepdims=True)
     word = word.replace("Max", "Max")
-    return module(_class(f"Adaptive{word}", site), step, output_size=size)
+    return module(class_of(f"Adaptive{word}", site), step, output_size=size)
 
 
 @writes("global_avg_pool", "global_max_pool")
 def _global(site: Site) -> Operation:
     word = "AveragePooling" if "avg" in site.layer.kind else "MaxPooling"
-    return module(_class(f"Global{word}", site), moved_last(site) + "{m}({0})", keepdims=site.given["keepdims"])
+    return module(class_of(f"Global{word}", site), moved_last(site) + "{m}({0})", keepdims=site.given["keepdims"])
 
 
 @writes("upsample")
@@ -176,7 +177,7 @@ def _upsample(site: Site) -> Operation:
     is_whole = all(a * f == b for a, b, f in zip(before, after, factors, strict=True))
     if is_whole and (mode == "nearest" or (site.rank == 2 and mode in ("bilinear", "bicubic"))):
         more = {"interpolation": mode} if site.rank == 2 else {}
-        return module(_class("UpSampling", site), step, size=short(factors), **more)
+        return module(class_of("UpSampling", site), step, size=short(factors), **more)
     if site.rank != 2 or mode not in ("nearest", "bilinear", "bicubic"):
         raise NoCounterpartError(f"mode {mode} of {site.rank} axes")
     return module("layers.Resizing", step, height=after[0], width=after[1], interpolation=mode)
@@ -190,11 +191,15 @@ def _crop(site: Site) -> Operation:
     return call(f"{moved_last(site)}layers.Cropping{site.rank}D({{cropping}})({{0}})", cropping=value)
 
 
-@writes("pad")
+@writes("pad", "reflection_pad", "replication_pad", "circular_pad")
 def _zero_pad(site: Site) -> Operation:
     sides = sides_of(site.given["padding"], site.rank)
-    sizes = tuple(size + sum(pair) for size, pair in zip(site.x.spatial, sides[-site.rank :], strict=True))
-    if len(sides) != site.rank or sizes != tuple(site.outputs[0].spatial) or site.rank > 3:
+    if len(sides) != site.rank or site.rank > 3:
         raise NoCounterpartError("axes that are not spatial")
+    sizes = tuple(size + sum(pair) for size, pair in zip(site.x.spatial, sides, strict=True))
+    if sizes != tuple(site.outputs[0].spatial):
+        raise NoCounterpartError("axes that are not spatial")
+    if any(side < 0 for pair in sides for side in pair):
+        raise NoCounterpartError("negative padding")
     step, pad = _pad(site, sides, site.given["mode"])
     return call(moved_last(site) + step.rstrip(";"), pad=pad)

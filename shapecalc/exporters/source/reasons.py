@@ -32,12 +32,12 @@ _OF_ONE = {
         "grid_sample": "Keras has no sampling at positions",
         "lp_pool": "Keras has no windows of powers",
         "max_unpool": "Keras has no positions of maxima",
-        "multi_head_attention": "its form is not written",
+        "pixel_unshuffle": "Keras has no rearrangement of pixels to channels",
+        "scaled_dot_product_attention": "Keras has attention with its projections alone",
     },
 }
 
 
 def reason_of(kind: str, framework: str) -> str:
     """Return why a kind is not written for a framework."""
-    own = _OF_ONE[framework].get(kind) or _OF_BOTH.get(kind, "it is not written for {}")
-    return own.format(framework)
+    return (_OF_ONE[framework].get(kind) or _OF_BOTH.get(kind, "it is not written")).format(framework)

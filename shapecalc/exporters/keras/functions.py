@@ -1,0 +1,91 @@
+"""Functions of single elements, and reductions of axes, of `keras.ops`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.exporters.keras.shapes import broadcast, check_kept
+from shapecalc.exporters.keras.table import NoCounterpartError, call, writes
+from shapecalc.layers.base.axis_numbers import axis_index
+
+if TYPE_CHECKING:
+    from shapecalc.exporters.keras.table import Site
+    from shapecalc.exporters.structure.parts import Operation
+
+__all__: list[str] = []
+
+_NAMES = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "neg": "negative", "pow": "power",
+          "remainder": "mod"}  # fmt: skip
+"""Functions whose name in Keras is another."""
+_TRUTHS = frozenset({
+    "equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "logical_and", "logical_or", "logical_xor",
+    "logical_not", "isnan",
+})  # fmt: skip
+"""Functions whose output is true or false: 1 or 0, as it may be added and multiplied."""
+_NOT_THERE = ("fmod", "cast")
+
+
+@writes("pointwise")
+def _pointwise(site: Site) -> Operation:
+    name, other = site.given["function"], site.given["other"]
+    operands = [*broadcast(site), *(["{other}"] if other is not None else [])]
+    more = {"other": other} if other is not None else {}
+    if name == "cast":
+        return call('ops.cast({0}, "float32")')
+    if name in _NOT_THERE:
+        raise NoCounterpartError(f"the function {name}")
+    if name == "reciprocal":
+        return call("1 / {0}")
+    if name == "where":
+        operands[0] = f'ops.cast({operands[0]}, "bool")'
+    text = f"ops.{_NAMES.get(name, name)}({', '.join(operands)})"
+    return call(f'ops.cast({text}, "float32")' if name in _TRUTHS else text, **more)
+
+
+_REDUCTIONS = {
+    "sum": "ops.sum({0}, {axes})", "max": "ops.max({0}, {axes})", "min": "ops.min({0}, {axes})",
+    "prod": "ops.prod({0}, {axes})", "logsumexp": "ops.logsumexp({0}, {axes})",
+    "any": 'ops.cast(ops.any({0}, {axes}), "float32")', "all": 'ops.cast(ops.all({0}, {axes}), "float32")',
+    "sum_square": "ops.sum(ops.square({0}), {axes})", "log_sum": "ops.log(ops.sum({0}, {axes}))",
+    "l1": "ops.sum(ops.abs({0}), {axes})", "l2": "ops.sqrt(ops.sum(ops.square({0}), {axes}))",
+}  # fmt: skip
+
+
+@writes("sum", "max", "min", "reduce")
+def _reduce(site: Site) -> Operation:
+    name = site.given.get("function") or site.layer.kind
+    dims = sorted([site.axis(axis + 1) for axis in site.layer._axes(site.x)])  # type: ignore[attr-defined]  # noqa: SLF001
+    check_kept(site)
+    if name not in _REDUCTIONS:
+        raise NoCounterpartError(f"{name}, which is of n - 1 elements: Keras' of n")
+    if not dims:
+        return call("{0}")
+    keep = ", keepdims=True" if site.given["keepdim"] else ""
+    forward = _REDUCTIONS[name].replace("{axes}", "axis={axis}" + keep)
+    return call(forward, axis=dims[0] if len(dims) == 1 else tuple(dims))
+
+
+@writes("argmax", "argmin")
+def _arg(site: Site) -> Operation:
+    dim = site.given["dim"]
+    check_kept(site)
+    if dim is None:
+        raise NoCounterpartError("the position in all elements")
+    keep = ", keepdims=True" if site.given["keepdim"] else ""
+    return call(f"ops.{site.layer.kind}({{0}}, axis={{axis}}{keep})", axis=site.axis(axis_index(dim, site.x) + 1))
+
+
+@writes("softmin")
+def _softmin(site: Site) -> Operation:
+    dim = site.given["dim"]
+    return call("ops.softmax(-{0}, axis={axis})", axis=site.axis(-1 if dim is None else dim))
+
+
+@writes("glu")
+def _glu(site: Site) -> Operation:
+    return call("ops.glu({0}, axis={axis})", axis=site.axis(site.given["dim"]))
+
+
+@writes("laplace")
+def _laplace(_: Site) -> Operation:
+    return call("0.5 * (1 + ops.erf(({0} - 0.707107) / (0.282095 * 2**0.5)))")
