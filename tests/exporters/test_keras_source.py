@@ -230,3 +230,16 @@ def test_indices_are_integers():
     )
     assert 'keras.Input((5,), dtype="int32")' in source
     assert "dtype" not in shapecalc.load(network("relu", size=[5])).convert("keras")
+
+
+def test_a_constant_is_no_weight():
+    text = shapecalc.load(
+        {"input": [4], "layers": [{"constant": {"shape": [4]}, "name": "c"}, {"add": ["input", "c"]}]}
+    )
+    assert "add_weight" not in text.convert("keras")
+
+
+def test_layers_of_a_stacked_gru_have_names_of_their_own():
+    text = shapecalc.load({"input": [5, 4], "layers": [{"gru": {"hidden_size": 3, "num_layers": 3}, "name": "it"}]})
+    names = re.findall(r'name="(\w+)"\)\(', text.convert("keras"))
+    assert names == ["it", "it_2", "it_3"]

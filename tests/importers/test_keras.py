@@ -400,3 +400,12 @@ def test_names_that_unregistered_layers_of_other_code_have():
     mine = {"class_name": "Dense", "module": "my.layers", "registered_name": "Dense", "name": "d",
             "config": {"name": "d", "units": 3}}  # fmt: skip
     assert "it is a layer of other code than Keras" in error(sequential(entry(8), mine))
+
+
+@pytest.mark.parametrize(("words", "momentum"), [({}, 0.01), ({"momentum": 0.9}, 0.1), ({"momentum": 0.95}, 0.05)])
+def test_momentum_is_what_keras_keeps_and_pytorch_replaces(words, momentum):
+    net = load(sequential(entry(8, 8, 3), layer("BatchNormalization", "norm", **words)))
+    assert net.graph.nodes[0].layer.momentum == momentum
+    text = net.convert("keras")
+    assert ("momentum" in text) == (momentum != 0.01)
+    assert f"momentum={words.get('momentum')}" in text or not words

@@ -160,10 +160,9 @@ class Constant(layers.Layer):
     def __init__(self, size, **kwargs):
         super().__init__(**kwargs)
         self.size = size
-        self.value = self.add_weight(shape=size, initializer="zeros", trainable=False, name="value")
 
     def call(self, x):
-        return ops.broadcast_to(self.value, (ops.shape(x)[0], *self.size))
+        return ops.zeros((ops.shape(x)[0], *self.size))
 ''',
     "WindowAttention": '''
 @keras.saving.register_keras_serializable()
