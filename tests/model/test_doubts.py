@@ -66,6 +66,18 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # nn.MultiheadAttention(512, …): the number alone is num_heads here.
         ("50x512", [{"MultiheadAttention": 512}],
          "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
+        # nn.MaxPool2d(3, 2) outputs 64×27×27, nn.LPPool2d(2, 3) 64×18×18 and nn.Unfold(3, 2) 576×2601 (PyTorch 2.13.0).
+        ("64x55x55", [{"MaxPool2d": [3, 2]}],
+         "max_pool1 has a window of 3×2 and a stride of 3×2: write {kernel_size: 3, stride: 2}, "
+         "or {kernel_size: [3, 2]} if that is meant"),
+        ("64x55x55", [{"lp_pool": [2, 3]}],
+         "lp_pool1 has a window of 2×3 and a stride of 2×3: write {norm_type: 2, kernel_size: 3}, "
+         "or {kernel_size: [2, 3]} if that is meant"),
+        ("64x9x55x55", [{"avg_pool": [3, 2, 1]}],
+         "avg_pool1 has a window of 3×2×1 and a stride of 3×2×1: write {kernel_size: 3, stride: 2, padding: 1}, "
+         "or {kernel_size: [3, 2, 1]} if that is meant"),
+        ("64x55x55", [{"Unfold": [3, 2]}],
+         "unfold1 has a window of 3×2: write {kernel_size: 3, dilation: 2}, or {kernel_size: [3, 2]} if that is meant"),
         # nn.Upsample((14, 14)) outputs 14×14; a number alone is the factor here.
         ("64x7x7", [{"Upsample": [14, 14]}],
          "upsample1 enlarges its input 14 times; for an output of that size write {size: [14, 14]}, as nn.Upsample has it"),
@@ -205,6 +217,7 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("50x512", [{"MultiheadAttention": {"embed_dim": 512, "num_heads": 512}}], {}),
         ("8x9x9", [{"chunk": 2}, {"relu": None, "from": "chunk1[1]"}], {}),
         ("8x9x9", [{"split": 8}, "relu"], {}),
+        ("8x9x9", [{"max_pool": [2, 2]}, {"max_pool": 2}, {"avg_pool": {"kernel_size": [2, 1]}}], {}),
         ("8x9x9", [{"upsample": 8}, {"upsample": {"scale_factor": 14}}, {"interpolate": 14}], {}),
         (50, [WORDS, {"lstm": 8}, "relu"], {}),
         ("10x64", [{"lstm": {"units": 8, "convention": "torch"}}, {"lstm": {"hidden_size": 8}},

@@ -1061,7 +1061,7 @@ VECTORS = {
         layers:
         - view: [-1, 400]
         """,
-        "write [-1] for all 256 elements of one sample: the batch axis, its -1, is left out",
+        "write shape: [-1] for all 256 elements of one sample: the batch axis, its -1, is left out",
         """
         input: 16x4x4
         layers:

@@ -600,6 +600,20 @@ def test_the_nearest_values_come_first(size, layer, argument, values):
     assert found[: len(values)] == [(argument, value) for value in values]
 
 
+@pytest.mark.parametrize(
+    ("size", "linear", "changes"),
+    [
+        ("16x14x14", "10", [("shape", [-1])]),
+        ("16x14x14", "{in_features: 512, out_features: 10}", [("shape", [-1]), ("in_features", 3136)]),
+        ("1x16x14x14", "10", [("shape", [-1])]),
+    ],
+)
+def test_the_batch_of_a_view_is_left_out_before_an_input_changes(size, linear, changes):
+    answer = solve(f"input: {size}\nlayers:\n- view: [-1, 512]\n- linear: {linear}\n", fix=True)
+    assert [(one.argument, one.new) for one in answer.fixes[0].changes] == changes
+    assert list(answer.fixes[0].outputs.values()) == [(10,)]  # one sample: PyTorch's N×10
+
+
 def test_an_input_does_not_grow_beyond_measure():
     text = "input: 3x32x32\nlayers:\n- conv: {out_channels: 64, kernel_size: 4, stride: 4}\n- layer_norm: 64\n"
     answer = solve(text, fix=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import DILATION, KERNEL, PADDING, STRIDE, Argument
 from shapecalc.layers.base.dependence import ZEROS, Look, of_window, windowed
 from shapecalc.layers.base.layer import Layer
@@ -11,12 +12,12 @@ from shapecalc.layers.base.per_axis import per_axis
 from shapecalc.layers.base.window import FLOOR, WindowAxis, spatial_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from shapecalc.dims import Constraint
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["Windowed"]
+__all__ = ["LoneWindow", "Windowed"]
 
 _ROLES = {"kernel_size": KERNEL, "stride": STRIDE, "padding": PADDING, "dilation": DILATION}
 """The roles of the arguments that define a window."""
@@ -92,3 +93,46 @@ class Windowed(Layer):
         """Return the dependence of each output position on its window over the first input."""
         x = inputs[0]
         return [windowed(0, x, [of_window(axis, self.padding_mode) for axis in self.axes(x)])]
+
+
+class LoneWindow(Windowed):
+    """A layer with the size of its window as the argument that needs no name: a list alone may be meant by position.
+
+    In PyTorch, MaxPool2d(3, 2) has a kernel of 3 and a stride of 2, and MaxPool2d((3, 2)) a kernel of 3×2.
+    """
+
+    _is_alone = False
+
+    def under_words(self, words: Collection[str]) -> Layer:
+        is_list = isinstance(self.kernel_size, tuple) and len(self.kernel_size) > 1
+        return self.with_values({"_is_alone": True}) if is_list and not words else self
+
+    def axes(self, x: Shape) -> tuple[WindowAxis, ...]:
+        try:
+            return super().axes(x)
+        except LayerError as error:
+            if error.argument == "kernel_size" and (by_position := self._by_position()):
+                error.hint = f"by position that is {by_position}; otherwise {error.hint}"
+            raise
+
+    def doubt(self, x: Shape) -> str:
+        """Return a note on a list alone of unequal numbers: equal ones are the same window by position."""
+        by_position = self._by_position() if len({*per_axis(self.kernel_size, 1)}) > 1 else ""
+        if not by_position:
+            return ""
+        window, step = ("×".join(map(str, per_axis(size, len(x.spatial)))) for size in (self.kernel_size, self.stride))
+        size = f"a window of {window}" + (f" and a stride of {step}" if step == window else "")
+        return f"has {size}: write {by_position}, or {{kernel_size: {[*self.kernel_size]}}} if that is meant"
+
+    def _by_position(self) -> str:
+        """Return the list alone as the arguments of PyTorch's call, in order, as written; empty where it is not one."""
+        numbers, names = self.kernel_size if self._is_alone else (), self.in_calls or ()
+        if not 0 < len(numbers) <= len(names):
+            return ""
+        pairs = [*zip(names, numbers, strict=False)]
+        try:
+            for name, number in pairs:
+                self.arguments[name].normalise(number)
+        except LayerError:
+            return ""
+        return f"{{{', '.join(f'{name}: {number}' for name, number in pairs)}}}"

@@ -21,7 +21,7 @@ from shapecalc.layers.base.dependence import (
 from shapecalc.layers.base.layer import FEATURES_LAST, INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
 from shapecalc.layers.base.ranks import each_axis, need_rank
-from shapecalc.layers.base.windowed import Windowed
+from shapecalc.layers.base.windowed import LoneWindow, Windowed
 from shapecalc.layers.kinds.conv import Conv
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class _Blocks(Windowed):
         return prod(axis.output() for axis in self.axes(x))
 
 
-class Unfold(_Blocks):
+class Unfold(_Blocks, LoneWindow):
     """Unfold (im2col): the windows of a feature map as columns, (channels·k_h·k_w, positions), as in PyTorch."""
 
     kind = "unfold"

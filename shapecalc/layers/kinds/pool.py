@@ -15,7 +15,7 @@ from shapecalc.layers.base.layer import BOTH, NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis, per_axis
 from shapecalc.layers.base.ranks import axis_names, each_axis
 from shapecalc.layers.base.window import ANY, CAFFE, CEIL, FLOOR, HALF, WINDOW
-from shapecalc.layers.base.windowed import Windowed
+from shapecalc.layers.base.windowed import LoneWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ _INDEX_BITS = 64
 """Bits of the index of each maximum, which PyTorch saves for the backward pass."""
 
 
-class _Pool(Windowed):
+class _Pool(LoneWindow):
     """What pools with a moving window share."""
 
     in_calls: ClassVar[tuple[str, ...] | None] = ("kernel_size", "stride", "padding")

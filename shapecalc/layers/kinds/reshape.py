@@ -44,6 +44,11 @@ def _fill(sizes: tuple[Dim, ...], elements: Dim) -> tuple[Dim, ...]:
     return tuple(elements // known if _is_inferred(size) else size for size in sizes)
 
 
+def _begins_with_batch(sizes: tuple[Dim, ...]) -> bool:
+    """Return whether sizes are those of `x.view(-1, 3136)`, whose -1 is the batch."""
+    return len(sizes) == 2 and _is_inferred(sizes[0])
+
+
 def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: str) -> Constraint:
     known = [size for size in sizes if not _is_inferred(size)]
     if len(known) < len(sizes):
@@ -51,8 +56,8 @@ def _fill_constraint(sizes: tuple[Dim, ...], elements: Dim, name: str, whole: st
 
         def indivisible() -> LayerError:
             message = f"{what} (={prod(known)}) must divide {whole} (={elements})"
-            was_batch = len(sizes) == 2 and _is_inferred(sizes[0]) and name == "shape"
-            hint = f"write [-1] for all {elements} elements of one sample: the batch axis, its -1, is left out"
+            was_batch = _begins_with_batch(sizes) and name == "shape"
+            hint = f"write shape: [-1] for all {elements} elements of one sample: the batch axis, its -1, is left out"
             return LayerError(message, hint=hint if was_batch else "")
 
         return Constraint(prod(known), DIVIDES, elements, what, whole, indivisible)
@@ -143,6 +148,10 @@ class Reshape(_Rearranged):
 
     def output(self, x: Shape) -> Shape:
         return _arranged(x, _fill(self.shape, x.elements))
+
+    def otherwise(self, *inputs: Shape) -> dict[str, Any]:
+        does_not_fit = _begins_with_batch(self.shape) and inputs[0].elements % self.shape[1] != 0
+        return {"shape": [-1]} if does_not_fit else {}
 
     def doubt(self, x: Shape) -> str:
         first, *others = self.shape or (0,)

@@ -121,11 +121,12 @@ class _Search:
             return Fixes(self.graph.name, (), (), 0)
         single, better = self._tried(self.graph, ())
         found: list[tuple[ArgumentChange, ...]] = [(change, *change.besides) for change in single]
-        if not found:
-            better.sort(key=lambda pair: (pair[1], pair[0].cost))
-            for first, _ in better[:_BEAM]:
-                seconds, _ = self._tried(applied(self.graph, first), (first,))
-                found += [(first, second) for second in seconds]
+        better.sort(key=lambda pair: (pair[1], pair[0].cost))
+        # What a hint names may need a second change that only states the size that follows.
+        is_fixed = bool(found)
+        for first, _ in [pair for pair in better if not is_fixed or pair[0].cost < 0][:_BEAM]:
+            seconds, _ = self._tried(applied(self.graph, first), (first,))
+            found += [(first, second) for second in seconds if not is_fixed or second.cost <= 0]
         found.sort(key=lambda changes: sum(change.cost for change in changes))
         fixes: list[Fix] = []
         seen = set()
