@@ -14,6 +14,7 @@ from shapecalc.exporters.sites import sites_of
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
 from shapecalc.exporters.source.bodies import ModuleSource
 from shapecalc.exporters.source.operations import operations_of
+from shapecalc.exporters.source.scales import with_scales
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
 
     Errors: `UsageError` with the first layer that PyTorch has no counterpart for.
     """
-    operations = operations_of(report, sites_of(report, CHW), WRITERS, "PyTorch")
+    sites = [*sites_of(report, CHW)]
+    operations = operations_of(report, sites, WRITERS, "PyTorch")
+    operations = with_scales(
+        report, sites, operations, lambda scale, shift: {"affine": True} if scale and shift else {}
+    )
     return first_possible(report, "PyTorch", lambda level: _source(report, operations, level))
 
 
