@@ -121,3 +121,13 @@ def test_weights_of_what_is_left_out_are_kept_for_those_that_share_them():
     )
     net = Network(Made(Graph("made", {"x": Shape((4,))}, nodes, (Reference(2),), is_written=False)))
     assert "share: a" in net.convert("yaml")
+
+
+def test_statistics_stay_and_outputs_lose_the_names_of_measures():
+    norm = ("norm", KINDS["batch_norm"](affine=False), [0])
+    net = network([("fc", Linear(out_features=4), [-1]), norm, ("end", ReLU(), [0])], [2])
+    assert "BatchNorm" in net.convert("pytorch")
+    graph = network([("fc", Linear(out_features=4), [-1]), ("a", Loss(), [0]), ("b", Loss(), [0])], [1, 2]).graph
+    named = Network(Made(graph._replace(output_names=("first", "second"))))
+    assert "return x\n" in named.convert("pytorch")
+    assert Network(read_bytes(named.convert("onnx"), "a.onnx")).infer().outputs == {"fc": (4,)}

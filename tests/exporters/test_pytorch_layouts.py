@@ -119,6 +119,11 @@ def test_transposed_convolutions_with_padding_same_remove_as_keras_does(kernel, 
 
 def test_a_copy_that_is_an_output_too_is_no_repeat(torch):  # noqa: F811
     conv = {"out_channels": 3, "kernel_size": 3, "padding": 1, "stride": 2}
+    nodes = [Node("a", KINDS["conv"](**conv), (Reference(-1),))]
+    nodes += [Node(f"a_{i}", nodes[0].layer, (Reference(i - 2),), shares=0) for i in (2, 3)]
+    outputs = tuple(Reference(i) for i in range(3))
+    graph = Graph("n", {"x": Shape((3, 32, 32), is_map=True)}, tuple(nodes), outputs, is_written=False)
+    check(torch, Network(Made(graph)))
     layers = [
         {"conv": conv, "name": "a"},
         {"conv": conv, "name": "b", "share": "a"},
