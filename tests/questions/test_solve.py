@@ -605,13 +605,20 @@ def test_the_nearest_values_come_first(size, layer, argument, values):
     [
         ("16x14x14", "10", [("shape", [-1])]),
         ("16x14x14", "{in_features: 512, out_features: 10}", [("shape", [-1]), ("in_features", 3136)]),
-        ("1x16x14x14", "10", [("shape", [-1])]),
+        ("16x16x16", "{in_features: 4096, out_features: 10}", [("shape", [-1])]),
     ],
 )
 def test_the_batch_of_a_view_is_left_out_before_an_input_changes(size, linear, changes):
     answer = solve(f"input: {size}\nlayers:\n- view: [-1, 512]\n- linear: {linear}\n", fix=True)
     assert [(one.argument, one.new) for one in answer.fixes[0].changes] == changes
     assert list(answer.fixes[0].outputs.values()) == [(10,)]  # one sample: PyTorch's N×10
+
+
+def test_only_what_a_hint_names_has_a_second_change_where_one_fixes_all():
+    layers = "- conv: {out_channels: 16, kernel_size: 5}\n- max_pool: 2\n- view: [-1, 2304]\n"
+    answer = solve(f"input: 3x32x32\nlayers:\n{layers}- linear: {{in_features: 2304, out_features: 10}}\n", fix=True)
+    assert [len(fix.changes) for fix in answer.fixes] == [2] + [1] * (len(answer.fixes) - 1)
+    assert len(answer.fixes) > 1
 
 
 def test_an_input_does_not_grow_beyond_measure():

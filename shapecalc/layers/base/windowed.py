@@ -104,7 +104,7 @@ class LoneWindow(Windowed):
     _is_alone = False
 
     def under_words(self, words: Collection[str]) -> Layer:
-        is_list = isinstance(self.kernel_size, tuple) and len(self.kernel_size) > 1
+        is_list = isinstance(self.kernel_size, tuple)
         return self.with_values({"_is_alone": True}) if is_list and not words else self
 
     def axes(self, x: Shape) -> tuple[WindowAxis, ...]:
