@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from shapecalc.language.document import BlockDefinition
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
 __all__ = ["Unknown", "hint_for_index", "hint_for_reference", "hint_within"]
@@ -177,7 +178,10 @@ def hint_for_index(text: str) -> str:
 
 
 def _attribute(name: str, known: Collection[str]) -> str:
-    """Return the hint for an output by a name that it does not have, `lstm.h`: its number; empty for other names."""
+    """Return the hint for an output by a name that it does not have, `lstm.h`, `qkv0`: its number; empty for others."""
+    bare = name.rstrip("0123456789")
+    if bare in known and bare != name:
+        return f'did you mean {bare}? Outputs have their number in brackets: "{bare}[{int(name[len(bare) :])}]"'
     owner, dot, which = name.rpartition(".")
     if not dot or owner not in known:
         return ""
@@ -202,5 +206,11 @@ def _numbered(name: str, known: Collection[str], stated: Collection[str]) -> str
             if f"{cls.kind}{number}" in unnamed and not word.endswith("_"):
                 return f"did you mean {cls.kind}{number}?"
             shown = f"{unnamed[0]} to {unnamed[-1]}" if len(unnamed) > 1 else unnamed[0]
-            return f"layers of kind {cls.kind} without a name are called {shown} here, in order"
+            outputs = f'; its outputs are "{shown}[0]", "{shown}[1]", …' if shown in unnamed and _cuts(cls) else ""
+            return f"layers of kind {cls.kind} without a name are called {shown} here, in order{outputs}"
     return ""
+
+
+def _cuts(cls: type[Layer]) -> bool:
+    """Return whether layers of a kind always have several outputs."""
+    return all(isinstance(example.output, list) for example in cls.examples)

@@ -140,6 +140,8 @@ def _reasons(
         elif not layer.elementwise:
             note = _on_joined_length(graph, node, sizing.inputs, [flow.order for flow in read])
             found.append(("length", note))
+    if layer.view and len(sizing.outputs) > 1:
+        found.append(("pieces of the length", _on_cut_length(graph, node, layer, sizing, read[0].order)))
     if layer.looks_up:
         found.append(("token ids", on_token_ids(graph, node)))
     if order and read and read[0].order not in ("", order):
@@ -248,6 +250,27 @@ def _on_joined_length(graph: Graph, node: Node, inputs: Sequence[Shape], orders:
         return ""
     given = " and ".join(dict.fromkeys(x.text for x in inputs))
     return f"joins {given} along the length: {name}: -1 joins their features"
+
+
+def _on_cut_length(graph: Graph, node: Node, layer: Layer, sizing: Sizing, order: str) -> str:
+    """Return the note on a sequence that is cut along its length, where its features can be cut likewise; or empty.
+
+    `order` is that of the axes of the input.
+    """
+    from shapecalc.layers.base.axis_numbers import AxisNumber  # only where layers cut others
+
+    (x,), pieces = sizing.inputs, sizing.outputs
+    ref = node.inputs[0]
+    maker = graph.nodes[ref.node].layer if ref.node >= 0 else None
+    is_of_features = maker is not None and type(maker).features_in is not Layer.features_in  # its last axis
+    if x.rank != 2 or x.channels_last or not (order == FEATURES_LAST or is_of_features):
+        return ""
+    for name, value in layer.otherwise(x).items():
+        others = layer.with_values({name: value}).output(x) if isinstance(layer.arguments[name], AxisNumber) else ()
+        if len(others) == len(pieces) and all(len({*each}) == 1 for each in (others, pieces)):
+            sizes = f"cuts {x.text} along its length, to {pieces[0].text}"
+            return f"{sizes}: {name}: {value} cuts the features, to {others[0].text}"
+    return ""
 
 
 def _source(graph: Graph, ref: Reference) -> Reference:

@@ -154,18 +154,18 @@ def with_doubt_of_input(
 ) -> Problem:
     """Return the problem of a layer, with the doubt about the one that made its input as its hint.
 
-    That is done if it has no hint, or only the one that its input has a batch axis. Between the two layers may be such
-    that work on each element.
+    That is done if it has no hint, or only the one that its input has a batch axis; the doubt about one that cuts its
+    input comes before any other hint. Between the two layers may be such that work on each element.
     """
 
     def work() -> str:
-        if problem.hint and not problem.hint.startswith(NO_BATCH):
-            return problem.hint
+        own = "" if problem.hint.startswith(NO_BATCH) else problem.hint
         for index in makers_of(graph, node):
             giver, sizing = graph.nodes[index], sizings()[index]
             doubt = giver.layer.doubt(*sizing.inputs) if giver.layer and sizing else ""
-            if doubt:
-                return f"{giver.name} {doubt}"
+            is_cut = bool(giver.layer and giver.layer.view and sizing and len(sizing.outputs) > 1)
+            if doubt and (is_cut or not own):
+                return "\notherwise ".join(filter(None, (f"{giver.name} {doubt}", own)))
         return problem.hint
 
     return problem._replace(hint=Hint(work))

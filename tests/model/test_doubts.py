@@ -66,6 +66,15 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
         # nn.MultiheadAttention(512, …): the number alone is num_heads here.
         ("50x512", [{"MultiheadAttention": 512}],
          "multi_head_attention1 has 512 heads of 1 feature each: write {embed_dim: 512, num_heads: …} if that is the width"),
+        # Queries, keys and values: qkv.chunk(3, dim=-1) of a sequence.
+        ("576x768", [{"linear": 2304}, {"chunk": 3}, {"concat": ["chunk1[0]", "chunk1[1]", "chunk1[2]"]}],
+         "chunk1 cuts 576×2304 along its length, to 192×2304: dim: -1 cuts the features, to 576×768"),
+        ("64x64", [{"mha": 2}, {"split": 32}, {"add": ["split1[0]", "split1[1]"]}],
+         "split1 cuts 64×64 along its length, to 32×64: dim: -1 cuts the features, to 64×32"),
+        ("10x96", [{"chunk": 3}, {"concat": ["chunk1[0]", "chunk1[1]", "chunk1[2]"]}],
+         "chunk1 has pieces of 4 and 2: 10 is not divisible by 3; dim: -1 cuts the features, to pieces of 32"),
+        ("64x8x8", [{"chunk": 3}, {"concat": ["chunk1[0]", "chunk1[1]", "chunk1[2]"]}],
+         "chunk1 has pieces of 22 and 20: 64 is not divisible by 3"),
         # nn.MaxPool2d(3, 2) outputs 64×27×27, nn.LPPool2d(2, 3) 64×18×18 and nn.Unfold(3, 2) 576×2601 (PyTorch 2.13.0).
         ("64x55x55", [{"MaxPool2d": [3, 2]}],
          "max_pool1 has a window of 3×2 and a stride of 3×2: write {kernel_size: 3, stride: 2}, "
@@ -217,6 +226,13 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("50x512", [{"MultiheadAttention": {"embed_dim": 512, "num_heads": 512}}], {}),
         ("8x9x9", [{"chunk": 2}, {"relu": None, "from": "chunk1[1]"}], {}),
         ("8x9x9", [{"split": 8}, "relu"], {}),
+        # Pieces of channels (a GLU), of a length that is named or that the features do not divide like, and of all.
+        ("64x100", [{"conv": {"out_channels": 8, "kernel_size": 1}}, {"chunk": 2}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
+        ("64x100", [{"linear": 8}, {"chunk": {"chunks": 2, "dim": 1}}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
+        ("64x100", [{"linear": 9}, {"chunk": 2}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
+        ("65x8", [{"linear": 8}, {"split": [1, 64]}, {"concat": ["split1", "split1[1]"]}], {}),
+        ("65x100", [{"chunk": {"chunks": 2, "axis": 1}}, {"concat": ["chunk1", "chunk1[1]"]}], {}),
+        ("8x100", [{"linear": 8}, "flatten", {"chunk": 2}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
         ("8x9x9", [{"max_pool": [2, 2]}, {"max_pool": 2}, {"avg_pool": {"kernel_size": [2, 1]}}], {}),
         ("8x9x9", [{"upsample": 8}, {"upsample": {"scale_factor": 14}}, {"interpolate": 14}], {}),
         (50, [WORDS, {"lstm": 8}, "relu"], {}),

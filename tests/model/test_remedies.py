@@ -894,7 +894,8 @@ UPSTREAM = {
         - {reshape: [128, 12, 64], from: "qkv[0]"}
         outputs: [reshape1, "qkv[1]", "qkv[2]"]
         """,
-        "dim: -1 in qkv would make its input 128×768\notherwise write -1 for one of the sizes to infer it",
+        "qkv has pieces of 43 and 42: 128 is not divisible by 3; dim: -1 cuts the features, to pieces of 768\n"
+        "otherwise write -1 for one of the sizes to infer it",
         """
         input: 128x768
         layers:

@@ -14,7 +14,7 @@ from shapecalc.layers.base.layer import NOTHING, Example, Layer
 from shapecalc.layers.base.sizes import Integers, Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from shapecalc.layers.base.shape import Shape
 
@@ -23,7 +23,27 @@ __all__ = ["Chunk", "Expand", "RepeatVector", "Roll", "Split", "Stack", "Tile"]
 _FAR = 10**12
 
 
-class Split(Layer):
+class _Cut(Layer):
+    """What cuts an axis: the first where none is named, although the features of a sequence may be meant."""
+
+    view = True
+    saves = NOTHING
+    dim: Any
+    _names_axis = False
+
+    def under_words(self, words: Collection[str]) -> Layer:
+        names = self.argument_names()
+        return self.with_values({"_names_axis": True}) if any(names.get(word) == "dim" for word in words) else self
+
+    def otherwise(self, *inputs: Shape) -> dict[str, Any]:
+        return {} if inputs[0].is_map or self._names_axis else {"dim": -1}
+
+    def looks(self, output: Any, x: Shape) -> list[Look]:
+        axis = axis_index(self.dim, x)
+        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
+
+
+class Split(_Cut):
     """Split: cuts one axis into pieces of given sizes, each an output (`split1[0]`, `split1[1]`).
 
     As PyTorch's `torch.split`: one number is the size of every piece, of which the last may be smaller; the sum of a
@@ -32,8 +52,6 @@ class Split(Layer):
 
     kind = "split"
     in_calls = ("sizes", "dim")
-    view = True
-    saves = NOTHING
 
     sizes = Integers(
         "the size of each piece; one number: of all pieces",
@@ -56,7 +74,7 @@ class Split(Layer):
         (x,) = inputs
         size, pieces = x.sizes[axis_index(self.dim, x)], self.sizes[0]
         equal = {"sizes": size // pieces} if len(self.sizes) == 1 and size % pieces == 0 else {}
-        return {**({} if x.is_map else {"dim": -1}), **equal}
+        return {**super().otherwise(x), **equal}
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
@@ -83,12 +101,8 @@ class Split(Layer):
             raise LayerError(f"it has {count:,} pieces: the maximum is {Count.most:,}", argument="sizes")
         return (*(piece,) * (count - 1), size - (count - 1) * piece if count > 1 else size)
 
-    def looks(self, output: Any, x: Shape) -> list[Look]:
-        axis = axis_index(self.dim, x)
-        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
 
-
-class Chunk(Layer):
+class Chunk(_Cut):
     """Chunk: cuts one axis into a number of equal pieces, each an output (`chunk1[0]`, `chunk1[1]`).
 
     If the axis is not divisible, the last piece is smaller, as in PyTorch; if PyTorch would return fewer pieces than
@@ -97,8 +111,6 @@ class Chunk(Layer):
 
     kind = "chunk"
     in_calls = ("chunks", "dim")
-    view = True
-    saves = NOTHING
 
     chunks = Count("number of pieces")
     dim = AxisNumber("the axis that is cut", 1, channels=True, also=["axis"], always=True)
@@ -127,17 +139,20 @@ class Chunk(Layer):
 
         yield Constraint(1, UP_TO, last, "1", "the last piece", error)
 
-    def otherwise(self, *inputs: Shape) -> dict[str, Any]:
-        return {} if inputs[0].is_map else {"dim": -1}
+    def doubt(self, x: Shape) -> str:
+        size = x.sizes[axis_index(self.dim, x)]
+        if self._names_axis or size % self.chunks == 0:
+            return ""
+        piece, last = self._pieces(size)
+        features = x.sizes[-1]
+        is_other = bool(self.otherwise(x)) and features % self.chunks == 0
+        other = f"; dim: -1 cuts the features, to pieces of {features // self.chunks}" if is_other else ""
+        return f"has pieces of {piece} and {last}: {size} is not divisible by {self.chunks}{other}"
 
     def output(self, x: Shape) -> Any:
         axis = axis_index(self.dim, x)
         piece, last = self._pieces(x.sizes[axis])
         return (*(x.with_axis(axis, piece) for _ in range(self.chunks - 1)), x.with_axis(axis, last))
-
-    def looks(self, output: Any, x: Shape) -> list[Look]:
-        axis = axis_index(self.dim, x)
-        return [rearranged(0, x, {i: i for i in range(x.rank) if i != axis})]
 
 
 class Stack(Layer):
