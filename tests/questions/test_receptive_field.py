@@ -284,7 +284,7 @@ def test_what_all_positions_see_is_the_whole_axis_only_if_it_is(layers, input_, 
     assert [(field.size, field.common, field.sees_all) for field in fields[last]] == expected
     drawn = fields.render()
     assert [line.split()[3] for line in drawn.splitlines() if line.startswith(last)] == [shown]
-    note = "An RF without a jump, or after a +: the positions that all positions of the layer see"
+    note = "An RF without an effective stride, or after a +: the positions that all positions of the layer see"
     assert note in " ".join(drawn.split())
     assert note not in " ".join(fields_of(["flatten"], "3x8x8").render().split())
 

@@ -128,7 +128,7 @@ class ModuleImport:
     def _run(self, graph: ProgramGraph, scope: dict[str, Any], path: str, depth: int) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
         uses = Uses(graph, [name for name, one in scope.items() if isinstance(one, Constant)])
-        views, self.views = self.views, Views(uses.refs)
+        views, self.views = self.views, Views(uses.refs, uses.outputs)
         if not depth:
             self.used = uses.names
         scope.update({name: size for name, size in graph.numbers.items() if type(size) in (int, float, bool)})
@@ -141,7 +141,7 @@ class ModuleImport:
                 continue
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
-            written = self._write(node, place, found, scope, graph)
+            written = self._write(number, node, place, found, scope, graph)
             self.understanding.count(self._layers_at(place, before), found)
             if self.is_as_stated:
                 tensors = [*zip(node.outputs, found, strict=False), *[(name, scope[name]) for name in written]]
@@ -298,8 +298,9 @@ class ModuleImport:
         return [self.frame.nodes[i] for i in added if self.frame.places[i].path == place.path]
 
     def _write(
-        self, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any], graph: ProgramGraph
-    ) -> list[str]:
+        self, number: int, node: AtenNode, place: NodePlace, found: Sequence[Any], scope: dict[str, Any],
+        graph: ProgramGraph,
+    ) -> list[str]:  # fmt: skip
         """Note what a node makes of its input if it works in place; return the names of others that it changes."""
         op = split_target(node.target)[0]
         if not op.endswith("_") or op.startswith("_") or is_view(op) or not found:
@@ -313,7 +314,7 @@ class ModuleImport:
             except LayerError as error:
                 return self._failed(of, place, (), error)[0]
 
-        return self.views.write(node, place, found[0], scope, opaque)
+        return self.views.write(number, node, place, found[0], scope, opaque)
 
     def _compare(
         self, node: AtenNode, tensors: Sequence[tuple[str, Any]], graph: ProgramGraph, place: NodePlace

@@ -74,7 +74,8 @@ class Uses:
         self.refs = [refs_of(node) for node in graph.nodes]
         """The names of the tensors and numbers that each node uses."""
         self.names = {name for refs in self.refs for name in refs}
-        self.names.update(name for one in graph.outputs for name in _refs(one))
+        self.outputs = [name for one in graph.outputs for name in _refs(one)]
+        self.names.update(self.outputs)
         self._weights: set[str] | None = None
         self._graph = graph
 

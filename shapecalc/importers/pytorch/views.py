@@ -49,11 +49,16 @@ class _View(NamedTuple):
 
 
 class Views:
-    """Which tensors of a graph are views of others. `refs` are the names that each of its nodes uses."""
+    """Which tensors of a graph are views of others.
 
-    def __init__(self, refs: Iterable[Sequence[str]] = ()) -> None:
+    `refs` are the names that each of its nodes uses, `outputs` those of the whole graph.
+    """
+
+    def __init__(self, refs: Sequence[Sequence[str]] = (), outputs: Iterable[str] = ()) -> None:
         self._views: dict[str, _View] = {}
         self._uses = Counter(chain.from_iterable(refs))
+        self._last = {name: number for number, names in enumerate(refs) for name in names}
+        self._last.update(dict.fromkeys(outputs, len(refs)))
 
     def note(self, call: AtenCall) -> None:
         """Note the outputs of a node that are views of its first input."""
@@ -62,11 +67,12 @@ class Views:
             self._views.update(dict.fromkeys(call.node.outputs, _View(of, call)))
 
     def write(
-        self, node: AtenNode, place: NodePlace, found: Any, scope: MutableMapping[str, Any],
+        self, number: int, node: AtenNode, place: NodePlace, found: Any, scope: MutableMapping[str, Any],
         opaque: Callable[[str, list[Any], str], Any],
     ) -> list[str]:  # fmt: skip
         """Note what a node that works in place makes of its first input, and of what that is a view of.
 
+        `number` is that of the node: what no later one uses stays as it is.
         `opaque` makes the layer of what is not worked out: the named tensor of others. The names of those that changed
         besides the input are returned.
         """
@@ -76,8 +82,8 @@ class Views:
             self._leave_out(self._views[name].call, scope[name], self._uses[name])
         scope[name] = found
         self._views.update(dict.fromkeys(node.outputs, _View(name, None)))
-        while name in self._views and len(seen) < _DEEPEST:
-            of, call = self._views[name]
+        for view in self._used_after(number, name):
+            of, call = view
             whole = scope.get(of)
             if call is not None and isinstance(whole, (Data, Constant)) and isinstance(found, (Data, Constant)):
                 arguments = {**call.arguments, next(iter(call.arguments)): whole}
@@ -89,8 +95,18 @@ class Views:
                     found = opaque(of, [whole, found], str(error))
             scope[of] = found
             seen.append(of)
-            name = of
         return seen
+
+    def _used_after(self, number: int, name: str) -> list[_View]:
+        """Return what a tensor is a view of, and that again, up to the last one that is used after a node."""
+        found: list[_View] = []
+        most = 0
+        while name in self._views and len(found) < _DEEPEST:
+            found.append(self._views[name])
+            name = found[-1].of
+            if self._last.get(name, -1) > number:
+                most = len(found)
+        return found[:most]
 
     @staticmethod
     def _leave_out(call: AtenCall | None, x: Any, uses: int) -> None:
@@ -99,8 +115,9 @@ class Views:
             return
         nodes, places = call.frame.nodes, call.frame.places
         is_last = isinstance(x, Data) and x.ref.node == len(nodes) - 1 and uses == 1
-        if is_last and call.name in _PARTS and places[-1].path == call.place.path:
-            call.frame.forget(len(nodes) - 1)
+        if is_last and call.name in _PARTS:
+            while places and places[-1].path == call.place.path:  # the tensor of the module that it cuts, too
+                call.frame.forget(len(nodes) - 1)
 
 
 _DEEPEST = 64
@@ -120,8 +137,8 @@ def _written(call: AtenCall, whole: Tensor, part: Tensor) -> Tensor:
     full, plain = whole.full(call.frame.batch), _plain(call.name)
     if plain in _SAME:
         return part
-    if isinstance(whole, Constant) and isinstance(part, Constant):
-        return Constant(full)
+    if isinstance(whole, Constant) and isinstance(part, Constant) and not part.learned:
+        return whole._replace(dims=full, items=None)
     if plain in ORDERS:
         order = ORDERS[plain](call, len(full))
         return permuted(call, call.as_data(part), [order.index(axis) for axis in range(len(full))])
