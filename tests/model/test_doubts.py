@@ -73,7 +73,7 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
          "split1 cuts 64×64 along its length, to 32×64: dim: -1 cuts the features, to 64×32"),
         ("10x96", [{"chunk": 3}, {"concat": ["chunk1[0]", "chunk1[1]", "chunk1[2]"]}],
          "chunk1 has pieces of 4 and 2: 10 is not divisible by 3; dim: -1 cuts the features, to pieces of 32"),
-        ("64x8x8", [{"chunk": 3}, {"concat": ["chunk1[0]", "chunk1[1]", "chunk1[2]"]}],
+        ("64x9x9", [{"chunk": 3}, {"concat": ["chunk1[0]", "chunk1[1]", "chunk1[2]"]}],
          "chunk1 has pieces of 22 and 20: 64 is not divisible by 3"),
         # nn.MaxPool2d(3, 2) outputs 64×27×27, nn.LPPool2d(2, 3) 64×18×18 and nn.Unfold(3, 2) 576×2601 (PyTorch 2.13.0).
         ("64x55x55", [{"MaxPool2d": [3, 2]}],
@@ -232,6 +232,8 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("64x100", [{"linear": 9}, {"chunk": 2}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
         ("65x8", [{"linear": 8}, {"split": [1, 64]}, {"concat": ["split1", "split1[1]"]}], {}),
         ("65x100", [{"chunk": {"chunks": 2, "axis": 1}}, {"concat": ["chunk1", "chunk1[1]"]}], {}),
+        ("4x64x64", [{"mha": 2}, {"chunk": 2}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
+        ("576x768", [{"linear": 2304}, {"split": 192}, {"concat": ["split1", "split1[1]", "split1[2]"]}], {}),
         ("8x100", [{"linear": 8}, "flatten", {"chunk": 2}, {"mul": ["chunk1", "chunk1[1]"]}], {}),
         ("28*28", ["relu", {"linear": 10}], {}),
         ("28*28", [{"linear": 10}, {"reshape": [5, 2]}, {"lstm": 4}], {}),
