@@ -63,7 +63,18 @@ def _endings_caught() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-_SHARED = ("bash", "completion", "formats", "misuse", "options", "output", "serving", "small_devices", "training")
+_SHARED = (
+    "argument_values",
+    "bash",
+    "completion",
+    "formats",
+    "misuse",
+    "options",
+    "output",
+    "serving",
+    "small_devices",
+    "training",
+)
 """Modules of this folder that are not commands."""
 
 

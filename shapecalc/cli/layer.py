@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from shapecalc.cli.argument_values import NO, YES, read_argument
 from shapecalc.cli.formats import format_options
 from shapecalc.cli.options import OneOf, batch_option, completed, parameters_of
 from shapecalc.cli.output import emit, layout_of
 from shapecalc.errors import LayerError, ShapecalcError, did_you_mean
-from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number, Text
+from shapecalc.layers.base.arguments import REQUIRED, Choice, Flag, Integer, Number
 from shapecalc.layers.base.per_axis import Factors, Padding, PerAxis
 from shapecalc.layers.base.sizes import Integers, Sizes
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _FORMATS = ("text", "json", "csv", "markdown", "latex", "html", "svg")
-_NOTHING = ("null", "none")
 _OF_AXES = (PerAxis, Factors)
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 
 
 class _Kinds(click.Group):
@@ -82,8 +79,8 @@ class _Kind(click.Command):
             option, words = options[args[start]], args[start + 1 : end]
             if isinstance(option, click.Option) and option.is_flag and words:
                 answers = {
-                    **dict.fromkeys(_YES, option.opts[0]),
-                    **dict.fromkeys(_NO, "".join(option.secondary_opts[:1])),
+                    **dict.fromkeys(YES, option.opts[0]),
+                    **dict.fromkeys(NO, "".join(option.secondary_opts[:1])),
                 }
                 chosen = answers.get(words[0].lower()) if args[start] in option.opts else ""
                 return f"write {chosen} alone" if chosen else f"{args[start]} has no value"
@@ -121,67 +118,14 @@ def _reader(argument: Argument) -> Callable[[click.Context, click.Parameter, Seq
             alone = f"it is given {len(texts)} times, but is one value"
             hint = f"; for different axes, write {param.opts[0]} {'x'.join(texts)}"
             raise click.BadParameter(alone + (hint if isinstance(argument, _OF_AXES) else ""), ctx, param)
-        text = ",".join(texts)
         try:
-            value = (
-                _read_named(texts, argument)
-                if argument.is_mapping
-                else text
-                if isinstance(argument, Text)
-                else _read(text, argument)
-            )
-            argument.normalise(value)
+            value = read_argument(texts, argument)
         except LayerError as error:
             message = error.message + (f": {error.hint}" if error.hint else "")
             raise click.BadParameter(message, ctx, param) from None
-        except (ValueError, RecursionError):  # endlessly nested brackets
-            raise click.BadParameter(f"{text!r} is not {argument.expected}", ctx, param) from None
         return value
 
     return read
-
-
-_BRACKETS = str.maketrans("()", "[]")
-
-
-def _read_named(texts: Sequence[str], argument: Argument) -> Any:
-    """Return the values of a repeated option: `boxes=100x4` by their names, without names a list, or one alone."""
-    pairs = [text.rpartition("=")[::2] for text in texts]
-    values = [_read(value, argument) for _, value in pairs]
-    if all(name for name, _ in pairs):
-        return {name: value for (name, _), value in zip(pairs, values, strict=True)}
-    return values if len(values) > 1 else values[0]
-
-
-def _read(text: str, argument: Argument) -> Any:
-    """Return a value: a number, a word, numbers separated by x or commas, pairs with colons."""
-    text = text.strip()
-    if argument.is_layer:  # `lstm_cell`, or `lstm_cell: {hidden_size: 64}`
-        from shapecalc.language import read_plain
-
-        return read_plain(text)
-    if isinstance(argument, Choice) or (argument.words and text.isidentifier() and text not in _NOTHING):
-        return text  # the argument reports an unknown word
-    if text[:1] in ("[", "("):  # a tuple is a list of Python
-        import json
-
-        return json.loads(text.translate(_BRACKETS))
-    pieces = [_piece(piece) for piece in re.split(r"[x×,]", text)]
-    alone = len(pieces) == 1 and not isinstance(pieces[0], list)
-    return pieces[0] if alone else pieces
-
-
-def _piece(text: str) -> Any:
-    text = text.strip()
-    if ":" in text:
-        return [_piece(side) for side in text.split(":")]
-    if text in _NOTHING:
-        return None
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if "_" in text or not text.isascii():  # only Python reads these as numbers
-        raise ValueError(text)
-    return float(text)
 
 
 def _metavar(argument: Argument) -> str:

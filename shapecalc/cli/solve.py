@@ -15,12 +15,11 @@ from shapecalc.cli.options import (
     layout_option,
     load_network,
     read_inputs,
-    read_settings,
     set_option,
 )
 from shapecalc.cli.output import emit_answer, emit_json
 from shapecalc.cli.serving import asked_of_memory, memory_options
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import LayerError, Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
@@ -208,13 +207,14 @@ def _arguments(kind: str, words: Sequence[str], own: Sequence[str]) -> dict[str,
     """
     known = _argument_names(kind)
     flags = {word for word, is_flag in known.items() if is_flag}
-    pairs, waiting = [], list(words)
+    found: dict[str, Any] = {}
+    waiting = list(words)
     while waiting:
         word, equals, value = waiting.pop(0).partition("=")
         name = word[2:].replace("-", "_")
         is_alone = not equals and (not waiting or waiting[0].startswith("--"))
         if is_alone and word.startswith("--") and name.removeprefix("no_") in flags:
-            pairs.append(f"{name.removeprefix('no_')}={'false' if name.startswith('no_') else 'true'}")
+            found[name.removeprefix("no_")] = not name.startswith("no_")
             continue
         if word.startswith("--") and name not in known:
             options = [f"--{one.replace('_', '-')}" for one in known]
@@ -222,8 +222,24 @@ def _arguments(kind: str, words: Sequence[str], own: Sequence[str]) -> dict[str,
             raise UsageError(Problem(f"{kind} has no argument {clean(word)}", hint=hint))
         if not word.startswith("--") or is_alone:
             raise UsageError(Problem(f"{word} is not an option with a value", hint="write for instance --stride 2"))
-        pairs.append(f"{name}={value if equals else waiting.pop(0)}")
-    return read_settings(pairs)
+        if name in found:
+            raise UsageError(Problem(f"{word} is given twice", hint="give each option once"))
+        found[name] = _value(kind, word, value if equals else waiting.pop(0))
+    return found
+
+
+def _value(kind: str, option: str, text: str) -> Any:
+    """Return the value of an option that is an argument of a kind, as `layer` reads it. Errors: `UsageError`."""
+    from shapecalc.cli.argument_values import read_argument
+    from shapecalc.network import kind_of
+
+    cls = kind_of(kind)
+    assert cls is not None  # (the caller made sure)
+    argument = cls.arguments[cls.argument_names()[option[2:].replace("-", "_")]]
+    try:
+        return read_argument([text], argument)
+    except LayerError as error:
+        raise UsageError(Problem(f"{option}: {error.message}", hint=error.hint)) from None
 
 
 def _argument_names(kind: str) -> dict[str, bool]:

@@ -11,8 +11,8 @@ from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
 from shapecalc.language.inputs import (
     input_shape,
-    is_read_as_features,
     missing_input,
+    notes_on_products,
     product_note,
     switches_of,
     unnamed_inputs,  # fmt: skip
@@ -91,7 +91,7 @@ class Compilation:
             source=self._text("source"),
             blocks=tuple(builder.instances),
             expectations=self._expectations(builder.problems),
-            notes=(*settled.notes, *(() if is_read_as_features(settled.nodes) else self.notes)),
+            notes=(*settled.notes, *notes_on_products(self.notes, settled.nodes)),
             variables=self.variables,
             file=self.file,
             steps=builder.steps,

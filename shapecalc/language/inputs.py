@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.values import BadValueError, argument_value, bad, describe
+from shapecalc.layers.base.layer import FEATURES_LAST
 from shapecalc.layers.base.shape import CHW, Shape
 from shapecalc.model.graph import ONE_AXIS
 from shapecalc.model.readings import is_batch_of_images
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint, Mark
     from shapecalc.layers.base.arguments import Argument
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Node
     from shapecalc.source import Value
 
-__all__ = ["input_shape", "missing_input", "product_note", "switches_of", "unnamed_inputs"]
+__all__ = ["input_shape", "missing_input", "notes_on_products", "product_note", "switches_of", "unnamed_inputs"]
 
 _NAMED_AXES = ("depth", "height", "width", "length")
 
@@ -47,7 +49,7 @@ def product_note(value: Value, layout: str) -> str:
     A batch before the sizes of an image is left out.
     """
     (value,) = value.items if isinstance(value, ListValue) and len(value.items) == 1 else (value,)
-    if not isinstance(value, Scalar) or not re.fullmatch(r"(?a:\d+(\s*\*\s*\d+){2,})", value.text.strip()):
+    if not isinstance(value, Scalar) or not re.fullmatch(r"(?a:\d+(\s*\*\s*\d+)+)", value.text.strip()):
         return ""
     factors = value.text.replace(" ", "").split("*")
     found = prod(map(int, factors))
@@ -57,12 +59,28 @@ def product_note(value: Value, layout: str) -> str:
     return f"{ONE_AXIS} {found:,}: write {'x'.join(sizes)} for {len(sizes)} axes{if_batch}"
 
 
-def is_read_as_features(nodes: Sequence[Node]) -> bool:
-    """Return whether all layers that read the inputs of a network may have one axis, of features, and learn from it."""
+def notes_on_products(notes: Sequence[str], nodes: Sequence[Node]) -> Sequence[str]:
+    """Return the notes on inputs that are products, without those that are features, as the layers show.
+
+    All that read the inputs may have one axis, and learn from it; or 28*28 is before no layer that needs more axes.
+    """
     readers = [node.layer for node in nodes if any(ref.node < 0 for ref in node.inputs)]
-    return bool(readers) and all(
-        layer is not None and layer.expected_ranks() is None and layer.required_arguments() for layer in readers
+    is_needed = any(node.layer and _needs_length(node.layer) for node in nodes) or any(
+        layer and (layer.expected_ranks() or (0,))[0] for layer in readers
     )
+    if readers and all(
+        layer and layer.expected_ranks() is None and layer.required_arguments() and not _needs_length(layer)
+        for layer in readers
+    ):
+        return ()
+    return [note for note in notes if is_needed or not note.endswith(_TWO_AXES)]
+
+
+def _needs_length(layer: Layer) -> bool:
+    return layer.sequences or (layer.axis_order == FEATURES_LAST and bool(layer.required_arguments()))
+
+
+_TWO_AXES = " for 2 axes"
 
 
 def unnamed_inputs(value: Value) -> tuple[dict[str, Value], Problem]:

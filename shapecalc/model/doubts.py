@@ -266,7 +266,8 @@ def _on_cut_length(graph: Graph, node: Node, layer: Layer, sizing: Sizing, order
     if x.rank != 2 or x.channels_last or not (order == FEATURES_LAST or is_of_features):
         return ""
     for name, value in layer.otherwise(x).items():
-        others = layer.with_values({name: value}).output(x) if isinstance(layer.arguments[name], AxisNumber) else ()
+        is_axis = isinstance(layer.arguments[name], AxisNumber)
+        others: Sequence[Shape] = layer.with_values({name: value}).output(x) if is_axis else ()
         if len(others) == len(pieces) and all(len({*each}) == 1 for each in (others, pieces)):
             sizes = f"cuts {x.text} along its length, to {pieces[0].text}"
             return f"{sizes}: {name}: {value} cuts the features, to {others[0].text}"

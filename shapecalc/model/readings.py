@@ -159,7 +159,7 @@ def as_product(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shap
     for name, shape in graph.inputs.items():
         is_product = sizes and shape.rank == 1 and not shape.sizes[0] % prod(sizes)  # or one of a batch with it
         if is_product and len(graph.nodes) <= _MOST_NODES:
-            whole = {name: Shape(sizes, shape.channels_last, is_map=True)}
+            whole = {name: Shape(sizes, shape.channels_last, is_map=len(sizes) >= IMAGE_RANK)}
             return whole if _gained(graph, whole, sizings) >= 0 else {}
     return {}
 

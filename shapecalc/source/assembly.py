@@ -158,14 +158,15 @@ class TreeBuilder:
             return self.refused
         text = value.text
         if text in seen:
-            self.problems.append(
-                Problem(
-                    f"`{short(text)}` is given twice",
-                    value.mark,
-                    hint="keep one of the two" + (_ITEM if self._is_item() else ""),
-                    also=(("first given at", seen[text].mark),),
+            if not self._is_list_without_dashes():
+                self.problems.append(
+                    Problem(
+                        f"`{short(text)}` is given twice",
+                        value.mark,
+                        hint="keep one of the two" + (_ITEM if self._is_item() else ""),
+                        also=(("first given at", seen[text].mark),),
+                    )
                 )
-            )
             return self.refused
         if text == "<<" and not value.quoted:
             frame.merges = True
@@ -180,6 +181,11 @@ class TreeBuilder:
     def _is_item(self) -> bool:
         """Return whether the mapping that is read is an item of a list."""
         return len(self.stack) > 1 and self.stack[-2].seen is None
+
+    def _is_list_without_dashes(self) -> bool:
+        """Return whether the mapping that is read is `layers:`: its reader reports that it must be a list."""
+        key = self.stack[0].key if len(self.stack) == 2 else None
+        return key is not None and key.text == "layers"
 
     def _no_set(self, frame: _Frame) -> None:
         """Report the keys of a mapping that are numbers: it is no set, since it has words or values too."""

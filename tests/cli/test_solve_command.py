@@ -165,3 +165,25 @@ def test_sizes_prints_the_given_size_on_separate_lines() -> None:
         "  given     33 is legal but not exact: it is rounded at\n            long\n            the nearest are 32 and 34\n"
         in out
     )
+
+
+@pytest.mark.parametrize("kernel", ["3", "3,3", "3x3", "(3,3)", "[3, 3]"])
+def test_lists_are_written_as_for_a_layer(kernel):
+    ran = run("solve", "conv", "--input", "16x16", "--output", "8x8", "--kernel-size", kernel, "--top", "1")
+    assert ran.out.startswith("conv, 16×16 → 8×8, kernel_size=3\n")
+    layer = run("layer", "conv", "--input", "1x16x16", "--out-channels", "1", "--kernel-size", kernel)
+    assert "1×14×14" in layer.out
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--kernel-size", "abc"],
+         "--kernel-size: 'abc' is not a whole number of at least 1, or one for each spatial axis\n"),
+        (["--stride", "0"], "--stride: stride must be a whole number of at least 1, not 0\n"),
+        (["--stride", "1", "--stride", "2"], "--stride is given twice\n   give each option once\n"),
+    ],
+)  # fmt: skip
+def test_values_of_arguments_that_are_wrong(options, error):
+    ran = run("solve", "conv", "--input", "16", "--output", "8", *options)
+    assert (ran.status, ran.err) == (2, error)

@@ -1296,6 +1296,17 @@ def test_pieces_that_a_layer_with_a_shape_error_uses_are_used(layers: str) -> No
     assert caught.value.report.notes == ()
 
 
+def test_outputs_are_named_only_of_kinds_that_have_several() -> None:
+    for layer, more in (("tanh", ""), ("chunk: 2", '; its outputs are "chunk1[0]", "chunk1[1]", …')):
+        kind = layer.partition(":")[0]
+        with pytest.raises(shapecalc.SpecError) as caught:
+            shapecalc.load(f"input: 4x8\nlayers:\n- {layer}\n- add: [{kind}1, {kind}2]\n").infer()
+        assert (
+            caught.value.problems[0].hint
+            == f"layers of kind {kind} without a name are called {kind}1 here, in order{more}"
+        )
+
+
 def test_factors_that_no_transpose_fits_have_no_hint_for_one() -> None:
     for sizes in ("a: 5x3, b: 7x4", "a: 2x5x3, b: 4x6x3", "a: 5, b: 3x4"):
         (problem,) = shapecalc.load(f"inputs: {{{sizes}}}\nlayers:\n- matmul: [a, b]\n").problems()

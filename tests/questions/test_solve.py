@@ -621,6 +621,14 @@ def test_only_what_a_hint_names_has_a_second_change_where_one_fixes_all():
     assert len(answer.fixes) > 1
 
 
+@pytest.mark.parametrize("layer", ["lstm: 64", "multi_head_attention: 4", "conv1d: {out_channels: 8, kernel_size: 3}"])
+def test_a_product_of_two_sizes_is_first_read_as_both(layer):
+    text = f"input: 50*32\nlayers:\n- {layer}\n"
+    assert "write 50x32" in shapecalc.load(text).problems()[0].hint
+    answer = solve(text, fix=True)
+    assert answer.fixes[0].changes[0].edit.new == "input: 50x32"
+
+
 def test_an_input_does_not_grow_beyond_measure():
     text = "input: 3x32x32\nlayers:\n- conv: {out_channels: 64, kernel_size: 4, stride: 4}\n- layer_norm: 64\n"
     answer = solve(text, fix=True)
