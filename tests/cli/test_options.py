@@ -53,7 +53,6 @@ LEFT_OUT = {
     "weights": {
         "--batch": "a checkpoint has no samples",
         "--layout": "sizes of weights have no layout",
-        "--input": "sizes of weights do not depend on it",
     },
 }
 

@@ -927,10 +927,10 @@ def test_words_with_dashes_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("text", "message", "hint", "held"),
     [
-        ("{a: (3, 3), b: 1}", "`(3, 3)` is a tuple", "write a list: [3, 3]", {"a": None, "b": 1}),
-        ("[(3, (4), 3 ), 2]", "`(3, (4), 3 )` is a tuple", "write a list: [3, 4, 3 ]", [None, 2]),
+        ("{a: (3, 3), b: 1}", "`(3, 3)` is a tuple", "write a list: [3, 3]", {"a": "(3, 3)", "b": 1}),
+        ("[(3, (4), 3 ), 2]", "`(3, (4), 3 )` is a tuple", "write a list: [3, 4, 3 ]", ["(3, (4), 3 )", 2]),
         ("a: [1, max(a, b)]", "`max(a, b)` is cut at its comma, which separates items in { } and [ ]",
-         'put it in quotes: "max(a, b)"', {"a": [1, None]}),
+         'put it in quotes: "max(a, b)"', {"a": [1, "max(a, b)"]}),
     ],
 )  # fmt: skip
 def test_a_comma_within_brackets_cuts_a_text(text: str, message: str, hint: str, held: Any) -> None:

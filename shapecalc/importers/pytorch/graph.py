@@ -182,8 +182,7 @@ class ModuleImport:
 
     def _failed(self, node: AtenNode, place: NodePlace, taken: Sequence[Any], error: LayerError) -> Sequence[Any]:
         refs = [x.ref for x in taken if isinstance(x, (Data, Unsized))]
-        found = self.frame.unresolved(place, split_target(node.target)[0], refs, error)
-        return [found] * max(len(node.outputs), 1)
+        return [self.frame.unresolved(place, split_target(node.target)[0], refs, error)] * max(len(node.outputs), 1)
 
     def _converted(self, call: AtenCall, uses: Uses, graph: ProgramGraph) -> Sequence[Any]:
         """Return the outputs of a node: numbers, constants, layers, or an opaque one."""

@@ -115,7 +115,7 @@ class LoneWindow(Windowed):
                 error.hint = f"by position that is {by_position}; otherwise {error.hint}"
             raise
 
-    def doubt(self, x: Shape) -> str:
+    def doubt(self, x: Shape, *_: Shape) -> str:
         """Return a note on a list alone of unequal numbers: equal ones are the same window by position."""
         by_position = self._by_position() if len({*per_axis(self.kernel_size, 1)}) > 1 else ""
         if not by_position:

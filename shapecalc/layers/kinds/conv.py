@@ -164,7 +164,7 @@ class Conv(Parametrized, Convolution):
             for axis in self.axes(x):
                 yield from _padding_mode_constraints(self.padding_mode, axis)
 
-    def doubt(self, x: Shape) -> str:
+    def doubt(self, x: Shape, *_: Shape) -> str:
         is_torch = self.name_used[:1].isupper() and self.name_used.endswith("d")  # Conv2d: Keras' is Conv2D
         if not is_torch or self.padding != "same" or set(per_axis(self.stride, len(x.spatial))) == {1}:
             return ""
