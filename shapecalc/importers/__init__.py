@@ -34,8 +34,9 @@ class _Format(NamedTuple):
 
 
 _FORMATS = (
-    _Format("foreign", (".py", ".ipynb", ".pb", ".tflite", ".safetensors", ".gguf")),
+    _Format("foreign", (".py", ".ipynb", ".tflite", ".safetensors", ".gguf")),
     _Format("onnx", (".onnx", ".ort"), (b"\x08",)),
+    _Format("foreign", (".pb",)),  # what is no ONNX file: many of these are called `model.pb`
     _Format("pytorch", (".pt2", ".ptc", ".pt", ".pth"), (b"PK\3\4",)),
     _Format("keras", (".keras", ".h5", ".hdf5"), (b"PK\3\4", b"\x89HDF"), (b'"class_name"',)),
     _Format("darknet", (".cfg", ".weights", ".data", ".names"), parts=(b"[net", b"[NET", b"[Net")),

@@ -30,6 +30,17 @@ def test_operations_of_h5_files_have_no_module():
     assert "3 nodes: 3 layers, 0 unknown" in report.notes[0]
 
 
+def test_operations_with_the_class_of_a_layer():
+    """What Keras 3 writes of keras.activations.relu and keras.ops.cast: a class, and the arguments alone."""
+    relu = {"max_value": None, "threshold": 0.0}
+    model = functional(entry(4, 6), operation("ReLU", "a", "x", negative_slope=0.0, **relu),
+                       operation("ReLU", "b", "a", negative_slope=0.1, **relu), operation("Cast", "c", "b", dtype="float16"),
+                       operation("Softmax", "d", "c", axis=-1))  # fmt: skip
+    report = load(model).infer()
+    assert [row.kind for row in report.rows] == ["relu", "leaky_relu", "softmax"]
+    assert "0 unknown" in report.notes[0]
+
+
 def test_a_layer_with_the_name_of_an_operation_is_a_layer():
     reshape = operation("Reshape", "reshape", "x", target_shape=[6, 4], trainable=True)
     assert load(functional(entry(4, 6), reshape)).infer().rows[0].output_shape == (6, 4)

@@ -116,6 +116,15 @@ def test_files_that_are_not_read_are_named_with_what_is_read_instead(name, what,
     assert hint in ran.err
 
 
+def test_a_pb_file_is_an_onnx_file_if_its_first_bytes_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pb").write_bytes(FILES["onnx"])
+    assert shapecalc.load("model.pb").infer().total.params == shapecalc.load(FILES["onnx"]).infer().total.params > 0
+    saved_model = b"\x08\x01\x12\x04\x0a\x02\x12\x00"  # saved_model_schema_version: 1, then meta_graphs
+    (tmp_path / "model.pb").write_bytes(saved_model)
+    assert "model.pb is a graph of TensorFlow" in run("summary", "model.pb").err
+
+
 class Trial:
     """An import that understands all but `unknown[reading]` of its nodes; None for sizes that do not fit."""
 

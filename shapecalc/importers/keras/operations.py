@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.keras.calls import layer
 from shapecalc.importers.keras.tf_names import keras_name
 from shapecalc.importers.keras.trees import array_of
 from shapecalc.importers.table import OperationTable
@@ -28,9 +29,12 @@ def convert(call: LayerCall) -> Any:
     """Return the outputs of an operation. Errors: `NotCoveredError`, `LayerError`."""
     name = call.record.op if call.record.is_op else keras_name(call)
     function = operation.find(name)
-    if function is None:
+    if function is not None:
+        return function(OpsCall(name, call))
+    of_layer = layer.find(name)  # keras.activations.relu is an operation with the class and the arguments of the layer
+    if of_layer is None:
         raise NotCoveredError("no layer here does what it does")
-    return function(OpsCall(name, call))
+    return of_layer(call)
 
 
 def whole_values(tree: Any) -> list[int] | None:

@@ -85,13 +85,13 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
 def _is_operation(raw: dict[str, Any], config: dict[str, Any]) -> bool:
     """Return whether a class is an operation, as `keras.ops.add`, and not a layer.
 
-    In .h5 files Keras 3 states no module: there an operation is what lacks the arguments that every layer has.
+    In .h5 files Keras 3 states no module: there an operation is what lacks the argument that every layer with inputs has.
     """
     module, nodes = raw.get("module"), raw.get("inbound_nodes")
     if isinstance(module, str):
         return module.startswith(("keras.src.ops", "keras.ops"))
     is_of_keras_3 = isinstance(nodes, list) and any(isinstance(node, dict) for node in nodes)
-    return "module" not in raw and is_of_keras_3 and config.keys().isdisjoint(("trainable", "dtype"))
+    return "module" not in raw and is_of_keras_3 and "trainable" not in config
 
 
 def _model(record: LayerRecord, inside: str, depth: int) -> ModelRecord:
