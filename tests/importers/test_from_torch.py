@@ -123,6 +123,51 @@ def test_a_module_that_cannot_be_exported_is_shown_by_its_parts():
                          "them is not known")  # fmt: skip
 
 
+class Moving(nn.Module):
+    """A module that keeps tensors in a list, on the device of its input, as anchors of a detector."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.kept = nn.Linear(8, 3), [torch.zeros(4, 8)]
+
+    def forward(self, x):
+        self.kept = [one.to(x.device) for one in self.kept]
+        return self.head(x + self.kept[0] if x.sum() > 3 else x)
+
+
+def test_a_trial_leaves_no_tensor_in_the_module_of_the_next():
+    module = Moving()
+    assert shapecalc.from_torch(module, torch.zeros(2, 4, 8)).infer().total.macs == 4 * 8 * 3
+    assert module.kept[0].device.type == "cpu"
+
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(5))
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_lazy_layers_take_their_sizes_in_a_copy():
+    module, state = lazy(), torch.get_rng_state()
+    network = shapecalc.from_torch(module, torch.zeros(2, 3, 8, 8))
+    assert [row.kind for row in network.infer().rows] == ["conv", "relu", "batch_norm", "flatten", "linear"]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(nn.parameter.is_lazy(one) for one in module.parameters())
+    module(torch.zeros(2, 3, 8, 8))
+    assert network.infer().total.params == sum(one.numel() for one in module.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_lazy_layers_that_fail_or_cannot_be_copied():
+    with pytest.raises(UsageError, match="fails with these inputs: 0: Calculated padded input size"):
+        shapecalc.from_torch(lazy(), torch.zeros(2, 3, 2, 2))
+    module = lazy()
+    module.other = (one for one in ())
+    with pytest.raises(UsageError, match="has lazy layers, whose sizes") as caught:
+        shapecalc.from_torch(module, torch.zeros(2, 3, 8, 8))
+    assert caught.value.problems[0].hint == "call it once before: module(example)"
+    assert nn.parameter.is_lazy(module[0].weight)
+
+
 class Cache:
     """What a decoder hands on to its next step, of a class that torch.export does not know."""
 

@@ -85,7 +85,7 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
 def _is_operation(raw: dict[str, Any], config: dict[str, Any]) -> bool:
     """Return whether a class is an operation, as `keras.ops.add`, and not a layer.
 
-    In .h5 files Keras 3 states no module: there an operation is what lacks the argument that every layer with inputs has.
+    In .h5 files Keras 3 states no module: there an operation lacks the argument that every layer with inputs has.
     """
     module, nodes = raw.get("module"), raw.get("inbound_nodes")
     if isinstance(module, str):

@@ -46,22 +46,31 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
         return ExportedModule("program", live_program(module))
     _check_module(torch, module, examples, keywords)
     name = clean(type(module).__name__)
-    own = _copied(torch, module)
     given = tuple([_example(torch, one, module) for one in examples])
     named = {key: _example(torch, one, module) for key, one in keywords.items()}
-    with _quiet(torch), _known_outputs(torch, own):
+    copies: list[Any] = []
+
+    def fresh() -> Any:
+        """Return a copy in which no trial has left tensors."""
+        copies.append(_copied(torch, source))
+        return copies[-1]
+
+    with _quiet(torch):
+        source = _with_sizes(torch, module, given, named)
+        own = fresh()
         try:
-            return ExportedModule(name, live_program(torch.export.export(own, given, named, strict=False)))
+            with _known_outputs(torch, own):
+                return ExportedModule(name, live_program(torch.export.export(own, given, named, strict=False)))
         except Exception as error:  # noqa: BLE001  (whatever the user's forward, or torch.export, raises)
             reason = reason_of(torch, error, own)
         from shapecalc.importers.pytorch.hooks import hooked_program
 
         try:
-            program = hooked_program(torch, own, given, named)
+            program = hooked_program(torch, fresh, given, named)
         except ShapecalcError:
             raise
         except Exception as error:  # noqa: BLE001
-            raise UsageError(_failed(name, reason_of(torch, error, own), given)) from None
+            raise UsageError(_failed(name, reason_of(torch, error, copies[-1]), given)) from None
     note = (
         f"torch.export could not export {name} ({reason}): the modules in it that it could are shown one after the "
         "other, and what is computed between them is not known"
@@ -95,12 +104,33 @@ def _copied(torch: Any, module: Any) -> Any:
     memo: dict[int, Any] = {}
     for one in module.modules():
         for tensor in (*one.parameters(recurse=False), *one.buffers(recurse=False), *vars(one).values()):
-            if isinstance(tensor, torch.Tensor):
+            if torch.nn.parameter.is_lazy(tensor):  # its own would be given a size
+                memo[id(tensor)] = type(tensor)(tensor.requires_grad, tensor.data.device, tensor.data.dtype)
+            elif isinstance(tensor, torch.Tensor):
                 memo[id(tensor)] = tensor
     try:
         return copy.deepcopy(module, memo).eval()
     except Exception:  # noqa: BLE001  (an attribute that cannot be copied)
         return module  # export leaves it as it is
+
+
+def _with_sizes(torch: Any, module: Any, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    """Return a module; of one with lazy layers, which have no weights before it is called, a copy that was called.
+
+    The random numbers of these weights are not the user's. Errors: `UsageError` if it fails, or cannot be copied.
+    """
+    if not any(map(torch.nn.parameter.is_lazy, (*module.parameters(), *module.buffers()))):
+        return module
+    own, name = _copied(torch, module), clean(type(module).__name__)
+    if own is module:
+        message = f"{name} has lazy layers, whose sizes are not known before it is called, and it cannot be copied"
+        raise UsageError(Problem(message, hint="call it once before: module(example)"))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            own(*given, **named)
+    except Exception as error:  # noqa: BLE001  (whatever the user's forward raises)
+        raise UsageError(_failed(name, reason_of(torch, error, own), given)) from None
+    return own
 
 
 @contextmanager

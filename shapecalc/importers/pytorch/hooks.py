@@ -11,7 +11,7 @@ from shapecalc.importers.pytorch.live import live_program
 from shapecalc.importers.pytorch.program import AtenNode, Program, ProgramGraph, Ref, StoredInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["hooked_program"]
 
@@ -29,19 +29,20 @@ class _Recorded:
         self.inner: list[_Recorded] = []
 
 
-def hooked_program(torch: Any, module: Any, given: Sequence[Any], named: Mapping[str, Any]) -> Program:
-    """Return the program of the calls of modules. Errors: whatever `forward` raises."""
-    recorder = _Recorder(torch, module)
+def hooked_program(torch: Any, fresh: Callable[[], Any], given: Sequence[Any], named: Mapping[str, Any]) -> Program:
+    """Return the program of the calls of modules, in copies that `fresh` makes. Errors: whatever `forward` raises."""
+    recorder = _Recorder(torch, fresh)
     root = recorder.run(given, named)
-    return _Chain(torch, module).program(root)
+    return _Chain(torch, recorder.module).program(root)
 
 
 class _Recorder:
     """Runs a module, and notes which modules are called."""
 
-    def __init__(self, torch: Any, module: Any) -> None:
+    def __init__(self, torch: Any, fresh: Callable[[], Any]) -> None:
         self.torch = torch
-        self.module = module
+        self.fresh = fresh
+        self.module = fresh()
         self.open: list[_Recorded] = []
         self.count = 0
 
@@ -57,6 +58,7 @@ class _Recorder:
         except Exception:
             if any(one.device.type == "meta" for _, one in own):
                 raise
+            self.module = self.fresh()  # the other may hold tensors of the meta device
             return self._recorded(inputs, lambda: self.module(*given, **named))
 
     def _recorded(self, inputs: Any, work: Any) -> _Recorded:
