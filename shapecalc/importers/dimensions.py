@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["size_of", "symbols_of"]
+__all__ = ["fitting", "size_of", "solved", "symbols_of"]
 
 _LONGEST = 400
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -48,6 +48,37 @@ def size_of(size: int | str, known: Mapping[str, int]) -> int | str:
     except (ArithmeticError, ValueError):
         return size
     return int(found) if found == int(found) else size
+
+
+def solved(name: str, size: int) -> tuple[str, int] | None:
+    """Return the variable of a dimension and its value where it has this size: (h, 7) of 2*h + 1 and 15.
+
+    None if no whole number is, or if the dimension is no name and no linear expression of one.
+    """
+    symbols = symbols_of(name)
+    if len(symbols) != 1:
+        return None
+    (symbol,) = symbols
+    none, one = (size_of(name, {symbol: value}) for value in (0, 1))
+    if not isinstance(none, int) or not isinstance(one, int) or one == none:
+        return None
+    found = (size - none) // (one - none)
+    is_linear = size_of(name, {symbol: found}) == size and size_of(name, {symbol: _AWAY}) == none + _AWAY * (one - none)
+    return (symbol, found) if is_linear else None
+
+
+def fitting(name: str, size: int) -> tuple[int, dict[str, int]]:
+    """Return the first size from this on that a dimension can have, and the values of its variables then."""
+    for one in range(size, size + _MOST_TRIED):
+        found = solved(name, one)
+        if found is not None:
+            return one, dict([found])
+    return size, dict.fromkeys(symbols_of(name), size)
+
+
+_MOST_TRIED = 64
+_AWAY = 1013
+"""A number at which a floor, a rest or a maximum is no more on the line through its values at 0 and 1."""
 
 
 @lru_cache(maxsize=1024)

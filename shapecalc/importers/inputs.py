@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from shapecalc.dims import plain_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.importers.dimensions import size_of, symbols_of
+from shapecalc.importers.dimensions import fitting, size_of, solved, symbols_of
 from shapecalc.importers.tensors import LOST, Batch
 from shapecalc.importers.understanding import UNKNOWN
 from shapecalc.layers.base.shape import Shape
@@ -192,7 +192,10 @@ def _bind(
         for stated, size in zip(own, given.get(info.name, ()), strict=False):
             plain = plain_of(size, f"the structure of {name}", _HINT)
             if isinstance(stated, str):
-                known.update({stated: plain} if stated else {})  # without a name it is no other's
+                symbol, value = solved(stated, plain) or (stated, plain)
+                if known.get(symbol, value) != value and symbol != stated:  # another input has another size
+                    symbol, value = stated, plain
+                known.update({symbol: value} if stated else {})  # without a name it is no other's
             elif plain != stated:
                 are_others = True
     return are_others
@@ -273,7 +276,8 @@ def called(name: str) -> str:
 
 
 def _shown(sizes: Sequence[Any], sign: str = "×") -> str:
-    return sign.join(str(size) or "?" for size in sizes) or "a scalar"
+    words = [str(size).replace("*", "·") or "?" for size in sizes]
+    return sign.join([f"({one})" if " + " in one or " - " in one else one for one in words]) or "a scalar"
 
 
 def _other_rank(info: ValueInfo, at: int, own: Sequence[Any], given: Sequence[Any]) -> Problem:
@@ -306,9 +310,9 @@ def _dynamic(
     examples = {}
     for key, own in inputs.items():
         size = 224 if len(own) >= 3 else 128
-        examples[key] = "x".join(str(one) if isinstance(one, int) else str(size) for one in own)
-        symbols = [symbol for one in own if isinstance(one, str) for symbol in symbols_of(one)]
-        usual = {**dict.fromkeys([symbol for symbol in symbols if symbol not in known], size), **usual}
+        examples[key] = "x".join(str(one if isinstance(one, int) else fitting(one, size)[0]) for one in own)
+        values = dict(pair for one in own if isinstance(one, str) for pair in fitting(one, size)[1].items())
+        usual = {**{symbol: value for symbol, value in values.items() if symbol not in known}, **usual}
     if is_only:
         (only,) = examples.values()
         hint = f'give it: --input {only} (input="{only}" in Python)'

@@ -69,8 +69,8 @@ def test_dimensions_that_are_expressions_have_the_variables_in_them(tmp_path):
     with pytest.raises(SpecError) as error:
         shapecalc.load(data)
     assert str(error.value) == (
-        "the size of the input x of <bytes> is dynamic: 3×2*h×w/2 + 1\n"
-        '   give it: --input 3x224x224 (input="3x224x224" in Python), or --set h=224 --set w=224'
+        "the size of the input x of <bytes> is dynamic: 3×2·h×(w/2 + 1)\n"
+        '   give it: --input 3x224x224 (input="3x224x224" in Python), or --set h=112 --set w=446'
     )
     for given in ({"vars": {"h": 4, "w": 6}}, {"input": "3x8x4"}):
         assert shapecalc.load(data, **given).infer().rows[0].output_shape == (8, 8, 4)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from crafted_pt2 import T, archive, node, program, small
 from running import run
 
 import shapecalc
 from shapecalc.errors import ShapeError, SpecError
+from shapecalc.importers.dimensions import solved
 from shapecalc.importers.inputs import ValueInfo
 from shapecalc.importers.pytorch.batch import readings_of
-from shapecalc.importers.pytorch.expressions import value_of
+from shapecalc.importers.pytorch.expressions import text_of, value_of
 from shapecalc.importers.tensors import Batch, Data, NotCoveredError, common_axis
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Reference
@@ -170,6 +173,57 @@ def test_dynamic_sizes_are_within_the_range_of_the_export():
     for size in (4, 65):
         with pytest.raises(SpecError, match=f"was exported for s53 from 8 to 64, not {size}"):
             shapecalc.load(data, input=f"3x{size}")
+
+
+@pytest.mark.parametrize(("size", "shown", "given", "set_to", "wrong"), [
+    ("Mul(Integer(4), Symbol('s39', positive=True, integer=True))", "4·s39", 224, 56, 50),
+    ("Add(Mul(Integer(2), Symbol('s39')), Integer(1))", "(2·s39 + 1)", 225, 112, 16),
+    ("2*s39 - 1", "(2·s39 - 1)", 225, 113, 16),
+])  # fmt: skip
+def test_sizes_that_are_multiples(size, shown, given, set_to, wrong):
+    """As torch.export 2.13 writes 4*Dim("h") and 2*Dim("h") + 1."""
+    dims = (1, 1, size, 16)
+    nodes = [node("aten.relu.default", "y", self=T("x"))]
+    data = archive(program(nodes, {"x": dims, "y": dims}, ranges={"s39": (2, 200)}))
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load(data)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith(f"is dynamic: 1×{shown}×16")
+    assert f"--input 1x{given}x16 (" in problem.hint
+    assert f"--set s39={set_to}" in problem.hint
+    for more in ({"input": f"1x{given}x16"}, {"vars": {"s39": set_to}}):
+        report = shapecalc.load(data, **more).infer()
+        assert report.rows[0].output_shape == (1, given, 16)
+        assert "1 stated size agrees" in report.notes[0]
+    with pytest.raises(SpecError, match=f"was exported for {re.escape(shown.strip('()'))}, not {wrong}"):
+        shapecalc.load(data, input=f"1x{wrong}x16")
+    with pytest.raises(SpecError, match="was exported for s39 from 2 to 200, not"):
+        shapecalc.load(data, input=f"1x{given * 4 + (given % 2) * 1}x16")
+
+
+def test_two_sizes_of_one_variable():
+    dims = (1, 3, "2*s0", "4*s0")
+    data = archive(program([node("aten.relu.default", "y", self=T("x"))], {"x": dims, "y": dims}))
+    assert shapecalc.load(data, input="3x8x16").infer().rows[0].output_shape == (3, 8, 16)
+    with pytest.raises(SpecError, match="was exported for 4·s0 with s0 = 4, not 20"):
+        shapecalc.load(data, input="3x8x20")
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("Mul(Integer(2), Add(Symbol('a'), Integer(-1)))", "2*(a - 1)"), ("FloorDiv(Symbol('a'), Integer(2))", "a//2"),
+    ("Max(Integer(1), Symbol('a'))", "Max(1, a)"), ("Pow(Symbol('a'), Integer(2))", "Pow(Symbol('a'), Integer(2))"),
+    ("Symbol('s77', positive=True)", "s77"), ("Mul(", "Mul("), ("batch size", "batch size"),
+])  # fmt: skip
+def test_expressions_as_people_write_them(text, shown):
+    assert text_of(text) == shown
+
+
+@pytest.mark.parametrize(("name", "size", "value"), [
+    ("h", 5, ("h", 5)), ("2*h + 1", 15, ("h", 7)), ("2*h + 1", 16, None), ("a + b", 5, None), ("batch size", 5, None),
+    ("floor(h/2)", 5, None), ("max(h, 3)", 9, None), ("h - h", 0, None), ("7", 7, None),
+])  # fmt: skip
+def test_the_variable_of_a_dimension(name, size, value):
+    assert solved(name, size) == value
 
 
 @pytest.mark.parametrize(("text", "size"), [

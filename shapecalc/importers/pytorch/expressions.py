@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["depends_on_data", "plain_size", "symbol_of", "value_of"]
+__all__ = ["depends_on_data", "plain_size", "text_of", "value_of"]
 
 _LONGEST = 4096
 _LARGEST = 2**63
@@ -75,18 +75,31 @@ def depends_on_data(sizes: Iterable[int | str]) -> bool:
     return any(type(size) is str and _OF_DATA.search(size) for size in sizes)
 
 
-def symbol_of(text: str) -> str:
-    """Return the name of the symbol that an expression is; itself for any other."""
-    if len(text) > _LONGEST:
+def text_of(text: str) -> str:
+    """Return an expression as people write it: `4*s39` for Mul(Integer(4), Symbol('s39')); itself if it has no form."""
+    if len(text) > _LONGEST or "(" not in text:
         return text
     try:
-        tree = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _text(ast.parse(text, mode="eval").body)
+    except (KeyError, ValueError, SyntaxError, RecursionError, MemoryError):
         return text
-    is_symbol = isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id in ("Symbol", "Dummy")
-    if is_symbol and isinstance(tree, ast.Call) and tree.args and isinstance(tree.args[0], ast.Constant):
-        return str(tree.args[0].value)
-    return text
+
+
+def _text(tree: ast.expr) -> str:
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or not tree.args:
+        return ast.unparse(tree)
+    name, first = tree.func.id, tree.args[0]
+    if name in ("Symbol", "Dummy", "Integer"):
+        return str(ast.literal_eval(first))
+    found = [_text(one) for one in tree.args]
+    if name == "Add":
+        return " + ".join(found).replace("+ -", "- ")
+    if name in ("Max", "Min"):
+        return f"{name}({', '.join(found)})"
+    return _SIGNS[name].join([one if one.isalnum() else f"({one})" for one in found])
+
+
+_SIGNS = {"Mul": "*", "FloorDiv": "//"}
 
 
 def _worked(tree: ast.expr, symbols: Mapping[str, int]) -> Any:  # noqa: PLR0911  (one for each sort of node)

@@ -15,6 +15,7 @@ from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
+from shapecalc.importers.pytorch.ranges import wrong_sizes
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
 from shapecalc.importers.pytorch.uses import Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
@@ -59,7 +60,7 @@ class ModuleImport:
         self.problems: list[Problem] = []
         self.sizes = input_tensors(infos, reading.axes, variables, inputs, self.problems, name)
         self.symbols = {**self.sizes.variables, **dict.fromkeys(self.sizes.named, self.sizes.batch)}
-        self._check_ranges()
+        self.problems += wrong_sizes(name, program.ranges, self.sizes.variables)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
@@ -70,13 +71,6 @@ class ModuleImport:
         self.views = Views()
         self.inlined = 0
         self.notes: dict[str, None] = dict.fromkeys(program.notes)
-
-    def _check_ranges(self) -> None:
-        for key, value in self.sizes.variables.items():
-            least, most = self.program.ranges.get(key, (None, None))
-            if (least is not None and value < least and least > 2) or (most is not None and value > most):
-                span = f"at least {least}" if most is None else f"from {least or 1} to {most}"
-                self.problems.append(Problem(f"{self.name} was exported for {key} {span}, not {value}"))
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import SpecError
 from shapecalc.importers.files import broken
 from shapecalc.importers.pytorch.archive import FORMAT, Archive
-from shapecalc.importers.pytorch.expressions import symbol_of
+from shapecalc.importers.pytorch.expressions import text_of
 from shapecalc.importers.pytorch.program import (
     BUFFER,
     CONSTANT,
@@ -93,7 +93,7 @@ class _Reader:
         graph = self.graph(module["graph"], 0)
         stored, inputs, values = self._signature(module["signature"], module["graph"], graph)
         graph.numbers.update(values)
-        ranges = {symbol_of(key): (_bound(one, "min"), _bound(one, "max"))
+        ranges = {text_of(key): (_bound(one, "min"), _bound(one, "max"))
                   for key, one in document.get("range_constraints", {}).items()}  # fmt: skip
         return Program(graph, inputs, stored, ranges, str(document.get("torch_version", "")))
 
@@ -254,7 +254,7 @@ def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
 def _number(document: dict[str, Any]) -> Any:
     """Return a number, or the expression of one that depends on a dynamic dimension."""
     kind, value = _only(document)
-    return symbol_of(value["expr_str"]) if kind == "as_expr" else value
+    return text_of(value["expr_str"]) if kind == "as_expr" else value
 
 
 def _bound(document: dict[str, Any], which: str) -> int | None:
