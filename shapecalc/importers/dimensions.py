@@ -58,13 +58,16 @@ def solved(name: str, size: int) -> tuple[str, int] | None:
     symbols = symbols_of(name)
     if len(symbols) != 1:
         return None
-    (symbol,) = symbols
-    none, one = (size_of(name, {symbol: value}) for value in (0, 1))
-    if not isinstance(none, int) or not isinstance(one, int) or one == none:
+    (symbol,), parsed = symbols, _parsed(name)
+    try:
+        none, one, away = (_value(parsed, {symbol: value}) for value in (0, 1, _AWAY))
+    except (ArithmeticError, ValueError):
         return None
-    found = (size - none) // (one - none)
-    is_linear = size_of(name, {symbol: found}) == size and size_of(name, {symbol: _AWAY}) == none + _AWAY * (one - none)
-    return (symbol, found) if is_linear else None
+    slope = one - none
+    if not slope or away != none + _AWAY * slope:
+        return None
+    found = (size - none) / slope
+    return (symbol, int(found)) if found == int(found) else None
 
 
 def fitting(name: str, size: int) -> tuple[int, dict[str, int]]:

@@ -123,6 +123,34 @@ def test_a_module_that_cannot_be_exported_is_shown_by_its_parts():
                          "them is not known")  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_embeddings(mode):
+    module = nn.Sequential(nn.EmbeddingBag(10, 8, mode=mode), nn.Linear(8, 4))
+    for batch in (1, 3, 70):
+        report = shapecalc.from_torch(module, torch.zeros(batch, 5, dtype=torch.long)).infer()
+        assert [(row.kind, row.output_shape) for row in report.rows] == [
+            ("embedding", (5, 8)),
+            (mode, (8,)),
+            ("linear", (4,)),
+        ]
+        assert (report.total.params, report.total.macs) == (116, 32)
+
+
+class Uneven(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bag, self.offsets = nn.EmbeddingBag(10, 8), torch.tensor([0, 2])
+
+    def forward(self, x):
+        return self.bag(x.flatten(), self.offsets if len(x) == 1 else torch.arange(0, 2, device=x.device))
+
+
+def test_bags_of_unequal_lengths_are_opaque():
+    for batch in (1, 2):
+        report = shapecalc.from_torch(Uneven(), torch.zeros(batch, 6, dtype=torch.long)).infer()
+        assert "opaque" in [row.kind for row in report.rows]
+
+
 class Moving(nn.Module):
     """A module that keeps tensors in a list, on the device of its input, as anchors of a detector."""
 

@@ -76,9 +76,9 @@ def test_dimensions_that_are_expressions_have_the_variables_in_them(tmp_path):
         assert shapecalc.load(data, **given).infer().rows[0].output_shape == (8, 8, 4)
     path = str(write(tmp_path, data))
     assert run("summary", path, "--set", "h=4", "--set", "w=6").status == 0
-    with pytest.raises(SpecError, match="is dynamic: 3×8×w/2"):
+    with pytest.raises(SpecError, match=r"is dynamic: 3×8×\(w/2"):
         shapecalc.load(data, vars={"h": 4})
-    with pytest.raises(SpecError, match="is dynamic: 3×8×w/2"):  # no whole number
+    with pytest.raises(SpecError, match=r"is dynamic: 3×8×\(w/2"):  # no whole number
         shapecalc.load(data, vars={"h": 4, "w": 5})
 
 

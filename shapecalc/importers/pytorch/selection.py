@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions, picked
+from shapecalc.importers.combining import at_positions, picked, reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.tensors import FIXED, Constant, Data
@@ -23,6 +24,29 @@ def _embedding(call: AtenCall) -> Data:
         rows, features = table.dims
         return call.one("embedding", index, num_embeddings=rows, embedding_dim=features, weights=[table])
     return picked(call, call.x("weight"), index, 0)
+
+
+@operation("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
+def _embedding_bag(call: AtenCall) -> Data:
+    """The vectors of each bag of the same length, added: PyTorch flattens the bags, and says where each begins."""
+    x, offsets, table = call.x("indices"), call.tensor("offsets"), call.tensor("weight")
+    elements = prod(x.full(call.frame.batch))
+    count = offsets.dims[0] if isinstance(offsets, Constant) and offsets.rank == 1 and not offsets.sources else 0
+    length = elements // count if count else 0
+    begins = offsets.items if isinstance(offsets, Constant) else None
+    is_even = length * count == elements > 0 and begins in (None, tuple(range(0, elements, length)))
+    if not is_even or not isinstance(table, Constant) or table.rank != 2:
+        raise NotCoveredError("its bags are not of one length")
+    if call.get("per_sample_weights") is not None or call.flag("include_last_offset", False):
+        raise NotCoveredError("its vectors are weighted")
+    bags = call.frame.reshape(call.place, x, (count, length))
+    rows, features = table.dims
+    found = call.one("embedding", bags, num_embeddings=rows, embedding_dim=features, weights=[table])
+    return reduced(call, found, _BAGS[call.number("mode", 0)], [1], keeps=False)
+
+
+_BAGS = ("sum", "mean", "max")
+"""What is made of the vectors of a bag, by the number of the mode."""
 
 
 @operation("select", "select_copy")
