@@ -6,7 +6,7 @@ The nodes are those that onnxruntime 1.32's `quantize_static`, `quantize_dynamic
 from __future__ import annotations
 
 import pytest
-from crafted_onnx import INT8, INT64, model, node, tensor, value
+from crafted_onnx import INT8, INT64, as_tensor, model, node, tensor, value
 
 import shapecalc
 
@@ -63,6 +63,34 @@ def test_learned_tensors_count_in_quantised_operations_and_a_factor_keeps_its_la
     report = report_of(nodes, (1, 6, 8), weights, (1, 7, 8))
     assert kinds(report) == ["parameter", "concat", "parameter", "add", "layer_scale"]
     assert report.total.params == 8 + 56 + 8
+
+
+@pytest.mark.parametrize("form", ["node", "stored", "quantised"])
+def test_ones_and_zeros_of_group_norms_are_no_weights(form):
+    """GroupNorm(2, 8) by PyTorch's TorchScript exporter: an InstanceNormalization of groups, then its own scale and bias.
+
+    onnxruntime stores the ones and zeros as weights when it optimises such a file, and may quantise the ones.
+    """
+    names, values = ["/g/Constant_1_output_0", "/g/Constant_2_output_0"], [[1.0, 1.0], [0.0, 0.0]]
+    tensors = [tensor(name, [2], items) for name, items in zip(names, values, strict=True)]
+    nodes = (
+        []
+        if form == "stored"
+        else [node("Constant", [], [name], value=as_tensor(one)) for name, one in zip(names, tensors, strict=True)]
+    )
+    if form == "quantised":
+        nodes += [node("QuantizeLinear", [names[0], "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["d"])]
+    nodes += [node("Reshape", ["x", "groups"], ["r"]), node("InstanceNormalization", ["r", "d" if form == "quantised" else names[0], names[1]], ["n"]),
+              node("Reshape", ["n", "sizes"], ["m"]), node("Mul", ["m", "g"], ["w"]), node("Add", ["w", "b"], ["y"])]  # fmt: skip
+    weights = [tensor("groups", [3], [0, 2, -1], INT64), tensor("sizes", [4], [1, 8, 6, 6], INT64), tensor("g", [8, 1, 1]), tensor("b", [8, 1, 1]),
+               tensor("s", [], [0.0078125]), tensor("z", [], [0], INT8), *(tensors if form == "stored" else [])]  # fmt: skip
+    assert report_of(nodes, (1, 8, 6, 6), weights, (1, 8, 6, 6)).total.params == 16
+
+
+def test_ones_and_zeros_of_another_name_are_weights():
+    nodes = [node("InstanceNormalization", ["x", "norm.weight", "norm.bias"], ["y"])]
+    weights = [tensor("norm.weight", [8], [1.0] * 8), tensor("norm.bias", [8], [0.0] * 8)]
+    assert report_of(nodes, (1, 8, 6, 6), weights).total.params == 16
 
 
 @pytest.mark.parametrize("move", [node("Transpose", ["w"], ["t"]), node("Slice", ["w", "zero", "four", "zero"], ["t"])])

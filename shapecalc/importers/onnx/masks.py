@@ -7,6 +7,7 @@ are looked at, and of a large one only some.
 
 from __future__ import annotations
 
+import re
 import struct
 from math import prod
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from shapecalc.importers.onnx.external import Neighbours
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage, TensorMessage
 
-__all__ = ["stored_masks"]
+__all__ = ["stored_masks", "was_constant"]
+
+_OF_NODE = re.compile(r"(^|/)Constant(_\d+)?_output_0(_quantized)?$")
 
 _BEFORE = ("Add", "Where", "Reshape", "Cast", "Identity")
 """Operations between the product of queries and keys and the softmax of its scores."""
@@ -31,6 +34,14 @@ _DEEPEST = 8
 _LEAST_HIDDEN = -1.0
 _WORDS = {1: "f", 10: "e", 11: "d"}
 _SAMPLES, _PART = 16, 4096
+
+
+def was_constant(name: str) -> bool:
+    """Return whether a tensor was the output of a Constant node, by the name that PyTorch's exporter gives to these.
+
+    onnxruntime stores such tensors as weights are when it optimises or quantises a file; no weight has such a name.
+    """
+    return _OF_NODE.search(name) is not None
 
 
 def stored_masks(graph: GraphMessage, reader: WireReader, neighbours: Neighbours) -> tuple[frozenset[str], list[str]]:

@@ -108,7 +108,7 @@ class FunctionMessage(NamedTuple):
 class Model(NamedTuple):
     """A whole file: its graph, its functions by domain and name, and the version of ONNX' own operations.
 
-    `masks` are the names of stored tensors that are masks of attention; `notes` are on those that may be;
+    `masks` are the names of stored tensors that are masks of attention, or constants; `notes` are on those that may be;
     `unread` are notes on other files in which its elements could not be read; `quantised` are the names of tensors of
     whole numbers that stand for fractions, `scales` of those by which they do.
     """

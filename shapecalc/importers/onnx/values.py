@@ -109,6 +109,14 @@ def _constant(call: NodeCall) -> Constant | None:
     return None
 
 
+@_folds("QuantizeLinear", "DequantizeLinear")
+def _quantised(call: NodeCall) -> Constant | None:
+    """Return a constant that is quantised and taken back as it was: fractions stand for the whole numbers between."""
+    x = call.inputs[0]
+    is_fractions = isinstance(x, Constant) and x.items and type(x.items[0]) is float
+    return x if isinstance(x, Constant) and is_fractions else None
+
+
 @_folds("ConstantOfShape")
 def _constant_of_shape(call: NodeCall) -> Constant | None:
     dims = tuple(_known(call, 0).items or ())
