@@ -19,6 +19,8 @@ _OF_WEIGHTS = {
 """Which inputs of operations are quantised, and may be weights; behind each its scales and zero points."""
 _JOINED = "QLinearConcat"
 """It has any number of quantised inputs, each with its scale and zero point, behind its own two."""
+_OF_INTEGERS = ("ConvInteger", "MatMulInteger")
+"""Operations whose output are whole numbers that a `Mul` with their scale makes fractions again."""
 _AT_RUN = "DynamicQuantizeLinear"
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Gather")
 """Operations after which elements of a quantised tensor are still those."""
@@ -39,14 +41,24 @@ def quantisation_of(
     scales: set[str] = set()
     moved: dict[str, str] = {}
     held = frozenset(stored)
+    integers: set[str] = set()
+    products: dict[str, Sequence[str]] = {}
     for op, inputs, outputs in nodes:
         if op in _MOVES and inputs and outputs:
             moved[outputs[0]] = moved.get(inputs[0], inputs[0])
         elif op == _AT_RUN:
             scales.update(outputs[1:2])
-        elif op == "Mul" and outputs and not scales.isdisjoint(inputs) and held.union(scales).issuperset(inputs):
-            scales.update((*inputs, outputs[0]))  # of a tensor quantised at run time, times that of a weight
+        elif op == "Cast" and outputs and not integers.isdisjoint(inputs):
+            integers.add(outputs[0])
+        elif op == "Mul" and outputs and not integers.isdisjoint(inputs):
+            for name in set(inputs) - integers:
+                scales.update((name, *products.get(name, ())))
+        elif op == "Mul" and outputs and held.union(scales).issuperset(inputs):
+            products[outputs[0]] = (
+                inputs  # the scale of one side of a product of whole numbers, times that of the other
+            )
         elif op == _JOINED or op in _OF_WEIGHTS:
+            integers.update(outputs[:1] if op in _OF_INTEGERS else ())
             for first, *others in _inputs_of(op, len(inputs)):
                 names = tuple([inputs[i] for i in others if i < len(inputs) and inputs[i]])
                 groups.append((moved.get(inputs[first], inputs[first]), names))

@@ -93,6 +93,15 @@ def test_ones_and_zeros_of_another_name_are_weights():
     assert report_of(nodes, (1, 8, 6, 6), weights).total.params == 16
 
 
+def test_scales_that_are_multiplied_are_no_weights():
+    """An embedding, then a linear layer, by `quantize_dynamic(per_channel=True)`: 20·8 + 8·4 + 4 parameters."""
+    nodes = [node("Gather", ["e", "x"], ["g"]), node("Mul", ["e_s", "w_s"], ["s"]), node("MatMulInteger", ["g", "w", "e_z", "w_z"], ["m"]),
+             node("Cast", ["m"], ["c"], to=1), node("Mul", ["c", "s"], ["d"]), node("Add", ["b", "d"], ["y"])]  # fmt: skip
+    weights = [*int8("e", 20, 8), *int8("w", 8, 4)[::2], tensor("w_s", [4], [0.1] * 4), tensor("b", [4])]
+    network = shapecalc.load(model(nodes, [value("x", (1, 5), INT64)], [value("y", (1, 5, 4))], weights=weights))
+    assert (kinds(network.infer()), network.infer().total.params) == (["embedding", "linear"], 196)
+
+
 @pytest.mark.parametrize("move", [node("Transpose", ["w"], ["t"]), node("Slice", ["w", "zero", "four", "zero"], ["t"])])
 def test_a_weight_that_is_moved_before_it_is_dequantised_counts(move):
     nodes = [move, node("DequantizeLinear", ["t", "w_s", "w_z"], ["v"]), node("Mul", ["x", "v"], ["y"])]
