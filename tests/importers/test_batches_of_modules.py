@@ -131,10 +131,20 @@ MODULES = {
     "attention": (Calls(attended, qkv=nn.Linear(16, 48), out=nn.Linear(16, 16)), sizes(("b", 5, 16))),
     "two images": (Calls(lambda self, x, y: self.f(x) - self.f(y), f=nn.Conv2d(3, 4, 3)),
                    sizes(("b", 3, 9, 9), ("b", 3, 9, 9))),
+    "one step of an encoder, batch second": (nn.TransformerEncoderLayer(**LAYER), sizes((1, "b", 16))),
+    "one step of attention with weights": (Calls(lambda self, x: self.a(x, x, x)[0], a=nn.MultiheadAttention(16, 4)),
+                                           sizes((1, "b", 16))),
+    "ids alone": (Calls(lambda self, x: self.fc(self.emb(x)), emb=nn.Embedding(10, 8), fc=nn.Linear(8, 10)),
+                  sizes(("b", "token"))),
+    "users and items": (Calls(lambda self, u, i: self.fc(torch.cat([self.u(u), self.i(i)], -1)), u=nn.Embedding(10, 8),
+                              i=nn.Embedding(20, 8), fc=nn.Linear(16, 1)), sizes(("b", "token"), ("b", "token"))),
+    "step of a diffusion": (Calls(lambda self, t: self.fc(torch.sin(t[:, None] * torch.ones(4))), fc=nn.Linear(4, 4)),
+                            sizes(("b",))),
     "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
                              g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
 }  # fmt: skip
-OTHERWISE_OF_ONE = {"encoder on one token"}
+OTHERWISE_OF_ONE = {"encoder on one token", "one step of an encoder, batch second",
+                    "one step of attention with weights"}  # fmt: skip
 """Modules whose program of one sample, as torch.export writes it, has other nodes."""
 
 
@@ -193,6 +203,43 @@ def test_a_dynamic_batch_is_found_too(name):
     assert [(row.kind, row.output_shapes, row.macs) for row in report.rows] == [
         (row.kind, row.output_shapes, row.macs) for row in expected.rows
     ]
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (0,), (1,)])
+@pytest.mark.parametrize("is_second", [True, False])
+def test_a_dynamic_length_is_not_taken_for_the_batch(is_second, axes, tmp_path):
+    module = nn.TransformerEncoderLayer(**LAYER, batch_first=not is_second).eval()
+    example = torch.zeros((12, 2, 16) if is_second else (2, 12, 16))
+    dynamic = ({axis: torch.export.Dim.AUTO for axis in axes},)
+    file = str(tmp_path / "encoder.pt2")
+    torch.export.save(torch.export.export(module, (example,), dynamic_shapes=dynamic, strict=False), file)
+    report = shapecalc.load(file, input="12x16").infer()
+    assert report.total.macs == shapecalc.from_torch(module, example).infer().total.macs
+    assert " MACs for one sample" in str(report)
+    if (0 if is_second else 1) in axes:  # the length is dynamic
+        of_other = shapecalc.from_torch(module, example.new_zeros([9 if n == 12 else n for n in example.shape])).infer()
+        assert shapecalc.load(file, input="9x16").infer().total.macs == of_other.total.macs
+
+
+UNDECIDED = {
+    "a mean over what may be the batch": (lambda self, x: self.fc(self.emb(x).mean(0)), [(12,)]),
+    "ids of two lengths": (lambda self, x, y: self.fc(self.emb(x)).sum(0) + self.emb(y).sum(0), [(4,), (6,)]),
+}
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_where_the_batch_cannot_be_decided_the_report_is_of_the_whole_input(name):
+    function, dims = UNDECIDED[name]
+    module = Calls(function, emb=nn.Embedding(10, 8), fc=nn.Linear(8, 8)).eval()
+    report = shapecalc.from_torch(module, *[torch.zeros(one, dtype=torch.long) for one in dims]).infer()
+    assert " MACs for the whole input" in str(report)
+    assert "for one sample" not in str(report)
+
+
+def test_a_vector_of_features_is_one_sample():
+    report = shapecalc.from_torch(nn.Sequential(nn.ReLU(), nn.Linear(8, 4)), torch.zeros(8)).infer()
+    assert (report.total.macs, list(report.inputs.values())) == (32, [(8,)])
+    assert "32 MACs for one sample" in str(report)
 
 
 def strided(self, x):
