@@ -35,6 +35,7 @@ _KEEPS_BUT_LAST = ("linear", "matmul", "glu")
 _RESHAPES = ("view", "reshape", "_unsafe_view", "flatten", "unflatten")
 _SUMS_FEATURES = ("linear", "matmul", "mv")
 _PRODUCTS = {"bmm": ("self", "mat2"), "baddbmm": ("batch1", "batch2")}
+_REPEATS = ("repeat", "tile", "expand", "expand_as", "broadcast_to", "add")
 _LARGE = 1_000_003
 """The size of the first dynamic dimension where sizes are compared, such that products with others differ from it."""
 
@@ -42,13 +43,15 @@ _LARGE = 1_000_003
 class Reading(NamedTuple):
     """The axis of the batch in each input, -1 for none; its size, or name.
 
-    `sequences` are inputs of length × features; `is_lost` is whether it is read as nowhere for lack of better.
+    `sequences` are inputs of length × features; `is_lost` is whether it is read as nowhere for lack of better;
+    `repeats` are the axes along which a parameter may be repeated to the batch, the likelier first.
     """
 
     axes: Mapping[str, int]
     size: int | str = 0
     sequences: frozenset[str] = frozenset()
     is_lost: bool = False
+    repeats: tuple[int, ...] = (0, 1)
 
 
 class _Traced(NamedTuple):
@@ -80,6 +83,8 @@ def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
     others.sort(key=lambda one: -sum(at >= 0 for at in one.axes.values()))
     apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
     ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
+    if ordered and any(split_target(node.target)[0] in _REPEATS for node in program.graph.nodes):
+        ordered[1:1] = [ordered[0]._replace(repeats=axes) for axes in ((1, 0), (0,))]
     return [
         *ordered,
         _reading(infos, dict.fromkeys([info.name for info in infos], -1), maps, 0, 2)._replace(is_lost=True),
