@@ -298,6 +298,14 @@ def test_where_the_batch_cannot_be_decided_the_report_is_of_the_whole_input(name
     assert "for one sample" not in str(report)
 
 
+def test_a_weight_for_each_position_does_not_say_where_the_batch_is():
+    module = Calls(lambda self, x: torch.bmm(x.transpose(0, 1), self.w), w=parameter(4, 8, 5)).eval()
+    dynamic = (({0: torch.export.Dim.AUTO},),)
+    program = torch.export.export(module, (torch.zeros(3, 4, 8),), dynamic_shapes=dynamic, strict=False)
+    report = shapecalc.from_torch(program).infer()
+    assert (list(report.inputs.values()), report.total.params, report.total.macs) == ([(4, 8)], 160, 160)
+
+
 def test_a_vector_of_features_is_one_sample():
     report = shapecalc.from_torch(nn.Sequential(nn.ReLU(), nn.Linear(8, 4)), torch.zeros(8)).infer()
     assert (report.total.macs, list(report.inputs.values())) == (32, [(8,)])
