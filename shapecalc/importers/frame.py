@@ -73,12 +73,13 @@ class _Unresolved(Layer):
 class Frame:
     """The graph as it grows: its nodes, where they are, and the sizes of their outputs.
 
-    `batch` is the size of the batch in the file.
+    `batch` is the size of the batch in the file; `repeats` are axes along which what has no batch is repeated for it.
     """
 
-    def __init__(self, name: str, batch: int = 1) -> None:
+    def __init__(self, name: str, batch: int = 1, repeats: tuple[int, ...] = (0,)) -> None:
         self.source = Source(name)
         self.batch = batch
+        self.repeats = repeats
         self.inputs: dict[str, Shape] = {}
         self.nodes: list[Node] = []
         self.places: list[NodePlace] = []

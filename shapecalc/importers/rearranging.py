@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "padded", "permuted"]
+__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "padded", "permuted", "repeated_axis"]
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -118,6 +118,16 @@ def padded(call: ImportedCall, x: Data, pairs: Mapping[int, Sequence[int]], mode
     return call.one("pad", x, padding=list(pairs.values()), dim=dims, **arguments)
 
 
+def repeated_axis(call: ImportedCall, own: Sequence[int], sizes: Sequence[int]) -> int:
+    """Return the axis along which what has no batch is repeated for each of its samples; -1 for none.
+
+    The second can be it in a sequence with its length first, as in states of recurrent layers: of three axes.
+    """
+    b = call.frame.batch
+    axes = [axis for axis in call.frame.repeats if len(own) == 3 or (not axis and len(own) > 1)]
+    return next((axis for axis in axes if own[axis] == 1 and sizes[axis] == b > 1), -1)
+
+
 def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> Data:
     """Return a tensor broadcast with these sizes. Errors: `LayerError`."""
     b = call.frame.batch
@@ -132,9 +142,10 @@ def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> D
         return data
     data = data if data.rank == rank else call.frame.reshape(call.place, data, own)
     batch = data.batch
-    if batch.axis < 0 and rank > 1 and own[0] == 1 and sizes[0] == b > 1:  # for each sample of the batch
-        data = call.frame.without_axis(call.place, data, 0)
-        batch = Batch(0, own=True)
+    at = repeated_axis(call, own, sizes) if batch.axis < 0 else -1
+    if at >= 0:  # for each sample of the batch
+        data = call.frame.without_axis(call.place, data, at)
+        batch = Batch(at, own=True)
         data = data._replace(batch=batch)
     if batch.own and sizes[batch.axis] != b:  # the only sample of the batch is repeated
         data, batch = call.frame.whole(call.place, data), LOST

@@ -9,7 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted
+from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated_axis
 from shapecalc.importers.tensors import Constant, Data, on_axis
 
 if TYPE_CHECKING:
@@ -295,8 +295,9 @@ def _repeat(call: AtenCall) -> Data:
         x = call.frame.reshape(call.place, x, full)
     if all(n == 1 for n in repeats):
         return x
-    if full[0] == 1 and not (x.batch.own and call.frame.batch > 1) and repeats[0] == call.frame.batch > 1:
-        x, repeats = expanded(call, x, [repeats[0], *full[1:]]), [1, *repeats[1:]]  # for each sample of the batch
+    at = repeated_axis(call, full, repeats) if not x.batch.own else -1
+    if at >= 0:  # for each sample of the batch
+        x, repeats = expanded(call, x, on_axis(full, at, repeats[at])), list(on_axis(repeats, at, 1))
         if all(n == 1 for n in repeats):
             return x
     if x.batch.own:

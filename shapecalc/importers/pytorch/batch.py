@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.importers.dimensions import symbols_of
+from shapecalc.importers.pytorch.expressions import plain_size
 from shapecalc.importers.pytorch.operations import split_target
 from shapecalc.importers.pytorch.pointwise import ELEMENTWISE
 from shapecalc.importers.pytorch.program import Ref
@@ -29,41 +32,59 @@ _ON_FIRST = ("batch_norm", "instance_norm", "group_norm", "_native_batch_norm_le
 _KEEPS_ALL = frozenset((*NOTHING, *ELEMENTWISE, *DROPOUTS, "layer_norm", "softmax", "rms_norm"))
 """Operations whose output has the axes of their first input."""
 _KEEPS_BUT_LAST = ("linear", "matmul", "glu")
+_RESHAPES = ("view", "reshape", "_unsafe_view", "flatten", "unflatten")
+_SUMS_FEATURES = ("linear", "matmul", "mv")
+_PRODUCTS = {"bmm": ("self", "mat2"), "baddbmm": ("batch1", "batch2")}
+_REPEATS = ("repeat", "tile", "expand", "expand_as", "broadcast_to", "add")
+_LARGE = 1_000_003
+"""The size of the first dynamic dimension where sizes are compared, such that products with others differ from it."""
 
 
 class Reading(NamedTuple):
     """The axis of the batch in each input, -1 for none; its size, or name.
 
-    `sequences` are inputs of length × features; `is_lost` is whether it is read as nowhere for lack of better.
+    `sequences` are inputs of length × features; `is_lost` is whether it is read as nowhere for lack of better;
+    `repeats` are the axes along which a parameter may be repeated to the batch, the likelier first.
     """
 
     axes: Mapping[str, int]
     size: int | str = 0
     sequences: frozenset[str] = frozenset()
     is_lost: bool = False
+    repeats: tuple[int, ...] = (0, 1)
 
 
 class _Traced(NamedTuple):
-    """Of a tensor that follows from an input: which axis of that each of its axes is, -1 for one that was made."""
+    """Of a tensor that follows from an input: which axis of that each of its axes is, -1 for one that was made.
+
+    An axis that was merged with further ones is the first of them. `rank` is that of the input.
+    """
 
     name: str
     axes: tuple[int, ...]
+    rank: int
 
 
 def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
     """Return where the batch may be in the inputs, the likeliest first; the last is nowhere."""
     said, maps = _said(infos, program)
     sure = {(info.dims or ())[at] for info in infos if (at := said.get(info.name, -1)) >= 0}
+    several = [info.dims for info in infos if info.dims and len(info.dims) > 1]
+    ids = [info.dims for info in infos if info.dims and len(info.dims) == 1 and info.name not in said]
     firsts = {info.dims[0] for info in infos if info.name not in said and info.dims and len(info.dims) > 1}
+    if not several and not sure:
+        firsts = {dims[0] for dims in ids}
     likely = [sizes - {1} or sizes for sizes in (sure, sure | firsts)]
     found = [_reading(infos, said, maps, next(iter(sizes)), 3) for sizes in likely if len(sizes) == 1][:1]
     if not sure and not firsts:  # maps or sequences without the batch
         found = [_reading(infos, said, maps, 0, 3)]
-    every = dict.fromkeys(size for axis in (0, 1) for info in infos if info.dims for size in info.dims[axis : axis + 1])
-    others = [_reading(infos, said, maps, size, 2) for size in every]
+    every = dict.fromkeys(dims[axis] for axis in (0, 1) for dims in several)
+    others = [one for size in every if max((one := _reading(infos, said, maps, size, 2)).axes.values()) >= 0]
     others.sort(key=lambda one: -sum(at >= 0 for at in one.axes.values()))
     apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
     ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
+    if ordered and any(split_target(node.target)[0] in _REPEATS for node in program.graph.nodes):
+        ordered[1:1] = [ordered[0]._replace(repeats=axes) for axes in ((1, 0), (0,))]
     return [
         *ordered,
         _reading(infos, dict.fromkeys([info.name for info in infos], -1), maps, 0, 2)._replace(is_lost=True),
@@ -91,7 +112,8 @@ def _said(infos: Sequence[ValueInfo], program: Program) -> tuple[dict[str, int],
     """
     found: dict[str, int] = {}
     maps: set[str] = set()
-    traced = {info.name: _Traced(info.name, tuple(range(len(info.dims or ())))) for info in infos}
+    traced = {info.name: _Traced(info.name, tuple(range(len(info.dims or ()))), len(info.dims or ())) for info in infos}
+    stated = program.graph.stated
     for node in program.graph.nodes:
         op = split_target(node.target)[0]
         for ref, axis in _batch_of(op, node, traced):
@@ -103,8 +125,12 @@ def _said(infos: Sequence[ValueInfo], program: Program) -> tuple[dict[str, int],
         if op == "embedding":
             first = node.arguments.get("indices")
         if isinstance(first, Ref) and first.name in traced and len(node.outputs) == 1:
-            axes = _after(op, node, traced[first.name].axes)
-            if axes is not None and len(axes) == len(program.graph.stated.get(node.outputs[0], ())):
+            after = stated.get(node.outputs[0], ())
+            if op in _RESHAPES:
+                axes = _reshaped(stated.get(first.name, ()), after, traced[first.name].axes)
+            else:
+                axes = _after(op, node, traced[first.name].axes)
+            if axes is not None and len(axes) == len(after):
                 traced[node.outputs[0]] = traced[first.name]._replace(axes=axes)
     return found, maps
 
@@ -112,6 +138,7 @@ def _said(infos: Sequence[ValueInfo], program: Program) -> tuple[dict[str, int],
 def _batch_of(op: str, node: AtenNode, traced: Mapping[str, _Traced]) -> Iterator[tuple[_Traced, int]]:
     """Yield the traced inputs of a node, each with the axis that must be its batch; -1 if it has none."""
     values = node.arguments
+    yield from _batch_of_attention(op, values, traced)
     if op in _RECURRENT and "batch_sizes" not in values:
         x, states = values.get("input"), values.get("hx")
         at = 0 if values.get("batch_first") else 1
@@ -123,11 +150,53 @@ def _batch_of(op: str, node: AtenNode, traced: Mapping[str, _Traced]) -> Iterato
         given = [(next(iter(values.values()), None), 0, _MAPS[op] + 2)]
     elif op in _ON_FIRST:
         given = [(next(iter(values.values()), None), 0, 2)]
+    elif op in _SUMS_FEATURES:  # an input that is features alone
+        first = next(iter(values.values()), None)
+        ref = traced.get(first.name) if isinstance(first, Ref) else None
+        is_alone = ref is not None and ref.rank == len(ref.axes) == 1
+        given = [(first, -1, 1)] if is_alone else []
     else:
         return
     for value, at, rank in given:
         if isinstance(value, Ref) and value.name in traced:
             yield traced[value.name], at if len(traced[value.name].axes) >= rank else -1
+
+
+def _batch_of_attention(
+    op: str, values: Mapping[str, Any], traced: Mapping[str, _Traced]
+) -> Iterator[tuple[_Traced, int]]:
+    """Yield the sequences that attention compares, each with the axis of its batch, where that is followed.
+
+    Both sides depend on inputs: of a weight for each position, the first axis is the position.
+    """
+    if op == "scaled_dot_product_attention":
+        sides, rank = [values.get("query"), values.get("key")], 4
+    elif op in _PRODUCTS:
+        sides, rank = [values.get(name) for name in _PRODUCTS[op]], 3
+    else:
+        return
+    found = [traced[one.name] for one in sides if isinstance(one, Ref) and one.name in traced]
+    for ref in found if len(found) == len(sides) else ():
+        if len(ref.axes) == rank and ref.rank <= _LONGEST and ref.axes[0] in (0, 1):
+            yield ref, 0
+
+
+_LONGEST = 3
+"""The axes of a sequence with its batch. In what has more, as a map, the batch is the first."""
+
+
+def _reshaped(before: Sequence[int | str], after: Sequence[int | str], axes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the axes of an input after a reshape: one is still the axis that began after as many elements."""
+    names = dict.fromkeys(name for size in (*before, *after) if type(size) is str for name in symbols_of(size))
+    symbols = {name: _LARGE + 2 * i for i, name in enumerate(names)}
+    old, new = ([plain_size(size, symbols) for size in sizes] for sizes in (before, after))
+    if len(old) != len(axes) or None in old or None in new:
+        return None
+    starts = {(prod(old[:i]), old[i] == 1): axis for i, axis in reversed(list(enumerate(axes)))}  # type: ignore[arg-type]
+    found = []
+    for i, size in enumerate(new):
+        found.append(starts.pop((prod(new[:i]), size == 1), -1))  # type: ignore[arg-type]
+    return tuple(found)
 
 
 def _after(op: str, node: AtenNode, axes: tuple[int, ...]) -> tuple[int, ...] | None:

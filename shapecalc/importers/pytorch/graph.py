@@ -63,7 +63,7 @@ class ModuleImport:
         self.problems += wrong_sizes(name, program.ranges, self.sizes.variables)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
-        self.frame = Frame(name, self.sizes.batch)
+        self.frame = Frame(name, self.sizes.batch, reading.repeats)
         self.understanding = Understanding()
         self.stored = {one.identity: one for one in program.stored.values()}
         self.used: Collection[str] = ()

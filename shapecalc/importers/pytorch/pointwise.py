@@ -9,7 +9,8 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import is_number, merged
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.tensors import Constant, Data
+from shapecalc.importers.rearranging import expanded, repeated_axis
+from shapecalc.importers.tensors import FIXED, Constant, Data, on_axis
 
 if TYPE_CHECKING:
     from shapecalc.importers.pytorch.operations import AtenCall
@@ -149,7 +150,24 @@ def _merge(call: AtenCall) -> Data:
         return call.one("add", given[1])  # 1 − x is (−x) + 1
     if kind == "div" and is_number(given[0]) and isinstance(given[1], Data):
         return call.one("pointwise", given[1], function="reciprocal")
-    return merged(call, kind, given)
+    return merged(call, kind, _for_each_sample(call, given))
+
+
+def _for_each_sample(call: AtenCall, given: list[Data | Constant]) -> list[Data | Constant]:
+    """Return operands with the batch, where a constant that is made for each sample is all that has it.
+
+    So `torch.zeros(5, x.size(1), 16) + query`, where the query is a parameter.
+    """
+    made = [isinstance(x, Constant) and not x.sources for x in given]
+    if sum(made) != 1 or any(isinstance(x, Data) and x.batch != FIXED for x in given):
+        return given
+    i = made.index(False)
+    full, own = given[1 - i].full(call.frame.batch), given[i].full(call.frame.batch)
+    own = (1,) * (len(full) - len(own)) + own
+    at = repeated_axis(call, own, full) if len(own) == len(full) else -1
+    if at >= 0:
+        given[i] = expanded(call, given[i], on_axis(own, at, full[at]))
+    return given
 
 
 @operation("where", "masked_fill", "masked_scatter")
