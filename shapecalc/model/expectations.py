@@ -62,12 +62,11 @@ def _broken(expectation: Expectation, found: Any, layout: str) -> Problem:
     if isinstance(found, tuple):
         message = f"{expectation.what} is {_size(found)}, expected {_size(expectation.expected)}"
         turned = (*found[1:], *found[:1]) if layout == CHW else (*found[-1:], *found[:-1])
-        is_turned = len(found) > 2 and found != turned == expectation.expected
-        hint = (
-            f"channels come {'first' if layout == CHW else 'last'} here: write {'x'.join(map(str, found))}"
-            if is_turned
-            else ""
-        )
+        hint, own = "", "x".join(map(str, found))
+        if len(found) > 2 and found != turned == expectation.expected:
+            hint = f"channels come {'first' if layout == CHW else 'last'} here: write {own}"
+        elif expectation.expected[1:] == found:
+            hint = f"sizes are without the batch axis: write {own}"
         return Problem(message, expectation.mark, "expect", hint=hint)
     unit = " bytes" if expectation.what.rpartition(".")[2] in _IN_BYTES else ""
     if isinstance(expectation.expected, Bounds):

@@ -261,6 +261,7 @@ def test_the_hint_of_an_expectation(expect, hint):
         ("CHW", "3x8x6", "8x6x3", "channels come first here: write 3x8x6"),
         ("HWC", "8x6x3", "3x8x6", "channels come last here: write 8x6x3"),
         ("CHW", "3x8x6", "6x8x3", ""),
+        ("CHW", "3x8x6", "1x3x8x6", "sizes are without the batch axis: write 3x8x6"),
         ("CHW", "3x8", "8x3", ""),  # a sequence, whose features may come last
     ],
 )
