@@ -225,7 +225,9 @@ def _work_out(cls: type[Layer], word: str, request: _Request, values: dict[str, 
         wanted = ", ".join([f"--{argument.name.replace('_', '-')} ({argument.doc})" for argument in missing])
         raise click.UsageError(f"{cls.kind} needs {wanted}", click.get_current_context())
     if not request.inputs and cls.inputs != (0, 0):
-        raise click.UsageError(f"{cls.kind} needs --input: its input size, such as --input 3x32x32", click.get_current_context())
+        raise click.UsageError(
+            f"{cls.kind} needs --input: its input size, such as --input 3x32x32", click.get_current_context()
+        )
     try:
         text = _written(_network(word, given, request), request)
     except ShapecalcError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -168,6 +169,8 @@ MAX_NESTING = 40
 MAX_NAME = 400
 """The maximum length of a name with those of the blocks around it."""
 
+_MOST_ALIKE = 100  # layers of one name that a hint looks through
+
 
 class Written:
     """The nodes expanded so far, within limits; a block that was expanded before is copied."""
@@ -180,6 +183,7 @@ class Written:
         self._insides: list[Inside] = []
         self._expansions: dict[Any, Expansion] = {}
         self._named: dict[str, Inside] = {}
+        self._alike: dict[str, list[str]] = {}
         self._taken: dict[int, set[str]] = {}
         self.steps = 0
 
@@ -291,9 +295,18 @@ class Written:
     def _within(self, scope: Scope, dependents: Callable[[], Collection[int]], name: str) -> list[str]:
         """Return the layers and blocks of a name within the blocks of a scope, as they are referred to there."""
         prefix, end = scope.prefix, f".{name}"
-        found = {one: at for one, at in self._by_name().items() if one.startswith(prefix) and one.endswith(end)}
-        never = dependents() if found else ()
-        return [one.removeprefix(prefix) for one, at in found.items() if not {*range(at.start, at.stop)} & {*never}]
+        if not self._alike:  # whole names by what they end with, sorted
+            for one in sorted(self._by_name()):
+                self._alike.setdefault(one.rpartition(".")[2], []).append(one)
+        alike = self._alike.get(name.rpartition(".")[2], ())
+        first = bisect_left(alike, prefix)
+        found = [one for one in alike[first : first + _MOST_ALIKE] if one.startswith(prefix) and one.endswith(end)]
+        found.sort(key=lambda one: self._named[one].start)
+        never = sorted(dependents()) if found else []
+        spans = {one: (self._named[one].start, self._named[one].stop) for one in found}
+        return [
+            one.removeprefix(prefix) for one, (a, b) in spans.items() if bisect_left(never, a) == bisect_left(never, b)
+        ]
 
     def _names_within(self, scope: Scope, block: str) -> list[str]:
         """Return the names of the layers and blocks within a block of a scope, as they are referred to there."""
