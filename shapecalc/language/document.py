@@ -98,16 +98,11 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
         message = f"a specification is a mapping with `layers:`, not {describe(value)}"
         hint = "it has an input:, such as 3x224x224, and a list under layers:"
         return Document({}, {}, {}, {}, {}, value.mark), [Problem(message, value.mark, hint=hint)]
-    keys: dict[str, Value] = {}
-    marks: dict[str, Mark] = {}
-    for key, item in value.pairs:
-        if key.text not in KEYS:
-            from shapecalc.language.keys_beside import unknown_key  # only when something is wrong
-
-            problems.append(unknown_key(key, KEYS))
-            continue
-        keys[key.text] = item
-        marks[key.text] = key.mark
+    known = [(key, item) for key, item in value.pairs if key.text in KEYS]
+    keys = {key.text: item for key, item in known}
+    marks = {key.text: key.mark for key, _ in known}
+    if len(known) < len(value.pairs):
+        _read_unknown_keys(value, keys, marks, problems)
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
             message = f"{one} and {other} cannot be used together"
@@ -115,10 +110,37 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     before = len(problems)
     blocks = _used_blocks(keys, reader, problems)
     incomplete = len(problems) > before
-    blocks.update(_blocks(keys.get("blocks"), problems))
+    own, written = _blocks(keys.get("blocks"), problems), keys.get("blocks")
+    incomplete = incomplete or (len(own) < len(written.pairs) if isinstance(written, MapValue) else written is not None)
+    blocks.update(own)
     variables = _variables(keys.get("vars"), problems)
     variants = _variants(keys.get("variants"), problems)
     return Document(keys, marks, variables, blocks, variants, value.mark, incomplete), problems
+
+
+def _read_unknown_keys(value: MapValue, keys: dict[str, Value], marks: dict[str, Mark], problems: Problems) -> None:
+    """Record the problems of unknown keys, and read those that another one is meant by as that one.
+
+    What is missing without it is then no problem of its own.
+    """
+    from shapecalc.language.keys_beside import meant_key, unknown_key  # only when something is wrong
+
+    for key, item in value.pairs:
+        if key.text in KEYS:
+            continue
+        problems.append(unknown_key(key, KEYS))
+        meant = meant_key(key.text, KEYS)
+        others = (meant, *_INPUTS) if meant in _INPUTS else (meant,)
+        if isinstance(item, _READ_AS_MEANT.get(meant, ())) and not any(other in keys for other in others):
+            keys[meant], marks[meant] = item, key.mark
+
+
+_INPUTS = ("input", "inputs")
+_READ_AS_MEANT: dict[str, tuple[type[Value], ...]] = {
+    "input": (Scalar, ListValue, MapValue), "inputs": (MapValue,), "layers": (ListValue,), "vars": (MapValue,),
+    "blocks": (MapValue,),
+}  # fmt: skip
+"""The keys without which others would be wrong too, and the types of their values."""
 
 
 def find_name_fault(key: Scalar) -> Problem | None:
@@ -166,10 +188,15 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, hint)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
-        if inner.text not in _BLOCK_KEYS:
-            own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
-            raise bad(f"a block has no key {inner.text}", inner.mark, own or did_you_mean(inner.text, _BLOCK_KEYS))
-        parts[inner.text] = item
+        if inner.text in _BLOCK_KEYS:
+            parts[inner.text] = item
+            continue
+        own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
+        near = did_you_mean(inner.text, _BLOCK_KEYS)
+        problems.append(Problem(f"a block has no key {inner.text}", inner.mark, hint=own or near))
+        meant = next((key for key in _BLOCK_KEYS if near == f"did you mean {key}?"), "")
+        if meant and not own:
+            parts.setdefault(meant, item)
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
         hint = "write each layer after a dash: - relu"

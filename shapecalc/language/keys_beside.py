@@ -23,6 +23,7 @@ __all__ = [
     "hint_for_kind_as_value",
     "is_key_of_kind",
     "is_layer_level",
+    "meant_key",
     "unknown_key",
 ]
 
@@ -88,9 +89,16 @@ _KEYS = {
 
 def unknown_key(key: Scalar, known: Collection[str]) -> Problem:
     """Return the problem of a key that a specification does not have."""
-    meant = next((own for own, words in _KEYS.items() if key.text.lower() in words.split()), "")
+    meant = meant_key(key.text, known)
     hint = f"did you mean {meant}?" if meant else did_you_mean(key.text, known)
     return Problem(f"a specification has no key {key.text}", key.mark, hint=hint)
+
+
+def meant_key(word: str, known: Collection[str]) -> str:
+    """Return the key of a specification that a word is meant for; empty if none is near."""
+    from shapecalc.suggestions import meant_word  # only if there are problems
+
+    return next((own for own, words in _KEYS.items() if word.lower() in words.split()), "") or meant_word(word, known)
 
 
 def is_layer_level(word: str) -> bool:
