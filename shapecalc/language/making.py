@@ -66,7 +66,12 @@ class Maker:
         except TypeError:  # a value without a hash: an array
             layer = cls(**values).under_name(entry.kind)
         except LayerError as error:
-            self.report(error.at(entry.mark, entry.kind), scope)
+            problem = error.at(entry.mark, entry.kind)
+            if isinstance(value, Scalar) and value.value is not None and error.argument not in values:
+                from shapecalc.language.lone_values import hint_for_missing  # only when something is wrong
+
+                problem = problem._replace(hint=hint_for_missing(entry.kind, cls, value.text) or problem.hint)
+            self.report(problem, scope)
             return None
         return layer
 

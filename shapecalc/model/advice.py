@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["advised", "input_doubt", "may_be_doubted", "override_doubt", "smallest_input"]
 
@@ -201,9 +202,17 @@ def _reading(graph: Graph) -> str:
     if sequences:
         size = sequences[0].sizes[-1]
         return f"the input has no length: write it before the {size} features, such as {_written(sequences[0])}"
+    return _on_channels(graph, sizings)
+
+
+def _on_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> str:
+    """Return the hint that the input lacks its channel axis, or is an image as one axis; empty for none."""
     found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
     if not found:
         return ""
+    if next(iter(graph.inputs.values())).rank == 1 and found[0].count("x") == IMAGE_RANK - 1:
+        signal = f", or {found[1]} for a signal" if len(found) > 1 else ""
+        return f"an image is written with its axes: write {found[0]}{signal}"
     colour = f", or {found[1]} in colour" if len(found) > 1 else ""
     return f"the input has no channel axis: write {found[0]}{colour}"
 
