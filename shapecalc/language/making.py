@@ -193,12 +193,14 @@ def _hint_for_name(problem: Problem, cls: type[Layer], argument: str, pairs: lis
     from shapecalc.language.lone_values import hint_for_batch
 
     found = re.fullmatch(r"`(\w+)` is not a variable", problem.message)
-    of_batch = hint_for_batch(cls, argument, dict(pairs)[argument]) if found else ""
+    if not found:
+        return ""
+    of_batch = hint_for_batch(cls, argument, dict(pairs)[argument])
     if of_batch:
         return of_batch
-    meant = cls.argument_names().get(found[1]) if found else None
-    if not found or meant in (None, argument):
-        return hint_for_foreign_argument(argument, cls) if found else ""
+    meant = cls.argument_names().get(found[1])
+    if meant in (None, argument):
+        return hint_for_foreign_argument(argument, cls)
     value = next((value for name, value in pairs if name == meant), None)
     if not isinstance(value, Scalar) or type(value.value) is not int:
         return hint_for_foreign_argument(argument, cls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Hint
@@ -83,8 +84,9 @@ def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem
     index_of = {node.name: index for index, node in enumerate(graph.nodes)}
     if len(index_of) > _MOST_NODES:
         return problems
+    sizings = cache(lambda: sizings_of(graph)[0])  # once for all hints, if one needs them
     for hints in (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten):
-        with_hint = hints(graph)
+        with_hint = hints(graph, sizings)
         if with_hint:
             problems = [
                 with_hint(index_of[problem.layer], problem) if problem.layer in index_of else problem

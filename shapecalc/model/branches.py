@@ -29,9 +29,11 @@ _FARTHEST = 64
 _MOST_WORK = 100_000  # nodes sized, over all sizes tried: about a second
 
 
-def hints_on_branches(graph: Graph) -> Callable[[int, Problem], Problem]:
+def hints_on_branches(
+    graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]
+) -> Callable[[int, Problem], Problem]:
     """Return what adds the hint of its cause to the problem of a layer that merges branches of unequal sizes."""
-    trials = _Trials(graph)
+    trials = _Trials(graph, sizings)
 
     def with_hint(index: int, problem: Problem) -> Problem:
         layer = graph.nodes[index].layer
@@ -46,7 +48,7 @@ def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
         misread = _misread(trials.graph, index)
         if misread:
             return misread
-        merge = _Merge(trials.graph, index, trials.sizings)
+        merge = _Merge(trials.graph, index, trials.sizings())
         if not merge.differs():
             return problem.hint
         also = "; and " if merge.differs_in_channels() else "; or "
@@ -71,15 +73,10 @@ def _misread(graph: Graph, index: int) -> str:
 class _Trials:
     """A network that is tried with other layers and inputs, up to a limit of work for all of its problems together."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]) -> None:
+        self.graph, self.sizings = graph, sizings
         self.left = _MOST_WORK
         self._known: dict[tuple[int, ...], bool] = {}
-
-    @cached_property
-    def sizings(self) -> list[Sizing | None]:
-        """The sizes of its layers as they are."""
-        return sizings_of(self.graph)[0]
 
     def may(self) -> bool:
         """Count the work of one more trial, and return whether it is within the limit."""

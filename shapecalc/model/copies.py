@@ -66,7 +66,7 @@ def proposals_at(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> 
     return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
 
 
-def hints_for_copies(graph: Graph) -> Callable[[int, Problem], Problem]:
+def hints_for_copies(graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]) -> Callable[[int, Problem], Problem]:
     """Return what gives a problem the hint to leave a stated size out, where no value fits all copies of its layer."""
 
     def with_hint(index: int, problem: Problem) -> Problem:
@@ -74,7 +74,7 @@ def hints_for_copies(graph: Graph) -> Callable[[int, Problem], Problem]:
             every = alike(graph, index)
             if len(every) == 1:
                 return problem.hint
-            proposals = proposals_at(graph, sizings_of(graph)[0], index)
+            proposals = proposals_at(graph, sizings(), index)
             layer = graph.nodes[index].layer
             stated = [one for one in proposals if layer and layer.arguments[one.argument].role == STATED]
             if not stated or not problem.hint.startswith(stated[0].text) or _fit(graph, every, stated[0]):

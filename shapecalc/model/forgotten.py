@@ -9,7 +9,7 @@ from shapecalc.errors import Hint, LayerError
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.model.copies import proposals_at
-from shapecalc.model.inference import inputs_of, size_layer, sizings_of
+from shapecalc.model.inference import inputs_of, size_layer
 from shapecalc.model.locations import location_of
 from shapecalc.model.partial import is_made_of_others, makers_of
 
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["forgotten_before_view", "hints_of_forgotten"]
 
 
-def hints_of_forgotten(graph: Graph) -> Callable[[int, Problem], Problem] | None:
+def hints_of_forgotten(
+    graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]
+) -> Callable[[int, Problem], Problem] | None:
     """Return what adds the hint on a forgotten layer to the problem of a layer; None where there cannot be one."""
     if not any(node.layer and node.layer.view for node in graph.nodes):
         return None
 
     def with_hint(index: int, problem: Problem) -> Problem:
         def work() -> str:
-            sizings = sizings_of(graph)[0]
-            at, layer, due = forgotten_before_view(graph, sizings, index) or (-1, None, "")
+            at, layer, due = forgotten_before_view(graph, sizings(), index) or (-1, None, "")
             if layer is None:
-                return "\n".join(filter(None, (problem.hint, _on_size_of_map(graph, sizings, index))))
-            where = location_of(layer, graph, at, sizings, graph.nodes[at].name)
+                return "\n".join(filter(None, (problem.hint, _on_size_of_map(graph, sizings(), index))))
+            where = location_of(layer, graph, at, sizings(), graph.nodes[at].name)
             own = f"otherwise {problem.hint}" if problem.hint else ""
             return "\n".join(filter(None, (f"{where}: its output is then {due}", own)))
 
