@@ -76,7 +76,7 @@ def _product_doubt(graph: Graph) -> str:
 def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """Return problems, each with the hints on its cause elsewhere: in another branch, copy, or layer before it."""
     from shapecalc.model.branches import hints_on_branches  # only where something is wrong
-    from shapecalc.model.copies import hints_for_copies
+    from shapecalc.model.copies import hints_for_copies, hints_on_repeats
     from shapecalc.model.forgotten import hints_of_forgotten
     from shapecalc.model.shortcuts import hints_on_shortcuts
     from shapecalc.model.upstream import hints_on_upstream
@@ -85,7 +85,9 @@ def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem
     if len(index_of) > _MOST_NODES:
         return problems
     sizings = cache(lambda: sizings_of(graph)[0])  # once for all hints, if one needs them
-    for hints in (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten):
+    every = (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten,
+             hints_on_repeats)  # fmt: skip
+    for hints in every:
         with_hint = hints(graph, sizings)
         if with_hint:
             problems = [

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Reference
     from shapecalc.model.rows import Sizing
 
-__all__ = ["hints_on_branches"]
+__all__ = ["hints_on_branches", "padded_layers"]
 
 _WRITE = "write `"
 _MOST_TRIED = 8
@@ -205,15 +205,30 @@ class _Merge(NamedTuple):
         return bool(sizes) and sizes[number] == tuple(max(axis) for axis in zip(*self.sizes(), strict=True))
 
 
-def _padding_hint(merge: _Merge, limit: _Trials) -> str:
-    """Return the hint on the paddings and strides that make the branches equal; empty if there are none for all."""
-    chosen: dict[int, tuple[str, Layer]] = {}
+def padded_layers(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> dict[int, Layer]:
+    """Return the layers with the padding that the hint on a merge of unequal branches names; empty for none."""
+    layer = graph.nodes[index].layer
+    merge = _Merge(graph, index, sizings)
+    is_merge = layer is not None and layer.branches and len(merge.inputs) > 1 and merge.differs()
+    found = _padding(merge, _Trials(graph, lambda: sizings)) if is_merge else {}
+    return {at: new for at, (_, new) in found.items()}
+
+
+def _padding(merge: _Merge, limit: _Trials) -> _Change:
+    """Return the layers with the paddings and strides that make the branches equal; empty if there are none for all."""
+    chosen: _Change = {}
     for number, trials in merge.changes():
         fitting = (trial for trial in trials[:_MOST_TRIED] if limit.may() and merge.is_largest_with(number, trial))
         found = next(fitting, None)
         if found is None:
-            return ""
+            return {}
         chosen.update(found)
+    return chosen
+
+
+def _padding_hint(merge: _Merge, limit: _Trials) -> str:
+    """Return the hint on the paddings and strides that make the branches equal; empty if there are none for all."""
+    chosen = _padding(merge, limit)
     if not chosen:
         return ""
     names: dict[str, list[str]] = {}
