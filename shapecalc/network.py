@@ -671,4 +671,8 @@ def _fixes(network: Network) -> Fixes:
 
     network._text_origin()  # noqa: SLF001  (this module's)
     names = list(network.graph.inputs)
-    return find_fixes(network.graph, reread, [name or names[0] for name in network.inputs])
+    try:
+        notes = network.infer().notes
+    except ShapeError as error:
+        notes = error.report.notes if error.report else ()
+    return find_fixes(network.graph, reread, [name or names[0] for name in network.inputs], notes)

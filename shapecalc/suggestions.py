@@ -47,6 +47,8 @@ output | shape
 torch | pytorch
 keras | tensorflow tf
 vars | variables constants hparams
+params | total_params parameters total_parameters num_params num_parameters param_count
+trainable | trainable_params trainable_parameters
 """
 """Words of the field for choices: the hint for one is what it is called here, where that is known."""
 _NOTES = {("flops", "macs"): " 1 MAC is 2 FLOPs"}

@@ -60,9 +60,28 @@ def command(
     variables = read_settings(settings)
     names = [*specs, *(_bundled() if every else ())]
     sizes = read_inputs(inputs)
-    results = [_check(name, variables, sizes, layout or "") for name in names]
-    _show(results, format_, output)
-    return max(result.exit_status for result in results)
+    results = (_check(name, variables, sizes, layout or "") for name in names)
+    if format_ == "text" and output is None:
+        return max([_shown(result) for result in results])
+    checked = [*results]
+    _show(checked, format_, output)
+    return max(result.exit_status for result in checked)
+
+
+def _shown(result: Checked) -> int:
+    """Print the verdict on a specification as soon as it is known, and its problems; return the exit status."""
+    from shapecalc.renderers.check import draw_verdict
+
+    emit(draw_verdict(result, terminal_width()))
+    _show_problems(result)
+    return result.exit_status
+
+
+def _show_problems(result: Checked) -> None:
+    if result.problems:
+        show_error(SpecError(result.problems, warnings=result.warnings))
+    else:
+        warn(result.warnings)
 
 
 def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
@@ -75,15 +94,9 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
     elif format_ != "text":
         emit(draw_table(results, format_), output, format_, "What was checked")
     else:
-        if output is not None:
-            emit("\n".join(map(draw_verdict, results)), output)
+        emit("\n".join(map(draw_verdict, results)), output)
         for result in results:
-            if output is None:
-                emit(draw_verdict(result, terminal_width()))
-            if result.problems:
-                show_error(SpecError(result.problems, warnings=result.warnings))
-            else:
-                warn(result.warnings)
+            _show_problems(result)
 
 
 def _bundled() -> Iterator[str]:

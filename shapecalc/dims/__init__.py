@@ -220,6 +220,9 @@ def _proposals(constraint: Constraint) -> Iterator[Proposal]:
     if relation == DIVIDES:
         divisors = [d for d in range(1, min(right, _MOST_TRIED) + 1) if right % d == 0]
         near = sorted(divisors, key=lambda d: abs(d - left))[:_MOST_PROPOSED]
+        below, above = min(near[:2], default=0), max(near[:2], default=0)
+        if below < left < above <= 2 * below:
+            yield Proposal(f"{left_name}: {below} or {above}", left_name, tuple(near[:2]))
         yield from (Proposal(f"{left_name}: {d}", left_name, (d,)) for d in (*near, 1))
     elif relation != BROADCASTS:
         yield Proposal(f"{left_name}: {right - more}", left_name, (right - more,))

@@ -28,7 +28,7 @@ from shapecalc.source import ListValue, MapValue, Scalar, read_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shapecalc.language.document import BlockDefinition
+    from shapecalc.language.blocks import BlockDefinition
     from shapecalc.language.turns import Turn
     from shapecalc.source import Value
 

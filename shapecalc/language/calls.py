@@ -220,8 +220,8 @@ def _framework(call: Call | None, cls: type[Layer]) -> tuple[str, bool]:
     """Return the framework that a call is spelt for, and whether that is certain: `nn.Conv2d` is, `Conv2d` is not."""
     if call is None:
         return "", False
-    if call.word == cls.torch_name:
-        return "torch", False
+    if cls.torch_name and call.word.lower() == cls.torch_name.lower() and call.word[:1].isupper():
+        return "torch" if call.word == cls.torch_name else "keras", False
     words = call.prefix.split(".")
     for framework, own in (("keras", _KERAS), ("torch", _TORCH)):
         if any(word in own for word in words):

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.errors import Hint, Mark, Problem, Problems, did_you_mean
+from shapecalc.errors import Mark, Problem, Problems, did_you_mean
 from shapecalc.escaping import clean
+from shapecalc.language.blocks import BlockDefinition
 from shapecalc.language.entries import OWN_WORDS
-from shapecalc.language.values import BadValueError, bad, describe, named_pairs, plain, word
-from shapecalc.layers import find_kind
-from shapecalc.source import ListValue, MapValue, Scalar, words_in
+from shapecalc.language.values import BadValueError, bad, describe, named_pairs, word
+from shapecalc.source import ListValue, MapValue, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from shapecalc.language.entries import Entry
     from shapecalc.source import Value
 
     Reader = Callable[[str, Mark], "tuple[Value | None, list[Problem]]"]
 
-__all__ = ["KEYS", "BlockDefinition", "Document", "find_name_fault", "read_document"]
+__all__ = ["KEYS", "Document", "find_name_fault", "read_document"]
 
 KEYS = {
     "name": "name of the network",
@@ -57,73 +56,6 @@ RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if"
 _REQUIRED = "required"
 _BLOCK_KEYS = ("args", "layers", "outputs")
 _VARIANT_KEYS = ("vars", "expect", "input", "context", "name", "source", "description", "task")
-
-
-class BlockDefinition(NamedTuple):
-    """A group of layers with arguments; `arguments` maps a name to its default, or to None if it is required."""
-
-    name: str
-    arguments: dict[str, Value | None]
-    layers: ListValue
-    outputs: tuple[Value, ...]
-    mark: Mark
-
-    def values(self) -> list[Value]:
-        """Return the defaults of the arguments."""
-        return [value for value in self.arguments.values() if value is not None]
-
-    def _hint(self, name: str, given: MapValue) -> str | Hint:
-        if name in OWN_WORDS:
-            return f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
-        from shapecalc.language.habits import hint_for_undeclared  # only when something is wrong
-
-        return hint_for_undeclared(self.name, name, given, self.arguments, words_in([self.layers, *self.values()]))
-
-    def bind(self, entry: Entry, variables: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the variables inside the block for one use of it: those of the specification, and its arguments.
-
-        `variables` are those at the use, for the values of its arguments. Errors: `BadValueError` there.
-        """
-        given: dict[str, Value] = {}
-        value = entry.value
-        if isinstance(value, MapValue):
-            for key, item in value.pairs:
-                if key.text not in self.arguments:
-                    why = (f"{clean(self.name)} is a block here, in place of the kind",) if find_kind(self.name) else ()
-                    hint = self._hint(key.text, value)
-                    raise bad(f"the block {self.name} has no argument {key.text}", key.mark, hint, why)
-                given[key.text] = item
-        elif value is not None and not (isinstance(value, Scalar) and value.value is None):
-            if not self.arguments:
-                raise self.error(f"the block {self.name} has no arguments", value.mark, value)
-            given[next(iter(self.arguments))] = value
-        bound = dict(common)
-        missing = [name for name, default in self.arguments.items() if default is None and name not in given]
-        if missing:
-            raise self.error(f"the block {self.name} needs {', '.join(missing)}", entry.mark, value)
-        for name, item in given.items():
-            bound[name] = plain(item, variables)
-        for name, default in self.arguments.items():
-            if name not in given and default is not None:
-                bound[name] = plain(default, bound)
-        return bound
-
-    def by_name(self, entry: Entry) -> Entry | None:
-        """Return an item whose value is a list with its values as arguments by name; None where they are too many."""
-        items = entry.value.items if isinstance(entry.value, ListValue) else []
-        if not 0 < len(items) <= len(self.arguments):
-            return None
-        pairs = [(Scalar(name, name, item.mark), item) for name, item in zip(self.arguments, items, strict=False)]
-        return entry._replace(value=MapValue(pairs, items[0].mark))
-
-    def error(self, message: str, mark: Mark, value: Value | None) -> BadValueError:
-        """Return the error for the arguments at a use, with the hint to name them all."""
-        from shapecalc.language.habits import hint_for_block_arguments  # only when something is wrong
-
-        required = [name for name, default in self.arguments.items() if default is None]
-        hint = hint_for_block_arguments(self.name, self.arguments, value, required)
-        also = (("the block is defined here:", self.mark),)
-        return BadValueError(Problem(message, mark, hint=hint, also=also))
 
 
 class Variant(NamedTuple):
@@ -166,16 +98,11 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
         message = f"a specification is a mapping with `layers:`, not {describe(value)}"
         hint = "it has an input:, such as 3x224x224, and a list under layers:"
         return Document({}, {}, {}, {}, {}, value.mark), [Problem(message, value.mark, hint=hint)]
-    keys: dict[str, Value] = {}
-    marks: dict[str, Mark] = {}
-    for key, item in value.pairs:
-        if key.text not in KEYS:
-            from shapecalc.language.keys_beside import unknown_key  # only when something is wrong
-
-            problems.append(unknown_key(key, KEYS))
-            continue
-        keys[key.text] = item
-        marks[key.text] = key.mark
+    known = [(key, item) for key, item in value.pairs if key.text in KEYS]
+    keys = {key.text: item for key, item in known}
+    marks = {key.text: key.mark for key, _ in known}
+    if len(known) < len(value.pairs):
+        _read_unknown_keys(value, keys, marks, problems)
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
             message = f"{one} and {other} cannot be used together"
@@ -183,10 +110,37 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     before = len(problems)
     blocks = _used_blocks(keys, reader, problems)
     incomplete = len(problems) > before
-    blocks.update(_blocks(keys.get("blocks"), problems))
+    own, written = _blocks(keys.get("blocks"), problems), keys.get("blocks")
+    incomplete = incomplete or (len(own) < len(written.pairs) if isinstance(written, MapValue) else written is not None)
+    blocks.update(own)
     variables = _variables(keys.get("vars"), problems)
     variants = _variants(keys.get("variants"), problems)
     return Document(keys, marks, variables, blocks, variants, value.mark, incomplete), problems
+
+
+def _read_unknown_keys(value: MapValue, keys: dict[str, Value], marks: dict[str, Mark], problems: Problems) -> None:
+    """Record the problems of unknown keys, and read those that another one is meant by as that one.
+
+    What is missing without it is then no problem of its own.
+    """
+    from shapecalc.language.keys_beside import meant_key, unknown_key  # only when something is wrong
+
+    for key, item in value.pairs:
+        if key.text in KEYS:
+            continue
+        problems.append(unknown_key(key, KEYS))
+        meant = meant_key(key.text, KEYS)
+        others = (meant, *_INPUTS) if meant in _INPUTS else (meant,)
+        if isinstance(item, _READ_AS_MEANT.get(meant, ())) and not any(other in keys for other in others):
+            keys[meant], marks[meant] = item, key.mark
+
+
+_INPUTS = ("input", "inputs")
+_READ_AS_MEANT: dict[str, tuple[type[Value], ...]] = {
+    "input": (Scalar, ListValue, MapValue), "inputs": (MapValue,), "layers": (ListValue,), "vars": (MapValue,),
+    "blocks": (MapValue,),
+}  # fmt: skip
+"""The keys without which others would be wrong too, and the types of their values."""
 
 
 def find_name_fault(key: Scalar) -> Problem | None:
@@ -234,10 +188,15 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, hint)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
-        if inner.text not in _BLOCK_KEYS:
-            own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
-            raise bad(f"a block has no key {inner.text}", inner.mark, own or did_you_mean(inner.text, _BLOCK_KEYS))
-        parts[inner.text] = item
+        if inner.text in _BLOCK_KEYS:
+            parts[inner.text] = item
+            continue
+        own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
+        near = did_you_mean(inner.text, _BLOCK_KEYS)
+        problems.append(Problem(f"a block has no key {inner.text}", inner.mark, hint=own or near))
+        meant = next((key for key in _BLOCK_KEYS if near == f"did you mean {key}?"), "")
+        if meant and not own:
+            parts.setdefault(meant, item)
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
         hint = "write each layer after a dash: - relu"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from shapecalc.errors import Mark
-    from shapecalc.language.document import BlockDefinition
+    from shapecalc.language.blocks import BlockDefinition
     from shapecalc.language.entries import Effort, Entry
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value

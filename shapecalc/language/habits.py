@@ -12,7 +12,7 @@ from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, sp
 from shapecalc.language.files import hint_for_network
 from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument, hint_for_foreign_kind, sliced
 from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, note_on
-from shapecalc.language.translation import SEQUENCE, Place, hint_for_call, layer_after
+from shapecalc.language.translation import SEQUENCE, Place, as_next_item, hint_for_call, layer_after
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import normalise_word
 from shapecalc.source import ListValue, MapValue, Scalar, short
@@ -186,7 +186,7 @@ def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:
         return f"remove it: {cls.kind} has no activation of its own"
     layer = layer or (_function_meant(cls, text, word) if word else "")
     if layer and not did_you_mean(text, cls.argument_names(), lists=False):
-        return clean(f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item")
+        return clean(as_next_item(layer))
     return ""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument
-from shapecalc.language.translation import layer_after
+from shapecalc.language.translation import as_next_item, layer_after
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar, flow_text
 
@@ -23,6 +23,7 @@ __all__ = [
     "hint_for_kind_as_value",
     "is_key_of_kind",
     "is_layer_level",
+    "meant_key",
     "unknown_key",
 ]
 
@@ -63,8 +64,7 @@ def beside(
     given = next(item for key, item in others if key is strange)
     layer = layer_after(cls, given.text) if cls and isinstance(given, Scalar) else ""
     if cls and not meant and (layer or changes_nothing(strange.text, cls)):
-        is_layer = f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item"
-        hint = is_layer if layer else hint_for_foreign_argument(strange.text, cls)
+        hint = as_next_item(layer) if layer else hint_for_foreign_argument(strange.text, cls)
     if hint and strange.text not in (names or ()):
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=clean(str(hint)))
     if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:
@@ -88,9 +88,16 @@ _KEYS = {
 
 def unknown_key(key: Scalar, known: Collection[str]) -> Problem:
     """Return the problem of a key that a specification does not have."""
-    meant = next((own for own, words in _KEYS.items() if key.text.lower() in words.split()), "")
+    meant = meant_key(key.text, known)
     hint = f"did you mean {meant}?" if meant else did_you_mean(key.text, known)
     return Problem(f"a specification has no key {key.text}", key.mark, hint=hint)
+
+
+def meant_key(word: str, known: Collection[str]) -> str:
+    """Return the key of a specification that a word is meant for; empty if none is near."""
+    from shapecalc.suggestions import meant_word  # only if there are problems
+
+    return next((own for own, words in _KEYS.items() if word.lower() in words.split()), "") or meant_word(word, known)
 
 
 def is_layer_level(word: str) -> bool:

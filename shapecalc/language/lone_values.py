@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.language.calls import Call, named, written
+from shapecalc.language.calls import Call, named, split_parts, written
 from shapecalc.language.foreign import sliced
 from shapecalc.language.habits import items_of
 from shapecalc.language.translation import layer_of
 from shapecalc.layers import find_kind
+from shapecalc.layers.base.arguments import CHANNELS_OUT, KERNEL
 from shapecalc.layers.base.axis_numbers import AxisNumber
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.source import ListValue, MapValue, Scalar, short
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["hint_for_batch", "hint_for_lone_value"]
+__all__ = ["hint_for_batch", "hint_for_lone_value", "hint_for_missing"]
 
 
 def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
@@ -41,10 +42,10 @@ def hint_for_lone_value(kind: str, cls: type[Layer], value: Value) -> str:
     is_tuple = isinstance(value, Scalar) and value.text[:1] == "("
     if (is_tuple or isinstance(value, ListValue)) and _is_batch(cls, parts):
         return clean(f"sizes are given without the batch axis: write `{kind}: [{', '.join(parts[1:])}]`")
-    return _of_several(kind, cls, parts, is_tuple=is_tuple)
+    return _of_several(kind, cls, parts, is_tuple=is_tuple, is_list=isinstance(value, ListValue))
 
 
-def _of_several(kind: str, cls: type[Layer], parts: list[str], *, is_tuple: bool) -> str:
+def _of_several(kind: str, cls: type[Layer], parts: list[str], *, is_tuple: bool, is_list: bool) -> str:
     """Return the hint for several values as a list, or as arguments of a call; empty for a single one."""
     call = Call("", kind, tuple(parts))
     as_list = f"[{', '.join(parts)}]"
@@ -54,9 +55,50 @@ def _of_several(kind: str, cls: type[Layer], parts: list[str], *, is_tuple: bool
     if fitting and (named(cls, parts, call).left or len({*parts}) == 1):
         return clean(f"write `{kind}: {as_list}`")
     if len(parts) < 2 and "=" not in "".join(parts):
-        return ""
+        first = cls.first_argument(kind) if is_list and parts else None
+        if not first or written(cls, first.name, parts[0]) == "…":
+            return ""
+        return hint_for_missing(kind, cls, parts[0]) or clean(f"write `{kind}: {parts[0]}`")
+    orders = _in_orders(cls, call) if named(cls, parts, call).left else []
+    if orders:
+        return clean(f"write {', or '.join([f'`{kind}: {{{shown}}}`' for shown in orders])}")
     hint = layer_of(kind, cls, parts, call)
     return "" if f"`{kind}`" in hint or f"`{kind}: {{…}}`" in hint else clean(hint)
+
+
+def hint_for_missing(kind: str, cls: type[Layer], text: str) -> str:
+    """Return the hint for one value alone, `conv: 16`, of a kind with further required arguments; empty for others.
+
+    Their values are examples: those that the kind's own examples most often have.
+    """
+    first = cls.first_argument(kind)
+    values: dict[str, str] = {}
+    for name in cls.required_arguments():
+        own = [str(example.arguments[name]) for example in cls.examples if name in example.arguments]
+        values[name] = max(own, key=own.count, default="…")
+    missing = [value for name, value in values.items() if not first or name != first.name]
+    if first is None or not missing or not all(map(str.isdecimal, missing)):
+        return ""
+    shown = ", ".join(f"{name}: {value}" for name, value in {**values, first.name: text}.items())
+    return clean(f"write for instance `{kind}: {{{shown}}}`")
+
+
+def _in_orders(cls: type[Layer], call: Call) -> list[str]:
+    """Return the arguments of a call in the orders of PyTorch and Keras, where it is spelt as in neither.
+
+    A window that is larger than the number of channels of the output is not meant.
+    """
+    found = [named(cls, call.arguments or (), call._replace(prefix=prefix)) for prefix in ("nn.", "keras.layers.")]
+    shown = [one.shown for one in found if not one.left and "…" not in one.shown]
+    likely = [one for one in shown if _size_of(cls, KERNEL, one) <= _size_of(cls, CHANNELS_OUT, one)]
+    return [*dict.fromkeys(likely or shown)]
+
+
+def _size_of(cls: type[Layer], role: str, shown: str) -> int:
+    """Return the number that an argument with a role has among shown ones; 0 if there is none."""
+    values = dict(part.split(": ", 1) for part in split_parts(shown))
+    name = next((name for name, argument in cls.arguments.items() if argument.role == role and name in values), "")
+    return int(values[name]) if name and values[name].isdecimal() else 0
 
 
 def _takers(cls: type[Layer], kind: str, as_list: str) -> list[str]:

@@ -66,7 +66,12 @@ class Maker:
         except TypeError:  # a value without a hash: an array
             layer = cls(**values).under_name(entry.kind)
         except LayerError as error:
-            self.report(error.at(entry.mark, entry.kind), scope)
+            problem = error.at(entry.mark, entry.kind)
+            if isinstance(value, Scalar) and value.value is not None and error.argument not in values:
+                from shapecalc.language.lone_values import hint_for_missing  # only when something is wrong
+
+                problem = problem._replace(hint=hint_for_missing(entry.kind, cls, value.text) or problem.hint)
+            self.report(problem, scope)
             return None
         return layer
 
@@ -188,12 +193,14 @@ def _hint_for_name(problem: Problem, cls: type[Layer], argument: str, pairs: lis
     from shapecalc.language.lone_values import hint_for_batch
 
     found = re.fullmatch(r"`(\w+)` is not a variable", problem.message)
-    of_batch = hint_for_batch(cls, argument, dict(pairs)[argument]) if found else ""
+    if not found:
+        return ""
+    of_batch = hint_for_batch(cls, argument, dict(pairs)[argument])
     if of_batch:
         return of_batch
-    meant = cls.argument_names().get(found[1]) if found else None
-    if not found or meant in (None, argument):
-        return hint_for_foreign_argument(argument, cls) if found else ""
+    meant = cls.argument_names().get(found[1])
+    if meant in (None, argument):
+        return hint_for_foreign_argument(argument, cls)
     value = next((value for name, value in pairs if name == meant), None)
     if not isinstance(value, Scalar) or type(value.value) is not int:
         return hint_for_foreign_argument(argument, cls)

@@ -13,7 +13,7 @@ from shapecalc.source import MapValue, Scalar, flow_text
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from shapecalc.language.document import BlockDefinition
+    from shapecalc.language.blocks import BlockDefinition
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 

@@ -33,19 +33,21 @@ class Reports:
         """Record a problem, once for all uses of its block."""
         if scope.mark:
             problem = problem._replace(mark=scope.mark)
-        elif scope.stack:
-            problem = _with_arguments(problem, scope.stack[-1])
         key = (problem.mark, problem.message)
         if key in self._seen:
             return
         if len(self.problems) >= MAX_PROBLEMS:
             raise TooMuchError(Problem(f"there are more than {MAX_PROBLEMS} problems: the rest are not listed"))
         self._seen.add(key)
+        if scope.stack and not scope.mark:
+            problem = _with_arguments(problem, scope.stack[-1])
         self.problems.append(problem._replace(also=(*problem.also, *scope.uses)))
 
 
 def _with_arguments(problem: Problem, block: str) -> Problem:
     """Return the problem of a name that is no variable within a block with the hint that it may be an argument."""
+    if not problem.message.endswith("` is not a variable"):
+        return problem
     from shapecalc.language.expressions.syntax import NO_VARIABLE  # only when something is wrong
 
     if problem.hint != NO_VARIABLE:

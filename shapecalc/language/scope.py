@@ -15,7 +15,7 @@ from shapecalc.source import ListValue, MapValue, Scalar
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from shapecalc.language.document import BlockDefinition
+    from shapecalc.language.blocks import BlockDefinition
     from shapecalc.source import Value
 
 __all__ = [

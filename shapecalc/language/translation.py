@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.language.calls import Call
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["SEQUENCE", "Place", "cell_of", "hint_for_call", "is_cell", "layer_after", "layer_of"]
+__all__ = ["SEQUENCE", "Place", "as_next_item", "cell_of", "hint_for_call", "is_cell", "layer_after", "layer_of"]
 
 SEQUENCE = "layers in sequence need no kind around them: list them here, or name them as a block under `blocks:`"
 
@@ -266,6 +266,11 @@ def layer_of(
         layer = layer_after(cls, value)
         hint += f"; then `- {layer}` as the next item" if layer else f"; {cls.kind} has no argument {short(word)}"
     return hint
+
+
+def as_next_item(layer: str) -> str:
+    """Return the hint for a layer that is written among the arguments of another, or beside it."""
+    return f"{layer.partition(':')[0]} is a layer of its own: write `- {layer}` as the next item"
 
 
 def layer_after(cls: type[Layer], text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.language.document import MAX_VARIABLES, find_name_fault
 from shapecalc.language.values import BadValueError, bad, condition, describe, evaluate, plain
 from shapecalc.layers.base.arguments import show
-from shapecalc.source import MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +65,11 @@ def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) 
         found = describe(value) if times is None else show(times)
         is_worked_out = isinstance(value, Scalar) and isinstance(value.value, str)
         why = (f"{short(value.text)} is {found}",) if isinstance(value, Scalar) and is_worked_out else ()
-        raise bad(f"repeat must be a whole number of at least 0, not {found}", value.mark, why=why)
+        hint = "an item is repeated one number of times: for several stages, write an item for each"
+        is_list = isinstance(value, ListValue) or isinstance(times, (list, tuple))
+        raise bad(
+            f"repeat must be a whole number of at least 0, not {found}", value.mark, hint if is_list else "", why=why
+        )
     if times > most:
         raise bad(f"repeat: {times:,} is beyond the {most:,} layers that a network may have", value.mark)
     for i in range(times):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Hint
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from shapecalc.errors import Problem
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph
+    from shapecalc.model.rows import Sizing
 
 __all__ = ["advised", "input_doubt", "may_be_doubted", "override_doubt", "smallest_input"]
 
@@ -74,7 +76,7 @@ def _product_doubt(graph: Graph) -> str:
 def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem]:
     """Return problems, each with the hints on its cause elsewhere: in another branch, copy, or layer before it."""
     from shapecalc.model.branches import hints_on_branches  # only where something is wrong
-    from shapecalc.model.copies import hints_for_copies
+    from shapecalc.model.copies import hints_for_copies, hints_on_repeats
     from shapecalc.model.forgotten import hints_of_forgotten
     from shapecalc.model.shortcuts import hints_on_shortcuts
     from shapecalc.model.upstream import hints_on_upstream
@@ -82,8 +84,11 @@ def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem
     index_of = {node.name: index for index, node in enumerate(graph.nodes)}
     if len(index_of) > _MOST_NODES:
         return problems
-    for hints in (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten):
-        with_hint = hints(graph)
+    sizings = cache(lambda: sizings_of(graph)[0])  # once for all hints, if one needs them
+    every = (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten,
+             hints_on_repeats)  # fmt: skip
+    for hints in every:
+        with_hint = hints(graph, sizings)
         if with_hint:
             problems = [
                 with_hint(index_of[problem.layer], problem) if problem.layer in index_of else problem
@@ -201,9 +206,17 @@ def _reading(graph: Graph) -> str:
     if sequences:
         size = sequences[0].sizes[-1]
         return f"the input has no length: write it before the {size} features, such as {_written(sequences[0])}"
+    return _on_channels(graph, sizings)
+
+
+def _on_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> str:
+    """Return the hint that the input lacks its channel axis, or is an image as one axis; empty for none."""
     found = [_written(shape) for inputs in with_channels(graph, sizings) for shape in inputs.values()]
     if not found:
         return ""
+    if next(iter(graph.inputs.values())).rank == 1 and found[0].count("x") == IMAGE_RANK - 1:
+        signal = f", or {found[1]} for a signal" if len(found) > 1 else ""
+        return f"an image is written with its axes: write {found[0]}{signal}"
     colour = f", or {found[1]} in colour" if len(found) > 1 else ""
     return f"the input has no channel axis: write {found[0]}{colour}"
 

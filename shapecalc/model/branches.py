@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph, Reference
     from shapecalc.model.rows import Sizing
 
-__all__ = ["hints_on_branches"]
+__all__ = ["hints_on_branches", "padded_layers"]
 
 _WRITE = "write `"
 _MOST_TRIED = 8
@@ -29,9 +29,11 @@ _FARTHEST = 64
 _MOST_WORK = 100_000  # nodes sized, over all sizes tried: about a second
 
 
-def hints_on_branches(graph: Graph) -> Callable[[int, Problem], Problem]:
+def hints_on_branches(
+    graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]
+) -> Callable[[int, Problem], Problem]:
     """Return what adds the hint of its cause to the problem of a layer that merges branches of unequal sizes."""
-    trials = _Trials(graph)
+    trials = _Trials(graph, sizings)
 
     def with_hint(index: int, problem: Problem) -> Problem:
         layer = graph.nodes[index].layer
@@ -46,7 +48,7 @@ def _with_hint(trials: _Trials, index: int, problem: Problem) -> Problem:
         misread = _misread(trials.graph, index)
         if misread:
             return misread
-        merge = _Merge(trials.graph, index, trials.sizings)
+        merge = _Merge(trials.graph, index, trials.sizings())
         if not merge.differs():
             return problem.hint
         also = "; and " if merge.differs_in_channels() else "; or "
@@ -71,15 +73,10 @@ def _misread(graph: Graph, index: int) -> str:
 class _Trials:
     """A network that is tried with other layers and inputs, up to a limit of work for all of its problems together."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]) -> None:
+        self.graph, self.sizings = graph, sizings
         self.left = _MOST_WORK
         self._known: dict[tuple[int, ...], bool] = {}
-
-    @cached_property
-    def sizings(self) -> list[Sizing | None]:
-        """The sizes of its layers as they are."""
-        return sizings_of(self.graph)[0]
 
     def may(self) -> bool:
         """Count the work of one more trial, and return whether it is within the limit."""
@@ -208,15 +205,30 @@ class _Merge(NamedTuple):
         return bool(sizes) and sizes[number] == tuple(max(axis) for axis in zip(*self.sizes(), strict=True))
 
 
-def _padding_hint(merge: _Merge, limit: _Trials) -> str:
-    """Return the hint on the paddings and strides that make the branches equal; empty if there are none for all."""
-    chosen: dict[int, tuple[str, Layer]] = {}
+def padded_layers(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> dict[int, Layer]:
+    """Return the layers with the padding that the hint on a merge of unequal branches names; empty for none."""
+    layer = graph.nodes[index].layer
+    merge = _Merge(graph, index, sizings)
+    is_merge = layer is not None and layer.branches and len(merge.inputs) > 1 and merge.differs()
+    found = _padding(merge, _Trials(graph, lambda: sizings)) if is_merge else {}
+    return {at: new for at, (_, new) in found.items()}
+
+
+def _padding(merge: _Merge, limit: _Trials) -> _Change:
+    """Return the layers with the paddings and strides that make the branches equal; empty if there are none for all."""
+    chosen: _Change = {}
     for number, trials in merge.changes():
         fitting = (trial for trial in trials[:_MOST_TRIED] if limit.may() and merge.is_largest_with(number, trial))
         found = next(fitting, None)
         if found is None:
-            return ""
+            return {}
         chosen.update(found)
+    return chosen
+
+
+def _padding_hint(merge: _Merge, limit: _Trials) -> str:
+    """Return the hint on the paddings and strides that make the branches equal; empty if there are none for all."""
+    chosen = _padding(merge, limit)
     if not chosen:
         return ""
     names: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
-__all__ = ["alike", "gathered", "hints_for_copies", "proposals_at"]
+__all__ = ["alike", "gathered", "hints_for_copies", "hints_on_repeats", "proposals_at"]
 
 _WORD = r"[\w.×]+"
 """Names and sizes; those with a digit (stage.3.conv2, 3×8×8) differ between copies."""
@@ -66,7 +66,7 @@ def proposals_at(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> 
     return [each for constraint in unmet for each in constraint.error().proposals if each.argument in layer.arguments]
 
 
-def hints_for_copies(graph: Graph) -> Callable[[int, Problem], Problem]:
+def hints_for_copies(graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]) -> Callable[[int, Problem], Problem]:
     """Return what gives a problem the hint to leave a stated size out, where no value fits all copies of its layer."""
 
     def with_hint(index: int, problem: Problem) -> Problem:
@@ -74,7 +74,7 @@ def hints_for_copies(graph: Graph) -> Callable[[int, Problem], Problem]:
             every = alike(graph, index)
             if len(every) == 1:
                 return problem.hint
-            proposals = proposals_at(graph, sizings_of(graph)[0], index)
+            proposals = proposals_at(graph, sizings(), index)
             layer = graph.nodes[index].layer
             stated = [one for one in proposals if layer and layer.arguments[one.argument].role == STATED]
             if not stated or not problem.hint.startswith(stated[0].text) or _fit(graph, every, stated[0]):
@@ -84,6 +84,36 @@ def hints_for_copies(graph: Graph) -> Callable[[int, Problem], Problem]:
         return problem._replace(hint=Hint(work))
 
     return with_hint
+
+
+def hints_on_repeats(graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]) -> Callable[[int, Problem], Problem]:
+    """Return what gives a window that is too large for its input how many of the copies of its item still fit."""
+
+    def with_hint(index: int, problem: Problem) -> Problem:
+        def work() -> str:
+            fitting = _copies_that_fit(graph, sizings(), index)
+            those = "copy fits" if fitting == 1 else f"{fitting} copies fit"
+            return f"{problem.hint}\nor write `repeat: {fitting}`: only the first {those}" if fitting else problem.hint
+
+        return problem._replace(hint=Hint(work)) if problem.too_small else problem
+
+    return with_hint
+
+
+def _copies_that_fit(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> int:
+    """Return how many copies of a repeated item fit before one with a shape error; 0 if it is not repeated."""
+    from shapecalc.model.locations import key_beside  # only for shape errors
+
+    node = graph.nodes[index]
+    copies = [i for i in alike(graph, index) if graph.nodes[i].uses == node.uses]
+    before = [i for i in copies if i < index]
+    if not before or any(sizings[i] is None for i in before):
+        return 0
+    for mark in (node.mark, *(mark for _, mark in node.uses)):
+        times = key_beside(mark.source.text, mark, "repeat") if mark and mark.source.text else None
+        if times:
+            return len(before) if times.text == str(len(copies)) else 0
+    return 0
 
 
 def _fit(graph: Graph, indices: Sequence[int], proposal: Proposal) -> bool:

@@ -222,8 +222,8 @@ def _on_order(graph: Graph, layer: Layer, x: Shape, flow: _Flow) -> str:
     if x.rank < 2:
         return ""
     axes = f"channels × {' × '.join(names_of_axes(x.rank - 1))}"
-    mend = layer.along_channels or (swap if x.rank == 2 else "put `- to_tokens` before it")
-    return f"reads the last axis of {x.text} as features, but {maker} outputs {axes}: {mend}"
+    hint = layer.along_channels or (swap if x.rank == 2 else "put `- to_tokens` before it")
+    return f"reads the last axis of {x.text} as features, but {maker} outputs {axes}: {hint}"
 
 
 def axis_of_join(layer: Layer) -> str:

@@ -44,6 +44,22 @@ def branches_at(text: str, mark: Mark) -> Value | None:
     return given.get("branches") if isinstance(given, MapValue) else given
 
 
+def key_beside(text: str, mark: Mark, word: str) -> Scalar | None:
+    """Return the value of a layer-level key of the item at a mark, if it is one word; None if there is none."""
+    root, _ = read_text(text, mark.source.name)
+    waiting: list[Value] = [root] if root else []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, MapValue):
+            if any(key.mark[1:3] == mark[1:3] for key, _ in value.pairs):
+                found = value.get(word)
+                return found if isinstance(found, Scalar) else None
+            waiting += [item for _, item in value.pairs]
+        elif isinstance(value, ListValue):
+            waiting += value.items
+    return None
+
+
 def argument_words(text: str, mark: Mark, block: str) -> MapValue | None:
     """Return the `args:` of a block in the text with a mark, each with its default; None if it has none there."""
     value, _ = read_text(text, mark.source.name)

@@ -91,7 +91,7 @@ def in_terms_of(kind: str, error: LayerError, reads_input: Callable[[], bool]) -
     for name, own in re.findall(r"(\w+): (\w+)\b", cls.layers):
         if own in cls.arguments:
             message = re.sub(rf"\b{name} \(=", f"{own} (=", message)
-            proposed = re.fullmatch(rf"{name}: (\w+) would fit.*", hint)
+            proposed = re.fullmatch(rf"{name}: (\w+(?: or \w+)?) would fit.*", hint)
             found = f"{own}: {proposed[1]} would fit" if proposed else found
     inserted = Hint(lambda: hint if reads_input() else "") if error.insertions() else ""
     return LayerError(message, error.why, found or inserted, too_small=error.too_small, sides=error.sides)
@@ -123,7 +123,7 @@ def in_variables(problem: Problem) -> Problem:
         return problem
 
     def work() -> str:
-        found = re.match(r"(\w+)(?=: \d+ would fit)", problem.hint)
+        found = re.match(r"(\w+)(?=: \d+(?: or \d+)? would fit)", problem.hint)
         line = mark.source.line(mark.line) if found else ""
         written = re.search(rf"\b{found[1]}: *([A-Za-z_]\w*) *[,}}]", line) if found else None
         return problem.hint.replace(found[1], written[1], 1) if found and written else problem.hint

@@ -5,7 +5,7 @@ A reading is one only if inference agrees: more layers can be inferred than with
 
 from __future__ import annotations
 
-from math import prod
+import math
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
@@ -95,19 +95,27 @@ def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, S
 
 
 def with_channels(graph: Graph, sizings: Sequence[Sizing | None]) -> Iterator[dict[str, Shape]]:
-    """Yield the one input with an axis for channels, of 1 and of 3, if more layers then fit."""
+    """Yield the one input with an axis for channels, of 1 and of 3, if more layers then fit: first as a flat image."""
     if len(graph.inputs) != 1 or len(graph.nodes) > _MOST_NODES:
         return
     ((name, shape),) = graph.inputs.items()
     if shape is UNKNOWN or not 0 < shape.rank < (IMAGE_RANK if is_image(shape.sizes) else _needed_rank(graph)):
         return
-    for channels in _COLOURS[: shape.rank]:
-        sizes = (*shape.sizes, channels) if shape.channels_last else (channels, *shape.sizes)
+    spatial = [(channels, shape.sizes) for channels in _COLOURS[: shape.rank]]
+    for channels, axes in [*_flat_image(shape), *spatial]:
+        sizes = (*axes, channels) if shape.channels_last else (channels, *axes)
         more = {name: shape._replace(sizes=sizes, is_map=len(sizes) >= IMAGE_RANK)}
         index = _gained(graph, more, sizings)
         layer = graph.nodes[index].layer if index >= 0 else None
         if layer and layer.expected_ranks():  # it needs channels and spatial axes, not a length and features
             yield more
+
+
+def _flat_image(shape: Shape) -> list[tuple[int, tuple[int, int]]]:
+    """Return the channels and the sides of the square image that has the size of the one axis: 784 is 1×28×28."""
+    size = shape.sizes[0] if shape.rank == 1 else 0
+    sides = {channels: math.isqrt(size // channels) for channels in _COLOURS}
+    return [(n, (side, side)) for n, side in sides.items() if n * side**2 == size and MIN_IMAGE <= side <= _MAX_IMAGE]
 
 
 def _needed_rank(graph: Graph) -> int:
@@ -157,7 +165,7 @@ def as_product(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shap
     note = next((note for note in graph.notes if note.startswith(ONE_AXIS)), "")
     sizes = tuple(int(size) for size in note.partition(" write ")[2].partition(" for ")[0].split("x") if size)
     for name, shape in graph.inputs.items():
-        is_product = sizes and shape.rank == 1 and not shape.sizes[0] % prod(sizes)  # or one of a batch with it
+        is_product = sizes and shape.rank == 1 and not shape.sizes[0] % math.prod(sizes)  # or one of a batch with it
         if is_product and len(graph.nodes) <= _MOST_NODES:
             whole = {name: Shape(sizes, shape.channels_last, is_map=len(sizes) >= IMAGE_RANK)}
             return whole if _gained(graph, whole, sizings) >= 0 else {}

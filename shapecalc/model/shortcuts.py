@@ -44,7 +44,9 @@ class ShortcutProjection(NamedTuple):
     declared: Mark | None = None
 
 
-def hints_on_shortcuts(graph: Graph) -> Callable[[int, Problem], Problem] | None:
+def hints_on_shortcuts(
+    graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]
+) -> Callable[[int, Problem], Problem] | None:
     """Return what says in the problem of a merge where its projection is written; None where there is no merge."""
     if not any(node.layer and node.layer.branches and node.layer.elementwise for node in graph.nodes):
         return None
@@ -53,11 +55,10 @@ def hints_on_shortcuts(graph: Graph) -> Callable[[int, Problem], Problem] | None
         def work() -> str:
             hint = problem.hint
             at = max(hint.find(_PROJECTED), hint.find(_STRIDED))
-            sizings = sizings_of(graph)[0]
-            found = projection_of(graph, sizings, index) if at >= 0 else None
+            found = projection_of(graph, sizings(), index) if at >= 0 else None
             if found is None:
                 return hint
-            place = location_of(found.layers, graph, index, sizings)
+            place = location_of(found.layers, graph, index, sizings())
             return f"{hint[:at]}{_PROJECTED} would make them equal: {place}{_argument_text(graph, index, found)}"
 
         return problem._replace(hint=Hint(work))
@@ -101,7 +102,7 @@ def projection_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) ->
     if due.channels == own.channels and not is_source:
         return None
     every = alike(graph, index)
-    needed = {index: factor, **_copies_that_differ(graph, every, wrong)}
+    needed = {index: factor, **_copies_that_differ(graph, sizings, every, wrong)}
     channels = _given(graph, index, 1 - wrong, CHANNELS_OUT, due.channels)
     strided, factor = max(needed.items(), key=lambda pair: pair[1])
     stride = _given(graph, strided, 1 - wrong, STRIDE, factor) if factor > 1 else None
@@ -157,17 +158,17 @@ def _for_some(
     return ShortcutProjection(layers._replace(when=_ARGUMENT), tuple(sorted(needed)), _ARGUMENT, uses, arguments.mark)
 
 
-def _copies_that_differ(graph: Graph, every: Sequence[int], wrong: int) -> dict[int, int]:
+def _copies_that_differ(
+    graph: Graph, sizings: Sequence[Sizing | None], every: Sequence[int], wrong: int
+) -> dict[int, int]:
     """Return the copies of a merge whose inputs differ, with the stride of the projection that each needs.
 
     Those before have had theirs: the other input, which is due, is taken twice.
     """
     found: dict[int, int] = {}
     nodes = list(graph.nodes)
+    trial, known = graph, list(graph.inputs.values())
     while True:
-        trial = graph._replace(nodes=tuple(nodes))
-        sizings = sizings_of(trial)[0]
-        known = list(trial.inputs.values())
         shapes = {i: inputs_of(nodes[i], trial, known, sizings, []) for i in every if sizings[i] is None}
         new = {i: _factor(pair[1 - wrong], pair[wrong]) for i, pair in shapes.items() if len(pair) == _BOTH}
         if not new or len(found) * len(nodes) > _MOST_WORK:
@@ -175,6 +176,8 @@ def _copies_that_differ(graph: Graph, every: Sequence[int], wrong: int) -> dict[
         found.update(new)
         for i in new:
             nodes[i] = nodes[i]._replace(inputs=(nodes[i].inputs[1 - wrong],) * 2)
+        trial = graph._replace(nodes=tuple(nodes))
+        sizings = sizings_of(trial)[0]
 
 
 def _uses(graph: Graph, every: Sequence[int], needed: Collection[int]) -> tuple[tuple[Mark, str], ...]:

@@ -36,16 +36,17 @@ class Upstream(NamedTuple):
     due: str
 
 
-def hints_on_upstream(graph: Graph) -> Callable[[int, Problem], Problem] | None:
+def hints_on_upstream(
+    graph: Graph, sizings: Callable[[], Sequence[Sizing | None]]
+) -> Callable[[int, Problem], Problem] | None:
     """Return what adds the hint on an argument of a layer upstream; None where no layer has one that may be meant."""
     if not any(_may_be_meant_otherwise(node.layer) for node in graph.nodes):
         return None
 
     def with_hint(index: int, problem: Problem) -> Problem:
         def work() -> str:
-            sizings = sizings_of(graph)[0]
-            found = upstream_of(graph, sizings, index)
-            text = _text(graph, sizings, found, index) if found else ""
+            found = upstream_of(graph, sizings(), index)
+            text = _text(graph, sizings(), found, index) if found else ""
             is_known = found is not None and f"{found.argument}: {show(found.value)}" in problem.hint
             return "\notherwise ".join(filter(None, ("" if is_known else text, problem.hint)))
 

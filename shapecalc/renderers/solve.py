@@ -138,18 +138,24 @@ def draw_fixes(
     answer: Fixes, format_: str = "text", top: int = 10, width: int | None = None, *, color: bool = False
 ) -> str:
     """Return the changes that fix a specification, `top` of them."""
-    if not answer.problems:
+    if not answer.problems and not answer.notes:
         title = Title(f"{answer.name}: no shape errors, nothing to fix")
         return draw_blocks([title], format_, width, color=color)
-    blocks: list[Block] = [Title(f"{answer.name}: {count_noun(len(answer.problems), 'problem')}")]
-    blocks.append(Items([problem.headline for problem in answer.problems[:top]]))
+    found = (
+        count_noun(len(answer.problems), "problem")
+        if answer.problems
+        else "no shape errors, but a note on what is likely one"
+    )
+    blocks: list[Block] = [Title(f"{answer.name}: {found}")]
+    blocks.append(Items([problem.headline for problem in answer.problems[:top]] or list(answer.notes)))
     for number, fix in enumerate(answer.fixes[:top], 1):
         blocks += _fix_blocks(number, fix)
-    if not answer.fixes:
+    if not answer.fixes and answer.problems:
         blocks.append(Paragraph("no fix of one or two changes found"))
     cut = " (stopped early: there are too many to try all)" if answer.is_cut_short else ""
     verified = "; those shown were verified by inference" if answer.fixes else ""
-    blocks.append(Note(f"{count_noun(answer.trials, 'change')} tried{cut}{verified}"))
+    if answer.trials:
+        blocks.append(Note(f"{count_noun(answer.trials, 'change')} tried{cut}{verified}"))
     return draw_blocks(blocks, format_, width, color=color)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
 
 import jsonschema
@@ -12,7 +13,7 @@ from running import run
 from searching import some
 
 import shapecalc
-from shapecalc.cli import specs
+from shapecalc.cli import check, specs
 from shapecalc.language.files import bundled_members
 from shapecalc.language.schema import specification_schema
 
@@ -34,6 +35,22 @@ def test_one_line_per_file(tmp_path):
     assert "that is 7 fewer than expected" in ran.err
     assert run("check", good).status == 0
     assert run("check", good, bad).status == 1
+
+
+def test_each_verdict_is_printed_before_the_next_file_is_read(tmp_path, monkeypatch):
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(GOOD)
+    bad.write_text(GOOD.replace("params: 0", "params: 7"))
+    check_one = check._check
+
+    def with_mark(spec, *rest):
+        sys.stdout.write("reads\n")
+        return check_one(spec, *rest)
+
+    monkeypatch.setattr(check, "_check", with_mark)
+    ran = run("check", good, bad, good)
+    assert [line.partition(" ")[0] for line in ran.out.splitlines()] == ["reads", "ok", "reads", "wrong", "reads", "ok"]
+    assert ran.status == 1
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,27 @@ def test_a_module_that_fails_says_where_and_why():
     assert str(problem.hint) == "the first axis of an example is the batch"
 
 
+TENSOR = 'an example is a tensor, torch.zeros(1, {}), or its size without the batch, "{}"'
+SIZE = 'a size is given without the batch axis: "{}" is torch.zeros({})'
+
+
+@pytest.mark.parametrize(("module", "examples", "hint"), [
+    (nn.Conv2d(3, 8, 3), ("1x3x32x32",), SIZE.format("1x3x32x32", "1, 1, 3, 32, 32") + '; write "3x32x32" if its 1 is the batch'),
+    (nn.Conv2d(3, 8, 3), ((1, 3, 32, 32),), SIZE.format("1x3x32x32", "1, 1, 3, 32, 32") + '; write "3x32x32" if its 1 is the batch'),
+    (nn.Conv2d(3, 8, 3), ("4x32x32",), SIZE.format("4x32x32", "1, 4, 32, 32")),
+    (nn.Conv2d(3, 8, 3), ("224",), SIZE.format("224", "1, 224")),
+    (nn.Conv2d(3, 8, 3), ([1, 3, 32, 32],), TENSOR.format("3, 32, 32", "3x32x32")),
+    (nn.Conv2d(3, 8, 3), (3, 32, 32), TENSOR.format("3, 32, 32", "3x32x32")),
+    (nn.Conv2d(3, 8, 3), (32,), TENSOR.format("3, 224, 224", "3x224x224")),
+    (nn.Conv2d(3, 8, 3), (None,), TENSOR.format("3, 224, 224", "3x224x224")),
+    (nn.Embedding(100, 8), ("16",), "ids are whole numbers: give torch.zeros(1, 16, dtype=torch.long)"),
+])  # fmt: skip
+def test_examples_that_are_no_tensors_have_a_hint_on_what_an_example_is(module, examples, hint):
+    with pytest.raises(UsageError) as caught:
+        shapecalc.from_torch(module, *examples)
+    assert [str(problem.hint) for problem in caught.value.problems] == [hint]
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     ((Net, "3x16x16"), "from_torch expects a module, not the class Net"),
     ((3, "3x16x16"), "from_torch expects a torch.nn.Module, not int"),

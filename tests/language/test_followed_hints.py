@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import shapecalc
-from shapecalc.errors import SpecError
+from shapecalc.errors import ShapecalcError, SpecError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,6 +116,23 @@ FOLLOWED = [
     ("input: 3x8x8\nblocks:\n  cbr: {}\nlayers:\n- cbr\n", "[{conv: {out_channels: out, kernel_size: 3}}]",
      "variables are given under `vars:`, arguments of cbr under its `args:`, as `out: required`",
      "{args: {out: 16}, layers: [{conv: {out_channels: out, kernel_size: 3}}]}", (16, 6, 6), 448),
+    # arguments as in PyTorch's and Keras' calls, in a list; a list of one value; the kernel left out; ends of both axes
+    (MAP + "- {}\n", "conv: [4, 8, 3]", "write `{}`", "conv: {in_channels: 4, out_channels: 8, kernel_size: 3}", (8, 6, 6), 444),
+    (MAP + "- {}\n", "conv: [4, 3, 2]",
+     "write `conv: {in_channels: 4, out_channels: 3, kernel_size: 2}`, or `{}`", "conv: {out_channels: 4, kernel_size: 3, stride: 2}",
+     (4, 3, 3), 296),
+    (MAP + "- {}\n", "BatchNorm2d: [4]", "write `{}`", "BatchNorm2d: 4", (4, 8, 8), 156),
+    (MAP + "- {}\n", "Dropout: [0.5]", "write `{}`", "Dropout: 0.5", (4, 8, 8), 148),
+    (MAP + "- {}\n", "conv: 8", "write for instance `{}`", "conv: {out_channels: 8, kernel_size: 3}", (8, 6, 6), 444),
+    (MAP + "- {}\n", "conv: [8]", "write for instance `{}`", "conv: {out_channels: 8, kernel_size: 3}", (8, 6, 6), 444),
+    (MAP + "- conv: {out_channels: 8, kernel_size: 3, {}}\n", "padding: [1, 1, 1, 1]",
+     "it is the same at both ends of each axis: write {}", "padding: 1", (8, 8, 8), 444),
+    # torch.nn.functional.pad(x, (2, 0, 1, 1)) pads the width by 2 and 0, the height by 1 and 1; ONNX' pads [1, 2, 1, 0] too
+    (MAP + "- conv: {out_channels: 8, kernel_size: 3, {}}\n", "padding: [2, 0, 1, 1]",
+     "write it as pairs, the first axis first: {} if PyTorch has it so, [[2, 1], [0, 1]] if ONNX has", "padding: [[1, 1], [2, 0]]",
+     (8, 8, 8), 444),
+    (MAP + "- conv: {out_channels: 8, kernel_size: 3, {}}\n", "stride: [1, 2, 2, 1]",
+     "write {}, without the axes of the batch and the channels", "stride: [2, 2]", (8, 3, 3), 444),
     # inputs without names; a tuple in braces, which is no argument that was left out
     ("inputs: {}\nlayers:\n- concat: [input, input2]\n", "[3x8x8, 4x8x8]", "write `inputs: {}`, with names of your own",
      "{input: 3x8x8, input2: 4x8x8}", (7, 8, 8), 0),
@@ -128,8 +145,8 @@ FOLLOWED = [
 def test_a_followed_hint_gives_the_network_that_was_meant(
     spec: str, wrong: str, hint: str, right: str, output: tuple[int, ...], params: int
 ) -> None:
-    with pytest.raises(SpecError) as caught:
-        shapecalc.load(spec.replace("{}", wrong))
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load(spec.replace("{}", wrong)).infer()
     (problem,) = caught.value.problems
     assert problem.hint == hint.replace("{}", right)
     report = shapecalc.load(spec.replace("{}", right)).infer()

@@ -54,7 +54,7 @@ def hint(item: str) -> str:
         ("'nn.Embedding(1000, 64, 0)'", "write `- Embedding: {num_embeddings: 1000, embedding_dim: 64, padding_idx: 0}`"),
         ("'nn.MultiheadAttention(64, 8)'", "write `- MultiheadAttention: {embed_dim: 64, num_heads: 8}`"),
         ("'layers.MultiHeadAttention(8, 64)'", "write `- MultiHeadAttention: {num_heads: 8, head_dim: 64}`"),
-        ("'MultiHeadAttention(8, 64)'", "write `- MultiHeadAttention: {num_heads: …}`, and give 8, 64 by name"),
+        ("'MultiHeadAttention(8, 64)'", "write `- MultiHeadAttention: {num_heads: 8, head_dim: 64}`"),
         ("'nn.LayerNorm(64, 1e-6)'", "write `- LayerNorm: {normalized_shape: 64, eps: 1e-6}`"),
         ("layers.LayerNormalization(-1)", "write `- LayerNormalization: {axis: -1}`"),
         ("LayerNorm(64)", "write `- LayerNorm: {normalized_shape: 64}`"),

@@ -988,7 +988,7 @@ VECTORS = {
         layers:
         - Conv2d: {out_channels: 8, kernel_size: 3}
         """,
-        "write `- reshape: [1, 28, 28]` before it",
+        "an image is written with its axes: write 1x28x28\notherwise write `- reshape: [1, 28, 28]` before it",
         """
         input: 784
         layers:

@@ -656,6 +656,74 @@ def test_an_image_in_the_other_layout_is_turned():
     assert solve(text, fix=True).fixes[0].changes[0].new == (3, 32, 32)
 
 
+CHUNKS = "input: {}\nlayers:\n- chunk: 3\n  name: p\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "texts", "note"),
+    [
+        ("input: 224x224x3\nlayers:\n- conv: {out_channels: 8, kernel_size: 3}\n",
+         ["the input: input 3×224×224, not 224×224×3"], "sizes are read as channels × height × width here"),
+        ("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3}\n- linear: 10\n",
+         ["linear1: flatten before it"], "linear1 works along the last axis of 8×6×6 alone"),
+        (CHUNKS.format("10x96") + '- add: [p, "p[1]"]\n', ["p: dim -1 added"], "p has pieces of 4 and 2"),
+        (CHUNKS.format("64x8x8") + '- add: [p, "p[1]"]\n', [], "p has pieces of 22 and 20"),
+        ("input: 8x4x4\nlayers:\n- add\n", [], "add1 has one input"),
+    ],
+)  # fmt: skip
+def test_of_a_network_without_errors_the_fixes_are_what_its_notes_say(text, texts, note):
+    answer = solve(text, fix=True)
+    assert [change.text() for fix in answer.fixes for change in fix.changes] == texts
+    assert (answer.problems, answer.notes[0].startswith(note)) == ((), True)
+    assert answer.to_dict()["notes"] == [*answer.notes]
+    shown = draw_fixes(answer)
+    assert "no shape errors, but a note on what is likely one\n\n- " in shown
+    assert "no fix" not in shown
+    for fix in answer.fixes:
+        assert note not in " ".join(shapecalc.load(fix.changes[-1].edit.text).infer().notes)
+
+
+def test_a_note_on_a_size_that_is_given_has_no_fix_in_the_text():
+    assert solve("alexnet", input="454x454x3", fix=True).fixes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        # q·kᵀ of a projection to queries, keys and values: both the axis and the transposition were forgotten
+        (CHUNKS.format("10x96") + '- matmul: [p, "p[1]"]\n',
+         ["p: dim -1 added; matmul1: transpose: {dim0: 1, dim1: 2} on its input 2",
+          "matmul1: transpose: {dim0: 1, dim1: 2} on its input 2", "the input: input 10×4, not 10×96"]),
+        (CHUNKS.format("10x96").replace("3", "{chunks: 3, dim: -1}") + "- matmul: [p, 'p[1]']\n",
+         ["matmul1: transpose: {dim0: 1, dim1: 2} on its input 2"]),
+        # of pieces of 64 channels, those of equal sizes
+        (CHUNKS.format("64x8x8") + '- add: [p, "p[1]", "p[2]"]\n',
+         ["p: chunks 4, not 3", "p: chunks 8, not 3", "p: chunks 16, not 3", "p: chunks 32, not 3", "p: chunks 64, not 3"]),
+    ],
+)  # fmt: skip
+def test_pieces_of_a_tensor_are_cut_along_the_axis_that_was_meant(text, texts):
+    found = solve(text, fix=True).fixes
+    assert ["; ".join([change.text() for change in fix.changes]) for fix in found][: len(texts)] == texts
+    for fix in found:
+        assert shapecalc.load(fix.changes[-1].edit.text).problems() == ()
+
+
+@pytest.mark.parametrize("join", ["add", "cat"])
+def test_the_padding_of_a_transposed_convolution_that_its_hint_names_is_the_first_fix(join):
+    """torch.nn.ConvTranspose2d(32, 16, 3, stride=2, padding=1, output_padding=1) doubles 16×16, without it to 31×31."""
+    answer = solve(
+        "input: 16x32x32\nlayers:\n- relu:\n  name: skip\n- max_pool: 2\n"
+        f"- ConvTranspose2d: {{out_channels: 16, kernel_size: 3, stride: 2, padding: 1}}\n- {join}: skip\n",
+        fix=True,
+    )
+    first, second = answer.fixes[:2]
+    assert [change.text() for change in first.changes] == ["transposed_conv1: output_padding 1 added"]
+    assert next(iter(first.outputs.values()))[1:] == (32, 32)
+    assert [change.text() for change in second.changes] == [
+        f"{answer.problems[0].layer}: crop: {{size: 31}} on its input 2"
+    ]
+
+
 def test_nothing_to_fix():
     assert solve("alexnet", fix=True).fixes == solve("alexnet", fix=True).problems == ()
 
@@ -1036,7 +1104,10 @@ def test_the_value_that_the_hint_names_is_the_first_fix():
     text = "input: 50x300\nlayers:\n- multi_head_attention: {num_heads: 8}\n- layer_norm\n"
     (problem,) = shapecalc.load(text).problems()
     (change,) = solve(text, fix=True).fixes[0].changes
-    assert (problem.hint, change.text()) == ("num_heads: 6 would fit", "multi_head_attention1: num_heads 6, not 8")
+    assert (problem.hint, change.text()) == (
+        "num_heads: 6 or 10 would fit",
+        "multi_head_attention1: num_heads 6, not 8",
+    )
 
 
 NORM = (

@@ -56,7 +56,7 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
         return copies[-1]
 
     with _quiet(torch):
-        source = _with_sizes(torch, module, given, named)
+        source = _with_sizes(torch, module, given, named, examples)
         own = fresh()
         try:
             with _known_outputs(torch, own):
@@ -70,7 +70,7 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
         except ShapecalcError:
             raise
         except Exception as error:  # noqa: BLE001
-            raise UsageError(_failed(name, reason_of(torch, error, copies[-1]), given)) from None
+            raise UsageError(_failed(name, reason_of(torch, error, copies[-1]), given, examples)) from None
     note = (
         f"torch.export could not export {name} ({reason}): the modules in it that it could are shown one after the "
         "other, and what is computed between them is not known"
@@ -78,9 +78,31 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
     return ExportedModule(name, program._replace(notes=(note,)))
 
 
-def _failed(name: str, reason: str, given: Sequence[Any]) -> Problem:
-    hint = "the first axis of an example is the batch"
-    return Problem(f"{name} fails with these inputs: {reason}", why=_sizes(given), hint=hint)
+def _failed(name: str, reason: str, given: Sequence[Any], examples: Sequence[Any]) -> Problem:
+    shapes = [one.shape for one in given if hasattr(one, "shape")]
+    why = (f"its examples are {', '.join(['×'.join(map(str, shape)) for shape in shapes])}",) if shapes else ()
+    return Problem(
+        f"{name} fails with these inputs: {reason}", why=why, hint=_hint_on_examples(reason, examples, shapes)
+    )
+
+
+def _hint_on_examples(reason: str, examples: Sequence[Any], shapes: Sequence[Sequence[int]]) -> str:
+    """Return the hint on examples with which a module fails: what an example is, as those given were meant."""
+    (example,) = examples if len(examples) == 1 else (None,)
+    zeros = [f"torch.zeros({', '.join(map(str, shape))})" for shape in shapes]
+    if "Long" in reason and len(shapes) == 1:
+        return f"ids are whole numbers: give {zeros[0][:-1]}, dtype=torch.long)"
+    if len(shapes) == 1 and (isinstance(example, str) or type(example) is tuple):
+        sizes = [*map(str, shapes[0][1:])]
+        less = f'; write "{"x".join(sizes[1:])}" if its 1 is the batch' if sizes[0] == "1" and len(sizes) > 1 else ""
+        return f'a size is given without the batch axis: "{"x".join(sizes)}" is {zeros[0]}{less}'
+    if shapes:
+        return "the first axis of an example is the batch"
+    numbers = example if isinstance(example, list) else examples
+    sizes = [*map(str, numbers)] if len(numbers) > 1 and all(type(one) is int for one in numbers) else []
+    sizes = sizes[1:] if sizes[:1] == ["1"] else sizes or ["3", "224", "224"]
+    tensor, size = f"torch.zeros(1, {', '.join(sizes)})", "x".join(sizes)
+    return f'an example is a tensor, {tensor}, or its size without the batch, "{size}"'
 
 
 def _check_module(torch: Any, module: Any, examples: Sequence[Any], keywords: Mapping[str, Any]) -> None:
@@ -114,7 +136,9 @@ def _copied(torch: Any, module: Any) -> Any:
         return module  # export leaves it as it is
 
 
-def _with_sizes(torch: Any, module: Any, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
+def _with_sizes(
+    torch: Any, module: Any, given: Sequence[Any], named: Mapping[str, Any], examples: Sequence[Any]
+) -> Any:
     """Return a module; of one with lazy layers, which have no weights before it is called, a copy that was called.
 
     The random numbers of these weights are not the user's. Errors: `UsageError` if it fails, or cannot be copied.
@@ -129,7 +153,7 @@ def _with_sizes(torch: Any, module: Any, given: Sequence[Any], named: Mapping[st
         with torch.random.fork_rng(devices=[]):
             own(*given, **named)
     except Exception as error:  # noqa: BLE001  (whatever the user's forward raises)
-        raise UsageError(_failed(name, reason_of(torch, error, own), given)) from None
+        raise UsageError(_failed(name, reason_of(torch, error, own), given, examples)) from None
     return own
 
 
@@ -163,11 +187,6 @@ def _example(torch: Any, given: Any, module: Any) -> Any:
     if isinstance(given, dict):
         return {key: _example(torch, one, module) for key, one in given.items()}
     return given
-
-
-def _sizes(given: Sequence[Any]) -> tuple[str, ...]:
-    shapes = ["×".join(map(str, one.shape)) for one in given if hasattr(one, "shape")]
-    return (f"its examples are {', '.join(shapes)}",) if shapes else ()
 
 
 def reason_of(torch: Any, error: BaseException, module: Any) -> str:

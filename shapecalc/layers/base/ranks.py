@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import EQUAL, Constraint
 from shapecalc.errors import LayerError, count_noun
-from shapecalc.layers.base.per_axis import per_axis
+from shapecalc.layers.base.per_axis import Padding, per_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
@@ -91,10 +91,26 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
         raise LayerError(
             f"{name} has {count_noun(len(values), 'number')}, but the input has {rank} spatial "
             f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
-            hint="give one number, or one for each spatial axis",
+            hint=_of_other_orders(layer, name, values, rank) or "give one number, or one for each spatial axis",
             argument=name,
         )
     return values
+
+
+def _of_other_orders(layer: Any, name: str, values: Sequence[Any], rank: int) -> str:
+    """Return the hint for both ends of each axis in one list, or for the batch and the channels beside the axes.
+
+    PyTorch's `F.pad` has the ends of one axis side by side, the last axis first; ONNX all starts before all ends.
+    """
+    if len(values) == 2 * rank and isinstance(layer.arguments[name], Padding) and rank > 1:
+        if len({*values}) == 1:
+            return f"it is the same at both ends of each axis: write {name}: {values[0]}"
+        torch = [[values[i], values[i + 1]] for i in range(len(values) - 2, -1, -2)]
+        onnx = [[values[i], values[i + rank]] for i in range(rank)]
+        return f"write it as pairs, the first axis first: {name}: {torch} if PyTorch has it so, {onnx} if ONNX has"
+    if len(values) == rank + 2 and values[0] == values[-1] == 1:
+        return f"write {name}: {[*values[1:-1]]}, without the axes of the batch and the channels"
+    return ""
 
 
 def need_rank(kind: str, x: Shape, lowest: int, what: str) -> None:

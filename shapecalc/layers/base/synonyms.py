@@ -12,8 +12,8 @@ __all__ = ["argument_meant"]
 _SYNONYMS = {
     "in_channels": "in c_in in_dim in_planes input_channels input_dim",
     "in_features": "in d_in n_in in_dim input_dim input_size",
-    "out_channels": "out c_out out_dim planes channels output_channels num_filters n_filters",
-    "out_features": "out d_out n_out out_dim output_dim output_size num_outputs num_classes",
+    "out_channels": "out c_out out_dim planes channels output_channels num_filters n_filters features",
+    "out_features": "out d_out n_out out_dim output_dim output_size num_outputs num_classes features",
     "kernel_size": "size ksize filter_size window window_size",
     "num_embeddings": "vocab_size vocab n_vocab num_tokens",
     "embedding_dim": "dim embed_dim emb_dim emb_size embedding_size d_model hidden_size",

@@ -122,10 +122,10 @@ class Linear(_Connected):
         return LayerError(
             stated.error().message,
             ("linear works along the last axis alone, with the same weights at every position of the others",),
-            partial(self._mended, x),
+            partial(self._hint_for_map, x),
         )
 
-    def _mended(self, x: Shape, place: Callable[[Insertion], str]) -> str:
+    def _hint_for_map(self, x: Shape, place: Callable[[Insertion], str]) -> str:
         """Return the hint for a feature map: the pooling that was forgotten where its channels are due."""
         if x.is_map and self.in_features == x.channels and self.in_features != x.elements:
             pool = place(Insertion("global_avg_pool"))

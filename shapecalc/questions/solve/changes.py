@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, ShapeError, UsageError
-from shapecalc.layers.base.arguments import STATED
+from shapecalc.layers.base.arguments import STATED, Count
 from shapecalc.layers.base.layer import KINDS, Composite, Layer
+from shapecalc.model.branches import padded_layers
 from shapecalc.model.copies import alike, proposals_at
 from shapecalc.model.forgotten import forgotten_before_view
 from shapecalc.model.inference import inputs_of, size_layer
@@ -80,11 +81,13 @@ def candidates(
         every = tuple([i for i in copies if graph.nodes[i].kind == kind])
         if index in proposed:
             yield from _upstream(graph, sizings, index)
+            yield from _padded(graph, sizings, index)
             yield from _added(graph, sizings, index)
         if block is not None:
             yield from _composite_changes(graph, block, copies, values, distances[index])
         else:
-            yield from _layer_changes(graph.nodes, every, values, distances[index])
+            sizing = sizings[index]
+            yield from _layer_changes(graph.nodes, every, values, distances[index], sizing.inputs if sizing else ())
 
 
 def _inputs_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Shape]:
@@ -158,6 +161,21 @@ def _upstream(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Ite
         yield ArgumentChange(names, found.argument, old, found.value, cost, node.mark, None, every, layer=layer)
 
 
+def _padded(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> Iterator[ArgumentChange]:
+    """Yield the padding that the hint on a merge of unequal branches names, if it is one argument of one layer."""
+    for at, new in padded_layers(graph, sizings, index).items():
+        node, every = graph.nodes[at], alike(graph, at)
+        assert node.layer is not None
+        old, values = node.layer.values(), new.values()
+        changed = [name for name in old if old[name] != values[name]]
+        if len(changed) == 1:
+            (name,), names = changed, tuple([graph.nodes[i].name for i in every])
+            cost = cost_of_upstream(len(every))
+            yield ArgumentChange(
+                names, name, _plain(old[name]), _plain(values[name]), cost, node.mark, None, every, layer=node.layer
+            )
+
+
 def _forgotten(graph: Graph, sizings: Sequence[Sizing | None], index: int) -> list[Insertion]:
     """Return the layers that the hint of a layer's shape error inserts: the first before it, or any of a merge."""
     layer, inputs = graph.nodes[index].layer, _inputs_of(graph, sizings, index)
@@ -223,7 +241,7 @@ def _hints(graph: Graph, sizings: Sequence[Sizing | None], failing: Sequence[int
 
 
 def _layer_changes(
-    nodes: Sequence[Node], indices: tuple[int, ...], values: CandidateValues, distance: int
+    nodes: Sequence[Node], indices: tuple[int, ...], values: CandidateValues, distance: int, inputs: Sequence[Shape]
 ) -> Iterator[ArgumentChange]:
     node = nodes[indices[0]]
     layer = node.layer
@@ -244,6 +262,8 @@ def _layer_changes(
                 argument.normalise(new)
             except LayerError:
                 continue
+            if isinstance(argument, Count) and inputs and layer.with_values({name: new}).doubt(*inputs):
+                continue  # pieces of unequal sizes
             yield change
 
 

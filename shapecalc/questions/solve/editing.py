@@ -160,7 +160,7 @@ def insert_on_input(text: str, mark: Mark, layers: Insertion) -> Edit | None:
         return None if layers.after or layers.when else insert_before(text, mark, layers.item)
     branch = given.items[number] if isinstance(given, ListValue) and number < len(given.items) else None
     if isinstance(branch, Scalar):
-        return _replaced(text, branch, layers.branch(branch.text))
+        return _replaced(text, branch, layers.branch(f'"{branch.text}"' if branch.quoted else branch.text))
     is_empty = isinstance(branch, ListValue) and not branch.items
     return _value_replaced(text, branch, layers.branch()) if branch and is_empty else None
 
@@ -277,12 +277,12 @@ def _in_mapping(text: str, given: MapValue, names: Mapping[str, str], argument: 
 
 def _replaced(text: str, value: Value, written: str) -> Edit | None:
     mark = value.mark
-    if not isinstance(value, Scalar) or value.quoted or "\n" in value.text:
+    if not isinstance(value, Scalar) or "\n" in value.text:
         return None
-    start = mark.column - 1
-    if text.splitlines()[mark.line - 1][start : start + len(value.text)] != value.text:
-        return None
-    return _spliced(text, mark.line, start, len(value.text), written)
+    start, line = mark.column - 1, text.splitlines()[mark.line - 1]
+    quote = line[start : start + 1] if value.quoted else ""
+    whole = f"{quote}{value.text}{quote}"
+    return _spliced(text, mark.line, start, len(whole), written) if line[start:].startswith(whole) else None
 
 
 def _spliced(text: str, line: int, start: int, length: int, written: str) -> Edit:

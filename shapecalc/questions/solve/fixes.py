@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.layers.base.layer import KINDS
 from shapecalc.model.answer import Answer
-from shapecalc.model.inference import sizings_of
+from shapecalc.model.inference import infer, sizings_of
 from shapecalc.questions.solve.applying import applied
 from shapecalc.questions.solve.argument_change import ArgumentChange
 from shapecalc.questions.solve.changes import candidates
@@ -24,9 +24,10 @@ from shapecalc.questions.solve.editing import (
     is_given,
     leave_out,
 )
+from shapecalc.questions.solve.noted import changes_of_layers, changes_of_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from shapecalc.errors import Problem
     from shapecalc.layers.base.layer import Layer
@@ -74,12 +75,14 @@ class _FixesFields(NamedTuple):
     fixes: tuple[Fix, ...]
     trials: int
     is_cut_short: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Fixes(Answer, _FixesFields):
     """The problems of a network and the fixes found, the smallest first; `trials` is the number of changes tried.
 
-    `is_cut_short` is whether the limit of work ended the search.
+    `is_cut_short` is whether the limit of work ended the search. Of a network without problems, `notes` are those on
+    what is probably a mistake, and the fixes are what they say.
     """
 
     __slots__ = ()
@@ -95,32 +98,37 @@ class Fixes(Answer, _FixesFields):
             "fixes": [fix.to_dict() for fix in self.fixes],
             "trials": self.trials,
             "cut_short": self.is_cut_short,
+            "notes": list(self.notes),
         }
 
 
-def find_fixes(graph: Graph, reread: Callable[[str], Graph | None], given: Collection[str] = ()) -> Fixes:
-    """Return the smallest changes that fix all shape errors of a graph.
+def find_fixes(
+    graph: Graph, reread: Callable[[str], Graph | None], given: Collection[str] = (), notes: Sequence[str] = ()
+) -> Fixes:
+    """Return the smallest changes that fix all shape errors of a graph, or what the notes on it say if it has none.
 
     `reread` returns the graph of a changed text of the specification, None if it is not valid any more. `given` are the
     inputs whose sizes are not those of the text.
     """
-    return _Search(graph, reread, given).answer()
+    search = _Search(graph, reread, given, notes)
+    return search.answer() if search.problems else search.answer_to_notes()
 
 
 class _Search:
     """One search for fixes: the network, and what was tried."""
 
-    def __init__(self, graph: Graph, reread: Callable[[str], Graph | None], given: Collection[str]) -> None:
-        self.graph, self.reread, self.given = graph, reread, given
+    def __init__(
+        self, graph: Graph, reread: Callable[[str], Graph | None], given: Collection[str], notes: Sequence[str]
+    ) -> None:
+        self.graph, self.reread, self.given, self.notes = graph, reread, given, notes
         self.trials = 0
         self.work = _MOST_WORK
         self.sizings, self.problems = sizings_of(graph)
 
     def answer(self) -> Fixes:
-        if not self.problems:
-            return Fixes(self.graph.name, (), (), 0)
         single, better = self._tried(self.graph, ())
         found: list[tuple[ArgumentChange, ...]] = [(change, *change.besides) for change in single]
+        better += [(change, 0) for _, change in changes_of_layers(self.graph, self.sizings, self.notes)]
         better.sort(key=lambda pair: (pair[1], pair[0].cost))
         # What a hint names may need a second change that only states the size that follows.
         is_fixed = bool(found)
@@ -140,6 +148,12 @@ class _Search:
                 break
         return Fixes(self.graph.name, tuple(self.problems), tuple(fixes), self.trials, self.is_cut_short())
 
+    def answer_to_notes(self) -> Fixes:
+        """Return the changes that the notes on a network without problems say, each of which makes its note go."""
+        found = [*changes_of_notes(self.graph, self.sizings, self.notes)] if not self.given else []
+        fixes = [fix for note, change in found if (fix := self._verified((change,), note))]
+        return Fixes(self.graph.name, (), tuple(fixes), len(found), notes=tuple(self.notes))
+
     def is_cut_short(self) -> bool:
         """Return whether the limit of trials is reached."""
         return self.trials >= _MOST_TRIALS or self.work < 0
@@ -157,13 +171,13 @@ class _Search:
         for change in candidates(graph, sizings, problems, self.given):
             if any(change.layers == other.layers and change.argument == other.argument for other in before):
                 continue
-            if change.is_tried_as_text and before:  # it is written into the text, without the other change
+            if change.is_tried_as_text and before and change.cost >= 0:  # reading the text takes long
                 continue
             self.work -= len(graph.nodes) * (_REREAD if change.is_tried_as_text else 1)
             if self.is_cut_short():
                 break
             self.trials += 1
-            changed = self._written(change) if change.is_tried_as_text else applied(graph, change)
+            changed = self._written((*before, change)) if change.is_tried_as_text else applied(graph, change)
             if changed is None:
                 continue
             sizes, left = sizings_of(changed)
@@ -174,19 +188,20 @@ class _Search:
                 better.append((change, missing))
         return good, better
 
-    def _written(self, change: ArgumentChange) -> Graph | None:
-        """Return the graph of the text with a change written into it; None if it cannot be written."""
-        assert change.mark is not None  # (a change of a composite has a location)
-        text = change.mark.source.text
-        for one in sorted((change, *change.besides), key=_from_below):
+    def _written(self, changes: tuple[ArgumentChange, ...]) -> Graph | None:
+        """Return the graph of the text with changes written into it; None if they cannot be written."""
+        mark = changes[-1].mark
+        assert mark is not None  # (a change of a composite has a location)
+        text = mark.source.text
+        for one in sorted((*changes, *changes[-1].besides), key=_from_below):
             edit = _edit(text, one) if one.mark and one.mark.source.name == self.graph.file else None
             if edit is None:
                 return None
             text = edit.text
         return self.reread(text)
 
-    def _verified(self, changes: tuple[ArgumentChange, ...]) -> Fix | None:
-        """Return the fix as written into the text; None if the changed text still has problems."""
+    def _verified(self, changes: tuple[ArgumentChange, ...], note: str = "") -> Fix | None:
+        """Return the fix as written into the text; None if the changed text still has problems, or a note."""
         texts: dict[str, str] = {}
         written: dict[int, ArgumentChange] = {}
         for number in sorted(range(len(changes)), key=lambda i: _from_below(changes[i])):
@@ -205,7 +220,7 @@ class _Search:
         if graph is None:
             return None
         sizings, problems = sizings_of(graph)
-        if problems:
+        if problems or (note and note in infer(graph).notes):
             return None
         outputs = {}
         for name, ref in graph.named_outputs().items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Flag, Integer
+from shapecalc.layers.base.arguments import GROUPS, OUTPUT_PADDING, Count, Flag, Integer
 from shapecalc.layers.base.axis_numbers import AxisNumber, AxisNumbers
 from shapecalc.layers.base.per_axis import Padding, PerAxis
 from shapecalc.layers.base.sizes import Sizes
@@ -42,7 +42,8 @@ class CandidateValues(NamedTuple):
             return [n for n in range(min(17, old + 9)) if n != old]
         if isinstance(argument, PerAxis):
             return [n for n in range(max(1, argument.minimum), min(old + 5, 33)) if n != old]
-        divisors = [n for n in range(1, 65) if any(h % n == 0 for h in self.hints)] if argument.role == GROUPS else []
+        is_divisor = argument.role == GROUPS or isinstance(argument, Count)  # how many equal pieces
+        divisors = [n for n in range(1, 65) if any(h % n == 0 for h in self.hints)] if is_divisor else []
         every = dict.fromkeys((*divisors, *self.hints, *self.proposed.get(old, ())))
         return [n for n in every if n != old and n >= argument.minimum]
 
