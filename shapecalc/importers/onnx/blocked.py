@@ -83,7 +83,7 @@ def _channels(call: NodeCall, stored: int, bias: Constant | None) -> int:
     """Return the output channels of a convolution without padding; where the file does not state them, with it."""
     added = call.given(3)
     if isinstance(added, Data):  # of the same size
-        return call.map_of(added).shape.channels
+        return int(call.map_of(added).shape.channels)
     stated = _stated_after(call, stored)
     if stated:
         return stated

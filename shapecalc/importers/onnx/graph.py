@@ -123,9 +123,12 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        unread = (*self.model.notes, *(self.model.unread if self.understanding.counts[UNKNOWN] else ()))
-        counted = [*self.frame.notes, *([shared] if shared else [])]
-        return [understood, *left_out, *self.sizes.notes, *counted, *unread, *self._versions()]
+        unread = (
+            *self.frame.notes,
+            *self.model.notes,
+            *(self.model.unread if self.understanding.counts[UNKNOWN] else ()),
+        )
+        return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *unread, *self._versions()]
 
     def _versions(self) -> list[str]:
         """Return the note on a version of ONNX' operations that is not one of those which are known."""
