@@ -115,8 +115,9 @@ class Importing(Inlining):
         if not self.frame.nodes:
             self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
         found = [(info.name, scope.get(info.name)) for info in self.model.graph.outputs]
-        each = [(name, one) for name, x in found for one in (x.tensors if isinstance(x, TensorList) else [x])]
-        return network_outputs(self.frame, each)
+        lists = {name: x.tensors for name, x in found if isinstance(x, TensorList)}
+        each = [(f"{name}[{i}]", one) for name, tensors in lists.items() for i, one in enumerate(tensors)]
+        return network_outputs(self.frame, [*((name, x) for name, x in found if name not in lists), *each])
 
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)
