@@ -1,7 +1,7 @@
 """Record tests/data/onnx: small models of PyTorch's two exporters, and what onnxruntime answers.
 
     pip install torch==2.13.0 onnx==1.23.2 onnxruntime==1.32.0 onnxscript==0.7.2
-    python tests/record_onnx.py
+    python tests/record_onnx.py [NAME…]
 
 Beside each file is a JSON file: the size of every tensor as onnxruntime computes it, the parameters of the module, and
 the MACs of its products and convolutions, from those sizes; those of recurrent layers by arithmetic.
@@ -10,6 +10,7 @@ the MACs of its products and convolutions, from those sizes; those of recurrent 
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from math import prod
 from pathlib import Path
@@ -94,7 +95,26 @@ class Digits(nn.Module):
         return self.fc(x.view(x.size(0), -1))
 
 
+class Blocked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(3, 12, 3, padding=1), nn.Conv2d(12, 16, 3, stride=2, padding=1)
+        self.depthwise, self.point = nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.Conv2d(16, 16, 1)
+        self.norm, self.grouped = nn.BatchNorm2d(16), nn.Conv2d(16, 16, 3, padding=1, groups=2)
+        self.narrow, self.wide = nn.Conv2d(16, 20, 1), nn.Conv2d(20, 5, 1, bias=False)
+        self.gate, self.fc = nn.Conv2d(32, 12, 1), nn.Linear(12, 7)
+
+    def forward(self, x):
+        x = functional.relu6(self.conv(functional.max_pool2d(functional.relu(self.stem(x)), 2)))
+        x = functional.relu(x + self.point(self.depthwise(x)))
+        x = torch.cat([x, functional.leaky_relu(self.grouped(functional.relu(self.norm(x))), 0.2)], 1)
+        gate = self.gate(functional.avg_pool2d(x, 2))
+        seen = self.wide(torch.sigmoid(self.narrow(functional.interpolate(x[:, :16], scale_factor=2.0))))
+        return self.fc(functional.adaptive_avg_pool2d(gate, 1).flatten(1)), seen.amax((2, 3))
+
+
 MODELS = {
+    "blocked": (Blocked(), torch.randn(1, 3, 16, 16), None),
     "maps": (Maps(), torch.randn(1, 3, 24, 24), None),
     "maps_dynamic": (Maps(), torch.randn(2, 3, 24, 24), {0: "batch", 2: "height", 3: "width"}),
     "recurrent": (Recurrent(), torch.randn(9, 1, 10), None),
@@ -149,6 +169,15 @@ def macs_of(model, sizes, x):
     return total
 
 
+def optimised(path):
+    """Return the model as onnxruntime optimises it for the machine it runs on: its channels are in blocks."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.optimized_model_filepath = str(path)
+    onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return onnx.load(path)
+
+
 def export_digits():
     """Write the example of docs/onnx.md: its weights are left out of the file."""
     path = FOLDER.parents[2] / "docs" / "digits.onnx"
@@ -172,11 +201,17 @@ def main():
     warnings.simplefilter("ignore")
     torch.manual_seed(0)
     FOLDER.mkdir(exist_ok=True)
-    export_digits()
-    for name, (module, x, axes) in MODELS.items():
+    names = sys.argv[1:] or list(MODELS)
+    if not sys.argv[1:]:
+        export_digits()
+    for name in names:
+        module, x, axes = MODELS[name]
         module.eval()
         for p in module.parameters():  # the exporters store equal tensors once
             nn.init.normal_(p)
+        for p in module.buffers():
+            if p.is_floating_point():
+                nn.init.uniform_(p, 0.5, 1)
         batch = x.shape[1] if name == "attention_batch" else x.shape[0] if x.shape[0] < 9 else 1
         for dynamo in (False, True):
             path = export(name, module, x, axes, dynamo)
@@ -191,6 +226,9 @@ def main():
             sizes = sizes_of(model, x)
             macs, rest = divmod(macs_of(model, sizes, x), batch)
             assert rest == 0
+            if name == "blocked":
+                kept = {one for node in optimised(path).graph.node for one in node.output}
+                sizes = {one: size for one, size in sizes.items() if one in kept}
             truth = {
                 "input": list(x.shape), "batch": batch, "params": sum(p.numel() for p in module.parameters()),
                 "macs": macs, "sizes": sizes,

@@ -356,6 +356,7 @@ UNRECORDED = {
     "roi_align": "PyTorch has none: it is torchvision's",
     "max_unpool": "of its inputs it keeps the indices alone, which the max pooling keeps",
     "opaque": "what it saves is unknown",
+    "named_operation": "what it saves depends on which it is",
     "loss": "PyTorch has a function for each loss, and none with the name as an argument",
     "accuracy": "its output has no gradient",
     "prior_box": "it depends on no values",

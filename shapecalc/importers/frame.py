@@ -90,6 +90,7 @@ class Frame:
         """The tensors of the file that are weights of each node."""
         self._parameters: dict[Any, Data] = {}
         self._kept: list[Constant] = []
+        self.notes: dict[str, None] = {}
 
     def add_input(self, name: str, shape: Shape, batch: Batch) -> Data:
         """Add an input of the network."""

@@ -127,6 +127,7 @@ FAMILIES = {
         rmslayernorm rmsnorm rmsnormalization
     """,
     "opaque": """
+        namedoperation
         opaque
     """,
     "pad": """

@@ -53,7 +53,7 @@ def test_what_counts_data_has_no_batch():
         (node("Compress", ["a", "on"], ["y"]), "give it: --input y=100"),
         (node("Warp", ["a"], ["y"], domain="own"), "give it, without the batch: --input y=4x6"),
         (node("Loop", ["on", "on", "a"], ["y"]), "give it, without the batch: --input y=4x6"),
-        (node("SplitToSequence", ["a"], ["y"]), "give it, without the batch: --input y=4x6, or have "
+        (node("SequenceMap", ["a"], ["y"]), "give it, without the batch: --input y=4x6, or have "
          "onnx.shape_inference.infer_shapes write it into the file"),
     ],
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_the_hint_is_a_size_that_can_be_given(one, hint):
 
 def test_shape_inference_is_no_hint_for_a_file_that_states_sizes_already():
     with pytest.raises(ShapeError) as error:
-        network(node("SplitToSequence", ["a"], ["y"]), stated=[("a", (1, 4, 6))]).infer()
+        network(node("SequenceMap", ["a"], ["y"]), stated=[("a", (1, 4, 6))]).infer()
     assert error.value.problems[0].hint == "give it, without the batch: --input y=4x6"
 
 

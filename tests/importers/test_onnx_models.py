@@ -42,8 +42,8 @@ def variables_of(path):
 class Scope(Importing):
     """An import that keeps every tensor."""
 
-    def _run(self, graph, scope, path, opset, depth):
-        super()._run(graph, scope, path, opset, depth)
+    def run(self, graph, scope, path, opset, depth):
+        super().run(graph, scope, path, opset, depth)
         if depth == 0:
             self.scope = scope
 

@@ -9,7 +9,6 @@ import pytest
 from crafted_onnx import INT8, INT64, as_tensor, model, node, tensor, value
 
 import shapecalc
-from shapecalc.errors import ShapeError
 
 INT8_VALUES = [*range(-60, 60)]
 
@@ -86,18 +85,6 @@ def test_ones_and_zeros_of_group_norms_are_no_weights(form):
     weights = [tensor("groups", [3], [0, 2, -1], INT64), tensor("sizes", [4], [1, 8, 6, 6], INT64), tensor("g", [8, 1, 1]), tensor("b", [8, 1, 1]),
                tensor("s", [], [0.0078125]), tensor("z", [], [0], INT8), *(tensors if form == "stored" else [])]  # fmt: skip
     assert report_of(nodes, (1, 8, 6, 6), weights, (1, 8, 6, 6)).total.params == 16
-
-
-def test_a_file_that_was_optimised_for_one_machine_is_told_how_to_be_read():
-    nodes = [
-        node("Conv", ["x", "w"], ["a"], domain="com.microsoft.nchwc"),
-        node("ReorderOutput", ["a"], ["y"], domain="com.microsoft.nchwc"),
-    ]
-    network = shapecalc.load(
-        model(nodes, [value("x", (1, 3, 8, 8))], [value("y", (1, 16, 6, 6))], weights=[tensor("w", [16, 3, 3, 3])])
-    )
-    with pytest.raises(ShapeError, match="or optimise it at ORT_ENABLE_EXTENDED, not at ORT_ENABLE_ALL"):
-        network.infer()
 
 
 def test_ones_and_zeros_of_another_name_are_weights():

@@ -13,6 +13,7 @@ _OF_BOTH = {
     "locally_connected": "{} has no kernels that differ by position",
     "multi_head_latent_attention": "its compressed keys and values are not written",
     "opaque": "its operation is not known",
+    "named_operation": "operations by name are not written",
     "prior_box": "{} has no prior boxes",
     "recurrent": "its loop over the steps of cells is not written",
     "relative_position_bias": "its table of distances is not written",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.combining import merged
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.onnx.messages import NodeAttribute
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real, with_bias
 from shapecalc.importers.onnx.quantised import RUNTIME, as_operation
@@ -17,7 +18,10 @@ from shapecalc.importers.rearranging import permuted
 from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
+    from shapecalc.importers.onnx.messages import NodeMessage
     from shapecalc.importers.onnx.operations import NodeCall
+
+__all__ = ["activated", "convolution_with_more"]
 
 
 @operation(RUNTIME + "FusedMatMul")
@@ -42,6 +46,46 @@ def _transposed(call: NodeCall, index: int) -> Data | Constant:
         if isinstance(x, Data)
         else x._replace(dims=tuple([x.dims[i] for i in order]), items=None)
     )
+
+
+@operation(RUNTIME + "FusedConv")
+def convolution_with_more(call: NodeCall) -> Data:
+    """A convolution, then the sum with its fourth input, then an activation."""
+    added, node = call.given(3), call.node
+    if "conv" not in call.place.name.lower():  # it has the name of what was after the convolution
+        call.place = call.place._replace(name="conv")
+    x = as_operation(call, "Conv", (0, 1, 2))
+    if added is not None:
+        call.place = call.place._replace(name="add")
+        x = merged(call, "add", [x, added])
+    return activated(call, node, x)
+
+
+@operation(RUNTIME + "FusedGemm")
+def _product_with_more(call: NodeCall) -> Data:
+    node = call.node
+    return activated(call, node, as_operation(call, "Gemm", (0, 1, 2)))
+
+
+_PARAMETERS = {"LeakyRelu": ("alpha",), "HardSigmoid": ("alpha", "beta"), "Clip": ("min", "max")}
+"""The numbers of an activation, as its attributes in older versions of ONNX."""
+
+
+def activated(call: NodeCall, node: NodeMessage, x: Data) -> Data:
+    """Return a tensor after the activation that a node names. Errors: `NotCoveredError`."""
+    op, numbers = call.word("activation", ""), node.attributes.get("activation_params")
+    function = operation.find(op)
+    if not op:
+        return x
+    if function is None:
+        raise NotCoveredError(f"its activation is {op}")
+    names = _PARAMETERS.get(op, ())
+    values = numbers.value if numbers else [call.attribute(f"activation_{name}") for name in names]
+    attributes = {name: NodeAttribute(name, value) for name, value in zip(names, values, strict=False)}
+    call.node = node._replace(op=op, domain="", inputs=("",), attributes=attributes)
+    call.inputs = (x,)
+    call.place = call.place._replace(name=op.lower())
+    return function(call)  # type: ignore[return-value]
 
 
 @operation(RUNTIME + "QuickGelu")

@@ -13,13 +13,15 @@ from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
 from shapecalc.importers.onnx.arity import missing_input
 from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
-from shapecalc.importers.onnx.messages import FLOATS, GraphMessage
+from shapecalc.importers.onnx.inlining import Inlining
+from shapecalc.importers.onnx.messages import GraphMessage
 from shapecalc.importers.onnx.opaque import GivenSizes, opaque, reason_of
 from shapecalc.importers.onnx.operations import NodeCall, every_output
 from shapecalc.importers.onnx.operations import operation as operations
 from shapecalc.importers.onnx.order import in_order
 from shapecalc.importers.onnx.places import place_of
-from shapecalc.importers.onnx.uses import TensorUses, with_attributes
+from shapecalc.importers.onnx.sequences import TensorList
+from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.onnx.values import fold
 from shapecalc.importers.onnx.widths import stored_as
 from shapecalc.importers.tensors import Constant, Data, Unsized, sizes_text
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Importing"]
 
 _OWN_DOMAINS = ("", "ai.onnx")
-_DEEPEST = 16
-_MOST_INLINED = 200_000
 _VERSIONS = 7, 24
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
           "QuantizeLinear", "Dropout", "ScatterND")  # fmt: skip
@@ -46,7 +46,7 @@ _OF_MASKS = ("ScatterND", "ScatterElements", "Scatter", "Where", "Equal", "Less"
 """Operations by which a file makes masks of constants: what is made by them alone is not learned."""
 
 
-class Importing:
+class Importing(Inlining):
     """One import of a model, with sizes of its inputs."""
 
     def __init__(
@@ -57,6 +57,7 @@ class Importing:
         inputs: Mapping[str, tuple[Any, ...]],
         reading: str = AS_STATED,
     ) -> None:
+        super().__init__()
         self.name = name
         self.model = model
         self.problems: list[Problem] = []
@@ -73,9 +74,7 @@ class Importing:
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
         self.understanding = Understanding()
-        self.inlined = 0
         self.factors: set[str] = set()
-        self.functions: list[str] = []
         self.made: set[str] = set()
 
     def graph(self) -> tuple[Graph, list[Problem]]:
@@ -89,7 +88,7 @@ class Importing:
         outputs: list[Reference] = []
         names: list[str] = []
         if not self.problems:
-            self._run(self.model.graph, scope, "", self.model.opset, 0)
+            self.run(self.model.graph, scope, "", self.model.opset, 0)
             self.known.check()
             outputs, names = self._outputs(scope)
         graph = graph_of(
@@ -104,7 +103,7 @@ class Importing:
     def _stored(self, weight: TensorMessage) -> Constant:
         """Return a tensor of the file: learned if it is of fractions, or stands for them, and no mask or scale."""
         model, name = self.model, weight.name
-        found = _constant(weight, is_quantised=name in model.quantised)
+        found = weight.constant(is_quantised=name in model.quantised)
         return found._replace(learned=False) if name in model.masks or name in model.scales else found
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
@@ -115,7 +114,10 @@ class Importing:
                 self.understanding.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
         if not self.frame.nodes:
             self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
-        return network_outputs(self.frame, [(info.name, scope.get(info.name)) for info in self.model.graph.outputs])
+        found = [(info.name, scope.get(info.name)) for info in self.model.graph.outputs]
+        lists = {name: x.tensors for name, x in found if isinstance(x, TensorList)}
+        each = [(f"{name}[{i}]", one) for name, tensors in lists.items() for i, one in enumerate(tensors)]
+        return network_outputs(self.frame, [*((name, x) for name, x in found if name not in lists), *each])
 
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)
@@ -123,7 +125,11 @@ class Importing:
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
         if self.reading == NOWHERE:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the file"]
-        unread = (*self.model.notes, *(self.model.unread if self.understanding.counts[UNKNOWN] else ()))
+        unread = (
+            *self.frame.notes,
+            *self.model.notes,
+            *(self.model.unread if self.understanding.counts[UNKNOWN] else ()),
+        )
         return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *unread, *self._versions()]
 
     def _versions(self) -> list[str]:
@@ -146,7 +152,7 @@ class Importing:
 
     # The nodes.
 
-    def _run(
+    def run(
         self, graph: GraphMessage | FunctionMessage, scope: dict[str, Any], path: str, opset: int, depth: int
     ) -> None:
         """Work through the nodes of a graph, and put their outputs into the scope."""
@@ -188,7 +194,7 @@ class Importing:
         before = len(self.frame.nodes)
         try:
             with Guard(node.op):
-                if self._inline(call, scope, path, depth):
+                if self.inline(call, scope, path, depth):
                     return None
                 return self._converted(call)
         except FailedError as error:
@@ -228,7 +234,7 @@ class Importing:
         if known is not None:
             return [known]
         operation = operations.find(node.op if is_own else f"{node.domain}.{node.op}")
-        if node.inputs and Data not in map(type, call.inputs):
+        if node.inputs and {Data, TensorList}.isdisjoint(map(type, call.inputs)):
             first = call.inputs[0]
             is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned
             if node.op in _OF_MASKS and not is_base:
@@ -278,40 +284,6 @@ class Importing:
         many = [found] if isinstance(found, (Data, Constant)) else found
         return [Constant(x.full(1), () if 0 in x.full(1) else None, sources, learned) for x in many]
 
-    def _inline(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> bool:
-        """Work through the nodes that a node stands for, if it is a function, or an `If` whose condition is known."""
-        node = call.node
-        function = self.model.functions.get((node.domain, node.op))
-        if function is None and not (node.op == "If" and node.domain in _OWN_DOMAINS):
-            return False
-        if depth >= _DEEPEST:
-            raise LayerError(f"its functions are nested more than {_DEEPEST} deep", (" → ".join(self.functions),))
-        if function is not None:
-            self._count_inlined(len(function.nodes))
-            inner = dict(zip(function.inputs, call.inputs, strict=False))
-            nodes = tuple([with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
-            self.functions.append(node.op)
-            self._run(function._replace(nodes=nodes), inner, path, function.opset, depth + 1)
-            self.functions.pop()
-            scope.update({out: inner.get(name) for out, name in zip(node.outputs, function.outputs, strict=False)})
-            return True
-        condition = call.inputs[0]
-        if not isinstance(condition, Constant) or not condition.items:
-            return False
-        branch = call.attribute("then_branch" if condition.items[0] else "else_branch")
-        if not isinstance(branch, GraphMessage):
-            raise LayerError("it has no branch for its condition")
-        self._count_inlined(len(branch.nodes))
-        inner = {**scope, **{weight.name: _constant(weight) for weight in branch.weights.values()}}
-        self._run(branch, inner, path, call.opset, depth + 1)
-        scope.update({out: inner.get(info.name) for out, info in zip(node.outputs, branch.outputs, strict=False)})
-        return True
-
-    def _count_inlined(self, nodes: int) -> None:
-        self.inlined += nodes
-        if self.inlined > _MOST_INLINED:
-            raise LayerError(f"its functions stand for more than {_MOST_INLINED:,} nodes")
-
     def _compare(self, call: NodeCall, found: Sequence[Any], graph: GraphMessage, place: NodePlace) -> None:
         """Compare the sizes of outputs with those that the file states."""
         node = call.node
@@ -323,8 +295,3 @@ class Importing:
             full = tensor.full(self.frame.batch)
             stated = info.dims if info.dims == full else self.sizes.dims(info)
             self.understanding.compare(name, stated, full, lambda: self.frame.mark(place), node.op)
-
-
-def _constant(weight: TensorMessage, *, is_quantised: bool = False) -> Constant:
-    learned = (weight.type in FLOATS or is_quantised) and prod(weight.dims) > 1
-    return Constant(weight.dims, weight.items, (weight.name,), learned, weight.unread)

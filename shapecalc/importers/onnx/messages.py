@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.checkpoints.wire import Span, WireError, WireReader, signed
 from shapecalc.importers.inputs import ValueInfo
 from shapecalc.importers.onnx.fields import MODEL
+from shapecalc.importers.tensors import Constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,11 @@ class TensorMessage(NamedTuple):
     data: Span | None = None
     outside: OutsideData | None = None
     unread: str = ""
+
+    def constant(self, *, is_quantised: bool = False) -> Constant:
+        """Return it as a tensor of the graph: learned if it is of fractions, or stands for them, and no single one."""
+        learned = (self.type in FLOATS or is_quantised) and prod(self.dims) > 1
+        return Constant(self.dims, self.items, (self.name,), learned, self.unread)
 
 
 class NodeAttribute(NamedTuple):

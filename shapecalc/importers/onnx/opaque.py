@@ -24,10 +24,8 @@ _KEPT = "how many {} it keeps is only known when it runs"
 _COUNTED = {"NonZero": _FOUND, "Unique": _FOUND, "NonMaxSuppression": _KEPT.format("boxes"),
             "Compress": _KEPT.format("slices")}  # fmt: skip
 """Operations whose output has no batch, and a size that depends on the data."""
-_REASONS = {**_COUNTED, "If": "its condition is computed from data", "Scan": "its body is not read",
+_REASONS = {**_COUNTED, "If": "its condition is computed from data", "Scan": "it has more steps than are worked out",
             "Loop": "how often it runs is only known when it does"}  # fmt: skip
-_OF_MACHINE = "com.microsoft.nchwc"
-"""The domain of convolutions whose channels are in blocks, as the processor that onnxruntime ran on needs them."""
 _SOME = 100
 _INFERRED = ("If", "Scan")
 """Of these ONNX' own shape inference may know the size, if the file does not state it."""
@@ -107,8 +105,6 @@ def _unsized(call: NodeCall, name: str, reason: str, graph: GraphMessage, inputs
     if deciding:
         reason = f"{reason}, of the input {' and '.join(info.name for info in deciding)}"
         hint = "give its value: " + " ".join(f"--value {value_like(info, inputs.inputs)}" for info in deciding)
-    if node.domain == _OF_MACHINE:
-        hint = "read the file that onnxruntime optimised, or optimise it at ORT_ENABLE_EXTENDED, not at ORT_ENABLE_ALL"
     what = "it is" if is_own else f"{node.domain}.{node.op} is"
     which = "for other sizes of the inputs" if inputs.are_others else name
     return LayerError(
@@ -119,7 +115,8 @@ def _unsized(call: NodeCall, name: str, reason: str, graph: GraphMessage, inputs
 def _example(call: NodeCall, info: ValueInfo | None) -> str:
     """Return how a size may be written for an output: where the file states a part of it, with that."""
     first = next((x.shape.sizes for x in call.inputs if isinstance(x, Data)), ())
-    counted = {"NonMaxSuppression": (_SOME, 3), "NonZero": (call.given(0).rank, _SOME)}  # type: ignore[union-attr]
+    tensor = call.given(0)
+    counted = {"NonMaxSuppression": (_SOME, 3), "NonZero": (tensor.rank if tensor else 1, _SOME)}
     sizes: Sequence[Any] = counted.get(call.node.op, (_SOME,)) if call.node.op in _COUNTED else first
     if info is not None and info.dims:
         own = info.dims if call.node.op in _COUNTED else info.dims[1:]

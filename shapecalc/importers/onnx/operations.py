@@ -32,8 +32,9 @@ __all__ = ["NodeCall", "every_output", "operation"]
 
 operation: OperationTable[Operation] = OperationTable(
     "onnx",
-    ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised", "fused"),
-)
+    ("windows", "pointwise", "axes", "products", "norms", "selection", "sampling", "recurrent", "quantised", "fused",
+     "blocked", "sized", "sequences"),
+)  # fmt: skip
 """The operations of ONNX itself, and those of other domains as DOMAIN.OPERATION."""
 
 

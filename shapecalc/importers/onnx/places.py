@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["place_by_weights", "place_of"]
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
+_BLOCKED = "_nchwc"
+"""What onnxruntime adds to the name of an output, which a convolution with channels in blocks then has."""
 _LONGEST = 4096
 
 
@@ -27,11 +29,12 @@ def place_of(node: NodeMessage, where: str) -> NodePlace:
     scopes = _scopes(node.metadata[_SCOPES]) if _SCOPES in node.metadata else ()
     if len(scopes) > 1:
         return NodePlace(path, tuple(scopes[-2].split(".")) if scopes[-2] else (), node.name.removeprefix("node_"))
-    around, _, own = node.name.rstrip("/").rpartition("/")
+    around, _, own = node.name.removesuffix(_BLOCKED).rstrip("/").rpartition("/")
     blocks = _blocks(around)
+    own = own.removesuffix("_output_0") if node.name.endswith(_BLOCKED) else own
     if blocks:
         return NodePlace(path, blocks, own.lower())
-    name = node.name.removeprefix("node_").strip("/")
+    name = own.removeprefix("node_")
     return NodePlace(path, (), name.lower() if name.startswith(node.op) else name)
 
 

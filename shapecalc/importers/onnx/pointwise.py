@@ -123,7 +123,7 @@ def _function(call: NodeCall) -> Data:
     return call.one("pointwise", call.data(0), function=_FUNCTIONS[call.node.op])
 
 
-@operation("Cast", "CastLike")
+@operation("Cast", "CastLike", "BitCast")
 def _cast(call: NodeCall) -> Data:
     """A cast changes no size, and no count: it is no layer of its own."""
     return call.data(0)

@@ -32,7 +32,7 @@ _STANDS_FOR: dict[str, tuple[str, tuple[int, ...]]] = {
         "QLinearSoftmax": ("Softmax", (0,)), "QLinearWhere": ("Where", (0, 1, 4)),
         "DynamicQuantizeMatMul": ("Gemm", (0, 1, 4)), "MatMulIntegerToFloat": ("Gemm", (0, 1, 6)),
         "QuantizeLinear": ("QuantizeLinear", (0,)), "DequantizeLinear": ("DequantizeLinear", (0,)),
-        "Gelu": ("Gelu", (0,)), "FusedConv": ("Conv", (0, 1, 2)), "FusedGemm": ("Gemm", (0, 1, 2)),
+        "Gelu": ("Gelu", (0,)),
     }.items()},
 }  # fmt: skip
 """The operation that another one stands for, and which of its inputs are those of that one."""

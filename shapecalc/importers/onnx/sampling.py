@@ -98,7 +98,9 @@ def _gather_nd(call: NodeCall) -> Data:
         raise LayerError(f"its indices have {count} numbers, but its input has {len(sizes)} axes")
     if not isinstance(positions, Constant) or not dims:
         at = positions if isinstance(positions, Data) else call.frame.as_data(call.place, positions, positions.dims)
-        return call.one("opaque", x, at, batch=batch, output_sizes=[(*dims, *sizes[count:])], op_type="GatherND")
+        return call.one(
+            "named_operation", x, at, batch=batch, output_sizes=[(*dims, *sizes[count:])], op_type="GatherND"
+        )
     joined = (prod(sizes[:count]), *sizes[count:])
     rows = call.frame.reshape(
         call.place, x._replace(batch=batch), joined if own is None else (call.frame.batch, *joined)
@@ -129,4 +131,4 @@ def _one_hot(call: NodeCall) -> Data:
     at = axis - (x.batch.own and x.batch.axis < axis)
     sizes = (*x.shape.sizes[:at], int(depth[0]), *x.shape.sizes[at:])
     batch = x.batch._replace(axis=x.batch.axis + (0 <= axis <= x.batch.axis))
-    return call.one("opaque", x, batch=batch, output_sizes=[sizes], op_type="OneHot")
+    return call.one("named_operation", x, batch=batch, output_sizes=[sizes], op_type="OneHot")

@@ -51,13 +51,3 @@ def _top_k(call: NodeCall) -> Any:
     at = call.frame.within(x, call.number("axis", -1))
     smallest: dict[str, Any] = {} if call.number("largest", 1) else {"largest": False}
     return call.emit("top_k", x, batch=x.batch, k=int(k), dim=at, **smallest)
-
-
-@operation("CumSum", "Trilu", "ScatterElements", "ScatterND", "Scatter", "ReverseSequence", "Bernoulli",
-           "RandomNormalLike", "RandomUniformLike", "RotaryEmbedding", "CumProd", "LpNorm",
-           "MeanVarianceNormalization", "EyeLike", "TensorScatter")  # fmt: skip
-def _as_large(call: NodeCall) -> Data:
-    """An operation that has no kind here, but whose output has the size of its first input."""
-    x = call.data(0)
-    others = [found for i, found in enumerate(call.inputs) if i and isinstance(found, Data)]
-    return call.one("opaque", x, *others, output_sizes=[x.shape.sizes], op_type=call.node.op)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import OF_MALFORMED
-from shapecalc.importers.onnx.messages import FLOATS, MOST_ITEMS, TensorMessage
+from shapecalc.importers.onnx.messages import FLOATS, MOST_ITEMS
 from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.onnx.operations import NodeCall
 
-__all__ = ["fold"]
+__all__ = ["fold", "folds", "known", "vector"]
 
-_folds: OperationTable[Callable[[NodeCall], Constant | None]] = OperationTable()
+folds: OperationTable[Callable[[NodeCall], Constant | None]] = OperationTable("onnx", ("constants",))
 
 
 def fold(call: NodeCall) -> Constant | None:
     """Return the output of a node whose inputs are known values; None for any other."""
-    function = _folds.find(call.node.op)
+    function = folds.find(call.node.op)
     if function is None:
         return None
     if call.node.op not in _OF_SIZES and not all(x is None or _is_known(x) for x in call.inputs):
@@ -54,7 +54,7 @@ def _is_known(x: Any) -> bool:
     return isinstance(x, Constant) and x.items is not None
 
 
-@_folds("ScatterND")
+@folds("ScatterND")
 def _scattered(call: NodeCall) -> Constant | None:
     """Return a tensor into which nothing is scattered, or that has no elements itself."""
     x, index = call.inputs[0], call.inputs[1]
@@ -63,11 +63,13 @@ def _scattered(call: NodeCall) -> Constant | None:
     return None
 
 
-def _vector(items: Sequence[Any]) -> Constant:
+def vector(items: Sequence[Any]) -> Constant:
+    """Return a constant of one axis."""
     return Constant((len(items),), tuple(items))
 
 
-def _known(call: NodeCall, index: int) -> Constant:
+def known(call: NodeCall, index: int) -> Constant:
+    """Return an input that is a constant."""
     x = call.inputs[index]
     assert isinstance(x, Constant)
     return x
@@ -79,37 +81,22 @@ def _items(call: NodeCall, index: int) -> tuple[Any, ...] | None:
     return x.items if isinstance(x, Constant) else None
 
 
-@_folds("Shape")
+@folds("Shape")
 def _shape(call: NodeCall) -> Constant | None:
     x = call.inputs[0]
     if not isinstance(x, (Data, Constant)):
         return None
     sizes = x.full(call.frame.batch)
-    return _vector(sizes[call.number("start", 0) : call.number("end", len(sizes))])
+    return vector(sizes[call.number("start", 0) : call.number("end", len(sizes))])
 
 
-@_folds("Size")
+@folds("Size")
 def _size(call: NodeCall) -> Constant | None:
     x = call.inputs[0]
     return Constant((), (prod(x.full(call.frame.batch)),)) if isinstance(x, (Data, Constant)) else None
 
 
-@_folds("Constant")
-def _constant(call: NodeCall) -> Constant | None:
-    for name, attribute in call.node.attributes.items():
-        value = attribute.value
-        if isinstance(value, TensorMessage):
-            return Constant(value.dims, value.items, (call.place.path,), learned=False, unread=value.unread)
-        if name in ("value_int", "value_float", "value_string"):
-            return Constant((), (value,))
-        if name == "value_floats":
-            return Constant((len(value),), tuple(value), (call.place.path,))
-        if name in ("value_ints", "value_strings"):
-            return _vector(value)
-    return None
-
-
-@_folds("QuantizeLinear", "DequantizeLinear")
+@folds("QuantizeLinear", "DequantizeLinear")
 def _quantised(call: NodeCall) -> Constant | None:
     """Return a constant that is quantised and taken back as it was: fractions stand for the whole numbers between."""
     x = call.inputs[0]
@@ -117,37 +104,14 @@ def _quantised(call: NodeCall) -> Constant | None:
     return x if isinstance(x, Constant) and is_fractions else None
 
 
-@_folds("ConstantOfShape")
-def _constant_of_shape(call: NodeCall) -> Constant | None:
-    dims = tuple(_known(call, 0).items or ())
-    value = call.attribute("value")
-    element = value.items[0] if isinstance(value, TensorMessage) and value.items else 0.0
-    if _LEARNED in call.node.metadata:  # it stands for a weight, whose elements are not those that it has
-        return Constant(dims, None, (call.node.outputs[0],), learned=True)
-    return Constant(dims, (element,) * prod(dims) if prod(dims) <= MOST_ITEMS else None)
-
-
-_LEARNED = "shapecalc.learned"
-"""In the metadata of a node: it stands for a learned tensor, in a file of shapecalc."""
-
-
-@_folds("Range")
-def _range(call: NodeCall) -> Constant | None:
-    start, limit, step = (_known(call, i).items[0] for i in range(3))  # type: ignore[index]
-    count = max(math.ceil((limit - start) / step), 0)
-    if count > MOST_ITEMS:
-        return Constant((count,))
-    return _vector([start + i * step for i in range(count)])
-
-
-@_folds("Identity", "Dropout", "StopGradient")
+@folds("Identity", "Dropout", "StopGradient")
 def _identity(call: NodeCall) -> Constant | None:
-    return _known(call, 0)
+    return known(call, 0)
 
 
-@_folds("Cast")
+@folds("Cast")
 def _cast(call: NodeCall) -> Constant | None:
-    x, to = _known(call, 0), call.number("to", 1)
+    x, to = known(call, 0), call.number("to", 1)
     convert: Callable[[Any], Any] = float if to in FLOATS else bool if to == 9 else int
     items = tuple(map(convert, x.items or ()))
     if convert is int and any(not _LEAST <= item < _BEYOND for item in items):
@@ -155,9 +119,9 @@ def _cast(call: NodeCall) -> Constant | None:
     return x._replace(items=items)
 
 
-@_folds("Reshape", "Squeeze", "Unsqueeze", "Flatten")
+@folds("Reshape", "Squeeze", "Unsqueeze", "Flatten")
 def _rearranged(call: NodeCall) -> Constant | None:
-    x = _known(call, 0)
+    x = known(call, 0)
     dims = call.new_sizes(x.dims)
     return x._replace(dims=dims) if prod(dims) == prod(x.dims) else None
 
@@ -176,26 +140,26 @@ def _taken(x: Constant, axis: int, positions: Sequence[int]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-@_folds("Gather")
+@folds("Gather")
 def _gather(call: NodeCall) -> Constant | None:
-    x, index = _known(call, 0), _known(call, 1)
+    x, index = known(call, 0), known(call, 1)
     axis = call.frame.axis(call.number("axis", 0), x.rank)
     dims = (*x.dims[:axis], *index.dims, *x.dims[axis + 1 :])
     return Constant(dims, _taken(x, axis, index.items or ())) if prod(dims) <= MOST_ITEMS else None
 
 
-@_folds("Slice")
+@folds("Slice")
 def _slice(call: NodeCall) -> Constant | None:
-    x = _known(call, 0)
+    x = known(call, 0)
     for axis, start, end, step in call.slices(x.rank):
         positions = range(x.dims[axis])[slice(start, end if step > 0 or end >= -x.dims[axis] else None, step)]
         x = Constant((*x.dims[:axis], len(positions), *x.dims[axis + 1 :]), _taken(x, axis, positions))
     return x
 
 
-@_folds("Concat")
+@folds("Concat")
 def _concat(call: NodeCall) -> Constant | None:
-    parts = [_known(call, i) for i in range(len(call.inputs))]
+    parts = [known(call, i) for i in range(len(call.inputs))]
     axis = call.frame.axis(call.number("axis", 0), parts[0].rank)
     outer = prod(parts[0].dims[:axis])
     items: list[Any] = []
@@ -230,7 +194,7 @@ def _common(*operands: Constant) -> tuple[int, ...]:
 
 
 def _elementwise(call: NodeCall, function: Callable[..., Any]) -> Constant:
-    operands = [_known(call, i) for i in range(len(call.inputs))]
+    operands = [known(call, i) for i in range(len(call.inputs))]
     dims = _common(*operands)
     return Constant(dims, tuple(map(function, *[_broadcast(x, dims) for x in operands])))
 
@@ -267,27 +231,27 @@ def _add_functions() -> None:
         def work(call: NodeCall, function: Callable[..., Any] = function) -> Constant | None:
             return _elementwise(call, function)
 
-        _folds.add([op], work)
+        folds.add([op], work)
 
 
 _add_functions()
 
 
-@_folds("Mod")
+@folds("Mod")
 def _mod(call: NodeCall) -> Constant | None:
     return _elementwise(call, math.fmod if call.number("fmod", 0) else operator.mod)
 
 
-@_folds("Expand")
+@folds("Expand")
 def _expand(call: NodeCall) -> Constant | None:
-    x, wanted = _known(call, 0), Constant(tuple(_known(call, 1).items or ()), ())
+    x, wanted = known(call, 0), Constant(tuple(known(call, 1).items or ()), ())
     dims = _common(x, wanted)
     return Constant(dims, _broadcast(x, dims))
 
 
-@_folds("Transpose")
+@folds("Transpose")
 def _transpose(call: NodeCall) -> Constant | None:
-    x = _known(call, 0)
+    x = known(call, 0)
     order = call.numbers("perm") or list(range(x.rank))[::-1]
     strides = [prod(x.dims[i + 1 :]) for i in range(x.rank)]
     dims = tuple([x.dims[i] for i in order])
@@ -302,9 +266,9 @@ _REDUCTIONS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-@_folds(*_REDUCTIONS)
+@folds(*_REDUCTIONS)
 def _reduced(call: NodeCall) -> Constant | None:
-    x = _known(call, 0)
+    x = known(call, 0)
     axes = call.numbers("axes") or list(_items(call, 1) or ())
     if x.rank > 1 or (axes and axes not in ([0], [-1])):
         return None

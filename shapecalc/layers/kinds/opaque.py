@@ -1,9 +1,10 @@
-"""An operation that is not known: the sizes of its outputs are stated, its costs are unknown."""
+"""Operations by their names: the sizes of their outputs are stated, and their costs are unknown, or none."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Text
 from shapecalc.layers.base.layer import Example, Layer
 from shapecalc.layers.base.shape import Shape
@@ -12,7 +13,7 @@ from shapecalc.layers.base.sizes import NamedSizes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Opaque"]
+__all__ = ["NamedOperation", "Opaque"]
 
 
 class Opaque(Layer):
@@ -46,6 +47,38 @@ class Opaque(Layer):
     def doubt(self, *inputs: Shape) -> str:
         what = f" ({self.op_type})" if self.op_type else ""
         return f"is opaque{what}: its parameters and MACs are unknown, and not in the totals"
+
+
+class NamedOperation(Opaque):
+    """Operation without parameters and MACs, by its name: cumsum, scatter, one_hot.
+
+    Its output has the size of its first input, or the sizes that are stated, as those of `opaque`.
+    """
+
+    kind = "named_operation"
+    inputs: ClassVar[tuple[int, int | None]] = (0, None)
+    is_unknown = False
+
+    output_sizes = NamedSizes("size of the output, or a list of sizes; by default that of the first input", None)
+    op_type = Text("name of the operation", None)
+
+    examples = (
+        Example({"op_type": "cumsum"}, (5, 4), (5, 4), 0, 0, source="PyTorch 2.13.0, torch.cumsum, run"),
+        Example({"op_type": "OneHot", "output_sizes": [5, 10]}, (5,), (5, 10), 0, 0, source="ONNX 1.23.2, OneHot, run"),
+    )
+
+    def output(self, *inputs: Shape) -> Any:
+        if self.output_sizes is None:
+            if not inputs:
+                raise LayerError("it has neither an input nor output_sizes", hint="write output_sizes: 7x7x256")
+            return inputs[0]
+        return super().output(*inputs)
+
+    def output_names(self) -> tuple[str, ...]:
+        return () if self.output_sizes is None else super().output_names()
+
+    def doubt(self, *inputs: Shape) -> str:
+        return ""
 
 
 def _like(sizes: tuple[int, ...], inputs: Sequence[Shape]) -> Shape:
