@@ -141,6 +141,14 @@ def test_adapters_within_other_attention_are_unknown(op, shape, reason):
         attention(shape, Part("query", **PROJECTION, lora_rank=2), op=op)
 
 
+def test_windows_and_gates_of_attention():
+    # Keras 3.15, _compute_sliding_window_mask: the positions whose distance is less than the window.
+    report = attention((5, 8), sliding_window=2)
+    assert report.rows[0].node.layer.window == 3
+    kinds = [row.kind for row in attention((5, 8), use_gate=True, output_shape=[6]).rows]
+    assert kinds[-7:] == ["permute", "linear", "sigmoid", "unflatten", "mul", "flatten", "linear"]
+
+
 def test_attention_that_is_quantised_in_memory_is_noted():
     policy = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}}
     report = attention((5, 8), Part("query", **PROJECTION, dtype=policy))
