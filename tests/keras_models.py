@@ -235,6 +235,16 @@ def _graphs(keras, L):  # noqa: N803
         q = keras.Input((5, 7, 16))
         return keras.Model(q, L.MultiHeadAttention(4, 5, attention_axes=axes)(q, q))
 
+    def attention_variants():
+        q = keras.Input((7, 16))
+        makes = [
+            L.MultiHeadAttention(4, 5, use_gate=True),
+            L.MultiHeadAttention(4, 5, use_gate=True, value_dim=3, output_shape=(2, 8)),
+            L.MultiHeadAttention(4, 5, sliding_window=2),
+            L.GroupQueryAttention(5, 4, 2, use_gate=True, use_bias=False),
+        ]
+        return keras.Model(q, [make(q, q) for make in makes])
+
     def grouped():
         q = keras.Input((7, 16))
         return keras.Model(q, L.GroupQueryAttention(5, 4, 2)(q, q))
@@ -285,6 +295,7 @@ def _graphs(keras, L):  # noqa: N803
     yield "heads over space", lambda: attention_of(None)
     yield "heads along one axis", lambda: attention_of((2,))
     yield "grouped heads", grouped
+    yield "attention with gates and a window", attention_variants
     yield "tied table", lambda: reversible(tied=True)
     yield "untied table", lambda: reversible(tied=False)
     yield "channels first", channels_first

@@ -77,9 +77,10 @@ def test_the_scales_of_quantised_layers_are_noted():
     model = sequential(
         entry(8),
         layer("Dense", "d", units=3, dtype=policy),
-        layer("Dense", "e", units=3, dtype={"class_name": "DTypePolicy"}),
+        layer("Dense", "e", units=3, dtype={"class_name": "DTypePolicy", "config": {"name": "float32"}}),
+        layer("Dense", "f", units=3, dtype={"class_name": "Int4DTypePolicy", "config": {"mode": "int4/128"}}),
     )
-    assert load(model).infer().notes[-1] == "1 layer quantised: the scales are not counted"
+    assert load(model).infer().notes[-1] == "2 layers quantised: the scales are not counted"
 
 
 def test_the_momentum_of_a_batch_norm_is_kept():

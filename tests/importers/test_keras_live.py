@@ -56,3 +56,19 @@ def test_applications(keras):
         assert "do not" not in note
         keras.backend.clear_session()
     assert len(names) > 35
+
+
+def test_adapters_of_lora_within_attention(keras):
+    x, m = keras.Input((5, 8)), keras.layers.MultiHeadAttention
+    for arguments in ({}, {"use_gate": True}, {"value_dim": 3, "use_bias": False, "output_shape": (2, 3)}):
+        attention = m(2, 4, **arguments)
+        inner = keras.Model(x, attention(x, x), name="inner")
+        attention._query_dense.enable_lora(2)
+        attention._output_dense.enable_lora(3)
+        y = m(2, 4)
+        model = keras.Model(x, y(x, inner(x) if inner.output_shape == (None, 5, 8) else x))
+        y._value_dense.enable_lora(1)
+        for one in (inner, model):
+            answer = keras_layers.answer_of(one)
+            keras_layers.compare(shapecalc.from_keras(one), answer)
+            assert answer["trainable"] < answer["params"]

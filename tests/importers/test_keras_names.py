@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from test_keras import CONV, entry, error, functional, layer, load, sequential
+from test_keras import CONV, Looks, entry, error, functional, layer, load, sequential
+
+import shapecalc
 
 
 def rows(model):
@@ -81,6 +83,77 @@ def test_adapters_have_rows_of_their_own():
 def test_adapters_that_are_not_covered(made, reason):
     sizes = [5, 8] if made["class_name"] == "Conv1D" else [8]
     assert reason in error(sequential(entry(*sizes), made))
+
+
+class Part:
+    """A layer of Keras that others have within, as `from_keras` sees it."""
+
+    def __init__(self, name, equation="", sizes=(), **more):
+        self.name, self.lora_enabled = name, bool(more.get("lora_rank"))
+        self.quantization_mode = "dtype" in more
+        self.config = {"name": name, "equation": equation, "output_shape": (None, *sizes), **more}
+
+    def get_config(self):
+        return self.config
+
+
+Part.__name__ = "EinsumDense"
+
+
+class Model(Looks):
+    """A model of one layer, with layers within it."""
+
+    def __init__(self, model, *parts):
+        super().__init__(model)
+        name = model["config"]["layers"][-1]["config"]["name"]
+        self.layers = [type("Holder", (), {"name": name, "_layers": parts})]
+
+
+ATTENTION = {"num_heads": 2, "key_dim": 4, "value_dim": 4, "use_bias": True}
+PROJECTION = {"equation": "abc,cde->abde", "sizes": (2, 4), "bias_axes": "de"}
+OUTPUT = {"equation": "abcd,cde->abe", "sizes": (8,), "bias_axes": "e"}
+
+
+def attention(shape, *parts, op="MultiHeadAttention", **arguments):
+    found = functional(entry(*shape), layer(op, "m", ["x"], **{**ATTENTION, **arguments}))
+    found["config"]["layers"][1]["inbound_nodes"] = [[["x", 0, 0, {}], ["x", 0, 0, {}]]]
+    return shapecalc.from_keras(Model(found, *parts)).infer()
+
+
+def test_adapters_within_attention_in_memory_are_counted():
+    # Parameters: Keras 3.15, run: enable_lora(2) of _query_dense and _output_dense, and count_params().
+    parts = [
+        Part(name, **PROJECTION, **({"lora_rank": 2} if name == "query" else {})) for name in ("query", "key", "value")
+    ]
+    report = attention((5, 8), *parts, Part("attention_output", **OUTPUT, lora_rank=2))
+    assert (report.total.params, report.total.trainable) == (360, 232)
+    assert report.rows[-1].output_shape == (5, 8)
+    assert [row.name for row in report.rows][:4] == ["m_query", "m_query_lora_a", "m_query_lora_b", "m_query_lora"]
+    assert attention((5, 8)).total.params == 288
+
+
+@pytest.mark.parametrize(("op", "shape", "reason"), [
+    ("GroupQueryAttention", (5, 8), "its projections have adapters of LoRA"),
+    ("MultiHeadAttention", (3, 5, 8), "its projections along several axes have adapters of LoRA"),
+])  # fmt: skip
+def test_adapters_within_other_attention_are_unknown(op, shape, reason):
+    with pytest.raises(shapecalc.ShapeError, match=reason):
+        attention(shape, Part("query", **PROJECTION, lora_rank=2), op=op)
+
+
+def test_windows_and_gates_of_attention():
+    # Keras 3.15, _compute_sliding_window_mask: the positions whose distance is less than the window.
+    report = attention((5, 8), sliding_window=2)
+    assert report.rows[0].node.layer.window == 3
+    kinds = [row.kind for row in attention((5, 8), use_gate=True, output_shape=[6]).rows]
+    assert kinds[-7:] == ["permute", "linear", "sigmoid", "unflatten", "mul", "flatten", "linear"]
+
+
+def test_attention_that_is_quantised_in_memory_is_noted():
+    policy = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "source_name": "float32"}}
+    report = attention((5, 8), Part("query", **PROJECTION, dtype=policy))
+    assert report.notes[-1] == "1 layer quantised: the scales are not counted"
+    assert report.total.params == 288
 
 
 def test_a_table_with_adapters_is_not_read_in_reverse():

@@ -263,7 +263,8 @@ _OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")
 def _is_quantised(record: LayerRecord) -> bool:
     """Return whether the weights of a layer are stored as integers, each channel with a scale."""
     policy = record.config.get("dtype")
-    return isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized")
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    return isinstance(inner, dict) and "mode" in inner
 
 
 def _own_name(record: LayerRecord) -> str:

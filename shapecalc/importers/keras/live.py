@@ -8,6 +8,7 @@ from shapecalc.errors import Problem, UsageError
 from shapecalc.importers.keras import KerasFile
 from shapecalc.importers.keras.reading import parsed
 from shapecalc.importers.keras.records import read_model
+from shapecalc.importers.keras.structure import PROJECTIONS
 from shapecalc.importers.keras.trees import TensorRef, changed_tree, tensors_of
 
 __all__ = ["origin_of"]
@@ -30,7 +31,9 @@ def origin_of(model: Any) -> KerasFile:
     except Exception as error:  # whatever a layer's own get_config raises
         message = f"the config of {name} cannot be made: {type(error).__name__}: {error}"
         raise UsageError(Problem(message, hint="give its own layers a get_config")) from error
-    record = read_model(parsed(str(text).encode(), name), name)
+    config = parsed(str(text).encode(), name)
+    _add_projections(config, model)
+    record = read_model(config, name)
     sizes = _output_sizes(model)
     refs = tensors_of(record.outputs)
     if len(sizes) == len(refs):
@@ -38,6 +41,33 @@ def origin_of(model: Any) -> KerasFile:
         outputs = changed_tree(record.outputs, lambda ref: _sized(ref, known))
         record = record._replace(outputs=outputs)
     return KerasFile(name, record)
+
+
+def _add_projections(raw: Any, layer: Any) -> None:
+    """Add to configs of attention what Keras leaves out: that they are quantised, projections with adapters of LoRA."""
+    config = raw.get("config") if isinstance(raw, dict) else None
+    if not isinstance(config, dict):
+        return
+    wrapped = getattr(layer, "layer", None)
+    if wrapped is not None:
+        _add_projections(config.get("layer"), wrapped)
+    inner = {one.name: one for one in getattr(layer, "layers", None) or ()}
+    for one in config.get("layers", ()) if inner else ():
+        name = one.get("config", {}).get("name")
+        if name in inner:
+            _add_projections(one, inner[name])
+    parts = [one for one in getattr(layer, "_layers", None) or () if hasattr(one, "lora_enabled")]
+    if inner or wrapped is not None or not parts:
+        return
+    if any(one.lora_enabled for one in parts):
+        config[PROJECTIONS] = {one.name: {"class_name": type(one).__name__, "config": _listed(one)} for one in parts}
+    if any(getattr(one, "quantization_mode", None) for one in parts):
+        config["dtype"] = parts[0].get_config().get("dtype")
+
+
+def _listed(layer: Any) -> dict[str, Any]:
+    """Return the config of a layer with lists for tuples, as in a file."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in layer.get_config().items()}
 
 
 def _sized(ref: TensorRef, known: dict[TensorRef, Any]) -> TensorRef:

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.keras.trees import CallRecord, TensorRef
 
-__all__ = ["INPUT", "LayerRecord", "ModelRecord", "RecordError"]
+__all__ = ["INPUT", "PROJECTIONS", "LayerRecord", "ModelRecord", "RecordError"]
 
 INPUT = "InputLayer"
+PROJECTIONS = "adapted projections"
+"""Of a model in memory, in the config of attention: its projections, where they have adapters of LoRA."""
 
 
 class RecordError(Exception):

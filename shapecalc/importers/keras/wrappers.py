@@ -23,10 +23,10 @@ _STEPS = Batch(0)
 _MERGES = {"concat": "concat", "sum": "add", "mul": "mul", "ave": "average"}
 
 
-def inner_call(call: LayerCall, inputs: Sequence[Any], name: str = "layer") -> LayerCall:
-    """Return the call of the layer that an argument of a wrapper is. Errors: `LayerError`."""
+def inner_call(call: LayerCall, inputs: Sequence[Any], name: str = "layer", within: Any = None) -> LayerCall:
+    """Return the call of the layer that an argument of a wrapper is (or a dict, `within`). Errors: `LayerError`."""
     try:
-        record = read_layer(call.argument(name), "", 1)
+        record = read_layer((within or call.config).get(name), "", 1)
     except RecordError as error:
         raise LayerError(f"its {name}: {error.message}") from None
     found = call.of(record._replace(key=f"{call.record.key}/{name}", path=call.record.path), inputs)
