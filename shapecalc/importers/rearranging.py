@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, fits, on_axis
+from shapecalc.importers.tensors import FIXED, LOST, NO_BATCH, Batch, Constant, Data, fits, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> D
     axis = call.frame.axis(axis, parts[0].rank)
     at = next((x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own), -1)
     b = call.frame.batch
-    if at >= 0 and axis != at and not all(fits(x, at, b) for x in parts if isinstance(x, Data)):
+    if at >= 0 and axis != at and not all(fits(x, at, b) for x in parts):
         if b > 1:
             raise NotCoveredError("its inputs have the batch on different axes")
         parts = [call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in parts]
@@ -72,7 +72,7 @@ def _without_batch(call: ImportedCall, x: Data | Constant, at: int) -> Data:
             raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
         return call.frame.as_data(call.place, x, dims)
     if at >= 0 and x.batch.own and x.batch.axis != at:  # only in a batch of one
-        return call.frame.squeezed(call.place, x, at)
+        return call.frame.without_axis(call.place, x, at)
     if at >= 0 and not x.batch.own:
         return call.frame.one_sample(call.place, x, at)
     return x
@@ -153,4 +153,6 @@ def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> D
         sizes = (*sizes[: batch.axis], *sizes[batch.axis + 1 :])
     elif batch.axis >= 0:
         sizes = on_axis(sizes, batch.axis, sizes[batch.axis] // b)
-    return data if sizes == data.shape.sizes else call.one("expand", data, batch=batch, sizes=sizes)
+    if sizes == data.shape.sizes:
+        return data
+    return call.one("expand", data, batch=FIXED if batch == NO_BATCH else batch, sizes=sizes)

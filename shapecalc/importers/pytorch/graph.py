@@ -75,7 +75,7 @@ class ModuleImport:
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
         scope: dict[str, Any] = {
-            key: Constant(one.dims, None, (one.identity,), one.kind == PARAMETER)
+            key: Constant(one.dims, None, (one.identity,), one.kind == PARAMETER, is_of_no_batch=True)
             for key, one in self.program.stored.items()
         }
         for name, (shape, batch) in self.sizes.inputs.items():

@@ -77,7 +77,7 @@ def _without_batch(call: AtenCall, x: Data, axis: int) -> Data:
     full = x.full(call.frame.batch)
     if call.frame.batch > 1 or len(full) != 3 or full[axis] != 1:
         raise NotCoveredError(f"its input is {'×'.join(map(str, full))}, with the batch not along axis {axis}")
-    return call.frame.squeezed(call.place, x, axis)
+    return call.frame.without_axis(call.place, x, axis)
 
 
 _CELLS = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
