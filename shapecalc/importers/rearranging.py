@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "padded", "permuted", "repeated_axis"]
+__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
+           "repeated_axis"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -55,8 +56,11 @@ def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> D
         parts = [call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in parts]
         at = -1
     if axis == at:
-        if b > 1:
+        if b > 1 and not all(isinstance(x, Data) and x.batch.own for x in parts):
             raise NotCoveredError("it joins samples of the batch")
+        if b > 1:
+            stacked = [x for x in parts if isinstance(x, Data)]
+            return call.one("stack", *stacked, batch=Batch(axis, outer=len(parts)), dim=axis + 1)
         data = [call.frame.whole(call.place, x) for x in map(call.as_data, parts)]
         return call.one("concat", *data, batch=LOST, dim=axis + 1)
     data = [_without_batch(call, x, at) for x in parts]
@@ -126,6 +130,14 @@ def repeated_axis(call: ImportedCall, own: Sequence[int], sizes: Sequence[int]) 
     b = call.frame.batch
     axes = [axis for axis in call.frame.repeats if len(own) == 3 or (not axis and len(own) > 1)]
     return next((axis for axis in axes if own[axis] == 1 and sizes[axis] == b > 1), -1)
+
+
+def of_each_sample(call: ImportedCall, x: Data | Constant) -> Data | Constant:
+    """Return a constant that is made for every sample of the batch, as states of zeros, as one that has the batch."""
+    at = repeated_axis(call, (1,) * x.rank, x.dims) if isinstance(x, Constant) and x.batch == FIXED else -1
+    if at < 0 or not isinstance(x, Constant):
+        return x
+    return expanded(call, x._replace(dims=on_axis(x.dims, at, 1), items=None), x.dims)
 
 
 def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> Data:

@@ -9,7 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import einsum, linear, merged, product, rows
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
-from shapecalc.importers.rearranging import permuted
+from shapecalc.importers.rearranging import of_each_sample, permuted
 from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _pair(call: AtenCall, first: str, second: str) -> tuple[Tensor, Tensor]:
     a, b = call.tensor(first), call.tensor(second)
     if a is None or b is None:
         raise LayerError(f"it needs two tensors, {first} and {second}")
-    return a, b
+    return of_each_sample(call, a) if _is_weight(b) else a, b
 
 
 def _is_weight(x: Tensor | None) -> bool:
@@ -31,9 +31,10 @@ def _is_weight(x: Tensor | None) -> bool:
 
 @operation("linear")
 def _linear(call: AtenCall) -> Data:
-    x, weight, bias = call.x("input", "self"), call.tensor("weight"), call.tensor("bias")
-    if weight is None:
+    x, weight, bias = call.tensor("input", "self"), call.tensor("weight"), call.tensor("bias")
+    if weight is None or x is None:
         raise LayerError("it has no weight")
+    x = call.as_data(of_each_sample(call, x))
     is_plain = bias is None or (isinstance(bias, Constant) and bias.rank == 1 and bias.learned)
     if isinstance(weight, Constant) and _is_weight(weight) and is_plain:
         features = (weight.dims[1], weight.dims[0])
