@@ -188,7 +188,7 @@ def _encoder_layer(call: AtenCall) -> Data:
     first, gelu = call.flag("norm_first", False), call.flag("use_gelu", False)
     y = _normed(call, x, "1") if first else x
     heads: dict[str, Any] = {"embed_dim": call.number("embed_dim", 1), "num_heads": call.number("num_heads", 1)}
-    y = call.one("multi_head_attention", y, weights=_weights(call, "qkv_", "proj_"), **heads)
+    y = call.one("multi_head_attention", y, weights=call.weights(*_HEADS), **heads)
     x = call.one("add", x, y)
     x = y = x if first else _normed(call, x, "1")
     y = _normed(call, y, "2") if first else y
@@ -202,13 +202,11 @@ def _encoder_layer(call: AtenCall) -> Data:
     return x if first else _normed(call, x, "2")
 
 
-def _weights(call: AtenCall, *parts: str) -> list[Constant]:
-    names = [f"{part}{name}" for part in parts for name in ("weight", "bias")]
-    return [weight for name in names if (weight := call.weight(name)) is not None]
+_HEADS = ("qkv_weight", "qkv_bias", "proj_weight", "proj_bias")
 
 
 def _normed(call: AtenCall, x: Data, number: str) -> Data:
-    weights = [weight for name in ("weight", "bias") if (weight := call.weight(f"norm_{name}_{number}")) is not None]
+    weights = call.weights(f"norm_weight_{number}", f"norm_bias_{number}")
     return call.one("layer_norm", x, weights=weights, normalized_shape=[x.shape.sizes[-1]])
 
 
@@ -220,4 +218,4 @@ def _native_attention(call: AtenCall) -> Data:
     if q.batch not in (Batch(0, own=True), LOST):
         raise NotCoveredError("the batch is not its first axis")
     heads: dict[str, Any] = {"embed_dim": call.number("embed_dim", 1), "num_heads": call.number("num_head", 1)}
-    return call.one("multi_head_attention", q, weights=_weights(call, "qkv_", "proj_"), **heads)
+    return call.one("multi_head_attention", q, weights=call.weights(*_HEADS), **heads)
