@@ -331,8 +331,10 @@ class Network:
         """
         from shapecalc.questions.formula import find_formulas  # it loads sympy
         from shapecalc.questions.formula.refitted import refitted
+        from shapecalc.text.given import read_names
 
-        problem = self._of_one_size()
+        symbols = read_names(symbols, "symbols")
+        problem = None if symbols == ("N",) else self._of_one_size()
         refit = refitted(self.graph, self._read_with) if problem else None
         if problem and refit is None:
             raise UsageError(problem)
@@ -462,14 +464,15 @@ def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Netw
 
     It is called with these examples. An example is a tensor, of which only the size and type matter, with the batch as
     its first axis; or a size without the batch: `from_torch(net, "3x32x32")`. A `torch.export.ExportedProgram` is given
-    alone. Nothing is computed, and the module stays as it is: torch.export follows a copy of its structure, in
-    evaluation mode, on fake tensors. Of a module that cannot be exported those within it that can are shown one after
-    the other, with a note.
+    alone, or with sizes for its dynamic dimensions. Nothing is computed, and the module stays as it is: torch.export
+    follows a copy of its structure, in evaluation mode, on fake tensors. Of a module that cannot be exported those
+    within it that can are shown one after the other, with a note.
     Errors: `UsageError` for what is no module, or fails with these examples; `MissingExtraError` without PyTorch.
     """
     from shapecalc.importers.pytorch.export import export_module  # it loads PyTorch
 
-    return Network(export_module(module, example_inputs, keyword_inputs))
+    origin, sizes = export_module(module, example_inputs, keyword_inputs)
+    return Network(origin, None, sizes)
 
 
 def from_keras(model: Any, *, input: Any = None) -> Network:  # noqa: A002  (the specification's name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.layers import find_kind
 from shapecalc.layers.base.axis_numbers import axis_index
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.per_axis import sides_of
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
+__all__ = ["BY_TANH", "ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
 
 ROTARY = "rotary_embedding"
+
+
+BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate")
+"""transformers' names of GELU's approximation."""
 
 
 class NoCounterpartError(Exception):
@@ -105,6 +110,13 @@ class Site:
     def stays_alike(self, y: Shape) -> bool:
         """Return whether an output is like the input: channels last, and no feature map."""
         return y.channels_last and not y.is_map and y.rank == self.x.rank
+
+    def as_activation(self, function: str) -> Site:
+        """Return the same with the activation of this name, with its usual arguments, as the layer."""
+        cls = find_kind("identity" if function == "linear" else function)
+        assert cls is not None, function
+        layer = cls(**({"approximate": "tanh"} if function in BY_TANH else {}))
+        return replace(self, layer=layer, given=layer.values())
 
     def refuse(self, *names: str) -> None:
         """Raise `NoCounterpartError` for arguments that are given and that its counterpart has not."""

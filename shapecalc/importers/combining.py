@@ -42,6 +42,8 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
         sides.append(at)
     is_row = isinstance(a, Data) and a.rank == 2 and a.batch == Batch(0, own=True) and sides[1] < 0 and b.rank == 2
     at = max(sides)
+    if sides in ([rank - 2, -1], [-1, rank - 1]) and not is_row:
+        return _of_rows(call, a, b, at)
     mixed = at >= rank - 2 or (min(sides) >= 0 and sides[0] != sides[1])
     apart = [x for x in (a, b) if at >= 0 and not fits(x, at - (rank - x.rank), call.frame.batch)]
     if (mixed or apart) and not is_row:
@@ -68,6 +70,13 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     return call.one("matmul", *data, batch=batch)
 
 
+def _of_rows(call: ImportedCall, a: Data | Constant, b: Data | Constant, at: int) -> Data:
+    """Return the product of which samples are rows of the first, or columns of the second, as that of one of them."""
+    data = [call.frame.of_size_one(call.place, call.as_data(x)) for x in (a, b)]
+    found = call.one("matmul", *data, batch=LOST)
+    return call.frame.without_axis(call.place, found, at)._replace(batch=Batch(at, own=True))
+
+
 def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant]) -> Data:
     """Return an Einstein summation of tensors. Errors: `NotCoveredError`."""
     equation = equation.replace(" ", "")
@@ -85,15 +94,20 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
         return call.one("einsum", *data, batch=Batch(0, own=True), equation=equation)
     letters = {term[x.batch.axis] if x.batch.axis < len(term) else "" for term, x in owned}
     letter = next(iter(letters), "")
-    is_first = all(x.batch.axis == 0 for _, x in owned) and right[:1] == letter != "."
-    if owned and (len(letters) > 1 or not is_first or "".join(terms).count(letter) != len(owned)):
+    is_followed = (
+        len(letters) == 1 and letter.isalpha() and letter in right and "".join(terms).count(letter) == len(owned)
+    )
+    if "." in equation:
+        is_followed = is_followed and right[:1] == letter and all(x.batch.axis == 0 for _, x in owned)
+    if owned and not is_followed:
         if call.frame.batch > 1:
-            raise NotCoveredError("the batch is not the first axis of all of its terms")
+            raise NotCoveredError("the batch is not an axis of all of its terms")
         data = [call.frame.whole(call.place, x) for x in data]
         owned = []
     if owned:  # the batch is left out, so that every term has as many letters as its input has axes
-        equation = f"{','.join(term.replace(letter, '') for term in terms)}->{right[1:]}"
-    return call.one("einsum", *data, batch=Batch(0, own=True) if owned else LOST, equation=equation)
+        equation = equation.replace(letter, "")
+    batch = Batch(right.index(letter), own=True) if owned else LOST
+    return call.one("einsum", *data, batch=batch, equation=equation)
 
 
 def _is_under_ellipsis(terms: Sequence[str], right: str, operands: Sequence[Data | Constant]) -> bool:

@@ -14,6 +14,7 @@ from shapecalc.importers.ownership import WeightOwners
 from shapecalc.importers.tensors import (
     FIXED,
     LOST,
+    NO_BATCH,
     Batch,
     Constant,
     Data,
@@ -149,6 +150,8 @@ class Frame:
 
     def forget(self, index: int) -> None:
         """Leave out the layers from an index on: those of a node that turned out to be none."""
+        if index >= len(self.nodes):
+            return
         del self.nodes[index:], self.places[index:]
         self._parameters = {key: x for key, x in self._parameters.items() if x.ref.node < index}
         self.sources = {key: names for key, names in self.sources.items() if key < index}
@@ -183,8 +186,8 @@ class Frame:
             kind = "parameter" if constant.learned else "constant"
             self._kept.append(constant)  # so that its identity stays its own
             ((ref, shape),) = self.emit(own, kind, {"shape": dims}, (), [constant] if kind == "parameter" else ())
-            found = self._parameters[key] = Data(ref, shape, FIXED)
-        return self._reshaped(place, found, dims, FIXED)
+            found = self._parameters[key] = Data(ref, shape, constant.batch)
+        return self._reshaped(place, found, dims, constant.batch)
 
     def shared_tensors(self) -> str:
         """Return the note on weights that layers share singly; empty for none."""
@@ -219,19 +222,16 @@ class Frame:
 
     def whole(self, place: NodePlace, x: Data) -> Data:
         """Return a tensor of one sample with its batch axis as an axis of size 1 like any other."""
-        if not x.batch.own or self.batch != 1:
-            return x
-        return self._reshaped(place, x, x.full(1), LOST)
+        return self.of_size_one(place, x) if self.batch == 1 else x
+
+    def of_size_one(self, place: NodePlace, x: Data) -> Data:
+        """Return one sample of a tensor, with an axis of size 1 where its batch is."""
+        return self._reshaped(place, x, x.full(1), LOST) if x.batch.own else x
 
     def without_axis(self, place: NodePlace, x: Data, axis: int) -> Data:
-        """Return a tensor that has no batch without an axis of size 1."""
-        batch = FIXED if x.batch == FIXED else LOST
-        return self._reshaped(place, x, (*x.shape.sizes[:axis], *x.shape.sizes[axis + 1 :]), batch)
-
-    def squeezed(self, place: NodePlace, x: Data, axis: int) -> Data:
         """Return a tensor of one sample, with its batch like any other axis, without an axis of size 1."""
         full = x.full(1)
-        return self._reshaped(place, x, (*full[:axis], *full[axis + 1 :]), LOST)
+        return self._reshaped(place, x, (*full[:axis], *full[axis + 1 :]), x.batch if x.batch.is_fixed else LOST)
 
     def one_sample(self, place: NodePlace, x: Data, axis: int) -> Data:
         """Return a tensor that depends on no input without the axis along which it is repeated for the whole batch.
@@ -294,7 +294,7 @@ class Frame:
             if isinstance(x, Constant):
                 found.append(self.as_data(place, x, (*x.dims[:axis], *x.dims[axis + 1 :]) if covers else x.dims))
             elif is_own and (at < 0 or x.batch.axis != axis):  # only in a batch of one
-                found.append(self.squeezed(place, x, axis) if covers else self.whole(place, x))
+                found.append(self.without_axis(place, x, axis) if covers else self.whole(place, x))
             else:
                 found.append(self.one_sample(place, x, axis) if covers and not is_own else x)
         if at >= 0:
@@ -318,7 +318,10 @@ class Frame:
         carrier = next((x for x in operands if isinstance(x, Data) and x.batch.axis >= 0 and not x.batch.own), None)
         if carrier is not None:
             return carrier.batch._replace(axis=carrier.batch.axis + rank - carrier.rank)
-        return FIXED if all(isinstance(x, Constant) or x.batch == FIXED for x in operands) else LOST
+        if all(x.batch.is_fixed for x in operands):
+            made = any(x.batch == FIXED and prod(x.full(1)) != 1 for x in operands)
+            return FIXED if made else NO_BATCH
+        return LOST
 
 
 def _hashable(value: Any) -> Any:

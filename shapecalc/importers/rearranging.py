@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, fits, on_axis
+from shapecalc.importers.tensors import FIXED, LOST, NO_BATCH, Batch, Constant, Data, fits, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "padded", "permuted", "repeated_axis"]
+__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
+           "repeated_axis"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -49,14 +50,17 @@ def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> D
     axis = call.frame.axis(axis, parts[0].rank)
     at = next((x.batch.axis for x in parts if isinstance(x, Data) and x.batch.own), -1)
     b = call.frame.batch
-    if at >= 0 and axis != at and not all(fits(x, at, b) for x in parts if isinstance(x, Data)):
+    if at >= 0 and axis != at and not all(fits(x, at, b) for x in parts):
         if b > 1:
             raise NotCoveredError("its inputs have the batch on different axes")
         parts = [call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in parts]
         at = -1
     if axis == at:
-        if b > 1:
+        if b > 1 and not all(isinstance(x, Data) and x.batch.own for x in parts):
             raise NotCoveredError("it joins samples of the batch")
+        if b > 1:
+            stacked = [x for x in parts if isinstance(x, Data)]
+            return call.one("stack", *stacked, batch=Batch(axis, outer=len(parts)), dim=axis + 1)
         data = [call.frame.whole(call.place, x) for x in map(call.as_data, parts)]
         return call.one("concat", *data, batch=LOST, dim=axis + 1)
     data = [_without_batch(call, x, at) for x in parts]
@@ -72,7 +76,7 @@ def _without_batch(call: ImportedCall, x: Data | Constant, at: int) -> Data:
             raise LayerError(f"its constant input has {x.dims[at]} along the batch axis")
         return call.frame.as_data(call.place, x, dims)
     if at >= 0 and x.batch.own and x.batch.axis != at:  # only in a batch of one
-        return call.frame.squeezed(call.place, x, at)
+        return call.frame.without_axis(call.place, x, at)
     if at >= 0 and not x.batch.own:
         return call.frame.one_sample(call.place, x, at)
     return x
@@ -128,6 +132,14 @@ def repeated_axis(call: ImportedCall, own: Sequence[int], sizes: Sequence[int]) 
     return next((axis for axis in axes if own[axis] == 1 and sizes[axis] == b > 1), -1)
 
 
+def of_each_sample(call: ImportedCall, x: Data | Constant) -> Data | Constant:
+    """Return a constant that is made for every sample of the batch, as states of zeros, as one that has the batch."""
+    at = repeated_axis(call, (1,) * x.rank, x.dims) if isinstance(x, Constant) and x.batch == FIXED else -1
+    if at < 0 or not isinstance(x, Constant):
+        return x
+    return expanded(call, x._replace(dims=on_axis(x.dims, at, 1), items=None), x.dims)
+
+
 def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> Data:
     """Return a tensor broadcast with these sizes. Errors: `LayerError`."""
     b = call.frame.batch
@@ -153,4 +165,6 @@ def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> D
         sizes = (*sizes[: batch.axis], *sizes[batch.axis + 1 :])
     elif batch.axis >= 0:
         sizes = on_axis(sizes, batch.axis, sizes[batch.axis] // b)
-    return data if sizes == data.shape.sizes else call.one("expand", data, batch=batch, sizes=sizes)
+    if sizes == data.shape.sizes:
+        return data
+    return call.one("expand", data, batch=FIXED if batch == NO_BATCH else batch, sizes=sizes)

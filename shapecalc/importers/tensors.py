@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Reference
 
 __all__ = [
-    "FIXED", "LOST", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "Unsized", "batch_after",
+    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "Unsized", "batch_after",
     "common_axis", "fits", "on_axis", "rearrangement", "sizes_text",
 ]  # fmt: skip
 
@@ -38,10 +38,17 @@ class Batch(NamedTuple):
     own: bool = False
     outer: int = 1
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the tensor depends on no input: a first axis of 1 is not the batch."""
+        return self.outer <= 0
+
 
 LOST = Batch()
 FIXED = Batch(outer=0)
-"""Of a tensor that depends on no input: a first axis of 1 is not the batch."""
+"""Of a tensor that depends on no input: an axis of it may be the batch, where it was made for each sample."""
+NO_BATCH = Batch(outer=-1)
+"""Of a tensor that depends on no input, nor on their sizes, as one that the file holds: no axis of it is the batch."""
 
 
 class Data(NamedTuple):
@@ -67,8 +74,9 @@ class Data(NamedTuple):
 class Constant(NamedTuple):
     """A tensor that is the same for every input: its sizes; its elements, if they are known; the tensors it is made of.
 
-    `learned` is whether it is one of the weights that the file holds, and not made by an operation;
-    `unread` says in which other file its elements are, and why they were not read there.
+    `learned` is whether it is one of the weights that the file holds, and not made by an operation; `unread` says in
+    which other file its elements are, and why they were not read there; `is_of_no_batch` is whether no axis is the
+    batch, though it is none of these weights.
     """
 
     dims: tuple[int, ...]
@@ -76,6 +84,12 @@ class Constant(NamedTuple):
     sources: tuple[str, ...] = ()
     learned: bool = False
     unread: str = ""
+    is_of_no_batch: bool = False
+
+    @property
+    def batch(self) -> Batch:
+        """Where the batch is: nowhere."""
+        return NO_BATCH if self.learned or self.is_of_no_batch else FIXED
 
     @property
     def rank(self) -> int:
@@ -139,8 +153,8 @@ def batch_after(x: Data, full: tuple[int, ...], b: int) -> Batch:
     Errors: `LayerError` where it could not be followed.
     """
     at = x.batch.axis
-    if x.batch == FIXED:
-        return FIXED
+    if x.batch.is_fixed:
+        return x.batch
     if at < 0:
         return Batch(0, own=True) if b == 1 and full[:1] == (1,) else LOST
     own = x.full(b)
@@ -176,17 +190,16 @@ def common_axis(operands: Sequence[Data | Constant], rank: int, b: int) -> int:
         return -1
     every = " and ".join(sizes_text(x.full(b)) for x in operands)
     apart = [x for x in operands if not fits(x, axes[0] - (rank - x.rank), b)]
-    if any(isinstance(x, Data) and x.batch != FIXED for x in apart):
+    if not all(x.batch.is_fixed for x in apart):
         raise NotCoveredError(f"its inputs {every} have the batch on different axes")
     raise LayerError(f"its inputs {every} differ along the batch axis")
 
 
 def fits(x: Data | Constant, axis: int, b: int) -> bool:
     """Return whether a tensor can be combined with one whose batch, of size b, is along this axis: -1 is before all."""
-    if isinstance(x, Data) and x.batch.own and b > 1:
+    if x.batch.own and b > 1:
         return x.batch.axis == axis
-    is_fixed = isinstance(x, Constant) or x.batch == FIXED
-    return axis < 0 or x.full(b)[axis] in (1, b if is_fixed else 1)
+    return axis < 0 or x.full(b)[axis] in (1, b if x.batch == FIXED else 1)
 
 
 def sizes_text(sizes: Sequence[Any]) -> str:

@@ -189,13 +189,34 @@ MODULES = {
     "a parameter along a length like the batch": (
         Calls(lambda self, x: self.fc((self.p.expand(3, 5, 16) + x).flatten(1)), p=parameter(3, 1, 16),
               fc=nn.Linear(240, 4)), sizes(("b", 3, 5, 16))),
+    "a weight for each position, in front": (Calls(lambda self, x: torch.bmm(x.transpose(0, 1), self.w),
+                                                   w=parameter(5, 8, 3)), sizes(("b", 5, 8))),
+    "a weight for each position, batch second": (Calls(lambda self, x: torch.bmm(x, self.w).mean(0), w=parameter(5, 8, 3)),
+                                                 sizes((5, "b", 8))),
+    "a weight for each position, as a sum": (
+        Calls(lambda self, x: torch.einsum("pbi,pio->pbo", x.transpose(0, 1), self.w), w=parameter(5, 8, 3)),
+        sizes(("b", 5, 8))),
+    "a weight for each position, computed": (
+        Calls(lambda self, x: (x.transpose(0, 1) * self.w.exp()).sum(0), w=parameter(5, 1, 8)), sizes(("b", 5, 8))),
+    "columns that are samples": (Calls(lambda self, x: (self.w @ x.T).T, w=parameter(5, 8)), sizes(("b", 8))),
+    "learned positions, batch second": (Calls(lambda self, x: self.fc(x + self.p), p=parameter(5, 1, 8),
+                                              fc=nn.Linear(8, 3)), sizes((5, "b", 8))),
+    "positions of a table, batch second": (
+        Calls(lambda self, x: self.fc(x + self.p(torch.arange(x.size(0)))[:, None]), p=nn.Embedding(5, 8),
+              fc=nn.Linear(8, 3)), sizes((5, "b", 8))),
+    "computed positions, batch second": (
+        Calls(lambda self, x: self.fc(torch.cat([x, (2 * self.p.relu() + self.p).expand(-1, x.size(1), -1)], 2)).mean(0),
+              p=parameter(5, 1, 8), fc=nn.Linear(16, 3)), sizes((5, "b", 8))),
+    "fixed positions, batch second": (
+        Calls(lambda self, x: self.fc(x + self.p[: x.size(0)]), p=nn.Buffer(torch.zeros(50, 1, 8)), fc=nn.Linear(8, 3)),
+        sizes((5, "b", 8))),
     "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
                              g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
 }  # fmt: skip
 OTHERWISE_OF_ONE = {
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
-    "learned queries, batch second", "queries in zeros, batch second", "queries in zeros", "learned queries",
+    "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros", "learned queries",
 }  # fmt: skip
 """Modules whose rows of one sample are others, of the same totals: an axis of 1 is not told, or nothing is repeated."""
 
@@ -304,6 +325,15 @@ def test_a_weight_for_each_position_does_not_say_where_the_batch_is():
     program = torch.export.export(module, (torch.zeros(3, 4, 8),), dynamic_shapes=dynamic, strict=False)
     report = shapecalc.from_torch(program).infer()
     assert (list(report.inputs.values()), report.total.params, report.total.macs) == ([(4, 8)], 160, 160)
+
+
+@pytest.mark.parametrize("function", [lambda self, x: x @ self.w, lambda self, x: x + self.w.exp()[..., :1]])
+def test_a_weight_as_long_as_the_batch_is_counted_whole(function):
+    module = Calls(function, w=parameter(3, 4, 8, 5))
+    report = shapecalc.from_torch(module, torch.zeros(3, 4, 1, 8)).infer()
+    assert report.total.params == 480
+    assert " for the whole input" in str(report)
+    assert "where the batch is could not be found" in str(report)
 
 
 def test_a_vector_of_features_is_one_sample():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import shapecalc
-from shapecalc.errors import UsageError
-from shapecalc.importers.pytorch.export import export_module
+from shapecalc.errors import ShapeError, UsageError
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  (only where there is torch)
@@ -286,7 +285,7 @@ class Decoder(nn.Module):
 def exported(module, example, size, *dynamic):
     axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
     program = torch.export.export(module.eval(), (example,), dynamic_shapes=(axes,), strict=False)
-    return shapecalc.load(export_module(program, (), {}), input=size)
+    return shapecalc.from_torch(program, *([size] if size else []))
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -311,10 +310,63 @@ def test_an_export_of_one_size_says_how_to_export_for_more():
     (problem,) = caught.value.problems
     assert problem.message == "add of program has numbers that are right for one size of the input only"
     assert "torch.export.export(module, examples, dynamic_shapes=({1: AUTO},))" in problem.hint
-    other = shapecalc.load(network.origin, input="9")
-    assert (
-        "exported for the sizes of its example alone: dynamic_shapes of torch.export allow others" in other.graph.notes
-    )
+    assert str(network.formula("N", what="macs").formulas["macs"]) == f"{network.infer().total.macs}*N"
+
+
+@pytest.mark.parametrize(("module", "example", "size"), [
+    (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (2, 6, 16), "9x16"),
+    (nn.TransformerEncoderLayer(16, 4, 32), (6, 2, 16), "9x16"),
+    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d((1, None)), nn.Unflatten(1, (2, 2))), (2, 3, 8, 9), "3x9x7"),
+])  # fmt: skip
+def test_what_the_hint_says_allows_other_sizes(module, example, size):
+    network = exported(module, torch.zeros(example), None)
+    hint = network.origin.hint_on_sizes.partition("torch.export.export(")[2]
+    names = {"module": module, "examples": (torch.zeros(example),), "AUTO": torch.export.Dim.AUTO}
+    program = eval(f"torch.export.export({hint}", {"torch": torch, **names})
+    sizes = [int(one) for one in size.split("x")]
+    at = example.index(2)
+    of_it = shapecalc.from_torch(module.eval(), torch.zeros([*sizes[:at], 2, *sizes[at:]])).infer()
+    assert shapecalc.from_torch(program, size).infer().total.macs == of_it.total.macs
+    assert not shapecalc.from_torch(program, torch.zeros([*sizes[:at], 2, *sizes[at:]])).origin.hint_on_sizes
+
+
+def test_sizes_of_a_program_are_given_by_the_order_of_its_inputs():
+    program = torch.export.export(nn.ReLU(), (torch.zeros(2, 8),))
+    for more, named in ((["8", "8"], {}), ([], {"input": "8"})):
+        with pytest.raises(UsageError, match="give sizes of them alone, at most 1, by their order"):
+            shapecalc.from_torch(program, *more, **named)
+
+
+FIXED = "alone, and not run by PyTorch at other sizes: what forward computed of them"
+
+
+@pytest.mark.parametrize(("dynamic", "size", "stated"), [
+    ((), "3x16x8", "x = 3×8×8"), ((2,), "3x16x8", ""), ((2,), "3x16x16", "x = 3×s"), ((), "5x3x8x8", ""),
+])  # fmt: skip
+def test_another_size_than_that_of_the_export_is_noted(dynamic, size, stated):
+    network = exported(nn.Conv2d(3, 4, 3), torch.zeros(2, 3, 8, 8), size, *dynamic)
+    notes = [note for note in network.infer().notes if FIXED in note]
+    assert len(notes) == bool(stated)
+    assert all(f"exported for input = {stated[4:]}" in note for note in notes)
+
+
+def test_numbers_of_the_export_that_contradict_another_size_are_errors():
+    network = exported(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Unflatten(2, (2, 3))), torch.zeros(2, 3, 8, 8), None)
+    with pytest.raises(ShapeError) as caught:
+        network.infer(input="3x16x8")
+    (problem,) = caught.value.problems
+    assert "it makes 2×4×2×3×6 (288 elements) of its input, which is 2×4×14×6 (672 elements)" in problem.message
+    assert problem.hint == "dynamic_shapes of torch.export allow other sizes"
+
+
+def test_a_dynamic_dimension_is_the_symbol_of_its_axis():
+    network = exported(nn.Conv2d(3, 4, 3), torch.zeros(2, 3, 8, 8), "3x9x8", 2)
+    (name,) = network.infer().graph.variables
+    with pytest.raises(UsageError) as caught:
+        network.formula(name)
+    (problem,) = caught.value.problems
+    assert problem.message == f"{name} cannot be a symbol: it is a dimension of an input of the file"
+    assert problem.hint == "choose that of its axis: H, W"
 
 
 def test_a_formula_is_of_the_length_of_a_sequence_and_not_of_its_features():

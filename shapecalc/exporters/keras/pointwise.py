@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.keras.table import WRITERS, NoCounterpartError, call, module, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,6 @@ _WITH_ARGUMENTS = {
     "hardshrink": "ops.hard_shrink({0}, {lambd})", "softshrink": "ops.soft_shrink({0}, {lambd})",
     "hardtanh": "ops.clip({0}, {min_val}, {max_val})",
 }  # fmt: skip
-_TANH = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast")
 
 
 def _named(function: str) -> Operation:
@@ -38,7 +37,7 @@ def _named(function: str) -> Operation:
         return module("layers.ReLU", max_value=6) if function == "relu6" else module("layers.ReLU")
     if function in _NAMES:
         return module("layers.Activation", activation=_NAMES[function])
-    if function in _TANH:
+    if function == "gelu_new":
         return call("ops.gelu({0}, approximate=True)")
     if function in _OF_ONE:
         return call(_OF_ONE[function])
@@ -93,10 +92,7 @@ def _axis(site: Site, dim: int | str) -> int:
     return -1 if axis == site.x.rank else axis
 
 
-@writes("activation")
-def _any_activation(site: Site) -> Operation:
-    function = site.given["function"]
-    return module("layers.Softmax", axis=_axis(site, -1)) if function == "softmax" else _named(function)
+writes("activation")(WRITERS.activation)
 
 
 @writes("softcap")

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.onnx.table import ALIKE, OWN, NoCounterpartError, writes
+from shapecalc.exporters.sites import BY_TANH
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ def _function(*kinds: str) -> Callable[[_Function], _Function]:
     return add
 
 
-_BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate")
-"""transformers' names of GELU's approximation."""
-
-
 def activate(site: LayerSite, x: str, name: str, given: dict[str, Any] | None = None) -> str:
     """Add an activation by its name, with these arguments or the usual ones. Errors: `NoCounterpartError`."""
     cls = find_kind(name)
@@ -49,7 +46,7 @@ def activate(site: LayerSite, x: str, name: str, given: dict[str, Any] | None = 
     if function is None or cls is None:
         raise NoCounterpartError(f"ONNX has no function {name}")
     defaults = {key: argument.default for key, argument in cls.arguments.items()}
-    if name in _BY_TANH:
+    if name in BY_TANH:
         defaults["approximate"] = "tanh"
     return function(site, x, defaults if given is None else given)
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from shapecalc.exporters.pytorch.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__ = ["OF_ONE"]
+__all__: list[str] = []
 
-OF_ONE = {
+_OF_ONE = {
     "abs": "{0}.abs()", "exponential": "{0}.exp()", "relu2": "torch.relu({0}).square()",
     "quick_gelu": "{0} * torch.sigmoid(1.702 * {0})", "sqrt_softplus": "F.softplus({0}).sqrt()",
     "laplace": "0.5 * (1 + torch.erf(({0} - 0.707107) / (0.282095 * 2**0.5)))",
@@ -45,7 +45,7 @@ def _module(name: str, *arguments: str) -> Callable[[Site], Operation]:
     return lambda site: module(name, **{one: site.given[one] for one in arguments})
 
 
-for _kind, _function in OF_ONE.items():
+for _kind, _function in _OF_ONE.items():
     writes(_kind)(_text(_function))
 for _kind, _names in _MODULES.items():
     writes(_kind)(_module(*_names))

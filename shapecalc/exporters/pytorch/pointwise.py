@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.pytorch.functions import OF_ONE
-from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.pytorch.table import WRITERS, NoCounterpartError, call, module, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,6 @@ _PLAIN = {
     "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish", "softplus": "nn.Softplus",
     "softsign": "nn.Softsign", "selu": "nn.SELU", "identity": "nn.Identity",
 }  # fmt: skip
-_FUNCTIONS = {**_PLAIN, "gelu": "nn.GELU"}
 
 
 def _activation(name: str) -> Callable[[Site], Operation]:
@@ -58,18 +56,7 @@ def _softmax(site: Site) -> Operation:
     return module(name, dim=site.axis(-1 if dim is None else dim))
 
 
-@writes("activation")
-def _named(site: Site) -> Operation:
-    function = site.given["function"]
-    if function in _FUNCTIONS:
-        return module(_FUNCTIONS[function])
-    if function == "softmax":
-        return module("nn.Softmax", dim=site.axis(-1))
-    if function in ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"):
-        return module("nn.GELU", approximate="tanh")
-    if function in OF_ONE:
-        return call(OF_ONE[function])
-    raise NoCounterpartError(f"the function {function}")
+writes("activation")(WRITERS.activation)
 
 
 @writes("softcap")

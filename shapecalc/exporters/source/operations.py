@@ -87,6 +87,14 @@ class Writers(dict[str, "Writer"]):
 
         return add
 
+    def activation(self, site: Site) -> Operation:
+        """Return the operation of an activation that is an argument. Errors: `NoCounterpartError`."""
+        function = site.given["function"]
+        named = site.as_activation(function)
+        if named.layer.kind not in self:
+            raise NoCounterpartError(f"the function {function}")
+        return self[named.layer.kind](named)
+
 
 def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:
     """Return the operation of a module, or of a layer of Keras."""

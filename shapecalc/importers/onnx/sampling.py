@@ -10,7 +10,7 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real
 from shapecalc.importers.onnx.windows import convolution
-from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
@@ -90,7 +90,7 @@ def _gather_nd(call: NodeCall) -> Data:
         raise NotCoveredError("it picks from data at positions that are data")
     else:
         x = call.frame.whole(call.place, x)
-        batch = FIXED if x.batch == FIXED and isinstance(index, Constant) else LOST
+        batch = x.batch if x.batch.is_fixed and isinstance(index, Constant) else LOST
     positions = index if isinstance(index, Constant) else call.frame.whole(call.place, index)
     *dims, count = positions.full(1)
     sizes = x.shape.sizes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.files import input_file
@@ -50,28 +50,31 @@ class ExportedModule:
     @property
     def hint_on_sizes(self) -> str:
         """How to get a program for other sizes of its inputs; empty where it was exported for several."""
-        stated = [self.program.graph.stated.get(name, ()) for name in self.program.inputs]
-        if any(isinstance(size, str) for dims in stated for size in dims[1:]):
-            return ""
-        free = [range(min(max(len(dims) - 2, 1), 2), len(dims) - (len(dims) == 3)) for dims in stated]
-        axes = ["{" + ", ".join(f"{axis}: AUTO" for axis in one) + "}" for one in free]
-        shapes = ", ".join(axes) + "," * (len(axes) == 1)
-        return (
-            "it was exported for the sizes of its example alone. For others, with AUTO = torch.export.Dim.AUTO: "
-            f"torch.export.export(module, examples, dynamic_shapes=({shapes}))"
-        )
+        from shapecalc.importers.pytorch.ranges import hint_on_sizes
+
+        axes = self._readings[0].axes
+        return hint_on_sizes([self.program.graph.stated.get(one, ()) for one in axes], axes.values())
+
+    @cached_property
+    def _readings(self) -> list[Reading]:
+        """Where the batch may be in the inputs, the likeliest first."""
+        from shapecalc.importers.pytorch.batch import readings_of
+
+        return readings_of(self._infos, self.program)
+
+    @property
+    def _infos(self) -> list[ValueInfo]:
+        return [ValueInfo(one, self.program.graph.stated.get(one)) for one in self.program.inputs]
 
     def __repr__(self) -> str:
         return f"<ExportedModule {self.name}: {len(self.program.graph.nodes)} nodes>"
 
     def build(self, variables: Mapping[str, Any], inputs: Mapping[str, tuple[Any, ...]]) -> tuple[Graph, list[Problem]]:
         """Return the graph with these values of dynamic dimensions and input sizes, and all problems."""
-        from shapecalc.importers.pytorch.batch import readings_of
         from shapecalc.importers.pytorch.graph import ModuleImport
 
-        infos = [ValueInfo(one, self.program.graph.stated.get(one)) for one in self.program.inputs]
-        trial = partial(ModuleImport, self.name, self.program, infos)
-        readings = _with_dynamic_batch(trial, readings_of(infos, self.program))
+        trial = partial(ModuleImport, self.name, self.program, self._infos)
+        readings = _with_dynamic_batch(trial, self._readings)
         return best_reading(partial(trial, variables), inputs, readings)
 
 

@@ -10,7 +10,7 @@ from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated_axis
-from shapecalc.importers.tensors import Constant, Data, on_axis
+from shapecalc.importers.tensors import FIXED, Constant, Data, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -307,7 +307,7 @@ def _repeat(call: AtenCall) -> Data:
             x = call.frame.whole(call.place, x)
         else:
             repeats = [n for axis, n in enumerate(repeats) if axis != x.batch.axis]
-    return call.one("tile", x, dims=repeats)
+    return call.one("tile", x, batch=FIXED if x.batch.is_fixed else x.batch, dims=repeats)
 
 
 @operation("repeat_interleave")
@@ -317,7 +317,7 @@ def _interleave(call: AtenCall) -> Data:
     x, axis = along(call, call.x(), call.number("dim", 0))
     dims = [1] * x.shape.rank
     dims[axis] = call.number("repeats", 1)
-    return call.one("tile", x, dims=dims)
+    return call.one("tile", x, batch=FIXED if x.batch.is_fixed else x.batch, dims=dims)
 
 
 @operation("roll")

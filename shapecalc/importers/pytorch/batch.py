@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.inputs import ValueInfo
     from shapecalc.importers.pytorch.program import AtenNode, Program
 
-__all__ = ["Reading", "readings_of"]
+__all__ = ["REPEATS", "Reading", "readings_of"]
 
 _MOST = 5
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -35,7 +35,7 @@ _KEEPS_BUT_LAST = ("linear", "matmul", "glu")
 _RESHAPES = ("view", "reshape", "_unsafe_view", "flatten", "unflatten")
 _SUMS_FEATURES = ("linear", "matmul", "mv")
 _PRODUCTS = {"bmm": ("self", "mat2"), "baddbmm": ("batch1", "batch2")}
-_REPEATS = ("repeat", "tile", "expand", "expand_as", "broadcast_to", "add")
+REPEATS = ("repeat", "tile", "expand", "expand_as", "broadcast_to", "expand_copy", "repeat_interleave")
 _LARGE = 1_000_003
 """The size of the first dynamic dimension where sizes are compared, such that products with others differ from it."""
 
@@ -79,11 +79,12 @@ def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
     if not sure and not firsts:  # maps or sequences without the batch
         found = [_reading(infos, said, maps, 0, 3)]
     every = dict.fromkeys(dims[axis] for axis in (0, 1) for dims in several)
-    others = [one for size in every if max((one := _reading(infos, said, maps, size, 2)).axes.values()) >= 0]
+    others = [one for size in every for order in ((0, 1), (1, 0))
+              if max((one := _reading(infos, said, maps, size, 2, order)).axes.values()) >= 0]  # fmt: skip
     others.sort(key=lambda one: -sum(at >= 0 for at in one.axes.values()))
     apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
     ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
-    if ordered and any(split_target(node.target)[0] in _REPEATS for node in program.graph.nodes):
+    if ordered and any(split_target(node.target)[0] in (*REPEATS, "add") for node in program.graph.nodes):
         ordered[1:1] = [ordered[0]._replace(repeats=axes) for axes in ((1, 0), (0,))]
     return [
         *ordered,
@@ -92,13 +93,17 @@ def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
 
 
 def _reading(
-    infos: Sequence[ValueInfo], said: Mapping[str, int], maps: Collection[str], batch: int | str, least: int
-) -> Reading:
-    """Return where a batch of this size is in each input. In those of fewer than `least` axes it is the first."""
+    infos: Sequence[ValueInfo], said: Mapping[str, int], maps: Collection[str], batch: int | str, least: int,
+    order: Sequence[int] = (0, 1),
+) -> Reading:  # fmt: skip
+    """Return where a batch of this size is in each input: of several axes the first in this order.
+
+    In inputs of fewer than `least` axes it is the first.
+    """
     found = {}
     for info in infos:
         dims = info.dims or ()
-        may_be = [axis for axis in (0, 1) if axis < len(dims) and (not axis or least <= len(dims) <= 3)]
+        may_be = [axis for axis in order if axis < len(dims) and (not axis or least <= len(dims) <= 3)]
         may_be = [said[info.name]] if info.name in said else may_be
         found[info.name] = next((axis for axis in may_be if axis >= 0 and dims[axis] == batch), -1)
     rows = [info for info in infos if len(info.dims or ()) - (found[info.name] >= 0) == 2]

@@ -34,16 +34,21 @@ def load_torch() -> Any:
     return torch
 
 
-def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, Any]) -> ExportedModule:
-    """Return the origin of a module, called with these examples of its inputs.
+def export_module(
+    module: Any, examples: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[ExportedModule, dict[str, tuple[int, ...]]]:
+    """Return the origin of a module, called with these examples of its inputs; and given sizes of those of a program.
 
     Errors: `UsageError` for what is no module, or whose `forward` fails with these examples; `MissingExtraError`.
     """
     torch = load_torch()
     if isinstance(module, torch.export.ExportedProgram):
-        if examples or keywords:
-            raise UsageError("an exported program has its inputs: give it alone, from_torch(program)")
-        return ExportedModule("program", live_program(module))
+        program = live_program(module)
+        if keywords or len(examples) > len(program.inputs):
+            count = len(program.inputs)
+            message = f"an exported program has its inputs: give sizes of them alone, at most {count}, by their order"
+            raise UsageError(Problem(message, hint='from_torch(program), or from_torch(program, "3x224x224")'))
+        return ExportedModule("program", program), dict(zip(program.inputs, map(_size, examples), strict=False))
     _check_module(torch, module, examples, keywords)
     name = clean(type(module).__name__)
     given = tuple([_example(torch, one, module) for one in examples])
@@ -60,7 +65,7 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
         own = fresh()
         try:
             with _known_outputs(torch, own):
-                return ExportedModule(name, live_program(torch.export.export(own, given, named, strict=False)))
+                return ExportedModule(name, live_program(torch.export.export(own, given, named, strict=False))), {}
         except Exception as error:  # noqa: BLE001  (whatever the user's forward, or torch.export, raises)
             reason = reason_of(torch, error, own)
         from shapecalc.importers.pytorch.hooks import hooked_program
@@ -75,7 +80,7 @@ def export_module(module: Any, examples: Sequence[Any], keywords: Mapping[str, A
         f"torch.export could not export {name} ({reason}): the modules in it that it could are shown one after the "
         "other, and what is computed between them is not known"
     )
-    return ExportedModule(name, program._replace(notes=(note,)))
+    return ExportedModule(name, program._replace(notes=(note,))), {}
 
 
 def _failed(name: str, reason: str, given: Sequence[Any], examples: Sequence[Any]) -> Problem:
@@ -187,6 +192,11 @@ def _example(torch: Any, given: Any, module: Any) -> Any:
     if isinstance(given, dict):
         return {key: _example(torch, one, module) for key, one in given.items()}
     return given
+
+
+def _size(given: Any) -> tuple[int, ...]:
+    """Return the size that is given of an input of a program, which may be a tensor."""
+    return parse_sizes(tuple(given.shape) if hasattr(given, "shape") else given)
 
 
 def reason_of(torch: Any, error: BaseException, module: Any) -> str:

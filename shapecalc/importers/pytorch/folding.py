@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import Frame, NotCoveredError
 from shapecalc.importers.pytorch.arguments import constants_of
+from shapecalc.importers.pytorch.batch import REPEATS
 from shapecalc.importers.pytorch.operations import AtenCall
-from shapecalc.importers.tensors import LOST, Constant
+from shapecalc.importers.tensors import LOST, NO_BATCH, Constant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +34,14 @@ class Folding:
         """Return outputs that are the same for every input: constants, or weights that are computed of others."""
         if None in stated:
             stated = self._sized(call, work)
-        sources = tuple(dict.fromkeys(source for x in constants_of(call.arguments.values()) for source in x.sources))
+        given = constants_of(call.arguments.values())
+        sources = tuple(dict.fromkeys(source for x in given for source in x.sources))
         if learned and len(sources) == 1 and call.name.removesuffix("_") in _PARTS:
             return self._parts(call, sources[0], stated)
-        return [Constant(dims, None, sources if learned else (), learned) for dims in stated]
+        is_of_no_batch = call.name not in REPEATS and all(x.batch == NO_BATCH or prod(x.dims) == 1 for x in given)
+        return [
+            Constant(dims, None, sources if learned else (), learned, is_of_no_batch=is_of_no_batch) for dims in stated
+        ]
 
     def _parts(self, call: AtenCall, source: str, stated: list[Any]) -> Sequence[Any]:
         """Return parts of a stored tensor: each is a weight of its own."""

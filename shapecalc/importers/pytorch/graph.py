@@ -15,13 +15,13 @@ from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
-from shapecalc.importers.pytorch.ranges import wrong_sizes
+from shapecalc.importers.pytorch.ranges import HINT, exported_for, wrong_sizes
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
 from shapecalc.importers.pytorch.uses import Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
-from shapecalc.importers.understanding import UNKNOWN, Understanding
+from shapecalc.importers.understanding import Understanding
 from shapecalc.model.graph import Graph, Node, Reference
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ModuleImport:
         self.name = name
         self.program = program
         self.problems: list[Problem] = []
+        self.infos = infos
         self.sizes = input_tensors(infos, reading.axes, variables, inputs, self.problems, name)
         self.symbols = {**self.sizes.variables, **dict.fromkeys(self.sizes.named, self.sizes.batch)}
         self.problems += wrong_sizes(name, program.ranges, self.sizes.variables)
@@ -70,12 +71,13 @@ class ModuleImport:
         self.folding = Folding(name, self.stored)
         self.views = Views()
         self.inlined = 0
+        self.hinted = False
         self.notes: dict[str, None] = dict.fromkeys(program.notes)
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
         scope: dict[str, Any] = {
-            key: Constant(one.dims, None, (one.identity,), one.kind == PARAMETER)
+            key: Constant(one.dims, None, (one.identity,), one.kind == PARAMETER, is_of_no_batch=True)
             for key, one in self.program.stored.items()
         }
         for name, (shape, batch) in self.sizes.inputs.items():
@@ -112,8 +114,8 @@ class ModuleImport:
         if lost := self.understanding.without_batch:
             what = "an unknown node" if lost == 1 else f"{lost:,} unknown nodes"
             left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
-        if not self.is_as_stated and self.understanding.counts[UNKNOWN] and not self.sizes.variables:
-            left_out.append("exported for the sizes of its example alone: dynamic_shapes of torch.export allow others")
+        if other := exported_for(self.infos, self.reading.axes, self.sizes):
+            left_out.append(other)
         unused = unused_parameters(self.program, self.used)
         return [understood, *left_out, *([shared] if shared else []), *unused, *self.notes]
 
@@ -176,6 +178,8 @@ class ModuleImport:
 
     def _failed(self, node: AtenNode, place: NodePlace, taken: Sequence[Any], error: LayerError) -> Sequence[Any]:
         refs = [x.ref for x in taken if isinstance(x, (Data, Unsized))]
+        if not self.is_as_stated and not error.hint and not self.hinted:
+            self.hinted, error = True, LayerError(error.message, error.why, HINT)
         return [self.frame.unresolved(place, split_target(node.target)[0], refs, error)] * max(len(node.outputs), 1)
 
     def _converted(self, call: AtenCall, uses: Uses, graph: ProgramGraph) -> Sequence[Any]:

@@ -99,6 +99,10 @@ class AtenCall(ImportedCall):
             raise NotCoveredError(f"its {name} is computed from data")
         return found
 
+    def weights(self, *names: str) -> list[Constant]:
+        """Return the arguments that are weights and not left out. Errors: `NotCoveredError` if one is data."""
+        return [weight for name in names if (weight := self.weight(name)) is not None]
+
     def number(self, name: str, default: int) -> int:
         """Return an argument that is a whole number. Errors: `LayerError`, `NotCoveredError`."""
         found = self.get(name, default)

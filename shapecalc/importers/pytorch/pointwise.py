@@ -158,8 +158,8 @@ def _for_each_sample(call: AtenCall, given: list[Data | Constant]) -> list[Data 
 
     So `torch.zeros(5, x.size(1), 16) + query`, where the query is a parameter.
     """
-    made = [isinstance(x, Constant) and not x.sources for x in given]
-    if sum(made) != 1 or any(isinstance(x, Data) and x.batch != FIXED for x in given):
+    made = [isinstance(x, Constant) and x.batch == FIXED for x in given]
+    if sum(made) != 1 or not all(x.batch.is_fixed for x in given):
         return given
     i = made.index(False)
     full, own = given[1 - i].full(call.frame.batch), given[i].full(call.frame.batch)

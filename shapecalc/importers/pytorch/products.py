@@ -9,7 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import einsum, linear, merged, product, rows
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
-from shapecalc.importers.rearranging import permuted
+from shapecalc.importers.rearranging import of_each_sample, permuted
 from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _pair(call: AtenCall, first: str, second: str) -> tuple[Tensor, Tensor]:
     a, b = call.tensor(first), call.tensor(second)
     if a is None or b is None:
         raise LayerError(f"it needs two tensors, {first} and {second}")
-    return a, b
+    return of_each_sample(call, a) if _is_weight(b) else a, b
 
 
 def _is_weight(x: Tensor | None) -> bool:
@@ -31,9 +31,10 @@ def _is_weight(x: Tensor | None) -> bool:
 
 @operation("linear")
 def _linear(call: AtenCall) -> Data:
-    x, weight, bias = call.x("input", "self"), call.tensor("weight"), call.tensor("bias")
-    if weight is None:
+    x, weight, bias = call.tensor("input", "self"), call.tensor("weight"), call.tensor("bias")
+    if weight is None or x is None:
         raise LayerError("it has no weight")
+    x = call.as_data(of_each_sample(call, x))
     is_plain = bias is None or (isinstance(bias, Constant) and bias.rank == 1 and bias.learned)
     if isinstance(weight, Constant) and _is_weight(weight) and is_plain:
         features = (weight.dims[1], weight.dims[0])
@@ -187,7 +188,7 @@ def _encoder_layer(call: AtenCall) -> Data:
     first, gelu = call.flag("norm_first", False), call.flag("use_gelu", False)
     y = _normed(call, x, "1") if first else x
     heads: dict[str, Any] = {"embed_dim": call.number("embed_dim", 1), "num_heads": call.number("num_heads", 1)}
-    y = call.one("multi_head_attention", y, weights=_weights(call, "qkv_", "proj_"), **heads)
+    y = call.one("multi_head_attention", y, weights=call.weights(*_HEADS), **heads)
     x = call.one("add", x, y)
     x = y = x if first else _normed(call, x, "1")
     y = _normed(call, y, "2") if first else y
@@ -201,13 +202,11 @@ def _encoder_layer(call: AtenCall) -> Data:
     return x if first else _normed(call, x, "2")
 
 
-def _weights(call: AtenCall, *parts: str) -> list[Constant]:
-    names = [f"{part}{name}" for part in parts for name in ("weight", "bias")]
-    return [weight for name in names if (weight := call.weight(name)) is not None]
+_HEADS = ("qkv_weight", "qkv_bias", "proj_weight", "proj_bias")
 
 
 def _normed(call: AtenCall, x: Data, number: str) -> Data:
-    weights = [weight for name in ("weight", "bias") if (weight := call.weight(f"norm_{name}_{number}")) is not None]
+    weights = call.weights(f"norm_weight_{number}", f"norm_bias_{number}")
     return call.one("layer_norm", x, weights=weights, normalized_shape=[x.shape.sizes[-1]])
 
 
@@ -219,4 +218,4 @@ def _native_attention(call: AtenCall) -> Data:
     if q.batch not in (Batch(0, own=True), LOST):
         raise NotCoveredError("the batch is not its first axis")
     heads: dict[str, Any] = {"embed_dim": call.number("embed_dim", 1), "num_heads": call.number("num_head", 1)}
-    return call.one("multi_head_attention", q, weights=_weights(call, "qkv_", "proj_"), **heads)
+    return call.one("multi_head_attention", q, weights=call.weights(*_HEADS), **heads)

@@ -44,7 +44,7 @@ def _recurrent(call: AtenCall) -> Any:
 @operation("mkldnn_rnn_layer")
 def _onednn(call: AtenCall) -> Any:
     """One direction of one layer, as an LSTM is decomposed to on a CPU."""
-    weights = [weight for i in range(4) if (weight := call.weight(f"weight{i}")) is not None]
+    weights = call.weights("weight0", "weight1", "weight2", "weight3")
     if call.number("mode", 0) != _LSTM or len(weights) < 4 or weights[0].rank != 2:
         raise NotCoveredError("it is no LSTM")
     arguments: dict[str, Any] = {"hidden_size": call.number("hidden_size", 0), "input_size": weights[0].dims[1]}
@@ -77,7 +77,7 @@ def _without_batch(call: AtenCall, x: Data, axis: int) -> Data:
     full = x.full(call.frame.batch)
     if call.frame.batch > 1 or len(full) != 3 or full[axis] != 1:
         raise NotCoveredError(f"its input is {'×'.join(map(str, full))}, with the batch not along axis {axis}")
-    return call.frame.squeezed(call.place, x, axis)
+    return call.frame.without_axis(call.place, x, axis)
 
 
 _CELLS = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
@@ -85,8 +85,7 @@ _CELLS = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
 
 @operation(*_CELLS)
 def _cell(call: AtenCall) -> Any:
-    names = ("w_ih", "w_hh", "b_ih", "b_hh")
-    weights = [weight for name in names if (weight := call.weight(name)) is not None]
+    weights = call.weights("w_ih", "w_hh", "b_ih", "b_hh")
     if not weights or weights[0].rank != 2:
         raise LayerError("it needs weights of two axes")
     rows, features = weights[0].dims

@@ -24,6 +24,9 @@ _MADE = frozenset((
     "tril_indices", "triu_indices", "normal", "bernoulli_like", "hann_window", "hamming_window", "randperm", "range",
 ))  # fmt: skip
 
+_DIFFERENT = ("arange", "linspace", "logspace", "eye", "tril_indices", "triu_indices", "randperm", "range")
+"""Operations that make elements that differ: those of one sample are not those of the others."""
+
 
 def is_made(name: str) -> bool:
     """Return whether an operation makes a tensor of sizes and numbers alone."""
@@ -34,7 +37,7 @@ def made(call: AtenCall, stated: tuple[int, ...] | None) -> Constant | None:
     """Return the tensor that an operation makes; None where its size is not known."""
     dims = _dims(call)
     dims = stated if dims is None else dims
-    return None if dims is None else Constant(dims, _items(call, dims))
+    return None if dims is None else Constant(dims, _items(call, dims), is_of_no_batch=call.name in _DIFFERENT)
 
 
 def _dims(call: AtenCall) -> tuple[int, ...] | None:  # noqa: PLR0911  (one for each sort)

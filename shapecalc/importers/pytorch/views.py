@@ -7,7 +7,7 @@ joined of what stays before it, of what was written, and of what stays after it.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
@@ -33,12 +33,12 @@ _PARTS = ("slice", "narrow", "select")
 _OTHERS = ("unbind", "split", "chunk", "split_with_sizes", "expand", "diagonal", "unfold", "as_strided", "expand_as")
 """Further operations whose outputs are views: how what is written into them is in the whole is not worked out."""
 _SAME = ("detach", "alias", "view_as", "lift_fresh")
+_VIEWS = frozenset((*RESHAPES, *ORDERS, *_PARTS, *_OTHERS, *_SAME))
 
 
 def is_view(op: str) -> bool:
     """Return whether what an operation outputs is a view of its first input."""
-    plain = _plain(op)
-    return plain in RESHAPES or plain in ORDERS or plain in (*_PARTS, *_OTHERS, *_SAME)
+    return _plain(op) in _VIEWS
 
 
 class _View(NamedTuple):
@@ -113,11 +113,11 @@ class Views:
         """Leave out the layer of a view that was made only to be written into, without being read."""
         if call is None:
             return
-        nodes, places = call.frame.nodes, call.frame.places
-        is_last = isinstance(x, Data) and x.ref.node == len(nodes) - 1 and uses == 1
+        places = call.frame.places
+        is_last = isinstance(x, Data) and x.ref.node == len(places) - 1 and uses == 1
         if is_last and call.name in _PARTS:
-            while places and places[-1].path == call.place.path:  # the tensor of the module that it cuts, too
-                call.frame.forget(len(nodes) - 1)
+            own = takewhile(lambda place: place.path == call.place.path, reversed(places))
+            call.frame.forget(len(places) - len(list(own)))  # the tensor of the module that it cuts, too
 
 
 _DEEPEST = 64

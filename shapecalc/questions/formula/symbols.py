@@ -77,6 +77,9 @@ def find_symbol(graph: Graph, rebuild: Rebuild, name: str, resize: Resize = with
 
 def _variable(graph: Graph, rebuild: Rebuild, name: str) -> SymbolInUse:
     given = graph.variables[name]
+    if not graph.is_written:
+        message = f"{name} cannot be a symbol: it is a dimension of an input of the file"
+        raise UsageError(Problem(message, hint=f"choose that of its axis: {', '.join(_places(graph))}"))
     if type(given) is float:
         raise UsageError(Problem(f"{name} cannot be a symbol: it is a fraction in the specification, {given}"))
     if type(given) is not int:
