@@ -29,7 +29,7 @@ __all__ = ["write"]
 
 _NOT_FREE = frozenset({
     "i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input", "y", "n", "yes", "no", "on",
-    "off", "name", "from", "repeat", "for", "when", "share", "frozen",
+    "off", "name", "from", "repeat", "for", "when", "share", "frozen", "uncounted",
 })  # fmt: skip
 """Words that no block may be called."""
 
@@ -85,13 +85,6 @@ def _without_hierarchy(report: Report, operations: Sequence[Operation], text: st
 def _check_every_layer(report: Report) -> None:
     """Raise `UsageError` for layers that the specification language has no words for."""
     graph = report.graph
-    held = [row for row in report.rows if row.node.held]
-    if held:
-        names = ", ".join(sorted(held[0].node.held))
-        raise UsageError(Problem(
-            f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are "
-            "constants, or those of another layer, which the language cannot say", held[0].node.mark,
-        ))  # fmt: skip
     needed = {ref.node for ref in graph.outputs}
     for index in range(len(graph.nodes) - 1, -1, -1):
         if index in needed:
@@ -114,7 +107,7 @@ def _difference(report: Report, again: Report) -> str:
             mine.kind == its.kind
             and mine.node.inputs == its.node.inputs
             and mine.node.shares == its.node.shares
-            and mine.node.frozen == its.node.frozen
+            and mine.node.marks == its.node.marks
             and mine.total == its.total
             and mine.input_shapes == its.input_shapes
             and mine.output_shapes == its.output_shapes
