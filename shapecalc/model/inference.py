@@ -57,7 +57,8 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         macs = sizing.macs * batch
         from_ = tuple([names[ref[0]] if ref[0] >= 0 and not ref[1] else graph.name_of(ref) for ref in node.inputs])
         weights, biases, buffers = own(node, sizing)[4:7]
-        shares = names[node.shares] if node.shares >= 0 else ""
+        has_weights = sizing.weight_shapes or sizing.buffer_shapes
+        shares = names[node.shares] if node.shares >= 0 and has_weights else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
         all_weights += weights

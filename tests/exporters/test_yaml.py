@@ -25,7 +25,7 @@ EXAMPLES = [(kind, i) for kind in plain_kinds() for i in range(len(KINDS[kind].e
 
 def rows_of(report, *, names=True):
     return [
-        (row.name if names else "", row.kind, row.node.inputs, row.node.shares, row.node.frozen, row.input_shapes,
+        (row.name if names else "", row.kind, row.node.inputs, row.shares if names else row.shares and row.node.shares, row.node.marks, row.input_shapes,
          row.output_shapes, row.total, row.sizing.weight_shapes, row.sizing.buffer_shapes)
         for row in report.rows
     ]  # fmt: skip

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.yaml.scope import Names
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["write"]
 
@@ -106,7 +107,7 @@ def _difference(report: Report, again: Report) -> str:
         same = (
             mine.kind == its.kind
             and mine.node.inputs == its.node.inputs
-            and mine.node.shares == its.node.shares
+            and _owner(mine) == _owner(its)
             and mine.node.marks == its.node.marks
             and mine.total == its.total
             and mine.input_shapes == its.input_shapes
@@ -115,6 +116,11 @@ def _difference(report: Report, again: Report) -> str:
         if not same:
             return f"{clean(mine.name)} is another layer when it is read again"
     return "" if report.graph.outputs == again.graph.outputs else "its outputs are others when they are read again"
+
+
+def _owner(row: Row) -> int:
+    """Return the layer whose weights a layer uses; -1 for one that has none, or its own."""
+    return row.node.shares if row.shares else -1
 
 
 class _Writer:
