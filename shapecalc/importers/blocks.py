@@ -7,11 +7,12 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.importers.repeated_calls import split_calls
 from shapecalc.importers.tensors import Data, NodePlace, Unsized
 from shapecalc.model.graph import Block, Graph, Node, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from shapecalc.importers.frame import Frame
 
@@ -56,7 +57,7 @@ def graph_of(
     `places` are in place of those of the frame; `tensors` are the names and sizes of the tensors of the file, by what
     identifies them; `more` are other fields of the graph.
     """
-    nodes, blocks = _named(frame.nodes, frame.places if places is None else places)
+    nodes, blocks = _named(frame.nodes, frame.places if places is None else places, frame.sources)
     name = title or os.path.splitext(os.path.basename(file))[0]
     held = {nodes[i].name: dict([tensors[name] for name in names if name in tensors])
             for i, names in frame.sources.items()} if tensors else {}  # fmt: skip
@@ -75,12 +76,16 @@ def network_outputs(frame: Frame, found: Iterable[tuple[str, Any]]) -> tuple[lis
     return [ref for ref, _ in outputs], [name for _, name in outputs]
 
 
-def _named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[Node, ...], tuple[Block, ...]]:
+def _named(
+    nodes: Sequence[Node], places: Sequence[NodePlace], has_weights: Container[int]
+) -> tuple[tuple[Node, ...], tuple[Block, ...]]:
     """Return nodes with their names, each once, and in their blocks; and these blocks.
 
     A node without a hierarchy is in the blocks that the nodes around it share. A block of one node is that node.
     """
-    paths = _filled([place.blocks[:DEEPEST] for place in places])
+    paths = [place.blocks[:DEEPEST] for place in places]
+    paths, names = split_calls(nodes, paths, [place.name for place in places], has_weights)
+    paths = _filled(paths)
     counts = Counter(paths)
     shared = _common(list(counts)) if () not in counts and len(counts) > 1 else ()
     if shared:
@@ -95,12 +100,12 @@ def _named(nodes: Sequence[Node], places: Sequence[NodePlace]) -> tuple[tuple[No
     homes: dict[tuple[str, ...], tuple[str, str | None, int]] = {}
     taken: dict[str, int] = {}
     found = []
-    for node, place, path in zip(nodes, places, paths, strict=True):
+    for node, place, path, word in zip(nodes, places, paths, names, strict=True):
         home = homes.get(path)
         if home is None:
             home = homes[path] = _home(path, inside, numbers, blocks)
         before, only, block = home
-        own = place.name.replace(".", "_") or node.kind
+        own = word.replace(".", "_") or node.kind
         if len(place.blocks) > DEEPEST:
             own = ".".join((*place.blocks[DEEPEST:], own))
         name = before + (own if only is None else only)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Mark, Problem
 from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of, wrong_number
 from shapecalc.language.expansion import MAX_LAYERS, Proto, Written, key_of
-from shapecalc.language.making import Maker
+from shapecalc.language.making import Maker, uncounted_weights
 from shapecalc.language.reports import Reports, TooMuchError
 from shapecalc.language.scope import (
     Flow,
     MergeBranches,
     Scope,
-    changes_by_turn,
     full_name,
     read_name,
     read_reference,
     reference_text,
+    varies_by_turn,
 )
 from shapecalc.language.turns import is_on, turns_of
 from shapecalc.language.values import BadValueError, bad, condition, items_within, shown_value
@@ -99,7 +99,7 @@ class GraphBuilder(Written):
             name = read_name(own["name"], variables) if "name" in own else ""
             return self._one(entry, scope, variables, flow, name)
         start = len(self.nodes)
-        by_turn = _varies_by_turn(entry)
+        by_turn = varies_by_turn(entry)
         flow = flow if by_turn else self._given(entry, scope, variables, flow)
         for turn, name in self._turns(entry, scope, variables):
             flow = self._given(entry, scope, turn, flow) if by_turn else flow
@@ -130,7 +130,7 @@ class GraphBuilder(Written):
         self, entry: Entry, scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
     ) -> tuple[Flow, ...]:
         """Return the input of a layer that is switched off; the layer's name then refers to it."""
-        if _varies_by_turn(entry):
+        if varies_by_turn(entry):
             return flow
         flow = self._given(entry, scope, variables, flow)
         if "name" in entry.own and not entry.is_repeated:
@@ -164,6 +164,7 @@ class GraphBuilder(Written):
         if "name" in entry.own:
             scope.marks[name] = entry.own["name"].mark
         frozen = scope.frozen or ("frozen" in entry.own and condition(entry.own["frozen"], variables, "frozen"))
+        held = uncounted_weights(entry, cls)
         if block:
             flows = self._block(block, entry, scope, variables, flow, name, frozen)
         elif cls is not None and issubclass(cls, Composite):
@@ -172,6 +173,7 @@ class GraphBuilder(Written):
             assert cls is not None
             inputs, layer = self._layer(cls, entry, scope, variables, flow)
             proto = self._proto(full_name(scope, name), layer, inputs, entry.mark, scope, frozen=frozen)
+            proto.held = held
             flows = (self._add(proto, scope),)
             start = len(self.nodes) - 1
             if layer and layer.output_names():
@@ -323,8 +325,3 @@ class GraphBuilder(Written):
         values = layer.values()
         key = (id(layer), frozen, len(flow))
         return self._expansion(key, layer, inner, flow, lambda: self.expand(body.items, inner, values, flow))
-
-
-def _varies_by_turn(entry: Entry) -> bool:
-    """Return whether an item's `from` names other layers in every turn of its loop."""
-    return entry.is_repeated and "from" in entry.own and changes_by_turn(entry.own["from"], entry.loop_names)

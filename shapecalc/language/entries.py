@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_WORK", "OWN_WORDS", "Effort", "Entry", "branches_of",
            "constant_of", "listed", "read_entry", "work_of", "wrong_number"]  # fmt: skip
 
-OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen")
+OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen", "uncounted")
 """The keys beside the kind: layer-level keys."""
 
 

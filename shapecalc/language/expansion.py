@@ -27,7 +27,7 @@ __all__ = ["MAX_LAYERS", "Expansion", "Inside", "Proto", "Written", "key_of"]
 class Proto:
     """A node whose references may not be resolved yet."""
 
-    __slots__ = ("block", "frozen", "inputs", "layer", "mark", "name", "uses")
+    __slots__ = ("block", "frozen", "held", "inputs", "layer", "mark", "name", "uses")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Proto:
         uses: tuple[tuple[str, Mark], ...],
         block: int,
         frozen: bool,
+        held: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.layer = layer
@@ -46,6 +47,7 @@ class Proto:
         self.uses = uses
         self.block = block
         self.frozen = frozen
+        self.held = held
 
 
 class Inside(NamedTuple):
@@ -118,7 +120,9 @@ class Expansion(NamedTuple):
             inputs = tuple([move(ref) for ref in node.inputs])
             mark = scope.mark or node.mark
             nodes.append(
-                Proto(new + node.name[old:], node.layer, inputs, mark, uses, node.block + further, node.frozen)
+                Proto(
+                    new + node.name[old:], node.layer, inputs, mark, uses, node.block + further, node.frozen, node.held
+                )
             )
         blocks = [Block(new + name[old:], kind, outer + further) for name, kind, outer in self.blocks]
         shift = start - self.insides[0].start

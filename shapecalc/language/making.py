@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.entries import NO_WORK, OWN_WORDS, Entry, constant_of
-from shapecalc.language.values import BadValueError, argument_value, is_plain
+from shapecalc.language.entries import NO_WORK, OWN_WORDS, Entry, constant_of, listed
+from shapecalc.language.values import BadValueError, argument_value, bad, is_plain, word
 from shapecalc.layers.base.cell import Cell
-from shapecalc.layers.base.layer import Layer, stated_rank
+from shapecalc.layers.base.layer import Composite, Layer, stated_rank
 from shapecalc.source import MapValue, Scalar
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.language.scope import Scope
     from shapecalc.source import Value
 
-__all__ = ["Maker"]
+__all__ = ["Maker", "uncounted_weights"]
 
 
 class Maker:
@@ -215,3 +215,16 @@ def _hint_for_lone_value(kind: str, cls: type[Layer], value: Value, scope: Scope
     from shapecalc.language.lone_values import hint_for_lone_value  # only when something is wrong
 
     return hint_for_lone_value(kind, cls, value)
+
+
+def uncounted_weights(entry: Entry, cls: type[Layer] | None) -> frozenset[str]:
+    """Return the weights of an item that are not counted. Errors: `BadValueError`, of a block for any."""
+    value = entry.own.get("uncounted")
+    if value is None:
+        return frozenset()
+    if cls is None or issubclass(cls, Composite):
+        hint = "write it beside the layer in it that has the weights" if cls is None else "write its layers out"
+        raise bad(f"{entry.kind} consists of layers: uncounted names the weights of a single one", value.mark, hint)
+    if isinstance(value, Scalar) and isinstance(value.value, bool):
+        raise bad(f"uncounted names weights, it is not {value.text}", value.mark, "write `uncounted: weight`")
+    return frozenset([word(item, "uncounted") for item in listed(value)])

@@ -64,7 +64,8 @@ def settle(builder: GraphBuilder, outputs: Sequence[Flow], *, stated: bool, inpu
 def _node(proto: Proto, inputs: tuple[Reference | None, ...], owner: int, place: dict[int, int]) -> Node:
     refs = tuple([_moved(ref, place) for ref in inputs if ref is not None])
     layer = proto.layer if len(refs) == len(inputs) else None
-    return Node(proto.name, layer, refs, proto.mark, proto.uses, place.get(owner, -1), proto.frozen, proto.block)
+    mark, uses = proto.mark, proto.uses
+    return Node(proto.name, layer, refs, mark, uses, place.get(owner, -1), proto.frozen, proto.block, proto.held)
 
 
 def _moved(ref: Reference, place: dict[int, int]) -> Reference:

@@ -32,6 +32,7 @@ _OWN: dict[str, Any] = {
     "when": {"type": ["boolean", "string"], "description": "left out if false"},
     "share": {**_NAME, "description": "use the weights of that layer: counted once"},
     "frozen": {"type": ["boolean", "string"], "description": "its parameters are not trained"},
+    "uncounted": {**_NAMES, "description": "its weights that are not counted: constants, or those of another layer"},
 }
 
 

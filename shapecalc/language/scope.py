@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from shapecalc.language.blocks import BlockDefinition
+    from shapecalc.language.entries import Entry
     from shapecalc.source import Value
 
 __all__ = [
@@ -23,12 +24,12 @@ __all__ = [
     "MergeBranches",
     "Pending",
     "Scope",
-    "changes_by_turn",
     "declared_names",
     "full_name",
     "read_name",
     "read_reference",
     "reference_text",
+    "varies_by_turn",
 ]
 
 _REFERENCE = r"(?P<name>[^\[\]]+?)(\[(?P<output>[0-9]{1,4}|[^\W\d]\w{0,99})\])?"
@@ -232,7 +233,12 @@ def reference_text(value: Value, variables: Mapping[str, Any]) -> str:
     return f"{given}{text[found.end('name') :]}" if found and isinstance(given, str) else text
 
 
-def changes_by_turn(value: Value, names: Collection[str]) -> bool:
+def varies_by_turn(entry: Entry) -> bool:
+    """Return whether an item's `from` names other layers in every turn of its loop."""
+    return entry.is_repeated and "from" in entry.own and _changes_by_turn(entry.own["from"], entry.loop_names)
+
+
+def _changes_by_turn(value: Value, names: Collection[str]) -> bool:
     """Return whether references differ between iterations of a loop with these names."""
     for item in value.items if isinstance(value, ListValue) else [value]:
         text = item.text if isinstance(item, Scalar) else ""

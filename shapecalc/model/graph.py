@@ -38,9 +38,10 @@ class Node(NamedTuple):
     """One layer of a network, with its inputs.
 
     `layer` is None where the specification of the layer was wrong (a graph to be reported on, not to be used).
-    `shares` is the index of the node whose weights this one uses; `held` are the names of those of its weights that
-    other nodes hold, where it shares only some; `block` the index of the innermost block that it
-    is in, or -1; `mark` is its location in the source, `uses` are the uses of the blocks around it, outwards.
+    `shares` is the index of the node whose weights this one uses; `held` are the names of those of its weights that are
+    not counted: constants, or those that other nodes hold, where it shares only some; `block` is the index of the
+    innermost block that it is in, or -1; `mark` is its location in the source, `uses` are the uses of the blocks
+    around it, outwards.
     """
 
     name: str
@@ -57,6 +58,11 @@ class Node(NamedTuple):
     def kind(self) -> str:
         """The name of the layer's kind."""
         return self.layer.kind if self.layer else "?"
+
+    @property
+    def marks(self) -> tuple[bool, frozenset[str]]:
+        """Which of its weights are not trained, or not counted."""
+        return self.frozen, self.held
 
 
 class Block(NamedTuple):

@@ -57,7 +57,8 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         macs = sizing.macs * batch
         from_ = tuple([names[ref[0]] if ref[0] >= 0 and not ref[1] else graph.name_of(ref) for ref in node.inputs])
         weights, biases, buffers = own(node, sizing)[4:7]
-        shares = names[node.shares] if node.shares >= 0 else ""
+        has_weights = sizing.weight_shapes or sizing.buffer_shapes
+        shares = names[node.shares] if node.shares >= 0 and has_weights else ""
         statistics = buffers if counts_statistics else 0
         rows.append(Row(node.name, node, sizing, from_, weights, biases, buffers, macs, layout, shares, statistics))
         all_weights += weights
@@ -102,7 +103,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             return None
 
     sizings = walk(graph, size, problems)
-    problems += _shared_weights(graph, sizings)
+    problems += _weights_elsewhere(graph, sizings)
     return sizings, problems
 
 
@@ -212,10 +213,14 @@ def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:
     )
 
 
-def _shared_weights(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Problem]:
-    """Return a problem for each layer that shares the weights of another whose tensors have other sizes."""
+def _weights_elsewhere(graph: Graph, sizings: Sequence[Sizing | None]) -> list[Problem]:
+    """Return a problem for each layer that shares weights of other sizes, or has none of those that are uncounted."""
     problems = []
     for node, sizing in zip(graph.nodes, sizings, strict=True):
+        if node.held and sizing is not None and not node.held <= sizing.weight_shapes.keys():
+            unknown, names = min(node.held - sizing.weight_shapes.keys()), ", ".join(sizing.weight_shapes)
+            hint = f"its weights are {names}" if names else "remove `uncounted`"
+            problems.append(problem_at(node, LayerError(f"it has no weight called {unknown}", hint=hint)))
         owner = sizings[node.shares] if node.shares >= 0 else None
         if sizing is None or owner is None:
             continue

@@ -41,13 +41,13 @@ class Sizing(NamedTuple):
 
 def own(node: Node, sizing: Sizing) -> Sizing:
     """Return the counts of a layer: no weights or buffers if it shares another's, so that they count once."""
-    if node.held:
-        shapes = {name: sizes for name, sizes in sizing.weight_shapes.items() if name not in node.held}
-        weights, biases = count(shapes)
-        return sizing._replace(weight_shapes=shapes, weights=weights, biases=biases)
-    if node.shares < 0:
+    if node.shares >= 0:
+        return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0, inactive=0)
+    if not node.held:
         return sizing
-    return sizing._replace(weight_shapes={}, buffer_shapes={}, weights=0, biases=0, buffers=0, inactive=0)
+    shapes = {name: sizes for name, sizes in sizing.weight_shapes.items() if name not in node.held}
+    weights, biases = count(shapes)
+    return sizing._replace(weight_shapes=shapes, weights=weights, biases=biases)
 
 
 def can_share(sizing: Sizing, owner: Sizing) -> bool:

@@ -71,6 +71,12 @@ def inputs_of(torch, net, batch):
     ]  # fmt: skip
 
 
+def is_whole(module):
+    """Whether a module is one layer, with modules of its own in it."""
+    name = type(module).__name__
+    return name in WHOLE or name.startswith("Parametrized")
+
+
 def check(torch, net, batch=2):
     """Enforce that a module has the parameters, and all of its modules the sizes, of the report, in order."""
     source = net.convert("pytorch")
@@ -80,15 +86,9 @@ def check(torch, net, batch=2):
     trainable = sum(one.numel() for one in model.parameters() if one.requires_grad)
     assert trainable == report.total.trainable
     seen = []
-    inside = {
-        id(one)
-        for whole in model.modules()
-        if type(whole).__name__ in WHOLE
-        for one in whole.modules()
-        if one is not whole
-    }
+    inside = {id(one) for whole in model.modules() if is_whole(whole) for one in whole.modules() if one is not whole}
     for one in model.modules():
-        if (not [*one.children()] or type(one).__name__ in WHOLE) and id(one) not in inside:
+        if (not [*one.children()] or is_whole(one)) and id(one) not in inside:
             one.register_forward_hook(lambda module, _, y: seen.append((type(module).__name__, y)))
     outputs = model(*inputs_of(torch, net, batch))
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)

@@ -21,7 +21,7 @@ BLOCK = (
 HALF = BLOCK.replace("stride: required", "stride: 1")
 GRID = "input: 300\nlayers:\n"
 STEPS = "input: 50x300\nlayers:\n"
-KEYS = "; layer-level keys are name, from, repeat, for, when, share, frozen"
+KEYS = "; layer-level keys are name, from, repeat, for, when, share, frozen, uncounted"
 
 # What is written, the wrong part, the hint, what it says to write, and the outputs and parameters in PyTorch.
 FOLLOWED = [

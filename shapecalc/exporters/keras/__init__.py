@@ -12,7 +12,7 @@ from shapecalc.exporters.keras.helpers import HELPERS
 from shapecalc.exporters.keras.table import WRITERS, keras_sites
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
 from shapecalc.exporters.source.bodies import ModuleSource
-from shapecalc.exporters.source.operations import operations_of
+from shapecalc.exporters.source.operations import operations_of, without_uncounted
 from shapecalc.exporters.source.scales import with_scales
 from shapecalc.layers.base.shape import HWC
 
@@ -36,7 +36,7 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
     Errors: `UsageError` with the first layer that Keras has no counterpart for.
     """
     sites = [*keras_sites(report)]
-    operations = operations_of(report, sites, WRITERS, "Keras")
+    operations = operations_of(report, sites, WRITERS, "Keras", without_uncounted)
     operations = with_scales(report, sites, operations, lambda scale, shift: {"center": shift, "scale": scale})
     return first_possible(report, "Keras", lambda level: _source(report, sites, operations, level))
 

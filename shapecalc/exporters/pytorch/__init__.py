@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.pytorch.arguments import default_of
+from shapecalc.exporters.pytorch.arguments import NORM, UNCOUNTED, default_of
 from shapecalc.exporters.pytorch.code import ClassText
 from shapecalc.exporters.pytorch.helpers import HELPERS
 from shapecalc.exporters.pytorch.table import WRITERS, torch_size
-from shapecalc.exporters.sites import sites_of
+from shapecalc.exporters.sites import NoCounterpartError, sites_of
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
 from shapecalc.exporters.source.bodies import ModuleSource
-from shapecalc.exporters.source.operations import operations_of
+from shapecalc.exporters.source.operations import operations_of, without_uncounted
 from shapecalc.exporters.source.scales import with_scales
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.exporters.sites import Site
     from shapecalc.exporters.structure.parts import Definition, Operation
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["write"]
 
@@ -35,11 +37,30 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
     Errors: `UsageError` with the first layer that PyTorch has no counterpart for.
     """
     sites = [*sites_of(report, CHW)]
-    operations = operations_of(report, sites, WRITERS, "PyTorch")
+    operations = operations_of(report, sites, WRITERS, "PyTorch", _finished)
     operations = with_scales(
         report, sites, operations, lambda scale, shift: {"affine": True} if scale and shift else {}
     )
     return first_possible(report, "PyTorch", lambda level: _source(report, operations, level))
+
+
+def _finished(row: Row, site: Site, operation: Operation) -> Operation:
+    """Return an operation with how its weight is computed, and those of its weights that are no parameters.
+
+    Errors: `NoCounterpartError`.
+    """
+    more: dict[str, Any] = {}
+    norm, held = site.given.get(NORM, "none"), tuple(sorted(row.node.held))
+    if norm != "none":
+        name = norm.removesuffix("_last")
+        if name not in ("weight_norm", "spectral_norm") or held or not operation.kind.startswith("nn."):
+            raise NoCounterpartError(f"{NORM} {norm}")
+        more[NORM] = (name, 0 if name == norm else len(site.weights["original1"]) - 1)
+    elif held and re.match(r"nn\.(?!Parameter\b)", operation.kind) and not operation.arguments.get("one_bias"):
+        more[UNCOUNTED] = held
+    elif held:
+        return without_uncounted(row, site, operation)
+    return operation._replace(arguments={**operation.arguments, **more}) if more else operation
 
 
 def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
@@ -48,7 +69,7 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     names = _class_names(report, definitions)
     main = definitions[-1]
     used = {one.kind.partition("|")[0] for one in operations}
-    used |= {"one_bias"} if any(one.arguments.get("one_bias") for one in operations) else set()
+    used |= {name for name in ("one_bias", UNCOUNTED) if any(one.arguments.get(name) for one in operations)}
     texts = [HELPERS[name].strip() for name in HELPERS if name in used]
     inputs = input_names(report, ("self",))
     program = ModuleSource(report, names, needed, lambda node, output: torch_size(report.shape_of(node, output)))
@@ -60,10 +81,11 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     sizes = ", ".join("×".join(map(str, (1, *torch_size(shape)))) for shape in graph.inputs.values())
     imports = ["import torch"] if "torch." in body else []
     imports += ["import torch.nn.functional as F"] if "F." in body else []
+    norms = ["from torch.nn.utils import parametrizations"] if "parametrizations." in body else []
     shown = f"The input is {sizes}, with the batch first." if len(graph.inputs) == 1 else f"The inputs are {sizes}."
     note = "Comments have the sizes of one sample; in a class, those of its first use."
     doc = f'"""{title_of(report)}\n\n{shown}\n{note}\n"""'
-    return "\n".join([doc, "", *imports, "from torch import nn", "", "", body]) + "\n"
+    return "\n".join([doc, "", *imports, "from torch import nn", *norms, "", "", body]) + "\n"
 
 
 def _class_names(report: Report, definitions: Sequence[Definition]) -> dict[int, str]:

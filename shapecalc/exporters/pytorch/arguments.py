@@ -10,7 +10,7 @@ from shapecalc.exporters.source.values import code_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["construct", "default_of"]
+__all__ = ["NORM", "UNCOUNTED", "construct", "default_of"]
 
 _WINDOW = {"stride": 1, "padding": 0, "dilation": 1, "pad": None}
 _RECURRENT = {"one_bias": False, "num_layers": 1, "bias": True, "bidirectional": False}
@@ -71,6 +71,9 @@ _UNNAMED = frozenset({
     "num_tokens", "output_size", "p", "size", "negative_slope", "alpha", "groups", "upscale_factor", "downscale_factor",
 })  # fmt: skip
 """Arguments that are written without their names, where they come first."""
+NORM, UNCOUNTED = "parametrization", "uncounted"
+_AROUND = ("pad", "one_bias", NORM, UNCOUNTED)
+"""What is no argument of a module, but written around it: how its weight is computed, which weights are constants."""
 
 
 def _defaults(name: str) -> Mapping[str, Any]:
@@ -92,15 +95,17 @@ def construct(name: str, arguments: Mapping[str, Any]) -> str:
     texts: list[str] = []
     is_leading = True
     for key, value in arguments.items():
-        if key in ("pad", "one_bias") or (
-            key in defaults and type(value) is type(defaults[key]) and value == defaults[key]
-        ):
+        if key in _AROUND or (key in defaults and type(value) is type(defaults[key]) and value == defaults[key]):
             continue
         is_leading = is_leading and key in _UNNAMED
         texts.append(code_of(value) if is_leading else f"{key}={code_of(value)}")
     text = f"{name}({', '.join(texts)})"
     if arguments.get("one_bias"):
         return f"one_bias({text})"
+    if norm := arguments.get(NORM):
+        text = f"parametrizations.{norm[0]}({text}{f', dim={norm[1]}' if norm[1] else ''})"
+    if held := arguments.get(UNCOUNTED):
+        text = f"{UNCOUNTED}({text}, {', '.join(map(code_of, held))})"
     pad = arguments.get("pad")
     if pad is None:
         return text

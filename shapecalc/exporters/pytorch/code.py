@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.pytorch.arguments import construct
+from shapecalc.exporters.pytorch.arguments import UNCOUNTED, construct
 from shapecalc.exporters.pytorch.sequences import LAST_STEP
 from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
@@ -110,7 +110,7 @@ class ClassText(BodyText):
 
     @staticmethod
     def _reuses(item: Item, owner: Item) -> bool:
-        return (item.definition, item.kind, item.arguments) == (owner.definition, owner.kind, owner.arguments)
+        return (item.definition, item.kind, _own(item)) == (owner.definition, owner.kind, _own(owner))
 
     # The forward pass.
 
@@ -153,6 +153,11 @@ class ClassText(BodyText):
             yield f"        for layer in {attribute}:"
             attribute = "layer"
         yield f"            {target} = {self._call(item, attribute, [target])}{size}"
+
+
+def _own(item: Item) -> dict[str, Any]:
+    """Return the arguments of an item, but for which weights of the owner are not counted."""
+    return {name: value for name, value in item.arguments.items() if name != UNCOUNTED}
 
 
 def _module_name(item: Item) -> str:

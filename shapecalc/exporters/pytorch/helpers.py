@@ -45,6 +45,13 @@ def one_bias(module):
     module._flat_weights = [getattr(module, name) for name in module._flat_weights_names]
     return module
 ''',
+    "uncounted": '''
+def uncounted(module, *names):
+    """Return a module whose weights of these names are buffers: constants, or those of another layer."""
+    for name in names:
+        module.register_buffer(name, module._parameters.pop(name).detach(), persistent=False)
+    return module
+''',
     "StatefulLSTM": _STATEFUL.format(name="LSTM", given="tuple(states) or None", after="after"),
     **{
         f"Stateful{name}": _STATEFUL.format(name=name, given="states[0] if states else None", after="[after]")

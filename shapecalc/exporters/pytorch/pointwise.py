@@ -76,7 +76,6 @@ def _stochastic_depth(site: Site) -> Operation:
 
 @writes("linear")
 def _linear(site: Site) -> Operation:
-    site.refuse("parametrization")
     features = {"in_features": site.x.sizes[-1], "out_features": site.given["out_features"]}
     bias = "bias" in site.weights
     if site.is_mixed:
@@ -86,7 +85,6 @@ def _linear(site: Site) -> Operation:
 
 @writes("fc")
 def _fc(site: Site) -> Operation:
-    site.refuse("parametrization")
     forward = "{m}({0})" if site.x.rank == 1 else "{m}({0}.flatten(1))"
     features = {"in_features": site.x.elements, "out_features": site.given["out_features"]}
     return module("nn.Linear", forward, **features, bias="bias" in site.weights)

@@ -42,8 +42,7 @@ def padding_of(site: Site, *, halves: bool = False) -> dict[str, Any]:
 @writes("conv", "depthwise_conv")
 def _conv(site: Site) -> Operation:
     given = site.given
-    site.refuse("parametrization")
-    weight = site.weights["weight"]
+    weight = site.weights.get("original1") or site.weights["weight"]
     return module(
         class_of("Conv", site),
         in_channels=site.x.channels,
@@ -66,7 +65,6 @@ def window(value: Any) -> Any:
 @writes("transposed_conv")
 def _transposed_conv(site: Site) -> Operation:
     given = site.given
-    site.refuse("parametrization")
     kernel, stride, dilation = (per_axis(given[name], site.rank) for name in ("kernel_size", "stride", "dilation"))
     paddings, added, is_cut = [], [], False
     for size, out, k, s, d, padding in zip(

@@ -25,16 +25,24 @@ if TYPE_CHECKING:
 
     Writer = Callable[[Site], Operation]
 
-__all__ = ["Writers", "call", "module", "moved", "operations_of", "sliced"]
+__all__ = ["Writers", "call", "module", "moved", "operations_of", "sliced", "without_uncounted"]
 
 
-def operations_of(report: Report, sites: Iterable[Site], writers: Writers, framework: str) -> list[Operation]:
-    """Return what each layer is in a framework. Errors: `UsageError` with the first layer that has no counterpart."""
+def operations_of(
+    report: Report,
+    sites: Iterable[Site],
+    writers: Writers,
+    framework: str,
+    finish: Callable[[Row, Site, Operation], Operation],
+) -> list[Operation]:
+    """Return what each layer is in a framework, completed by `finish` with what any layer may have.
+
+    Errors: `UsageError` with the first layer that has no counterpart.
+    """
     found = []
     for row, site in zip(report.rows, sites, strict=True):
         try:
-            _check_weights(row)
-            found.append(_operation(site, writers.get(row.kind, _refuse)))
+            found.append(finish(row, site, _operation(site, writers.get(row.kind, _refuse))))
         except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
             message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
@@ -65,10 +73,12 @@ def moved(operation: Operation, inputs: Collection[str], *, back: bool, to_first
     return operation._replace(kind=text)
 
 
-def _check_weights(row: Row) -> None:
-    if row.node.held:
-        names = ", ".join(sorted(row.node.held))
-        raise NoCounterpartError(f"some of its weights ({names}) are constants, or those of another layer")
+def without_uncounted(row: Row, _: Site, operation: Operation) -> Operation:
+    """Return an operation of a layer whose weights all count. Errors: `NoCounterpartError` for any other."""
+    if not row.node.held:
+        return operation
+    names = ", ".join(sorted(row.node.held))
+    raise NoCounterpartError(f"some of its weights ({names}) are constants, or those of another layer")
 
 
 def _refuse(site: Site) -> Operation:

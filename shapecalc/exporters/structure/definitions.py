@@ -70,9 +70,9 @@ def _are_equal(graph: Graph, operations: Sequence[Operation], a: Part, b: Part) 
         return False
     if a.body and b.body:
         return a.body.definition is b.body.definition and a.body.arguments == b.body.arguments
-    if a.body or b.body or graph.nodes[a.start].frozen != graph.nodes[b.start].frozen:
+    if a.body or b.body:
         return False
-    return operations[a.start] == operations[b.start]
+    return (operations[a.start], *graph.nodes[a.start].marks) == (operations[b.start], *graph.nodes[b.start].marks)
 
 
 def _skeleton(graph: Graph, body: Body, operations: Sequence[Operation]) -> Hashable:
@@ -84,7 +84,7 @@ def _skeleton(graph: Graph, body: Body, operations: Sequence[Operation]) -> Hash
             arguments = part.body.arguments
         else:
             what, arguments = operations[part.start]
-            what = (what, graph.nodes[part.start].frozen)
+            what = (what, *graph.nodes[part.start].marks)
         share = part.share and (part.share[0] - body.start, part.share[1] - body.start)
         name = None if body.is_found else numbered(part.names[0])[0].rstrip("_.")
         parts.append((what, part.inputs, share, name, *[(key, _sort_of(x)) for key, x in arguments.items()]))
@@ -119,9 +119,9 @@ def _fill(graph: Graph, definition: Definition, operations: Sequence[Operation],
         counts = [one.count for one in parts]
         repeat = _value(definition, counts, REPEAT, "depth", None)
         names = part.names if all(one.names == part.names for one in parts) else _base(parts)
-        frozen = not inner and graph.nodes[part.start].frozen
+        frozen, held = (False, frozenset[str]()) if inner else graph.nodes[part.start].marks
         layer = "" if inner else graph.nodes[part.start].kind
-        definition.items.append(Item(kind, inner, arguments, part.inputs, repeat, names, part, frozen, layer))
+        definition.items.append(Item(kind, inner, arguments, part.inputs, repeat, names, part, frozen, held, layer))
     for number, body in enumerate(bodies):
         body.arguments = {name: one.values[number] for name, one in definition.parameters.items()}
 

@@ -104,6 +104,7 @@ class Item:
     names: list[str] | None
     part: Part
     frozen: bool
+    held: frozenset[str]
     layer: str
 
     @property

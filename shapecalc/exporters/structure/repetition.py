@@ -165,7 +165,7 @@ def _token(graph: Graph, part: Part, held: set[int]) -> Hashable:
         return part.start  # it stays where it can be named
     layer = node.layer
     fixed = [(name, repr(one)) for name, one in layer.values().items() if _is_fixed(layer.arguments[name], one)]
-    return (layer.kind, len(node.inputs), node.frozen, *fixed)
+    return (layer.kind, len(node.inputs), *node.marks, *fixed)
 
 
 def _is_fixed(argument: Argument, value: Any) -> bool:

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from shapecalc.exporters.yaml.scope import Names
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["write"]
 
 _NOT_FREE = frozenset({
     "i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input", "y", "n", "yes", "no", "on",
-    "off", "name", "from", "repeat", "for", "when", "share", "frozen",
+    "off", "name", "from", "repeat", "for", "when", "share", "frozen", "uncounted",
 })  # fmt: skip
 """Words that no block may be called."""
 
@@ -85,13 +86,6 @@ def _without_hierarchy(report: Report, operations: Sequence[Operation], text: st
 def _check_every_layer(report: Report) -> None:
     """Raise `UsageError` for layers that the specification language has no words for."""
     graph = report.graph
-    held = [row for row in report.rows if row.node.held]
-    if held:
-        names = ", ".join(sorted(held[0].node.held))
-        raise UsageError(Problem(
-            f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are "
-            "constants, or those of another layer, which the language cannot say", held[0].node.mark,
-        ))  # fmt: skip
     needed = {ref.node for ref in graph.outputs}
     for index in range(len(graph.nodes) - 1, -1, -1):
         if index in needed:
@@ -113,8 +107,8 @@ def _difference(report: Report, again: Report) -> str:
         same = (
             mine.kind == its.kind
             and mine.node.inputs == its.node.inputs
-            and mine.node.shares == its.node.shares
-            and mine.node.frozen == its.node.frozen
+            and _owner(mine) == _owner(its)
+            and mine.node.marks == its.node.marks
             and mine.total == its.total
             and mine.input_shapes == its.input_shapes
             and mine.output_shapes == its.output_shapes
@@ -122,6 +116,11 @@ def _difference(report: Report, again: Report) -> str:
         if not same:
             return f"{clean(mine.name)} is another layer when it is read again"
     return "" if report.graph.outputs == again.graph.outputs else "its outputs are others when they are read again"
+
+
+def _owner(row: Row) -> int:
+    """Return the layer whose weights a layer uses; -1 for one that has none, or its own."""
+    return row.node.shares if row.shares else -1
 
 
 class _Writer:

@@ -148,6 +148,9 @@ class DefinitionText:
             own["share"] = self._owner(*item.part.share)
         if item.frozen:
             own["frozen"] = "true"
+        if item.held:
+            names = [word(name) for name in sorted(item.held)]
+            own["uncounted"] = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
         return own
 
     def _owner(self, start: int, stop: int) -> str:

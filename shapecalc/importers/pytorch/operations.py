@@ -16,6 +16,7 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.program import PARAMETER
 from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
+from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Operation = Callable[["AtenCall"], Any]
 
 __all__ = ["AtenCall", "find_operation", "operation", "scalar", "split_target"]
+
+_PARAMETRIZATION = "parametrization"
 
 operation: OperationTable[Operation] = OperationTable(
     "pytorch", ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent", "unchanged")
@@ -143,7 +146,9 @@ class AtenCall(ImportedCall):
     def emit(
         self, kind: str, *data: Data, batch: Batch, weights: Sequence[Constant] = (), **arguments: Any
     ) -> list[Data]:
-        held = [self._main_source(weight) for weight in weights]
+        lengths, how = self._lengths(kind, weights)
+        held = [*lengths, *[self._main_source(weight, lengths) for weight in weights]]
+        arguments |= how
         found = super().emit(kind, *data, batch=batch, weights=held, **arguments)
         if held:
             self._mark_weights(found[0].ref.node, data, held)
@@ -161,17 +166,38 @@ class AtenCall(ImportedCall):
         if held and all(one.kind == PARAMETER and not one.trainable for one in held):
             self.frame.nodes[index] = self.frame.nodes[index]._replace(frozen=True)
 
-    def _main_source(self, weight: Constant) -> Constant:
-        """Return a weight that is computed of several tensors as that of its size: the others count as parameters."""
+    def _lengths(self, kind: str, weights: Sequence[Constant]) -> tuple[list[Constant], dict[str, Any]]:
+        """Return the lengths of a weight that weight normalisation computes, and the argument that says so."""
+        cls, weight = find_kind(kind), weights[0] if weights else None
+        learned = self._parameters(weight) if weight else []
+        if cls is None or _PARAMETRIZATION not in cls.arguments or weight is None or len(learned) != 2:
+            return [], {}
+        lengths, directions = sorted(learned, key=lambda one: prod(one.dims))
+        ones = (1,) * (weight.rank - 1)
+        found = {(*ones, weight.dims[-1]): "weight_norm_last", (weight.dims[0], *ones): "weight_norm"}
+        if directions.dims != weight.dims or lengths.dims not in found:
+            return [], {}
+        constant = Constant(lengths.dims, None, (lengths.identity,), learned=True)
+        return [constant], {_PARAMETRIZATION: found[lengths.dims]}
+
+    def _parameters(self, weight: Constant) -> list[StoredInput]:
+        """Return the parameters that a weight is computed of."""
+        stored = [self.stored[source] for source in weight.sources if source in self.stored]
+        return [one for one in stored if one.kind == PARAMETER]
+
+    def _main_source(self, weight: Constant, lengths: Sequence[Constant]) -> Constant:
+        """Return a weight that is computed of several tensors as that of its size.
+
+        The others count as parameters of their own, but for the `lengths` that its layer has.
+        """
         if len(weight.sources) < 2:
             return weight
-        elements = prod(weight.dims)
-        stored = [self.stored[source] for source in weight.sources if source in self.stored]
-        main = next((one for one in stored if prod(one.dims) == elements and one.kind == PARAMETER), None)
+        elements, learned = prod(weight.dims), self._parameters(weight)
+        main = next((one for one in learned if prod(one.dims) == elements), None)
         if main is None:
             return weight
-        for one in stored:
-            if one is not main and one.kind == PARAMETER:
+        for one in learned:
+            if one is not main and all(one.identity not in own.sources for own in lengths):
                 self.frame.as_data(self.place, Constant(one.dims, None, (one.identity,), learned=True), one.dims)
         return weight._replace(sources=(main.identity,))
 

@@ -172,7 +172,8 @@ def _param_lines(layer: LayerExplanation) -> Iterator[ExplanationLine]:
     if counts[WEIGHTS].value and counts[BIASES].value:
         yield ExplanationLine("weights", (_equation(counts[WEIGHTS]),))
         yield ExplanationLine("biases", (_equation(counts[BIASES]),))
-    note = (": frozen, not trained",) if layer.row.node.frozen else ()
+    held = ", ".join(sorted(layer.row.node.held))
+    note = (f": not counted ({held})",) if held else (": frozen, not trained",) if layer.row.node.frozen else ()
     yield ExplanationLine("params", (_equation(counts[PARAMS]), *note))
     if ACTIVE in counts:
         yield ExplanationLine("active", (_equation(counts[ACTIVE]), " for one token"))
