@@ -270,8 +270,11 @@ class Compilation:
             empty = isinstance(layers, ListValue) or (isinstance(layers, Scalar) and layers.value is None)
             message = "`layers:` is empty" if empty else f"`layers:` must be a list, not {describe(layers)}"
             hint = "write each layer after a dash: - relu"
-            if isinstance(layers, Scalar) and layers.text.startswith("//"):
-                hint = "a comment begins with #: write `#` in place of `//`"
+            if isinstance(layers, Scalar):
+                from shapecalc.language.files import hint_for_network  # only when something is wrong
+
+                comment = "a comment begins with #: write `#` in place of `//`"
+                hint = comment if layers.text.startswith("//") else hint_for_network(layers.text) or hint
             problems.append(Problem(message, layers.mark, hint=hint))
             return None
         return layers if not self.broken else None

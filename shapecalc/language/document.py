@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Problems, did_you_mean
@@ -10,7 +11,7 @@ from shapecalc.escaping import clean
 from shapecalc.language.blocks import BlockDefinition
 from shapecalc.language.entries import OWN_WORDS
 from shapecalc.language.values import BadValueError, bad, describe, named_pairs, word
-from shapecalc.source import ListValue, MapValue, Scalar
+from shapecalc.source import ListValue, MapValue, Scalar, words_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,8 +102,9 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     known = [(key, item) for key, item in value.pairs if key.text in KEYS]
     keys = {key.text: item for key, item in known}
     marks = {key.text: key.mark for key, _ in known}
+    variables: dict[str, Value] = {}
     if len(known) < len(value.pairs):
-        _read_unknown_keys(value, keys, marks, problems)
+        variables = _read_unknown_keys(value, keys, marks, problems)
     for one, other in (("input", "inputs"), ("output", "outputs")):
         if one in keys and other in keys:
             message = f"{one} and {other} cannot be used together"
@@ -113,26 +115,36 @@ def read_document(value: Value, reader: Reader | None) -> tuple[Document, Sequen
     own, written = _blocks(keys.get("blocks"), problems), keys.get("blocks")
     incomplete = incomplete or (len(own) < len(written.pairs) if isinstance(written, MapValue) else written is not None)
     blocks.update(own)
-    variables = _variables(keys.get("vars"), problems)
+    variables.update(_variables(keys.get("vars"), problems))
     variants = _variants(keys.get("variants"), problems)
     return Document(keys, marks, variables, blocks, variants, value.mark, incomplete), problems
 
 
-def _read_unknown_keys(value: MapValue, keys: dict[str, Value], marks: dict[str, Mark], problems: Problems) -> None:
+def _read_unknown_keys(
+    value: MapValue, keys: dict[str, Value], marks: dict[str, Mark], problems: Problems
+) -> dict[str, Value]:
     """Record the problems of unknown keys, and read those that another one is meant by as that one.
 
-    What is missing without it is then no problem of its own.
+    What is missing without it is then no problem of its own. Return the variables among them: `num_classes: 10`.
     """
     from shapecalc.language.keys_beside import meant_key, unknown_key  # only when something is wrong
 
+    variables: dict[str, Value] = {}
+    used = words_in([item for word, item in keys.items() if word in ("layers", "blocks", "input", "inputs")])
     for key, item in value.pairs:
         if key.text in KEYS:
+            continue
+        if key.text in used and isinstance(item, Scalar) and not isinstance(item.value, (str, NoneType)):
+            hint = clean(f"variables are given under `vars:`: write `vars: {{{key.text}: {item.text}}}`")
+            problems.append(Problem(f"a specification has no key {key.text}", key.mark, hint=hint))
+            variables[key.text] = item
             continue
         problems.append(unknown_key(key, KEYS))
         meant = meant_key(key.text, KEYS)
         others = (meant, *_INPUTS) if meant in _INPUTS else (meant,)
         if isinstance(item, _READ_AS_MEANT.get(meant, ())) and not any(other in keys for other in others):
             keys[meant], marks[meant] = item, key.mark
+    return variables
 
 
 _INPUTS = ("input", "inputs")
@@ -192,7 +204,8 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
             parts[inner.text] = item
             continue
         own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
-        near = did_you_mean(inner.text, _BLOCK_KEYS)
+        given = f": write `args: {{{inner.text}: {item.text}}}`" if isinstance(item, Scalar) else ""
+        near = did_you_mean(inner.text, _BLOCK_KEYS, clean(f"arguments are given under `args:`{given}"), lists=False)
         problems.append(Problem(f"a block has no key {inner.text}", inner.mark, hint=own or near))
         meant = next((key for key in _BLOCK_KEYS if near == f"did you mean {key}?"), "")
         if meant and not own:

@@ -70,10 +70,10 @@ def _table(text: str) -> dict[str, str]:
     return {word: hint for words, hint in pairs for word in words.split()}
 
 
-def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collection[str] = ()) -> str:
+def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collection[str] = (), written: str = "") -> str:
     """Return the hint for a name of another program, with the values `given` for it; empty for others.
 
-    `known` are the names of layers and inputs.
+    `known` are the names of layers and inputs; `written` is what is after the name in the text, with its colon.
     """
     plain = normalise_word(word)
     if plain in _SHORTCUTS and given and all(name in known for name in given):
@@ -84,13 +84,13 @@ def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collectio
     if plain == "select":
         return _selected(given)
     alone = given[0] if len(given) == 1 and given[0].isdecimal() else ""
-    return _table(_KINDS).get(plain, "") or _window(word.lower(), alone) or _numbered(word)
+    return _table(_KINDS).get(plain, "") or _window(word.lower(), alone) or _numbered(word, written)
 
 
-def _numbered(word: str) -> str:
+def _numbered(word: str, written: str) -> str:
     """Return the hint for the name of a layer in place of its kind: `conv1`."""
     kind = word.rstrip("0123456789").rstrip("_")
-    return f"write `- {kind}`, with `name: {word}` below it" if kind != word and find_kind(kind) else ""
+    return f"write `- {kind}{written}`, with `name: {word}` below it" if kind != word and find_kind(kind) else ""
 
 
 def _selected(given: Sequence[str]) -> str:

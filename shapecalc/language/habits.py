@@ -48,7 +48,7 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
         return clean(_in_branch([]) if hint == SEQUENCE and place.is_branch else hint)
-    foreign = hint_for_foreign_kind(call.word, _values(call, value), place.known) if call else ""
+    foreign = hint_for_foreign_kind(call.word, _values(call, value), place.known, _as_written(value)) if call else ""
     is_named = key.text[-1:].isdigit()  # `conv1: {conv: {…}}`
     hint = "" if foreign and isinstance(value, MapValue) and not is_named else _under_name(key.text, value)
     if hint:

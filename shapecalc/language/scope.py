@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import Mark, Problem, did_you_mean
 from shapecalc.language.turns import loops_of
 from shapecalc.language.values import bad, word
+from shapecalc.layers import find_kind
 from shapecalc.model.graph import Reference
 from shapecalc.source import ListValue, MapValue, Scalar
 
@@ -109,10 +110,12 @@ class Scope:
     def define_broken(self, value: Value, flow: tuple[Flow, ...], end: int) -> None:
         """Define the name of an item with a problem, so that references to it are none: it is the output of `flow`.
 
-        So are several names in a list, which are a problem themselves.
+        So are several names in a list, which are a problem themselves, and a name in place of the kind: `conv1: {…}`.
         """
         given = value.get("name") if isinstance(value, MapValue) else None
-        for name in given.items if isinstance(given, ListValue) else [given]:
+        keys = [key for key, _ in value.pairs if key.text[-1:].isdigit()] if isinstance(value, MapValue) else []
+        numbered = [key for key in keys if find_kind(key.text.rstrip("0123456789").rstrip("_"))]
+        for name in [*(given.items if isinstance(given, ListValue) else [given]), *numbered]:
             if isinstance(name, Scalar) and isinstance(name.value, str) and name.text not in self.flows:
                 self.define(name.text, flow, (end - 1, end))
 

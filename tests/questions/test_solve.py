@@ -17,7 +17,7 @@ from shapecalc.layers.base.layer import Composite
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
-from shapecalc.questions.solve import read_budget, read_range, slides
+from shapecalc.questions.solve import find_fixes, read_budget, read_range, slides
 from shapecalc.questions.solve.costs import cost_of_change
 from shapecalc.renderers.solve import draw_budget, draw_fixes
 
@@ -681,6 +681,13 @@ def test_of_a_network_without_errors_the_fixes_are_what_its_notes_say(text, text
     assert "no fix" not in shown
     for fix in answer.fixes:
         assert note not in " ".join(shapecalc.load(fix.changes[-1].edit.text).infer().notes)
+
+
+def test_a_change_with_which_a_note_stays_is_no_fix():
+    network = shapecalc.load("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3}\n- linear: 10\n")
+    notes = network.infer().notes
+    assert find_fixes(network.graph, lambda text: network.reread(text).graph, notes=notes).fixes
+    assert not find_fixes(network.graph, lambda _: network.graph, notes=notes).fixes
 
 
 def test_a_note_on_a_size_that_is_given_has_no_fix_in_the_text():
