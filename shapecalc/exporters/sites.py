@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.layers import find_kind
 from shapecalc.layers.base.axis_numbers import axis_index
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.per_axis import sides_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
+__all__ = ["NAMED", "ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
 
 ROTARY = "rotary_embedding"
 
@@ -114,6 +115,22 @@ class Site:
                 raise NoCounterpartError(f"{name} {value}")
 
 
+NAMED = "activation"
+"""The kind of an activation by the name of its function: its site is that of the kind of this name."""
+_BY_TANH = frozenset({"gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate"})
+"""transformers' names of GELU's approximation (its activations.py)."""
+
+
+def _of_function(layer: Layer) -> Layer:
+    """Return a layer, or if it is an activation by the name of its function the layer of that function."""
+    if layer.kind != NAMED:
+        return layer
+    function = layer.values()["function"]
+    cls = find_kind("identity" if function == "linear" else function)
+    assert cls is not None
+    return cls(approximate="tanh") if function in _BY_TANH else cls()
+
+
 def sites_of(report: Report, layout: str) -> Iterator[Site]:
     """Yield the site of each layer in a framework with a layout."""
     graph = report.graph
@@ -128,7 +145,7 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
         weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
         first = row.node.inputs[0].node if row.node.inputs else -1
         before = graph.nodes[first].layer if first >= 0 else None
-        layer, sizing = row.node.layer, row.sizing
+        layer, sizing = _of_function(row.node.layer), row.sizing
         fixed = tuple([ref.node >= 0 and is_fixed[ref.node] for ref in row.node.inputs])
         is_fixed.append(all(fixed))
         site = Site(layer, layer.values(), sizing.inputs, sizing.outputs, weights, layout, frozenset(outputs), before,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.pytorch.functions import OF_ONE
 from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
 
 if TYPE_CHECKING:
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PLAIN = {
-    "relu": "nn.ReLU", "relu6": "nn.ReLU6", "silu": "nn.SiLU", "sigmoid": "nn.Sigmoid", "tanh": "nn.Tanh",
-    "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish", "softplus": "nn.Softplus",
+    "relu6": "nn.ReLU6", "silu": "nn.SiLU", "sigmoid": "nn.Sigmoid", "tanh": "nn.Tanh",
+    "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish",
     "softsign": "nn.Softsign", "selu": "nn.SELU", "identity": "nn.Identity",
 }  # fmt: skip
-_FUNCTIONS = {**_PLAIN, "gelu": "nn.GELU"}
 
 
 def _activation(name: str) -> Callable[[Site], Operation]:
@@ -31,14 +29,20 @@ for _kind, _name in _PLAIN.items():
     writes(_kind)(_activation(_name))
 
 
-@writes("gelu")
+@writes("relu")
+def _relu(site: Site) -> Operation:
+    limit = site.given["max_value"]
+    return module("nn.ReLU") if limit is None else module("nn.Hardtanh", min_val=0.0, max_val=limit)
+
+
+@writes("softplus")
+def _softplus(site: Site) -> Operation:
+    return module("nn.Softplus", beta=site.given["beta"], threshold=site.given["threshold"])
+
+
+@writes("gelu", "gelu_new")
 def _gelu(site: Site) -> Operation:
-    return module("nn.GELU", approximate=site.given["approximate"])
-
-
-@writes("gelu_new")
-def _gelu_new(_: Site) -> Operation:
-    return module("nn.GELU", approximate="tanh")
+    return module("nn.GELU", approximate=site.given.get("approximate", "tanh"))
 
 
 @writes("leaky_relu")
@@ -56,20 +60,6 @@ def _softmax(site: Site) -> Operation:
     name = "nn.LogSoftmax" if "log" in site.layer.kind else "nn.Softmax"
     dim = site.given.get("dim")
     return module(name, dim=site.axis(-1 if dim is None else dim))
-
-
-@writes("activation")
-def _named(site: Site) -> Operation:
-    function = site.given["function"]
-    if function in _FUNCTIONS:
-        return module(_FUNCTIONS[function])
-    if function == "softmax":
-        return module("nn.Softmax", dim=site.axis(-1))
-    if function in ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"):
-        return module("nn.GELU", approximate="tanh")
-    if function in OF_ONE:
-        return call(OF_ONE[function])
-    raise NoCounterpartError(f"the function {function}")
 
 
 @writes("softcap")

@@ -34,7 +34,7 @@ def operations_of(report: Report, sites: Iterable[Site], writers: Writers, frame
     for row, site in zip(report.rows, sites, strict=True):
         try:
             _check_weights(row)
-            found.append(_operation(site, writers.get(row.kind, _refuse)))
+            found.append(_operation(site, writers.get(site.layer.kind, _refuse)))
         except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
             message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
