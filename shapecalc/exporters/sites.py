@@ -19,13 +19,9 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["BY_TANH", "ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
+__all__ = ["NAMED", "ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
 
 ROTARY = "rotary_embedding"
-
-
-BY_TANH = ("gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate")
-"""transformers' names of GELU's approximation."""
 
 
 class NoCounterpartError(Exception):
@@ -111,19 +107,28 @@ class Site:
         """Return whether an output is like the input: channels last, and no feature map."""
         return y.channels_last and not y.is_map and y.rank == self.x.rank
 
-    def as_activation(self, function: str) -> Site:
-        """Return the same with the activation of this name, with its usual arguments, as the layer."""
-        cls = find_kind("identity" if function == "linear" else function)
-        assert cls is not None, function
-        layer = cls(**({"approximate": "tanh"} if function in BY_TANH else {}))
-        return replace(self, layer=layer, given=layer.values())
-
     def refuse(self, *names: str) -> None:
         """Raise `NoCounterpartError` for arguments that are given and that its counterpart has not."""
         for name in names:
             value = self.given.get(name)
             if value not in (None, False, 0, "none") and value != self.layer.arguments[name].default:
                 raise NoCounterpartError(f"{name} {value}")
+
+
+NAMED = "activation"
+"""The kind of an activation by the name of its function: its site is that of the kind of this name."""
+_BY_TANH = frozenset({"gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate"})
+"""transformers' names of GELU's approximation (its activations.py)."""
+
+
+def _of_function(layer: Layer) -> Layer:
+    """Return a layer, or if it is an activation by the name of its function the layer of that function."""
+    if layer.kind != NAMED:
+        return layer
+    function = layer.values()["function"]
+    cls = find_kind("identity" if function == "linear" else function)
+    assert cls is not None
+    return cls(approximate="tanh") if function in _BY_TANH else cls()
 
 
 def sites_of(report: Report, layout: str) -> Iterator[Site]:
@@ -140,7 +145,7 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
         weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
         first = row.node.inputs[0].node if row.node.inputs else -1
         before = graph.nodes[first].layer if first >= 0 else None
-        layer, sizing = row.node.layer, row.sizing
+        layer, sizing = _of_function(row.node.layer), row.sizing
         fixed = tuple([ref.node >= 0 and is_fixed[ref.node] for ref in row.node.inputs])
         is_fixed.append(all(fixed))
         site = Site(layer, layer.values(), sizing.inputs, sizing.outputs, weights, layout, frozenset(outputs), before,

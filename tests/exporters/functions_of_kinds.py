@@ -52,6 +52,9 @@ FUNCTIONS = {
     "replication_pad: [[1, 0], [2, 1]]": "F.pad(x, (2, 1, 1, 0), mode='replicate')",
     "pad: {padding: 1, mode: constant, value: 3}": "F.pad(x, (1, 1, 1, 1), value=3)",
     "hardtanh: {min_val: -2, max_val: 0.5}": "F.hardtanh(x, -2, 0.5)", "softshrink: 1.5": "F.softshrink(x, 1.5)",
+    "activation: laplace": "0.5 * (1 + torch.erf((x - 0.707107) / (0.282095 * 2 ** 0.5)))", "activation: swish": "F.silu(x)",
+    "activation: linear": "x", "activation: elu": "F.elu(x)", "activation: log_softmax": "x.log_softmax(-1)",
+    "relu: {max_value: 0.5}": "x.clamp(0, 0.5)", "softplus: {beta: 2}": "F.softplus(x, 2)",
     "threshold: {threshold: 1, value: -3}": "F.threshold(x, 1, -3)", "celu: 2": "F.celu(x, 2)",
 }  # fmt: skip
 """Layers on a map of 8×8×6, and what they are in PyTorch."""

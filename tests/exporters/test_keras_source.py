@@ -6,6 +6,7 @@ import ast
 import re
 
 import pytest
+import yaml
 from searching import some
 
 import shapecalc
@@ -175,6 +176,27 @@ def test_groups():
 def test_a_pool_after_relu_is_padded_by_zeros():
     lines = body(network("relu", {"max_pool": {"kernel_size": 3, "stride": 2, "padding": 1}}))
     assert lines[1] == "x = layers.ZeroPadding2D(1)(x)"
+
+
+FUNCTIONS = {
+    "activation: laplace": "0.5 * (1 + ops.erf((inputs - 0.707107) / (0.282095 * 2**0.5)))",
+    "activation: swish": 'layers.Activation("silu")(inputs)', "activation: leaky_relu": "layers.LeakyReLU(0.01)(inputs)",
+    "activation: gelu_python_tanh": "ops.gelu(inputs, approximate=True)", "activation: softmax": "layers.Softmax()(inputs)",
+    "relu: {max_value: 3}": "layers.ReLU(max_value=3)(inputs)", "softplus: {beta: 2}": "ops.softplus(2 * inputs) / 2",
+    "pointwise: {function: fmod, other: 2}": "ops.sign(inputs) * ops.mod(ops.abs(inputs), ops.abs(2))",
+    "reduce: {function: std, dim: -1}": "ops.std(inputs, axis=2) * (8 / 7) ** 0.5",
+    "reduce: {function: var, dim: [1, 2]}": "ops.var(inputs, axis=(1, 2)) * 40 / 39",
+    "multi_head_attention: {num_heads: 2, gate: true}":
+        'layers.MultiHeadAttention(2, key_dim=4, use_gate=True, name="multi_head_attention1")(inputs, inputs)',
+    "multi_head_attention: {num_heads: 2, window: 5}":
+        'layers.MultiHeadAttention(2, key_dim=4, sliding_window=3, name="multi_head_attention1")(inputs, inputs)',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", FUNCTIONS)
+def test_functions_and_attention(layer):
+    spec = {"input": [5, 8], "layers": [yaml.safe_load(layer)]}
+    assert body(spec)[0].partition("  # ")[0] == f"x = {FUNCTIONS[layer]}"
 
 
 ERRORS = [

@@ -259,6 +259,8 @@ OWN = {
     "pointwise: {function: less, other: 0.5}": (0, "(x < 0.5).float()"), "pointwise: {function: square}": (0, "x ** 2"),
     "sum: {dim: 1}": (0, "x.sum(1)"), "reduce: {function: l2, dim: -1}": (0, "x.norm(dim=-1)"),
     "reduce: {function: logsumexp, dim: [1, 2], keepdim: true}": (0, "x.logsumexp((1, 2), True)"),
+    "pointwise: {function: fmod, other: 0.7}": (0, "x.fmod(0.7)"),
+    "reduce: {function: var, dim: [1, 2]}": (0, "x.var((1, 2))"), "reduce: {function: std, dim: -1}": (0, "x.std(-1)"),
     "argmax: 2": (0, "x.argmax(2)"), "gather: {index: 3, keepdim: false, dim: 2}": (0, "x[:, :, 3]"),
     "gather: {index: [0, 2]}": (0, "x[:, [0, 2]]"), "tile: {dims: [2, 1, 3]}": (0, "x.repeat(1, 2, 1, 3)"),
     "expand: {sizes: [2, -1, 8, 6]}": (0, "x[:, None].expand(-1, 2, -1, -1, -1)"), "softmin": (0, "(-x).softmax(-1)"),
@@ -286,7 +288,8 @@ def test_layers_of_maps_with_channels_last_compute_what_pytorch_does(layer, kera
 MAPPED = [layer for layer in FUNCTIONS if layer.partition(":")[0] in (
     "relu", "relu2", "quick_gelu", "abs", "exponential", "log_sigmoid", "tanhshrink", "sqrt_softplus", "celu", "hardshrink",
     "softshrink", "hardtanh", "threshold", "silu", "mish", "hardsigmoid", "softplus", "elu", "selu", "leaky_relu",
-)]  # fmt: skip
+    "gelu", "gelu_new", "softcap", "laplace", "pixel_shuffle", "pixel_unshuffle",
+) or (layer.startswith("activation") and "softmax" not in layer)]  # fmt: skip
 """Functions of single elements, whatever the order of the axes."""
 
 
@@ -299,3 +302,39 @@ def test_functions_are_those_of_pytorch(layer, keras):
     due = eval(FUNCTIONS[layer], {"x": x, "torch": torch, "F": torch.nn.functional})
     found = made(keras, net.convert("keras"), "cpu")(x.movedim(1, -1), training=False)
     torch.testing.assert_close(found.movedim(-1, 1), due, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_of_keras_written_again_computes_the_same(keras):
+    import torch
+
+    x = keras.Input((5, 8))
+    kinds = [
+        keras.layers.MultiHeadAttention(2, 4, use_gate=True),
+        keras.layers.MultiHeadAttention(2, 4, sliding_window=2),
+        keras.layers.GroupQueryAttention(4, 4, 2, use_gate=True, sliding_window=3),
+    ]
+    for attention in kinds:
+        for given in ({}, {"use_causal_mask": True}):
+            model = keras.Model(x, attention(x, x, **given))
+            again = made(keras, shapecalc.from_keras(model).convert("keras"), "cpu")
+            again.set_weights(model.get_weights())
+            value = torch.randn(2, 5, 8)
+            torch.testing.assert_close(again(value, training=False), model(value, training=False))
+
+
+def test_products_of_heads_compute_what_pytorch_computes(keras):
+    import torch
+
+    for is_causal in (False, True):
+        layer = {"scaled_dot_product_attention": {"is_causal": is_causal}, "from": ["q", "k", "v"]}
+        sizes = (
+            {"q": [2, 5, 4], "k": [2, 6, 4], "v": [2, 6, 3]} if not is_causal else {name: [2, 5, 4] for name in "qkv"}
+        )
+        for layout in ("HWC", "CHW"):
+            model = made(
+                keras, shapecalc.load({"layout": layout, "inputs": sizes, "layers": [layer]}).convert("keras"), "cpu"
+            )
+            inputs = [torch.randn(3, *size) for size in sizes.values()]
+            due = torch.nn.functional.scaled_dot_product_attention(*inputs, is_causal=is_causal)
+            given = [one.movedim(1, -1) for one in inputs] if layout == "CHW" else inputs
+            torch.testing.assert_close(model(given), due)

@@ -47,6 +47,8 @@ CHAINS = {
     "a vector for a map": (MAP, [("mean", {"dim": [1, 2]}), ("add", {})], lambda m, x, f: x + x.mean((2, 3), keepdim=True)),
     "products": (MAP, [("relu", {}), ("matmul", {"transpose_b": True})],
                  lambda m, x, f: (y := x.permute(0, 2, 3, 1)).relu() @ y.mT),
+    "a map and what is none": (Shape((5, 2, 4), is_map=False, channels_last=True), [
+        ("reshape", {"shape": [40]}), ("reshape", {"shape": [5, 2, 4]}), ("add", {})], lambda m, x, f: 2 * x),
     "a mean": (MAP, [("mean", {"dim": [1]})], lambda m, x, f: x.mean(2).mT),
     "a maximum": (MAP, [("max", {"dim": [2]})], lambda m, x, f: x.amax(3).mT),
     "a row": (MAP, [("gather", {"index": [1], "keepdim": False})], lambda m, x, f: x[:, :, 1].mT),

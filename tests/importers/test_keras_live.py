@@ -72,3 +72,13 @@ def test_adapters_of_lora_within_attention(keras):
             answer = keras_layers.answer_of(one)
             keras_layers.compare(shapecalc.from_keras(one), answer)
             assert answer["trainable"] < answer["params"]
+
+
+def test_models_that_several_models_hold_are_shared(keras):
+    x, dense = keras.Input((8,)), keras.layers.Dense
+    inner = keras.Sequential([keras.Input((8,)), dense(8, activation="relu"), dense(8)], name="inner")
+    middle = keras.Model(x, inner(dense(8)(x)) + x, name="middle")
+    outer = keras.Model(x, middle(middle(x)), name="outer")
+    model = keras.Model(x, [outer(x), dense(3)(middle(x))])
+    keras_layers.compare(shapecalc.from_keras(model), keras_layers.answer_of(model))
+    assert model.count_params() == 243

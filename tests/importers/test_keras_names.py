@@ -109,6 +109,19 @@ class Model(Looks):
         self.layers = [type("Holder", (), {"name": name, "_layers": parts})]
 
 
+def test_a_layer_in_memory_that_two_models_hold_is_shared():
+    # Keras 3.15, run: the same Dense called in two models of a third, which has 20 parameters.
+    inner = functional(entry(4, name="i"), layer("Dense", "d", ["i"], units=4), inputs=("i",))
+    models = [{**inner, "name": name, "config": {**inner["config"], "name": name}} for name in ("a", "b")]
+    models[0]["inbound_nodes"], models[1]["inbound_nodes"] = [[["x", 0, 0, {}]]], [[["a", 0, 0, {}]]]
+    model = functional(entry(4), *models)
+    dense = type("Holder", (), {"name": "d"})
+    live = Model(model)
+    live.layers = [type("Holder", (), {"name": name, "layers": [dense]}) for name in ("a", "b")]
+    assert load(model).infer().total.params == 40
+    assert shapecalc.from_keras(live).infer().total.params == 20
+
+
 ATTENTION = {"num_heads": 2, "key_dim": 4, "value_dim": 4, "use_bias": True}
 PROJECTION = {"equation": "abc,cde->abde", "sizes": (2, 4), "bias_axes": "de"}
 OUTPUT = {"equation": "abcd,cde->abe", "sizes": (8,), "bias_axes": "e"}

@@ -14,6 +14,7 @@ __all__ = ["construct", "default_of"]
 
 _CONV = {"strides": 1, "padding": "valid", "dilation_rate": 1, "groups": 1, "use_bias": True}
 _RECURRENT = {"use_bias": True, "return_sequences": False}
+_ATTENTION = {"dropout": 0.0, "use_bias": True, "use_gate": False, "sliding_window": None}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.Conv": _CONV,
     "layers.DepthwiseConv": {**_CONV, "depth_multiplier": 1},
@@ -39,8 +40,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.ReLU": {"max_value": None},
     "layers.LeakyReLU": {"negative_slope": 0.3},
     "layers.ELU": {"alpha": 1.0},
-    "layers.MultiHeadAttention": {"value_dim": None, "dropout": 0.0, "use_bias": True},
-    "layers.GroupQueryAttention": {"dropout": 0.0, "use_bias": True},
+    "layers.MultiHeadAttention": {"value_dim": None, **_ATTENTION},
+    "layers.GroupQueryAttention": _ATTENTION,
     "layers.LSTM": _RECURRENT,
     "layers.GRU": {**_RECURRENT, "reset_after": True},
     "layers.SimpleRNN": {**_RECURRENT, "activation": "tanh"},

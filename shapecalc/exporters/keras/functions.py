@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.shapes import broadcast, check_kept
@@ -22,7 +23,6 @@ _TRUTHS = frozenset({
     "logical_not", "isnan",
 })  # fmt: skip
 """Functions whose output is true or false: 1 or 0, as it may be added and multiplied."""
-_NOT_THERE = ("fmod", "cast")
 
 
 @writes("pointwise")
@@ -32,8 +32,8 @@ def _pointwise(site: Site) -> Operation:
     more = {"other": other} if other is not None else {}
     if name == "cast":
         return call('ops.cast({0}, "float32")')
-    if name in _NOT_THERE:
-        raise NoCounterpartError(f"the function {name}")
+    if name == "fmod":  # with the sign of the first
+        return call(f"ops.sign({operands[0]}) * ops.mod(ops.abs({operands[0]}), ops.abs({operands[1]}))", **more)
     if name == "reciprocal":
         return call("1 / {0}")
     if name == "where":
@@ -45,6 +45,7 @@ def _pointwise(site: Site) -> Operation:
 _REDUCTIONS = {
     "sum": "ops.sum({0}, {axes})", "max": "ops.max({0}, {axes})", "min": "ops.min({0}, {axes})",
     "prod": "ops.prod({0}, {axes})", "logsumexp": "ops.logsumexp({0}, {axes})",
+    "var": "ops.var({0}, {axes}) * {n} / {less}", "std": "ops.std({0}, {axes}) * ({n} / {less}) ** 0.5",
     "any": 'ops.cast(ops.any({0}, {axes}), "float32")', "all": 'ops.cast(ops.all({0}, {axes}), "float32")',
     "sum_square": "ops.sum(ops.square({0}), {axes})", "log_sum": "ops.log(ops.sum({0}, {axes}))",
     "l1": "ops.sum(ops.abs({0}), {axes})", "l2": "ops.sqrt(ops.sum(ops.square({0}), {axes}))",
@@ -56,13 +57,17 @@ def _reduce(site: Site) -> Operation:
     name = site.given.get("function") or site.layer.kind
     dims = sorted([site.axis(axis + 1) for axis in site.layer._axes(site.x)])  # type: ignore[attr-defined]  # noqa: SLF001
     check_kept(site)
-    if name not in _REDUCTIONS:
-        raise NoCounterpartError(f"{name}, which is of n - 1 elements: Keras' of n")
     if not dims:
         return call("{0}")
+    more = {}
+    if name in ("var", "std"):  # of n - 1 elements; those of Keras are of n
+        n = prod(site.size(site.x)[axis - 1] for axis in dims)
+        if n == 1:
+            raise NoCounterpartError("the variance of one element")
+        more = {"n": n, "less": n - 1}
     keep = ", keepdims=True" if site.given["keepdim"] else ""
     forward = _REDUCTIONS[name].replace("{axes}", "axis={axis}" + keep)
-    return call(forward, axis=dims[0] if len(dims) == 1 else tuple(dims))
+    return call(forward, axis=dims[0] if len(dims) == 1 else tuple(dims), **more)
 
 
 @writes("argmax", "argmin")

@@ -36,6 +36,14 @@ def pixel_shuffle(x, factor):
     x = layers.Permute((1, 4, 2, 5, 3))(x)
     return layers.Reshape((height * factor, width * factor, channels // factor**2))(x)
 ''',
+    "pixel_unshuffle": '''
+def pixel_unshuffle(x, factor):
+    """Pixels as channels: a smaller map of more channels, each block of pixels of a channel together."""
+    height, width, channels = x.shape[1:]
+    x = layers.Reshape((height // factor, factor, width // factor, factor, channels))(x)
+    x = layers.Permute((1, 3, 5, 2, 4))(x)
+    return layers.Reshape((height // factor, width // factor, channels * factor**2))(x)
+''',
     "gather_patches": '''
 def gather_patches(x, size):
     """The pixels of each patch, one after the other along the channels."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import WRITERS, NoCounterpartError, call, module, writes
+from shapecalc.exporters.keras.table import NoCounterpartError, call, module, writes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shapecalc.exporters.keras.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
@@ -16,8 +14,7 @@ __all__: list[str] = []
 
 _NAMES = {
     "silu": "silu", "sigmoid": "sigmoid", "tanh": "tanh", "hardswish": "hard_silu", "hardsigmoid": "hard_sigmoid",
-    "mish": "mish", "softplus": "softplus", "softsign": "softsign", "selu": "selu", "relu": "relu", "relu6": "relu6",
-    "gelu": "gelu",
+    "mish": "mish", "softsign": "softsign", "selu": "selu",
 }  # fmt: skip
 _OF_ONE = {
     "quick_gelu": "{0} * ops.sigmoid(1.702 * {0})", "relu2": "ops.square(ops.relu({0}))", "abs": "ops.abs({0})",
@@ -32,24 +29,28 @@ _WITH_ARGUMENTS = {
 }  # fmt: skip
 
 
-def _named(function: str) -> Operation:
-    if function in ("relu", "relu6"):
-        return module("layers.ReLU", max_value=6) if function == "relu6" else module("layers.ReLU")
-    if function in _NAMES:
-        return module("layers.Activation", activation=_NAMES[function])
-    if function == "gelu_new":
-        return call("ops.gelu({0}, approximate=True)")
-    if function in _OF_ONE:
-        return call(_OF_ONE[function])
-    raise NoCounterpartError(f"the function {function}")
+@writes("relu", "relu6")
+def _relu(site: Site) -> Operation:
+    limit = 6 if site.layer.kind == "relu6" else site.given["max_value"]
+    return module("layers.ReLU") if limit is None else module("layers.ReLU", max_value=limit)
 
 
-def _activation(name: str) -> Callable[[Site], Operation]:
-    return lambda _: _named(name)
+@writes("softplus")
+def _softplus(site: Site) -> Operation:
+    beta = site.given["beta"]
+    if beta != 1:
+        return call("ops.softplus({beta} * {0}) / {beta}", beta=beta)
+    return module("layers.Activation", activation="softplus")
 
 
-for _kind in (*_NAMES, *_OF_ONE, "gelu_new"):
-    writes(_kind)(_activation(_kind))
+@writes(*_NAMES)
+def _named(site: Site) -> Operation:
+    return module("layers.Activation", activation=_NAMES[site.layer.kind])
+
+
+@writes(*_OF_ONE)
+def _of_one(site: Site) -> Operation:
+    return call(_OF_ONE[site.layer.kind])
 
 
 @writes(*_WITH_ARGUMENTS)
@@ -62,14 +63,22 @@ def _identity(_: Site) -> Operation:
     return call("{0}")
 
 
-@writes("gelu")
+@writes("gelu", "gelu_new")
 def _gelu(site: Site) -> Operation:
-    return _named("gelu_new" if site.given["approximate"] == "tanh" else "gelu")
+    if site.given.get("approximate", "tanh") == "tanh":
+        return call("ops.gelu({0}, approximate=True)")
+    return module("layers.Activation", activation="gelu")
 
 
 @writes("leaky_relu")
 def _leaky_relu(site: Site) -> Operation:
     return module("layers.LeakyReLU", negative_slope=site.given["negative_slope"])
+
+
+@writes("rrelu")
+def _rrelu(site: Site) -> Operation:
+    """At inference its slope is the mean of the two."""
+    return module("layers.LeakyReLU", negative_slope=(site.given["lower"] + site.given["upper"]) / 2)
 
 
 @writes("elu")
@@ -90,9 +99,6 @@ def _axis(site: Site, dim: int | str) -> int:
     """Return the number of an axis in Keras: -1 for the last."""
     axis = site.axis(dim)
     return -1 if axis == site.x.rank else axis
-
-
-writes("activation")(WRITERS.activation)
 
 
 @writes("softcap")

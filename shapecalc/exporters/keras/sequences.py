@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import ROTARY, NoCounterpartError, call, module, writes
+from shapecalc.exporters.keras.table import ROTARY, NoCounterpartError, call, module, stored, writes
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _merge_mode(given: dict[str, Any]) -> str:
 @writes("multi_head_attention")
 def _attention(site: Site) -> Operation:
     given = site.given
-    site.refuse("relative_buckets", "gate", "sinks", "softcap", "alibi", "add_bias_kv", "add_zero_attn", "attn_mask",
+    site.refuse("relative_buckets", "sinks", "softcap", "alibi", "add_bias_kv", "add_zero_attn", "attn_mask",
                 "qk_norm_bias", "need_weights")  # fmt: skip
     features, heads = site.x.sizes[-1], given["num_heads"]
     size = given["head_dim"] or features // heads
@@ -111,10 +111,11 @@ def _attention(site: Site) -> Operation:
     own = given["num_kv_heads"] or heads
     _check_widths(site, heads, own, size, value)
     biases = bool(given["qkv_bias"]), bool(given["k_bias"]), bool(given["out_bias"])
-    is_plain = len({*biases}) == 1 and given["window"] is None and given["qk_norm"] == "none" and not given["rotary"]
+    is_plain = len({*biases}) == 1 and given["qk_norm"] == "none" and not given["rotary"]
     causal = ", use_causal_mask=True" if given["is_causal"] else ""
     inputs = ("{0}, {0}", "{0}, {1}", "{0}, {2}, {1}")[len(site.inputs) - 1]
-    common: dict[str, Any] = {"dropout": float(given["dropout"]), "use_bias": biases[2]}
+    common: dict[str, Any] = {"dropout": float(given["dropout"]), "use_bias": biases[2], "use_gate": given["gate"],
+                              "sliding_window": _sliding_window(given)}  # fmt: skip
     if is_plain and own == heads:
         different = {"value_dim": value} if value != size else {}
         return module("layers.MultiHeadAttention", f"{{m}}({inputs}{causal})", num_heads=heads, key_dim=size,
@@ -125,12 +126,18 @@ def _attention(site: Site) -> Operation:
     return _own_attention(site, (heads, own, size, value), biases)
 
 
+def _sliding_window(given: dict[str, Any]) -> int | None:
+    """Return the window as Keras counts it: from a position to one side, itself included."""
+    window: int | None = given["window"]
+    return window if window is None or given["is_causal"] else window // 2 + 1
+
+
 def _check_widths(site: Site, heads: int, own: int, size: int, value: int) -> None:
     features = site.x.sizes[-1]
     context, source = site.inputs[min(1, len(site.inputs) - 1)].sizes[-1], site.inputs[-1].sizes[-1]
     names = [name for name in site.weights if "bias" not in name and "norm" not in name]
     stated = sum(prod(site.weights[name]) for name in names)
-    due = features * heads * (size + value) + own * (size * context + value * source)
+    due = features * heads * (size + value * (2 if site.given["gate"] else 1)) + own * (size * context + value * source)
     if stated != due or site.outputs[0].sizes[-1] != features:
         raise NoCounterpartError("projections of other widths")
 
@@ -139,6 +146,7 @@ def _own_attention(site: Site, widths: tuple[int, int, int, int], biases: tuple[
     """Return the operation of the layer that is written into the source."""
     given = site.given
     heads, own, size, value = widths
+    site.refuse("gate")
     rotary = site.rotary.given if site.rotary and given["rotary"] else {}
     if given["rotary"] and not rotary:
         raise NoCounterpartError("a rotation without a rotary_embedding before it")
@@ -162,6 +170,19 @@ def _own_attention(site: Site, widths: tuple[int, int, int, int], biases: tuple[
         rotary_dim=(rotary["rotary_dim"] or size) if rotary else 0,
         rotary_base=float(rotary["base"]) if rotary else 10_000.0,
     )
+
+
+@writes("scaled_dot_product_attention")
+def _scaled_dot_product_attention(site: Site) -> Operation:
+    """Keras has the heads between positions and features, as the third axis."""
+    site.refuse("enable_gqa")
+    tensors = (*site.inputs, site.outputs[0])
+    if len(site.inputs) > 3 or any(x.rank != 3 for x in tensors):
+        raise NoCounterpartError("a mask, or other axes than heads, positions and features")
+    swaps = [", 1, 2)" if stored(x) == [0, 1, 2] else ", 2, 3)" for x in tensors]
+    inputs = ", ".join(f"ops.swapaxes({{{i}}}{swap}" for i, swap in enumerate(swaps[:3]))
+    causal = ", is_causal=True" if site.given["is_causal"] else ""
+    return call(f"ops.swapaxes(ops.dot_product_attention({inputs}{causal}){swaps[3]}")
 
 
 @writes(ROTARY)

@@ -75,8 +75,8 @@ def _concat(site: Site) -> Operation:
 
 @writes("stack")
 def _stack(site: Site) -> Operation:
-    if any(x.is_map for x in site.inputs):
-        raise NoCounterpartError("feature maps")
+    if any(stored(x) != [*range(x.rank)] for x in site.inputs):
+        raise NoCounterpartError("feature maps with channels first")
     dim = site.given["dim"]
     return call("ops.stack([{*}], axis={axis})", axis=dim if dim < 0 else max(dim, 1))
 
@@ -174,6 +174,11 @@ def _channel_shuffle(site: Site) -> Operation:
 @writes("pixel_shuffle")
 def _pixel_shuffle(site: Site) -> Operation:
     return call("pixel_shuffle({0}, {factor})", factor=site.given["upscale_factor"])
+
+
+@writes("pixel_unshuffle")
+def _pixel_unshuffle(site: Site) -> Operation:
+    return call("pixel_unshuffle({0}, {factor})", factor=site.given["downscale_factor"])
 
 
 @writes("gather_patches")

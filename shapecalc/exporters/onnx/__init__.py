@@ -109,9 +109,9 @@ class _Export:
             self.infos.append((tensor, row.sizing.outputs[number]))
 
     def _written(self, row: Row, where: Site) -> Sequence[str]:
-        writer = find_writer(row.kind)
+        writer = find_writer(where.layer.kind)
         if writer is None:
-            raise NoCounterpartError(reason_of(row.kind))
+            raise NoCounterpartError(reason_of(where.layer.kind))
         if row.node.held:
             raise NoCounterpartError("it shares some of its weights, but not all")
         names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]

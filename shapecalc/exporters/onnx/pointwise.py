@@ -6,8 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.onnx.table import ALIKE, OWN, NoCounterpartError, writes
-from shapecalc.exporters.sites import BY_TANH
-from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +14,10 @@ if TYPE_CHECKING:
 
     _Function = Callable[[LayerSite, str, dict[str, Any]], str]
 
-__all__ = ["activate"]
+__all__: list[str] = []
 
 _PLAIN = {
-    "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softsign": "Softsign", "selu": "Selu", "abs": "Abs",
+    "sigmoid": "Sigmoid", "tanh": "Tanh", "softsign": "Softsign", "selu": "Selu", "abs": "Abs",
     "exponential": "Exp", "hardswish": "HardSwish",
 }  # fmt: skip
 """Functions that are one operation without attributes."""
@@ -34,21 +32,12 @@ def _function(*kinds: str) -> Callable[[_Function], _Function]:
     return add
 
 
-def activate(site: LayerSite, x: str, name: str, given: dict[str, Any] | None = None) -> str:
-    """Add an activation by its name, with these arguments or the usual ones. Errors: `NoCounterpartError`."""
-    cls = find_kind(name)
-    kind = cls.kind if cls else name
-    if kind in ("linear", "identity"):
-        return x
-    if kind in _PLAIN:
-        return str(site.op(_PLAIN[kind], x))
-    function = _FUNCTIONS.get(kind)
-    if function is None or cls is None:
-        raise NoCounterpartError(f"ONNX has no function {name}")
-    defaults = {key: argument.default for key, argument in cls.arguments.items()}
-    if name in BY_TANH:
-        defaults["approximate"] = "tanh"
-    return function(site, x, defaults if given is None else given)
+@_function("relu")
+def _relu(site: LayerSite, x: str, given: dict[str, Any]) -> str:
+    limit = given["max_value"]
+    if limit is None:
+        return str(site.op("Relu", x))
+    return str(site.op("Clip", x, site.graph.number(0.0), site.graph.number(float(limit))))
 
 
 @_function("relu6")
@@ -187,16 +176,12 @@ def _softmax(site: LayerSite, x: str, given: dict[str, Any]) -> str:
 
 
 def _of_kind(site: LayerSite) -> str:
-    return activate(site, site.names[0], site.layer.kind, site.given)
+    kind, x = site.layer.kind, site.names[0]
+    return str(site.op(_PLAIN[kind], x)) if kind in _PLAIN else _FUNCTIONS[kind](site, x, site.given)
 
 
 for _kind in (*_PLAIN, *_FUNCTIONS):
     writes(_kind)(_of_kind)
-
-
-@writes("activation")
-def _named(site: LayerSite) -> str:
-    return activate(site, site.names[0], site.given["function"])
 
 
 @writes("dropout", "identity", "stochastic_depth", keeps_integers=True)

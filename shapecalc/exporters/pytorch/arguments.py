@@ -31,6 +31,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Fold": _WINDOW,
     "nn.Linear": {"bias": True},
     "nn.PReLU": {"num_parameters": 1},
+    "nn.Softplus": {"beta": 1.0, "threshold": 20.0},
     "nn.Hardtanh": {"min_val": -1.0, "max_val": 1.0},
     "GatherAt": {"elements": False},
     "ChannelLinear": {"bias": True},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.pytorch.table import WRITERS, NoCounterpartError, call, module, writes
+from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PLAIN = {
-    "relu": "nn.ReLU", "relu6": "nn.ReLU6", "silu": "nn.SiLU", "sigmoid": "nn.Sigmoid", "tanh": "nn.Tanh",
-    "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish", "softplus": "nn.Softplus",
+    "relu6": "nn.ReLU6", "silu": "nn.SiLU", "sigmoid": "nn.Sigmoid", "tanh": "nn.Tanh",
+    "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish",
     "softsign": "nn.Softsign", "selu": "nn.SELU", "identity": "nn.Identity",
 }  # fmt: skip
 
@@ -29,14 +29,20 @@ for _kind, _name in _PLAIN.items():
     writes(_kind)(_activation(_name))
 
 
-@writes("gelu")
+@writes("relu")
+def _relu(site: Site) -> Operation:
+    limit = site.given["max_value"]
+    return module("nn.ReLU") if limit is None else module("nn.Hardtanh", min_val=0.0, max_val=limit)
+
+
+@writes("softplus")
+def _softplus(site: Site) -> Operation:
+    return module("nn.Softplus", beta=site.given["beta"], threshold=site.given["threshold"])
+
+
+@writes("gelu", "gelu_new")
 def _gelu(site: Site) -> Operation:
-    return module("nn.GELU", approximate=site.given["approximate"])
-
-
-@writes("gelu_new")
-def _gelu_new(_: Site) -> Operation:
-    return module("nn.GELU", approximate="tanh")
+    return module("nn.GELU", approximate=site.given.get("approximate", "tanh"))
 
 
 @writes("leaky_relu")
@@ -54,9 +60,6 @@ def _softmax(site: Site) -> Operation:
     name = "nn.LogSoftmax" if "log" in site.layer.kind else "nn.Softmax"
     dim = site.given.get("dim")
     return module(name, dim=site.axis(-1 if dim is None else dim))
-
-
-writes("activation")(WRITERS.activation)
 
 
 @writes("softcap")

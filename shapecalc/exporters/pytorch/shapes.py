@@ -57,6 +57,7 @@ def _average(site: Site) -> Operation:
 
 
 @writes("concat")
+@broadcast_in_own_order
 def _concat(site: Site) -> Operation:
     return call(f"torch.cat([{', '.join(site.per_sample())}], {{dim}})", dim=site.axis(site.given["dim"]))
 

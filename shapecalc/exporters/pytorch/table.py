@@ -59,9 +59,9 @@ def in_own_order(write: Writer) -> Writer:
 
 
 def broadcast_in_own_order(write: Writer) -> Writer:
-    """Return a writer of an element-wise kind: of inputs with different numbers of axes, in their own order."""
+    """Return a writer of an element-wise kind: of inputs with different axes, in their own order."""
     in_order = in_own_order(write)
-    return lambda site: (in_order if len({x.rank for x in site.inputs}) > 1 else write)(site)
+    return lambda site: (in_order if len({(x.rank, _is_mixed(x)) for x in site.inputs}) > 1 else write)(site)
 
 
 def reduced_in_own_order(write: Writer) -> Writer:

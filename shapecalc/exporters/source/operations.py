@@ -42,7 +42,7 @@ def operations_of(
     found = []
     for row, site in zip(report.rows, sites, strict=True):
         try:
-            found.append(finish(row, site, _operation(site, writers.get(row.kind, _refuse))))
+            found.append(finish(row, site, _operation(site, writers.get(site.layer.kind, _refuse))))
         except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
             message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
@@ -96,14 +96,6 @@ class Writers(dict[str, "Writer"]):
             return function
 
         return add
-
-    def activation(self, site: Site) -> Operation:
-        """Return the operation of an activation that is an argument. Errors: `NoCounterpartError`."""
-        function = site.given["function"]
-        named = site.as_activation(function)
-        if named.layer.kind not in self:
-            raise NoCounterpartError(f"the function {function}")
-        return self[named.layer.kind](named)
 
 
 def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:

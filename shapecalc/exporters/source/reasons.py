@@ -28,13 +28,11 @@ _OF_ONE = {
     },
     "Keras": {
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
-        **dict.fromkeys(("fractional_max_pool", "rrelu"), "Keras has nothing random at inference"),
+        "fractional_max_pool": "Keras has nothing random at inference",
         **dict.fromkeys(("gru_cell", "lstm_cell", "rnn_cell"), "its cells are written within a recurrent layer alone"),
         "grid_sample": "Keras has no sampling at positions",
         "lp_pool": "Keras has no windows of powers",
         "max_unpool": "Keras has no positions of maxima",
-        "pixel_unshuffle": "Keras has no rearrangement of pixels to channels",
-        "scaled_dot_product_attention": "Keras has attention with its projections alone",
     },
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.importers.keras import KerasFile
@@ -10,6 +10,9 @@ from shapecalc.importers.keras.reading import parsed
 from shapecalc.importers.keras.records import read_model
 from shapecalc.importers.keras.structure import PROJECTIONS
 from shapecalc.importers.keras.trees import TensorRef, changed_tree, tensors_of
+
+if TYPE_CHECKING:
+    from shapecalc.importers.keras.structure import ModelRecord
 
 __all__ = ["origin_of"]
 
@@ -33,7 +36,7 @@ def origin_of(model: Any) -> KerasFile:
         raise UsageError(Problem(message, hint="give its own layers a get_config")) from error
     config = parsed(str(text).encode(), name)
     _add_projections(config, model)
-    record = read_model(config, name)
+    record = _with_shared(read_model(config, name), model, {})
     sizes = _output_sizes(model)
     refs = tensors_of(record.outputs)
     if len(sizes) == len(refs):
@@ -63,6 +66,22 @@ def _add_projections(raw: Any, layer: Any) -> None:
         config[PROJECTIONS] = {one.name: {"class_name": type(one).__name__, "config": _listed(one)} for one in parts}
     if any(getattr(one, "quantization_mode", None) for one in parts):
         config["dtype"] = parts[0].get_config().get("dtype")
+
+
+def _with_shared(record: ModelRecord, model: Any, keys: dict[int, str]) -> ModelRecord:
+    """Return the record of a model in which a layer has one key in all models that hold it; in files it has several.
+
+    `keys` are those of the layers so far.
+    """
+    held = {one.name: one for one in getattr(model, "layers", None) or ()}
+    layers = []
+    for one in record.layers:
+        layer = held.get(one.name)
+        if layer is not None:
+            inner = one.model and _with_shared(one.model, layer, keys)
+            one = one._replace(key=keys.setdefault(id(layer), one.key), model=inner)  # noqa: PLW2901
+        layers.append(one)
+    return record._replace(layers=tuple(layers))
 
 
 def _listed(layer: Any) -> dict[str, Any]:
