@@ -92,11 +92,7 @@ def _check_every_layer(report: Report) -> None:
             f"{layers_in_words(held)} cannot be written as a specification: some of its weights ({names}) are "
             "constants, or those of another layer, which the language cannot say", held[0].node.mark,
         ))  # fmt: skip
-    needed = {ref.node for ref in graph.outputs}
-    for index in range(len(graph.nodes) - 1, -1, -1):
-        if index in needed:
-            needed.update(ref.node for ref in graph.nodes[index].inputs)
-            needed.add(graph.nodes[index].shares)
+    needed = graph.needed_for(ref.node for ref in graph.outputs)
     spare = [row for index, row in enumerate(report.rows) if index not in needed]
     if spare:
         message = (
