@@ -25,4 +25,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():  # all that was made becomes old at once: it is not looked through now
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

@@ -40,7 +40,8 @@ _FRACTIONS = ("F", "B", "C")
 """What names of types that are not whole numbers begin with; BOOL is none."""
 _EXTERNAL = 1
 _NEXT_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
-_LATEST = 32
+_VERSIONS = range(3, 32)
+"""Of the format, from the first release (2017) on: 1 is the first field of a SavedModel of TensorFlow."""
 
 _ENTRY = {1: Tag("key", TEXT), 2: Tag("value", TEXT)}
 _TENSOR = {
@@ -62,7 +63,7 @@ _MODEL = {7: Tag("graph", MESSAGE, fields=_GRAPH)}
 
 def is_onnx(head: bytes) -> bool:
     """Return whether a file begins as ONNX does: with its version, then another field."""
-    return len(head) > 2 and head[0] == 8 and 0 < head[1] < _LATEST and head[2] in _NEXT_FIELDS
+    return len(head) > 2 and head[0] == 8 and head[1] in _VERSIONS and head[2] in _NEXT_FIELDS
 
 
 def read(path: str) -> Checkpoint:
@@ -89,9 +90,9 @@ def read(path: str) -> Checkpoint:
 
 def _record_files(path: str, tensors: list[dict[str, Any]]) -> None:
     """Record the files in which tensors lie as ones that belong to the model."""
-    for entry in (entry for tensor in tensors for entry in tensor.get("external", ())):
-        if entry.get("key") == "location":
-            note_beside(os.path.dirname(path), entry.get("value", ""))
+    entries = [entry for tensor in tensors for entry in tensor.get("external", ())]
+    for location in {entry.get("value", "") for entry in entries if entry.get("key") == "location"}:
+        note_beside(os.path.dirname(path), location)
 
 
 def _constants(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:

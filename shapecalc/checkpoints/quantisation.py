@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 __all__ = ["Quantisation", "quantisation_of"]
 
@@ -34,13 +34,12 @@ class Quantisation(NamedTuple):
 
 
 def quantisation_of(
-    nodes: Iterable[tuple[str, Sequence[str], Sequence[str]]], stored: Iterable[str] = ()
+    nodes: Iterable[tuple[str, Sequence[str], Sequence[str]]], stored: Container[str] = ()
 ) -> Quantisation:
     """Return what is quantised in a graph, of its nodes' operations, inputs and outputs, and the tensors it stores."""
     groups: list[tuple[str, tuple[str, ...]]] = []
     scales: set[str] = set()
     moved: dict[str, str] = {}
-    held = frozenset(stored)
     integers: set[str] = set()
     products: dict[str, Sequence[str]] = {}
     for op, inputs, outputs in nodes:
@@ -53,10 +52,8 @@ def quantisation_of(
         elif op == "Mul" and outputs and not integers.isdisjoint(inputs):
             for name in set(inputs) - integers:
                 scales.update((name, *products.get(name, ())))
-        elif op == "Mul" and outputs and held.union(scales).issuperset(inputs):
-            products[outputs[0]] = (
-                inputs  # the scale of one side of a product of whole numbers, times that of the other
-            )
+        elif op == "Mul" and outputs and all(name in scales or name in stored for name in inputs):
+            products[outputs[0]] = inputs  # the scales of both sides of a product of whole numbers
         elif op == _JOINED or op in _OF_WEIGHTS:
             integers.update(outputs[:1] if op in _OF_INTEGERS else ())
             for first, *others in _inputs_of(op, len(inputs)):

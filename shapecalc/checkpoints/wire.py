@@ -130,6 +130,8 @@ class WireReader:
                     one: Any = str(data[value:at], "utf-8", "replace")
                 elif wire == _BYTES and what is MESSAGE and inner is not None:
                     one = (self._message_once if alike else self.message)(inner, value, at, depth + 1)
+                elif wire == _VARINT and what is NUMBER:
+                    one = value - (1 << 64) if value >> 63 else value
                 else:
                     self._put(found, field, wire, value, at)
                     one = None
@@ -180,9 +182,7 @@ class WireReader:
         if what == PAYLOAD:
             found.setdefault(name, []).append(value if wire == _VARINT else Span(value, end))
             return
-        if what == NUMBER and wire == _VARINT:
-            read: Any = signed(value)
-        elif what == REAL and wire == _FIXED_32:
+        if what == REAL and wire == _FIXED_32:
             (read,) = struct.unpack("<f", self.data[value:end])
         elif what == TEXT and wire == _BYTES:
             raise WireError(f"its {name} is a text of {end - value:,} bytes", value)

@@ -35,8 +35,6 @@ def show_misuse(error: click.ClickException) -> None:
     complain([*lines, *wrapped_line(clean(f"Error: {message}"))])
 
 
-_ENDINGS = (".yaml", ".yml", ".json", ".onnx", ".pt2", ".keras", ".h5", ".prototxt", ".cfg")
-
 _OF_OTHERS = """
 devices | gpus num-gpus
 device | gpu
@@ -146,12 +144,19 @@ def _hint_for_extra(error: click.UsageError) -> str:
             return f": write {own} {found[2]}"
         return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
     spec = re.fullmatch(r"Got unexpected extra arguments? \((\S+)( .*)?\)", error.message)
-    if spec and spec[1].endswith(_ENDINGS) and "spec" in error.ctx.params:
+    if spec and "spec" in error.ctx.params and _names_network(spec[1]):
         return (
             ": one network at a time; `shapecalc compare` shows several side by side, `shapecalc diff` layer by layer"
         )
     numbers = re.fullmatch(r"Got unexpected extra arguments? \((\d+(?: \d+)*)\)", error.message)
     return _by_position(error.ctx.info_name or "", numbers[1].split(), options) if numbers else ""
+
+
+def _names_network(word: str) -> bool:
+    """Return whether a word is the name of a file that a network can be read from."""
+    from shapecalc.importers import endings
+
+    return word.lower().endswith((".yaml", ".yml", ".json", *endings()))
 
 
 def _joined(words: Sequence[str], options: Collection[str]) -> str:

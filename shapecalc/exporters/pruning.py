@@ -84,16 +84,13 @@ def _without_measures(graph: Graph, learned: set[int]) -> tuple[tuple[Reference,
 
 def _needed(report: Report, outputs: Sequence[Reference], left_out: Collection[int]) -> set[int]:
     """Return the layers that outputs depend on, and those with parameters or MACs, and what these depend on."""
-    needed = {ref.node for ref in outputs}
-    for index in range(len(report.rows) - 1, -1, -1):
-        row = report.rows[index]
+    ends = {ref.node for ref in outputs}
+    for index, row in enumerate(report.rows):
         counts = row.weights or row.biases or row.buffers or row.macs
         is_unknown = row.node.layer is None or row.node.layer.is_unknown
-        if index not in left_out and (index in needed or counts or is_unknown):
-            needed.add(index)
-            needed.update(ref.node for ref in row.node.inputs)
-            needed.add(row.node.shares)
-    return needed
+        if index not in left_out and (counts or is_unknown):
+            ends.add(index)
+    return report.graph.needed_for(ends)
 
 
 def _read_by_measures_alone(graph: Graph, needed: Collection[int], outputs: Sequence[Reference]) -> set[int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["NAMED", "ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "sites_of"]
+__all__ = ["NAMED", "ROTARY", "NoCounterpartError", "Site", "crop_sides", "einsum_equation", "is_mixed", "sites_of"]
 
 ROTARY = "rotary_embedding"
 
@@ -152,6 +152,11 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
                     fixed, rotary)  # fmt: skip
         rotary = site if row.kind == ROTARY else rotary
         yield site
+
+
+def is_mixed(x: Shape) -> bool:
+    """Return whether a tensor has its axes in another order in a framework with channels first."""
+    return x.is_map and x.channels_last and x.rank > 1
 
 
 def einsum_equation(terms: Sequence[Sequence[str]], result: Sequence[str], has_batch: Sequence[bool]) -> str:

@@ -17,7 +17,7 @@ from shapecalc.files import input_file
 if TYPE_CHECKING:
     from shapecalc.model.origin import Origin
 
-__all__ = ["find_import", "import_bytes"]
+__all__ = ["endings", "find_import", "import_bytes"]
 
 _HEAD = 4096
 _SAVED_MODEL = "saved_model.pb"
@@ -46,6 +46,11 @@ _FORMATS = (
     ),
 )  # fmt: skip
 """The formats in the order in which they are asked. Most commands read no such file: a module is loaded for one."""
+
+
+def endings() -> tuple[str, ...]:
+    """Return what the names of files of other formats end with."""
+    return tuple([end for one in _FORMATS for end in one.suffixes])
 
 
 def find_import(path: str) -> Origin | None:

@@ -173,6 +173,23 @@ class Graph(NamedTuple):
             return (0,)
         return tuple([axis for axis in range(shape.rank) if axis != shape.channel_axis])
 
+    def readers(self) -> dict[int, int]:
+        """Return how often each node, or input, is read: by layers, and as an output of the network."""
+        found: dict[int, int] = {}
+        for ref in (*[ref for node in self.nodes for ref in node.inputs], *self.outputs):
+            found[ref.node] = found.get(ref.node, 0) + 1
+        return found
+
+    def needed_for(self, ends: Iterable[int]) -> set[int]:
+        """Return these nodes and all that they depend on: by their inputs, or as the holders of their weights."""
+        needed = set(ends)
+        for index in range(len(self.nodes) - 1, -1, -1):
+            if index in needed:
+                node = self.nodes[index]
+                needed.update(ref.node for ref in node.inputs)
+                needed.add(node.shares)
+        return needed
+
     def blocks_around(self, nodes: Iterable[Node]) -> set[int]:
         """Return the indices of all blocks that some layers stand in."""
         around: set[int] = set()

@@ -10,6 +10,8 @@ from crafted_onnx import FLOAT, INT64, as_tensor, field, model, node, tensor, va
 from running import run
 
 import shapecalc
+import shapecalc.checkpoints.onnx
+from shapecalc import checkpoints
 from shapecalc.errors import ShapeError
 from shapecalc.files import inputs_noted, note_beside
 
@@ -153,3 +155,15 @@ def test_what_is_read_beside_a_model_is_limited(tmp_path, monkeypatch):
     (tmp_path / "m.data").write_bytes(DATA)
     with pytest.raises(ShapeError):
         shapecalc.load(write(tmp_path, reshaped(**RIGHT))).infer()
+
+
+def test_a_file_of_many_tensors_is_recorded_once(tmp_path, monkeypatch):
+    recorded = []
+    monkeypatch.setattr("shapecalc.importers.onnx.external.note_beside", lambda *path: recorded.append(path))
+    monkeypatch.setattr("shapecalc.checkpoints.onnx.note_beside", lambda *path: recorded.append(path))
+    tensors = [outside(name, [4, 4], location="w.bin") for name in "abc"]
+    nodes = [node("MatMul", ["x", "a"], ["p"]), node("MatMul", ["p", "b"], ["q"]), node("MatMul", ["q", "c"], ["y"])]
+    path = write(tmp_path, model(nodes, [value("x", [1, 4])], [value("y", None)], weights=tensors))
+    assert shapecalc.load(path).infer().total.params == 48
+    checkpoints.onnx.read(str(path))
+    assert recorded == [(str(tmp_path), "w.bin")] * 2

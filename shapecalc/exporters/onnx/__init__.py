@@ -17,10 +17,9 @@ from shapecalc.exporters.onnx.table import (
     LayerSite,
     Writer,
     find_writer,
-    is_mixed,
     onnx_size,
 )
-from shapecalc.exporters.sites import NoCounterpartError, sites_of
+from shapecalc.exporters.sites import NoCounterpartError, is_mixed, sites_of
 from shapecalc.layers.base.shape import CHW
 from shapecalc.model.rows import layers_in_words
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.onnx.table import MAP, OWN, NoCounterpartError, is_mixed, onnx_size, writes
+from shapecalc.exporters.onnx.table import MAP, OWN, NoCounterpartError, onnx_size, writes
 from shapecalc.exporters.onnx.windows import pad
+from shapecalc.exporters.sites import is_mixed
 from shapecalc.layers.base.axis_numbers import axis_of
 from shapecalc.layers.base.per_axis import per_axis
 

@@ -22,17 +22,12 @@ if TYPE_CHECKING:
     Result = str | Sequence[str]
 
 __all__ = [
-    "ALIKE", "MAP", "OWN", "ROTARY", "LayerSite", "NoCounterpartError", "Writer", "find_writer", "is_mixed",
+    "ALIKE", "MAP", "OWN", "ROTARY", "LayerSite", "NoCounterpartError", "Writer", "find_writer",
     "onnx_size", "writes",
 ]  # fmt: skip
 
 _FAMILIES = ("windows", "pointwise", "norms", "products", "shapes", "embeddings", "attention", "latent_attention",
              "window_attention", "recurrent")  # fmt: skip
-
-
-def is_mixed(shape: Shape) -> bool:
-    """Return whether the axes are in another order in ONNX: of a map with channels last."""
-    return shape.is_map and shape.channels_last and shape.rank > 1
 
 
 def onnx_size(shape: Shape) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site
+from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site, is_mixed
 from shapecalc.exporters.source.operations import Writers, call, module, moved
 from shapecalc.layers.base.shape import CHW
 
@@ -47,8 +47,8 @@ def in_own_order(write: Writer) -> Writer:
     """Return a writer of a kind that counts axes: of maps with channels last, the channels become the last axis."""
 
     def written(site: Site) -> Operation:
-        mixed = [str(i) for i, x in enumerate(site.inputs) if _is_mixed(x)]
-        back = _is_mixed(site.outputs[0])
+        mixed = [str(i) for i, x in enumerate(site.inputs) if is_mixed(x)]
+        back = is_mixed(site.outputs[0])
         if not mixed and not back:
             return write(site)
         if len(site.outputs) > 1 or any(one.rank == 0 for one in site.outputs):
@@ -68,10 +68,6 @@ def reduced_in_own_order(write: Writer) -> Writer:
     """Return a writer of a kind that removes axes: of a feature map of which several stay, in their own order."""
     in_order = in_own_order(write)
     return lambda site: (in_order if 1 < site.outputs[0].rank < site.x.rank else write)(site)
-
-
-def _is_mixed(x: Shape) -> bool:
-    return x.is_map and x.channels_last and x.rank > 1
 
 
 def torch_size(shape: Shape) -> Sequence[Any]:

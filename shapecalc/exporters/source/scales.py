@@ -27,9 +27,7 @@ def with_scales(
     `words(scale, shift)` are the arguments of the normalisation that has them; none if there are no such.
     """
     found = [*operations]
-    readers: dict[int, int] = {}
-    for ref in [*report.graph.outputs, *[ref for node in report.graph.nodes for ref in node.inputs]]:
-        readers[ref.node] = readers.get(ref.node, 0) + 1
+    readers = report.graph.readers()
     shared = {node.shares for node in report.graph.nodes}
     for index, (row, site) in enumerate(zip(report.rows, sites, strict=True)):
         before = row.node.inputs[0].node if row.node.inputs else -1

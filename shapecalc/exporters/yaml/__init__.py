@@ -86,11 +86,7 @@ def _without_hierarchy(report: Report, operations: Sequence[Operation], text: st
 def _check_every_layer(report: Report) -> None:
     """Raise `UsageError` for layers that the specification language has no words for."""
     graph = report.graph
-    needed = {ref.node for ref in graph.outputs}
-    for index in range(len(graph.nodes) - 1, -1, -1):
-        if index in needed:
-            needed.update(ref.node for ref in graph.nodes[index].inputs)
-            needed.add(graph.nodes[index].shares)
+    needed = graph.needed_for(ref.node for ref in graph.outputs)
     spare = [row for index, row in enumerate(report.rows) if index not in needed]
     if spare:
         message = (

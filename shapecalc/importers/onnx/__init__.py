@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.checkpoints.onnx import is_onnx
 from shapecalc.checkpoints.quantisation import quantisation_of
 from shapecalc.checkpoints.wire import WireError, WireReader
 from shapecalc.importers.files import broken, check_first_bytes, mapped
@@ -26,16 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["OnnxFile", "matches", "read"]
 
 _FORMAT = "an ONNX file"
-_NEXT_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42\x72"
-_VERSIONS = range(3, 32)
-"""Of the format, from the first release (2017) on: 1 is the first field of a SavedModel of TensorFlow."""
 
 
 def matches(name: str, head: bytes) -> bool:
     """Return whether a file is one by its name, or by its first bytes: a version, then another field."""
-    if name.lower().endswith((".onnx", ".ort")):
-        return True
-    return len(head) > 2 and head[0] == 8 and head[1] in _VERSIONS and head[2] in _NEXT_FIELDS
+    return name.lower().endswith((".onnx", ".ort")) or is_onnx(head)
 
 
 class OnnxFile:

@@ -58,6 +58,7 @@ class Neighbours:
         self.folder = folder
         self.unread: dict[str, str] = {}
         self._files: dict[str, IO[bytes] | None] = {}
+        self._noted: set[str] = set()
         self._left = _MOST_BYTES
 
     def __enter__(self) -> Self:
@@ -70,8 +71,10 @@ class Neighbours:
 
     def find(self, entries: Sequence[Mapping[str, str]], due: int) -> OutsideData | None:
         """Return where a tensor of so many bytes lies, if that is said; its file is recorded as one of the model."""
-        if self.folder is not None:
-            note_beside(self.folder, _fields(entries).get("location", ""))
+        location = _fields(entries).get("location", "")
+        if self.folder is not None and location not in self._noted:
+            self._noted.add(location)
+            note_beside(self.folder, location)
         return _outside_data(entries, due)
 
     def read(self, place: OutsideData, at: int, count: int) -> bytes | None:

@@ -22,7 +22,7 @@ from shapecalc.importers.onnx.order import in_order
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.sequences import TensorList
 from shapecalc.importers.onnx.uses import TensorUses
-from shapecalc.importers.onnx.values import fold
+from shapecalc.importers.onnx.values import fold, folds
 from shapecalc.importers.onnx.widths import stored_as
 from shapecalc.importers.tensors import Constant, Data, Unsized, sizes_text
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
@@ -41,6 +41,9 @@ _VERSIONS = 7, 24
 _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "DequantizeLinear",
           "QuantizeLinear", "Dropout", "ScatterND")  # fmt: skip
 """Operations after which a weight is still that weight."""
+_FOLDED = frozenset(("Shape", "Size", *_MOVES))
+"""Operations that are folded even where what they work on is learned."""
+_OF_DATA = frozenset((Data, TensorList))
 _OF_MASKS = ("ScatterND", "ScatterElements", "Scatter", "Where", "Equal", "Less", "LessOrEqual", "Greater",
              "GreaterOrEqual", "And", "Or", "Not")  # fmt: skip
 """Operations by which a file makes masks of constants: what is made by them alone is not learned."""
@@ -229,13 +232,13 @@ class Importing(Inlining):
         """Return the outputs of a node: folded, as layers, or as an opaque one."""
         node = call.node
         is_own = node.domain in _OWN_DOMAINS
-        learned = any(isinstance(x, Constant) and x.learned for x in call.inputs)
-        known = fold(call) if is_own and (node.op in ("Shape", "Size", *_MOVES) or not learned) else None
-        if known is not None:
-            return [known]
+        if is_own and folds.find(node.op) is not None and (node.op in _FOLDED or not _use_learned(call)):
+            known = fold(call)
+            if known is not None:
+                return [known]
         operation = operations.find(node.op if is_own else f"{node.domain}.{node.op}")
-        if node.inputs and {Data, TensorList}.isdisjoint(map(type, call.inputs)):
-            first = call.inputs[0]
+        if node.inputs and _OF_DATA.isdisjoint(map(type, call.inputs)):
+            first, learned = call.inputs[0], _use_learned(call)
             is_base = node.op.startswith("Scatter") and isinstance(first, Constant) and first.learned
             if node.op in _OF_MASKS and not is_base:
                 call.inputs = tuple([x._replace(learned=False) if isinstance(x, Constant) else x for x in call.inputs])
@@ -295,3 +298,8 @@ class Importing(Inlining):
             full = tensor.full(self.frame.batch)
             stated = info.dims if info.dims == full else self.sizes.dims(info)
             self.understanding.compare(name, stated, full, lambda: self.frame.mark(place), node.op)
+
+
+def _use_learned(call: NodeCall) -> bool:
+    """Return whether an input of a node is learned."""
+    return any(isinstance(x, Constant) and x.learned for x in call.inputs)

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from shapecalc.model.graph import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from shapecalc.model.graph import Graph
 
 __all__ = ["fold_norms"]
@@ -44,7 +42,7 @@ def fold_norms(graph: Graph) -> Graph:
 
 def _folded(graph: Graph) -> dict[int, int]:
     """Return the normalisations that can be folded, each with the layer before it."""
-    readers = _readers(graph)
+    readers = graph.readers()
     sharing = {index for index, node in enumerate(graph.nodes) if node.shares >= 0}
     sharing |= {node.shares for node in graph.nodes if node.shares >= 0}
     found: dict[int, int] = {}
@@ -56,13 +54,4 @@ def _folded(graph: Graph) -> dict[int, int]:
         is_own = ref.node not in sharing and readers.get(ref.node) == 1 and ref.node not in found
         if before and is_own and before.with_bias() is not None:
             found[index] = ref.node
-    return found
-
-
-def _readers(graph: Graph) -> dict[int, int]:
-    """Return how many layers and outputs of the network read each layer."""
-    every: Iterable[Reference] = [*[ref for node in graph.nodes for ref in node.inputs], *graph.outputs]
-    found: dict[int, int] = {}
-    for ref in every:
-        found[ref.node] = found.get(ref.node, 0) + 1
     return found
