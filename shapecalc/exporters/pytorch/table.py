@@ -61,7 +61,7 @@ def in_own_order(write: Writer) -> Writer:
 def broadcast_in_own_order(write: Writer) -> Writer:
     """Return a writer of an element-wise kind: of inputs with different axes, in their own order."""
     in_order = in_own_order(write)
-    return lambda site: (in_order if len({(x.rank, _is_mixed(x)) for x in site.inputs}) > 1 else write)(site)
+    return lambda site: (in_order if len({(x.rank, is_mixed(x)) for x in site.inputs}) > 1 else write)(site)
 
 
 def reduced_in_own_order(write: Writer) -> Writer:
