@@ -12,6 +12,8 @@ from shapecalc.layers.base.sizes import NamedSizes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+GROUP = "others"
+
 __all__ = ["Opaque"]
 
 

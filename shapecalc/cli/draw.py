@@ -1,0 +1,65 @@
+"""`shapecalc draw`: a network as a picture, in one of the styles of `renderers/pictures`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import OneOf, completed, load_network, network_options
+from shapecalc.cli.output import emit, emit_bytes
+from shapecalc.renderers.pictures import FORMATS, STYLES, THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+
+class _Command(click.Command):
+    """The command, whose help ends with a list of the styles."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Styles"):
+            formatter.write_dl([(name, one.doc) for name, one in STYLES.items()])
+
+
+@click.command(cls=_Command, short_help="Draw a network: its graph, feature maps to scale, charts.")
+@network_options
+@click.option(
+    "--style", type=OneOf([*STYLES]), metavar="STYLE", default=next(iter(STYLES)), show_default=True,
+    help=f"Choose what is drawn: {', '.join(STYLES)}.",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),
+    help="Expand blocks to this depth: 1, 2, … or all.",
+)  # fmt: skip
+@click.option(
+    "--theme", type=OneOf(THEMES), default="auto", show_default=True,
+    help="Choose the colours: auto is light or dark like the reader's system, and light in PNG and PDF.",
+)  # fmt: skip
+@output_formats(*FORMATS)
+def command(
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    *,
+    style: str,
+    theme: str,
+    format_: str,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Draw a network, to scale and with its sizes: FILE decides the format by its name.
+
+    Nothing is written if the network has a shape error.
+    """
+    network = load_network(spec, inputs, settings)
+    given = {name: value for name, value in options.items() if value is not None}
+    picture = network.infer().draw(style, theme=theme, **given)
+    drawn = picture.write(format_)
+    if isinstance(drawn, bytes):
+        emit_bytes(drawn, output, format_)
+    else:
+        emit(drawn, output, format_, f"{network.name}: {style}")
