@@ -1,0 +1,132 @@
+"""Channels between rows: where lines end on boxes, and the height at which each goes across."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from shapecalc.renderers.pictures.layered.parts import Point
+    from shapecalc.renderers.pictures.layered.ranks import Rows, Segment
+
+__all__ = ["Channels"]
+
+_NEAR = 4.0
+_INSET = 9.0
+_STRAIGHT = 0.5
+_SMALL = 10.0
+
+
+class Channels:
+    """Rows and the channels below them from top to bottom, and the corners of each segment.
+
+    `fixed` are nodes whose lines end where the segments say: those with ports.
+    """
+
+    def __init__(self, rows: Rows, across: Sequence[float], fixed: Sequence[bool]) -> None:
+        self.rows = rows
+        self.across = across
+        self.ends: dict[Segment, float] = {}
+        for node in range(rows.real):
+            self._spread(node, is_fixed=fixed[node])
+        self.tops = [0.0] * len(rows.rank)
+        self.tracks: dict[tuple[int, Hashable], float] = {}
+        self.height = self._stack()
+
+    def path(self, segments: Sequence[Segment]) -> list[Point]:
+        """Return the corners of a line."""
+        points: list[Point] = []
+        for one in segments:
+            start, end = self._start(one), self._end(one)
+            top = self.tops[one.upper] + self.rows.heights[one.upper]
+            track = self.tracks.get((self.rows.rank[one.upper], one.net), top)
+            points += [(start, top), (start, track), (end, track), (end, self.tops[one.lower])]
+        return points
+
+    def _start(self, one: Segment) -> float:
+        return self.across[one.upper] + one.upper_port
+
+    def _end(self, one: Segment) -> float:
+        return self.ends.get(one, self.across[one.lower] + one.lower_port)
+
+    def _spread(self, node: int, *, is_fixed: bool) -> None:
+        """Choose where lines end on a box: straight below where they come from, apart from one another."""
+        lines = sorted(self.rows.ups[node], key=self._start)
+        if is_fixed or not lines:
+            return
+        middle, room = self.across[node], max(self.rows.widths[node] / 2 - _INSET, 0.0)
+        apart = min(LANE, 2 * room / (len(lines) - 1)) if len(lines) > 1 else 0.0
+        at = [max(-room, min(self._start(one) - middle, room)) for one in lines]
+        if len(lines) == 1 and abs(self._start(lines[0]) - middle) > room:
+            at = [0.0]
+        for index in range(1, len(at)):
+            at[index] = max(at[index], at[index - 1] + apart)
+        limit = room
+        for index in reversed(range(len(at))):
+            at[index] = limit = min(at[index], limit)
+            limit -= apart
+        self.ends.update({one: middle + x for one, x in zip(lines, at, strict=True)})
+
+    def _stack(self) -> float:
+        """Place the rows from top to bottom; return the whole height."""
+        y = 0.0
+        for rank, row in enumerate(self.rows.rows):
+            height = max(self.rows.heights[node] for node in row)
+            for node in row:
+                self.tops[node] = y if node >= self.rows.real else y + (height - self.rows.heights[node]) / 2
+            for node in row:
+                if node >= self.rows.real:
+                    self.rows.heights[node] = height
+            y += height
+            if rank + 1 < len(self.rows.rows):
+                y = self._channel(rank, y)
+        return y
+
+    def _channel(self, rank: int, y: float) -> float:
+        """Choose the heights of the lines below a row; return where the next row begins."""
+        nets: dict[Hashable, list[Segment]] = {}
+        for node in self.rows.rows[rank]:
+            for one in self.rows.downs[node]:
+                nets.setdefault(one.net, []).append(one)
+        bent = {net: line for net, line in nets.items() if any(self._is_bent(one) for one in line)}
+        is_end = any(node < self.rows.real and self.rows.heights[node] for node in self.rows.rows[rank + 1])
+        if not bent:
+            return y + (CHANNEL if is_end else _SMALL)
+        tracks = self._tracks(bent)
+        for net, track in tracks.items():
+            self.tracks[rank, net] = y + _SMALL + LANE * track
+        return y + _SMALL + LANE * max(tracks.values()) + ARROW_ROOM
+
+    def _is_bent(self, one: Segment) -> bool:
+        return abs(self._start(one) - self._end(one)) > _STRAIGHT
+
+    def _tracks(self, nets: dict[Hashable, list[Segment]]) -> dict[Hashable, int]:
+        """Return a track for each line that goes across: apart where they overlap, and with few crossings."""
+        spans = {}
+        for net, line in nets.items():
+            start, ends = self._start(line[0]), [self._end(one) for one in line]
+            low, high = min(start, *ends), max(start, *ends)
+            spans[net] = (low, high, start, ends)
+        left = sorted(nets, key=lambda net: self._rank_of(*spans[net]))
+        placed: dict[Hashable, int] = {}
+        while left:
+            net = next((one for one in left if not self._is_below(one, left, spans)), left[0])
+            left.remove(net)
+            low, high, _, _ = spans[net]
+            over = [placed[one] for one in placed if spans[one][0] <= high + _NEAR and low <= spans[one][1] + _NEAR]
+            placed[net] = max(over, default=-1) + 1
+        return placed
+
+    @staticmethod
+    def _rank_of(low: float, high: float, start: float, _: list[float]) -> tuple[float, float]:
+        is_right = start - low <= high - start
+        return (-start if is_right else start), high - low
+
+    @staticmethod
+    def _is_below(net: Hashable, others: list[Hashable], spans: dict[Hashable, tuple[float, float, float, list[float]]]) -> bool:
+        """Return whether another line must be above: it starts where this one ends."""
+        _, _, _, ends = spans[net]
+        return any(abs(spans[other][2] - x) < _NEAR for other in others if other != net for x in ends)
