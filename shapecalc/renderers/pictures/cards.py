@@ -86,7 +86,8 @@ class Written(NamedTuple):
             params = fitted(self.params, _SMALL, room - _GAP - _width(size, _SIZE))
             yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
         else:
-            size = fitted(self.size, _SIZE, room * 0.6)
+            least = min(_width(self._head, _SIZE, bold=True), room * 0.4)
+            size = fitted(self.size, _SIZE, room - _GAP - least)
             yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
             room -= _width(size, _SIZE) + _GAP
         head = fitted(self._head, _SIZE, room, bold=True)
@@ -94,7 +95,7 @@ class Written(NamedTuple):
         beside = _width(head, _SIZE, bold=True)
         room -= beside + _GAP
         name = fitted(self.name, _SMALL, room) if room > _GAP else ""
-        if len(name) > 1:
+        if name not in ("", "…"):
             if self.params:
                 yield Label(right, base, name, _SMALL, "right", "quiet", key=f"name {key}")
             else:

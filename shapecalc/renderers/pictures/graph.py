@@ -88,7 +88,7 @@ class _Graph:
         for member in group.members:
             if isinstance(member, Group):
                 name, own = self.repeats.runs.get(member.title, (member.title, 1))
-                self._title(member, name.removeprefix(prefix), own, _rows_of(member, copies * own))
+                self._title(member, _within(name, prefix), own, _rows_of(member, copies * own))
                 self._write(member, f"{member.title}.", copies * own)
             elif member.role == "input":
                 self.written[member.key] = of_terminal(member.lines[0], inputs[member.lines[0]], "input")
@@ -101,7 +101,7 @@ class _Graph:
         full, kind = vertex.lines[:2]
         name, own = self.repeats.runs.get(full, (full, 1))
         rows = vertex.rows[: len(vertex.rows) // copies]
-        return of_rows(rows, name.removeprefix(prefix), kind, name, own, is_block=vertex.role == "block")
+        return of_rows(rows, _within(name, prefix), kind, name, own, is_block=vertex.role == "block")
 
     def _title(self, group: Group, name: str, own: int, rows: list[Row]) -> None:
         """Write the head of a frame: name and kind at its left, parameters at its right."""
@@ -138,6 +138,12 @@ class _Graph:
             yield Label(at.x + at.width - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
         if each:
             yield Label(at.x + at.width - _EDGE, at.y + 30, each, _SMALL, "right", "quiet", key=f"each {key}")
+
+
+def _within(name: str, prefix: str) -> str:
+    """Return a name within a block: `conv1` of `layer1.conv1`, but not a number alone: `layer1.0`."""
+    own = name.removeprefix(prefix)
+    return f"{prefix.rstrip('.').rpartition('.')[2]}.{own}" if own != name and own[:1].isdigit() else own
 
 
 def _rows_of(group: Group, copies: int) -> list[Row]:

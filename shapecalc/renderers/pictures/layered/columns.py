@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.layered.parts import BOX_GAP, LANE
@@ -53,13 +54,13 @@ def _main(rows: Rows, near: list[Segment], *, upper: bool) -> Segment | None:
     if len(near) == 1:
         return near[0]
     ends = [(one.upper if upper else one.lower, one) for one in near]
+    if len({end for end, _ in ends}) > _SIDES and (upper or near[0].upper < rows.real):
+        return None
     real = [(end, one) for end, one in ends if end < rows.real]
     if not real:
         return ends[0][1] if len(ends) == 1 else None
     if not upper and near[0].upper >= rows.real:  # a line goes on past what branches off
         return next((one for end, one in ends if end >= rows.real), real[0][1])
-    if len({end for end, _ in real}) > _SIDES:
-        return None
     least = min(rows.slack[end] for end, _ in real)
     best = {end: one for end, one in reversed(real) if rows.slack[end] == least}
     return next(iter(best.values())) if len(best) == 1 else None
@@ -123,10 +124,12 @@ class _Stacks:
                 joined[upper].append((lower, -apart, is_real))
         for sweep in range(_SWEEPS):
             for stack in reversed(self.order) if sweep % 2 == 0 else self.order:
-                near = [one for one in joined[stack] if one[2]] or joined[stack]
+                near = joined[stack]
+                if len(near) <= _SIDES:
+                    near = [one for one in near if one[2]] or near
                 if near:
                     wanted = sorted(self.at[other] + apart for other, apart, _ in near)
                     middle = (wanted[(len(wanted) - 1) // 2] + wanted[len(wanted) // 2]) / 2
-                    low = max([self.at[one] + gap for one, gap in self.left[stack].items()], default=middle)
-                    high = min([self.at[one] - gap for one, gap in self.right[stack].items()], default=middle)
+                    low = max([self.at[one] + gap for one, gap in self.left[stack].items()], default=-inf)
+                    high = min([self.at[one] - gap for one, gap in self.right[stack].items()], default=inf)
                     self.at[stack] = max(min(middle, high), low)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "Rows", "Segment", "make_rows"]
 
+_SIDES = 2
+
 
 class Link(NamedTuple):
     """An edge between two nodes, and where on them it is, from their middle. Links of one `net` share a line."""
@@ -83,6 +85,9 @@ def make_rows(sizes: Sequence[tuple[float, float]], links: Sequence[Link], first
     rows.rows = [[] for _ in range(max(rows.rank, default=-1) + 1)]
     for node, rank in enumerate(rows.rank):
         rows.rows[rank].append(node)
+    for row in rows.rows:  # the main chain at the left, a side branch and bend points at its right
+        if sum(node < rows.real for node in row) <= _SIDES:
+            row.sort(key=lambda node: (node >= rows.real, rows.slack[node]))
     return rows
 
 
