@@ -9,7 +9,7 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import OneOf, completed, load_network, network_options
 from shapecalc.cli.output import emit, emit_bytes
-from shapecalc.renderers.pictures import FORMATS, STYLES, THEMES
+from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, STYLES, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,9 @@ class _Command(click.Command):
 @click.option(
     "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),
     help="Expand blocks to this depth: 1, 2, … or all.",
+)  # fmt: skip
+@click.option(
+    "--direction", type=OneOf(DIRECTIONS), help="Choose which way the graph goes: down, or to the right.",
 )  # fmt: skip
 @click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from shapecalc.model.answer import Answer
     from shapecalc.renderers.pictures.scene import Scene
 
-__all__ = ["FORMATS", "STYLES", "THEMES", "Picture", "Style", "draw_picture"]
+__all__ = ["DIRECTIONS", "FORMATS", "STYLES", "THEMES", "Picture", "Style", "draw_picture"]
 
 FORMATS = ("svg", "html", "png", "pdf")
 """The formats of pictures. PNG and PDF are written by matplotlib, an extra."""
 
 THEMES = ("auto", "light", "dark")
 """Colours on white, on black, or as the reader's system has it (then light in PNG and PDF)."""
+
+
+DIRECTIONS = ("down", "right")
+"""Which way a graph goes."""
 
 
 class Style(NamedTuple):

@@ -81,20 +81,20 @@ class Written(NamedTuple):
         left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
         base = y + (17.0 if self.params else height / 2 + 4.2)
         if self.params:
-            size = fitted(self.size, _SIZE, room - _GAP - _width(self.params, _SMALL))
+            size = _fitted(self.size, _SIZE, room - _GAP - _width(self.params, _SMALL))
             yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
-            params = fitted(self.params, _SMALL, room - _GAP - _width(size, _SIZE))
+            params = _fitted(self.params, _SMALL, room - _GAP - _width(size, _SIZE))
             yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
         else:
             least = min(_width(self._head, _SIZE, bold=True), room * 0.4)
-            size = fitted(self.size, _SIZE, room - _GAP - least)
+            size = _fitted(self.size, _SIZE, room - _GAP - least)
             yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
             room -= _width(size, _SIZE) + _GAP
-        head = fitted(self._head, _SIZE, room, bold=True)
+        head = _fitted(self._head, _SIZE, room, bold=True)
         yield Label(left, base, head, _SIZE, bold=True, key=f"kind {key}")
         beside = _width(head, _SIZE, bold=True)
         room -= beside + _GAP
-        name = fitted(self.name, _SMALL, room) if room > _GAP else ""
+        name = _fitted(self.name, _SMALL, room) if room > _GAP else ""
         if name not in ("", "…"):
             if self.params:
                 yield Label(right, base, name, _SMALL, "right", "quiet", key=f"name {key}")
@@ -138,6 +138,10 @@ def params_text(rows: Sequence[Row]) -> str:
     if params or not shared:
         return f"{params:,} params" if params else ""
     return f"shares {clean(shared)}" if len(rows) == 1 else "shared params"
+
+
+def _fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    return fitted(text, size, room + 0.01, bold=bold)
 
 
 def _width(text: str, size: float, *, bold: bool = False) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.exporters.chart import Group, draw_chart
+from shapecalc.renderers.pictures import DIRECTIONS
 from shapecalc.renderers.pictures.cards import Written, common_width, of_rows, of_terminal, params_text
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.legend import heading
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
     from shapecalc.renderers.pictures.repeats import Repeats
     from shapecalc.renderers.pictures.scene import Mark
 
-__all__ = ["DIRECTIONS", "draw"]
+__all__ = ["draw"]
 
-DIRECTIONS = ("down", "right")
 _LARGEST = 3000
 _TITLE = 12.0
 _SMALL = 11.0
 _EDGE = 10.0
 _WIDEST_TITLE = 200.0
 _HEAD = 36.0
+_LINE = 8.0  # between lines that enter a box
 
 
 def draw(report: Report, depth: int | str | None = AUTO, direction: str = DIRECTIONS[0]) -> Scene:
@@ -63,13 +65,15 @@ class _Graph:
         self.is_turned = direction == DIRECTIONS[1]
         self.written: dict[str, Written] = {}
         self.frames: dict[str, tuple[str, str, str, str, str]] = {}
+        self.entering: Counter[str] = Counter()
         self._write(chart.group, "", 1)
 
     def scene(self) -> Scene:
         """Return the scene."""
         width = common_width(self.written.values())
+        edges = dict.fromkeys((edge.start, edge.end) for edge in self.chart.edges)
+        self.entering = Counter(end for _, end in edges)
         top = self._cluster(self.chart.group, width)
-        edges = [(edge.start, edge.end) for edge in self.chart.edges]
         found = lay_out(top, edges, turned=self.is_turned)
         marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
         marks += drawn_lines(found.routes)
@@ -119,14 +123,19 @@ class _Graph:
             if isinstance(member, Group):
                 members.append(self._cluster(member, width))
             else:
-                card = self.written[member.key]
-                members.append(Card(member.key, card.width(width), card.height))
+                members.append(self._box(member.key, width))
         if group.key not in self.frames:
             return Cluster(group.key, tuple(members))
         title, kind, params, each, _ = self.frames[group.key]
         before = max(text_width(title, _TITLE, bold=True), text_width(kind, _SMALL)) + 2 * _EDGE
         after = max(text_width(params, _SMALL), text_width(each, _SMALL)) + 2 * _EDGE
         return Cluster(group.key, tuple(members), _HEAD, before, after)
+
+    def _box(self, key: str, width: float) -> Card:
+        """Return a box, with room for the lines that enter it."""
+        card = self.written[key]
+        wide, high, side = card.width(width), card.height, _LINE * (self.entering[key] + 1)
+        return Card(key, wide, max(high, side)) if self.is_turned else Card(key, max(wide, side), high)
 
     def _frame(self, key: str, at: Placed) -> Iterator[Mark]:
         title, kind, params, each, tip = self.frames[key]

@@ -26,7 +26,10 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
         while first + 2 < len(points) and points[first + 1] in corners:
             first += 1
         corners.update(points)
-        yield _rounded(points[first:], f"edge {start} {end}", (f"box {start}", f"box {end}"))
+        own = points[first:]
+        if first:  # beyond the round corner of the shared line
+            own = (_towards(own[0], own[1], min(_ROUND, _apart(own[0], own[1]) / 2)), *own[1:])
+        yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
 
 
 def _rounded(points: tuple[Point, ...], key: str, ends: tuple[str, str]) -> Curve:

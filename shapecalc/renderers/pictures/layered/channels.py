@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
+from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -21,12 +22,12 @@ _SMALL = 10.0
 
 
 class Channels:
-    """Rows and the channels below them from top to bottom, and the corners of each segment.
+    """Rows and the channels below them from top to bottom, where each node is, and the corners of each segment.
 
-    `fixed` are nodes whose lines end where the segments say: those with ports.
+    `fixed` are nodes whose lines end where the segments say: those with ports. `width` and `height` are of all of it.
     """
 
-    def __init__(self, rows: Rows, across: Sequence[float], fixed: Sequence[bool]) -> None:
+    def __init__(self, rows: Rows, across: Sequence[float], fixed: Sequence[bool], *, turned: bool = False) -> None:
         self.rows = rows
         self.across = across
         self.ends: dict[Segment, float] = {}
@@ -34,17 +35,43 @@ class Channels:
             self._spread(node, is_fixed=fixed[node])
         self.tops = [0.0] * len(rows.rank)
         self.tracks: dict[tuple[int, Hashable], float] = {}
-        self.height = self._stack()
+        self.row_tops: list[float] = []
+        self.row_ends: list[float] = []
+        self._stack()
+        cuts = [row for row in range(1, len(rows.rows)) if self._is_cut(row)]
+        ends = [*self.row_tops, self.row_ends[-1]] if self.row_ends else [0.0]
+        self.pieces, self.width, self.height = wrapped(rows, across, ends, cuts, turned=turned)
+        self.piece = [index for index, piece in enumerate(self.pieces) for _ in range(piece.first, piece.end)]
+
+    def place(self, node: int) -> Point:
+        """Return where the upper left corner of a node is."""
+        piece = self.pieces[self.piece[self.rows.rank[node]]]
+        return self.across[node] - self.rows.widths[node] / 2 + piece.right, self.tops[node] + piece.down
 
     def path(self, segments: Sequence[Segment]) -> list[Point]:
         """Return the corners of a line."""
         points: list[Point] = []
         for one in segments:
             start, end = self._start(one), self._end(one)
-            top = self.tops[one.upper] + self.rows.heights[one.upper]
-            track = self.tracks.get((self.rows.rank[one.upper], one.net), top)
-            points += [(start, top), (start, track), (end, track), (end, self.tops[one.lower])]
+            rank = self.rows.rank[one.upper]
+            here, there = self.pieces[self.piece[rank]], self.pieces[self.piece[rank + 1]]
+            top, bottom = self.tops[one.upper] + self.rows.heights[one.upper], self.tops[one.lower]
+            track = self.tracks.get((rank, one.net), top)
+            if here is there:
+                own = [(start, top), (start, track), (end, track), (end, bottom)]
+                points += [(x + here.right, y + here.down) for x, y in own]
+                continue
+            below, above = self.row_ends[rank] + here.down + BELOW, bottom + there.down - ABOVE
+            start, end = start + here.right, end + there.right
+            points += [(start, top + here.down), (start, below), (here.lane, below), (here.lane, above)]
+            points += [(end, above), (end, bottom + there.down)]
         return points
+
+    def _is_cut(self, row: int) -> bool:
+        """Return whether a piece may end before a row: one line goes on, from a box to a box."""
+        joined = [one for node in self.rows.rows[row] for one in self.rows.ups[node]]
+        nodes = self.rows.rows[row - 1] + self.rows.rows[row]
+        return len(joined) == 1 and all(node < self.rows.real and self.rows.heights[node] for node in nodes)
 
     def _start(self, one: Segment) -> float:
         return self.across[one.upper] + one.upper_port
@@ -57,8 +84,9 @@ class Channels:
         lines = sorted(self.rows.ups[node], key=self._start)
         if is_fixed or not lines:
             return
-        middle, room = self.across[node], max(self.rows.widths[node] / 2 - _INSET, 0.0)
-        apart = min(LANE, 2 * room / (len(lines) - 1)) if len(lines) > 1 else 0.0
+        middle, room = self.across[node], self.rows.widths[node] / 2
+        room -= min(_INSET, room / 2)
+        apart = min(LANE, room / (len(lines) // 2)) if len(lines) > 1 else 0.0
         at = [max(-room, min(self._start(one) - middle, room)) for one in lines]
         if len(lines) == 1 and abs(self._start(lines[0]) - middle) > room:
             at = [0.0]
@@ -70,8 +98,8 @@ class Channels:
             limit -= apart
         self.ends.update({one: middle + x for one, x in zip(lines, at, strict=True)})
 
-    def _stack(self) -> float:
-        """Place the rows from top to bottom; return the whole height."""
+    def _stack(self) -> None:
+        """Place the rows from top to bottom."""
         y = 0.0
         for rank, row in enumerate(self.rows.rows):
             height = max(self.rows.heights[node] for node in row)
@@ -80,10 +108,11 @@ class Channels:
             for node in row:
                 if node >= self.rows.real:
                     self.rows.heights[node] = height
+            self.row_tops.append(y)
             y += height
+            self.row_ends.append(y)
             if rank + 1 < len(self.rows.rows):
                 y = self._channel(rank, y)
-        return y
 
     def _channel(self, rank: int, y: float) -> float:
         """Choose the heights of the lines below a row; return where the next row begins."""

@@ -90,6 +90,9 @@ class _Stacks:
             for before, after in pairwise(row):
                 self._keep_apart(before, after)
         self.at = [0.0] * count
+        self.is_line = [True] * count
+        for node in range(rows.real):
+            self.is_line[self.stack[node]] = False
         self.order: list[int] = []
 
     def _keep_apart(self, before: int, after: int) -> None:
@@ -132,4 +135,6 @@ class _Stacks:
                     middle = (wanted[(len(wanted) - 1) // 2] + wanted[len(wanted) // 2]) / 2
                     low = max([self.at[one] + gap for one, gap in self.left[stack].items()], default=-inf)
                     high = min([self.at[one] - gap for one, gap in self.right[stack].items()], default=inf)
+                    if self.is_line[stack]:  # with one corner fewer, if there is room
+                        middle = max([x for x in wanted if low <= x <= high], default=middle)
                     self.at[stack] = max(min(middle, high), low)

@@ -151,15 +151,14 @@ class _Nest:
         order(rows)
         across = place_across(rows)
         fixed = [isinstance(node, _Port) or node in self.insides for node in nodes]
-        channels = Channels(rows, across, fixed)
-        right, down = self._frame(inside, rows.widths, across, channels.height, [number[one] for one in tops])
+        channels = Channels(rows, across, fixed, turned=self.turned)
+        right, down = self._frame(inside, channels, [channels.place(number[one])[0] for one in tops])
         for node in nodes:
-            at = number[node]
-            x = across[at] - rows.widths[at] / 2 + right
+            x, y = channels.place(number[node])
             if isinstance(node, _Port):
-                inside.ports[node] = x
+                inside.ports[node] = x + right
             else:
-                inside.places[node] = x, channels.tops[at] + down
+                inside.places[node] = x + right, y + down
         for edge, link in links.items():
             segments, is_up = rows.paths[link]
             points = [(x + right, y + down) for x, y in channels.path(segments)]
@@ -173,12 +172,9 @@ class _Nest:
         inside = self.insides[end]
         return inside.ports[_Port(of, is_top)] - inside.width / 2
 
-    def _frame(
-        self, inside: _Inside, widths: list[float], across: list[float], height: float, tops: list[int]
-    ) -> tuple[float, float]:
+    def _frame(self, inside: _Inside, channels: Channels, entries: list[float]) -> tuple[float, float]:
         """Set the size of a cluster; return how far what is in it moves to the right and down."""
-        cluster = inside.cluster
-        wide = max([x + width / 2 for x, width in zip(across, widths, strict=True)], default=0.0)
+        cluster, wide, height = inside.cluster, channels.width, channels.height
         if cluster is self.top:
             inside.width, inside.height = wide, height
             return 0.0, 0.0
@@ -186,10 +182,9 @@ class _Nest:
             inside.width = cluster.head + wide + BORDER
             inside.height = max(height + 2 * BORDER, cluster.before + cluster.after)
             return cluster.head, (inside.height - height) / 2
-        first, last = min([across[at] for at in tops], default=wide), max([across[at] for at in tops], default=wide)
-        right = max(BORDER, cluster.before - first)
-        needed = cluster.after if tops else cluster.after - BORDER
-        inside.width = right + max(wide + BORDER, last + needed)
+        right = max(BORDER, cluster.before - min(entries, default=wide))
+        room = max(entries) + cluster.after if entries else cluster.after - BORDER
+        inside.width = right + max(wide + BORDER, room)
         inside.height = cluster.head + height + BORDER
         return right, cluster.head
 
