@@ -74,7 +74,9 @@ class Written(NamedTuple):
     def marks(self, x: float, y: float, width: float, height: float, key: str) -> Iterator[Mark]:
         """Yield the box and its texts at a place."""
         if self.copies > 1:
-            yield Rectangle(x + _STACKED, y + _STACKED, width - _STACKED, height - _STACKED, self.fill, "ink", 3.0)
+            yield Rectangle(x, y, width, height, key=f"stacked {key}", stroke="")
+            behind = x + _STACKED, y + _STACKED, width - _STACKED, height - _STACKED
+            yield Rectangle(*behind, self.fill, "ink", 3.0)
             width, height = width - _STACKED, height - _STACKED
         radius = height / 2 if self.is_terminal else 3.0
         yield Rectangle(x, y, width, height, self.fill, "ink", radius, 1.0, self.is_unknown, self.title, f"box {key}")
