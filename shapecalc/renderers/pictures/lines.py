@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.scene import Curve
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.renderers.pictures.scene import Point
 
@@ -18,18 +19,28 @@ _ARROW = 6.5
 
 
 def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator[Curve]:
-    """Yield the lines of routes, which a start has together only once."""
-    drawn: dict[str, set[Point]] = {}
+    """Yield the lines of routes, in which what those of a start have in common is drawn once."""
+    corners: dict[str, set[Point]] = {}
+    ways: dict[str, set[tuple[Point, bool, bool]]] = {}
     for (start, end), points in routes.items():
-        corners = drawn.setdefault(start, set())
-        first = 0
-        while first + 2 < len(points) and points[first + 1] in corners:
-            first += 1
-        corners.update(points)
-        own = points[first:]
-        if first:  # beyond the round corner of the shared line
+        known, left_by = corners.setdefault(start, set()), ways.setdefault(start, set())
+        shared = 0
+        while shared + 2 < len(points) and points[shared + 1] in known:
+            shared += 1
+        if shared and _way(points[shared], points[shared + 1]) not in left_by:
+            shared -= 1  # it turns off where others do not: with a corner of its own
+        own = points[shared:]
+        if shared:  # beyond the round corner of the others
             own = (_towards(own[0], own[1], min(_ROUND, _apart(own[0], own[1]) / 2)), *own[1:])
+        known.update(points)
+        left_by.update(_way(one, other) for one, other in pairwise(points))
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
+
+
+def _way(point: Point, other: Point) -> tuple[Point, bool, bool]:
+    """Return a point, and in which direction a line leaves it."""
+    is_across = abs(point[0] - other[0]) > abs(point[1] - other[1])
+    return point, is_across, other > point
 
 
 def _rounded(points: tuple[Point, ...], key: str, ends: tuple[str, str]) -> Curve:

@@ -156,7 +156,7 @@ def check_lines(scene, chart, boxes, whole, grid):
     for start, own in by_start.items():
         for line, _ in own:
             is_branch = any(is_on(line.start, part) for other, parts in own if other is not line for part in parts)
-            assert is_branch or is_on_border(line.start, boxes[start]) or is_on_border(line.start, whole[start])
+            assert is_branch or is_on_border(line.start, boxes[start]) or is_on_border(line.start, whole[start]), f"a gap at {line.key}"
         assert any(is_on_border(line.start, whole[start]) for line, _ in own), "a line from nowhere"
     check_overlaps(every)
 
