@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
@@ -68,7 +69,7 @@ class Written(NamedTuple):
     def width(self, common: float) -> float:
         """The width of the box where most have a common one."""
         if self.is_small or self.is_terminal:
-            return min(self.natural_width, _WIDEST)
+            return _even(min(self.natural_width, _WIDEST))
         return common
 
     def marks(self, x: float, y: float, width: float, height: float, key: str) -> Iterator[Mark]:
@@ -107,7 +108,7 @@ class Written(NamedTuple):
 def common_width(cards: Iterable[Written]) -> float:
     """Return the width of most boxes: that of the widest, within limits."""
     natural = [card.natural_width for card in cards if not card.is_small and not card.is_terminal]
-    return min(max(natural, default=_NARROWEST), _WIDEST) if natural else _NARROWEST
+    return _even(min(max(natural, default=_NARROWEST), _WIDEST))
 
 
 def of_terminal(name: str, size: Sequence[object], word: str) -> Written:
@@ -140,6 +141,10 @@ def params_text(rows: Sequence[Row]) -> str:
     if params or not shared:
         return f"{params:,} params" if params else ""
     return f"shares {clean(shared)}" if len(rows) == 1 else "shared params"
+
+
+def _even(width: float) -> float:
+    return 2.0 * ceil(width / 2)
 
 
 def _fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:

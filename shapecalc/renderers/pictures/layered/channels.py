@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
 from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, wrapped
@@ -17,7 +17,7 @@ __all__ = ["Channels"]
 
 _NEAR = 4.0
 _INSET = 9.0
-_STRAIGHT = 0.5
+_STRAIGHT = 0.01
 _SMALL = 10.0
 
 
@@ -35,6 +35,7 @@ class Channels:
             self._spread(node, is_fixed=fixed[node])
         self.tops = [0.0] * len(rows.rank)
         self.tracks: dict[tuple[int, Hashable], float] = {}
+        self.asides: dict[tuple[int, Hashable], Point] = {}
         self.row_tops: list[float] = []
         self.row_ends: list[float] = []
         self._stack()
@@ -58,7 +59,8 @@ class Channels:
             top, bottom = self.tops[one.upper] + self.rows.heights[one.upper], self.tops[one.lower]
             track = self.tracks.get((rank, one.net), top)
             if here is there:
-                own = [(start, top), (start, track), (end, track), (end, bottom)]
+                aside, at = self.asides.get((rank, one.net), (start, top))
+                own = [(start, top), (start, at), (aside, at), (aside, track), (end, track), (end, bottom)]
                 points += [(x + here.right, y + here.down) for x, y in own]
                 continue
             below, above = self.row_ends[rank] + here.down + BELOW, bottom + there.down - ABOVE
@@ -124,38 +126,71 @@ class Channels:
         is_end = any(node < self.rows.real and self.rows.heights[node] for node in self.rows.rows[rank + 1])
         if not bent:
             return y + (CHANNEL if is_end else _SMALL)
-        tracks = self._tracks(bent)
+        tracks = self._tracks(rank, bent)
         for net, track in tracks.items():
             self.tracks[rank, net] = y + _SMALL + LANE * track
+            if (rank, net) in self.asides:
+                x, above = self.asides[rank, net]
+                self.asides[rank, net] = x, y + _SMALL + LANE * above
         return y + _SMALL + LANE * max(tracks.values()) + ARROW_ROOM
 
     def _is_bent(self, one: Segment) -> bool:
         return abs(self._start(one) - self._end(one)) > _STRAIGHT
 
-    def _tracks(self, nets: dict[Hashable, list[Segment]]) -> dict[Hashable, int]:
-        """Return a track for each line that goes across: apart where they overlap, and with few crossings."""
+    def _tracks(self, rank: int, nets: dict[Hashable, list[Segment]]) -> dict[Hashable, int]:
+        """Return a track for each line that goes across: apart where they overlap, and with few crossings.
+
+        A line is above those that end where it starts. Where that goes in a circle, it first moves aside, on a track of
+        its own.
+        """
         spans = {}
         for net, line in nets.items():
             start, ends = self._start(line[0]), [self._end(one) for one in line]
-            low, high = min(start, *ends), max(start, *ends)
-            spans[net] = (low, high, start, ends)
-        left = sorted(nets, key=lambda net: self._rank_of(*spans[net]))
+            spans[net] = Span(min(start, *ends), max(start, *ends), start, tuple(ends))
+        waiting = sorted(nets, key=lambda net: spans[net].order)
         placed: dict[Hashable, int] = {}
-        while left:
-            net = next((one for one in left if not self._is_below(one, left, spans)), left[0])
-            left.remove(net)
-            low, high, _, _ = spans[net]
-            over = [placed[one] for one in placed if spans[one][0] <= high + _NEAR and low <= spans[one][1] + _NEAR]
-            placed[net] = max(over, default=-1) + 1
+        placed_spans: list[tuple[Span, int]] = []
+
+        def place(span: Span) -> int:
+            track = 1 + max([at for one, at in placed_spans if one.overlaps(span)], default=-1)
+            placed_spans.append((span, track))
+            return track
+
+        while waiting:
+            free = (one for one in waiting if not any(spans[one].is_below(spans[net]) for net in waiting if net != one))
+            net = next(free, None)
+            if net is None:
+                net = waiting[0]
+                for other in waiting[1:]:
+                    span = spans[other]
+                    if spans[net].is_below(span):
+                        aside = span.start + (LANE / 2 if span.start - span.low <= span.high - span.start else -LANE / 2)
+                        track = place(Span(min(span.start, aside), max(span.start, aside), span.start, ()))
+                        self.asides[rank, other] = aside, track
+                        spans[other] = span._replace(low=min(span.low, aside), high=max(span.high, aside), start=aside)
+            waiting.remove(net)
+            placed[net] = place(spans[net])
         return placed
 
-    @staticmethod
-    def _rank_of(low: float, high: float, start: float, _: list[float]) -> tuple[float, float]:
-        is_right = start - low <= high - start
-        return (-start if is_right else start), high - low
 
-    @staticmethod
-    def _is_below(net: Hashable, others: list[Hashable], spans: dict[Hashable, tuple[float, float, float, list[float]]]) -> bool:
-        """Return whether another line must be above: it starts where this one ends."""
-        _, _, _, ends = spans[net]
-        return any(abs(spans[other][2] - x) < _NEAR for other in others if other != net for x in ends)
+class Span(NamedTuple):
+    """What a line covers in a channel: from left to right, where it starts, and where it ends."""
+
+    low: float
+    high: float
+    start: float
+    ends: tuple[float, ...]
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """From the highest to the lowest: those that go right from the right, those that go left from the left."""
+        is_right = self.start - self.low <= self.high - self.start
+        return (-self.start if is_right else self.start), self.high - self.low
+
+    def overlaps(self, other: Span) -> bool:
+        """Return whether two are to be on different tracks."""
+        return self.low <= other.high + _NEAR and other.low <= self.high + _NEAR
+
+    def is_below(self, other: Span) -> bool:
+        """Return whether the other must be above: it starts where this one ends."""
+        return any(abs(other.start - x) < _NEAR for x in self.ends)

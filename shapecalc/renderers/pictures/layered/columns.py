@@ -25,7 +25,8 @@ def place_across(rows: Rows) -> list[float]:
         stacks = _Stacks(rows, [])
         stacks.sorted()
     stacks.settle()
-    across = [stacks.at[stack] + shift for stack, shift in zip(stacks.stack, stacks.shift, strict=True)]
+    at = [float(round(x)) for x in stacks.at]
+    across = [at[stack] + shift for stack, shift in zip(stacks.stack, stacks.shift, strict=True)]
     left = min([x - width / 2 for x, width in zip(across, rows.widths, strict=True)], default=0.0)
     return [x - left for x in across]
 

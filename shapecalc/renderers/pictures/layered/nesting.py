@@ -182,8 +182,8 @@ class _Nest:
             inside.width = cluster.head + wide + BORDER
             inside.height = max(height + 2 * BORDER, cluster.before + cluster.after)
             return cluster.head, (inside.height - height) / 2
-        right = max(BORDER, cluster.before - min(entries, default=wide))
-        room = max(entries) + cluster.after if entries else cluster.after - BORDER
+        right = max(BORDER, cluster.before - min(entries, default=cluster.before))
+        room = max(entries) + cluster.after if entries else cluster.before + cluster.after - right
         inside.width = right + max(wide + BORDER, room)
         inside.height = cluster.head + height + BORDER
         return right, cluster.head
