@@ -58,9 +58,8 @@ class Written(NamedTuple):
         """The width at which nothing is cut."""
         above = _width(self._head, _SIZE, bold=True) + (_GAP + _width(self.name, _SMALL) if self.name else 0)
         below = _width(self.size, _SIZE) + (_GAP + _width(self.params, _SMALL) if self.params else 0)
-        if not self.params:
-            return above + _GAP + below + 2 * _PAD
-        return max(above, below) + 2 * _PAD
+        around = 2 * _PAD + (_STACKED if self.copies > 1 else 0)
+        return around + (max(above, below) if self.params else above + _GAP + below)
 
     @property
     def _head(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
+from shapecalc.renderers.footer import incomplete
 from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.palette import COLOURS
 from shapecalc.renderers.pictures.scene import Label, Rectangle
@@ -28,13 +29,14 @@ _BELOW = 26.0
 def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
     """Return the heading of a picture, to stand above what has this outline."""
     width = max(below.right - below.left, _NARROWEST)
-    left = below.left
-    marks: list[Mark] = [
-        Label(left, 0.0, fitted(clean(report.name), 16.0, width, bold=True), 16.0, bold=True, key="title"),
-        Label(left, 19.0, fitted(_totals(report), 12.0, width), 12.0, color="quiet", key="totals"),
-    ]
+    left, y = below.left, 0.0
+    marks: list[Mark] = []
+    for words, size, role in _lines(report):
+        shown = fitted(words, size, width, bold=role == "title")
+        marks.append(Label(left, y, shown, size, color="ink" if role == "title" else "quiet", bold=role == "title", key=role))
+        y += 19.0
     found = set(fills)
-    x, y = left, 42.0
+    x, y = left, y + 4.0
     for role in COLOURS:
         if role not in found or role == "input":
             continue
@@ -47,6 +49,14 @@ def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
         x += needed + 16.0
     up = below.top - _BELOW - y
     return [mark._replace(y=mark.y + up) for mark in marks]
+
+
+def _lines(report: Report) -> list[tuple[str, float, str]]:
+    """Return the lines above the legend: their text, size and key."""
+    lines = [(clean(report.name), 16.0, "title"), (_totals(report), 12.0, "totals")]
+    if not report.is_complete:
+        lines.append((incomplete(report), 12.0, "incomplete"))
+    return [line for line in lines if line[0]]
 
 
 def _totals(report: Report) -> str:

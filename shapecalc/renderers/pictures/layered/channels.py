@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
 from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from shapecalc.renderers.pictures.layered.parts import Point
     from shapecalc.renderers.pictures.layered.ranks import Rows, Segment
@@ -148,29 +149,56 @@ class Channels:
             start, ends = self._start(line[0]), [self._end(one) for one in line]
             spans[net] = Span(min(start, *ends), max(start, *ends), start, tuple(ends))
         waiting = sorted(nets, key=lambda net: spans[net].order)
+        taken = [x for span in spans.values() for x in (span.start, *span.ends)]
+        above = _above(spans)
+        tracks = _Tracks()
         placed: dict[Hashable, int] = {}
-        placed_spans: list[tuple[Span, int]] = []
-
-        def place(span: Span) -> int:
-            track = 1 + max([at for one, at in placed_spans if one.overlaps(span)], default=-1)
-            placed_spans.append((span, track))
-            return track
-
         while waiting:
-            free = (one for one in waiting if not any(spans[one].is_below(spans[net]) for net in waiting if net != one))
-            net = next(free, None)
-            if net is None:
-                net = waiting[0]
-                for other in waiting[1:]:
-                    span = spans[other]
-                    if spans[net].is_below(span):
-                        aside = span.start + (LANE / 2 if span.start - span.low <= span.high - span.start else -LANE / 2)
-                        track = place(Span(min(span.start, aside), max(span.start, aside), span.start, ()))
-                        self.asides[rank, other] = aside, track
-                        spans[other] = span._replace(low=min(span.low, aside), high=max(span.high, aside), start=aside)
+            net = next((one for one in waiting if not above[one]), waiting[0])
+            for other in above[net]:
+                span = spans[other]
+                aside = span.aside(taken)
+                low, high = min(span.start, aside), max(span.start, aside)
+                self.asides[rank, other] = aside, tracks.place(Span(low, high, span.start, ()))
+                taken.append(aside)
+                spans[other] = span._replace(low=min(span.low, low), high=max(span.high, high), start=aside)
+            is_moved = bool(above[net])
             waiting.remove(net)
-            placed[net] = place(spans[net])
+            placed[net] = tracks.place(spans.pop(net))
+            if is_moved:
+                above = _above(spans)
+            for others in above.values():
+                others.discard(net)
         return placed
+
+
+def _above(spans: Mapping[Hashable, Span]) -> dict[Hashable, set[Hashable]]:
+    """Return for each line those that are to be above it: they start where it ends."""
+    starts = sorted((span.start, index) for index, span in enumerate(spans.values()))
+    nets = [*spans]
+    found: dict[Hashable, set[Hashable]] = {}
+    for net, span in spans.items():
+        found[net] = set()
+        for x in span.ends:
+            at = bisect_left(starts, (x - _NEAR, -1))
+            while at < len(starts) and starts[at][0] < x + _NEAR:
+                found[net].add(nets[starts[at][1]])
+                at += 1
+        found[net].discard(net)
+    return found
+
+
+class _Tracks:
+    """The tracks of a channel, and what is on each."""
+
+    def __init__(self) -> None:
+        self.placed: list[tuple[Span, int]] = []
+
+    def place(self, span: Span) -> int:
+        """Return a track for a line: below all that it overlaps."""
+        track = 1 + max([at for one, at in self.placed if one.overlaps(span)], default=-1)
+        self.placed.append((span, track))
+        return track
 
 
 class Span(NamedTuple):
@@ -187,10 +215,12 @@ class Span(NamedTuple):
         is_right = self.start - self.low <= self.high - self.start
         return (-self.start if is_right else self.start), self.high - self.low
 
+    def aside(self, taken: Sequence[float]) -> float:
+        """Return where to move aside from the start: to the side that it goes to, if there is room."""
+        way = 1 if self.start - self.low <= self.high - self.start else -1
+        choices = [self.start + way * side * LANE * step / 4 for step in (2, 3, 4, 5) for side in (1, -1)]
+        return next((x for x in choices if all(abs(x - one) >= _NEAR for one in taken)), choices[0])
+
     def overlaps(self, other: Span) -> bool:
         """Return whether two are to be on different tracks."""
         return self.low <= other.high + _NEAR and other.low <= self.high + _NEAR
-
-    def is_below(self, other: Span) -> bool:
-        """Return whether the other must be above: it starts where this one ends."""
-        return any(abs(other.start - x) < _NEAR for x in self.ends)

@@ -44,6 +44,8 @@ def wrapped(
     `tops` are where rows begin, and where the last one ends.
     """
     sides = [_sides(rows, across, row) for row in range(len(rows.rows))]
+    if not sides:
+        return [], 0.0, 0.0
     length = tops[-1]
     best = _pieces(sides, tops, [])
     if length <= LONGEST * (_PAGE if turned else 1) or not cuts:
