@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import OneOf, completed, load_network, network_options
+from shapecalc.cli.options import OneOf, batch_option, depth_option, layout_option, load_network, network_options
 from shapecalc.cli.output import emit, emit_bytes
 from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, STYLES, THEMES
 
@@ -31,10 +32,9 @@ class _Command(click.Command):
     "--style", type=OneOf([*STYLES]), metavar="STYLE", default=next(iter(STYLES)), show_default=True,
     help=f"Choose what is drawn: {', '.join(STYLES)}.",
 )  # fmt: skip
-@click.option(
-    "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),
-    help="Expand blocks to this depth: 1, 2, … or all.",
-)  # fmt: skip
+@batch_option
+@layout_option
+@depth_option
 @click.option(
     "--direction", type=OneOf(DIRECTIONS), help="Choose which way the graph goes: down, or to the right.",
 )  # fmt: skip
@@ -47,6 +47,8 @@ def command(
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],
+    batch: int,
+    layout: str | None,
     *,
     style: str,
     theme: str,
@@ -54,15 +56,22 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Draw a network, to scale and with its sizes: FILE decides the format by its name.
+    """Draw a network with its sizes, for instance into net.svg: the suffix of FILE decides the format.
+
+    A graph is by default expanded as deep as fits on a page: to about 40 boxes. Repeated blocks and layers are one box.
 
     Nothing is written if the network has a shape error.
     """
-    network = load_network(spec, inputs, settings)
-    given = {name: value for name, value in options.items() if value is not None}
-    picture = network.infer().draw(style, theme=theme, **given)
+    network = load_network(spec, inputs, settings, layout or "")
+    given = {name: value for name, value in options.items() if _is_given(name)}
+    picture = network.infer(batch=batch, layout=layout or "").draw(style, theme=theme, **given)
     drawn = picture.write(format_)
     if isinstance(drawn, bytes):
         emit_bytes(drawn, output, format_)
     else:
         emit(drawn, output, format_, f"{network.name}: {style}")
+
+
+def _is_given(option: str) -> bool:
+    """Return whether an option is on the command line: only then is it passed to the style, which may not have it."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE

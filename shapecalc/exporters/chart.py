@@ -134,7 +134,9 @@ class _Drawing:
             elif member.key in self.members:
                 rows = tuple(self.members[member.key])
                 is_block = member.role == "block"
-                name, kind = self.report.graph.blocks[int(member.key[1:])][:2] if is_block else (rows[0].name, rows[0].kind)
+                name, kind = (
+                    self.report.graph.blocks[int(member.key[1:])][:2] if is_block else (rows[0].name, rows[0].kind)
+                )
                 lines = (name, *_facts(kind, sum_rows(rows).params, *rows))
                 group.members[index] = member._replace(lines=lines, rows=rows)
 

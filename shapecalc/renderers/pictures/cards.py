@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Row
     from shapecalc.renderers.pictures.scene import Mark
 
-__all__ = ["NameCard", "Written", "common_width", "params_text"]
+__all__ = ["CardText", "common_width", "of_rows", "of_terminal", "params_text"]
 
 _SIZE = 12.0
 _SMALL = 11.0
@@ -31,7 +31,7 @@ _TWO_LINES = 44.0
 _STACKED = 4.0
 
 
-class Written(NamedTuple):
+class CardText(NamedTuple):
     """What is written on a box: `kind name` above `size params`, or all on one line without parameters.
 
     `fill` is the role of its colour; `copies` is how many it stands for; `title` is all of it, for a pointer.
@@ -104,27 +104,27 @@ class Written(NamedTuple):
                 yield Label(left + beside + 6.0, base, name, _SMALL, "left", "quiet", key=f"name {key}")
 
 
-def common_width(cards: Iterable[Written]) -> float:
+def common_width(cards: Iterable[CardText]) -> float:
     """Return the width of most boxes: that of the widest, within limits."""
     natural = [card.natural_width for card in cards if not card.is_small and not card.is_terminal]
     return _even(min(max(natural, default=_NARROWEST), _WIDEST))
 
 
-def of_terminal(name: str, size: Sequence[object], word: str) -> Written:
+def of_terminal(name: str, size: Sequence[object], word: str) -> CardText:
     """Return the box of an input or an output of the network."""
     shown = show_size(size)
-    return Written("input", word, clean(name) if name != word else "", shown, "", f"{word} {clean(name)} {shown}",
+    return CardText("input", word, clean(name) if name != word else "", shown, "", f"{word} {clean(name)} {shown}",
                    is_terminal=True)  # fmt: skip
 
 
-def of_rows(rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool) -> Written:
+def of_rows(rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool) -> CardText:
     """Return the box of a layer, of a block, or of several copies of either: the layers are those of all copies."""
     last = rows[-1]
     size = ", ".join(show_size(one) for one in last.output_shapes)
-    fill = "collapsed" if is_block else group_of(last.node.layer)
+    fill = "collapsed" if is_block else (group_of(last.node.layer) if last.node.layer else "others")
     is_merge = fill == "merges" and not last.params
     params = params_text(rows)
-    return Written(
+    return CardText(
         fill, clean(kind) or "?", "" if is_merge else clean(name), size, params,
         " · ".join(part for part in (clean(title), clean(kind), size, params) if part), copies, is_merge,
         is_unknown=any(row.is_unknown for row in rows),

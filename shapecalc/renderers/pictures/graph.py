@@ -9,7 +9,7 @@ from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.exporters.chart import Group, draw_chart
 from shapecalc.renderers.pictures import DIRECTIONS
-from shapecalc.renderers.pictures.cards import Written, common_width, of_rows, of_terminal, params_text
+from shapecalc.renderers.pictures.cards import CardText, common_width, of_rows, of_terminal, params_text
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.legend import heading
 from shapecalc.renderers.pictures.letters import fitted, text_width
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.chart import Chart, Vertex
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
-    from shapecalc.renderers.pictures.layered import Arrangement, Placed
+    from shapecalc.renderers.pictures.layered import Placed
     from shapecalc.renderers.pictures.repeats import Repeats
     from shapecalc.renderers.pictures.scene import Mark
 
@@ -63,7 +63,7 @@ class _Graph:
         self.repeats = repeats
         self.chart = chart
         self.is_turned = direction == DIRECTIONS[1]
-        self.written: dict[str, Written] = {}
+        self.written: dict[str, CardText] = {}
         self.frames: dict[str, tuple[str, str, str, str, str]] = {}
         self.entering: Counter[str] = Counter()
         self._write(chart.group, "", 1)
@@ -101,7 +101,7 @@ class _Graph:
             else:
                 self.written[member.key] = self._card(member, prefix, copies)
 
-    def _card(self, vertex: Vertex, prefix: str, copies: int) -> Written:
+    def _card(self, vertex: Vertex, prefix: str, copies: int) -> CardText:
         full, kind = vertex.lines[:2]
         name, own = self.repeats.runs.get(full, (full, 1))
         rows = vertex.rows[: len(vertex.rows) // copies]
@@ -115,7 +115,13 @@ class _Graph:
         room = _WIDEST_TITLE - text_width(times, _TITLE, bold=True)
         title = fitted(clean(name), _TITLE, room, bold=True) + times
         each = "each" if own > 1 and params else ""
-        self.frames[group.key] = title, fitted(kind, _SMALL, _WIDEST_TITLE), params, each, f"{clean(group.title)} {kind}"
+        self.frames[group.key] = (
+            title,
+            fitted(kind, _SMALL, _WIDEST_TITLE),
+            params,
+            each,
+            f"{clean(group.title)} {kind}",
+        )
 
     def _cluster(self, group: Group, width: float) -> Cluster:
         members: list[Card | Cluster] = []

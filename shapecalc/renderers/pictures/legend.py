@@ -8,7 +8,7 @@ from shapecalc.escaping import clean
 from shapecalc.renderers.footer import incomplete
 from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.palette import COLOURS
-from shapecalc.renderers.pictures.scene import Label, Rectangle
+from shapecalc.renderers.pictures.scene import Label, Rectangle, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,9 @@ def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
     marks: list[Mark] = []
     for words, size, role in _lines(report):
         shown = fitted(words, size, width, bold=role == "title")
-        marks.append(Label(left, y, shown, size, color="ink" if role == "title" else "quiet", bold=role == "title", key=role))
+        marks.append(
+            Label(left, y, shown, size, color="ink" if role == "title" else "quiet", bold=role == "title", key=role)
+        )
         y += 19.0
     found = set(fills)
     x, y = left, y + 4.0
@@ -48,7 +50,7 @@ def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
         marks.append(Label(x + _SWATCH + 6.0, y, words, _SIZE, key=f"legend words {role}"))
         x += needed + 16.0
     up = below.top - _BELOW - y
-    return [mark._replace(y=mark.y + up) for mark in marks]
+    return [shifted(mark, 0.0, up) for mark in marks]
 
 
 def _lines(report: Report) -> list[tuple[str, float, str]]:

@@ -12,7 +12,7 @@ from shapecalc.renderers.pictures.letters import text_width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Curve", "Label", "Mark", "Outline", "Polygon", "Rectangle", "Scene", "outline_of"]
+__all__ = ["Curve", "Label", "Mark", "Outline", "Polygon", "Rectangle", "Scene", "outline_of", "shifted"]
 
 Point = tuple[float, float]
 

@@ -58,7 +58,9 @@ def stretches(curve):
     found = []
     for (one, other), step in zip(pairwise(points), curve.steps, strict=True):
         assert len(step) == 3 or abs(one[0] - other[0]) < SLACK or abs(one[1] - other[1]) < SLACK, "a sloping line"
-        found.append(Outline(min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1])))
+        found.append(
+            Outline(min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1]))
+        )
     return found
 
 
@@ -118,7 +120,9 @@ def check_frames(groups, frames, boxes):
         for key, frame in frames.items():
             if key in own:
                 assert frames[group.key].contains(frame)
-            elif key != group.key and group.key not in {one.key for one in groups_of(next(g for g in groups if g.key == key))}:
+            elif key != group.key and group.key not in {
+                one.key for one in groups_of(next(g for g in groups if g.key == key))
+            }:
                 assert not shrunk(frame).meets(frames[group.key]), "frames are apart"
 
 
@@ -140,13 +144,17 @@ def check_labels(scene, boxes, frames, grid):
 def check_lines(scene, chart, boxes, whole, grid):
     lines = marks_of(scene, "edge")
     assert sorted(lines) == sorted({f"{edge.start} {edge.end}" for edge in chart.edges}), "each edge once"
-    frame_texts = Grid((m.key, m.outline) for m in scene.marks if isinstance(m, Label) and m.key.partition(" ")[2] not in boxes)
+    frame_texts = Grid(
+        (m.key, m.outline) for m in scene.marks if isinstance(m, Label) and m.key.partition(" ")[2] not in boxes
+    )
     by_start = defaultdict(list)
     every = []
     for key, line in lines.items():
         start, end = key.split()
         assert line.ends == (f"box {start}", f"box {end}")
-        assert is_on_border(line.end, boxes[end]) or is_on_border(line.end, whole[end]), f"{key} does not end at its box"
+        assert is_on_border(line.end, boxes[end]) or is_on_border(line.end, whole[end]), (
+            f"{key} does not end at its box"
+        )
         parts = stretches(line)
         by_start[start].append((line, parts))
         for part in parts:
@@ -156,7 +164,9 @@ def check_lines(scene, chart, boxes, whole, grid):
     for start, own in by_start.items():
         for line, _ in own:
             is_branch = any(is_on(line.start, part) for other, parts in own if other is not line for part in parts)
-            assert is_branch or is_on_border(line.start, boxes[start]) or is_on_border(line.start, whole[start]), f"a gap at {line.key}"
+            assert is_branch or is_on_border(line.start, boxes[start]) or is_on_border(line.start, whole[start]), (
+                f"a gap at {line.key}"
+            )
         assert any(is_on_border(line.start, whole[start]) for line, _ in own), "a line from nowhere"
     check_overlaps(every)
 

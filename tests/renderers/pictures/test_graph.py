@@ -81,7 +81,10 @@ def test_the_text_of_a_small_picture():
     assert texts(scene, "v2") == {"kind": "conv", "name": "c", "size": "8×4×4", "params": "shares a.c"}
     assert texts(scene, "v4") == {"kind": "relu", "name": "relu1", "size": "8×4×4"}
     assert texts(scene, "o0") == {"kind": "output", "name": "relu1", "size": "8×4×4"}
-    assert [mark.text for mark in scene.marks if mark.key in ("title", "totals")] == ["small", "584 params · 18,432 MACs"]
+    assert [mark.text for mark in scene.marks if mark.key in ("title", "totals")] == [
+        "small",
+        "584 params · 18,432 MACs",
+    ]
 
 
 def test_collapsed_blocks():
@@ -116,10 +119,10 @@ def test_repeats_within_repeats_are_of_one_copy():
     assert frames["in0–2 ×3"]["params"] == "40 params"
     assert len(marks_of(scene, "box")) == 2 + 1 + 2 + 1
     scene = checked(report, 2)
-    (key,) = [key for key in marks_of(scene, "stacked")]
+    (key,) = marks_of(scene, "stacked")
     assert texts(scene, key) == {"kind": "inner ×3", "name": "in0–2", "size": "4", "params": "120 params"}
     scene = checked(report, 1)
-    (key,) = [key for key in marks_of(scene, "stacked")]
+    (key,) = marks_of(scene, "stacked")
     assert texts(scene, key) == {"kind": "outer ×5", "name": "out0–4", "size": "4", "params": "600 params"}
 
 

@@ -10,6 +10,7 @@ from scene_laws import Grid, check_overlaps, is_on_border, shrunk
 from searching import turns
 
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
+from shapecalc.renderers.pictures.layered.channels import Channels
 from shapecalc.renderers.pictures.layered.ordering import crossings, order
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
 from shapecalc.renderers.pictures.scene import Outline
@@ -177,6 +178,18 @@ def test_lines_of_one_start_are_one_line():
     rows = make_rows([(10.0, 10.0)] * count, links)
     assert len(rows.rank) - count == count - 2
     assert all(not shrunk(Outline(0, 0, 10, 10)).meets(Outline(10, 0, 20, 10)) for _ in [0])
+
+
+def test_lines_that_change_places():
+    """Two lines that each end where the other starts: one moves aside first, past a third that goes straight on."""
+    links = [Link(0, 4, 0), Link(1, 3, 1), Link(2, 5, 2)]
+    rows = make_rows([(4.0, 10.0)] * 6, links)
+    channels = Channels(rows, [0.0, 30.0, 35.0, 0.0, 30.0, 35.0], [True] * 6)
+    paths = [channels.path(rows.paths[link][0]) for link in links]
+    parts = [((start, n), around(*pair)) for start, path in enumerate(paths) for n, pair in enumerate(pairwise(path))]
+    check_overlaps(parts)
+    ends = [(path[0][0] - paths[0][0][0], path[-1][0] - paths[0][0][0]) for path in paths]
+    assert ends == [(0, 30), (30, 0), (35, 35)]
 
 
 def test_nothing():

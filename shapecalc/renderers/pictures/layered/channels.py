@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from shapecalc.renderers.pictures.layered.parts import Point
-    from shapecalc.renderers.pictures.layered.ranks import Rows, Segment
+    from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
 
 __all__ = ["Channels"]
 
@@ -31,7 +31,7 @@ class Channels:
     def __init__(self, rows: Rows, across: Sequence[float], fixed: Sequence[bool], *, turned: bool = False) -> None:
         self.rows = rows
         self.across = across
-        self.ends: dict[Segment, float] = {}
+        self.ends: dict[Stretch, float] = {}
         for node in range(rows.real):
             self._spread(node, is_fixed=fixed[node])
         self.tops = [0.0] * len(rows.rank)
@@ -50,7 +50,7 @@ class Channels:
         piece = self.pieces[self.piece[self.rows.rank[node]]]
         return self.across[node] - self.rows.widths[node] / 2 + piece.right, self.tops[node] + piece.down
 
-    def path(self, segments: Sequence[Segment]) -> list[Point]:
+    def path(self, segments: Sequence[Stretch]) -> list[Point]:
         """Return the corners of a line."""
         points: list[Point] = []
         for one in segments:
@@ -76,10 +76,10 @@ class Channels:
         nodes = self.rows.rows[row - 1] + self.rows.rows[row]
         return len(joined) == 1 and all(node < self.rows.real and self.rows.heights[node] for node in nodes)
 
-    def _start(self, one: Segment) -> float:
+    def _start(self, one: Stretch) -> float:
         return self.across[one.upper] + one.upper_port
 
-    def _end(self, one: Segment) -> float:
+    def _end(self, one: Stretch) -> float:
         return self.ends.get(one, self.across[one.lower] + one.lower_port)
 
     def _spread(self, node: int, *, is_fixed: bool) -> None:
@@ -119,7 +119,7 @@ class Channels:
 
     def _channel(self, rank: int, y: float) -> float:
         """Choose the heights of the lines below a row; return where the next row begins."""
-        nets: dict[Hashable, list[Segment]] = {}
+        nets: dict[Hashable, list[Stretch]] = {}
         for node in self.rows.rows[rank]:
             for one in self.rows.downs[node]:
                 nets.setdefault(one.net, []).append(one)
@@ -127,7 +127,8 @@ class Channels:
         is_end = any(node < self.rows.real and self.rows.heights[node] for node in self.rows.rows[rank + 1])
         if not bent:
             return y + (CHANNEL if is_end else _SMALL)
-        tracks = self._tracks(rank, bent)
+        taken = [x for line in nets.values() for one in line for x in (self._start(one), self._end(one))]
+        tracks = self._tracks(rank, bent, taken)
         for net, track in tracks.items():
             self.tracks[rank, net] = y + _SMALL + LANE * track
             if (rank, net) in self.asides:
@@ -135,21 +136,20 @@ class Channels:
                 self.asides[rank, net] = x, y + _SMALL + LANE * above
         return y + _SMALL + LANE * max(tracks.values()) + ARROW_ROOM
 
-    def _is_bent(self, one: Segment) -> bool:
+    def _is_bent(self, one: Stretch) -> bool:
         return abs(self._start(one) - self._end(one)) > _STRAIGHT
 
-    def _tracks(self, rank: int, nets: dict[Hashable, list[Segment]]) -> dict[Hashable, int]:
+    def _tracks(self, rank: int, nets: dict[Hashable, list[Stretch]], taken: list[float]) -> dict[Hashable, int]:
         """Return a track for each line that goes across: apart where they overlap, and with few crossings.
 
         A line is above those that end where it starts. Where that goes in a circle, it first moves aside, on a track of
-        its own.
+        its own, to where no line is: all of the channel begin and end where it is `taken`.
         """
         spans = {}
         for net, line in nets.items():
             start, ends = self._start(line[0]), [self._end(one) for one in line]
-            spans[net] = Span(min(start, *ends), max(start, *ends), start, tuple(ends))
+            spans[net] = Crossbar(min(start, *ends), max(start, *ends), start, tuple(ends))
         waiting = sorted(nets, key=lambda net: spans[net].order)
-        taken = [x for span in spans.values() for x in (span.start, *span.ends)]
         above = _above(spans)
         tracks = _Tracks()
         placed: dict[Hashable, int] = {}
@@ -159,7 +159,7 @@ class Channels:
                 span = spans[other]
                 aside = span.aside(taken)
                 low, high = min(span.start, aside), max(span.start, aside)
-                self.asides[rank, other] = aside, tracks.place(Span(low, high, span.start, ()))
+                self.asides[rank, other] = aside, tracks.place(Crossbar(low, high, span.start, ()))
                 taken.append(aside)
                 spans[other] = span._replace(low=min(span.low, low), high=max(span.high, high), start=aside)
             is_moved = bool(above[net])
@@ -172,7 +172,7 @@ class Channels:
         return placed
 
 
-def _above(spans: Mapping[Hashable, Span]) -> dict[Hashable, set[Hashable]]:
+def _above(spans: Mapping[Hashable, Crossbar]) -> dict[Hashable, set[Hashable]]:
     """Return for each line those that are to be above it: they start where it ends."""
     starts = sorted((span.start, index) for index, span in enumerate(spans.values()))
     nets = [*spans]
@@ -192,16 +192,16 @@ class _Tracks:
     """The tracks of a channel, and what is on each."""
 
     def __init__(self) -> None:
-        self.placed: list[tuple[Span, int]] = []
+        self.placed: list[tuple[Crossbar, int]] = []
 
-    def place(self, span: Span) -> int:
+    def place(self, span: Crossbar) -> int:
         """Return a track for a line: below all that it overlaps."""
         track = 1 + max([at for one, at in self.placed if one.overlaps(span)], default=-1)
         self.placed.append((span, track))
         return track
 
 
-class Span(NamedTuple):
+class Crossbar(NamedTuple):
     """What a line covers in a channel: from left to right, where it starts, and where it ends."""
 
     low: float
@@ -218,9 +218,9 @@ class Span(NamedTuple):
     def aside(self, taken: Sequence[float]) -> float:
         """Return where to move aside from the start: to the side that it goes to, if there is room."""
         way = 1 if self.start - self.low <= self.high - self.start else -1
-        choices = [self.start + way * side * LANE * step / 4 for step in (2, 3, 4, 5) for side in (1, -1)]
+        choices = [self.start + way * side * LANE * step / 4 for step in range(2, 60) for side in (1, -1)]
         return next((x for x in choices if all(abs(x - one) >= _NEAR for one in taken)), choices[0])
 
-    def overlaps(self, other: Span) -> bool:
+    def overlaps(self, other: Crossbar) -> bool:
         """Return whether two are to be on different tracks."""
         return self.low <= other.high + _NEAR and other.low <= self.high + _NEAR

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shapecalc.renderers.pictures.layered.parts import BOX_GAP, LANE
 
 if TYPE_CHECKING:
-    from shapecalc.renderers.pictures.layered.ranks import Rows, Segment
+    from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
 
 __all__ = ["place_across"]
 
@@ -31,10 +31,10 @@ def place_across(rows: Rows) -> list[float]:
     return [x - left for x in across]
 
 
-def _straight(rows: Rows, row: list[int]) -> list[Segment]:
+def _straight(rows: Rows, row: list[int]) -> list[Stretch]:
     """Return the segments below a row that are to be vertical: no two of them cross."""
-    position = {}
-    kept: list[tuple[int, Segment]] = []
+    position: dict[int, int] = {}
+    kept: list[tuple[int, Stretch]] = []
     for node in row:
         one = _main(rows, rows.downs[node], upper=False)
         if one is None or _main(rows, rows.ups[one.lower], upper=True) is not one:
@@ -50,7 +50,7 @@ def _straight(rows: Rows, row: list[int]) -> list[Segment]:
     return [one for _, one in kept]
 
 
-def _main(rows: Rows, near: list[Segment], *, upper: bool) -> Segment | None:
+def _main(rows: Rows, near: list[Stretch], *, upper: bool) -> Stretch | None:
     """Return the segment of a node along which the main chain goes on, upwards or downwards."""
     if len(near) == 1:
         return near[0]
@@ -70,7 +70,7 @@ def _main(rows: Rows, near: list[Segment], *, upper: bool) -> Segment | None:
 class _Stacks:
     """Nodes in stacks, which move from left to right as a whole; each node has a shift from its stack."""
 
-    def __init__(self, rows: Rows, straight: list[Segment]) -> None:
+    def __init__(self, rows: Rows, straight: list[Stretch]) -> None:
         self.rows = rows
         self.stack = [-1] * len(rows.rank)
         self.shift = [0.0] * len(rows.rank)

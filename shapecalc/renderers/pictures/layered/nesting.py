@@ -94,13 +94,12 @@ class _Nest:
         while starts[common] == ends[common]:
             common += 1
         goes_up = self.index[starts[common]] > self.index[ends[common]]
-        parts: list[tuple[str, _Local]] = []
         leaving, entering = _Port(start, is_top=goes_up), _Port(start, is_top=not goes_up)
-        for level in reversed(range(common, len(starts) - 1)):
-            parts.append((starts[level], (starts[level + 1], leaving, start)))
-        parts.append((starts[common - 1], (starts[common], ends[common], start)))
-        for level in range(common, len(ends) - 1):
-            parts.append((ends[level], (entering, ends[level + 1], start)))
+        parts: list[tuple[str, _Local]] = [
+            *[(starts[i], (starts[i + 1], leaving, start)) for i in reversed(range(common, len(starts) - 1))],
+            (starts[common - 1], (starts[common], ends[common], start)),
+            *[(ends[i], (entering, ends[i + 1], start)) for i in range(common, len(ends) - 1)],
+        ]
         for cluster, local in parts:
             self.insides[cluster].edges[local] = None
         self.routes[start, end] = parts
@@ -218,8 +217,8 @@ def _corners(points: list[Point]) -> list[Point]:
 
 
 def _is_same(one: Point, other: Point) -> bool:
-    return abs(one[0] - other[0]) < 0.01 and abs(one[1] - other[1]) < 0.01  # noqa: PLR2004
+    return abs(one[0] - other[0]) < 0.01 and abs(one[1] - other[1]) < 0.01
 
 
 def _is_straight(one: Point, middle: Point, other: Point) -> bool:
-    return any(abs(one[axis] - middle[axis]) < 0.01 and abs(middle[axis] - other[axis]) < 0.01 for axis in (0, 1))  # noqa: PLR2004
+    return any(abs(one[axis] - middle[axis]) < 0.01 and abs(middle[axis] - other[axis]) < 0.01 for axis in (0, 1))

@@ -1,4 +1,4 @@
-"""The order of the nodes of each row: few crossings, by sweeps in which each node goes to the mean of its neighbours."""
+"""The order of the nodes of each row: few crossings, by sweeps in which each node goes to where its neighbours are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from shapecalc.renderers.pictures.layered.ranks import Rows, Segment
+    from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
 
 __all__ = ["crossings", "order"]
 
@@ -16,12 +16,12 @@ _SWEEPS = 8
 
 def order(rows: Rows) -> None:
     """Order the rows, in place."""
-    if all(len(row) < 2 for row in rows.rows):  # noqa: PLR2004
+    if all(len(row) < 2 for row in rows.rows):
         return
     best, fewest = [list(row) for row in rows.rows], crossings(rows)
     idle = 0
     for sweep in range(_SWEEPS):
-        if not fewest or idle > 2:  # noqa: PLR2004
+        if not fewest or idle > 2:
             break
         _sweep(rows, downwards=sweep % 2 == 0)
         found = crossings(rows)
@@ -52,7 +52,7 @@ def _positions(rows: Rows) -> list[int]:
     return position
 
 
-def _at(rows: Rows, position: list[int], segment: Segment, *, upper: bool) -> float:
+def _at(rows: Rows, position: list[int], segment: Stretch, *, upper: bool) -> float:
     """Return where a segment ends, in positions: a port is a little beside the middle."""
     node, port = (segment.upper, segment.upper_port) if upper else (segment.lower, segment.lower_port)
     return position[node] + (0.8 * port / rows.widths[node] if port else 0.0)
@@ -78,7 +78,7 @@ def _inversions(values: Iterable[float]) -> int:
 
     def merged(items: list[float]) -> list[float]:
         nonlocal count
-        if len(items) < 2:  # noqa: PLR2004
+        if len(items) < 2:
             return items
         half = len(items) // 2
         left, right = merged(items[:half]), merged(items[half:])

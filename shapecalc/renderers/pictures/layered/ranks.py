@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-__all__ = ["Link", "Rows", "Segment", "make_rows"]
+__all__ = ["Link", "Rows", "Stretch", "make_rows"]
 
 _SIDES = 2
 
@@ -22,7 +22,7 @@ class Link(NamedTuple):
     end_port: float = 0.0
 
 
-class Segment(NamedTuple):
+class Stretch(NamedTuple):
     """A part of a link, from a row to the next."""
 
     upper: int
@@ -45,10 +45,10 @@ class Rows:
         self.rank: list[int] = []
         self.slack: list[int] = []
         self.rows: list[list[int]] = []
-        self.segments: list[Segment] = []
-        self.ups: list[list[Segment]] = [[] for _ in sizes]
-        self.downs: list[list[Segment]] = [[] for _ in sizes]
-        self.paths: dict[Link, tuple[list[Segment], bool]] = {}
+        self.segments: list[Stretch] = []
+        self.ups: list[list[Stretch]] = [[] for _ in sizes]
+        self.downs: list[list[Stretch]] = [[] for _ in sizes]
+        self.paths: dict[Link, tuple[list[Stretch], bool]] = {}
 
     def add_bend(self, rank: int) -> int:
         """Return a new bend point in a row."""
@@ -60,7 +60,7 @@ class Rows:
         self.downs.append([])
         return len(self.rank) - 1
 
-    def join(self, segment: Segment) -> Segment:
+    def join(self, segment: Stretch) -> Stretch:
         """Add a segment."""
         self.segments.append(segment)
         self.downs[segment.upper].append(segment)
@@ -121,10 +121,10 @@ def _add_segments(rows: Rows, links: Sequence[Link]) -> None:
     nets: dict[Hashable, list[Link]] = {}
     for link in links:
         is_up = link.start > link.end
-        net = (link.net, link.start, link.start_port, link.end if is_up else -1)
-        nets.setdefault(net, []).append(link)
+        key = (link.net, link.start, link.start_port, link.end if is_up else -1)
+        nets.setdefault(key, []).append(link)
     for net, members in nets.items():
-        trunk: list[Segment] = []
+        trunk: list[Stretch] = []
         members.sort(key=lambda link: abs(rows.rank[link.end] - rows.rank[link.start]))
         for link in members:
             is_up = link.start > link.end
@@ -133,7 +133,7 @@ def _add_segments(rows: Rows, links: Sequence[Link]) -> None:
             while rows.rank[upper] + len(trunk) + 1 < rows.rank[lower]:
                 bend = rows.add_bend(rows.rank[upper] + len(trunk) + 1)
                 before, port = (trunk[-1].lower, 0.0) if trunk else (upper, upper_port)
-                trunk.append(rows.join(Segment(before, bend, net, port, 0.0)))
+                trunk.append(rows.join(Stretch(before, bend, net, port, 0.0)))
             before, port = (trunk[-1].lower, 0.0) if trunk else (upper, upper_port)
-            own = rows.join(Segment(before, lower, net, port, lower_port))
+            own = rows.join(Stretch(before, lower, net, port, lower_port))
             rows.paths[link] = [*trunk, own], is_up

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.layered.ranks import Rows
 
-__all__ = ["ABOVE", "BELOW", "Piece", "wrapped"]
+__all__ = ["ABOVE", "BELOW", "Strip", "wrapped"]
 
 LONGEST = 2000.0
 """What is longer is wrapped, if it can be."""
@@ -26,7 +26,7 @@ ABOVE = 24.0
 _PAGE = 1.6
 
 
-class Piece(NamedTuple):
+class Strip(NamedTuple):
     """Rows up to one (exclusive) that are moved right and down together; the line after them goes up at `lane`."""
 
     first: int
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
 def wrapped(
     rows: Rows, across: Sequence[float], tops: Sequence[float], cuts: Sequence[int], *, turned: bool
-) -> tuple[list[Piece], float, float]:
+) -> tuple[list[Strip], float, float]:
     """Return the pieces of rows, of which one may end before each of the `cuts`, and the size of them all.
 
     `tops` are where rows begin, and where the last one ends.
@@ -66,7 +66,7 @@ def _sides(rows: Rows, across: Sequence[float], row: int) -> tuple[float, float]
     return left, max(across[node] + rows.widths[node] / 2 for node in rows.rows[row])
 
 
-def _extent(found: tuple[list[Piece], float, float], *, turned: bool) -> float:
+def _extent(found: tuple[list[Strip], float, float], *, turned: bool) -> float:
     """Return the height of the page that a layout fits on."""
     _, wide, long = found
     return max(wide, long / _PAGE) if turned else max(wide / _PAGE, long)
@@ -86,13 +86,13 @@ def _chosen(tops: Sequence[float], cuts: Sequence[int], longest: float) -> list[
 
 def _pieces(
     sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Sequence[int]
-) -> tuple[list[Piece], float, float]:
-    pieces: list[Piece] = []
+) -> tuple[list[Strip], float, float]:
+    pieces: list[Strip] = []
     x = long = 0.0
     for first, end in zip([0, *cuts], [*cuts, len(tops) - 1], strict=True):
         left, right = min(side[0] for side in sides[first:end]), max(side[1] for side in sides[first:end])
         down = ABOVE + BELOW - tops[first] if first else 0.0
-        pieces.append(Piece(first, end, x - left, down, x + right - left + _GAP / 2))
+        pieces.append(Strip(first, end, x - left, down, x + right - left + _GAP / 2))
         x += right - left + _GAP
         long = max(long, tops[end] + down)
     return pieces, x - _GAP, long + (BELOW if cuts else 0.0)
