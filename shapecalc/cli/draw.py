@@ -43,7 +43,7 @@ class _Command(click.Command):
     help="Choose the colours: auto is light or dark like the reader's system, and light in PNG and PDF.",
 )  # fmt: skip
 @output_formats(*FORMATS)
-def command(
+def command(  # noqa: PLR0913  (each is an option of its own)
     spec: str,
     inputs: Sequence[str],
     settings: Sequence[str],

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _LARGEST = 3000
+_LONGEST = 60_000.0  # pixels
 _TITLE = 12.0
 _SMALL = 11.0
 _EDGE = 10.0
@@ -50,8 +51,8 @@ def draw(report: Report, depth: int | str | None = AUTO, direction: str = DIRECT
 
 def _too_large(report: Report, repeats: Repeats) -> UsageError:
     fewest = find_repeats(report, 1).boxes
-    hint = "expand fewer blocks: --depth 1" if fewest <= _LARGEST else "shapecalc summary lists all layers"
-    message = f"a graph of {repeats.boxes:,} boxes is too large to draw: at most {_LARGEST:,}"
+    hint = "expand fewer blocks: --depth 1" if fewest < repeats.boxes else "shapecalc summary lists all layers"
+    message = f"a graph of {repeats.boxes:,} boxes is too large to draw"
     return UsageError(Problem(message, hint=hint))
 
 
@@ -75,6 +76,8 @@ class _Graph:
         self.entering = Counter(end for _, end in edges)
         top = self._cluster(self.chart.group, width)
         found = lay_out(top, edges, turned=self.is_turned)
+        if max(found.width, found.height) > _LONGEST:
+            raise _too_large(self.report, self.repeats)
         marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
         marks += drawn_lines(found.routes)
         for key, card in self.written.items():

@@ -198,9 +198,10 @@ def test_a_network_that_is_too_large():
     layers = [{"fc": 4 + i % 2} for i in range(10_000)]
     with pytest.raises(shapecalc.UsageError) as error:
         shapecalc.load({"input": [4], "layers": layers}).infer().draw()
-    assert str(error.value) == (
-        "a graph of 10,000 boxes is too large to draw: at most 3,000\n   shapecalc summary lists all layers"
-    )
+    assert str(error.value) == ("a graph of 10,000 boxes is too large to draw\n   shapecalc summary lists all layers")
+    fan = {"input": [4], "layers": [{"concat": [[{"fc": 4 + i}] for i in range(500)]}]}
+    with pytest.raises(shapecalc.UsageError, match="a graph of 501 boxes is too large to draw"):
+        shapecalc.load(fan).infer().draw()
     wide = {"input": [4], "blocks": {"all": {"layers": layers}}, "layers": [{"all": {}}]}
     report = shapecalc.load(wide).infer()
     checked(report)

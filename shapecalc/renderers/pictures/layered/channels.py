@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
@@ -53,11 +53,13 @@ class Channels:
     def path(self, segments: Sequence[Stretch]) -> list[Point]:
         """Return the corners of a line."""
         points: list[Point] = []
-        for one in segments:
+        for index, one in enumerate(segments):
             start, end = self._start(one), self._end(one)
             rank = self.rows.rank[one.upper]
             here, there = self.pieces[self.piece[rank]], self.pieces[self.piece[rank + 1]]
             top, bottom = self.tops[one.upper] + self.rows.heights[one.upper], self.tops[one.lower]
+            if here is there and abs(start - end) < _STRAIGHT and 0 < index < len(segments) - 1:
+                continue  # straight through a row
             track = self.tracks.get((rank, one.net), top)
             if here is there:
                 aside, at = self.asides.get((rank, one.net), (start, top))
@@ -127,7 +129,7 @@ class Channels:
         is_end = any(node < self.rows.real and self.rows.heights[node] for node in self.rows.rows[rank + 1])
         if not bent:
             return y + (CHANNEL if is_end else _SMALL)
-        taken = [x for line in nets.values() for one in line for x in (self._start(one), self._end(one))]
+        taken = sorted(x for line in nets.values() for one in line for x in (self._start(one), self._end(one)))
         tracks = self._tracks(rank, bent, taken)
         for net, track in tracks.items():
             self.tracks[rank, net] = y + _SMALL + LANE * track
@@ -160,7 +162,7 @@ class Channels:
                 aside = span.aside(taken)
                 low, high = min(span.start, aside), max(span.start, aside)
                 self.asides[rank, other] = aside, tracks.place(Crossbar(low, high, span.start, ()))
-                taken.append(aside)
+                insort(taken, aside)
                 spans[other] = span._replace(low=min(span.low, low), high=max(span.high, high), start=aside)
             is_moved = bool(above[net])
             waiting.remove(net)
@@ -186,6 +188,12 @@ def _above(spans: Mapping[Hashable, Crossbar]) -> dict[Hashable, set[Hashable]]:
                 at += 1
         found[net].discard(net)
     return found
+
+
+def _is_free(x: float, taken: Sequence[float]) -> bool:
+    """Return whether no line is near, of those in order."""
+    at = bisect_left(taken, x - _NEAR)
+    return at == len(taken) or taken[at] >= x + _NEAR
 
 
 class _Tracks:
@@ -219,7 +227,7 @@ class Crossbar(NamedTuple):
         """Return where to move aside from the start: to the side that it goes to, if there is room."""
         way = 1 if self.start - self.low <= self.high - self.start else -1
         choices = [self.start + way * side * LANE * step / 4 for step in range(2, 60) for side in (1, -1)]
-        return next((x for x in choices if all(abs(x - one) >= _NEAR for one in taken)), choices[0])
+        return next((x for x in choices if _is_free(x, taken)), choices[0])
 
     def overlaps(self, other: Crossbar) -> bool:
         """Return whether two are to be on different tracks."""
