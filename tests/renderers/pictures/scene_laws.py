@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 
 from shapecalc.exporters.chart import Group
-from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Rectangle
+from shapecalc.renderers.pictures.scene import Label, Outline
 
 CELL = 64
 SLACK = 0.05
@@ -184,6 +184,3 @@ def check_overlaps(parts):
                 thin = part[axis + 2] - part[axis] < SLACK and other[axis + 2] - other[axis] < SLACK
                 low, high = max(part[1 - axis], other[1 - axis]), min(part[3 - axis], other[3 - axis])
                 assert not (thin and abs(part[axis] - other[axis]) < 1 and high - low > 2), "lines along one another"
-
-
-__all__ = ["Curve", "Rectangle", "check_graph"]

@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from scene_laws import Grid, check_overlaps, is_on_border, shrunk
+from scene_laws import Grid, check_overlaps, is_on_border
 from searching import turns
 
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
@@ -177,7 +177,6 @@ def test_lines_of_one_start_are_one_line():
     links = [Link(i, i + 1, i) for i in range(count - 1)] + [Link(0, i, 0) for i in range(2, count)]
     rows = make_rows([(10.0, 10.0)] * count, links)
     assert len(rows.rank) - count == count - 2
-    assert all(not shrunk(Outline(0, 0, 10, 10)).meets(Outline(10, 0, 20, 10)) for _ in [0])
 
 
 def test_lines_that_change_places():
