@@ -120,6 +120,26 @@ def test_the_picture_is_up_to_date(request, monkeypatch):
     assert picture.read_text(encoding="utf-8") == drawn
 
 
+PICTURES = re.findall(
+    r"^shapecalc (draw .*) -o (\S+\.svg)$", (ROOT / "docs" / "draw.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("command", "name"), PICTURES)
+def test_drawn_pictures_are_up_to_date(command, name, request):
+    picture = ROOT / "docs" / name
+    drawn = run(*command.split()).out
+    if request.config.getoption("--renew"):
+        picture.write_text(drawn, encoding="utf-8")
+    assert picture.read_text(encoding="utf-8") == drawn
+
+
+def test_every_picture_of_the_page_is_made_by_a_command_on_it():
+    shown = re.findall(r"^!\[.*\]\((.*)\)$", (ROOT / "docs" / "draw.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert shown == [name for _, name in PICTURES]
+    assert shown
+
+
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]
 NOT_RUN = ("Client(", "vars={...}")
 """Marks of a block of Python that is not run: it needs a cluster, or has an ellipsis."""

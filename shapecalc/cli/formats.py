@@ -28,7 +28,7 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 SUFFIXES = {
     ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tex": "latex", ".svg": "svg", ".py": "python",
-    ".parquet": "parquet",
+    ".png": "png", ".pdf": "pdf", ".parquet": "parquet",
 }  # fmt: skip
 """The format of each file suffix; hints name the first suffix of a format."""
 

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Chart", "Edge", "Group", "Vertex", "draw_chart"]
+__all__ = ["Chart", "Copies", "Edge", "Group", "Vertex", "draw_chart"]
 
 
 class Vertex(NamedTuple):
-    """A layer, a collapsed block, an input or an output: its key, and the lines of its label."""
+    """A layer, a collapsed block, an input or an output: its key, the lines of its label, and its layers."""
 
     key: str
     lines: tuple[str, ...]
     role: str
+    rows: tuple[Row, ...] = ()
 
 
 class Edge(NamedTuple):
@@ -34,11 +35,12 @@ class Edge(NamedTuple):
 
 
 class Group(NamedTuple):
-    """A block that is expanded, or the whole network: its key and title, what is in it, in order."""
+    """A block that is expanded, or the whole network: its key, title and kind, what is in it, in order."""
 
     key: str
     title: str
     members: list[Vertex | Group]
+    kind: str = ""
 
 
 class Chart(NamedTuple):
@@ -48,38 +50,64 @@ class Chart(NamedTuple):
     edges: tuple[Edge, ...]
 
 
-def draw_chart(report: Report, depth: int | str | None = None) -> Chart:
-    """Return the picture of a report in which blocks are expanded to a depth (1: none, None: all)."""
-    return _Drawing(report, check_depth(depth)).chart()
+def draw_chart(report: Report, depth: int | str | None = None, copies: Copies | None = None) -> Chart:
+    """Return the picture of a report in which blocks are expanded to a depth (1: none, None: all).
+
+    Of `copies` only the first of each is drawn, with the layers of all.
+    """
+    return _Drawing(report, check_depth(depth), copies).chart()
+
+
+class Copies(NamedTuple):
+    """Which layers are copies of others: `same` has for each the first one like it, or itself.
+
+    `within` has for each layer the runs of copies that it is in, and in which copy of each. A tensor from one copy to
+    another is none of the picture.
+    """
+
+    same: list[int]
+    within: list[dict[int, int]]
+
+    def joins(self, start: int, end: int) -> bool:
+        """Return whether a tensor goes from one copy to another."""
+        one, other = self.within[start], self.within[end]
+        return any(other.get(run, copy) != copy for run, copy in one.items())
 
 
 class _Drawing:
     """The picture as it grows."""
 
-    def __init__(self, report: Report, depth: int | None) -> None:
+    def __init__(self, report: Report, depth: int | None, copies: Copies | None) -> None:
         self.report = report
         self.depth = depth
+        self.copies = copies
         self.groups = {-1: Group("g", report.name, [])}
         self.owner: list[str] = []
-        self.members: dict[int, list[Row]] = {}
+        self.members: dict[str, list[Row]] = {}
 
     def chart(self) -> Chart:
         report, top = self.report, self.groups[-1].members
         names = list(report.inputs)
         top += [Vertex(f"i{i}", (name,), "input") for i, name in enumerate(names)]
         for index, row in enumerate(report.rows):
-            block = self._collapsed(row.block)
-            if block < 0:
-                vertex = Vertex(f"v{index}", (row.name, *_facts(row.kind, row.params, row)), "layer")
-                self._group(row.block).members.append(vertex)
-            elif block not in self.members:
-                self._group(report.graph.blocks[block].parent).members.append(Vertex(f"b{block}", (), "block"))
-            if block >= 0:
-                self.members.setdefault(block, []).append(row)
-            self.owner.append(f"b{block}" if block >= 0 else f"v{index}")
+            first = self.copies.same[index] if self.copies else index
+            if first != index:
+                self.owner.append(self.owner[first])
+            else:
+                self._add(index, row)
+            self.members.setdefault(self.owner[index], []).append(row)
         top += [Vertex(f"o{i}", (name,), "output") for i, name in enumerate(report.outputs)]
-        self._label_blocks(self.groups[-1])
+        self._fill(self.groups[-1])
         return Chart(self.groups[-1], tuple(dict.fromkeys(self._edges())))
+
+    def _add(self, index: int, row: Row) -> None:
+        """Add the vertex of a layer, if it is not of a block that has one."""
+        block = self._collapsed(row.block)
+        key = f"b{block}" if block >= 0 else f"v{index}"
+        self.owner.append(key)
+        if key not in self.members:
+            inside = self._group(self.report.graph.blocks[block].parent if block >= 0 else row.block)
+            inside.members.append(Vertex(key, (), "block" if block >= 0 else "layer"))
 
     def _collapsed(self, block: int) -> int:
         """Return the outermost block that is one vertex, and has a layer with this innermost block in it; or -1."""
@@ -93,28 +121,32 @@ class _Drawing:
     def _group(self, block: int) -> Group:
         found = self.groups.get(block)
         if found is None:
-            name, _, parent = self.report.graph.blocks[block]
-            found = self.groups[block] = Group(f"g{block}", name, [])
+            name, kind, parent = self.report.graph.blocks[block]
+            found = self.groups[block] = Group(f"g{block}", name, [], kind)
             self._group(parent).members.append(found)
         return found
 
-    def _label_blocks(self, group: Group) -> None:
-        """Give collapsed blocks their labels: what is in them is known now."""
+    def _fill(self, group: Group) -> None:
+        """Give vertices their layers and labels: all that are in a block are known now."""
         for index, member in enumerate(group.members):
             if isinstance(member, Group):
-                self._label_blocks(member)
-            elif member.role == "block":
-                number = int(member.key[1:])
-                name, kind, _ = self.report.graph.blocks[number]
-                rows = self.members[number]
+                self._fill(member)
+            elif member.key in self.members:
+                rows = tuple(self.members[member.key])
+                is_block = member.role == "block"
+                name, kind = (
+                    self.report.graph.blocks[int(member.key[1:])][:2] if is_block else (rows[0].name, rows[0].kind)
+                )
                 lines = (name, *_facts(kind, sum_rows(rows).params, *rows))
-                group.members[index] = member._replace(lines=lines)
+                group.members[index] = member._replace(lines=lines, rows=rows)
 
     def _edges(self) -> list[Edge]:
         found: list[Edge] = []
         graph = self.report.graph
         for index, node in enumerate(graph.nodes):
             for ref in node.inputs:
+                if self.copies and ref.node >= 0 and self.copies.joins(ref.node, index):
+                    continue
                 start, end = self._key(ref.node), self.owner[index]
                 if start != end or start.startswith("v"):
                     found.append(Edge(start, end, self._size(ref.node, ref.output)))

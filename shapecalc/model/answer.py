@@ -64,5 +64,16 @@ class Answer:
             raise MissingExtraError("a data frame", "pandas", "dataframe") from None
         return pd.json_normalize(self.to_dict()[self.table])
 
+    def draw(self, style: str = "", **options: Any) -> Any:
+        """Return a picture of the answer, as `shapecalc draw` makes it: `report.draw("volumes").save("net.svg")`.
+
+        `style` is one of `renderers.pictures.STYLES`, by default the first that draws such an answer; options are those
+        of the style. A notebook shows the picture.
+        Errors: `UsageError` for an unknown style or option, or an answer that no style draws.
+        """
+        from shapecalc.renderers import picture_of  # loaded when first used
+
+        return picture_of(self, style, **options)
+
     def _repr_html_(self) -> str:
         return self.render("html")

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from shapecalc.model.answer import Answer
     from shapecalc.model.report import Report
     from shapecalc.renderers.columns import COLUMNS, Column, parse_columns
+    from shapecalc.renderers.pictures import Picture
     from shapecalc.renderers.selection import Selection
 
-__all__ = ["ALSO", "COLUMNS", "FORMATS", "Column", "parse_columns", "render", "selection_of", "show"]
+__all__ = ["ALSO", "COLUMNS", "FORMATS", "Column", "parse_columns", "picture_of", "render", "selection_of", "show"]
 
 FORMATS: tuple[str, ...] = ("text", "json", "csv", "markdown", "latex", "html", "svg")
 """Every format, and the module that draws it."""
@@ -114,6 +115,13 @@ def show(answer: Answer, format: str, **options: Any) -> str:  # noqa: A002  (th
         if kind == "bool" or (kind == "bool | None" and value is not None):
             options[option] = read_flag(value, option)
     return str(draw(answer, ALSO.get(format, format), **options))
+
+
+def picture_of(answer: Answer, style: str = "", **options: Any) -> Picture:
+    """Return a picture of an answer in a style of `pictures.STYLES`. Errors: as `pictures.draw_picture`."""
+    from shapecalc.renderers.pictures import draw_picture
+
+    return draw_picture(answer, style, **options)
 
 
 def selection_of(kind: str | Sequence[str], sort: str | None, top: int | None, **options: Any) -> Selection | None:

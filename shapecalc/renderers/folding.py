@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.rows import Row
 
-__all__ = ["differences", "fold"]
+__all__ = ["differences", "fold", "run_name", "runs_of"]
 
 _LISTED = 3
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
@@ -24,13 +24,18 @@ def fold(lines: Sequence[ReportLine]) -> list[ReportLine]:
 
     Lines of blocks are folded wherever they follow one another, those of layers only where one item is repeated.
     """
+    return [_folded(run) if len(run) > 1 else run[0] for run in runs_of(lines)]
+
+
+def runs_of(lines: Sequence[ReportLine]) -> list[list[ReportLine]]:
+    """Return the lines with those that follow one another, alike but for their numbers, together."""
     runs: list[list[ReportLine]] = []
     for line in lines:
         if runs and _follows(line, runs[-1][-1]):
             runs[-1].append(line)
         else:
             runs.append([line])
-    return [_folded(run) if len(run) > 1 else run[0] for run in runs]
+    return runs
 
 
 def differences(lines: Sequence[ReportLine]) -> list[str]:
@@ -49,7 +54,7 @@ def differences(lines: Sequence[ReportLine]) -> list[str]:
         found = _differing(run) if len(run) > 1 else {}
         if found:
             shown = ", ".join(f"{name} ({_range(values)})" for name, values in found.items())
-            notes.append(f"{_name(run)} differ in {shown}")
+            notes.append(f"{run_name(run)} differ in {shown}")
     more = [f"and so do blocks at {len(notes) - _LISTED:,} more places"] if len(notes) > _LISTED + 1 else []
     return [*notes[:_LISTED], *more] if more else notes
 
@@ -114,7 +119,7 @@ def _has_same_arguments(row: Row, other: Row) -> bool:
     return row.node.layer is other.node.layer or row.arguments == other.arguments
 
 
-def _name(run: Sequence[ReportLine]) -> str:
+def run_name(run: Sequence[ReportLine]) -> str:
     """Return the names of lines that follow one another: `layers.0–31`."""
     found = _NUMBERED.fullmatch(run[-1].name)
     return f"{run[0].name}–{found[2] if found else run[-1].name}"
@@ -122,7 +127,7 @@ def _name(run: Sequence[ReportLine]) -> str:
 
 def _folded(run: Sequence[ReportLine]) -> ReportLine:
     first, last = run[0], run[-1]
-    name = f"{_name(run)} ×{len(run):,}"
+    name = f"{run_name(run)} ×{len(run):,}"
     rows = tuple(row for line in run for row in line.rows)
     return first._replace(
         name=name, output_shapes=last.output_shapes, total=sum_rows(rows),

@@ -30,6 +30,7 @@ LEFT_OUT = {
     },
     "devices": _NO_NETWORK,
     "diff": {},
+    "draw": {},
     "explain": {
         "--depth": "it explains layers: those of a block where that is named",
     },

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "attentions"
+
 __all__ = ["MultiHeadAttention"]
 
 

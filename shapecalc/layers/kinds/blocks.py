@@ -7,6 +7,8 @@ from shapecalc.layers.base.layer import Composite, Example
 from shapecalc.layers.base.per_axis import PerAxis
 from shapecalc.layers.kinds.activation import Activation
 
+GROUP = "collapsed"
+
 __all__ = [
     "FeedForward",
     "PatchEmbedding",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.layers.base.window import WindowAxis
 
+GROUP = "convolutions"
+
 __all__ = ["Conv", "Convolution", "DepthwiseConv", "LocallyConnected", "SeparableConv"]
 
 

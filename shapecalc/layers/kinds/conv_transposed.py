@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "convolutions"
+
 __all__ = ["TransposedConv"]
 
 

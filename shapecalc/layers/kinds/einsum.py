@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "matrices"
+
 __all__ = ["Einsum", "EinsumDense"]
 
 

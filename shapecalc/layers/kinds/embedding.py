@@ -19,6 +19,8 @@ from shapecalc.layers.base.sizes import Sizes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+GROUP = "embeddings"
+
 __all__ = [
     "ClassToken",
     "ConstantTensor",

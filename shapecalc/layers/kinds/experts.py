@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "matrices"
+
 __all__ = ["Experts", "MixtureOfExperts"]
 
 _FUNCTIONS = Activation.arguments["function"].words

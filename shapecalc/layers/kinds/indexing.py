@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from shapecalc.dims import Dim
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "reshapes"
+
 __all__ = ["Gather", "Slice", "TopK"]
 
 _FAR = 10**12

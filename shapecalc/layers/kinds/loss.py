@@ -10,6 +10,8 @@ from shapecalc.layers.base.layer import IN_FP32, NOTHING, Example, Layer
 if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "others"
+
 __all__ = ["Accuracy", "Loss"]
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.merge_hints import PlacedHint
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "merges"
+
 __all__ = ["Add", "Average", "Concat", "Div", "ElementwiseMerge", "Maximum", "Minimum", "Mul", "Sub"]
 
 

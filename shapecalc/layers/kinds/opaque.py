@@ -13,6 +13,8 @@ from shapecalc.layers.base.sizes import NamedSizes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+GROUP = "others"
+
 __all__ = ["NamedOperation", "Opaque"]
 
 

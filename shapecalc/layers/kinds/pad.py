@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "reshapes"
+
 __all__ = ["CircularPad", "Crop", "Pad", "ReflectionPad", "ReplicationPad"]
 
 _MODES = ("zeros", "constant", "reflect", "replicate", "circular")

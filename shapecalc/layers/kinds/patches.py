@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "reshapes"
+
 __all__ = ["DeformableConv", "Fold", "GatherPatches", "ToMap", "ToTokens", "Unfold"]
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from shapecalc.dims import Constraint, Dim
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "activations"
+
 __all__ = ["Pointwise"]
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "pools"
+
 __all__ = [
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",

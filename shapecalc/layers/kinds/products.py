@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "matrices"
+
 __all__ = ["BatchMatmul", "Matmul"]
 
 _Sizes = tuple[Dim, ...]

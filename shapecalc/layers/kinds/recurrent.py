@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "recurrences"
+
 __all__ = ["GRU", "LSTM", "RNN"]
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "recurrences"
+
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shapecalc.dims import Constraint
     from shapecalc.layers.base.layer import WeightShapes
 
+GROUP = "recurrences"
+
 __all__ = ["Recurrent"]
 
 _OF_CELL = ("inputs", "activates", "autocast", "untrained", "weight_roles")

@@ -18,6 +18,8 @@ from shapecalc.layers.kinds.recurrent import LSTM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+GROUP = "recurrences"
+
 __all__ = ["ConvLSTM"]
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from shapecalc.dims import Constraint, Dim
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "pools"
+
 __all__ = ["Argmax", "Argmin", "Max", "Mean", "Min", "Reduce", "Sum"]
 
 

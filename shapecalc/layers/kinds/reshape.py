@@ -20,6 +20,8 @@ from shapecalc.layers.base.sizes import Sizes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+GROUP = "reshapes"
+
 __all__ = ["Flatten", "Permute", "Reshape", "Squeeze", "Transpose", "Unflatten", "Unsqueeze"]
 
 

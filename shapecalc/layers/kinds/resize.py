@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "reshapes"
+
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "UpSampling", "Upsample"]
 
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact", "lanczos3", "lanczos5")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "reshapes"
+
 __all__ = ["GridSample", "MaxUnpool", "PriorBox", "RoiAlign"]
 
 _FLOAT_BITS = 32

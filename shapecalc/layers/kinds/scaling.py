@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "norms"
+
 __all__ = ["LayerScale", "LocalResponseNorm", "Normalize"]
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "recurrences"
+
 __all__ = ["GatedDeltaNet", "Mamba", "Mamba2"]
 
 _FLOAT_BITS = 32

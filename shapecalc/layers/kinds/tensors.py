@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "others"
+
 __all__ = ["Chunk", "Expand", "RepeatVector", "Roll", "Split", "Stack", "Tile"]
 
 _FAR = 10**12

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.shape import Shape
 
+GROUP = "others"
+
 __all__ = [
     "RelativePositionBias",
     "ShiftedWindowAttention",

@@ -1,0 +1,77 @@
+"""`shapecalc draw`: a network as a picture, in one of the styles of `renderers/pictures`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from shapecalc.cli.formats import output_formats
+from shapecalc.cli.options import OneOf, batch_option, depth_option, layout_option, load_network, network_options
+from shapecalc.cli.output import emit, emit_bytes
+from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, STYLES, THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command"]
+
+
+class _Command(click.Command):
+    """The command, whose help ends with a list of the styles."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Styles"):
+            formatter.write_dl([(name, one.doc) for name, one in STYLES.items()])
+
+
+@click.command(cls=_Command, short_help="Draw a network: its graph, feature maps to scale, charts.")
+@network_options
+@click.option(
+    "--style", type=OneOf([*STYLES]), metavar="STYLE", default=next(iter(STYLES)), show_default=True,
+    help=f"Choose what is drawn: {', '.join(STYLES)}.",
+)  # fmt: skip
+@batch_option
+@layout_option
+@depth_option
+@click.option(
+    "--direction", type=OneOf(DIRECTIONS), help="Choose which way the graph goes: down, or to the right.",
+)  # fmt: skip
+@click.option(
+    "--theme", type=OneOf(THEMES), default="auto", show_default=True,
+    help="Choose the colours: auto is light or dark like the reader's system, and light in PNG and PDF.",
+)  # fmt: skip
+@output_formats(*FORMATS)
+def command(  # noqa: PLR0913  (each is an option of its own)
+    spec: str,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    batch: int,
+    layout: str | None,
+    *,
+    style: str,
+    theme: str,
+    format_: str,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Draw a network with its sizes, for instance into net.svg: the suffix of FILE decides the format.
+
+    A graph is by default expanded as deep as fits on a page: to about 40 boxes. Repeated blocks and layers are one box.
+
+    Nothing is written if the network has a shape error.
+    """
+    network = load_network(spec, inputs, settings, layout or "")
+    given = {name: value for name, value in options.items() if _is_given(name)}
+    picture = network.infer(batch=batch, layout=layout or "").draw(style, theme=theme, **given)
+    drawn = picture.write(format_)
+    if isinstance(drawn, bytes):
+        emit_bytes(drawn, output, format_)
+    else:
+        emit(drawn, output, format_, f"{network.name}: {style}")
+
+
+def _is_given(option: str) -> bool:
+    """Return whether an option is on the command line: only then is it passed to the style, which may not have it."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE

@@ -1,0 +1,128 @@
+"""Pictures of a network: each style is a function from a report to a scene, which is written as SVG, HTML, PNG or PDF.
+
+A scene (`scene.py`) is shapes and texts at positions, in colours by their role; a style does not know formats, and a
+format does not know styles. Sizes are in pixels of a screen at 100 %, y downwards.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shapecalc.model.answer import Answer
+    from shapecalc.renderers.pictures.scene import Scene
+
+__all__ = ["DIRECTIONS", "FORMATS", "STYLES", "THEMES", "Picture", "Style", "draw_picture"]
+
+FORMATS = ("svg", "html", "png", "pdf")
+"""The formats of pictures. PNG and PDF are written by matplotlib, an extra."""
+
+THEMES = ("auto", "light", "dark")
+"""Colours on white, on black, or as the reader's system has it (then light in PNG and PDF)."""
+
+
+DIRECTIONS = ("down", "right")
+"""Which way a graph goes."""
+
+
+class Style(NamedTuple):
+    """A style of pictures: what it shows, the module of this folder that draws it, its options, the answers it draws.
+
+    The module has `draw(answer, **options) -> Scene`.
+    """
+
+    doc: str
+    module: str
+    options: tuple[str, ...] = ()
+    of: tuple[str, ...] = ("Report",)
+
+
+STYLES: dict[str, Style] = {
+    "graph": Style(
+        "the graph of layers and blocks, with sizes, parameters and skip connections", "graph", ("depth", "direction")
+    ),
+}
+"""Every style of `draw`; the first is the default."""
+
+
+class Picture:
+    """A picture of a network: `save("net.svg")` writes it, a notebook shows it. Immutable.
+
+    `svg` is its text, `scene` its shapes.
+    """
+
+    __slots__ = ("scene", "theme")
+
+    def __init__(self, scene: Scene, theme: str = "auto") -> None:
+        self.scene = scene
+        self.theme = theme
+
+    def __repr__(self) -> str:
+        return f"<Picture of {clean(self.scene.title)}: save() writes it>"
+
+    @property
+    def svg(self) -> str:
+        """The picture as an SVG document."""
+        from shapecalc.renderers.pictures.vector import write_svg
+
+        return write_svg(self.scene, self.theme)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def write(self, format: str = "svg") -> str | bytes:  # noqa: A002  (the option's own name)
+        """Return the picture in a format: text for SVG and HTML (a fragment), bytes for PNG and PDF.
+
+        Errors: `UsageError` for an unknown format, `MissingExtraError` for PNG and PDF without matplotlib.
+        """
+        _check(format, FORMATS, "format of pictures")
+        if format in ("svg", "html"):
+            return self.svg
+        from shapecalc.renderers.pictures.raster import write_image
+
+        return write_image(self.scene, format, self.theme)
+
+    def save(self, path: str) -> None:
+        """Write the picture to a file, in the format of its suffix. Errors: as `write`, and of writing."""
+        from shapecalc.files import write_file
+
+        format = os.path.splitext(path)[1][1:].lower()  # noqa: A001
+        drawn = self.write(format)
+        if format == "html":
+            from shapecalc.renderers.html import draw_page
+
+            drawn = draw_page(str(drawn), self.scene.title)
+        write_file(path, drawn if isinstance(drawn, bytes) else drawn.encode("utf-8", "replace"))
+
+
+def draw_picture(answer: Answer, style: str = "", *, theme: str = "auto", **options: Any) -> Picture:
+    """Return the picture of an answer in a style, by default the first that draws such answers.
+
+    Options are those of the style. Errors: `UsageError` for an unknown style, theme or option.
+    """
+    kind = type(answer).__name__
+    known = {name: one for name, one in STYLES.items() if kind in one.of}
+    if not known:
+        raise UsageError(Problem(f"no style draws a {kind}", hint="draw a report: net.infer().draw()"))
+    style = style or next(iter(known))
+    _check(style, known, f"style for a {kind.lower()}")
+    _check(theme, THEMES, "theme")
+    chosen = STYLES[style]
+    for option in options:
+        if option not in chosen.options:
+            takers = [name for name, one in known.items() if option in one.options]
+            hint = f"it is an option of {', '.join(takers)}" if takers else did_you_mean(option, chosen.options)
+            raise UsageError(Problem(f"the style {style} has no option {option}", hint=hint))
+    return Picture(import_module(f"{__name__}.{chosen.module}").draw(answer, **options), theme)
+
+
+def _check(name: str, known: Iterable[str], what: str) -> None:
+    if name not in known:
+        raise UsageError(Problem(f"there is no {what} {name}", hint=did_you_mean(name, known)))

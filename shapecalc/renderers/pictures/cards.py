@@ -1,0 +1,154 @@
+"""The boxes of the graph: what is written on each, and how large it is."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.escaping import clean
+from shapecalc.model.rows import sum_rows
+from shapecalc.renderers.cells import show_size
+from shapecalc.renderers.pictures.letters import fitted, text_width
+from shapecalc.renderers.pictures.palette import group_of
+from shapecalc.renderers.pictures.scene import Label, Rectangle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from shapecalc.model.rows import Row
+    from shapecalc.renderers.pictures.scene import Mark
+
+__all__ = ["CardText", "common_width", "of_rows", "of_terminal", "params_text"]
+
+_SIZE = 12.0
+_SMALL = 11.0
+_PAD = 10.0
+_GAP = 12.0
+_NARROWEST = 132.0
+_WIDEST = 236.0
+_ONE_LINE = 26.0
+_TWO_LINES = 44.0
+_STACKED = 4.0
+
+
+class CardText(NamedTuple):
+    """What is written on a box: `kind name` above `size params`, or all on one line without parameters.
+
+    `fill` is the role of its colour; `copies` is how many it stands for; `title` is all of it, for a pointer.
+    """
+
+    fill: str
+    kind: str
+    name: str
+    size: str
+    params: str
+    title: str
+    copies: int = 1
+    is_small: bool = False
+    is_terminal: bool = False
+    is_unknown: bool = False
+
+    @property
+    def height(self) -> float:
+        """The height of the box, with the edges of those behind it."""
+        return (_TWO_LINES if self.params else _ONE_LINE) + (_STACKED if self.copies > 1 else 0)
+
+    @property
+    def natural_width(self) -> float:
+        """The width at which nothing is cut."""
+        above = _width(self._head, _SIZE, bold=True) + (_GAP + _width(self.name, _SMALL) if self.name else 0)
+        below = _width(self.size, _SIZE) + (_GAP + _width(self.params, _SMALL) if self.params else 0)
+        around = 2 * _PAD + (_STACKED if self.copies > 1 else 0)
+        return around + (max(above, below) if self.params else above + _GAP + below)
+
+    @property
+    def _head(self) -> str:
+        return f"{self.kind} ×{self.copies:,}" if self.copies > 1 else self.kind
+
+    def width(self, common: float) -> float:
+        """The width of the box where most have a common one."""
+        if self.is_small or self.is_terminal:
+            return _even(min(self.natural_width, _WIDEST))
+        return common
+
+    def marks(self, x: float, y: float, width: float, height: float, key: str) -> Iterator[Mark]:
+        """Yield the box and its texts at a place."""
+        if self.copies > 1:
+            yield Rectangle(x, y, width, height, key=f"stacked {key}", stroke="")
+            behind = x + _STACKED, y + _STACKED, width - _STACKED, height - _STACKED
+            yield Rectangle(*behind, self.fill, "ink", 3.0)
+            width, height = width - _STACKED, height - _STACKED
+        radius = height / 2 if self.is_terminal else 3.0
+        yield Rectangle(x, y, width, height, self.fill, "ink", radius, 1.0, self.is_unknown, self.title, f"box {key}")
+        left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
+        base = y + (17.0 if self.params else height / 2 + 4.2)
+        if self.params:
+            size = _fitted(self.size, _SIZE, room - _GAP - _width(self.params, _SMALL))
+            yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
+            params = _fitted(self.params, _SMALL, room - _GAP - _width(size, _SIZE))
+            yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
+        else:
+            least = min(_width(self._head, _SIZE, bold=True), room * 0.4)
+            size = _fitted(self.size, _SIZE, room - _GAP - least)
+            yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
+            room -= _width(size, _SIZE) + _GAP
+        head = _fitted(self._head, _SIZE, room, bold=True)
+        yield Label(left, base, head, _SIZE, bold=True, key=f"kind {key}")
+        beside = _width(head, _SIZE, bold=True)
+        room -= beside + _GAP
+        name = _fitted(self.name, _SMALL, room) if room > _GAP else ""
+        if name not in ("", "…"):
+            if self.params:
+                yield Label(right, base, name, _SMALL, "right", "quiet", key=f"name {key}")
+            else:
+                yield Label(left + beside + 6.0, base, name, _SMALL, "left", "quiet", key=f"name {key}")
+
+
+def common_width(cards: Iterable[CardText]) -> float:
+    """Return the width of most boxes: that of the widest, within limits."""
+    natural = [card.natural_width for card in cards if not card.is_small and not card.is_terminal]
+    return _even(min(max(natural, default=_NARROWEST), _WIDEST))
+
+
+def of_terminal(name: str, size: Sequence[object], word: str) -> CardText:
+    """Return the box of an input or an output of the network."""
+    shown = show_size(size)
+    return CardText("input", word, clean(name) if name != word else "", shown, "", f"{word} {clean(name)} {shown}",
+                   is_terminal=True)  # fmt: skip
+
+
+def of_rows(rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool) -> CardText:
+    """Return the box of a layer, of a block, or of several copies of either: the layers are those of all copies."""
+    last = rows[-1]
+    size = ", ".join(show_size(one) for one in last.output_shapes)
+    fill = "collapsed" if is_block else (group_of(last.node.layer) if last.node.layer else "others")
+    is_merge = fill == "merges" and not last.params
+    params = params_text(rows)
+    return CardText(
+        fill, clean(kind) or "?", "" if is_merge else clean(name), size, params,
+        " · ".join(part for part in (clean(title), clean(kind), size, params) if part), copies, is_merge,
+        is_unknown=any(row.is_unknown for row in rows),
+    )  # fmt: skip
+
+
+def params_text(rows: Sequence[Row]) -> str:
+    """Return the parameters of layers in words; empty for none."""
+    if any(row.is_unknown for row in rows):
+        return "? params"
+    shared = next((row.shares for row in rows if row.shares and row.sizing.weight_shapes), "")
+    params = sum_rows(tuple(rows)).params
+    if params or not shared:
+        return f"{params:,} params" if params else ""
+    return f"shares {clean(shared)}" if len(rows) == 1 else "shared params"
+
+
+def _even(width: float) -> float:
+    return 2.0 * ceil(width / 2)
+
+
+def _fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    return fitted(text, size, room + 0.01, bold=bold)
+
+
+def _width(text: str, size: float, *, bold: bool = False) -> float:
+    return text_width(text, size, bold=bold)

@@ -1,0 +1,172 @@
+"""The graph of a network: boxes with their sizes in layers, blocks in frames, and lines from each box to the next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.exporters.chart import Group, draw_chart
+from shapecalc.renderers.pictures import DIRECTIONS
+from shapecalc.renderers.pictures.cards import CardText, common_width, of_rows, of_terminal, params_text
+from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
+from shapecalc.renderers.pictures.legend import heading
+from shapecalc.renderers.pictures.letters import fitted, text_width
+from shapecalc.renderers.pictures.lines import drawn_lines
+from shapecalc.renderers.pictures.repeats import AUTO, find_repeats
+from shapecalc.renderers.pictures.scene import Label, Rectangle, Scene, outline_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shapecalc.exporters.chart import Chart, Vertex
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
+    from shapecalc.renderers.pictures.layered import Placed
+    from shapecalc.renderers.pictures.repeats import Repeats
+    from shapecalc.renderers.pictures.scene import Mark
+
+__all__ = ["draw"]
+
+_LARGEST = 3000
+_LONGEST = 60_000.0  # pixels
+_TITLE = 12.0
+_SMALL = 11.0
+_EDGE = 10.0
+_WIDEST_TITLE = 200.0
+_HEAD = 36.0
+_LINE = 8.0  # between lines that enter a box
+
+
+def draw(report: Report, depth: int | str | None = AUTO, direction: str = DIRECTIONS[0]) -> Scene:
+    """Return the picture of a report, with blocks expanded to a depth. Errors: `UsageError`."""
+    if direction not in DIRECTIONS:
+        raise UsageError(Problem(f"there is no direction {direction}", hint=did_you_mean(direction, DIRECTIONS)))
+    repeats = find_repeats(report, depth)
+    if repeats.boxes > _LARGEST:
+        raise _too_large(report, repeats)
+    return _Graph(report, repeats, draw_chart(report, repeats.depth, repeats.copies), direction).scene()
+
+
+def _too_large(report: Report, repeats: Repeats) -> UsageError:
+    fewest = find_repeats(report, 1).boxes
+    hint = "expand fewer blocks: --depth 1" if fewest < repeats.boxes else "shapecalc summary lists all layers"
+    message = f"a graph of {repeats.boxes:,} boxes is too large to draw"
+    return UsageError(Problem(message, hint=hint))
+
+
+class _Graph:
+    """The picture as it grows."""
+
+    def __init__(self, report: Report, repeats: Repeats, chart: Chart, direction: str) -> None:
+        self.report = report
+        self.repeats = repeats
+        self.chart = chart
+        self.is_turned = direction == DIRECTIONS[1]
+        self.written: dict[str, CardText] = {}
+        self.frames: dict[str, tuple[str, str, str, str, str]] = {}
+        self.entering: Counter[str] = Counter()
+        self._write(chart.group, "", 1)
+
+    def scene(self) -> Scene:
+        """Return the scene."""
+        width = common_width(self.written.values())
+        edges = dict.fromkeys((edge.start, edge.end) for edge in self.chart.edges)
+        self.entering = Counter(end for _, end in edges)
+        top = self._cluster(self.chart.group, width)
+        found = lay_out(top, edges, turned=self.is_turned)
+        if max(found.width, found.height) > _LONGEST:
+            raise _too_large(self.report, self.repeats)
+        marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
+        marks += drawn_lines(found.routes)
+        for key, card in self.written.items():
+            marks += card.marks(*found.places[key], key)
+        above = heading(self.report, [card.fill for card in self.written.values()], outline_of(marks))
+        return Scene.around([*above, *marks], clean(self.report.name), self._description())
+
+    def _description(self) -> str:
+        total = self.report.total
+        return f"{len(self.report.rows):,} layers, {total.params:,} parameters, {total.macs:,} MACs"
+
+    def _write(self, group: Group, prefix: str, copies: int) -> None:
+        """Write what is on boxes and frames: names are those within the frame around."""
+        inputs, outputs = self.report.inputs, self.report.outputs
+        for member in group.members:
+            if isinstance(member, Group):
+                name, own = self.repeats.runs.get(member.title, (member.title, 1))
+                self._title(member, _within(name, prefix), own, _rows_of(member, copies * own))
+                self._write(member, f"{member.title}.", copies * own)
+            elif member.role == "input":
+                self.written[member.key] = of_terminal(member.lines[0], inputs[member.lines[0]], "input")
+            elif member.role == "output":
+                self.written[member.key] = of_terminal(member.lines[0], outputs[member.lines[0]], "output")
+            else:
+                self.written[member.key] = self._card(member, prefix, copies)
+
+    def _card(self, vertex: Vertex, prefix: str, copies: int) -> CardText:
+        full, kind = vertex.lines[:2]
+        name, own = self.repeats.runs.get(full, (full, 1))
+        rows = vertex.rows[: len(vertex.rows) // copies]
+        return of_rows(rows, _within(name, prefix), kind, name, own, is_block=vertex.role == "block")
+
+    def _title(self, group: Group, name: str, own: int, rows: list[Row]) -> None:
+        """Write the head of a frame: name and kind at its left, parameters at its right."""
+        params = params_text(rows)
+        kind = clean(group.kind) if group.kind != group.title else ""
+        times = f" ×{own:,}" if own > 1 else ""
+        room = _WIDEST_TITLE - text_width(times, _TITLE, bold=True)
+        title = fitted(clean(name), _TITLE, room, bold=True) + times
+        each = "each" if own > 1 and params else ""
+        self.frames[group.key] = (
+            title,
+            fitted(kind, _SMALL, _WIDEST_TITLE),
+            params,
+            each,
+            f"{clean(group.title)} {kind}",
+        )
+
+    def _cluster(self, group: Group, width: float) -> Cluster:
+        members: list[Card | Cluster] = []
+        for member in group.members:
+            if isinstance(member, Group):
+                members.append(self._cluster(member, width))
+            else:
+                members.append(self._box(member.key, width))
+        if group.key not in self.frames:
+            return Cluster(group.key, tuple(members))
+        title, kind, params, each, _ = self.frames[group.key]
+        before = max(text_width(title, _TITLE, bold=True), text_width(kind, _SMALL)) + 2 * _EDGE
+        after = max(text_width(params, _SMALL), text_width(each, _SMALL)) + 2 * _EDGE
+        return Cluster(group.key, tuple(members), _HEAD, before, after)
+
+    def _box(self, key: str, width: float) -> Card:
+        """Return a box, with room for the lines that enter it."""
+        card = self.written[key]
+        wide, high, side = card.width(width), card.height, _LINE * (self.entering[key] + 1)
+        return Card(key, wide, max(high, side)) if self.is_turned else Card(key, max(wide, side), high)
+
+    def _frame(self, key: str, at: Placed) -> Iterator[Mark]:
+        title, kind, params, each, tip = self.frames[key]
+        yield Rectangle(at.x, at.y, at.width, at.height, "group", "rule", 6.0, 1.0, title=tip, key=f"frame {key}")
+        yield Label(at.x + _EDGE, at.y + 16, title, _TITLE, bold=True, key=f"kind {key}")
+        if kind:
+            yield Label(at.x + _EDGE, at.y + 30, kind, _SMALL, color="quiet", key=f"name {key}")
+        if params:
+            yield Label(at.x + at.width - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
+        if each:
+            yield Label(at.x + at.width - _EDGE, at.y + 30, each, _SMALL, "right", "quiet", key=f"each {key}")
+
+
+def _within(name: str, prefix: str) -> str:
+    """Return a name within a block: `conv1` of `layer1.conv1`, but not a number alone: `layer1.0`."""
+    own = name.removeprefix(prefix)
+    return f"{prefix.rstrip('.').rpartition('.')[2]}.{own}" if own != name and own[:1].isdigit() else own
+
+
+def _rows_of(group: Group, copies: int) -> list[Row]:
+    """Return the layers of one copy of a block."""
+    found: list[Row] = []
+    for member in group.members:
+        found += _rows_of(member, copies) if isinstance(member, Group) else member.rows[: len(member.rows) // copies]
+    return found

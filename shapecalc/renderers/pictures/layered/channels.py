@@ -1,0 +1,234 @@
+"""Channels between rows: where lines end on boxes, and the height at which each goes across."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
+from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from shapecalc.renderers.pictures.layered.parts import Point
+    from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
+
+__all__ = ["Channels"]
+
+_NEAR = 4.0
+_INSET = 9.0
+_STRAIGHT = 0.01
+_SMALL = 10.0
+
+
+class Channels:
+    """Rows and the channels below them from top to bottom, where each node is, and the corners of each segment.
+
+    `fixed` are nodes whose lines end where the segments say: those with ports. `width` and `height` are of all of it.
+    """
+
+    def __init__(self, rows: Rows, across: Sequence[float], fixed: Sequence[bool], *, turned: bool = False) -> None:
+        self.rows = rows
+        self.across = across
+        self.ends: dict[Stretch, float] = {}
+        for node in range(rows.real):
+            self._spread(node, is_fixed=fixed[node])
+        self.tops = [0.0] * len(rows.rank)
+        self.tracks: dict[tuple[int, Hashable], float] = {}
+        self.asides: dict[tuple[int, Hashable], Point] = {}
+        self.row_tops: list[float] = []
+        self.row_ends: list[float] = []
+        self._stack()
+        cuts = [row for row in range(1, len(rows.rows)) if self._is_cut(row)]
+        ends = [*self.row_tops, self.row_ends[-1]] if self.row_ends else [0.0]
+        self.pieces, self.width, self.height = wrapped(rows, across, ends, cuts, turned=turned)
+        self.piece = [index for index, piece in enumerate(self.pieces) for _ in range(piece.first, piece.end)]
+
+    def place(self, node: int) -> Point:
+        """Return where the upper left corner of a node is."""
+        piece = self.pieces[self.piece[self.rows.rank[node]]]
+        return self.across[node] - self.rows.widths[node] / 2 + piece.right, self.tops[node] + piece.down
+
+    def path(self, segments: Sequence[Stretch]) -> list[Point]:
+        """Return the corners of a line."""
+        points: list[Point] = []
+        for index, one in enumerate(segments):
+            start, end = self._start(one), self._end(one)
+            rank = self.rows.rank[one.upper]
+            here, there = self.pieces[self.piece[rank]], self.pieces[self.piece[rank + 1]]
+            top, bottom = self.tops[one.upper] + self.rows.heights[one.upper], self.tops[one.lower]
+            if here is there and abs(start - end) < _STRAIGHT and 0 < index < len(segments) - 1:
+                continue  # straight through a row
+            track = self.tracks.get((rank, one.net), top)
+            if here is there:
+                aside, at = self.asides.get((rank, one.net), (start, top))
+                own = [(start, top), (start, at), (aside, at), (aside, track), (end, track), (end, bottom)]
+                points += [(x + here.right, y + here.down) for x, y in own]
+                continue
+            below, above = self.row_ends[rank] + here.down + BELOW, bottom + there.down - ABOVE
+            start, end = start + here.right, end + there.right
+            points += [(start, top + here.down), (start, below), (here.lane, below), (here.lane, above)]
+            points += [(end, above), (end, bottom + there.down)]
+        return points
+
+    def _is_cut(self, row: int) -> bool:
+        """Return whether a piece may end before a row: one line goes on, from a box to a box."""
+        joined = [one for node in self.rows.rows[row] for one in self.rows.ups[node]]
+        nodes = self.rows.rows[row - 1] + self.rows.rows[row]
+        return len(joined) == 1 and all(node < self.rows.real and self.rows.heights[node] for node in nodes)
+
+    def _start(self, one: Stretch) -> float:
+        return self.across[one.upper] + one.upper_port
+
+    def _end(self, one: Stretch) -> float:
+        return self.ends.get(one, self.across[one.lower] + one.lower_port)
+
+    def _spread(self, node: int, *, is_fixed: bool) -> None:
+        """Choose where lines end on a box: straight below where they come from, apart from one another."""
+        lines = sorted(self.rows.ups[node], key=self._start)
+        if is_fixed or not lines:
+            return
+        middle, room = self.across[node], self.rows.widths[node] / 2
+        room -= min(_INSET, room / 2)
+        apart = min(LANE, room / (len(lines) // 2)) if len(lines) > 1 else 0.0
+        at = [max(-room, min(self._start(one) - middle, room)) for one in lines]
+        if len(lines) == 1 and abs(self._start(lines[0]) - middle) > room:
+            at = [0.0]
+        for index in range(1, len(at)):
+            at[index] = max(at[index], at[index - 1] + apart)
+        limit = room
+        for index in reversed(range(len(at))):
+            at[index] = limit = min(at[index], limit)
+            limit -= apart
+        self.ends.update({one: middle + x for one, x in zip(lines, at, strict=True)})
+
+    def _stack(self) -> None:
+        """Place the rows from top to bottom."""
+        y = 0.0
+        for rank, row in enumerate(self.rows.rows):
+            height = max(self.rows.heights[node] for node in row)
+            for node in row:
+                self.tops[node] = y if node >= self.rows.real else y + (height - self.rows.heights[node]) / 2
+            for node in row:
+                if node >= self.rows.real:
+                    self.rows.heights[node] = height
+            self.row_tops.append(y)
+            y += height
+            self.row_ends.append(y)
+            if rank + 1 < len(self.rows.rows):
+                y = self._channel(rank, y)
+
+    def _channel(self, rank: int, y: float) -> float:
+        """Choose the heights of the lines below a row; return where the next row begins."""
+        nets: dict[Hashable, list[Stretch]] = {}
+        for node in self.rows.rows[rank]:
+            for one in self.rows.downs[node]:
+                nets.setdefault(one.net, []).append(one)
+        bent = {net: line for net, line in nets.items() if any(self._is_bent(one) for one in line)}
+        is_end = any(node < self.rows.real and self.rows.heights[node] for node in self.rows.rows[rank + 1])
+        if not bent:
+            return y + (CHANNEL if is_end else _SMALL)
+        taken = sorted(x for line in nets.values() for one in line for x in (self._start(one), self._end(one)))
+        tracks = self._tracks(rank, bent, taken)
+        for net, track in tracks.items():
+            self.tracks[rank, net] = y + _SMALL + LANE * track
+            if (rank, net) in self.asides:
+                x, above = self.asides[rank, net]
+                self.asides[rank, net] = x, y + _SMALL + LANE * above
+        return y + _SMALL + LANE * max(tracks.values()) + ARROW_ROOM
+
+    def _is_bent(self, one: Stretch) -> bool:
+        return abs(self._start(one) - self._end(one)) > _STRAIGHT
+
+    def _tracks(self, rank: int, nets: dict[Hashable, list[Stretch]], taken: list[float]) -> dict[Hashable, int]:
+        """Return a track for each line that goes across: apart where they overlap, and with few crossings.
+
+        A line is above those that end where it starts. Where that goes in a circle, it first moves aside, on a track of
+        its own, to where no line is: all of the channel begin and end where it is `taken`.
+        """
+        spans = {}
+        for net, line in nets.items():
+            start, ends = self._start(line[0]), [self._end(one) for one in line]
+            spans[net] = Crossbar(min(start, *ends), max(start, *ends), start, tuple(ends))
+        waiting = sorted(nets, key=lambda net: spans[net].order)
+        above = _above(spans)
+        tracks = _Tracks()
+        placed: dict[Hashable, int] = {}
+        while waiting:
+            net = next((one for one in waiting if not above[one]), waiting[0])
+            for other in above[net]:
+                span = spans[other]
+                aside = span.aside(taken)
+                low, high = min(span.start, aside), max(span.start, aside)
+                self.asides[rank, other] = aside, tracks.place(Crossbar(low, high, span.start, ()))
+                insort(taken, aside)
+                spans[other] = span._replace(low=min(span.low, low), high=max(span.high, high), start=aside)
+            is_moved = bool(above[net])
+            waiting.remove(net)
+            placed[net] = tracks.place(spans.pop(net))
+            if is_moved:
+                above = _above(spans)
+            for others in above.values():
+                others.discard(net)
+        return placed
+
+
+def _above(spans: Mapping[Hashable, Crossbar]) -> dict[Hashable, set[Hashable]]:
+    """Return for each line those that are to be above it: they start where it ends."""
+    starts = sorted((span.start, index) for index, span in enumerate(spans.values()))
+    nets = [*spans]
+    found: dict[Hashable, set[Hashable]] = {}
+    for net, span in spans.items():
+        found[net] = set()
+        for x in span.ends:
+            at = bisect_left(starts, (x - _NEAR, -1))
+            while at < len(starts) and starts[at][0] < x + _NEAR:
+                found[net].add(nets[starts[at][1]])
+                at += 1
+        found[net].discard(net)
+    return found
+
+
+def _is_free(x: float, taken: Sequence[float]) -> bool:
+    """Return whether no line is near, of those in order."""
+    at = bisect_left(taken, x - _NEAR)
+    return at == len(taken) or taken[at] >= x + _NEAR
+
+
+class _Tracks:
+    """The tracks of a channel, and what is on each."""
+
+    def __init__(self) -> None:
+        self.placed: list[tuple[Crossbar, int]] = []
+
+    def place(self, span: Crossbar) -> int:
+        """Return a track for a line: below all that it overlaps."""
+        track = 1 + max([at for one, at in self.placed if one.overlaps(span)], default=-1)
+        self.placed.append((span, track))
+        return track
+
+
+class Crossbar(NamedTuple):
+    """What a line covers in a channel: from left to right, where it starts, and where it ends."""
+
+    low: float
+    high: float
+    start: float
+    ends: tuple[float, ...]
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """From the highest to the lowest: those that go right from the right, those that go left from the left."""
+        is_right = self.start - self.low <= self.high - self.start
+        return (-self.start if is_right else self.start), self.high - self.low
+
+    def aside(self, taken: Sequence[float]) -> float:
+        """Return where to move aside from the start: to the side that it goes to, if there is room."""
+        way = 1 if self.start - self.low <= self.high - self.start else -1
+        choices = [self.start + way * side * LANE * step / 4 for step in range(2, 60) for side in (1, -1)]
+        return next((x for x in choices if _is_free(x, taken)), choices[0])
+
+    def overlaps(self, other: Crossbar) -> bool:
+        """Return whether two are to be on different tracks."""
+        return self.low <= other.high + _NEAR and other.low <= self.high + _NEAR

@@ -1,0 +1,67 @@
+"""Lines of a graph with round corners: those from one box share a line, from which each branches off."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from shapecalc.renderers.pictures.scene import Curve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shapecalc.renderers.pictures.scene import Point
+
+__all__ = ["drawn_lines"]
+
+_ROUND = 6.0
+_ARROW = 6.5
+
+
+def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator[Curve]:
+    """Yield the lines of routes, in which what those of a start have in common is drawn once."""
+    corners: dict[str, set[Point]] = {}
+    ways: dict[str, set[tuple[Point, bool, bool]]] = {}
+    for (start, end), points in routes.items():
+        known, left_by = corners.setdefault(start, set()), ways.setdefault(start, set())
+        shared = 0
+        while shared + 2 < len(points) and points[shared + 1] in known:
+            shared += 1
+        if shared and _way(points[shared], points[shared + 1]) not in left_by:
+            shared -= 1  # it turns off where others do not: with a corner of its own
+        own = points[shared:]
+        if shared:  # beyond the round corner of the others
+            own = (_towards(own[0], own[1], min(_ROUND, _apart(own[0], own[1]) / 2)), *own[1:])
+        known.update(points)
+        left_by.update(_way(one, other) for one, other in pairwise(points))
+        yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
+
+
+def _way(point: Point, other: Point) -> tuple[Point, bool, bool]:
+    """Return a point, and in which direction a line leaves it."""
+    is_across = abs(point[0] - other[0]) > abs(point[1] - other[1])
+    return point, is_across, other > point
+
+
+def _rounded(points: tuple[Point, ...], key: str, ends: tuple[str, str]) -> Curve:
+    steps: list[tuple[Point, ...]] = []
+    last = points[0]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        radius = min(_ROUND, _apart(before, corner) / 2, _apart(corner, after) / 2)
+        enter, leave = _towards(corner, before, radius), _towards(corner, after, radius)
+        if enter != last:
+            steps.append((enter,))
+        steps.append((_towards(corner, before, radius * 0.45), _towards(corner, after, radius * 0.45), leave))
+        last = leave
+    steps.append((points[-1],))
+    return Curve(points[0], tuple(steps), arrow=_ARROW, key=key, ends=ends)
+
+
+def _apart(one: Point, other: Point) -> float:
+    return abs(one[0] - other[0]) + abs(one[1] - other[1])
+
+
+def _towards(point: Point, other: Point, by: float) -> Point:
+    """Return a point moved towards another, which is above, below or beside it."""
+    whole = _apart(point, other) or 1.0
+    return point[0] + (other[0] - point[0]) * by / whole, point[1] + (other[1] - point[1]) * by / whole

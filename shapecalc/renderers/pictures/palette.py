@@ -1,0 +1,59 @@
+"""The colours of pictures, by role, on white and on black.
+
+Fills are tints that black text (white in the dark) is legible on; their lightness differs, so that neighbours differ in
+black and white too. No picture says something by colour alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from shapecalc.layers.base.layer import Layer
+
+__all__ = ["COLOURS", "Colour", "colour", "group_of"]
+
+
+class Colour(NamedTuple):
+    """A colour on white, and on black."""
+
+    light: str
+    dark: str
+
+
+COLOURS = {
+    "paper": Colour("#ffffff", "#0d1117"),
+    "ink": Colour("#1f2328", "#e6edf3"),
+    "quiet": Colour("#59636e", "#9198a1"),
+    "rule": Colour("#d1d9e0", "#3d444d"),
+    "edge": Colour("#59636e", "#9198a1"),
+    "accent": Colour("#c2410c", "#fb923c"),
+    "group": Colour("#f6f8fa", "#161b22"),
+    "input": Colour("#ffffff", "#21262d"),
+    "convolutions": Colour("#9ecae1", "#1f4e79"),
+    "matrices": Colour("#fdd49e", "#7a4a12"),
+    "pools": Colour("#d9f0d3", "#1e4d2b"),
+    "norms": Colour("#e7e1ef", "#433358"),
+    "activations": Colour("#fff7bc", "#5c5210"),
+    "attentions": Colour("#fcb8b0", "#7d2a22"),
+    "recurrences": Colour("#c7b3e5", "#51368a"),
+    "embeddings": Colour("#b2e2d8", "#135b4e"),
+    "merges": Colour("#f4f4f4", "#30363d"),
+    "reshapes": Colour("#ececec", "#262c36"),
+    "collapsed": Colour("#dbe4f0", "#27364a"),
+    "others": Colour("#e3e3e3", "#3a3f46"),
+}
+"""Colours by role: those of the page, then fills of layers by what they are."""
+
+
+def colour(role: str, theme: str) -> str:
+    """Return the colour of a role in a theme; `auto` is light."""
+    found = COLOURS[role]
+    return found.dark if theme == "dark" else found.light
+
+
+def group_of(layer: Layer) -> str:
+    """Return the role of a layer's fill: the `GROUP` that the file of its family declares."""
+    group = getattr(sys.modules[type(layer).__module__], "GROUP", "others")
+    return group if group in COLOURS else "others"

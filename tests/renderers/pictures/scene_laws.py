@@ -1,0 +1,186 @@
+"""Laws of pictures of graphs, checked on their shapes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+from shapecalc.exporters.chart import Group
+from shapecalc.renderers.pictures.scene import Label, Outline
+
+CELL = 64
+SLACK = 0.05
+
+
+def cells(outline):
+    """Return the squares of a grid that an outline touches."""
+    across = range(int(outline.left // CELL), int(outline.right // CELL) + 1)
+    down = range(int(outline.top // CELL), int(outline.bottom // CELL) + 1)
+    return [(x, y) for x in across for y in down]
+
+
+def shrunk(outline):
+    """Return an outline that does not meet what only touches it."""
+    return Outline(outline.left + SLACK, outline.top + SLACK, outline.right - SLACK, outline.bottom - SLACK)
+
+
+class Grid:
+    """Outlines by where they are."""
+
+    def __init__(self, items):
+        self.squares = defaultdict(list)
+        for key, outline in items:
+            for cell in cells(outline):
+                self.squares[cell].append((key, outline))
+
+    def meeting(self, outline):
+        """Return the keys of what shares some area with an outline."""
+        found = {}
+        for cell in cells(outline):
+            found.update({key: None for key, other in self.squares[cell] if shrunk(other).meets(outline)})
+        return list(found)
+
+
+def marks_of(scene, word):
+    """Return marks whose key begins with a word, by the rest of it."""
+    found = {}
+    for mark in scene.marks:
+        first, _, rest = mark.key.partition(" ")
+        if first == word:
+            assert rest not in found, mark.key
+            found[rest] = mark
+    return found
+
+
+def stretches(curve):
+    """Return the straight parts of a line, and what is around its corners, as outlines."""
+    points = [curve.start, *[step[-1] for step in curve.steps]]
+    found = []
+    for (one, other), step in zip(pairwise(points), curve.steps, strict=True):
+        assert len(step) == 3 or abs(one[0] - other[0]) < SLACK or abs(one[1] - other[1]) < SLACK, "a sloping line"
+        found.append(
+            Outline(min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1]))
+        )
+    return found
+
+
+def vertices_of(group):
+    """Return the keys of vertices in a group, and in the groups within."""
+    found = []
+    for member in group.members:
+        found += vertices_of(member) if isinstance(member, Group) else [member.key]
+    return found
+
+
+def groups_of(group):
+    """Return the groups within a group."""
+    return [one for member in group.members if isinstance(member, Group) for one in (member, *groups_of(member))]
+
+
+def is_on_border(point, outline):
+    x, y = point
+    inside = outline.left - SLACK <= x <= outline.right + SLACK and outline.top - SLACK <= y <= outline.bottom + SLACK
+    sides = abs(x - outline.left), abs(x - outline.right), abs(y - outline.top), abs(y - outline.bottom)
+    return inside and min(sides) <= SLACK
+
+
+def is_on(point, outline):
+    x, y = point
+    return outline.left - SLACK <= x <= outline.right + SLACK and outline.top - SLACK <= y <= outline.bottom + SLACK
+
+
+def check_graph(scene, chart):
+    """Check all laws of the picture of a chart."""
+    boxes = {key: box.outline for key, box in marks_of(scene, "box").items()}
+    cards = {key: box.outline for key, box in marks_of(scene, "stacked").items()}
+    whole = {key: cards.get(key, box) for key, box in boxes.items()}
+    frames = {key: frame.outline for key, frame in marks_of(scene, "frame").items()}
+    keys = vertices_of(chart.group)
+    assert sorted(boxes) == sorted(keys), "each vertex once"
+    groups = groups_of(chart.group)
+    assert sorted(frames) == sorted(group.key for group in groups), "each group once"
+    check_frames(groups, frames, whole)
+    grid = Grid(whole.items())
+    for key, outline in whole.items():
+        assert grid.meeting(outline) == [key], "boxes are apart"
+    check_labels(scene, boxes, frames, grid)
+    check_lines(scene, chart, boxes, whole, grid)
+    for mark in scene.marks:
+        assert Outline(0, 0, scene.width, scene.height).contains(mark.outline), mark.key
+
+
+def check_frames(groups, frames, boxes):
+    inside = {group.key: {*vertices_of(group)} for group in groups}
+    grid = Grid(boxes.items())
+    for group in groups:
+        assert {*grid.meeting(frames[group.key])} == inside[group.key], "a frame has its members and no others"
+        for key in inside[group.key]:
+            assert frames[group.key].contains(boxes[key])
+        own = {one.key for one in groups_of(group)}
+        for key, frame in frames.items():
+            if key in own:
+                assert frames[group.key].contains(frame)
+            elif key != group.key and group.key not in {
+                one.key for one in groups_of(next(g for g in groups if g.key == key))
+            }:
+                assert not shrunk(frame).meets(frames[group.key]), "frames are apart"
+
+
+def check_labels(scene, boxes, frames, grid):
+    labels = [mark for mark in scene.marks if isinstance(mark, Label)]
+    assert all(label.size >= 9 for label in labels)
+    texts = Grid((index, label.outline) for index, label in enumerate(labels))
+    for index, label in enumerate(labels):
+        assert texts.meeting(label.outline) == [index], f"{label.text} meets another text"
+        owner = label.key.partition(" ")[2]
+        if owner in boxes:
+            assert boxes[owner].contains(label.outline), f"{label.text} is not within its box"
+            assert grid.meeting(label.outline) == [owner]
+        else:
+            assert grid.meeting(label.outline) == [], f"{label.text} meets a box"
+            assert owner not in frames or frames[owner].contains(label.outline)
+
+
+def check_lines(scene, chart, boxes, whole, grid):
+    lines = marks_of(scene, "edge")
+    assert sorted(lines) == sorted({f"{edge.start} {edge.end}" for edge in chart.edges}), "each edge once"
+    frame_texts = Grid(
+        (m.key, m.outline) for m in scene.marks if isinstance(m, Label) and m.key.partition(" ")[2] not in boxes
+    )
+    by_start = defaultdict(list)
+    every = []
+    for key, line in lines.items():
+        start, end = key.split()
+        assert line.ends == (f"box {start}", f"box {end}")
+        assert is_on_border(line.end, boxes[end]) or is_on_border(line.end, whole[end]), (
+            f"{key} does not end at its box"
+        )
+        parts = stretches(line)
+        by_start[start].append((line, parts))
+        for part in parts:
+            assert {*grid.meeting(part)} <= set(), f"{key} runs through a box"
+            assert not frame_texts.meeting(part), f"{key} runs through a text"
+            every.append(((start, len(every)), part))
+    for start, own in by_start.items():
+        for line, _ in own:
+            is_branch = any(is_on(line.start, part) for other, parts in own if other is not line for part in parts)
+            assert is_branch or is_on_border(line.start, boxes[start]) or is_on_border(line.start, whole[start]), (
+                f"a gap at {line.key}"
+            )
+        assert any(is_on_border(line.start, whole[start]) for line, _ in own), "a line from nowhere"
+    check_overlaps(every)
+
+
+def check_overlaps(parts):
+    """Check that lines from different boxes cross only, and do not run along one another."""
+    grid = Grid((key, Outline(p.left - 1, p.top - 1, p.right + 1, p.bottom + 1)) for key, p in parts)
+    outlines = dict(parts)
+    for (start, index), part in parts:
+        for key in grid.meeting(part):
+            if key[0] == start or key <= (start, index):
+                continue
+            other = outlines[key]
+            for axis in (0, 1):
+                thin = part[axis + 2] - part[axis] < SLACK and other[axis + 2] - other[axis] < SLACK
+                low, high = max(part[1 - axis], other[1 - axis]), min(part[3 - axis], other[3 - axis])
+                assert not (thin and abs(part[axis] - other[axis]) < 1 and high - low > 2), "lines along one another"

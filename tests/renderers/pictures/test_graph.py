@@ -1,0 +1,233 @@
+"""Pictures of the graph of a network: what is on them, and that nothing is over anything else."""
+
+from __future__ import annotations
+
+import pytest
+from scene_laws import check_graph, marks_of, vertices_of
+from searching import some
+
+import shapecalc
+from shapecalc.exporters.chart import draw_chart
+from shapecalc.language.files import bundled_members
+from shapecalc.model.report import Report
+from shapecalc.renderers.pictures.graph import draw
+from shapecalc.renderers.pictures.palette import COLOURS
+from shapecalc.renderers.pictures.repeats import find_repeats
+from shapecalc.renderers.pictures.scene import Label
+
+BLOCK = {"layers": [{"add": [[{"conv": {"out_channels": 8, "kernel_size": 3, "padding": 1}, "name": "c"}], []]}]}
+SMALL = {
+    "name": "small",
+    "input": "8x4x4",
+    "blocks": {"residual": BLOCK},
+    "layers": [{"residual": {}, "name": "a"}, {"residual": {}, "name": "b", "share": "a"}, "relu"],
+}
+
+
+def chart_of(report, depth="auto"):
+    repeats = find_repeats(report, depth)
+    return draw_chart(report, repeats.depth, repeats.copies)
+
+
+def texts(scene, key):
+    """Return the texts on a box or a frame."""
+    return {mark.key.partition(" ")[0]: mark.text for mark in scene.marks
+            if isinstance(mark, Label) and mark.key.partition(" ")[2] == key}  # fmt: skip
+
+
+def checked(report, depth="auto"):
+    """Return the picture of a report, drawn downwards; its laws are checked in both directions."""
+    for direction in ("right", "down"):
+        scene = draw(report, depth, direction)
+        check_graph(scene, chart_of(report, depth))
+    return scene
+
+
+@pytest.mark.parametrize("name", some([name for _, name in bundled_members()], 7))
+@pytest.mark.parametrize("depth", ["auto", "all"])
+def test_the_laws_hold_for_the_zoo(name, depth):
+    report = shapecalc.load(name).infer()
+    scene = checked(report, depth)
+    params, sizes = 0, set()
+    for mark in scene.marks:
+        if mark.key.startswith("params v") or mark.key.startswith("params b"):
+            number = mark.text.split()[0].replace(",", "")
+            params += int(number) if number.isdigit() else 0
+        if mark.key.startswith("size "):
+            sizes.add(mark.text)
+    if all(" ×" not in mark.text for mark in marks_of(scene, "kind").values()):
+        assert params == report.total.params
+    known = [", ".join(map(size_text, row.output_shapes)) for row in report.rows]
+    assert sizes <= {*known, *map(size_text, report.inputs.values()), *map(size_text, report.outputs.values())}
+
+
+def size_text(size):
+    return "×".join(map(str, size)) or "scalar"
+
+
+@pytest.mark.parametrize("name", ["resnet152", "densenet201", "inception_v3", "unet", "gpt2", "yolov3",
+                                  "bert-base-uncased"])  # fmt: skip
+@pytest.mark.parametrize("depth", ["auto", "all"])
+def test_what_must_be_legible(name, depth):
+    checked(shapecalc.load(name).infer(), depth)
+
+
+def test_the_text_of_a_small_picture():
+    scene = checked(shapecalc.load(SMALL).infer())
+    assert texts(scene, "i0") == {"kind": "input", "size": "8×4×4"}
+    assert texts(scene, "g0") == {"kind": "a", "name": "residual", "params": "584 params"}
+    assert texts(scene, "v0") == {"kind": "conv", "name": "c", "size": "8×4×4", "params": "584 params"}
+    assert texts(scene, "v1") == {"kind": "add", "size": "8×4×4"}
+    assert texts(scene, "v2") == {"kind": "conv", "name": "c", "size": "8×4×4", "params": "shares a.c"}
+    assert texts(scene, "v4") == {"kind": "relu", "name": "relu1", "size": "8×4×4"}
+    assert texts(scene, "o0") == {"kind": "output", "name": "relu1", "size": "8×4×4"}
+    assert [mark.text for mark in scene.marks if mark.key in ("title", "totals")] == [
+        "small",
+        "584 params · 18,432 MACs",
+    ]
+
+
+def test_collapsed_blocks():
+    scene = checked(shapecalc.load(SMALL).infer(), 1)
+    assert texts(scene, "b0") == {"kind": "residual", "name": "a", "size": "8×4×4", "params": "584 params"}
+    assert texts(scene, "b1") == {"kind": "residual", "name": "b", "size": "8×4×4", "params": "shared params"}
+    assert set(marks_of(scene, "frame")) == set()
+
+
+def test_repeated_blocks_are_one_box_or_one_frame():
+    report = shapecalc.load("gpt2").infer()
+    scene = draw(report, 1)
+    found = [texts(scene, key) for key in vertices_of(chart_of(report, 1).group)]
+    assert {"kind": "decoder_layer ×12", "name": "h.0–11", "size": "1024×768", "params": "85,054,464 params"} in found
+    scene = draw(report, "all")
+    (frame,) = marks_of(scene, "frame")
+    title = {"kind": "h.0–11 ×12", "name": "decoder_layer", "params": "7,087,872 params", "each": "each"}
+    assert texts(scene, frame) == title
+    assert len(marks_of(scene, "box")) == 10 + 7
+    assert report["h.0.attention"].params == 2_362_368
+    assert "2,362,368 params" in [mark.text for mark in marks_of(scene, "params").values()]
+
+
+def test_repeats_within_repeats_are_of_one_copy():
+    inner = {"layers": [{"fc": 4}, {"fc": 4}]}
+    outer = {"layers": [{"inner": {}, "repeat": 3, "name": "in{i}"}, "relu"]}
+    layers = [{"fc": 4}, {"outer": {}, "repeat": 5, "name": "out{i}"}]
+    report = shapecalc.load({"input": [4], "blocks": {"inner": inner, "outer": outer}, "layers": layers}).infer()
+    scene = checked(report, "all")
+    frames = {found["kind"]: found for found in (texts(scene, key) for key in marks_of(scene, "frame"))}
+    assert frames["out0–4 ×5"]["params"] == "120 params"  # three times two layers of 4·4 + 4
+    assert frames["in0–2 ×3"]["params"] == "40 params"
+    assert len(marks_of(scene, "box")) == 2 + 1 + 2 + 1
+    scene = checked(report, 2)
+    (key,) = marks_of(scene, "stacked")
+    assert texts(scene, key) == {"kind": "inner ×3", "name": "in0–2", "size": "4", "params": "120 params"}
+    scene = checked(report, 1)
+    (key,) = marks_of(scene, "stacked")
+    assert texts(scene, key) == {"kind": "outer ×5", "name": "out0–4", "size": "4", "params": "600 params"}
+
+
+def test_repeated_layers_are_one_box():
+    report = shapecalc.load({"input": [4], "layers": [{"fc": 4, "repeat": 6, "name": "h{i}"}]}).infer()
+    scene = checked(report)
+    assert texts(scene, "v0") == {"kind": "fc ×6", "name": "h0–5", "size": "4", "params": "120 params"}
+    assert len(marks_of(scene, "box")) == 3
+
+
+def test_the_main_chain_is_straight():
+    for name in ("vgg16", "resnet18", "unet", "gpt2"):
+        report = shapecalc.load(name).infer()
+        middles = {(box.outline.left + box.outline.right) / 2 for box in marks_of(draw(report, 1), "box").values()}
+        folded = bool(marks_of(draw(report, 1), "stacked"))
+        assert len(middles) == 1 + folded, name
+        assert max(middles) - min(middles) <= 2
+
+
+def test_the_default_depth_is_about_a_page():
+    for name in ("resnet152", "gpt2", "yolov3", "inception_v3", "lenet5"):
+        report = shapecalc.load(name).infer()
+        repeats = find_repeats(report, "auto")
+        assert repeats.boxes <= 40
+        deeper = find_repeats(report, (repeats.depth or 98) + 1)
+        assert repeats.depth is None or deeper.boxes > 40
+
+
+def test_what_is_unknown_is_marked():
+    layers = [{"opaque": {"op_type": "Strange", "output_sizes": {"y": [4]}}}]
+    scene = checked(shapecalc.load({"input": [8], "layers": layers}).infer())
+    assert texts(scene, "v0")["params"] == "? params"
+    assert marks_of(scene, "box")["v0"].dashed
+
+
+def test_the_legend_has_the_colours_that_occur():
+    scene = draw(shapecalc.load("lenet5").infer())
+    used = {box.fill for box in marks_of(scene, "box").values()} - {"input"}
+    legend = [mark.fill for mark in scene.marks if mark.key.startswith("legend ") and not isinstance(mark, Label)]
+    assert sorted(legend) == sorted(used)
+    assert legend == [role for role in COLOURS if role in used]
+
+
+HOSTILE = ["<script>alert(1)</script>", "]]>", "\u202egnp.exe", "x" * 10_000, "🦄" * 40, "漢字" * 50, "&amp;", "'\""]
+
+
+def test_hostile_names():
+    """A specification refuses most of them; an imported file may have any."""
+    layers = [{"fc": {"out_features": 10**9 + i}} for i in range(len(HOSTILE))]
+    plain = shapecalc.load({"name": "<b>" * 33, "input": [4], "layers": layers}).infer()
+    rows = tuple(row._replace(name=name) for row, name in zip(plain.rows, HOSTILE, strict=True))
+    report = Report(plain.graph, rows, plain.total, plain.layout)
+    checked(report)
+    svg = report.draw().svg
+    assert "<script" not in svg
+    assert "\u202e" not in svg
+    assert len(svg) < 60_000
+    assert report.draw().write("png").startswith(b"\x89PNG")
+
+
+def test_scalars_and_several_inputs_and_outputs():
+    spec = {
+        "inputs": {"a": [3], "b": [3], "unused": [2]},
+        "layers": [{"add": ["a", "b"], "name": "s"}, {"fc": 2, "name": "f"}, {"reduce_mean": {"dim": 1}, "name": "m"}],
+        "outputs": ["s", "f", "m"],
+    }
+    scene = checked(shapecalc.load(spec).infer())
+    assert texts(scene, "v2")["size"] == "scalar"
+    assert len(marks_of(scene, "box")) == 3 + 3 + 3
+
+
+def test_a_network_that_is_too_large():
+    layers = [{"fc": 4 + i % 2} for i in range(10_000)]
+    with pytest.raises(shapecalc.UsageError) as error:
+        shapecalc.load({"input": [4], "layers": layers}).infer().draw()
+    assert str(error.value) == ("a graph of 10,000 boxes is too large to draw\n   shapecalc summary lists all layers")
+    fan = {"input": [4], "layers": [{"concat": [[{"fc": 4 + i}] for i in range(500)]}]}
+    with pytest.raises(shapecalc.UsageError, match="a graph of 501 boxes is too large to draw"):
+        shapecalc.load(fan).infer().draw()
+    wide = {"input": [4], "blocks": {"all": {"layers": layers}}, "layers": [{"all": {}}]}
+    report = shapecalc.load(wide).infer()
+    checked(report)
+    with pytest.raises(shapecalc.UsageError, match="expand fewer blocks: --depth 1"):
+        report.draw(depth="all")
+
+
+def test_wrong_options():
+    report = shapecalc.load("lenet5").infer()
+    for options, words in (
+        ({"direction": "dwn"}, "there is no direction dwn\n   did you mean down?"),
+        ({"depth": 0}, "depth is 0"),
+        ({"depth": "some"}, "depth is some"),
+        ({"style": "grph"}, "there is no style for a report grph\n   did you mean graph?"),
+        ({"theme": "drak"}, "there is no theme drak\n   did you mean dark?"),
+        ({"dept": 1}, "the style graph has no option dept\n   did you mean depth?"),
+    ):
+        with pytest.raises(shapecalc.UsageError) as error:
+            report.draw(**options)
+        assert words in str(error.value)
+
+
+def test_a_partial_report():
+    spec = {"input": [3, 8, 8], "layers": [{"conv": {"out_channels": 4, "kernel_size": 3}}, {"max_pool": 9}, "relu"]}
+    with pytest.raises(shapecalc.ShapeError) as error:
+        shapecalc.load(spec).infer()
+    scene = error.value.report.draw().scene
+    assert "v0" in marks_of(scene, "box")
+    assert any("could not be inferred" in mark.text for mark in scene.marks if isinstance(mark, Label))

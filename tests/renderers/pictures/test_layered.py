@@ -1,0 +1,195 @@
+"""The layered layout on random graphs: laws of what is where, whatever the graph is of."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from scene_laws import Grid, check_overlaps, is_on_border
+from searching import turns
+
+from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
+from shapecalc.renderers.pictures.layered.channels import Channels
+from shapecalc.renderers.pictures.layered.ordering import crossings, order
+from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
+from shapecalc.renderers.pictures.scene import Outline
+
+
+def outline(place):
+    return Outline(place.x, place.y, place.x + place.width, place.y + place.height)
+
+
+def around(*points):
+    across, down = [x for x, _ in points], [y for _, y in points]
+    return Outline(min(across), min(down), max(across), max(down))
+
+
+def clusters_of(cluster):
+    return [one for member in cluster.members if isinstance(member, Cluster) for one in (member, *clusters_of(member))]
+
+
+def cards_of(cluster):
+    return [card for one in cluster.members for card in (cards_of(one) if isinstance(one, Cluster) else [one])]
+
+
+def check(top, edges, found, *, turned=False):
+    """Check that boxes are apart and within their clusters, and that each edge goes from its start to its end."""
+    cards = {card.key: outline(found.places[card.key]) for card in cards_of(top)}
+    grid = Grid(cards.items())
+    for card in cards_of(top):
+        assert (found.places[card.key].width, found.places[card.key].height) == (card.width, card.height)
+        assert grid.meeting(cards[card.key]) == [card.key]
+    for cluster in clusters_of(top):
+        frame = outline(found.places[cluster.key])
+        inside = {card.key for card in cards_of(cluster)}
+        assert {*grid.meeting(frame)} == inside
+        assert all(frame.contains(cards[key]) for key in inside)
+        if not turned:
+            assert frame.right - frame.left >= cluster.before + cluster.after - 0.01 or not inside
+        for key in inside:
+            assert cards[key].top >= frame.top + cluster.head - 0.01
+    assert {*found.routes} == {edge for edge in edges if edge[0] != edge[1]}
+    parts = []
+    for (start, end), points in found.routes.items():
+        assert is_on_border(points[0], cards[start])
+        assert is_on_border(points[-1], cards[end])
+        assert len(points) > 1
+        for one, other in pairwise(points):
+            assert one[0] == pytest.approx(other[0]) or one[1] == pytest.approx(other[1]), "a sloping line"
+            part = around(one, other)
+            assert grid.meeting(part) == []
+            parts.append(((start, len(parts)), part))
+    check_overlaps(parts)
+    whole = Outline(0, 0, found.width, found.height)
+    assert all(whole.contains(box) for box in cards.values())
+
+
+def random_cluster(key, depth, rng):
+    """Return a cluster with random boxes, and clusters within it."""
+    members = []
+    for index in range(rng.randint(1, 6)):
+        name = f"{key}.{index}"
+        if depth and rng.random() < 0.4:
+            members.append(random_cluster(name, depth - 1, rng))
+        else:
+            members.append(Card(name, rng.choice([30, 60, 100, 200]), rng.choice([20, 40, 80])))
+    return Cluster(key, tuple(members), rng.choice([0, 20]), rng.choice([0, 40, 150]), rng.choice([0, 40, 150]))
+
+
+@turns(40, 1500)
+@pytest.mark.parametrize("turned", [False, True])
+def test_random_graphs(turns, turned):
+    for seed in range(turns):
+        rng = random.Random(seed)
+        top = random_cluster("g", 3, rng)
+        keys = [card.key for card in cards_of(top)]
+        edges = {}
+        for _ in range(rng.randint(0, 2 * len(keys))):
+            start, end = sorted(rng.choices(range(len(keys)), k=2))
+            edges[keys[start], keys[end]] = None
+        found = lay_out(top, edges, turned=turned)
+        check(top, edges, found, turned=turned)
+        assert lay_out(top, edges, turned=turned) == found
+
+
+@turns(40, 1500)
+def test_edges_in_any_direction(turns):
+    """Blocks that are not convex: an edge may go from a later cluster to an earlier one, and back."""
+    for seed in range(turns):
+        rng = random.Random(seed)
+        top = random_cluster("g", 2, rng)
+        keys = [card.key for card in cards_of(top)]
+        edges = dict.fromkeys(tuple(rng.choices(keys, k=2)) for _ in range(rng.randint(0, len(keys))))
+        found = lay_out(top, edges)
+        cards = {key: outline(found.places[key]) for key in keys}
+        grid = Grid(cards.items())
+        for (start, end), points in found.routes.items():
+            assert is_on_border(points[0], cards[start])
+            assert is_on_border(points[-1], cards[end])
+            assert not any(grid.meeting(around(one, other)) for one, other in pairwise(points))
+
+
+def chain(count, height=40.0):
+    return Cluster("g", tuple(Card(str(i), 100.0, height) for i in range(count)))
+
+
+def test_a_chain_is_straight():
+    found = lay_out(chain(10), [(str(i), str(i + 1)) for i in range(9)])
+    assert {place.x for key, place in found.places.items() if key != "g"} == {0.0}
+    assert all(len(points) == 2 for points in found.routes.values())
+
+
+def test_a_chain_with_skips_is_straight_and_the_skips_are_beside_it():
+    edges = [(str(i), str(i + 1)) for i in range(9)] + [("0", "4"), ("1", "7"), ("2", "3")]
+    found = lay_out(chain(10), edges)
+    assert {place.x for key, place in found.places.items() if key != "g"} == {0.0}
+    assert all(len(found.routes[str(i), str(i + 1)]) == 2 for i in range(9))
+    for skip in (("0", "4"), ("1", "7")):
+        assert max(x for x, _ in found.routes[skip]) > 100
+
+
+def test_branches_are_around_the_middle():
+    top = Cluster("g", tuple(Card(key, 100.0, 40.0) for key in "abcde"))
+    found = lay_out(top, [("a", "b"), ("a", "c"), ("a", "d"), ("b", "e"), ("c", "e"), ("d", "e")])
+    places = found.places
+    assert places["a"].x == places["c"].x == places["e"].x
+    assert places["c"].x - places["b"].x == places["d"].x - places["c"].x
+    assert places["b"].y == places["c"].y == places["d"].y
+
+
+def test_what_depends_on_nothing_is_just_above_what_it_is_for():
+    edges = [("0", "1"), ("1", "8"), *[(str(i), str(i + 1)) for i in range(2, 9)]]
+    places = lay_out(chain(10), edges).places
+    assert places["1"].y == places["7"].y
+    assert places["0"].y == places["6"].y
+
+
+def test_crossings_are_removed():
+    links = [Link(0, 5, 0), Link(1, 4, 1), Link(2, 3, 2)]
+    rows = make_rows([(10.0, 10.0)] * 6, links)
+    assert crossings(rows) == 3
+    order(rows)
+    assert crossings(rows) == 0
+
+
+def test_a_long_chain_is_wrapped():
+    edges = [(str(i), str(i + 1)) for i in range(99)]
+    top = chain(100)
+    found = lay_out(top, edges)
+    check(top, edges, found)
+    assert found.height < 2000 < 100 * 40
+    assert 1 < found.width / found.height < 3
+    turned = lay_out(top, edges, turned=True)
+    check(top, edges, turned, turned=True)
+    assert turned.height > 300
+
+
+def test_what_skips_pass_is_not_wrapped():
+    edges = [(str(i), str(i + 1)) for i in range(99)] + [("0", "99")]
+    found = lay_out(chain(100), edges)
+    assert found.height > 100 * 40
+
+
+def test_lines_of_one_start_are_one_line():
+    """A start with many ends needs one bend point a row, not one for each end."""
+    count = 300
+    links = [Link(i, i + 1, i) for i in range(count - 1)] + [Link(0, i, 0) for i in range(2, count)]
+    rows = make_rows([(10.0, 10.0)] * count, links)
+    assert len(rows.rank) - count == count - 2
+
+
+def test_lines_that_change_places():
+    """Two lines that each end where the other starts: one moves aside first, past a third that goes straight on."""
+    links = [Link(0, 4, 0), Link(1, 3, 1), Link(2, 5, 2)]
+    rows = make_rows([(4.0, 10.0)] * 6, links)
+    channels = Channels(rows, [0.0, 30.0, 35.0, 0.0, 30.0, 35.0], [True] * 6)
+    paths = [channels.path(rows.paths[link][0]) for link in links]
+    parts = [((start, n), around(*pair)) for start, path in enumerate(paths) for n, pair in enumerate(pairwise(path))]
+    check_overlaps(parts)
+    ends = [(path[0][0] - paths[0][0][0], path[-1][0] - paths[0][0][0]) for path in paths]
+    assert ends == [(0, 30), (30, 0), (35, 35)]
+
+
+def test_nothing():
+    assert lay_out(Cluster("g", ()), []).routes == {}
