@@ -36,6 +36,10 @@ class _Command(click.Command):
     help="Expand blocks to this depth: 1, 2, … or all.",
 )  # fmt: skip
 @click.option(
+    "--scale", type=OneOf(("sqrt", "linear", "log")),
+    help="Draw lengths in proportion to the square roots of sizes (the default), to sizes, or to their logarithms.",
+)  # fmt: skip
+@click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,
     help="Choose the colours: auto is light or dark like the reader's system, and light in PNG and PDF.",
 )  # fmt: skip

@@ -44,6 +44,9 @@ STYLES: dict[str, Style] = {
     "graph": Style(
         "the graph of layers and blocks, with sizes, parameters and skip connections", "graph", ("depth", "direction")
     ),
+    "volumes": Style(
+        "feature maps to scale, as boxes in perspective: height × width × channels", "volumes", ("depth", "scale")
+    ),
 }
 """Every style of `draw`; the first is the default."""
 

@@ -1,0 +1,76 @@
+"""What is written below a feature map: its layer, the window, what follows it, the parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shapecalc.escaping import clean
+from shapecalc.renderers.cells import UNKNOWN, show_count, show_size
+from shapecalc.renderers.pictures.letters import fitted, text_width
+from shapecalc.renderers.pictures.scene import Label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+
+__all__ = ["LINE", "caption_of", "paragraph", "title_of"]
+
+LINE = 13.0
+"""The distance of lines."""
+_ROOM = 92.0
+_NAME, _SMALL = 11.0, 9.5
+
+
+def caption_of(one: FeatureMap, key: str) -> list[Label]:
+    """Return the lines of a caption, from its top at the origin, around their middle."""
+    lines = [fitted(clean(one.name), _NAME, _ROOM, bold=True), *_details(one)]
+    labels = []
+    for number, text in enumerate(lines):
+        if number:
+            text = fitted(text, _SMALL, _ROOM)  # noqa: PLW2901
+        size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
+        labels.append(Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=not number, key=f"caption {key}"))
+    return labels
+
+
+def _details(one: FeatureMap) -> Iterator[str]:
+    if one.line is None:
+        yield "input"
+        return
+    kind = clean(one.line.kind)
+    axes = one.window if not one.line.is_block else ()
+    if axes:
+        kernel = show_size([axis.kernel for axis in axes])
+        strides = [axis.stride for axis in axes]
+        stride = show_size(strides if len(set(strides)) > 1 else strides[:1])
+        kind += f" {kernel}" + (f" /{stride}" if stride != "1" else "")
+    yield kind
+    more = [clean(line.name if line.is_block else line.kind) for line in one.merged]
+    if more:
+        yield "+ " + ", ".join(dict.fromkeys(more))
+    if one.params is None:
+        yield f"{UNKNOWN} parameters"
+    elif one.params:
+        yield show_count(one.params)
+
+
+def title_of(one: FeatureMap, sizes: str) -> str:
+    """Return all about a map, for a pointer that rests on it."""
+    return " · ".join([one.name, sizes, *_details(one)])
+
+
+def paragraph(text: str, width: float, size: float = _SMALL) -> list[str]:
+    """Return a text in lines that are not longer than a width, but for words that are."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def middle_widths(labels: Sequence[Label]) -> float:
+    """Return the width of the widest label."""
+    return max((label.width for label in labels), default=0.0)

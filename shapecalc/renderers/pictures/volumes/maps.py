@@ -1,0 +1,186 @@
+"""The feature maps of a network that are drawn: each with its sizes, the layers that made it, and the maps before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shapecalc.layers.base.windowed import Windowed
+from shapecalc.model.rows import sum_rows
+from shapecalc.renderers.folding import fold
+from shapecalc.renderers.pictures.palette import group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.layers.base.shape import Shape
+    from shapecalc.layers.base.window import WindowAxis
+    from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine, Row
+
+__all__ = ["FeatureMap", "Sides", "feature_maps"]
+
+
+class Sides(NamedTuple):
+    """The sides of a feature map: its channels, or the features of each position, and its positions along each axis.
+
+    Without positions it is a flat vector.
+    """
+
+    channels: int
+    positions: tuple[int, ...] = ()
+
+    @property
+    def height(self) -> int:
+        """What is drawn upright: the rows, or the length of a sequence."""
+        return self.positions[-2] if len(self.positions) > 1 else self.positions[-1]
+
+    @property
+    def width(self) -> int | None:
+        """What is drawn backwards: the columns; None for a sequence."""
+        return self.positions[-1] if len(self.positions) > 1 else None
+
+    @classmethod
+    def of(cls, shape: Shape) -> Sides:
+        """Return the sides of a tensor; with one position, or one axis, it is a vector."""
+        if not shape.sizes:
+            return cls(1)
+        if shape.is_map:
+            channels, positions = shape.channels, shape.spatial
+        else:
+            *others, channels = shape.sizes
+            positions = tuple(others)
+        return cls(channels) if all(size == 1 for size in positions) else cls(channels, positions)
+
+
+class FeatureMap(NamedTuple):
+    """A feature map that is drawn as a box: an input of the network, or the output of a layer or a block.
+
+    `line` are the layers that made it, as a report shows them, None for an input; `merged` are lines that keep its size
+    and follow it. `sources` are the numbers of the maps that it is made of. `dropped` are names of layers between
+    them that are drawn as a part of the arrow.
+    """
+
+    name: str
+    sides: Sides
+    line: ReportLine | None = None
+    merged: tuple[ReportLine, ...] = ()
+    sources: tuple[int, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[Row]:
+        """The layers that made it, and those that follow it."""
+        lines = [self.line, *self.merged] if self.line else []
+        return [row for line in lines for row in line.rows]
+
+    @property
+    def params(self) -> Any:
+        """The number of parameters of its layers; None where that is unknown."""
+        rows = self.rows
+        return None if rows and all(row.is_unknown for row in rows) else sum_rows(rows).params
+
+    @property
+    def fill(self) -> str:
+        """The role of its colour: the group of layers with most MACs, or the first."""
+        if self.line is None:
+            return "input"
+        macs: dict[str, Any] = {}
+        for row in self.line.rows:
+            group = group_of(row.node.layer) if row.node.layer else "others"
+            macs[group] = macs.get(group, 0) + row.macs
+        return max(macs, key=lambda group: macs[group])
+
+    @property
+    def window(self) -> tuple[WindowAxis, ...]:
+        """The window of its one layer that slides one, along each axis; empty for none, or several."""
+        rows = [row for row in self.line.rows if isinstance(row.node.layer, Windowed)] if self.line else []
+        one = rows[0].node.layer if len(rows) == 1 else None
+        return one.axes(rows[0].sizing.inputs[0]) if isinstance(one, Windowed) else ()
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """How many positions of its source one of its own sees along each axis, if a window slides over that."""
+        axes = self.window
+        if not self.line or not axes or len(self.sources) != 1:
+            return ()
+        row = next(row for row in self.line.rows if isinstance(row.node.layer, Windowed))
+        looks = [look.axes for look in row.looks()]
+        sizes = row.sizing.inputs[0]
+        spatial = [i for i in range(sizes.rank) if i != sizes.channel_axis]
+        if len(looks) != 1:
+            return ()
+        seen = [looks[0][i][0].at(0) for i in spatial]
+        reach = [max(one[-1], one[0]) - min(one[-1], one[0]) + 1 if len(one) else 0 for one in seen]
+        return tuple(reach) if reach == [axis.reach for axis in axes] else ()
+
+
+def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
+    """Return the feature maps of a report at a depth, in the order of computation.
+
+    Layers that only change values (they multiply nothing, slide no window, and keep the size) belong to the map before.
+    Errors: `UsageError` for a depth that is none.
+    """
+    builder = _Builder(report, fold(report.lines(depth)))
+    for index in range(len(builder.lines)):
+        builder.add(index)
+    return builder.maps
+
+
+class _Builder:
+    """Finds the maps line by line."""
+
+    def __init__(self, report: Report, lines: Sequence[ReportLine]) -> None:
+        self.report = report
+        self.lines = lines
+        self.maps: list[FeatureMap] = []
+        self._line_of: list[int] = []
+        for number, line in enumerate(lines):
+            self._line_of += [number] * len(line.rows)
+        self._used = self._used_outside()
+        self._map_of_line: dict[int, int] = {}
+        for index, (name, shape) in enumerate(report.graph.inputs.items()):
+            self._map_of_line[-1 - index] = len(self.maps)
+            self.maps.append(FeatureMap(name, Sides.of(shape)))
+
+    def _used_outside(self) -> dict[int, tuple[int, int]]:
+        """Return the last output of each line that others use, or that the network outputs: its layer and number."""
+        found: dict[int, tuple[int, int]] = {}
+        refs = [(ref, self._line_of[i]) for i, row in enumerate(self.report.rows) for ref in row.node.inputs]
+        for ref, user in [*refs, *[(ref, -1) for ref in self.report.graph.outputs]]:
+            line = self._line_of[ref.node] if ref.node >= 0 else user
+            if line != user:
+                node, output = found.get(line, (-1, 0))
+                found[line] = (ref.node, ref.output) if ref.node > node else (node, min(output, ref.output))
+        return found
+
+    def add(self, index: int) -> None:
+        """Add the map of a line, or the line to the map before it."""
+        line = self.lines[index]
+        node, output = self._used.get(index, (-1, 0))
+        row = self.report.rows[node] if node >= 0 else line.rows[-1]
+        sides = Sides.of(row.sizing.outputs[output if node >= 0 else 0])
+        sources = self._sources(index)
+        last = max(sources, default=-1)
+        if last >= 0 and self.maps[last].sides == sides and not any(map(_works, line.rows)):
+            before = self.maps[last]
+            more = tuple([source for source in sources if source != last and source not in before.sources])
+            merged = (*before.merged, line) if before.line else ()
+            self.maps[last] = before._replace(merged=merged, sources=before.sources + (more if before.line else ()))
+            self._map_of_line[index] = last
+            return
+        self._map_of_line[index] = len(self.maps)
+        self.maps.append(FeatureMap(line.name, sides, line, (), sources))
+
+    def _sources(self, index: int) -> tuple[int, ...]:
+        found: dict[int, None] = {}
+        for row in self.lines[index].rows:
+            for ref in row.node.inputs:
+                line = self._line_of[ref.node] if ref.node >= 0 else ref.node
+                if line != index:
+                    found[self._map_of_line[line]] = None
+        return tuple(found)
+
+
+def _works(row: Row) -> bool:
+    """Return whether a layer does more than to change values: it multiplies, or slides a window."""
+    return bool(row.macs) or isinstance(row.node.layer, Windowed)
