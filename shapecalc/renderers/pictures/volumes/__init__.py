@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
-from shapecalc.renderers.pictures.volumes.boxes import Box, labels_of, size_texts
+from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
 from shapecalc.renderers.pictures.volumes.layout import Item, Layout
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
@@ -79,7 +79,7 @@ def _windows(layout: Layout, lengths: Lengths) -> Iterator[Mark]:
         if not _is_window(layout, source, target):
             continue
         reach, box, after = layout.items[target].map.reach, layout.boxes[source], layout.boxes[target]
-        back = lengths.of_positions(reach[-1]) * 0.42 if len(reach) > 1 else box.back
+        back = lengths.of_positions(reach[-1]) * BACK if len(reach) > 1 else box.back
         corners = box.on_side(lengths.of_positions(reach[-2] if len(reach) > 1 else reach[-1]), back)
         key = f"{source} {target}"
         y = layout.lane_y[layout.row_of[layout.items[target].place.column], layout.items[target].place.lane]

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from shapecalc.renderers.pictures.volumes.maps import Sides
     from shapecalc.renderers.pictures.volumes.scaling import Lengths
 
-__all__ = ["SIZE", "Box", "labels_of", "size_texts"]
+__all__ = ["BACK", "SIZE", "Box", "labels_of", "size_texts"]
 
-_BACK = 0.42
+BACK = 0.38
 """How far back an axis goes on the paper, to the right and up, of its length."""
 _THICKNESS = 7.0
 _FLAT = 5.0
@@ -38,7 +38,7 @@ class Box(NamedTuple):
         """Return the box of a feature map; a vector is an upright bar, a sequence is flat."""
         if not sides.positions:
             return cls(_THICKNESS, lengths.of_channels(sides.channels), _FLAT)
-        back = _FLAT if sides.width is None else lengths.of_positions(sides.width) * _BACK
+        back = _FLAT if sides.width is None else lengths.of_positions(sides.width) * BACK
         return cls(lengths.of_channels(sides.channels), lengths.of_positions(sides.height), back)
 
     @property

@@ -52,7 +52,7 @@ def _details(one: FeatureMap) -> Iterator[str]:
     if one.params is None:
         yield f"{UNKNOWN} parameters"
     elif one.params:
-        yield show_count(one.params)
+        yield f"{show_count(one.params)} params"
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:

@@ -52,13 +52,14 @@ class Layout:
 
     def __init__(self, items: Sequence[Item], *, wraps: bool) -> None:
         self.items = items
+        self.wraps = wraps
         self.edges = [(source, index) for index, item in enumerate(items) for source in item.map.sources]
         self.columns: dict[int, float] = {}
         for item in items:
             self.columns[item.place.column] = max(self.columns.get(item.place.column, 0.0), item.half)
         self.row_of: dict[int, int] = {}
         self.middle: dict[int, float] = {}
-        self._set_columns(wraps=wraps)
+        self._set_columns()
         self.spans: dict[tuple[int, int], list[int]] = {}
         for item in items:
             self.spans.setdefault(self._lane(item), []).append(item.place.column)
@@ -73,10 +74,10 @@ class Layout:
     def _lane(self, item: Item) -> tuple[int, int]:
         return self.row_of[item.place.column], item.place.lane
 
-    def _set_columns(self, *, wraps: bool) -> None:
+    def _set_columns(self) -> None:
         order = sorted(self.columns)
         whole = sum(2 * self.columns[column] + _GAP for column in order)
-        count = -(-whole // _WIDEST) if wraps else 1
+        count = -(-whole // _WIDEST) if self.wraps else 1
         target = whole / count
         row, x = 0, 0.0
         for column in order:
@@ -128,8 +129,10 @@ class Layout:
         return not any(a.place.column < column < b.place.column for column in self.spans[lane])
 
     def _set_lanes(self) -> None:
+        is_close = not self.wraps and self._may_overlap()
         y = 0.0
         for row in sorted({*self.row_of.values()}):
+            lowest = y
             for lane in sorted(lane for lane in self.spans if lane[0] == row):
                 here = [item for item in self.items if self._lane(item) == lane]
                 tracks = [track for (_, target), track in self.tracks.items() if self._lane(self.items[target]) == lane]
@@ -140,8 +143,27 @@ class Layout:
                 below = max(_BELOW if item.map.sides.positions else 4 for item in here)
                 self.bottoms[lane] = y + _ABOVE + 2 * half + below
                 y = self.bottoms[lane] + max(len(item.caption) for item in here) * LINE + _BETWEEN
-            self.row_bottom[row] = y - _BETWEEN / 2
-            y += _BETWEEN
+                lowest = max(lowest, y)
+                y = self.lane_y[lane] + _BETWEEN if is_close else y
+            self.row_bottom[row] = lowest - _BETWEEN / 2
+            y = lowest + _BETWEEN
+
+    def _may_overlap(self) -> bool:
+        """Return whether a lane may begin right below the middle of the one above it: no arrow would cross a box.
+
+        No two items are in one column, and where an arrow runs along a lane, all items on its way are in lower ones.
+        """
+        lane_of = {item.place.column: item.place.lane for item in self.items}
+        if len(lane_of) < len(self.items):
+            return False
+        for source, target in self.edges:
+            a, b = self.items[source].place, self.items[target].place
+            along = a.lane if self.way(source, target) == "first along" else b.lane
+            over = self.way(source, target) == "over"
+            between = [lane for column, lane in lane_of.items() if a.column < column < b.column]
+            if any(lane < along or (lane == along and not over) for lane in between):
+                return False
+        return True
 
     def captions(self, index: int) -> list[Label]:
         """Return the caption of an item at its position: below the lowest box of its lane."""
