@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _MOST = 150
+_LISTED = 4
 
 
 def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
@@ -97,6 +98,10 @@ def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -
     ]
     if any(len(one.sides.positions) > 2 for one in maps):
         notes.append("Of more than two axes of positions, the last two are drawn.")
+    dropped = [name for one in maps for name in one.dropped]
+    if dropped:
+        listed = ", ".join([*dropped[:_LISTED], *(["…"] if len(dropped) > _LISTED else [])])
+        notes.append(f"Part of their arrows: {listed}.")
     blocks = sum(bool(one.line and one.line.is_block) for one in maps)
     if blocks:
         notes.append(f"{blocks} blocks collapsed; expand with --depth {int(depth) + 1}")

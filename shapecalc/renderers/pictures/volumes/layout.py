@@ -89,10 +89,12 @@ class Layout:
             x += width + _GAP
 
     def _is_cut(self, column: int) -> bool:
-        """Return whether one arrow alone leads from before a column to it or beyond: from its neighbour to it."""
-        at = [(self.items[a].place.column, self.items[b].place.column) for a, b in self.edges]
-        crossing = [(a, b) for a, b in at if a < column <= b]
-        return len(crossing) == 1 and crossing[0][1] == column and all(before >= column or before == crossing[0][0] or before < crossing[0][0] for before in self.columns)
+        """Return whether all arrows from before a column to it or beyond lead from one item right before it to it."""
+        at = [(a, self.items[a].place.column, self.items[b].place.column) for a, b in self.edges]
+        crossing = {(a, before, after) for a, before, after in at if before < column <= after}
+        last = max(before for before in self.columns if before < column)
+        sources = {a for a, _, _ in crossing}
+        return len(sources) == 1 and all(before == last and after == column for _, before, after in crossing)
 
     def _tracks(self) -> dict[tuple[int, int], int]:
         """Return the number of the track of each source that has arrows over others, in the lane of their target."""

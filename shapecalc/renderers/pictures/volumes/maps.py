@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine, Row
 
-__all__ = ["FeatureMap", "Sides", "feature_maps"]
+__all__ = ["FeatureMap", "Sides", "feature_maps", "main_path"]
 
 
 class Sides(NamedTuple):
@@ -123,7 +123,46 @@ def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
     builder = _Builder(report, fold(report.lines(depth)))
     for index in range(len(builder.lines)):
         builder.add(index)
-    return builder.maps
+    return without_small(builder.maps)
+
+
+def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
+    """Return maps without those that are cropped or the like on their way to where they are merged.
+
+    They are not on the longest path, cost nothing, and are used once, with others.
+    """
+    path = {*main_path(maps)}
+    users: list[list[int]] = [[] for _ in maps]
+    for index, one in enumerate(maps):
+        for source in one.sources:
+            users[source].append(index)
+    gone: dict[int, int] = {}
+    for index, one in enumerate(maps):
+        user = maps[users[index][0]] if len(users[index]) == 1 else None
+        free = one.line and not one.params and one.params is not None and not any(map(_works, one.rows))
+        if index not in path and free and len(one.sources) == 1 and user and len(user.sources) > 1:
+            gone[index] = gone.get(one.sources[0], one.sources[0])
+    number = {index: new for new, index in enumerate(i for i in range(len(maps)) if i not in gone)}
+    kept = []
+    for index in number:
+        sources = dict.fromkeys(number[gone.get(source, source)] for source in maps[index].sources)
+        dropped = [maps[source].name for source in maps[index].sources if source in gone]
+        kept.append(maps[index]._replace(sources=tuple(sources), dropped=tuple(dropped)))
+    return kept
+
+
+def main_path(maps: Sequence[FeatureMap]) -> list[int]:
+    """Return the longest path of maps."""
+    lengths: list[int] = []
+    before: list[int] = []
+    for one in maps:
+        best = max(one.sources, key=lambda source: lengths[source], default=-1)
+        lengths.append(lengths[best] + 1 if best >= 0 else 1)
+        before.append(best)
+    path = [max(range(len(maps)), key=lambda index: lengths[index])] if maps else []
+    while path and before[path[-1]] >= 0:
+        path.append(before[path[-1]])
+    return path[::-1]
 
 
 class _Builder:

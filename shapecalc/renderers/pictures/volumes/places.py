@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import log2, prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.renderers.pictures.volumes.maps import main_path
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["Place", "main_path", "places_in_row", "places_in_u"]
+__all__ = ["Place", "places_in_row", "places_in_u"]
 
 _LEVELS = 2
 """A U falls and rises by at least so many levels, each in at least so many steps."""
@@ -21,20 +23,6 @@ class Place(NamedTuple):
 
     lane: int
     column: int
-
-
-def main_path(maps: Sequence[FeatureMap]) -> list[int]:
-    """Return the longest path of maps."""
-    lengths: list[int] = []
-    before: list[int] = []
-    for one in maps:
-        best = max(one.sources, key=lambda source: lengths[source], default=-1)
-        lengths.append(lengths[best] + 1 if best >= 0 else 1)
-        before.append(best)
-    path = [max(range(len(maps)), key=lambda index: lengths[index])] if maps else []
-    while path and before[path[-1]] >= 0:
-        path.append(before[path[-1]])
-    return path[::-1]
 
 
 def places_in_u(maps: Sequence[FeatureMap]) -> list[Place] | None:
