@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError
+from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.renderers.folding import differences
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
@@ -62,28 +63,28 @@ def _volumes(layout: Layout) -> Iterator[Mark]:
 
 def _arrows(layout: Layout) -> Iterator[Mark]:
     for source, target in layout.edges:
-        if not _is_window(layout, source, target):
+        if not _reach(layout, source, target):
             yield layout.arrow(source, target)
 
 
-def _is_window(layout: Layout, source: int, target: int) -> bool:
-    """Return whether a window over the source is drawn in place of an arrow: it is larger than one position."""
+def _reach(layout: Layout, source: int, target: int) -> tuple[int, ...]:
+    """Return the size of the window over the source that is drawn in place of an arrow; empty for an arrow."""
     a, b = layout.items[source], layout.items[target]
-    reach = b.map.reach
     is_next = b.place.column == a.place.column + 1 and layout.way(source, target) == "along"
-    return is_next and max(reach, default=1) > 1 and len(reach) == len(a.map.sides.positions)
+    return b.map.reach_over(a.map) if is_next else ()
 
 
 def _windows(layout: Layout, lengths: Lengths) -> Iterator[Mark]:
     """Yield the windows that slide over maps, and the lines from their corners to a position of the output."""
     for source, target in layout.edges:
-        if not _is_window(layout, source, target):
+        reach = _reach(layout, source, target)
+        if not reach:
             continue
-        reach, box, after = layout.items[target].map.reach, layout.boxes[source], layout.boxes[target]
+        box, after = layout.boxes[source], layout.boxes[target]
         back = lengths.of_positions(reach[-1]) * BACK if len(reach) > 1 else box.back
         corners = box.on_side(lengths.of_positions(reach[-2] if len(reach) > 1 else reach[-1]), back)
         key = f"{source} {target}"
-        y = layout.lane_y[layout.row_of[layout.items[target].place.column], layout.items[target].place.lane]
+        y = layout.y_of(target)
         point = after.left_at(y) + min(3.0, after.width / 2), y
         yield Polygon(corners, "paper", "ink", 0.8, key=f"window {key}")
         for corner in corners:
@@ -102,9 +103,11 @@ def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -
     if dropped:
         listed = ", ".join([*dropped[:_LISTED], *(["…"] if len(dropped) > _LISTED else [])])
         notes.append(f"Part of their arrows: {listed}.")
-    blocks = sum(bool(one.line and one.line.is_block) for one in maps)
+    lines = [line for one in maps for line in (one.line, *one.merged) if line and line.is_block]
+    blocks = sum(line.copies for line in lines)
     if blocks:
-        notes.append(f"{blocks} blocks collapsed; expand with --depth {int(depth) + 1}")
+        notes.append(f"{count_noun(blocks, 'block')} collapsed; expand with --depth {int(depth) + 1}.")
+    notes += [f"{note}." for note in differences(report.lines(depth))]
     return notes
 
 

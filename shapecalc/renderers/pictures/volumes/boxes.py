@@ -82,7 +82,7 @@ def size_texts(sides: Sides) -> tuple[str, str]:
     """Return what is written above and below a box: the positions and the channels, or above all features."""
     if not sides.positions:
         return str(sides.channels), ""
-    return show_size(sides.positions), str(sides.channels)
+    return show_size(sides.positions), str(sides.channels) if sides.channels else ""
 
 
 def labels_of(box: Box, sides: Sides, key: str) -> list[Label]:

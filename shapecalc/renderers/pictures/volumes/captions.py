@@ -18,13 +18,14 @@ __all__ = ["LINE", "caption_of", "paragraph", "title_of"]
 
 LINE = 13.0
 """The distance of lines."""
-_ROOM = 92.0
+_ROOM = 104.0
+_PARTS = 20
 _NAME, _SMALL = 11.0, 9.5
 
 
 def caption_of(one: FeatureMap, key: str) -> list[Label]:
     """Return the lines of a caption, from its top at the origin, around their middle."""
-    lines = [fitted(clean(one.name), _NAME, _ROOM, bold=True), *_details(one)]
+    lines = [_short(clean(one.name)), *_details(one)]
     labels = []
     for number, text in enumerate(lines):
         if number:
@@ -32,6 +33,14 @@ def caption_of(one: FeatureMap, key: str) -> list[Label]:
         size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
         labels.append(Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=not number, key=f"caption {key}"))
     return labels
+
+
+def _short(name: str) -> str:
+    """Return a name that fits: without the first blocks that it is in, or without its middle."""
+    parts = name.split(".")
+    shorter = [name, *[f"…{'.'.join(parts[number:])}" for number in range(1, min(len(parts), _PARTS))]]
+    fitting = (text for text in shorter if text_width(text, _NAME, bold=True) <= _ROOM)
+    return next(fitting, fitted(shorter[-1], _NAME, _ROOM, bold=True))
 
 
 def _details(one: FeatureMap) -> Iterator[str]:
@@ -70,7 +79,3 @@ def paragraph(text: str, width: float, size: float = _SMALL) -> list[str]:
             lines.append(word)
     return lines
 
-
-def middle_widths(labels: Sequence[Label]) -> float:
-    """Return the width of the widest label."""
-    return max((label.width for label in labels), default=0.0)

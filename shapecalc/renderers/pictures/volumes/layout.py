@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.scene import Curve, shifted
-from shapecalc.renderers.pictures.volumes.boxes import SIZE, Box, labels_of
+from shapecalc.renderers.pictures.volumes.boxes import SIZE, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import LINE
 from shapecalc.renderers.pictures.volumes.places import Place
 
@@ -24,7 +24,7 @@ _GAP = 28.0
 _OUT, _IN = 9.0, 13.0
 """Where arrows go up and down between columns: after their source, before their target."""
 _TRACK = 9.0
-_ABOVE, _BELOW = SIZE + 8, SIZE + 6
+_ABOVE, _BELOW = SIZE + 8, SIZE + 11
 _BETWEEN = 22.0
 _ROUND = 5.0
 _WIDEST = 1500.0
@@ -76,34 +76,41 @@ class Layout:
 
     def _set_columns(self) -> None:
         order = sorted(self.columns)
-        whole = sum(2 * self.columns[column] + _GAP for column in order)
-        count = -(-whole // _WIDEST) if self.wraps else 1
-        target = whole / count
-        row, x = 0, 0.0
-        for column in order:
-            width = 2 * self.columns[column]
-            if count > 1 and x + width / 2 > target and x and self._is_cut(column):
-                row, x = row + 1, 0.0
-            self.row_of[column] = row
-            self.middle[column] = x + width / 2
-            x += width + _GAP
+        for row, (first, end) in enumerate(_rows([2 * self.columns[column] + _GAP for column in order], self._cuts(order))):
+            x = 0.0
+            for column in order[first:end]:
+                self.row_of[column] = row
+                self.middle[column] = x + self.columns[column]
+                x += 2 * self.columns[column] + _GAP
 
-    def _is_cut(self, column: int) -> bool:
-        """Return whether all arrows from before a column to it or beyond lead from one item right before it to it."""
-        at = [(a, self.items[a].place.column, self.items[b].place.column) for a, b in self.edges]
-        crossing = {(a, before, after) for a, before, after in at if before < column <= after}
-        last = max(before for before in self.columns if before < column)
-        sources = {a for a, _, _ in crossing}
-        return len(sources) == 1 and all(before == last and after == column for _, before, after in crossing)
+    def _cuts(self, order: Sequence[int]) -> set[int]:
+        """Return the numbers of columns before which a row may begin.
+
+        All arrows from before such a column lead from one item, right before it.
+        """
+        if not self.wraps:
+            return set()
+        ends = [(self.items[a].place.column, self.items[b].place.column, a) for a, b in self.edges]
+        crossing = {
+            number: [(before, source) for before, after, source in ends if before < column <= after]
+            for number, column in enumerate(order)
+        }
+        return {
+            number
+            for number, found in crossing.items()
+            if number and len({source for _, source in found}) == 1 and found[0][0] == order[number - 1]
+        }
 
     def _tracks(self) -> dict[tuple[int, int], int]:
         """Return the number of the track of each source that has arrows over others, in the lane of their target."""
         found: dict[tuple[int, int], int] = {}
         wanted: dict[tuple[int, int], dict[int, list[int]]] = {}
         for source, target in self.edges:
-            if self.way(source, target) == "over":
-                ends = wanted.setdefault(self._lane(self.items[target]), {}).setdefault(source, [])
-                ends += [self.items[source].place.column, self.items[target].place.column]
+            if self.way(source, target) in ("over", "next row over"):
+                lane = self._lane(self.items[target])
+                begin = self.items[source].place.column
+                begin = begin if self.row_of[begin] == lane[0] else self._first(lane[0]) - 1
+                wanted.setdefault(lane, {}).setdefault(source, []).extend((begin, self.items[target].place.column))
         for lane, sources in wanted.items():
             ends_of: list[list[tuple[int, int]]] = []
             for source, ends in sorted(sources.items(), key=lambda one: max(one[1]) - min(one[1])):
@@ -122,10 +129,14 @@ class Layout:
         """Return how an arrow runs: along its lane, first down or up, first along, over others, or to the next row."""
         a, b = self.items[source], self.items[target]
         if self.row_of[a.place.column] != self.row_of[b.place.column]:
-            return "next row"
+            ahead = range(self._first(self.row_of[b.place.column]), b.place.column)
+            return "next row" if not any(column in ahead for column in self.spans[self._lane(b)]) else "next row over"
         if self._is_free(self._lane(b), a, b):
             return "along" if a.place.lane == b.place.lane else "first across"
         return "first along" if a.place.lane != b.place.lane and self._is_free(self._lane(a), a, b) else "over"
+
+    def _first(self, row: int) -> int:
+        return min(column for column, number in self.row_of.items() if number == row)
 
     def _is_free(self, lane: tuple[int, int], a: Item, b: Item) -> bool:
         return not any(a.place.column < column < b.place.column for column in self.spans[lane])
@@ -142,7 +153,7 @@ class Layout:
                 self.top[lane] = y
                 half = max(item.box.height + item.box.back for item in here) / 2
                 self.lane_y[lane] = y + _ABOVE + half
-                below = max(_BELOW if item.map.sides.positions else 4 for item in here)
+                below = max(_BELOW if size_texts(item.map.sides)[1] else 6 for item in here)
                 self.bottoms[lane] = y + _ABOVE + 2 * half + below
                 y = self.bottoms[lane] + max(len(item.caption) for item in here) * LINE + _BETWEEN
                 lowest = max(lowest, y)
@@ -167,6 +178,10 @@ class Layout:
                 return False
         return True
 
+    def y_of(self, index: int) -> float:
+        """Return the middle of an item's lane."""
+        return self.lane_y[self._lane(self.items[index])]
+
     def captions(self, index: int) -> list[Label]:
         """Return the caption of an item at its position: below the lowest box of its lane."""
         item = self.items[index]
@@ -184,9 +199,14 @@ class Layout:
             return self._curve(points, source, target)
         after = self._edge(source, 1) + _OUT
         before = self._edge(target, -1) - _IN
-        if way == "next row":
-            between = self.row_bottom[lanes[0][0]]
-            middle = [(after, y), (after, between), (before, between), (before, end)]
+        if way.startswith("next row"):
+            first = self._first(lanes[1][0])
+            between, left = self.row_bottom[lanes[0][0]], self.middle[first] - self.columns[first] - _IN
+            middle = [(after, y), (after, between), (left, between), (left, end)]
+            if way == "next row over":
+                end += self._aside(target, 0, -1)
+                over = self.top[lanes[1]] - 4 - _TRACK * self.tracks[source, target]
+                middle[-1:] = [(left, over), (before, over), (before, end)]
         elif way == "over":
             y, end = y + self._aside(source, 1, -1), end + self._aside(target, 0, -1)
             over = self.top[lanes[1]] - 4 - _TRACK * self.tracks[source, target]
@@ -216,6 +236,23 @@ class Layout:
             steps += [(start,), (corner, corner, stop)]
         steps.append((points[-1],))
         return Curve(points[0], tuple(steps), arrow=6, key=f"arrow {source} {target}", ends=(f"{source}", f"{target}"))
+
+
+def _rows(widths: Sequence[float], cuts: set[int]) -> list[tuple[int, int]]:
+    """Return rows of columns, the first of each and the end, as equally wide as the places to cut at let them be."""
+    target = sum(widths) / max(1, -(-sum(widths) // _WIDEST))
+    if not cuts or sum(widths) <= _WIDEST:
+        return [(0, len(widths))]
+    places = [0, *sorted(cuts), len(widths)]
+    best: dict[int, tuple[float, int]] = {0: (0.0, 0)}
+    for number, end in enumerate(places[1:], 1):
+        best[end] = min((best[begin][0] + (sum(widths[begin:end]) - target) ** 2, begin) for begin in places[:number])
+    rows = []
+    end = len(widths)
+    while end:
+        rows.append((best[end][1], end))
+        end = best[end][1]
+    return rows[::-1]
 
 
 def _toward(corner: Point, other: Point) -> Point:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.model.rows import sum_rows
 from shapecalc.renderers.folding import fold
@@ -23,7 +24,7 @@ __all__ = ["FeatureMap", "Sides", "feature_maps", "main_path"]
 class Sides(NamedTuple):
     """The sides of a feature map: its channels, or the features of each position, and its positions along each axis.
 
-    Without positions it is a flat vector.
+    Without positions it is a flat vector; no channels (0) are those of a sequence of numbers.
     """
 
     channels: int
@@ -77,7 +78,9 @@ class FeatureMap(NamedTuple):
     def params(self) -> Any:
         """The number of parameters of its layers; None where that is unknown."""
         rows = self.rows
-        return None if rows and all(row.is_unknown for row in rows) else sum_rows(rows).params
+        if not rows:
+            return 0
+        return None if all(row.is_unknown for row in rows) else sum_rows(rows).params
 
     @property
     def fill(self) -> str:
@@ -91,27 +94,29 @@ class FeatureMap(NamedTuple):
         return max(macs, key=lambda group: macs[group])
 
     @property
-    def window(self) -> tuple[WindowAxis, ...]:
-        """The window of its one layer that slides one, along each axis; empty for none, or several."""
+    def slid(self) -> Row | None:
+        """Its one layer that slides a window; None for none, or several."""
         rows = [row for row in self.line.rows if isinstance(row.node.layer, Windowed)] if self.line else []
-        one = rows[0].node.layer if len(rows) == 1 else None
-        return one.axes(rows[0].sizing.inputs[0]) if isinstance(one, Windowed) else ()
+        return rows[0] if len(rows) == 1 else None
 
     @property
-    def reach(self) -> tuple[int, ...]:
-        """How many positions of its source one of its own sees along each axis, if a window slides over that."""
-        axes = self.window
-        if not self.line or not axes or len(self.sources) != 1:
+    def window(self) -> tuple[WindowAxis, ...]:
+        """The window of that layer along each axis; empty without one."""
+        layer = self.slid.node.layer if self.slid else None
+        return layer.axes(self.slid.sizing.inputs[0]) if self.slid and isinstance(layer, Windowed) else ()
+
+    def reach_over(self, source: FeatureMap) -> tuple[int, ...]:
+        """Return how many positions of a map one of its own depends on along each axis, if a window slides over it."""
+        row = self.slid
+        x = row.sizing.inputs[0]._replace(is_map=True) if row else None
+        if row is None or x is None or len(self.sources) != 1 or Sides.of(x) != source.sides:
             return ()
-        row = next(row for row in self.line.rows if isinstance(row.node.layer, Windowed))
         looks = [look.axes for look in row.looks()]
-        sizes = row.sizing.inputs[0]
-        spatial = [i for i in range(sizes.rank) if i != sizes.channel_axis]
-        if len(looks) != 1:
+        if len(looks) != 1 or len(source.sides.positions) != len(x.spatial):
             return ()
-        seen = [looks[0][i][0].at(0) for i in spatial]
+        seen = [looks[0][axis][0].at(0) for axis in range(x.rank) if axis != x.channel_axis]
         reach = [max(one[-1], one[0]) - min(one[-1], one[0]) + 1 if len(one) else 0 for one in seen]
-        return tuple(reach) if reach == [axis.reach for axis in axes] else ()
+        return tuple(reach) if reach == [axis.reach for axis in self.window] and max(reach) > 1 else ()
 
 
 def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
@@ -120,7 +125,7 @@ def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
     Layers that only change values (they multiply nothing, slide no window, and keep the size) belong to the map before.
     Errors: `UsageError` for a depth that is none.
     """
-    builder = _Builder(report, fold(report.lines(depth)))
+    builder = _Builder(report, fold(report.lines(depth), with_arguments=False))
     for index in range(len(builder.lines)):
         builder.add(index)
     return without_small(builder.maps)
@@ -139,7 +144,7 @@ def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
     gone: dict[int, int] = {}
     for index, one in enumerate(maps):
         user = maps[users[index][0]] if len(users[index]) == 1 else None
-        free = one.line and not one.params and one.params is not None and not any(map(_works, one.rows))
+        free = one.line and one.params == 0 and not any(map(_works, one.rows))
         if index not in path and free and len(one.sources) == 1 and user and len(user.sources) > 1:
             gone[index] = gone.get(one.sources[0], one.sources[0])
     number = {index: new for new, index in enumerate(i for i in range(len(maps)) if i not in gone)}
@@ -152,12 +157,13 @@ def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
 
 
 def main_path(maps: Sequence[FeatureMap]) -> list[int]:
-    """Return the longest path of maps."""
-    lengths: list[int] = []
+    """Return the longest path of maps, of several that with most parameters."""
+    lengths: list[tuple[int, int]] = []
     before: list[int] = []
     for one in maps:
         best = max(one.sources, key=lambda source: lengths[source], default=-1)
-        lengths.append(lengths[best] + 1 if best >= 0 else 1)
+        count, params = lengths[best] if best >= 0 else (0, 0)
+        lengths.append((count + 1, params + (one.params or 0)))
         before.append(best)
     path = [max(range(len(maps)), key=lambda index: lengths[index])] if maps else []
     while path and before[path[-1]] >= 0:
@@ -177,9 +183,28 @@ class _Builder:
             self._line_of += [number] * len(line.rows)
         self._used = self._used_outside()
         self._map_of_line: dict[int, int] = {}
-        for index, (name, shape) in enumerate(report.graph.inputs.items()):
+        self._ancestors: list[set[int]] = []
+        for index, name in enumerate(report.graph.inputs):
             self._map_of_line[-1 - index] = len(self.maps)
-            self.maps.append(FeatureMap(name, Sides.of(shape)))
+            self._append(FeatureMap(name, self._sides_of_input(index)))
+
+    def _append(self, one: FeatureMap) -> None:
+        self.maps.append(one)
+        self._ancestors.append({*one.sources}.union(*[self._ancestors[source] for source in one.sources]))
+
+    def _sides_of_input(self, index: int) -> Sides:
+        """Return the sides of an input: what its axes are is decided by the layers that read it.
+
+        A vector is a sequence of numbers (of tokens) where one of them outputs as many positions.
+        """
+        shape = list(self.report.graph.inputs.values())[index]
+        users = [row for row in self.report.rows if any(ref.node == -1 - index for ref in row.node.inputs)]
+        if shape.rank > 1 and any(row.node.layer and row.node.layer.axis_order == CHANNELS_FIRST for row in users):
+            return Sides.of(shape._replace(is_map=True))
+        outputs = [Sides.of(row.sizing.outputs[0]) for row in users if row.sizing.outputs]
+        if shape.rank == 1 and any(one.positions == shape.sizes for one in outputs):
+            return Sides(0, shape.sizes)
+        return Sides.of(shape)
 
     def _used_outside(self) -> dict[int, tuple[int, int]]:
         """Return the last output of each line that others use, or that the network outputs: its layer and number."""
@@ -200,15 +225,20 @@ class _Builder:
         sides = Sides.of(row.sizing.outputs[output if node >= 0 else 0])
         sources = self._sources(index)
         last = max(sources, default=-1)
-        if last >= 0 and self.maps[last].sides == sides and not any(map(_works, line.rows)):
+        if last >= 0 and self._continues(line, sides, last, sources):
             before = self.maps[last]
             more = tuple([source for source in sources if source != last and source not in before.sources])
-            merged = (*before.merged, line) if before.line else ()
-            self.maps[last] = before._replace(merged=merged, sources=before.sources + (more if before.line else ()))
+            self.maps[last] = before._replace(merged=(*before.merged, line), sources=before.sources + more)
             self._map_of_line[index] = last
             return
         self._map_of_line[index] = len(self.maps)
-        self.maps.append(FeatureMap(line.name, sides, line, (), sources))
+        self._append(FeatureMap(line.name, sides, line, (), sources))
+
+    def _continues(self, line: ReportLine, sides: Sides, last: int, sources: Sequence[int]) -> bool:
+        """Return whether a line only changes the values of the last of its sources, or adds what that was made of."""
+        others = {*sources} - {last}
+        is_same = self.maps[last].sides == sides and not any(map(_works, line.rows))
+        return is_same and others <= self._ancestors[last]
 
     def _sources(self, index: int) -> tuple[int, ...]:
         found: dict[int, None] = {}

@@ -38,8 +38,9 @@ def places_in_u(maps: Sequence[FeatureMap]) -> list[Place] | None:
     down, up = along[: at + 1], along[at:]
     falls = sum(a < b for a, b in zip(down, down[1:], strict=False))
     rises = sum(a > b for a, b in zip(up, up[1:], strict=False))
-    is_u = lowest - along[0] >= _LEVELS and lowest - along[-1] >= _LEVELS and min(falls, rises) >= _LEVELS if along else False
-    if not is_u or sorted(down) != down or sorted(up, reverse=True) != up:
+    ranks = {len(maps[index].sides.positions) for index in path} - {0}
+    is_deep = bool(along) and lowest - max(along[0], along[-1]) >= _LEVELS and min(falls, rises) >= _LEVELS
+    if not is_deep or len(ranks) > 1 or sorted(down) != down or sorted(up, reverse=True) != up:
         return None
     lanes = {level: lane for lane, level in enumerate(sorted(set(levels)))}
     return [Place(lanes[level], column) for column, level in enumerate(levels)]
