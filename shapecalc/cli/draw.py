@@ -9,7 +9,7 @@ import click
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import OneOf, completed, load_network, network_options
 from shapecalc.cli.output import emit, emit_bytes
-from shapecalc.renderers.pictures import FORMATS, STYLES, THEMES
+from shapecalc.renderers.pictures import FORMATS, SCALES, STYLES, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,9 @@ class _Command(click.Command):
     help="Expand blocks to this depth: 1, 2, … or all.",
 )  # fmt: skip
 @click.option(
-    "--scale", type=OneOf(("sqrt", "linear", "log")),
-    help="Draw lengths in proportion to the square roots of sizes (the default), to sizes, or to their logarithms.",
+    "--scale", type=OneOf([*SCALES]),
+    help="Choose the lengths of volumes: proportional to the square roots of sizes (sqrt, the default), to sizes, or "
+    "to their logarithms.",
 )  # fmt: skip
 @click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,

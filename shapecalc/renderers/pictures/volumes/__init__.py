@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.folding import differences
+from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
 from shapecalc.renderers.pictures.volumes.layout import Item, Layout
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
-from shapecalc.renderers.pictures.volumes.scaling import LEAST, SCALES, Lengths, read_scale
+from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths, read_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,9 +94,9 @@ def _windows(layout: Layout, lengths: Lengths) -> Iterator[Mark]:
 
 def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -> list[str]:
     """Return what has to be said about a picture."""
-    words = SCALES[scale][0]
     notes = [
-        f"To scale: {words}, positions and channels each on their own; none shorter than {LEAST:g} pixels."
+        f"To scale: lengths are {SCALES[scale]}; positions (above a box) have one scale, channels (below it) and "
+        f"features another; no side is shorter than {LEAST:g} pixels."
     ]
     if any(len(one.sides.positions) > 2 for one in maps):
         notes.append("Of more than two axes of positions, the last two are drawn.")

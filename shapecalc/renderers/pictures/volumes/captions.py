@@ -25,11 +25,9 @@ _NAME, _SMALL = 11.0, 9.5
 
 def caption_of(one: FeatureMap, key: str) -> list[Label]:
     """Return the lines of a caption, from its top at the origin, around their middle."""
-    lines = [_short(clean(one.name)), *_details(one)]
+    lines = [_short(clean(one.name)), *[fitted(text, _SMALL, _ROOM) for text in _details(one)], *_count(one)]
     labels = []
     for number, text in enumerate(lines):
-        if number:
-            text = fitted(text, _SMALL, _ROOM)  # noqa: PLW2901
         size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
         labels.append(Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=not number, key=f"caption {key}"))
     return labels
@@ -58,15 +56,19 @@ def _details(one: FeatureMap) -> Iterator[str]:
     more = [clean(line.name if line.is_block else line.kind) for line in one.merged]
     if more:
         yield "+ " + ", ".join(dict.fromkeys(more))
+
+
+def _count(one: FeatureMap) -> Iterator[str]:
+    """Yield the number of parameters, which is never cut."""
     if one.params is None:
-        yield f"{UNKNOWN} parameters"
+        yield f"{UNKNOWN} params"
     elif one.params:
         yield f"{show_count(one.params)} params"
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:
     """Return all about a map, for a pointer that rests on it."""
-    return " · ".join([one.name, sizes, *_details(one)])
+    return " · ".join([one.name, sizes, *_details(one), *_count(one)])
 
 
 def paragraph(text: str, width: float, size: float = _SMALL) -> list[str]:

@@ -134,7 +134,7 @@ def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
 def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
     """Return maps without those that are cropped or the like on their way to where they are merged.
 
-    They are not on the longest path, cost nothing, and are used once, with others.
+    They are not on the longest path, have no weights and no MACs, and are used once, with others.
     """
     path = {*main_path(maps)}
     users: list[list[int]] = [[] for _ in maps]
@@ -144,7 +144,7 @@ def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
     gone: dict[int, int] = {}
     for index, one in enumerate(maps):
         user = maps[users[index][0]] if len(users[index]) == 1 else None
-        free = one.line and one.params == 0 and not any(map(_works, one.rows))
+        free = one.line and not any(_works(row) or row.sizing.weight_shapes or row.is_unknown for row in one.rows)
         if index not in path and free and len(one.sources) == 1 and user and len(user.sources) > 1:
             gone[index] = gone.get(one.sources[0], one.sources[0])
     number = {index: new for new, index in enumerate(i for i in range(len(maps)) if i not in gone)}

@@ -6,20 +6,18 @@ from math import log2, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.renderers.pictures import SCALES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from shapecalc.renderers.pictures.volumes.maps import Sides
 
-__all__ = ["SCALES", "Lengths", "read_scale"]
+__all__ = ["LEAST", "Lengths", "read_scale"]
 
-SCALES: dict[str, tuple[str, Callable[[float], float]]] = {
-    "sqrt": ("lengths are proportional to the square roots of sizes", sqrt),
-    "linear": ("lengths are proportional to sizes", float),
-    "log": ("lengths are proportional to the logarithms of sizes + 1", lambda size: log2(size + 1)),
-}
-"""Every scale: its words, and its function; the first is the default."""
+_FUNCTIONS: dict[str, Callable[[float], float]] = dict(
+    zip(SCALES, (sqrt, float, lambda size: log2(size + 1)), strict=True)
+)
 
 LEAST = 4.0
 """No side is drawn shorter, in pixels."""
@@ -46,7 +44,7 @@ class Lengths(NamedTuple):
     @classmethod
     def fitting(cls, sides: Iterable[Sides], scale: str) -> Lengths:
         """Return the lengths for which the largest of some sides have a good size."""
-        work = SCALES[scale][1]
+        work = _FUNCTIONS[scale]
         positions, channels, features = 0.0, 0.0, 0.0
         for one in sides:
             if one.positions:
@@ -59,8 +57,8 @@ class Lengths(NamedTuple):
 
     def of_positions(self, size: float) -> float:
         """Return the length of an axis of positions."""
-        return max(LEAST, SCALES[self.scale][1](size) * self.per_position)
+        return max(LEAST, _FUNCTIONS[self.scale](size) * self.per_position)
 
     def of_channels(self, size: float) -> float:
         """Return the length of channels or features."""
-        return max(LEAST, SCALES[self.scale][1](size) * self.per_channel)
+        return max(LEAST, _FUNCTIONS[self.scale](size) * self.per_channel)
