@@ -13,7 +13,6 @@ from shapecalc.errors import UsageError
 from shapecalc.language.files import bundled_members
 from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Polygon, Scene
 from shapecalc.renderers.pictures.volumes.maps import FeatureMap, feature_maps
-from shapecalc.renderers.pictures.volumes.scaling import SCALES
 
 NAMES = [name for _, name in bundled_members()]
 CASES = [*itertools.product(NAMES, (1, 2, "all"), ("sqrt",)), *itertools.product(NAMES, (1,), ("linear", "log"))]
@@ -74,7 +73,7 @@ def inner(box: Outline, by: float = 0.5) -> Outline:
 def segments(line: Curve) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """The straight lines between the points of a curve; its corners are round within them."""
     points = [line.start, *[step[0] for step in line.steps for step in (step, step[-1:])]]
-    return list(zip(points, points[1:], strict=False))
+    return list(itertools.pairwise(points))
 
 
 def crosses(segment: Any, box: Outline) -> bool:
@@ -114,17 +113,14 @@ def without_ones(sizes: Any) -> list[int]:
     return sorted(size for size in sizes if size != 1)
 
 
-_pictures: dict[Any, Any] = {}
-
-
-def picture_of(name: str, depth: Any = 1, scale: str = "sqrt") -> tuple[Any, Drawn] | None:
-    """Return a report and its picture; None for more feature maps than fit on one."""
+def picture_of(name: str, depth: Any = 1, scale: str = "sqrt") -> tuple[Any, Drawn]:
+    """Return a report and its picture; skip the test for more feature maps than fit on one."""
     report = shapecalc.load(name).infer()
-    try:
-        return report, drawn(report, depth=depth, scale=scale)
-    except UsageError as error:
-        assert "feature maps at this depth" in str(error)
-        return None
+    if len(feature_maps(report, depth)) > 150:
+        with pytest.raises(UsageError, match="feature maps at this depth: more than 150"):
+            report.draw("volumes", depth=depth)
+        pytest.skip("it is too large for one picture")
+    return report, drawn(report, depth=depth, scale=scale)
 
 
 def check_apart(picture: Drawn) -> None:
@@ -153,10 +149,7 @@ def check_apart(picture: Drawn) -> None:
 
 @pytest.mark.parametrize(("name", "depth", "scale"), some(CASES, 24))
 def test_laws(name, depth, scale):
-    found = picture_of(name, depth, scale)
-    if found is None:
-        return
-    report, picture = found
+    report, picture = picture_of(name, depth, scale)
     check_apart(picture)
     check_edges(picture)
     check_lengths(picture)

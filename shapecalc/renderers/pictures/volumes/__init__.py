@@ -8,9 +8,9 @@ from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.folding import differences
 from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
+from shapecalc.renderers.pictures.volumes.arrangement import Arrangement, Volume
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
-from shapecalc.renderers.pictures.volumes.layout import Item, Layout
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths, read_scale
@@ -26,6 +26,7 @@ __all__ = ["draw"]
 
 _MOST = 150
 _LISTED = 4
+_TWO_SCALES = "positions (above a box) have one scale, channels (below it) and features another;"
 
 
 def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
@@ -42,10 +43,10 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     in_u = places_in_u(maps)
     places = in_u or places_in_row(maps)
     items = [
-        Item(one, Box.of(one.sides, lengths), caption_of(one, str(index)), places[index])
+        Volume(one, Box.of(one.sides, lengths), caption_of(one, str(index)), places[index])
         for index, one in enumerate(maps)
     ]
-    layout = Layout(items, wraps=in_u is None)
+    layout = Arrangement(items, wraps=in_u is None)
     marks = [*_arrows(layout), *_volumes(layout), *_windows(layout, lengths)]
     outline = outline_of(marks)
     notes = _notes(report, maps, scale, depth)
@@ -53,7 +54,7 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     return Scene.around(marks, report.name, "Feature maps to scale. " + " ".join(notes))
 
 
-def _volumes(layout: Layout) -> Iterator[Mark]:
+def _volumes(layout: Arrangement) -> Iterator[Mark]:
     for index, item in enumerate(layout.items):
         box, one = layout.boxes[index], item.map
         above, below = size_texts(one.sides)
@@ -62,20 +63,20 @@ def _volumes(layout: Layout) -> Iterator[Mark]:
         yield from layout.captions(index)
 
 
-def _arrows(layout: Layout) -> Iterator[Mark]:
+def _arrows(layout: Arrangement) -> Iterator[Mark]:
     for source, target in layout.edges:
         if not _reach(layout, source, target):
             yield layout.arrow(source, target)
 
 
-def _reach(layout: Layout, source: int, target: int) -> tuple[int, ...]:
+def _reach(layout: Arrangement, source: int, target: int) -> tuple[int, ...]:
     """Return the size of the window over the source that is drawn in place of an arrow; empty for an arrow."""
     a, b = layout.items[source], layout.items[target]
     is_next = b.place.column == a.place.column + 1 and layout.way(source, target) == "along"
     return b.map.reach_over(a.map) if is_next else ()
 
 
-def _windows(layout: Layout, lengths: Lengths) -> Iterator[Mark]:
+def _windows(layout: Arrangement, lengths: Lengths) -> Iterator[Mark]:
     """Yield the windows that slide over maps, and the lines from their corners to a position of the output."""
     for source, target in layout.edges:
         reach = _reach(layout, source, target)
@@ -94,10 +95,7 @@ def _windows(layout: Layout, lengths: Lengths) -> Iterator[Mark]:
 
 def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -> list[str]:
     """Return what has to be said about a picture."""
-    notes = [
-        f"To scale: lengths are {SCALES[scale]}; positions (above a box) have one scale, channels (below it) and "
-        f"features another; no side is shorter than {LEAST:g} pixels."
-    ]
+    notes = [f"To scale: lengths are {SCALES[scale]}; {_TWO_SCALES} no side is shorter than {LEAST:g} pixels."]
     if any(len(one.sides.positions) > 2 for one in maps):
         notes.append("Of more than two axes of positions, the last two are drawn.")
     dropped = [name for one in maps for name in one.dropped]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.renderers.cells import UNKNOWN, show_count, show_size
+from shapecalc.renderers.cells import UNKNOWN, show_size
 from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.scene import Label
+from shapecalc.text.amounts import show_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
@@ -29,7 +30,9 @@ def caption_of(one: FeatureMap, key: str) -> list[Label]:
     labels = []
     for number, text in enumerate(lines):
         size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
-        labels.append(Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=not number, key=f"caption {key}"))
+        labels.append(
+            Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=not number, key=f"caption {key}")
+        )
     return labels
 
 
@@ -80,4 +83,3 @@ def paragraph(text: str, width: float, size: float = _SMALL) -> list[str]:
         else:
             lines.append(word)
     return lines
-

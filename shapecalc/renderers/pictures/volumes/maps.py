@@ -1,4 +1,4 @@
-"""The feature maps of a network that are drawn: each with its sizes, the layers that made it, and the maps before it."""
+"""The feature maps of a network that are drawn: each with its sizes, its layers, and the maps that it is made of."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class FeatureMap(NamedTuple):
     @property
     def window(self) -> tuple[WindowAxis, ...]:
         """The window of that layer along each axis; empty without one."""
-        layer = self.slid.node.layer if self.slid else None
-        return layer.axes(self.slid.sizing.inputs[0]) if self.slid and isinstance(layer, Windowed) else ()
+        sliding = self.slid.node.layer if self.slid else None
+        return sliding.axes(self.slid.sizing.inputs[0]) if self.slid and isinstance(sliding, Windowed) else ()
 
     def reach_over(self, source: FeatureMap) -> tuple[int, ...]:
         """Return how many positions of a map one of its own depends on along each axis, if a window slides over it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log2, prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,20 +13,20 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["Place", "places_in_row", "places_in_u"]
+__all__ = ["GridPoint", "places_in_row", "places_in_u"]
 
 _LEVELS = 2
 """A U falls and rises by at least so many levels, each in at least so many steps."""
 
 
-class Place(NamedTuple):
+class GridPoint(NamedTuple):
     """A position on a grid: the lane, from the top, and the column. No two maps have the same."""
 
     lane: int
     column: int
 
 
-def places_in_u(maps: Sequence[FeatureMap]) -> list[Place] | None:
+def places_in_u(maps: Sequence[FeatureMap]) -> list[GridPoint] | None:
     """Return places by levels of resolution: high ones above, a column for each map; None where they form no U.
 
     The resolution along the longest path falls to its minimum, and rises again.
@@ -36,14 +37,14 @@ def places_in_u(maps: Sequence[FeatureMap]) -> list[Place] | None:
     lowest = max(along, default=0)
     at = along.index(lowest) if along else 0
     down, up = along[: at + 1], along[at:]
-    falls = sum(a < b for a, b in zip(down, down[1:], strict=False))
-    rises = sum(a > b for a, b in zip(up, up[1:], strict=False))
+    falls = sum(a < b for a, b in pairwise(down))
+    rises = sum(a > b for a, b in pairwise(up))
     ranks = {len(maps[index].sides.positions) for index in path} - {0}
     is_deep = bool(along) and lowest - max(along[0], along[-1]) >= _LEVELS and min(falls, rises) >= _LEVELS
     if not is_deep or len(ranks) > 1 or sorted(down) != down or sorted(up, reverse=True) != up:
         return None
     lanes = {level: lane for lane, level in enumerate(sorted(set(levels)))}
-    return [Place(lanes[level], column) for column, level in enumerate(levels)]
+    return [GridPoint(lanes[level], column) for column, level in enumerate(levels)]
 
 
 def _levels(maps: Sequence[FeatureMap]) -> list[int]:
@@ -65,7 +66,7 @@ def _resolution(one: FeatureMap) -> float:
     return float(prod(positions) ** (1 / len(positions))) if positions else 1.0
 
 
-def places_in_row(maps: Sequence[FeatureMap]) -> list[Place]:
+def places_in_row(maps: Sequence[FeatureMap]) -> list[GridPoint]:
     """Return places from left to right: the longest path at the top, other chains of maps in lanes below it."""
     path = main_path(maps)
     columns = _columns(maps, set(path))
@@ -85,7 +86,7 @@ def places_in_row(maps: Sequence[FeatureMap]) -> list[Place]:
             taken.append([])
         taken[lane].append((begin, end))
         lanes.update(dict.fromkeys(chain, lane + 1))
-    return [Place(lanes[index], columns[index]) for index in range(len(maps))]
+    return [GridPoint(lanes[index], columns[index]) for index in range(len(maps))]
 
 
 def _columns(maps: Sequence[FeatureMap], path: set[int]) -> list[int]:

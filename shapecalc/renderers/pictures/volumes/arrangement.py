@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.renderers.pictures.scene import Curve, shifted
 from shapecalc.renderers.pictures.volumes.boxes import SIZE, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import LINE
-from shapecalc.renderers.pictures.volumes.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.renderers.pictures.scene import Label, Point
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+    from shapecalc.renderers.pictures.volumes.places import GridPoint
 
-__all__ = ["Item", "Layout"]
+__all__ = ["Arrangement", "Volume"]
 
 _GAP = 28.0
 _OUT, _IN = 9.0, 13.0
@@ -31,26 +31,29 @@ _WIDEST = 1500.0
 """Longer pictures are in several rows, where they can be."""
 
 
-class Item(NamedTuple):
+class Volume(NamedTuple):
     """A feature map with its box, its caption, and its place."""
 
     map: FeatureMap
     box: Box
     caption: list[Label]
-    place: Place
+    place: GridPoint
 
     @property
     def half(self) -> float:
         """Half of the width that it takes, around the middle of its box."""
         labels = [*labels_of(self.box.centred(0, 0), self.map.sides, ""), *self.caption]
-        found = [self.box.outline.right - self.box.outline.left, *[2 * abs(edge) for one in labels for edge in (one.outline.left, one.outline.right)]]
+        found = [
+            self.box.outline.right - self.box.outline.left,
+            *[2 * abs(edge) for one in labels for edge in (one.outline.left, one.outline.right)],
+        ]
         return max(found) / 2
 
 
-class Layout:
+class Arrangement:
     """The positions of items, and the paths of arrows."""
 
-    def __init__(self, items: Sequence[Item], *, wraps: bool) -> None:
+    def __init__(self, items: Sequence[Volume], *, wraps: bool) -> None:
         self.items = items
         self.wraps = wraps
         self.edges = [(source, index) for index, item in enumerate(items) for source in item.map.sources]
@@ -71,12 +74,14 @@ class Layout:
         self._set_lanes()
         self.boxes = [item.box.centred(self.middle[item.place.column], self.lane_y[self._lane(item)]) for item in items]
 
-    def _lane(self, item: Item) -> tuple[int, int]:
+    def _lane(self, item: Volume) -> tuple[int, int]:
         return self.row_of[item.place.column], item.place.lane
 
     def _set_columns(self) -> None:
         order = sorted(self.columns)
-        for row, (first, end) in enumerate(_rows([2 * self.columns[column] + _GAP for column in order], self._cuts(order))):
+        for row, (first, end) in enumerate(
+            _rows([2 * self.columns[column] + _GAP for column in order], self._cuts(order))
+        ):
             x = 0.0
             for column in order[first:end]:
                 self.row_of[column] = row
@@ -138,7 +143,7 @@ class Layout:
     def _first(self, row: int) -> int:
         return min(column for column, number in self.row_of.items() if number == row)
 
-    def _is_free(self, lane: tuple[int, int], a: Item, b: Item) -> bool:
+    def _is_free(self, lane: tuple[int, int], a: Volume, b: Volume) -> bool:
         return not any(a.place.column < column < b.place.column for column in self.spans[lane])
 
     def _set_lanes(self) -> None:
