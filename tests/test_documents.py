@@ -120,6 +120,20 @@ def test_the_picture_is_up_to_date(request, monkeypatch):
     assert picture.read_text(encoding="utf-8") == drawn
 
 
+DRAWN = re.findall(
+    r"^shapecalc (draw [^\n]*) -o (docs/\S+)$", (ROOT / "docs" / "draw.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("command", "path"), DRAWN, ids=[path for _, path in DRAWN])
+def test_pictures_are_what_their_commands_draw(command, path, request):
+    drawn = run(*command.split()).out
+    if request.config.getoption("--renew"):
+        (ROOT / path).write_text(drawn, encoding="utf-8")
+    assert (ROOT / path).read_text(encoding="utf-8") == drawn
+    assert f"]({path.removeprefix('docs/')})" in (ROOT / "docs" / "draw.md").read_text(encoding="utf-8")
+
+
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]
 NOT_RUN = ("Client(", "vars={...}")
 """Marks of a block of Python that is not run: it needs a cluster, or has an ellipsis."""
