@@ -176,10 +176,12 @@ def check_edges(picture: Drawn) -> None:
 
 
 def check_lengths(picture: Drawn) -> None:
-    """A larger size is never drawn shorter, and equal sizes are equally long."""
+    """A larger size is never drawn shorter, and equal sizes are equally long; none is too long for a slide."""
     drawn_as: dict[str, list[tuple[int, float]]] = {"positions": [], "channels": [], "backwards": []}
     for index, one in enumerate(picture.maps):
         down, across, back = (picture.length(index, axis) for axis in ("down", "across", "back"))
+        assert down < 171
+        assert across < 85
         if one.sides.positions:
             drawn_as["positions"].append((one.sides.height, down))
             drawn_as["channels"].append((one.sides.channels, across))

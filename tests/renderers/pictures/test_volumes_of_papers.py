@@ -78,7 +78,7 @@ def test_windows_are_drawn_in_their_inputs():
 
 def test_only_a_window_over_the_map_itself_is_drawn(tmp_path):
     text = "input: 3x16x16\nblocks:\n  up:\n    layers: [{upsample: 2}, {conv: {out_channels: 4, kernel_size: 3}}]\n"
-    more = "layers: [up, {transposed_conv: {out_channels: 4, kernel_size: 2, stride: 2}}, {conv: {out_channels: 4, kernel_size: 1}}]\n"
+    more = "layers: [up, {transposed_conv: {out_channels: 4, kernel_size: 4, stride: 2, padding: 1}}, {conv: {out_channels: 4, kernel_size: 1}}]\n"
     picture = drawn(inferred(tmp_path, text + more))
     assert picture.windows == {}
     assert len(picture.lines) == 3
@@ -159,6 +159,26 @@ def test_crops_are_a_part_of_their_arrows():
     _, picture = picture_of("unet", depth="all")
     assert not any("crop" in one.name for one in picture.maps)
     assert "Part of their arrows: up4.crop1, up3.crop1, up2.crop1, up1.crop1." in notes(picture)
+
+
+def test_only_what_has_no_weights_and_is_beside_the_way_is_a_part_of_an_arrow(tmp_path):
+    names = {one.name for one in feature_maps(shapecalc.load("t5-small").infer(), 1)}
+    assert "target_embedding" in names, "its weights are those of the other embedding"
+    text = "input: 3x16x16\nlayers:\n  - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: wide}\n"
+    more = "  - max_pool: 2\n  - {upsample: 2, name: up}\n  - {concat: [wide, up], name: both}\n"
+    assert {"up", "both"} <= {one.name for one in feature_maps(inferred(tmp_path, text + more), 1)}
+
+
+def test_a_block_is_drawn_with_its_last_output():
+    """Redmon & Farhadi 2018: others use an inner map of a neck too, of half as many channels."""
+    _, picture = picture_of("yolov3")
+    assert shown(picture)[named(picture, "neck5")] == "13×13×1024"
+
+
+def test_of_two_ways_that_with_most_parameters_is_the_main_one():
+    maps = feature_maps(shapecalc.load("bert-base-uncased").infer(), 1)
+    lanes = {one.name: point.lane for one, point in zip(maps, places_in_row(maps), strict=True)}
+    assert (lanes["tokens"], lanes["segments"]) == (0, 1)
 
 
 def test_repeated_blocks_are_one_map():
