@@ -194,6 +194,16 @@ def test_sequences_are_flat_and_tokens_have_no_features():
     assert len({picture.length(i, "down") for i in range(4)}) == 1
 
 
+def test_what_an_input_is_is_decided_by_the_layers_that_read_it():
+    assert shown(picture_of("wavenet")[1])[0] == "16000×256", "channels × length, as convolutions read it"
+
+
+def test_an_input_stands_right_before_its_use():
+    maps = feature_maps(shapecalc.load("whisper-tiny").infer(), 1)
+    columns = {one.name: point.column for one, point in zip(maps, places_in_row(maps), strict=True)}
+    assert columns["tokens"] + 1 == columns["embed_tokens"] == columns["decoder.0–3 ×4"] - 1
+
+
 def test_the_first_of_three_axes_is_written_only():
     _, picture = picture_of("r3d_18")
     assert shown(picture)[:2] == ["16×112×112×3", "16×56×56×64"]
