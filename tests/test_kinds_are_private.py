@@ -26,7 +26,8 @@ _COLUMN = "a column of a report; its values are found by the arguments' roles"
 _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
-    "linear": ("a scaling of positions in a config", {"language.rotations"}),
+    "linear": ("a scaling of positions in a config; a scale of pictures", {"language.rotations", "renderers.pictures"}),
+    "scale": ("an option of pictures", {"renderers.pictures"}),
     "add": ("a word of prose", {"renderers.weights_comparison"}),
     "aligned": ("the name of a function", {"questions.weights.prefixes"}),
     "dropout": ("an option of LoRA", {"questions.memory.training.lora"}),

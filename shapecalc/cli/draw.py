@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import OneOf, batch_option, depth_option, layout_option, load_network, network_options
 from shapecalc.cli.output import emit, emit_bytes
-from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, STYLES, THEMES
+from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, SCALES, STYLES, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,11 @@ class _Command(click.Command):
 @depth_option
 @click.option(
     "--direction", type=OneOf(DIRECTIONS), help="Choose which way the graph goes: down, or to the right.",
+)  # fmt: skip
+@click.option(
+    "--scale", type=OneOf([*SCALES]),
+    help="Choose the lengths of volumes: proportional to the square roots of sizes (sqrt, the default), to sizes, or "
+    "to their logarithms.",
 )  # fmt: skip
 @click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,

@@ -19,19 +19,20 @@ _LISTED = 3
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
 
 
-def fold(lines: Sequence[ReportLine]) -> list[ReportLine]:
+def fold(lines: Sequence[ReportLine], *, with_arguments: bool = True) -> list[ReportLine]:
     """Return the lines with those that follow one another, alike but for their numbers, as one.
 
     Lines of blocks are folded wherever they follow one another, those of layers only where one item is repeated.
+    Without arguments, blocks whose layers differ only in these are one as well: `differences` shows them.
     """
-    return [_folded(run) if len(run) > 1 else run[0] for run in runs_of(lines)]
+    return [_folded(run) if len(run) > 1 else run[0] for run in runs_of(lines, with_arguments=with_arguments)]
 
 
-def runs_of(lines: Sequence[ReportLine]) -> list[list[ReportLine]]:
+def runs_of(lines: Sequence[ReportLine], *, with_arguments: bool = True) -> list[list[ReportLine]]:
     """Return the lines with those that follow one another, alike but for their numbers, together."""
     runs: list[list[ReportLine]] = []
     for line in lines:
-        if runs and _follows(line, runs[-1][-1]):
+        if runs and _follows(line, runs[-1][-1], with_arguments=with_arguments or not line.is_block):
             runs[-1].append(line)
         else:
             runs.append([line])

@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from shapecalc.model.answer import Answer
     from shapecalc.renderers.pictures.scene import Scene
 
-__all__ = ["DIRECTIONS", "FORMATS", "STYLES", "THEMES", "Picture", "Style", "draw_picture"]
+__all__ = ["DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "draw_picture"]
 
 FORMATS = ("svg", "html", "png", "pdf")
 """The formats of pictures. PNG and PDF are written by matplotlib, an extra."""
 
 THEMES = ("auto", "light", "dark")
 """Colours on white, on black, or as the reader's system has it (then light in PNG and PDF)."""
+
+SCALES = {
+    "sqrt": "proportional to the square roots of sizes",
+    "linear": "proportional to sizes",
+    "log": "proportional to the logarithms of sizes plus one",
+}
+"""The scales that feature maps are drawn to: what lengths are; the first is the default."""
 
 
 DIRECTIONS = ("down", "right")
@@ -47,6 +54,9 @@ class Style(NamedTuple):
 STYLES: dict[str, Style] = {
     "graph": Style(
         "the graph of layers and blocks, with sizes, parameters and skip connections", "graph", ("depth", "direction")
+    ),
+    "volumes": Style(
+        "feature maps to scale, as boxes in perspective: height × width × channels", "volumes", ("depth", "scale")
     ),
 }
 """Every style of `draw`; the first is the default."""

@@ -10,9 +10,11 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["COLOURS", "Colour", "colour", "group_of"]
+__all__ = ["COLOURS", "Colour", "colour", "group_of", "in_order"]
 
 
 class Colour(NamedTuple):
@@ -47,10 +49,29 @@ COLOURS = {
 """Colours by role: those of the page, then fills of layers by what they are."""
 
 
+_FACES = {"lit": (255, 0.45, 0.14), "shaded": (0, 0.14, 0.28)}
+"""The faces of a box in perspective: the grey that is mixed into its colour, and how much, on white and on black."""
+
+
 def colour(role: str, theme: str) -> str:
-    """Return the colour of a role in a theme; `auto` is light."""
-    found = COLOURS[role]
-    return found.dark if theme == "dark" else found.light
+    """Return the colour of a role, or of a face of a box in it (`pools-lit`, `pools-shaded`), in a theme.
+
+    `auto` is light.
+    """
+    name, _, face = role.partition("-")
+    found = COLOURS[name].dark if theme == "dark" else COLOURS[name].light
+    if not face:
+        return found
+    grey, light, dark = _FACES[face]
+    mixed = dark if theme == "dark" else light
+    parts = [int(found[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join([f"{round(part + (grey - part) * mixed):02x}" for part in parts])
+
+
+def in_order(roles: Collection[str]) -> list[str]:
+    """Return roles in the order of `COLOURS`, each with its faces."""
+    every = [f"{name}{face}" for name in COLOURS for face in ("", *[f"-{face}" for face in _FACES])]
+    return [role for role in every if role in roles]
 
 
 def group_of(layer: Layer) -> str:

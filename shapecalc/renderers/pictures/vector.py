@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import html
 from shapecalc.renderers.pictures.letters import FONTS
-from shapecalc.renderers.pictures.palette import COLOURS, colour
+from shapecalc.renderers.pictures.palette import colour, in_order
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Rectangle
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def _style(marks: Iterable[Mark], theme: str) -> Iterator[str]:
             fills |= {mark.fill} if mark.fill else set()
             strokes |= {mark.stroke} if mark.stroke else set()
     yield f"text{{font-family:{FONTS};white-space:pre}}rect,path{{fill:none}}"
-    used = [(f".f-{role}", "fill", role) for role in COLOURS if role in fills]
-    used += [(f".s-{role}", "stroke", role) for role in COLOURS if role in strokes]
+    used = [(f".f-{role}", "fill", role) for role in in_order(fills)]
+    used += [(f".s-{role}", "stroke", role) for role in in_order(strokes)]
     yield from (f"{name}{{{property_}:{colour(role, theme)}}}" for name, property_, role in used)
     if theme == "auto":
         dark = "".join([f"{name}{{{property_}:{colour(role, 'dark')}}}" for name, property_, role in used])

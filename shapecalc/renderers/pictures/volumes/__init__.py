@@ -1,0 +1,115 @@
+"""Feature maps to scale, as boxes in perspective: height × width × channels, as papers draw convolutional networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.renderers.folding import differences
+from shapecalc.renderers.pictures import SCALES
+from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
+from shapecalc.renderers.pictures.volumes.arrangement import Arrangement, Volume
+from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
+from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
+from shapecalc.renderers.pictures.volumes.maps import feature_maps
+from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
+from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths, read_scale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.model.report import Report
+    from shapecalc.renderers.pictures.scene import Mark
+    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+
+__all__ = ["draw"]
+
+_MOST = 150
+_LISTED = 4
+_TWO_SCALES = "positions (above a box) have one scale, channels (below it) and features another;"
+
+
+def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
+    """Return the feature maps of a report, as boxes to scale.
+
+    Errors: `UsageError` for an unknown scale or depth, or more feature maps than a picture can show.
+    """
+    scale = read_scale(scale)
+    maps = feature_maps(report, depth)
+    if len(maps) > _MOST:
+        message = f"{report.name or 'the network'} has {len(maps):,} feature maps at this depth: more than {_MOST}"
+        raise UsageError(Problem(message, hint="use a smaller --depth, or draw it in the style graph"))
+    lengths = Lengths.fitting([one.sides for one in maps], scale)
+    in_u = places_in_u(maps)
+    places = in_u or places_in_row(maps)
+    items = [
+        Volume(one, Box.of(one.sides, lengths), caption_of(one, str(index)), places[index])
+        for index, one in enumerate(maps)
+    ]
+    layout = Arrangement(items, wraps=in_u is None)
+    marks = [*_arrows(layout), *_volumes(layout), *_windows(layout, lengths)]
+    outline = outline_of(marks)
+    notes = _notes(report, maps, scale, depth)
+    marks += _footer(notes, outline.left, outline.bottom + 24, outline.right - outline.left)
+    return Scene.around(marks, report.name, "Feature maps to scale. " + " ".join(notes))
+
+
+def _volumes(layout: Arrangement) -> Iterator[Mark]:
+    for index, item in enumerate(layout.items):
+        box, one = layout.boxes[index], item.map
+        above, below = size_texts(one.sides)
+        yield from box.faces(one.fill, str(index), title_of(one, "×".join(filter(None, (above, below)))))
+        yield from labels_of(box, one.sides, str(index))
+        yield from layout.captions(index)
+
+
+def _arrows(layout: Arrangement) -> Iterator[Mark]:
+    for source, target in layout.edges:
+        if not _reach(layout, source, target):
+            yield layout.arrow(source, target)
+
+
+def _reach(layout: Arrangement, source: int, target: int) -> tuple[int, ...]:
+    """Return the size of the window over the source that is drawn in place of an arrow; empty for an arrow."""
+    a, b = layout.items[source], layout.items[target]
+    is_next = b.place.column == a.place.column + 1 and layout.way(source, target) == "along"
+    return b.map.reach_over(a.map) if is_next else ()
+
+
+def _windows(layout: Arrangement, lengths: Lengths) -> Iterator[Mark]:
+    """Yield the windows that slide over maps, and the lines from their corners to a position of the output."""
+    for source, target in layout.edges:
+        reach = _reach(layout, source, target)
+        if not reach:
+            continue
+        box, after = layout.boxes[source], layout.boxes[target]
+        back = lengths.of_positions(reach[-1]) * BACK if len(reach) > 1 else box.back
+        corners = box.on_side(lengths.of_positions(reach[-2] if len(reach) > 1 else reach[-1]), back)
+        key = f"{source} {target}"
+        y = layout.y_of(target)
+        point = after.left_at(y) + min(3.0, after.width / 2), y
+        yield Polygon(corners, "paper", "ink", 0.8, key=f"window {key}")
+        for corner in corners:
+            yield Curve(corner, ((point,),), "edge", 0.7, key=f"ray {key}", ends=(f"{source}", f"{target}"))
+
+
+def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -> list[str]:
+    """Return what has to be said about a picture."""
+    notes = [f"To scale: lengths are {SCALES[scale]}; {_TWO_SCALES} no side is shorter than {LEAST:g} pixels."]
+    if any(len(one.sides.positions) > 2 for one in maps):
+        notes.append("Of more than two axes of positions, the last two are drawn.")
+    dropped = [name for one in maps for name in one.dropped]
+    if dropped:
+        listed = ", ".join([*dropped[:_LISTED], *(["…"] if len(dropped) > _LISTED else [])])
+        notes.append(f"Part of their arrows: {listed}.")
+    lines = [line for one in maps for line in (one.line, *one.merged) if line and line.is_block]
+    blocks = sum(line.copies for line in lines)
+    if blocks:
+        notes.append(f"{count_noun(blocks, 'block')} collapsed; expand with --depth {int(depth) + 1}.")
+    notes += [f"{note}." for note in differences(report.lines(depth))]
+    return notes
+
+
+def _footer(notes: Sequence[str], x: float, y: float, width: float) -> Iterator[Label]:
+    for number, line in enumerate(paragraph(" ".join(notes), max(width, 300.0))):
+        yield Label(x, y + 13 * number, line, 9.5, color="quiet", key="notes")

@@ -1,0 +1,125 @@
+"""Where feature maps stand: in a row from left to right, with branches below, or in a U of levels of resolution."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import log2, prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.renderers.pictures.volumes.maps import main_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+
+__all__ = ["GridPoint", "places_in_row", "places_in_u"]
+
+_LEVELS = 2
+"""A U falls and rises by at least so many levels, each in at least so many steps."""
+
+
+class GridPoint(NamedTuple):
+    """A position on a grid: the lane, from the top, and the column. No two maps have the same."""
+
+    lane: int
+    column: int
+
+
+def places_in_u(maps: Sequence[FeatureMap]) -> list[GridPoint] | None:
+    """Return places by levels of resolution: high ones above, a column for each map; None where they form no U.
+
+    The resolution along the longest path falls to its minimum, and rises again.
+    """
+    path = main_path(maps)
+    levels = _levels(maps)
+    along = [levels[index] for index in path]
+    lowest = max(along, default=0)
+    at = along.index(lowest) if along else 0
+    down, up = along[: at + 1], along[at:]
+    falls = sum(a < b for a, b in pairwise(down))
+    rises = sum(a > b for a, b in pairwise(up))
+    ranks = {len(maps[index].sides.positions) for index in path} - {0}
+    is_deep = bool(along) and lowest - max(along[0], along[-1]) >= _LEVELS and min(falls, rises) >= _LEVELS
+    if not is_deep or len(ranks) > 1 or sorted(down) != down or sorted(up, reverse=True) != up:
+        return None
+    lanes = {level: lane for lane, level in enumerate(sorted(set(levels)))}
+    return [GridPoint(lanes[level], column) for column, level in enumerate(levels)]
+
+
+def _levels(maps: Sequence[FeatureMap]) -> list[int]:
+    """Return how often the resolution of each map is halved, in steps from map to map: padding does not count."""
+    levels: list[int] = []
+    for one in maps:
+        if not one.sources:
+            levels.append(0)
+            continue
+        source = max(one.sources)
+        old, new = _resolution(maps[source]), _resolution(one)
+        levels.append(levels[source] + (round(log2(old / new)) if old and new else 0))
+    return levels
+
+
+def _resolution(one: FeatureMap) -> float:
+    """Return the number of positions along an axis, on average."""
+    positions = one.sides.positions
+    return float(prod(positions) ** (1 / len(positions))) if positions else 1.0
+
+
+def places_in_row(maps: Sequence[FeatureMap]) -> list[GridPoint]:
+    """Return places from left to right: the longest path at the top, other chains of maps in lanes below it."""
+    path = main_path(maps)
+    columns = _columns(maps, set(path))
+    uses: list[list[int]] = [[] for _ in maps]
+    for index, one in enumerate(maps):
+        for source in one.sources:
+            uses[source].append(index)
+    lanes = dict.fromkeys(path, 0)
+    taken: list[list[tuple[int, int]]] = []
+    for chain in _chains(maps, lanes):
+        first, last = chain[0], chain[-1]
+        begin = max([columns[source] + 1 for source in maps[first].sources], default=columns[first])
+        end = max([columns[user] - 1 for user in uses[last]], default=columns[last])
+        begin, end = min(begin, columns[first]), max(end, columns[last])
+        lane = next((i for i, spans in enumerate(taken) if all(b < begin or end < a for a, b in spans)), len(taken))
+        if lane == len(taken):
+            taken.append([])
+        taken[lane].append((begin, end))
+        lanes.update(dict.fromkeys(chain, lane + 1))
+    return [GridPoint(lanes[index], columns[index]) for index in range(len(maps))]
+
+
+def _columns(maps: Sequence[FeatureMap], path: set[int]) -> list[int]:
+    """Return the column of each map: after its sources; what only inputs lead to stands right before its use."""
+    columns: list[int] = []
+    for one in maps:
+        columns.append(1 + max([columns[source] for source in one.sources], default=-1))
+    behind: set[int] = set()
+    for index, one in enumerate(maps):
+        if index in path or any(source in behind for source in one.sources):
+            behind.add(index)
+    earliest: dict[int, int] = {}
+    for index in range(len(maps) - 1, -1, -1):
+        if index not in behind and index in earliest:
+            columns[index] = earliest[index] - 1
+        for source in maps[index].sources:
+            earliest[source] = min(earliest.get(source, columns[index]), columns[index])
+    return columns
+
+
+def _chains(maps: Sequence[FeatureMap], placed: dict[int, int]) -> list[list[int]]:
+    """Return the other maps as chains, each of a map and those that continue it."""
+    chains: list[list[int]] = []
+    ends: dict[int, list[int]] = {}
+    for index, one in enumerate(maps):
+        if index in placed:
+            continue
+        chain = next((ends[source] for source in one.sources if source in ends), None)
+        if chain is None:
+            chain = []
+            chains.append(chain)
+        else:
+            del ends[chain[-1]]
+        chain.append(index)
+        ends[index] = chain
+    return chains

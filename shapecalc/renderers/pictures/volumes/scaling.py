@@ -1,0 +1,64 @@
+"""Lengths of sizes: proportional to them, to their square roots, or to their logarithms."""
+
+from __future__ import annotations
+
+from math import log2, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.renderers.pictures import SCALES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from shapecalc.renderers.pictures.volumes.maps import Sides
+
+__all__ = ["LEAST", "Lengths", "read_scale"]
+
+_FUNCTIONS: dict[str, Callable[[float], float]] = dict(
+    zip(SCALES, (sqrt, float, lambda size: log2(size + 1)), strict=True)
+)
+
+LEAST = 4.0
+"""No side is drawn shorter, in pixels."""
+_UPRIGHT = 170.0
+_CHANNELS = 84.0
+_VECTOR = 150.0
+
+
+def read_scale(name: str) -> str:
+    """Return the name of a scale, by default the first. Errors: `UsageError` for another."""
+    name = name or next(iter(SCALES))
+    if name not in SCALES:
+        raise UsageError(Problem(f"there is no scale {name}", hint=did_you_mean(name, SCALES)))
+    return name
+
+
+class Lengths(NamedTuple):
+    """The lengths of sizes on one picture, in pixels: positions on one scale, channels and features on another."""
+
+    scale: str
+    per_position: float
+    per_channel: float
+
+    @classmethod
+    def fitting(cls, sides: Iterable[Sides], scale: str) -> Lengths:
+        """Return the lengths for which the largest of some sides have a good size."""
+        work = _FUNCTIONS[scale]
+        positions, channels, features = 0.0, 0.0, 0.0
+        for one in sides:
+            if one.positions:
+                positions = max(positions, work(one.height), work(one.width or 0))
+                channels = max(channels, work(one.channels))
+            else:
+                features = max(features, work(one.channels))
+        units = [room / most for room, most in ((_CHANNELS, channels), (_VECTOR, features)) if most]
+        return cls(scale, _UPRIGHT / positions if positions else 1.0, min(units, default=1.0))
+
+    def of_positions(self, size: float) -> float:
+        """Return the length of an axis of positions."""
+        return max(LEAST, _FUNCTIONS[self.scale](size) * self.per_position)
+
+    def of_channels(self, size: float) -> float:
+        """Return the length of channels or features."""
+        return max(LEAST, _FUNCTIONS[self.scale](size) * self.per_channel)

@@ -1,0 +1,291 @@
+"""Pictures of single networks, against the figures of their papers; what is merged, folded, said, and refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from test_volumes import Drawn, around, check_apart, check_edges, check_lengths, drawn, picture_of
+
+import shapecalc
+from shapecalc.errors import ShapeError, UsageError
+from shapecalc.renderers.pictures.scene import Label
+from shapecalc.renderers.pictures.volumes.maps import Sides, feature_maps
+from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
+from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths
+
+
+def shown(picture: Drawn) -> list[str]:
+    """The sizes on a picture, as papers write them: 55×55×96."""
+    texts = [(picture.label("size", i), picture.label("channels", i)) for i in range(len(picture.maps))]
+    return ["×".join(filter(None, both)) for both in texts]
+
+
+def named(picture: Drawn, name: str) -> int:
+    return next(i for i, one in enumerate(picture.maps) if one.name == name)
+
+
+def middle(picture: Drawn, name: str) -> tuple[float, float]:
+    outline = around(picture.silhouettes[named(picture, name)])
+    return (outline.left + outline.right) / 2, (outline.top + outline.bottom) / 2
+
+
+def notes(picture: Drawn) -> str:
+    return " ".join(label.text for label in picture.labels if label.key == "notes")
+
+
+def inferred(tmp_path, text):
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    return shapecalc.load(str(path)).infer()
+
+
+def test_alexnet_is_as_in_its_paper():
+    """Krizhevsky, Sutskever & Hinton 2012, section 3.5 and figure 2, without the division into two GPUs."""
+    _, picture = picture_of("alexnet")
+    assert shown(picture) == [
+        "227×227×3", "55×55×96", "27×27×96", "27×27×256", "13×13×256", "13×13×384", "13×13×384", "13×13×256",
+        "6×6×256", "4096", "4096", "1000",
+    ]  # fmt: skip
+    assert picture.captions(1) == ["conv1", "conv 11×11 /4", "+ relu", "34,944 params"]
+    assert picture.captions(9) == ["fc1", "fc", "+ relu, dropout", "37,752,832 params"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "length"), [("sqrt", math.sqrt), ("linear", float), ("log", lambda size: math.log2(size + 1))]
+)
+def test_lengths_are_to_the_scale(scale, length):
+    _, picture = picture_of("vgg16", scale=scale)
+    whole, other = picture.length(0, "down"), picture.length(named(picture, "pool1"), "down")
+    assert other / whole == pytest.approx(length(112) / length(224))
+    wide, narrow = (picture.length(named(picture, name), "across") for name in ("conv4_1", "conv3_1"))
+    assert wide / narrow == pytest.approx(length(512) / length(256))
+    bar = picture.length(named(picture, "fc6"), "down")
+    assert wide / bar == pytest.approx(length(512) / length(4096)), "features are as long as channels"
+
+
+def test_windows_are_drawn_in_their_inputs():
+    _, picture = picture_of("alexnet")
+    assert sorted(picture.windows) == [(i, i + 1) for i in range(8)]
+    window = around(picture.windows[0, 1].points)
+    back = picture.length(0, "back") * math.sqrt(11 / 227)
+    assert window.right - window.left == pytest.approx(back)
+    assert window.bottom - window.top == pytest.approx(picture.length(0, "down") * math.sqrt(11 / 227) + back)
+    rays = [line for line in picture.lines if line.ends == ("0", "1")]
+    assert len(rays) == 4
+    assert len({ray.end for ray in rays}) == 1
+
+
+def test_only_a_window_over_the_map_itself_is_drawn(tmp_path):
+    text = "input: 3x16x16\nblocks:\n  up:\n    layers: [{upsample: 2}, {conv: {out_channels: 4, kernel_size: 3}}]\n"
+    more = "layers: [up, {transposed_conv: {out_channels: 4, kernel_size: 4, stride: 2, padding: 1}}, {conv: {out_channels: 4, kernel_size: 1}}]\n"
+    picture = drawn(inferred(tmp_path, text + more))
+    assert picture.windows == {}
+    assert len(picture.lines) == 3
+
+
+def test_a_unet_is_a_u_with_its_skips_along_levels():
+    """Ronneberger, Fischer & Brox 2015, figure 1: five levels, a skip from left to right in each but the lowest."""
+    _, picture = picture_of("unet")
+    lefts, rights = ["down1", "down2", "down3", "down4"], ["up1", "up2", "up3", "up4"]
+    levels = [middle(picture, name)[1] for name in [*lefts, "bottom"]]
+    assert levels == sorted(levels)
+    assert len(set(levels)) == 5
+    for left, right in zip(lefts, rights, strict=True):
+        assert middle(picture, left)[1] == pytest.approx(middle(picture, right)[1])
+        ends = (str(named(picture, left)), str(named(picture, right)))
+        (arrow,) = [line for line in picture.lines if line.ends == ends]
+        assert arrow.start[1] == arrow.end[1]
+        assert len(arrow.steps) == 1, "it is straight"
+    across = [middle(picture, name)[0] for name in [*lefts, "bottom", *rights[::-1]]]
+    assert across == sorted(across)
+
+
+@pytest.mark.parametrize("name", ["unet", "unet_padded", "autoencoder", "yolov3"])
+def test_what_falls_and_rises_is_a_u(name):
+    maps = feature_maps(shapecalc.load(name).infer(), 1)
+    lanes = [point.lane for point in places_in_u(maps)]
+    lowest = lanes.index(max(lanes))
+    assert max(lanes) > 1
+    assert lanes[:lowest] == sorted(lanes[:lowest])
+    assert lanes[lowest:] == sorted(lanes[lowest:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet50", "dcgan_generator", "ssd300_vgg16", "mlp", "bert-base-uncased", "fcn_resnet50", "wavenet"]
+)
+def test_what_only_falls_or_rises_is_no_u(name):
+    assert places_in_u(feature_maps(shapecalc.load(name).infer(), 1)) is None
+
+
+def test_branches_are_in_lanes_below():
+    """Szegedy et al. 2015, figure 5: four branches, of 1, 2, 3 and 2 maps, between the same two maps."""
+    maps = feature_maps(shapecalc.load("inception_v3").infer(), 2)
+    points = places_in_row(maps)
+    assert len({*points}) == len(maps)
+    begin, end = (
+        next(i for i, one in enumerate(maps) if one.name == name) for name in ("max_pool2", "Mixed_5b.concat1")
+    )
+    between = [points[i] for i in range(begin + 1, end)]
+    assert sorted([point.lane for point in between].count(lane) for lane in range(4)) == [1, 2, 2, 3]
+    assert points[begin].lane == points[end].lane == 0
+    assert all(points[begin].column < point.column < points[end].column for point in between)
+
+
+def test_long_networks_are_in_rows_of_about_one_length():
+    _, picture = picture_of("vgg16")
+    back = [line for line in picture.lines if line.end[0] < line.start[0]]
+    assert [line.ends for line in back] == [("8", "9")]
+    right = [max(around(picture.silhouettes[i]).right for i in part) for part in (range(9), range(9, 18))]
+    assert min(right) > 0.8 * max(right)
+
+
+def test_layers_that_keep_the_size_belong_to_the_map_before():
+    _, picture = picture_of("resnet50", depth="all")
+    index = named(picture, "layer1.1.conv3")
+    assert picture.captions(index)[1:] == ["conv 1×1", "+ batch_norm, add, relu", "16,896 params"]
+    assert len(picture.maps[index].sources) == 2, "the skip connection ends there"
+    assert "layer1.0.add1" in {one.name for one in picture.maps}, "a sum of two branches is a map of its own"
+
+
+def test_merged_maps_have_all_parameters():
+    for name in ("resnet50", "alexnet", "unet", "wavenet"):
+        for depth in (1, "all"):
+            report = shapecalc.load(name).infer()
+            assert sum(one.params for one in feature_maps(report, depth)) == report.total.params
+
+
+def test_crops_are_a_part_of_their_arrows():
+    _, picture = picture_of("unet", depth="all")
+    assert not any("crop" in one.name for one in picture.maps)
+    assert "Part of their arrows: up4.crop1, up3.crop1, up2.crop1, up1.crop1." in notes(picture)
+
+
+def test_only_what_has_no_weights_and_is_beside_the_way_is_a_part_of_an_arrow(tmp_path):
+    names = {one.name for one in feature_maps(shapecalc.load("t5-small").infer(), 1)}
+    assert "target_embedding" in names, "its weights are those of the other embedding"
+    text = "input: 3x16x16\nlayers:\n  - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: wide}\n"
+    more = "  - max_pool: 2\n  - {upsample: 2, name: up}\n  - {concat: [wide, up], name: both}\n"
+    assert {"up", "both"} <= {one.name for one in feature_maps(inferred(tmp_path, text + more), 1)}
+
+
+def test_a_block_is_drawn_with_its_last_output():
+    """Redmon & Farhadi 2018: others use an inner map of a neck too, of half as many channels."""
+    _, picture = picture_of("yolov3")
+    assert shown(picture)[named(picture, "neck5")] == "13×13×1024"
+
+
+def test_of_two_ways_that_with_most_parameters_is_the_main_one():
+    maps = feature_maps(shapecalc.load("bert-base-uncased").infer(), 1)
+    lanes = {one.name: point.lane for one, point in zip(maps, places_in_row(maps), strict=True)}
+    assert (lanes["tokens"], lanes["segments"]) == (0, 1)
+
+
+def test_repeated_blocks_are_one_map():
+    _, picture = picture_of("wavenet")
+    assert "layer.1–48 ×48" in {one.name for one in picture.maps}
+    assert "50 blocks collapsed; expand with --depth 2. layer.1–48 differ in dilation (1–512)." in notes(picture)
+
+
+def test_sequences_are_flat_and_tokens_have_no_features():
+    _, picture = picture_of("gpt2")
+    assert shown(picture) == ["1024", "1024×768", "1024×768", "1024×50257"]
+    assert {picture.length(i, "back") for i in range(4)} == {5.0}
+    assert len({picture.length(i, "down") for i in range(4)}) == 1
+
+
+def test_what_an_input_is_is_decided_by_the_layers_that_read_it():
+    assert shown(picture_of("wavenet")[1])[0] == "16000×256", "channels × length, as convolutions read it"
+
+
+def test_an_input_stands_right_before_its_use():
+    maps = feature_maps(shapecalc.load("whisper-tiny").infer(), 1)
+    columns = {one.name: point.column for one, point in zip(maps, places_in_row(maps), strict=True)}
+    assert columns["tokens"] + 1 == columns["embed_tokens"] == columns["decoder.0–3 ×4"] - 1
+
+
+def test_the_first_of_three_axes_is_written_only():
+    _, picture = picture_of("r3d_18")
+    assert shown(picture)[:2] == ["16×112×112×3", "16×56×56×64"]
+    assert "Of more than two axes of positions, the last two are drawn." in notes(picture)
+
+
+def test_hostile_names_do_no_harm():
+    report = shapecalc.load("lenet5").infer()
+    names = [
+        "<script>alert(1)</script>",
+        "]]>",
+        "a\u202eb\x1b[31m",
+        "x" * 10_000,
+        "",
+        "層の名前" * 30,
+        ".".join("ab" * 50),
+    ]
+    rows = tuple(
+        row._replace(name=name, node=row.node._replace(name=name))
+        for row, name in zip(report.rows, [*names, *(row.name for row in report.rows[len(names) :])], strict=True)
+    )
+    hostile = type(report)(report.graph, rows, report.total, report.layout)
+    picture = drawn(hostile)
+    check_apart(picture)
+    assert picture.scene.width < 1200
+    svg = hostile.draw("volumes").svg
+    assert not any(bad in svg for bad in ("<script>", "]]>", "\u202e", "\x1b"))
+
+
+HARD = {
+    "huge": "input: 3x1000000x1000000\nlayers: [{conv: {out_channels: 100000000, kernel_size: 1}}, global_avg_pool, {fc: 1000000000000}]",
+    "flat": "input: 3x4x1000\nlayers: [{conv: {out_channels: 8, kernel_size: 3, padding: 1}}, {max_pool: [1, 4]}, {fc: 5}]",
+    "sequence": "input: 100x16\nlayers: [{lstm: 32}, {fc: 5}]",
+    "alone": "input: 10\nlayers: [relu]",
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("scale", ["sqrt", "linear", "log"])
+def test_laws_of_hard_cases(name, scale, tmp_path):
+    picture = drawn(inferred(tmp_path, HARD[name] + "\n"), scale=scale)
+    check_apart(picture)
+    check_edges(picture)
+    check_lengths(picture)
+    if name == "huge":
+        assert picture.captions(3)[-1] == "100,000,001,000,000,000,000 params", "counts are never cut"
+
+
+def test_empty_tensors_and_scalars_have_a_length():
+    lengths = Lengths.fitting([Sides(0, (0, 0)), Sides(0)], "linear")
+    assert (lengths.of_positions(0), lengths.of_channels(0)) == (LEAST, LEAST)
+
+
+def test_a_partial_report_shows_what_was_inferred(tmp_path):
+    text = "input: 3x8x8\nlayers: [{conv: {out_channels: 8, kernel_size: 3}}, {conv: {out_channels: 8, kernel_size: 9}}, relu]\n"
+    with pytest.raises(ShapeError) as error:
+        inferred(tmp_path, text)
+    assert shown(drawn(error.value.report)) == ["8×8×3", "6×6×8"]
+
+
+def test_too_many_maps_are_refused(tmp_path):
+    text = "input: 8x4x4\nlayers:\n" + "  - conv: {out_channels: 4, kernel_size: 1}\n" * 10_000
+    with pytest.raises(UsageError, match="10,001 feature maps at this depth: more than 150") as error:
+        inferred(tmp_path, text).draw("volumes")
+    assert "draw it in the style graph" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": "lin"}, "there is no scale lin\n   did you mean linear?"),
+        ({"depth": 0}, "depth is 0"),
+        ({"direction": "down"}, "the style volumes has no option direction"),
+    ],
+)
+def test_wrong_options_are_errors(options, message):
+    with pytest.raises(UsageError) as error:
+        shapecalc.load("lenet5").infer().draw("volumes", **options)
+    assert message in str(error.value)
+
+
+def test_labels_are_legible():
+    for name in ("alexnet", "unet", "bert-base-uncased"):
+        _, picture = picture_of(name)
+        assert min(mark.size for mark in picture.scene.marks if isinstance(mark, Label)) >= 9
