@@ -16,20 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_STYLES = {name: style for name, style in STYLES.items() if "Report" in style.of}
+"""The styles of pictures of a network; others are of answers to questions about it."""
+
 
 class _Command(click.Command):
     """The command, whose help ends with a list of the styles."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Styles"):
-            formatter.write_dl([(name, one.doc) for name, one in STYLES.items()])
+            formatter.write_dl([(name, one.doc) for name, one in _STYLES.items()])
 
 
 @click.command(cls=_Command, short_help="Draw a network: its graph, feature maps to scale, charts.")
 @network_options
 @click.option(
-    "--style", type=OneOf([*STYLES]), metavar="STYLE", default=next(iter(STYLES)), show_default=True,
-    help=f"Choose what is drawn: {', '.join(STYLES)}.",
+    "--style", type=OneOf([*_STYLES]), metavar="STYLE", default=next(iter(_STYLES)), show_default=True,
+    help=f"Choose what is drawn: {', '.join(_STYLES)}.",
 )  # fmt: skip
 @click.option(
     "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import MissingExtraError
 from shapecalc.escaping import clean
 from shapecalc.renderers.pictures.palette import colour
-from shapecalc.renderers.pictures.scene import Curve, Label, Rectangle
+from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Rectangle
 
 if TYPE_CHECKING:
     from shapecalc.renderers.pictures.scene import Mark, Scene
@@ -59,6 +59,9 @@ def _add(axes: Any, mark: Mark, theme: str, layer: int) -> None:
     if isinstance(mark, Label):
         _add_text(axes, mark, theme, layer)
         return
+    if isinstance(mark, Dots):
+        _add_dots(axes, mark, theme, layer)
+        return
     from matplotlib.patches import FancyBboxPatch, PathPatch
 
     fill = "" if isinstance(mark, Curve) else mark.fill
@@ -78,6 +81,14 @@ def _add(axes: Any, mark: Mark, theme: str, layer: int) -> None:
     if isinstance(mark, Curve) and mark.head:
         style.update(facecolor=style["edgecolor"], edgecolor="none", linestyle="solid")
         axes.add_patch(PathPatch(_closed(mark.head), **style))
+
+
+def _add_dots(axes: Any, dots: Dots, theme: str, layer: int) -> None:
+    across, down = zip(*dots.points, strict=True)
+    diameter = 2 * dots.radius * 72 / _PER_INCH
+    axes.scatter(
+        across, down, s=diameter**2, color=colour(dots.fill, theme), linewidths=0, zorder=layer, clip_on=False
+    )
 
 
 def _path(mark: Any) -> Any:

@@ -1,0 +1,38 @@
+"""Dots: many points as one mark of a scene, in every format."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from shapecalc.renderers.pictures import Picture
+from shapecalc.renderers.pictures.scene import Dots, Outline, Scene, shifted
+
+DOTS = Dots(((10, 20), (30, 5.5)), 3, "accent", "two <points>", "dots")
+
+
+def test_dots_are_where_their_points_are():
+    assert DOTS.outline == Outline(7, 2.5, 33, 23)
+    assert shifted(DOTS, 1, 2) == DOTS._replace(points=((11, 22), (31, 7.5)))
+
+
+def test_dots_are_one_path_with_round_ends():
+    root = ET.fromstring(Picture(Scene(50, 50, (DOTS,))).svg)
+    (path,) = root.iter("{http://www.w3.org/2000/svg}path")
+    assert path.attrib == {
+        "d": "M10,20h0M30,5.5h0", "class": "s-accent", "stroke-width": "6", "stroke-linecap": "round",
+    }  # fmt: skip
+    assert path[0].text == "two <points>"
+    assert ".s-accent{stroke:" in root[0].text
+
+
+def test_dots_are_drawn_in_images():
+    image = pytest.importorskip("matplotlib.image")
+    import io
+
+    pixels = image.imread(io.BytesIO(Picture(Scene(40, 30, (DOTS,))).write("png")))
+    assert pixels.shape[:2] == (60, 80)
+    red, green, blue = pixels[40, 20, :3]
+    assert red > 0.7 > green > blue, "the accent, at twice the scale"
+    assert pixels[55, 60, :3].min() == 1
