@@ -39,6 +39,17 @@ class _Command(click.Command):
     help="Expand blocks to this depth: 1, 2, … or all.",
 )  # fmt: skip
 @click.option(
+    "--of", metavar="NAMES", help="Of shares: draw params, macs or output_bytes, or several with commas.  [default: all]"
+)
+@click.option(
+    "--layer", metavar="NAMES", shell_complete=completed("layers"),
+    help="Of receptive fields: draw those of a layer, or of several with commas.  [default: the last feature maps]",
+)  # fmt: skip
+@click.option(
+    "--position", metavar="POSITION",
+    help="Of receptive fields: draw that of this position, 3x4, counted from 0.  [default: the middle]",
+)  # fmt: skip
+@click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,
     help="Choose the colours: auto is light or dark like the reader's system, and light in PNG and PDF.",
 )  # fmt: skip
