@@ -39,7 +39,9 @@ class _Command(click.Command):
     help="Expand blocks to this depth: 1, 2, … or all.",
 )  # fmt: skip
 @click.option(
-    "--of", metavar="NAMES", help="Of shares: draw params, macs or output_bytes, or several with commas.  [default: all]"
+    "--of",
+    metavar="NAMES",
+    help="Of shares: draw params, macs or output_bytes, or several with commas.  [default: all]",
 )
 @click.option(
     "--layer", metavar="NAMES", shell_complete=completed("layers"),

@@ -45,13 +45,17 @@ STYLES: dict[str, Style] = {
         "the graph of layers and blocks, with sizes, parameters and skip connections", "graph", ("depth", "direction")
     ),
     "shares": Style(
-        "where the parameters, MACs and bytes of outputs are: bars for each layer or block", "charts.shares", ("of", "depth")
+        "where the parameters, MACs and bytes of outputs are: bars for each layer or block",
+        "charts.shares",
+        ("of", "depth"),
     ),
     "memory": Style(
         "live bytes over time, with the peak, and what the total is made of", "charts.memory", of=("Report", "Memory")
     ),
     "receptive-field": Style(
-        "the part of the input that a position of a layer sees", "charts.field", ("layer", "position"),
+        "the part of the input that a position of a layer sees",
+        "charts.field",
+        ("layer", "position"),
         ("Report", "ReceptiveFields"),
     ),
 }

@@ -46,7 +46,7 @@ COLOURS = {
     "collapsed": Colour("#dbe4f0", "#27364a"),
     "others": Colour("#e3e3e3", "#3a3f46"),
 }
-"""Colours by role: those of the page and of data in charts (no text is on them), then fills of layers by what they are."""
+"""Colours by role: those of the page, and of data in charts (no text is on them), then fills of layers."""
 
 
 def colour(role: str, theme: str) -> str:

@@ -86,9 +86,7 @@ def _add(axes: Any, mark: Mark, theme: str, layer: int) -> None:
 def _add_dots(axes: Any, dots: Dots, theme: str, layer: int) -> None:
     across, down = zip(*dots.points, strict=True)
     diameter = 2 * dots.radius * 72 / _PER_INCH
-    axes.scatter(
-        across, down, s=diameter**2, color=colour(dots.fill, theme), linewidths=0, zorder=layer, clip_on=False
-    )
+    axes.scatter(across, down, s=diameter**2, color=colour(dots.fill, theme), linewidths=0, zorder=layer, clip_on=False)
 
 
 def _path(mark: Any) -> Any:

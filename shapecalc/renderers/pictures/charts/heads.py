@@ -33,13 +33,11 @@ def chart(marks: Sequence[Mark], title: str, about: str, notes: Iterable[str] = 
     y = found.top - 18 - _LINE * len(above)
     head = [Label(left, y, fitted(clean(title), _TITLE, width, bold=True), _TITLE, bold=True, key="title")]
     head += [
-        Label(left, y + _LINE * (i + 1) + 2, line, TEXT, color="quiet", key="about")
-        for i, line in enumerate(above)
+        Label(left, y + _LINE * (i + 1) + 2, line, TEXT, color="quiet", key="about") for i, line in enumerate(above)
     ]
     below = [line for note in notes for line in wrapped(note, NOTE, width)]
     foot = [
-        Label(left, found.bottom + 22 + 14 * i, line, NOTE, color="quiet", key="note")
-        for i, line in enumerate(below)
+        Label(left, found.bottom + 22 + 14 * i, line, NOTE, color="quiet", key="note") for i, line in enumerate(below)
     ]
     return Scene.around([*head, *marks, *foot], clean(title), clean(about), margin=20)
 

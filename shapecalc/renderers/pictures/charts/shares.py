@@ -1,4 +1,4 @@
-"""Where the parameters, MACs and bytes of outputs are: a bar for each line of a report, as `summary --shares` has them."""
+"""Where the parameters, MACs and bytes of outputs are: a bar for each line of a report, as in `summary --shares`."""
 
 from __future__ import annotations
 

@@ -129,17 +129,23 @@ class Timeline:
         yield from self._spans([step.direction for step in self.columns], 7 + (22 if any(found) else 0))
 
     def _spans(self, words: Sequence[str], y: float) -> Iterator[Mark]:
-        """Yield a bracket below each run of steps with the same word, and the word where it has room."""
-        first = 0
-        for word, run in groupby(words):
-            count = len([*run])
+        """Yield a bracket below each run of steps with the same word, and the word where it has room.
+
+        Where not all of them have, what follows the last dot has to do for all but the first within a block.
+        """
+        runs = [(word, len([*run])) for word, run in groupby(words)]
+        roomy = all(not word or text_width(clean(word), NOTE) <= count * self.wide for word, count in runs)
+        first, parent = 0, ""
+        for word, count in runs:
             left, right = first * self.wide, (first + count) * self.wide - 2
             first += count
             if not word or right - left < 2:
                 continue
             yield Curve((left, y), (((right, y),),), stroke="quiet", thickness=1.5, key=f"span {word}")
-            name = clean(word)
-            if text_width(name, NOTE) <= right - left + 1:
+            before, _, last = word.rpartition(".")
+            name = clean(last if before and before == parent and not roomy else word)
+            parent = before
+            if text_width(name, NOTE) <= right - left + 2:
                 yield Label((left + right) / 2, y + 13, name, NOTE, "middle", "quiet", key=f"span {word}")
 
 
