@@ -51,7 +51,9 @@ _tokens_option = partial(click.option, metavar="N")
     help="Bound the tokens per second after N past tokens.  [default: the prompt]",
 )  # fmt: skip
 @batch_option
-@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the roofline: .svg, .png or .pdf.")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the roofline: .svg, .html, .png or .pdf."
+)
 @layout_option
 @depth_option
 @selection_options("time, bytes, intensity, macs", "longest times", order="speed_order")
@@ -90,9 +92,9 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
         raise UsageError(Problem("no device is named", hint=hint))
     if plot:
-        from shapecalc.renderers.front import check_picture
+        from shapecalc.renderers.pictures import check_path
 
-        check_picture(plot, "plotting a roofline")
+        check_path(plot, "plotting a roofline")
         if plot == output:
             raise UsageError(Problem(f"--plot and --output are both {plot}", hint="name two files"))
     found = load_network(spec, inputs, settings, layout or "").speed(
@@ -103,6 +105,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     options = {} if format_ == "json" else {"depth": depth, **selection}
     emit_answer(found, output, format_, found.name, **options)
     if plot:
-        from shapecalc.renderers.roofline import draw_roofline
-
-        draw_roofline(plot, found)
+        found.draw().save(plot)

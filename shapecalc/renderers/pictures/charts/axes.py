@@ -10,11 +10,11 @@ from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.scene import Curve, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from shapecalc.renderers.pictures.scene import Mark
 
-__all__ = ["Axis", "across", "axis_of", "byte_axis", "show_tick", "up"]
+__all__ = ["Axis", "across", "axis_of", "byte_axis", "log_axis", "show_tick", "up"]
 
 _MOST_TICKS = 6
 _WIDE_RANGE = 20
@@ -47,25 +47,23 @@ class Axis(NamedTuple):
         return self.start + (value - low) / ((high - low) or 1) * (self.end - self.start)
 
 
-def axis_of(
-    values: Sequence[float], name: str, start: float, end: float, *, is_log: bool | None = None,
-    words: Callable[[float], str] | None = None,
-) -> Axis:  # fmt: skip
-    """Return an axis around values, which need not be near 0: logarithmic if they are far apart, or as it is said."""
+def axis_of(values: Sequence[float], name: str, start: float, end: float) -> Axis:
+    """Return an axis around values, which need not be near 0: logarithmic if they are far apart."""
     found = [value for value in values if isfinite(value)] or [0.0, 1.0]
     low, high = min(found), max(found)
-    if is_log is None:
-        is_log = low > 0 and high / low > _WIDE_RANGE
-    if is_log:
-        room = (high / low) ** 0.06 if high > low else 2.0
-        low, high = low / room, high * room
-        ticks = _log_ticks(low, high)
-    else:
-        room = (high - low) * 0.06 or abs(high) * 0.5 or 1.0
-        low, high = (0.0 if 0 <= low < room * 2 else low - room), high + room
-        ticks = _linear_ticks(low, high)
-    shown = tuple(map(words or show_tick, ticks))
-    return Axis(low, high, start, end, ticks, shown, name, is_log)
+    if low > 0 and high / low > _WIDE_RANGE:
+        room = (high / low) ** 0.06
+        return log_axis(low / room, high * room, name, start, end)
+    room = (high - low) * 0.06 or abs(high) * 0.5 or 1.0
+    low, high = (0.0 if 0 <= low < room * 2 else low - room), high + room
+    ticks = _linear_ticks(low, high)
+    return Axis(low, high, start, end, ticks, tuple(map(show_tick, ticks)), name)
+
+
+def log_axis(low: float, high: float, name: str, start: float, end: float) -> Axis:
+    """Return a logarithmic axis from one value above 0 to another."""
+    ticks = _log_ticks(low, high)
+    return Axis(low, high, start, end, ticks, tuple(map(show_tick, ticks)), name, is_log=True)
 
 
 def byte_axis(most: int, name: str, start: float, end: float) -> Axis:
