@@ -71,10 +71,10 @@ def byte_axis(most: int, name: str, start: float, end: float) -> Axis:
     power = max(index for index in range(len(_UNITS)) if index == 0 or most >= 1024**index)
     unit = 1024.0**power
     step = max(_step(most / unit, 5), 0 if power else 1)
-    last = ceil(most / unit / step)
+    last = max(ceil(most / unit / step), 1)
     ticks = tuple([step * index * unit for index in range(last + 1)])
     words = tuple([_plain(step * index) for index in range(last + 1)])
-    return Axis(0.0, max(ticks[-1], 1.0), start, end, ticks, words, f"{name}, {_UNITS[power]}")
+    return Axis(0.0, ticks[-1], start, end, ticks, words, f"{name}, {_UNITS[power]}")
 
 
 def show_tick(value: float) -> str:

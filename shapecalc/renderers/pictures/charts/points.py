@@ -36,7 +36,9 @@ def thinned(points: Iterable[Point], cell: float = 1.0) -> tuple[Point, ...]:
     """Return points without those that would cover another: one of each cell, whose size grows until there are few."""
     found = [*points]
     while True:
-        cells = {(round(x / cell), round(y / cell)): (x, y) for x, y in reversed(found)}
+        cells: dict[tuple[int, int], Point] = {}
+        for x, y in found:
+            cells.setdefault((round(x / cell), round(y / cell)), (x, y))
         if len(cells) <= MOST:
             return tuple(cells.values())
         cell *= 1.5

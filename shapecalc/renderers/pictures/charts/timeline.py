@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Step", "Timeline"]
 
 _WIDE, _HIGH = 720, 200.0
-_NARROWEST, _WIDEST = 320.0, 40
+_NARROWEST, _WIDEST = 480.0, 40
 """The width of the picture of few steps, and of a step."""
 
 _NAMED = 13
