@@ -48,8 +48,8 @@ class _Command(click.Command):
     help="Of receptive fields: draw those of a layer, or of several with commas.  [default: the last feature maps]",
 )  # fmt: skip
 @click.option(
-    "--position", metavar="POSITION",
-    help="Of receptive fields: draw that of this position, 3x4, counted from 0.  [default: the middle]",
+    "--at", metavar="POSITION",
+    help="Of receptive fields: draw that of this position of the layer, 3x4, counted from 0.  [default: the middle]",
 )  # fmt: skip
 @click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,

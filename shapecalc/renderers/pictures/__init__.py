@@ -58,7 +58,7 @@ STYLES: dict[str, Style] = {
     "receptive-field": Style(
         "the part of the input that a position of a layer sees",
         "charts.field",
-        ("layer", "position"),
+        ("layer", "at"),
         ("Report", "ReceptiveFields"),
     ),
     "roofline": Style("layers under the bandwidth and the peak of a device", "charts.roofline", of=("Speed",)),

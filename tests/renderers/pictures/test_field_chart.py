@@ -74,7 +74,7 @@ def test_the_squares_are_the_numbers_of_rf(name):
 @pytest.mark.parametrize("position", ["0x0", "5x5", (2, 4)])
 def test_a_position_of_one_layer(position):
     report = report_of("alexnet")
-    scene = report.draw("receptive-field", layer="max_pool3", position=position).scene
+    scene = report.draw("receptive-field", layer="max_pool3", at=position).scene
     check(scene)
     assert [*keyed(scene, "name ", Label)] == ["max_pool3"]
     shown = keyed(scene, "words ", Label)["max_pool3"].text
@@ -85,7 +85,7 @@ def test_a_position_of_one_layer(position):
 
 def test_a_field_at_the_corner_of_vgg16_is_clipped_and_dashed():
     """The 212 and 32 of pool5 are those of Araujo et al. 2019, table 1; its padding 90."""
-    scene = report_of("vgg16").draw("receptive-field", layer="pool5", position="0x0").scene
+    scene = report_of("vgg16").draw("receptive-field", layer="pool5", at="0x0").scene
     whole = keyed(scene, "input")[""]
     scale = whole.width / 224
     square = keyed(scene, "field ")["pool5"]
@@ -128,8 +128,8 @@ def test_answers_of_both_kinds_draw_the_same():
     ("name", "options", "words"),
     [
         ("alexnet", {"layer": "conv9"}, "has no layer conv9"),
-        ("alexnet", {"layer": "conv2", "position": "99x0"}, "has 27×27 positions, but none at 99×0"),
-        ("alexnet", {"layer": "conv2", "position": "a"}, "is not a position"),
+        ("alexnet", {"layer": "conv2", "at": "99x0"}, "has 27×27 positions, but none at 99×0"),
+        ("alexnet", {"layer": "conv2", "at": "a"}, "is not a position"),
         ("gpt2", {}, "has no receptive fields"),
         ("alexnet", {"layer": ""}, "has no layer"),
     ],

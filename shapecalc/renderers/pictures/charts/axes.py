@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.scene import Mark
 
-__all__ = ["Axis", "across", "axis_of", "byte_axis", "log_axis", "show_tick", "up"]
+__all__ = ["PlotAxis", "across", "axis_of", "byte_axis", "log_axis", "show_tick", "up"]
 
 _MOST_TICKS = 6
 _WIDE_RANGE = 20
@@ -25,7 +25,7 @@ _PREFIXES = " kMGTPE"
 _ROUND = (1, 2, 5)
 
 
-class Axis(NamedTuple):
+class PlotAxis(NamedTuple):
     """A scale: values from `low` to `high` are positions from `start` to `end`; its ticks, and what they mean.
 
     `words` are what is written at the ticks.
@@ -47,7 +47,7 @@ class Axis(NamedTuple):
         return self.start + (value - low) / ((high - low) or 1) * (self.end - self.start)
 
 
-def axis_of(values: Sequence[float], name: str, start: float, end: float) -> Axis:
+def axis_of(values: Sequence[float], name: str, start: float, end: float) -> PlotAxis:
     """Return an axis around values, which need not be near 0: logarithmic if they are far apart."""
     found = [value for value in values if isfinite(value)] or [0.0, 1.0]
     low, high = min(found), max(found)
@@ -57,16 +57,16 @@ def axis_of(values: Sequence[float], name: str, start: float, end: float) -> Axi
     room = (high - low) * 0.06 or abs(high) * 0.5 or 1.0
     low, high = (0.0 if 0 <= low < room * 2 else low - room), high + room
     ticks = _linear_ticks(low, high)
-    return Axis(low, high, start, end, ticks, tuple(map(show_tick, ticks)), name)
+    return PlotAxis(low, high, start, end, ticks, tuple(map(show_tick, ticks)), name)
 
 
-def log_axis(low: float, high: float, name: str, start: float, end: float) -> Axis:
+def log_axis(low: float, high: float, name: str, start: float, end: float) -> PlotAxis:
     """Return a logarithmic axis from one value above 0 to another."""
     ticks = _log_ticks(low, high)
-    return Axis(low, high, start, end, ticks, tuple(map(show_tick, ticks)), name, is_log=True)
+    return PlotAxis(low, high, start, end, ticks, tuple(map(show_tick, ticks)), name, is_log=True)
 
 
-def byte_axis(most: int, name: str, start: float, end: float) -> Axis:
+def byte_axis(most: int, name: str, start: float, end: float) -> PlotAxis:
     """Return an axis from 0 to a number of bytes or a little more, with ticks at round numbers of a binary unit."""
     power = max(index for index in range(len(_UNITS)) if index == 0 or most >= 1024**index)
     unit = 1024.0**power
@@ -74,7 +74,7 @@ def byte_axis(most: int, name: str, start: float, end: float) -> Axis:
     last = max(ceil(most / unit / step), 1)
     ticks = tuple([step * index * unit for index in range(last + 1)])
     words = tuple([_plain(step * index) for index in range(last + 1)])
-    return Axis(0.0, ticks[-1], start, end, ticks, words, f"{name}, {_UNITS[power]}")
+    return PlotAxis(0.0, ticks[-1], start, end, ticks, words, f"{name}, {_UNITS[power]}")
 
 
 def show_tick(value: float) -> str:
@@ -117,7 +117,7 @@ def _log_ticks(low: float, high: float) -> tuple[float, ...]:
     return tuple(ticks) if len(ticks) > 1 else _linear_ticks(low, high)
 
 
-def up(axis: Axis, left: float, right: float, above: float = 16.0) -> Iterator[Mark]:
+def up(axis: PlotAxis, left: float, right: float, above: float = 16.0) -> Iterator[Mark]:
     """Yield the lines of a vertical axis across a plot, what is written at them, and its name so far above it."""
     for tick, words in zip(axis.ticks, axis.words, strict=True):
         y = axis.at(tick)
@@ -128,7 +128,7 @@ def up(axis: Axis, left: float, right: float, above: float = 16.0) -> Iterator[M
     yield Label(left - 8 - widest, min(axis.start, axis.end) - above, name, TEXT, color="quiet", key="y name")
 
 
-def across(axis: Axis, top: float, bottom: float) -> Iterator[Mark]:
+def across(axis: PlotAxis, top: float, bottom: float) -> Iterator[Mark]:
     """Yield the line of a horizontal axis, its ticks, what is written at them as far as there is room, and its name."""
     yield Curve((axis.start, bottom), (((axis.end, bottom),),), stroke="quiet", thickness=1, key="x")
     free = -float("inf")

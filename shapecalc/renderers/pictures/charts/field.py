@@ -68,11 +68,11 @@ class Seen(NamedTuple):
         )
 
 
-def draw(answer: Answer, layer: Any = None, position: Any = None) -> Scene:
+def draw(answer: Answer, layer: Any = None, at: Any = None) -> Scene:
     """Return the receptive fields of layers (a name, several, or several with commas) on the input that they see.
 
-    Without one, those of the last feature map and of some before it. The position is that of the last one, by default
-    its middle; those of others are where their fields are nearest to the middle of its field.
+    Without one, those of the last feature map and of some before it. The position `at` is that of the last one, by
+    default its middle; those of others are where their fields are nearest to the middle of its field.
     Errors: `UsageError` for an unknown layer or position, or a network or layer without receptive fields.
     """
     found = answer if isinstance(answer, ReceptiveFields) else receptive_fields(answer)  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def draw(answer: Answer, layer: Any = None, position: Any = None) -> Scene:
     if not sees:
         raise UsageError(Problem(f"{names[-1] if names else 'the network'} does not depend on positions of the input"))
     lengths = input_lengths(report)[sees]
-    place = found.middle(names[-1]) if position is None else found.position(names[-1], position)
+    place = found.middle(names[-1]) if at is None else found.position(names[-1], at)
     last = _seen(found, names[-1], place, sees)
     seen = [_seen(found, name, _nearest(found, name, last), sees) for name in names[:-1]]
     seen = [one for one in (*seen, last) if one.parts]
@@ -130,8 +130,8 @@ def _nearest(found: ReceptiveFields, name: str, last: Seen) -> tuple[int, ...]:
     if len(middle) != len(last.windows) or len(fields) != len(middle):
         return middle
     for field, size, (first, end) in zip(fields, found.places(name), last.windows, strict=True):
-        at = ((first + end) / 2 + field.padding - (field.size - 1) / 2) / float(field.jump or 1)
-        place.append(min(max(round(at), 0), size - 1))
+        nearest = ((first + end) / 2 + field.padding - (field.size - 1) / 2) / float(field.jump or 1)
+        place.append(min(max(round(nearest), 0), size - 1))
     return tuple(place)
 
 

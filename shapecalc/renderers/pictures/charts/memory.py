@@ -11,7 +11,7 @@ from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.memory import ORDERS, amounts_of
 from shapecalc.renderers.pictures.charts.bars import ROW, Bar, bars, names, width_of
 from shapecalc.renderers.pictures.charts.heads import TEXT, chart, name_and_inputs
-from shapecalc.renderers.pictures.charts.timeline import Step, Timeline
+from shapecalc.renderers.pictures.charts.timeline import LiveStep, Timeline
 from shapecalc.renderers.pictures.letters import text_width
 from shapecalc.renderers.pictures.scene import Curve, Label, outline_of
 from shapecalc.renderers.serving import show_bits
@@ -30,7 +30,7 @@ _MOST_HELD = 8
 _INFERENCE = {"the output of the layer": "data", "other tensors": "pale"}
 _TRAINING = {
     "saved for the backward pass": "data", "other activations": "pale", "gradients of activations": "accent",
-    "loss": "ink",
+    "the loss": "ink",
 }  # fmt: skip
 """What is live, from below to above, and its colours."""
 
@@ -52,22 +52,22 @@ def draw(answer: Answer) -> Scene:
     return chart(marks, name_and_inputs(found.name, found.inputs, found.batch), about, notes)
 
 
-def steps_of(found: Memory) -> list[Step]:
+def steps_of(found: Memory) -> list[LiveStep]:
     """Return what is live while each layer runs, in order of execution; views take no step."""
     if found.training:
         scopes = {layer.name: layer.scopes for layer in found.layers}
         return [
-            Step(
+            LiveStep(
                 one.at, scopes.get(one.at, ()), one.direction,
                 (one.saved, one.live - one.saved - one.gradients - one.loss, one.gradients, one.loss),
             )
             for one in found.training.moments
-        ] or [Step("", (), "", (0, 0, 0, 0))]  # fmt: skip
-    start = Step("", (), "", (0, found.activations.inputs))
+        ] or [LiveStep("", (), "", (0, 0, 0, 0))]  # fmt: skip
+    start = LiveStep("", (), "", (0, found.activations.inputs))
     run = [layer for layer in found.layers if layer.live is not None]
     own = [min(layer.output, layer.live or 0) for layer in run]
     pairs = zip(run, own, strict=True)
-    return [start, *[Step(one.name, one.scopes, "", (mine, (one.live or 0) - mine)) for one, mine in pairs]]
+    return [start, *[LiveStep(one.name, one.scopes, "", (mine, (one.live or 0) - mine)) for one, mine in pairs]]
 
 
 def _composition(found: Memory, top: float) -> Iterator[Mark]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.scene import Mark
 
-__all__ = ["Step", "Timeline"]
+__all__ = ["LiveStep", "Timeline"]
 
 _WIDE, _HIGH = 720, 200.0
 _NARROWEST, _WIDEST = 480.0, 40
@@ -30,7 +30,7 @@ _LONGEST = 90.0
 _FEW = 3
 
 
-class Step(NamedTuple):
+class LiveStep(NamedTuple):
     """While a layer runs: its name, the blocks that it is in, outermost first, the pass, and the live bytes by sort."""
 
     name: str
@@ -50,7 +50,7 @@ class Timeline:
     Of steps that have no room for a column each, `each` are one: that with the most live bytes.
     """
 
-    def __init__(self, steps: Sequence[Step], sorts: Mapping[str, str]) -> None:
+    def __init__(self, steps: Sequence[LiveStep], sorts: Mapping[str, str]) -> None:
         self.each = -(-len(steps) // _WIDE)
         self.runs = [steps[index : index + self.each] for index in range(0, len(steps), self.each)]
         self.columns = [max(run, key=lambda step: step.live) for run in self.runs]
