@@ -112,12 +112,32 @@ def test_the_address_of_the_project_is_one():
         assert path == url or (ROOT / path).exists(), url
 
 
-def test_the_picture_is_up_to_date(request, monkeypatch):
-    picture = ROOT / "docs" / "alexnet.svg"
-    drawn = run("summary", "alexnet", "--format", "svg").out
+PICTURES = {
+    "alexnet.svg": ("summary", "alexnet", "--format", "svg", "-o"),
+    "shares.svg": ("draw", "alexnet", "--style", "shares", "-o"),
+    "memory.svg": ("memory", "unet", "--plot"),
+    "receptive-field.svg": ("draw", "resnet18", "--style", "receptive-field", "--layer",
+                            "conv1,layer2.1.conv2,layer3.1.conv2", "--at", "3x2", "-o"),
+    "roofline.svg": ("speed", "resnet50", "--device", "h100", "--plot"),
+}  # fmt: skip
+"""The pictures of the documents, and the commands that draw them."""
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_up_to_date(name, request, tmp_path):
+    assert run(*PICTURES[name], tmp_path / name).status == 0
+    drawn = (tmp_path / name).read_text(encoding="utf-8")
     if request.config.getoption("--renew"):
-        picture.write_text(drawn, encoding="utf-8")
-    assert picture.read_text(encoding="utf-8") == drawn
+        (ROOT / "docs" / name).write_text(drawn, encoding="utf-8")
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == drawn
+
+
+@pytest.mark.parametrize("name", [name for name in PICTURES if name != "alexnet.svg"])
+def test_pictures_are_drawn_by_the_commands_beside_them(name):
+    command = " ".join(["shapecalc", *PICTURES[name]])
+    pages = [text for text in (page.read_text(encoding="utf-8") for page in DOCUMENTS) if f"]({name})" in text]
+    assert pages
+    assert all(re.search(f"{re.escape(command)} (docs/)?{re.escape(name)}\\n", text) for text in pages)
 
 
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]

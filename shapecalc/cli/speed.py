@@ -17,7 +17,7 @@ from shapecalc.cli.options import (
     network_options,
     selection_options,
 )
-from shapecalc.cli.output import emit_answer
+from shapecalc.cli.output import check_plot, emit_answer
 from shapecalc.cli.serving import weight_options
 from shapecalc.errors import Problem, UsageError
 
@@ -92,11 +92,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
         raise UsageError(Problem("no device is named", hint=hint))
     if plot:
-        from shapecalc.renderers.pictures import check_path
-
-        check_path(plot, "plotting a roofline")
-        if plot == output:
-            raise UsageError(Problem(f"--plot and --output are both {plot}", hint="name two files"))
+        check_plot(plot, output, "plotting a roofline")
     found = load_network(spec, inputs, settings, layout or "").speed(
         device, batch=batch, layout=layout or "", weights=weights, weights_of=weights_of, activations=activations,
         kv_bits=kv_bits,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
@@ -55,8 +55,10 @@ class Timeline:
         self.runs = [steps[index : index + self.each] for index in range(0, len(steps), self.each)]
         self.columns = [max(run, key=lambda step: step.live) for run in self.runs]
         self.sorts = sorts
-        self.wide = min(_WIDE // len(self.columns), _WIDEST)
-        self.right = max(float(self.wide * len(self.columns)), _NARROWEST)
+        count = len(self.columns)
+        self.wide = min(_WIDE / count, _WIDEST)
+        self.edges = [round(self.wide * index) for index in range(count + 1)]  # whole pixels: no seams between columns
+        self.right = max(float(self.edges[-1]), _NARROWEST)
         self.peak = max(range(len(self.columns)), key=lambda index: self.columns[index].live)
         self.axis = byte_axis(self.columns[self.peak].live, "live", 0.0, -_HIGH)
 
@@ -79,14 +81,15 @@ class Timeline:
         for fill, amount in zip(self.sorts.values(), step.parts, strict=True):
             if amount:
                 top, bottom = self.axis.at(below + amount), self.axis.at(below)
+                left, right = self.edges[index : index + 2]
                 yield Rectangle(
-                    index * self.wide, top, self.wide - gap, bottom - top, fill, "",
+                    left, top, right - left - gap, bottom - top, fill, "",
                     title=f"{title}: {show_bytes(step.live)}", key=f"column {index} {fill}",
                 )  # fmt: skip
                 below += amount
 
     def _peak(self) -> Iterator[Mark]:
-        step, x = self.columns[self.peak], (self.peak + 0.5) * self.wide
+        step, x = self.columns[self.peak], sum(self.edges[self.peak : self.peak + 2]) / 2
         y = self.axis.at(step.live)
         name = fitted(clean(step.name), TEXT, 200, bold=True)
         when = f"while {name} runs" if step.name else "before the first layer runs"
@@ -115,7 +118,7 @@ class Timeline:
             x = (index + 0.5) * self.wide - NOTE * 0.26
             yield Label(x, 7, name, NOTE, color="quiet", turned=90, key=f"step {index}")
             bottom = max(bottom, text_width(name, NOTE))
-        yield from self._spans([step.direction for step in self.columns], 7 + bottom + 8)
+        yield from self._spans(self._passes(), 7 + bottom + 8)
 
     def _blocks(self) -> Iterator[Mark]:
         """Yield the blocks that the steps are in, as far down as it takes for a few, and the passes below."""
@@ -126,27 +129,56 @@ class Timeline:
             if len({*found}) > _FEW:
                 break
         yield from self._spans(found, 7)
-        yield from self._spans([step.direction for step in self.columns], 7 + (22 if any(found) else 0))
+        yield from self._spans(self._passes(), 7 + (22 if any(found) else 0))
+
+    def _passes(self) -> list[str]:
+        """Return the pass of each step: the first one, then all others, which alternate where blocks run again."""
+        first, *others = dict.fromkeys(step.direction for step in self.columns)
+        later = " and ".join(others)
+        return [first if step.direction == first else later for step in self.columns]
 
     def _spans(self, words: Sequence[str], y: float) -> Iterator[Mark]:
         """Yield a bracket below each run of steps with the same word, and the word where it has room.
 
-        Where not all of them have, what follows the last dot has to do for all but the first within a block.
+        Where not all of them have room, what follows the last dot does for all but the first within a block; where
+        that has none either, those within a block are one.
         """
-        runs = [(word, len([*run])) for word, run in groupby(words)]
-        roomy = all(not word or text_width(clean(word), NOTE) <= count * self.wide for word, count in runs)
-        first, parent = 0, ""
-        for word, count in runs:
-            left, right = first * self.wide, (first + count) * self.wide - 2
-            first += count
-            if not word or right - left < 2:
-                continue
-            yield Curve((left, y), (((right, y),),), stroke="quiet", thickness=1.5, key=f"span {word}")
-            before, _, last = word.rpartition(".")
-            name = clean(last if before and before == parent and not roomy else word)
-            parent = before
-            if text_width(name, NOTE) <= right - left + 2:
-                yield Label((left + right) / 2, y + 13, name, NOTE, "middle", "quiet", key=f"span {word}")
+        runs: list[tuple[str, int]] = [(word, len([*run])) for word, run in groupby(words)]
+        for shorter in (_named_in_full, _named_by_ends, _named_together):
+            named = shorter(runs)
+            ends = [0, *accumulate([count for _, count in named])]
+            spans = [(word, self.edges[first], self.edges[last] - 2) for (word, _), first, last in
+                     zip(named, ends[:-1], ends[1:], strict=True)]  # fmt: skip
+            if all(text_width(word, NOTE) <= right - left + 2 for word, left, right in spans):
+                break
+        for word, left, right in spans:
+            if word and right - left >= 2:
+                yield Curve((left, y), (((right, y),),), stroke="quiet", thickness=1.5, key=f"span {word}")
+                if text_width(word, NOTE) <= right - left + 2:
+                    yield Label((left + right) / 2, y + 13, word, NOTE, "middle", "quiet", key=f"span {word}")
+
+
+def _named_in_full(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [(clean(word), count) for word, count in runs]
+
+
+def _named_by_ends(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    found, parent = [], ""
+    for word, count in runs:
+        before, _, last = word.rpartition(".")
+        found.append((clean(last if before and before == parent else word), count))
+        parent = before
+    return found
+
+
+def _named_together(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    found = []
+    for parent, group in groupby(runs, lambda run: run[0].rpartition(".")[0] or run[0]):
+        alike = [*group]
+        last = alike[-1][0].removeprefix(f"{parent}.")
+        name = alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
+        found.append((clean(name), sum(count for _, count in alike)))
+    return found
 
 
 _START = "(start)"
