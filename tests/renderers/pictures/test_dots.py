@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from shapecalc.renderers.pictures import Picture
-from shapecalc.renderers.pictures.scene import Dots, Outline, Scene, shifted
+from shapecalc.renderers.pictures.scene import Dots, Label, Outline, Scene, shifted
 
 DOTS = Dots(((10, 20), (30, 5.5)), 3, "accent", "two <points>", "dots")
 
@@ -36,3 +36,26 @@ def test_dots_are_drawn_in_images():
     red, green, blue = pixels[40, 20, :3]
     assert red > 0.7 > green > blue, "the accent, at twice the scale"
     assert pixels[55, 60, :3].min() == 1
+
+
+def test_texts_of_an_image_are_no_wider_than_their_scene_has_them():
+    pytest.importorskip("matplotlib")
+    import io
+
+    from matplotlib import image
+
+    marks = [Label(10, 20 + 20 * i, text, 12, bold=bold) for i, (text, bold) in enumerate(TEXTS)]
+    scene = Scene(400, 140, tuple(marks))
+    pixels = image.imread(io.BytesIO(Picture(scene).write("png")))[:, :, :3].min(axis=2)
+    for mark in marks:
+        rows = pixels[int(2 * mark.y) - 20 : int(2 * mark.y) + 5]
+        dark = (rows < 0.9).any(axis=0).nonzero()[0]
+        assert 2 * mark.x + 1.8 * mark.width * 0.8 < dark.max() <= 2 * (mark.x + mark.width) + 2
+
+
+TEXTS = [
+    ("iiiiiiii 1,111", False),
+    ("WWWW MMMM", False),
+    ("peak 191 MiB while up1.concat1 runs", True),
+    ("total", True),
+]

@@ -157,6 +157,16 @@ def test_names_in_a_roofline_cover_no_point():
     words = keyed(scene, "words ", Label)
     assert len(words) == 5
     assert not any(label.outline.meets(dot) for label in words.values() for dot in dots)
+    assert keyed(scene, "whole ", Label)["whole network"].bold
+    shown = [label.text for label in labels(scene)]
+    for text in (
+        "ridge 295 FLOP/B",
+        "memory 3.35 TB/s",
+        "fp16 peak 989 TFLOP/s",
+        "51 layers memory-bound",
+        "3 layers compute-bound",
+    ):
+        assert text in shown
 
 
 def test_svg_needs_no_matplotlib(monkeypatch, tmp_path):
