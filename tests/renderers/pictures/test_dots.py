@@ -50,7 +50,7 @@ def test_texts_of_an_image_are_no_wider_than_their_scene_has_them():
     for mark in marks:
         rows = pixels[int(2 * mark.y) - 20 : int(2 * mark.y) + 5]
         dark = (rows < 0.9).any(axis=0).nonzero()[0]
-        assert 2 * mark.x + 1.8 * mark.width * 0.8 < dark.max() <= 2 * (mark.x + mark.width) + 2
+        assert 2 * mark.x + 1.4 * mark.width < dark.max() <= 2 * (mark.x + mark.width) + 4
 
 
 TEXTS = [
