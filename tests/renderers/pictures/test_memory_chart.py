@@ -102,6 +102,22 @@ def test_training_of_other_sorts_has_its_peak(options):
     assert "moments" not in found.to_dict()["training"]
 
 
+def test_the_first_stage_of_a_pipeline_has_microbatches_that_wait():
+    found = shapecalc.load("gpt2").memory(optimizer="adam", pipeline=4)
+    assert found.training.stage == 0
+    assert max(moment.live for moment in found.training.moments) == found.training.peak
+    assert min(moment.saved for moment in found.training.moments) >= found.training.kept
+
+
+def test_columns_are_at_whole_pixels_and_begin_with_the_inputs():
+    found = shapecalc.load("resnet50").memory(optimizer="adam")
+    for scene in (found.draw().scene, shapecalc.load("alexnet").memory().draw().scene):
+        columns = keyed(scene, "column ").values()
+        assert all(column.x == int(column.x) and column.width == int(column.width) for column in columns)
+    start, first = keyed(scene, "column ")["0 pale"], keyed(scene, "column ")["1 data"]
+    assert start.height / first.height == pytest.approx(227 * 227 * 3 / (55 * 55 * 96)), "the input, then conv1"
+
+
 def test_patches_have_their_own_peak():
     found = shapecalc.load("mobilenet_v2").memory(patches="auto")
     assert found.patches
