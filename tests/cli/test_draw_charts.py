@@ -40,7 +40,7 @@ def test_charts_are_drawn(words, shown, tmp_path):
 def test_wrong_use(words, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = run(*words, *([] if words[0] == "memory" else ["-o", "net.svg"]))
-    assert ran.status == 2
+    assert (ran.status, ran.out) == (2, "")
     assert error in ran.err
     assert "Traceback" not in ran.err
     assert [*tmp_path.iterdir()] == []
