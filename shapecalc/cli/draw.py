@@ -8,7 +8,15 @@ import click
 from click.core import ParameterSource
 
 from shapecalc.cli.formats import output_formats
-from shapecalc.cli.options import OneOf, batch_option, depth_option, layout_option, load_network, network_options
+from shapecalc.cli.options import (
+    OneOf,
+    batch_option,
+    completed,
+    depth_option,
+    layout_option,
+    load_network,
+    network_options,
+)
 from shapecalc.cli.output import emit, emit_bytes
 from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, SCALES, STYLES, THEMES
 
@@ -17,20 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_STYLES = {name: style for name, style in STYLES.items() if "Report" in style.of}
+"""The styles of pictures of a network; others are of answers to questions about it."""
+
 
 class _Command(click.Command):
     """The command, whose help ends with a list of the styles."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Styles"):
-            formatter.write_dl([(name, one.doc) for name, one in STYLES.items()])
+            formatter.write_dl([(name, one.doc) for name, one in _STYLES.items()])
 
 
 @click.command(cls=_Command, short_help="Draw a network: its graph, feature maps to scale, charts.")
 @network_options
 @click.option(
-    "--style", type=OneOf([*STYLES]), metavar="STYLE", default=next(iter(STYLES)), show_default=True,
-    help=f"Choose what is drawn: {', '.join(STYLES)}.",
+    "--style", type=OneOf([*_STYLES]), metavar="STYLE", default=next(iter(_STYLES)), show_default=True,
+    help=f"Choose what is drawn: {', '.join(_STYLES)}.",
 )  # fmt: skip
 @batch_option
 @layout_option
@@ -42,6 +53,19 @@ class _Command(click.Command):
     "--scale", type=OneOf([*SCALES]),
     help="Choose the lengths of volumes: proportional to the square roots of sizes (sqrt, the default), to sizes, or "
     "to their logarithms.",
+)  # fmt: skip
+@click.option(
+    "--of",
+    metavar="NAMES",
+    help="Of shares: draw params, macs or output_bytes, or several with commas.  [default: all]",
+)
+@click.option(
+    "--layer", metavar="NAMES", shell_complete=completed("layers"),
+    help="Of receptive fields: draw those of a layer, or of several with commas.  [default: the last feature maps]",
+)  # fmt: skip
+@click.option(
+    "--at", metavar="POSITION",
+    help="Of receptive fields: draw that of this position of the layer, 3x4, counted from 0.  [default: the middle]",
 )  # fmt: skip
 @click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,

@@ -17,7 +17,7 @@ from shapecalc.cli.options import (
     load_network,
     network_options,
 )
-from shapecalc.cli.output import emit_answer
+from shapecalc.cli.output import check_plot, emit_answer
 from shapecalc.cli.serving import memory_options, table_options
 from shapecalc.cli.small_devices import small_device_options
 from shapecalc.cli.training import training_options
@@ -57,6 +57,10 @@ __all__ = ["command"]
 @small_device_options
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
 @depth_option
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False),
+    help="Plot the live bytes over time: .svg, .html, .png or .pdf.",
+)  # fmt: skip
 @layout_option
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913  (each is an option of its own)
@@ -67,6 +71,7 @@ def command(  # noqa: PLR0913  (each is an option of its own)
     batch: int,
     layers: bool,
     depth: int | str | None,
+    plot: str | None,
     layout: str | None,
     format_: str,
     output: str | None,
@@ -76,7 +81,11 @@ def command(  # noqa: PLR0913  (each is an option of its own)
 
     Exit status 1 if it does not fit --flash or --sram.
     """
+    if plot:
+        check_plot(plot, output, "plotting memory")
     network = load_network(spec, inputs, settings, layout or "")
     result = network.memory(batch=batch, layout=layout or "", **options)
     emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))
+    if plot:
+        result.draw().save(plot)
     return 0 if result.placement is None or result.placement.fits else 1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Layout",
+    "check_plot",
     "complain",
     "emit",
     "emit_answer",
@@ -203,3 +204,17 @@ def show_error(error: ShapecalcError) -> None:
     for warning in getattr(error, "warnings", ()):
         lines += ["", *_wrapped(warning, "warning")]
     complain(lines)
+
+
+def check_plot(path: str, output: str | None, what: str) -> None:
+    """Check the file of a plot beside the one of `--output`, before there is anything to write.
+
+    Errors: `UsageError`, `MissingExtraError`.
+    """
+    from shapecalc.files import check_writable
+    from shapecalc.renderers.pictures import check_path
+
+    check_path(path, what)
+    check_writable(path)
+    if path == output:
+        raise UsageError(Problem(f"--plot and --output are both {path}", hint="name two files"))

@@ -17,7 +17,7 @@ from shapecalc.cli.options import (
     network_options,
     selection_options,
 )
-from shapecalc.cli.output import emit_answer
+from shapecalc.cli.output import check_plot, emit_answer
 from shapecalc.cli.serving import weight_options
 from shapecalc.errors import Problem, UsageError
 
@@ -51,7 +51,9 @@ _tokens_option = partial(click.option, metavar="N")
     help="Bound the tokens per second after N past tokens.  [default: the prompt]",
 )  # fmt: skip
 @batch_option
-@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the roofline: .svg, .png or .pdf.")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the roofline: .svg, .html, .png or .pdf."
+)
 @layout_option
 @depth_option
 @selection_options("time, bytes, intensity, macs", "longest times", order="speed_order")
@@ -90,11 +92,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
         raise UsageError(Problem("no device is named", hint=hint))
     if plot:
-        from shapecalc.renderers.front import check_picture
-
-        check_picture(plot, "plotting a roofline")
-        if plot == output:
-            raise UsageError(Problem(f"--plot and --output are both {plot}", hint="name two files"))
+        check_plot(plot, output, "plotting a roofline")
     found = load_network(spec, inputs, settings, layout or "").speed(
         device, batch=batch, layout=layout or "", weights=weights, weights_of=weights_of, activations=activations,
         kv_bits=kv_bits,
@@ -103,6 +101,4 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     options = {} if format_ == "json" else {"depth": depth, **selection}
     emit_answer(found, output, format_, found.name, **options)
     if plot:
-        from shapecalc.renderers.roofline import draw_roofline
-
-        draw_roofline(plot, found)
+        found.draw().save(plot)

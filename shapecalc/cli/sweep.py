@@ -77,7 +77,7 @@ def _plan_of(
 )
 @click.option("--top", type=WholeNumber(1), metavar="N", help="Keep only the first N rows.")
 @click.option(
-    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the Pareto front: .svg, .png or .pdf."
+    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the Pareto front: .svg, .html, .png or .pdf."
 )
 @output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
 @click.option("--resume", is_flag=True, help="Resume after the last row of the --output file.")
@@ -110,9 +110,9 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         plot=options["plot"], shown=ROWS_SHOWN,
     )  # fmt: skip
     if job.plot:
-        from shapecalc.renderers.front import check_picture
+        from shapecalc.renderers.pictures import check_path
 
-        check_picture(job.plot)
+        check_path(job.plot, "plotting a front")
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
     if interruption is None or not (output or options["plot"]):
@@ -189,9 +189,10 @@ def _run(job: Job, jobs: int) -> KeyboardInterrupt | None:
         _work(job, jobs)
         job.finish()
         if job.plot:
-            from shapecalc.renderers.front import draw_front
+            from shapecalc.renderers.pictures import Picture
+            from shapecalc.renderers.pictures.charts.front import draw_front
 
-            draw_front(job.plot, *job.picture())
+            Picture(draw_front(*job.picture())).save(job.plot)
     except KeyboardInterrupt as interruption:
         job.leave()
         return interruption

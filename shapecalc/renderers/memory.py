@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from shapecalc.questions.memory import FitTable, LayerMemory, Memory
     from shapecalc.renderers.blocks import Block
 
-__all__ = ["draw_memory"]
+__all__ = ["ORDERS", "amounts_of", "draw_memory"]
 
 _MOST_HELD = 12
 _NAME = 36
@@ -70,7 +70,8 @@ def _title(memory: Memory) -> str:
     return " · ".join([clean(memory.name), ", ".join(sizes), *batch]).removeprefix(" · ")
 
 
-def _amounts(memory: Memory) -> Iterator[tuple[str, int]]:
+def amounts_of(memory: Memory) -> Iterator[tuple[str, int]]:
+    """Yield the parts of the total, by their names."""
     yield "weights", memory.weights
     if memory.buffers:
         yield "buffers", memory.buffers
@@ -88,7 +89,7 @@ def _parts(memory: Memory) -> Table:
         TableLine(
             (name, f"{amount:,}" if amount else NOTHING, show_bytes(amount), show_share(Fraction(amount, whole or 1)))
         )
-        for name, amount in _amounts(memory)
+        for name, amount in amounts_of(memory)
     ]
     total = ("total", f"{whole:,}", show_bytes(whole), "")
     return Table(("Memory", "bytes", "", "share"), lines, total=total, numbers=(1, 2))
@@ -248,7 +249,7 @@ def _samples(memory: Memory) -> str:
     return "one sample" if memory.batch == 1 else f"a batch of {memory.batch:,}"
 
 
-_ORDERS = {
+ORDERS = {
     "given": "Layers run in the order of the specification.",
     "exact": "Layers run in the order with the minimum peak.",
     "heuristic": "Layers run in the best order found (by a heuristic: there are too many orders to try all).",
@@ -263,7 +264,7 @@ def _liveness(memory: Memory) -> str:
         f"that reads it (an output of the network: to the end). {_in_place(memory.in_place)}"
         + (f" (without in-place layers the peak at inference is {show_bytes(peak.peak_without_in_place)}{eager})"
            if memory.in_place not in {("none",), ("torch",)} and not memory.training and not memory.patches else "")
-        + f". Views (reshape, flatten, dropout at inference) need no memory. {_ORDERS[memory.order]}"
+        + f". Views (reshape, flatten, dropout at inference) need no memory. {ORDERS[memory.order]}"
     )  # fmt: skip
 
 

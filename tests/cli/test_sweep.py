@@ -180,11 +180,11 @@ def test_parquet(tmp_path):
 @pytest.mark.filterwarnings("default")
 def test_the_plot(tmp_path):
     pytest.importorskip("matplotlib")
-    for name, beginning in (("front.svg", b"<?xml"), ("front.png", b"\x89PNG")):
+    for name, beginning in (("front.svg", b"<svg"), ("front.html", b"<!doctype html>"), ("front.png", b"\x89PNG")):
         ran = run(*SMALL, "--plot", tmp_path / name)
         assert ran.status == 0, ran.err
         assert (tmp_path / name).read_bytes().startswith(beginning)
-    assert "is not a format of plots" in run(*SMALL, "--plot", tmp_path / "front.txt").err
+    assert "is not a format of pictures" in run(*SMALL, "--plot", tmp_path / "front.txt").err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing there")

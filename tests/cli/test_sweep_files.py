@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -351,7 +352,6 @@ def test_outputs_that_cannot_be_resumed_are_rejected():
 @pytest.mark.parametrize("name", ["old.csv", "old.json", "old.parquet", "old.txt"])
 def test_a_usage_error_leaves_the_old_file(options, name):
     pytest.importorskip("pyarrow")
-    pytest.importorskip("matplotlib")
     Path("net.svg").write_bytes(ALEXNET.read_bytes())
     Path(name).write_bytes(b"old")
     command = [SWEEP[0], "net.svg", *SWEEP[4:]] if "--set" in options else [SWEEP[0], "net.svg", *SWEEP[2:]]
@@ -371,7 +371,6 @@ def test_a_wrong_condition_is_an_error_before_the_first_row():
 
 
 def test_the_plot_and_the_rows_are_two_files():
-    pytest.importorskip("matplotlib")
     Path("x").mkdir()
     ran = run(*SWEEP, "--plot", "x/../both.svg", "-o", "both.svg", "--format", "json")
     assert (ran.status, ran.err) == (2, "--plot and --output are both both.svg\n   name two files\n")
@@ -674,30 +673,29 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("name", "ending"), list(zip(HOSTILE, ["svg", "png", "pdf"] * 9, strict=False)))
 def test_a_name_in_a_plot_is_plain_text(name, ending):
-    pytest.importorskip("matplotlib")
+    if ending != "svg":
+        pytest.importorskip("matplotlib")
     spec = f"name: {json.dumps(name)}\nvars: {{w: 4}}\ninput: 3x8x8\nlayers: [{{conv: {{out_channels: w, kernel_size: 3}}}}]\n"
     Path("net.yaml").write_text(spec, encoding="utf-8")
     ran = run("sweep", "net.yaml", "--set", "w=1:9", "--plot", f"front.{ending}")
     assert (ran.status, ran.err) == (0, "")
-    beginning = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[ending]
+    beginning = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}[ending]
     assert Path(f"front.{ending}").read_bytes().startswith(beginning)
 
 
 @pytest.mark.filterwarnings("error")
-def test_all_labels_of_a_plot_are_plain_text():
-    pytest.importorskip("matplotlib")
-    import matplotlib as mpl
-    import numpy as np
+@pytest.mark.parametrize("text", [HOSTILE[0], "\\frac{$x$}", "_^{&<>", "\x1b[31m\0\n\u202e\u2028"])
+def test_all_labels_of_a_plot_are_plain_text(text):
+    from shapecalc.renderers.pictures import Picture
+    from shapecalc.renderers.pictures.charts.front import draw_front
 
-    from shapecalc.renderers.front import draw_front
-
-    points = np.array([[1.0, 9.0], [2.0, 5.0], [3.0, 1.0]])
-    with mpl.rc_context({"text.usetex": True, "svg.fonttype": "none"}):
-        for text in [HOSTILE[0], "\\frac{$x$}", "_^{&<>", "\x1b[31m\0\n\u202e\u2028"]:
-            draw_front("front.svg", f"{text}: 3 variants where {text}", [text, text], points, points, [text] * 3)
-            root = ET.parse("front.svg").getroot()
-            shown = ["".join(part.itertext()) for part in root.iter("{http://www.w3.org/2000/svg}text")]
-            assert not any(sign in "".join(shown) for sign in "\n\x1b\0\u202e\u2028")
-            if text.isascii() and text.isprintable() and ":" not in text:
-                assert shown.count(text) >= 5, shown  # two axes, three labels
-    assert os.listdir() == ["front.svg"]
+    points = [(1.0, 9.0), (2.0, 5.0), (3.0, 1.0)]
+    scene = draw_front(f"{text}: 3 variants where {text}", [text, text], points, points, [text] * 3)
+    root = ET.fromstring(Picture(scene).svg)
+    shown = ["".join(part.itertext()) for part in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert not any(sign in "".join(shown) for sign in "\n\x1b\0\u202e\u2028")
+    if text.isascii() and text.isprintable():
+        assert shown.count(text) >= 5, shown  # two axes, three labels
+    if importlib.util.find_spec("matplotlib"):
+        for ending in ("png", "pdf"):
+            Picture(scene).save(f"front.{ending}")

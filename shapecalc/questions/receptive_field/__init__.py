@@ -145,10 +145,7 @@ class ReceptiveFields(Answer):
         `place` is counted from 0 along each axis of `places(name)`, in their order: `(0, 3)` or `0x3`. An input that it
         does not depend on is left out. Errors: `UsageError` for an unknown layer or position.
         """
-        index, sizes = self._index(name), self.places(name)
-        place = _read_place(place, name, sizes)
-        if len(place) != len(sizes) or not all(0 <= at < size for at, size in zip(place, sizes, strict=True)):
-            raise UsageError(_no_such_position(name, place, sizes))
+        index, place = self._index(name), self.position(name, place)
         shape = self.report.rows[index].sizing.outputs[0]
         start: Box = [[(0, size - 1)] for size in shape.sizes]
         for axis, at in zip(self._position_axes(index), place, strict=True):
@@ -165,6 +162,28 @@ class ReceptiveFields(Answer):
             for (number, axis), name in self._axes.items()
             if number in found
         )
+
+    def window(self, name: str, place: Sequence[int] | str = ()) -> tuple[Region, ...]:
+        """Return the local fields of one position before they are clipped to the inputs: at the edges, padding too.
+
+        Axes of which all positions see the same are left out. Errors: as `region`.
+        """
+        index, place = self._index(name), self.position(name, place)
+        at = dict(zip(self._position_axes(index), place, strict=True))
+        inputs, found = list(self.report.graph.inputs), []
+        for (number, axis), lanes in self._lanes[index].items():
+            span = hull(lane.at(at[lane.axis]) for lane in lanes if _is_local(lane))
+            if span:
+                found.append(Region(inputs[number], self._axes[number, axis], *span))
+        return tuple(found)
+
+    def position(self, name: str, place: Sequence[int] | str) -> tuple[int, ...]:
+        """Return a position of a layer, as `region` expects it. Errors: as `region`."""
+        sizes = self.places(name)
+        found = _read_place(place, name, sizes)
+        if len(found) != len(sizes) or not all(0 <= at < size for at, size in zip(found, sizes, strict=True)):
+            raise UsageError(_no_such_position(name, found, sizes))
+        return found
 
     def middle(self, name: str) -> tuple[int, ...]:
         """Return the position in the middle of a layer: the later one of two."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Axes", "Box", "Lanes", "input_axes", "lanes_of", "traced"]
+__all__ = ["Axes", "Box", "Lanes", "input_axes", "input_lengths", "lanes_of", "traced"]
 
 Axes = dict[tuple[int, int], str]
 """The names of the spatial axes of the network's inputs, by the index of input and axis."""
@@ -47,6 +47,15 @@ def input_axes(report: Report) -> Axes:
         spatial = [axis for axis in range(shape.rank) if axis != shape.channel_axis]
         axes.update({(number, axis): name for axis, name in zip(spatial, AXIS_NAMES[len(spatial)], strict=True)})
     return axes
+
+
+def input_lengths(report: Report) -> dict[str, dict[str, int]]:
+    """Return the sizes of the spatial axes of the network's inputs, by the names of both."""
+    found: dict[str, dict[str, int]] = {}
+    inputs = list(report.inputs.items())
+    for (number, axis), name in input_axes(report).items():
+        found.setdefault(inputs[number][0], {})[name] = inputs[number][1][axis]
+    return found
 
 
 def lanes_of(report: Report, axes: Axes) -> list[Lanes]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import MissingExtraError, Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from shapecalc.model.answer import Answer
     from shapecalc.renderers.pictures.scene import Scene
 
-__all__ = ["DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "draw_picture"]
+__all__ = ["DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "check_path", "draw_picture"]
 
 FORMATS = ("svg", "html", "png", "pdf")
 """The formats of pictures. PNG and PDF are written by matplotlib, an extra."""
+
+_BY_MATPLOTLIB = ("png", "pdf")
 
 THEMES = ("auto", "light", "dark")
 """Colours on white, on black, or as the reader's system has it (then light in PNG and PDF)."""
@@ -58,6 +61,21 @@ STYLES: dict[str, Style] = {
     "volumes": Style(
         "feature maps to scale, as boxes in perspective: height × width × channels", "volumes", ("depth", "scale")
     ),
+    "shares": Style(
+        "where the parameters, MACs and bytes of outputs are: bars for each layer or block",
+        "charts.shares",
+        ("of", "depth"),
+    ),
+    "memory": Style(
+        "live bytes over time, with the peak, and what the total is made of", "charts.memory", of=("Report", "Memory")
+    ),
+    "receptive-field": Style(
+        "the part of the input that a position of a layer sees",
+        "charts.field",
+        ("layer", "at"),
+        ("Report", "ReceptiveFields"),
+    ),
+    "roofline": Style("layers under the bandwidth and the peak of a device", "charts.roofline", of=("Speed",)),
 }
 """Every style of `draw`; the first is the default."""
 
@@ -131,6 +149,20 @@ def draw_picture(answer: Answer, style: str = "", *, theme: str = "auto", **opti
             hint = f"it is an option of {', '.join(takers)}" if takers else did_you_mean(option, chosen.options)
             raise UsageError(Problem(f"the style {style} has no option {option}", hint=hint))
     return Picture(import_module(f"{__name__}.{chosen.module}").draw(answer, **options), theme)
+
+
+def check_path(path: str, what: str) -> None:
+    """Check that a picture can be written to a file, before there is one; `what` is for the error.
+
+    Errors: `UsageError` for a suffix that is no format, `MissingExtraError` for PNG and PDF without matplotlib.
+    """
+    format = os.path.splitext(path)[1][1:].lower()  # noqa: A001
+    if format not in FORMATS:
+        *others, last = [f".{name}" for name in FORMATS]
+        hint = f"use the suffix {', '.join(others)} or {last}"
+        raise UsageError(Problem(f"{path} is not a format of pictures", hint=hint))
+    if format in _BY_MATPLOTLIB and find_spec("matplotlib") is None:
+        raise MissingExtraError(f"{what} as {format.upper()}", "matplotlib", "plot")
 
 
 def _check(name: str, known: Iterable[str], what: str) -> None:

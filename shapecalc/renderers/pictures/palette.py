@@ -31,6 +31,8 @@ COLOURS = {
     "rule": Colour("#d1d9e0", "#3d444d"),
     "edge": Colour("#59636e", "#9198a1"),
     "accent": Colour("#c2410c", "#fb923c"),
+    "data": Colour("#3b6ea5", "#6ba3d6"),
+    "pale": Colour("#bcd0e5", "#2f4f70"),
     "group": Colour("#f6f8fa", "#161b22"),
     "input": Colour("#ffffff", "#21262d"),
     "convolutions": Colour("#9ecae1", "#1f4e79"),
@@ -46,7 +48,7 @@ COLOURS = {
     "collapsed": Colour("#dbe4f0", "#27364a"),
     "others": Colour("#e3e3e3", "#3a3f46"),
 }
-"""Colours by role: those of the page, then fills of layers by what they are."""
+"""Colours by role: those of the page, and of data in charts (no text is on them), then fills of layers."""
 
 
 _FACES = {"lit": (255, 0.45, 0.14), "shaded": (0, 0.14, 0.28)}

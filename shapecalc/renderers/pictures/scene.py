@@ -12,7 +12,7 @@ from shapecalc.renderers.pictures.letters import text_width
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Curve", "Label", "Mark", "Outline", "Polygon", "Rectangle", "Scene", "outline_of", "shifted"]
+__all__ = ["Curve", "Dots", "Label", "Mark", "Outline", "Polygon", "Rectangle", "Scene", "outline_of", "shifted"]
 
 Point = tuple[float, float]
 
@@ -150,7 +150,23 @@ class Label(NamedTuple):
         return _around([(self.x + x, self.y + y) for x, y in corners])
 
 
-Mark = Rectangle | Polygon | Curve | Label
+class Dots(NamedTuple):
+    """Equal dots with their middles at points: those of a scatter plot, as one mark."""
+
+    points: tuple[Point, ...]
+    radius: float
+    fill: str = "ink"
+    title: str = ""
+    key: str = ""
+
+    @property
+    def outline(self) -> Outline:
+        """Where they are."""
+        found, radius = _around(self.points), self.radius
+        return Outline(found.left - radius, found.top - radius, found.right + radius, found.bottom + radius)
+
+
+Mark = Rectangle | Polygon | Curve | Label | Dots
 
 
 class Scene(NamedTuple):
@@ -179,7 +195,7 @@ def outline_of(marks: Iterable[Mark]) -> Outline:
 
 def shifted(mark: Mark, right: float, down: float) -> Mark:
     """Return a mark at another position."""
-    if isinstance(mark, Polygon):
+    if isinstance(mark, (Polygon, Dots)):
         return mark._replace(points=tuple([(x + right, y + down) for x, y in mark.points]))
     if isinstance(mark, Curve):
         start = mark.start[0] + right, mark.start[1] + down

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shapecalc.escaping import html
 from shapecalc.renderers.pictures.letters import FONTS
 from shapecalc.renderers.pictures.palette import colour, in_order
-from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Rectangle
+from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Polygon, Rectangle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +39,8 @@ def _style(marks: Iterable[Mark], theme: str) -> Iterator[str]:
     for mark in marks:
         if isinstance(mark, Label):
             fills.add(mark.color)
+        elif isinstance(mark, Dots):
+            strokes.add(mark.fill)
         elif isinstance(mark, Curve):
             strokes.add(mark.stroke)
             fills |= {mark.stroke} if mark.arrow else set()
@@ -57,6 +59,8 @@ def _style(marks: Iterable[Mark], theme: str) -> Iterator[str]:
 def _element(mark: Mark) -> str:
     if isinstance(mark, Label):
         return _text(mark)
+    if isinstance(mark, Dots):
+        return _dots(mark)
     if isinstance(mark, Rectangle):
         at = {"x": mark.x, "y": mark.y, "width": mark.width, "height": mark.height}
         at.update({"rx": mark.radius} if mark.radius else {})
@@ -72,6 +76,14 @@ def _element(mark: Mark) -> str:
         drawn = f"{drawn[:-2]}><title>{html(mark.title)}</title></{shape.split(' ', 1)[0]}>"
     head = mark.head if isinstance(mark, Curve) else None
     return f'{drawn}<path d="M{" ".join(map(_point, head))}Z"{_paint(mark.stroke, "", 0)}/>' if head else drawn
+
+
+def _dots(dots: Dots) -> str:
+    """Return dots as one path: lines without a length have round ends."""
+    path = "".join([f"M{_point(point)}h0" for point in dots.points])
+    paint = f'class="s-{dots.fill}" stroke-width="{_number(2 * dots.radius)}" stroke-linecap="round"'
+    title = f"<title>{html(dots.title)}</title>" if dots.title else ""
+    return f'<path d="{path}" {paint}>{title}</path>'
 
 
 def _paint(fill: str, stroke: str, thickness: float) -> str:

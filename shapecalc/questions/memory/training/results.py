@@ -11,7 +11,21 @@ if TYPE_CHECKING:
 
     from shapecalc.questions.memory.training.parallelism import Parallelism
 
-__all__ = ["Training"]
+__all__ = ["Training", "TrainingMoment"]
+
+
+class TrainingMoment(NamedTuple):
+    """While a layer, or the loss (`at`), runs in a pass: the bytes of activations and their gradients.
+
+    `live` are all of them, of which `saved` for the backward pass, `gradients`, and `loss` of the loss.
+    """
+
+    at: str
+    direction: str
+    live: int
+    saved: int
+    gradients: int
+    loss: int
 
 
 class Training(NamedTuple):
@@ -29,7 +43,8 @@ class Training(NamedTuple):
     their adapters add, which are copies. With
     a `parallelism`, all bytes are those of one device, in a pipeline of that in the `stage` with the most; `weights`
     are those of the network there, `repeated_heads` the heads of keys and values that are on several devices (0: none),
-    and `gathered` those of the largest layer that ZeRO puts together while it runs.
+    and `gathered` those of the largest layer that ZeRO puts together while it runs. `moments` are all of a training
+    step, in order; they are not in the JSON contract.
     """
 
     optimizer: str
@@ -60,6 +75,7 @@ class Training(NamedTuple):
     parallelism: Parallelism | None = None
     stage: int = 0
     repeated_heads: int = 0
+    moments: tuple[TrainingMoment, ...] = ()
 
     @property
     def on_device(self) -> int:
@@ -71,4 +87,5 @@ class Training(NamedTuple):
         """Return it as the JSON contract has it."""
         bits = {name: plain_bits(getattr(self, name)) for name in ("state_bits", "loss_bits")}
         found = {**self._asdict(), **bits}
+        del found["moments"]
         return {**found, "parallelism": self.parallelism._asdict() if self.parallelism else None}

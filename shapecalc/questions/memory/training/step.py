@@ -20,7 +20,7 @@ from shapecalc.questions.memory.training.parallelism import (
     splits_of,
     with_repeated_heads,
 )
-from shapecalc.questions.memory.training.results import Training
+from shapecalc.questions.memory.training.results import Training, TrainingMoment
 from shapecalc.questions.memory.training.stages import in_flight, stage_numbers, stage_plan
 
 if TYPE_CHECKING:
@@ -146,7 +146,14 @@ class _Stage:
             gathered=self.gathered() if parallel.zero >= _WEIGHTS and parallel.data > 1 else 0,
             parallelism=options.parallel,
             stage=self.number,
+            moments=tuple([self._moment(moment, waiting * kept) for moment in moments]),
         )
+
+    def _moment(self, moment: Pass, waiting: int) -> TrainingMoment:
+        """Return a moment, with the bytes of microbatches that wait."""
+        at = _name(self.report, self.plan, moment)
+        live, saved = moment.live + waiting, moment.kept + waiting
+        return TrainingMoment(at, moment.direction, live, saved, moment.gradients, moment.loss)
 
     def losses(self) -> list[LossBytes]:
         """Return what the losses need that are computed on this device."""

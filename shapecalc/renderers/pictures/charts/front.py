@@ -1,0 +1,65 @@
+"""The Pareto front of a sweep: every variant is a dot, those of the front are joined by a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shapecalc.renderers.pictures.charts.axes import across, axis_of, up
+from shapecalc.renderers.pictures.charts.heads import NOTE, chart
+from shapecalc.renderers.pictures.charts.points import Labels, thinned
+from shapecalc.renderers.pictures.letters import text_width
+from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shapecalc.renderers.pictures.scene import Mark, Scene
+
+__all__ = ["draw_front"]
+
+_WIDE, _HIGH = 600.0, 330.0
+_NAMES = {
+    "params": "parameters", "macs": "MACs", "memory": "peak memory, bytes", "activations": "output elements",
+}  # fmt: skip
+_CROWD = 60
+_MOST = 2_000
+"""Points of the line of a front."""
+
+
+def draw_front(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> Scene:
+    """Return the plot of two columns: `cloud` and `front` are points, `labels` the names of those on the front.
+
+    The part of the title after a colon is what it is about.
+    """
+    every = [[float(point[column]) for points in (cloud, front) for point in points] for column in (0, 1)]
+    x = axis_of(every[0], _NAMES.get(names[0], names[0]), 0.0, _WIDE)
+    y = axis_of(every[1], _NAMES.get(names[1], names[1]), 0.0, -_HIGH)
+    variants = [(x.at(float(point[0])), y.at(float(point[1]))) for point in cloud]
+    line = [(x.at(float(point[0])), y.at(float(point[1]))) for point in front]
+    marks: list[Mark] = [*up(y, 0.0, _WIDE), *across(x, -_HIGH, 0.0)]
+    dots = thinned(variants)
+    marks += [Dots(dots, 2.0, "pale", key="variants")] if dots else []
+    if line:
+        kept = line[:: -(-len(line) // _MOST)]
+        marks += [Curve(kept[0], tuple([(point,) for point in [*kept[1:], line[-1]]]), "accent", 1, key="front line")]
+        marks.append(Dots(thinned(line), 1.5 if len(line) > _CROWD else 3.0, "accent", key="front"))
+    room = Labels(Outline(0, -_HIGH, _WIDE, 0))
+    room.avoid_line(line)
+    for index in dict.fromkeys((0, len(line) - 1, len(line) // 2) if line else ()):
+        marks += room.beside(line[index], labels[index], f"point {index}")
+    marks += _legend(len(cloud), len(front))
+    head, _, about = title.rpartition(": ")
+    notes = []
+    if len(dots) < len(variants):
+        notes.append(f"Of {len(variants):,} points, those that cover one another are drawn once.")
+    return chart(marks, head, about, notes)
+
+
+def _legend(variants: int, front: int) -> Iterator[Mark]:
+    x = _WIDE
+    for words, color, count in ((f"Pareto front ({front:,})", "accent", front), ("variants", "pale", variants)):
+        if count:
+            x -= text_width(words, NOTE)
+            yield Label(x, -_HIGH - 16, words, NOTE, color="quiet", key=f"legend {color}")
+            yield Dots(((x - 8, -_HIGH - 19.5),), 3.0, color, key=f"legend {color}")
+            x -= 30

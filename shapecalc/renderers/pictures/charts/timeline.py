@@ -1,0 +1,184 @@
+"""What is live over time: a column for each step, the peak, and below the names of layers or of their blocks."""
+
+from __future__ import annotations
+
+from itertools import accumulate, groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.escaping import clean
+from shapecalc.renderers.cells import show_bytes
+from shapecalc.renderers.pictures.charts.axes import byte_axis, up
+from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT
+from shapecalc.renderers.pictures.letters import fitted, text_width
+from shapecalc.renderers.pictures.scene import Curve, Label, Rectangle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shapecalc.renderers.pictures.scene import Mark
+
+__all__ = ["LiveStep", "Timeline"]
+
+_WIDE, _HIGH = 720, 200.0
+_NARROWEST, _WIDEST = 480.0, 40
+"""The width of the picture of few steps, and of a step."""
+
+_NAMED = 13
+"""Steps at least this wide have their names below."""
+
+_LONGEST = 90.0
+_FEW = 3
+
+
+class LiveStep(NamedTuple):
+    """While a layer runs: its name, the blocks that it is in, outermost first, the pass, and the live bytes by sort."""
+
+    name: str
+    scopes: tuple[str, ...]
+    direction: str
+    parts: tuple[int, ...]
+
+    @property
+    def live(self) -> int:
+        """All live bytes."""
+        return sum(self.parts)
+
+
+class Timeline:
+    """Steps in order of execution; `sorts` are what is live, from below to above, and its colours.
+
+    Of steps that have no room for a column each, `each` are one: that with the most live bytes.
+    """
+
+    def __init__(self, steps: Sequence[LiveStep], sorts: Mapping[str, str]) -> None:
+        self.each = -(-len(steps) // _WIDE)
+        self.runs = [steps[index : index + self.each] for index in range(0, len(steps), self.each)]
+        self.columns = [max(run, key=lambda step: step.live) for run in self.runs]
+        self.sorts = sorts
+        count = len(self.columns)
+        self.wide = min(_WIDE / count, _WIDEST)
+        self.edges = [round(self.wide * index) for index in range(count + 1)]  # whole pixels: no seams between columns
+        self.right = max(float(self.edges[-1]), _NARROWEST)
+        self.peak = max(range(len(self.columns)), key=lambda index: self.columns[index].live)
+        self.axis = byte_axis(self.columns[self.peak].live, "live", 0.0, -_HIGH)
+
+    def marks(self) -> Iterator[Mark]:
+        """Yield all of it."""
+        yield from up(self.axis, 0.0, self.right, 36.0)
+        for index in range(len(self.columns)):
+            yield from self._column(index)
+        yield from self._peak()
+        yield Curve((0, 0), (((self.right, 0),),), stroke="quiet", thickness=1)
+        yield from self._legend()
+        yield from self._names() if self.wide >= _NAMED else self._blocks()
+
+    def _column(self, index: int) -> Iterator[Mark]:
+        step, run = self.columns[index], self.runs[index]
+        gap = 1 if self.wide >= 4 else 0
+        title = " to ".join(dict.fromkeys([clean(one.name) or _START for one in (run[0], run[-1])]))
+        title += f" ({step.direction})" if step.direction else ""
+        below = 0
+        for fill, amount in zip(self.sorts.values(), step.parts, strict=True):
+            if amount:
+                top, bottom = self.axis.at(below + amount), self.axis.at(below)
+                left, right = self.edges[index : index + 2]
+                yield Rectangle(
+                    left, top, right - left - gap, bottom - top, fill, "",
+                    title=f"{title}: {show_bytes(step.live)}", key=f"column {index} {fill}",
+                )  # fmt: skip
+                below += amount
+
+    def _peak(self) -> Iterator[Mark]:
+        step, x = self.columns[self.peak], sum(self.edges[self.peak : self.peak + 2]) / 2
+        y = self.axis.at(step.live)
+        name = fitted(clean(step.name), TEXT, 200, bold=True)
+        when = f"while {name} runs" if step.name else "before the first layer runs"
+        words = f"peak {show_bytes(step.live)} {when}{f', {step.direction}' if step.direction else ''}"
+        half = text_width(words, TEXT, bold=True) / 2
+        middle = max(min(x, self.right - half), half)
+        yield Curve((0, y), (((self.right, y),),), stroke="ink", thickness=1, dashed=True, key="peak line")
+        yield Label(middle, self.axis.end - 12, words, TEXT, "middle", bold=True, key="peak words")
+        yield Curve((x, self.axis.end - 9), (((x, y),),), stroke="ink", thickness=1, arrow=5, key="peak")
+
+    def _legend(self) -> Iterator[Mark]:
+        used = [any(step.parts[index] for step in self.columns) for index in range(len(self.sorts))]
+        x = self.right
+        for (words, fill), is_used in reversed([*zip(self.sorts.items(), used, strict=True)]):
+            if is_used:
+                x -= text_width(words, NOTE)
+                yield Label(x, -_HIGH - 36, words, NOTE, color="quiet", key=f"legend {fill}")
+                yield Rectangle(x - 14, -_HIGH - 44, 9, 9, fill, "", key=f"legend {fill}")
+                x -= 30
+
+    def _names(self) -> Iterator[Mark]:
+        """Yield the name of each step, downwards, and the passes below."""
+        bottom = 0.0
+        for index, step in enumerate(self.columns):
+            name = fitted(clean(step.name) or _START, NOTE, _LONGEST)
+            x = (index + 0.5) * self.wide - NOTE * 0.26
+            yield Label(x, 7, name, NOTE, color="quiet", turned=90, key=f"step {index}")
+            bottom = max(bottom, text_width(name, NOTE))
+        yield from self._spans(self._passes(), 7 + bottom + 8)
+
+    def _blocks(self) -> Iterator[Mark]:
+        """Yield the blocks that the steps are in, as far down as it takes for a few, and the passes below."""
+        deepest = max(len(step.scopes) for step in self.columns)
+        found: list[str] = []
+        for depth in range(1, deepest + 1):
+            found = [step.scopes[:depth][-1] if step.scopes else "" for step in self.columns]
+            if len({*found}) > _FEW:
+                break
+        yield from self._spans(found, 7)
+        yield from self._spans(self._passes(), 7 + (22 if any(found) else 0))
+
+    def _passes(self) -> list[str]:
+        """Return the pass of each step: the first one, then all others, which alternate where blocks run again."""
+        first, *others = dict.fromkeys(step.direction for step in self.columns)
+        later = " and ".join(others)
+        return [first if step.direction == first else later for step in self.columns]
+
+    def _spans(self, words: Sequence[str], y: float) -> Iterator[Mark]:
+        """Yield a bracket below each run of steps with the same word, and the word where it has room.
+
+        Where not all of them have room, what follows the last dot does for all but the first within a block; where
+        that has none either, those within a block are one.
+        """
+        runs: list[tuple[str, int]] = [(word, len([*run])) for word, run in groupby(words)]
+        for shorter in (_named_in_full, _named_by_ends, _named_together):
+            named = shorter(runs)
+            ends = [0, *accumulate([count for _, count in named])]
+            spans = [(word, self.edges[first], self.edges[last] - 2) for (word, _), first, last in
+                     zip(named, ends[:-1], ends[1:], strict=True)]  # fmt: skip
+            if all(text_width(word, NOTE) <= right - left + 2 for word, left, right in spans):
+                break
+        for word, left, right in spans:
+            if word and right - left >= 2:
+                yield Curve((left, y), (((right, y),),), stroke="quiet", thickness=1.5, key=f"span {word}")
+                if text_width(word, NOTE) <= right - left + 2:
+                    yield Label((left + right) / 2, y + 13, word, NOTE, "middle", "quiet", key=f"span {word}")
+
+
+def _named_in_full(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [(clean(word), count) for word, count in runs]
+
+
+def _named_by_ends(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    found, parent = [], ""
+    for word, count in runs:
+        before, _, last = word.rpartition(".")
+        found.append((clean(last if before and before == parent else word), count))
+        parent = before
+    return found
+
+
+def _named_together(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    found = []
+    for parent, group in groupby(runs, lambda run: run[0].rpartition(".")[0] or run[0]):
+        alike = [*group]
+        last = alike[-1][0].removeprefix(f"{parent}.")
+        name = alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
+        found.append((clean(name), sum(count for _, count in alike)))
+    return found
+
+
+_START = "(start)"
