@@ -8,7 +8,7 @@ from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.folding import differences
 from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
-from shapecalc.renderers.pictures.volumes.arrangement import Placement, Volume
+from shapecalc.renderers.pictures.volumes.arrangement import MapGrid, Volume
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
@@ -46,7 +46,7 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
         Volume(one, Box.of(one.sides, lengths), caption_of(one, str(index)), places[index])
         for index, one in enumerate(maps)
     ]
-    layout = Placement(items, wraps=in_u is None)
+    layout = MapGrid(items, wraps=in_u is None)
     marks = [*_arrows(layout), *_volumes(layout), *_windows(layout, lengths)]
     outline = outline_of(marks)
     notes = _notes(report, maps, scale, depth)
@@ -54,7 +54,7 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     return Scene.around(marks, report.name, "Feature maps to scale. " + " ".join(notes))
 
 
-def _volumes(layout: Placement) -> Iterator[Mark]:
+def _volumes(layout: MapGrid) -> Iterator[Mark]:
     for index, item in enumerate(layout.items):
         box, one = layout.boxes[index], item.map
         above, below = size_texts(one.sides)
@@ -63,20 +63,20 @@ def _volumes(layout: Placement) -> Iterator[Mark]:
         yield from layout.captions(index)
 
 
-def _arrows(layout: Placement) -> Iterator[Mark]:
+def _arrows(layout: MapGrid) -> Iterator[Mark]:
     for source, target in layout.edges:
         if not _reach(layout, source, target):
             yield layout.arrow(source, target)
 
 
-def _reach(layout: Placement, source: int, target: int) -> tuple[int, ...]:
+def _reach(layout: MapGrid, source: int, target: int) -> tuple[int, ...]:
     """Return the size of the window over the source that is drawn in place of an arrow; empty for an arrow."""
     a, b = layout.items[source], layout.items[target]
     is_next = b.place.column == a.place.column + 1 and layout.way(source, target) == "along"
     return b.map.reach_over(a.map) if is_next else ()
 
 
-def _windows(layout: Placement, lengths: Lengths) -> Iterator[Mark]:
+def _windows(layout: MapGrid, lengths: Lengths) -> Iterator[Mark]:
     """Yield the windows that slide over maps, and the lines from their corners to a position of the output."""
     for source, target in layout.edges:
         reach = _reach(layout, source, target)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
     from shapecalc.renderers.pictures.volumes.places import GridPoint
 
-__all__ = ["Placement", "Volume"]
+__all__ = ["MapGrid", "Volume"]
 
 _GAP = 28.0
 _OUT, _IN = 9.0, 13.0
@@ -50,7 +50,7 @@ class Volume(NamedTuple):
         return max(found) / 2
 
 
-class Placement:
+class MapGrid:
     """The positions of items, and the paths of arrows."""
 
     def __init__(self, items: Sequence[Volume], *, wraps: bool) -> None:
