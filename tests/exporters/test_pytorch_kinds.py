@@ -20,8 +20,8 @@ RECORDED = Path(__file__).parent.parent / "data" / "pt2"
 
 NOT_WRITTEN = {
     "accuracy", "conv_lstm", "deformable_conv", "disentangled_attention", "gated_delta_net", "locally_connected", "loss",
-    "mamba", "mamba2", "max_unpool", "multi_head_latent_attention", "opaque", "prior_box", "recurrent",
-    "relative_position_bias", "roi_align", "sinusoidal_embedding", "unused_parameter",
+    "mamba", "mamba2", "max_unpool", "multi_head_latent_attention", "named_operation", "opaque", "prior_box",
+    "recurrent", "relative_position_bias", "roi_align", "sinusoidal_embedding", "unused_parameter",
 }  # fmt: skip
 SOME_NOT_WRITTEN = {
     ("conv", "parametrization"), ("experts", "bias True"),
