@@ -6,7 +6,7 @@ tests/data/onnx/blocked.*.onnx are such files as a whole; the nodes here are tho
 from __future__ import annotations
 
 import pytest
-from crafted_onnx import model, node, tensor, value
+from crafted_onnx import field, model, node, tensor, value
 
 import shapecalc
 from shapecalc.errors import ShapeError
@@ -189,3 +189,13 @@ def test_a_fused_product_is_followed_by_its_activation():
     report = report_of(nodes, [tensor("w", [8, 4]), tensor("b", [4])], (1, 8), (1, 4))
     assert [row.kind for row in report.rows] == ["linear", "leaky_relu"]
     assert report.rows[1].arguments["negative_slope"] == 0.25
+
+
+@pytest.mark.parametrize(("rule", "name"), [("FuseBatchNormIntoConv, Other", "conv1"), ("Other", "bn1")])
+def test_a_convolution_into_which_a_norm_was_fused_keeps_its_own_name(rule, name):
+    """PyTorch's newer exporter leaves it where the norm was; its weights have their names."""
+    entries = {"pkg.torch.onnx.name_scopes": "['', 'bn1', 'norm']", "pkg.onnxscript.rewriter.rule_name": rule}
+    metadata = b"".join(field(9, field(1, key) + field(2, text)) for key, text in entries.items())
+    one = node("Conv", ["x", "conv1.weight", "conv1.weight_bias"], ["y"], "node_Conv_7") + metadata
+    report = report_of([one], [tensor("conv1.weight", [4, 3, 3, 3]), tensor("conv1.weight_bias", [4])])
+    assert [row.name for row in report.rows] == [name]

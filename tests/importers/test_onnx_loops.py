@@ -236,3 +236,21 @@ def test_a_constant_of_the_graph_is_a_number_of_turns():
         node("Loop", ["m", "", "x"], ["y", "z"], body=turn()),
     ]
     assert report_of(nodes, (1, 8), [MATRIX], ("y", "z")).total.macs == 128
+
+
+def test_loops_within_loops_are_bounded_together():
+    inner = [node("Relu", ["v"], ["b"]), node("Identity", ["c"], ["d"])]
+    for _ in range(6):
+        body = as_graph(
+            graph(inner, [value("i", []), value("c", []), value("v", None)], [value("d", []), value("b", None)])
+        )
+        inner = [node("Loop", ["m", "", "v"], ["b"], body=body), node("Identity", ["c"], ["d"])]
+    loop = node("Loop", ["m", "", "x"], ["y"], body=body)
+    with pytest.raises(ShapeError, match="how often it runs is only known when it does"):
+        network_of([loop], (1, 8), [tensor("m", [], [1000], INT64)]).infer()
+
+
+def test_parts_of_negative_sizes_are_none():
+    nodes = [node("SplitToSequence", ["x", "q"], ["s"], axis=1), node("ConcatFromSequence", ["s"], ["y"], axis=1)]
+    with pytest.raises(ShapeError, match="it cuts 6 into 2 parts"):
+        network_of(nodes, (1, 6), [tensor("q", [2], [-1, 7], INT64)]).infer()

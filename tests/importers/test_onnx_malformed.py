@@ -133,7 +133,7 @@ def operations():
     from shapecalc.importers.onnx import operations as table
     from shapecalc.importers.onnx import values
 
-    return sorted({*table.operation.names, *values._folds.names, "If", "Loop"})
+    return sorted({*table.operation.names, *values.folds.names, "If", "Loop"})
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -210,3 +210,71 @@ def test_the_residual_sum_of_a_fused_normalisation_is_its_fourth_output():
 def test_a_fused_product_that_moves_the_batch_is_opaque():
     one = node("FusedMatMul", ["x", "x"], ["y"], transBatchA=1, domain="com.microsoft")
     assert kinds(report_of([one], (1, 9, 8), [], (1, 9, 9))) == ["opaque"]
+
+
+HEADS = {"domain": "com.microsoft", "num_heads": 4}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_attention_with_its_projections_is_these(batch):
+    """BERT's as onnxruntime fuses it: 5 × 32 by 32 × 96 and its bias, then 2 · 5² · 32 MACs of scores and values."""
+    weights = [tensor("w", [32, 96]), tensor("b", [96])]
+    nodes = [node("Attention", ["x", "w", "b"], ["y"], unidirectional=1, **HEADS)]
+    report = report_of(nodes, (batch, 5, 32), weights, (batch, 5, 32))
+    assert kinds(report)[:2] == ["linear", "split"]
+    assert (report.total.params, report.total.macs) == (32 * 96 + 96, 5 * 32 * 96 + 2 * 25 * 32)
+    (attention,) = [row for row in report.rows if row.kind == "scaled_dot_product_attention"]
+    assert (attention.output_shape, attention.arguments["is_causal"]) == ((4, 5, 8), True)
+    assert report.rows[-1].output_shape == (5, 32)
+
+
+def test_attention_of_other_sizes_of_values():
+    nodes = [node("Attention", ["x", "w", "b"], ["y"], qkv_hidden_sizes=[32, 32, 16], **HEADS)]
+    report = report_of(nodes, (1, 5, 32), [tensor("w", [32, 80]), tensor("b", [80])], (1, 5, 16))
+    assert (report.total.macs, report.rows[-1].output_shape) == (5 * 32 * 80 + 25 * (32 + 16), (5, 16))
+
+
+@pytest.mark.parametrize("bias", ["", "b"])
+def test_attention_on_projections_adds_the_parts_of_its_bias(bias):
+    nodes = [node("MultiHeadAttention", ["x", "x", "x", bias], ["y"], **HEADS)]
+    report = report_of(nodes, (1, 5, 32), [tensor("b", [96])], (1, 5, 32))
+    assert (report.total.params, report.total.macs) == (96 if bias else 0, 2 * 25 * 32)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        node("MultiHeadAttention", ["x"], ["y"], **HEADS),
+        node("MultiHeadAttention", ["x", "x", "x"], ["y", "k", "v"], **HEADS),
+        node("Attention", ["x", "w", "b"], ["y", "present"], **HEADS),
+        node("Attention", ["x", "x", "b"], ["y"], **HEADS),
+    ],
+)
+def test_attention_with_a_cache_or_on_joined_inputs_is_opaque(one):
+    nodes = [one, node("Relu", ["y"], ["z"])]
+    network = shapecalc.load(
+        model(nodes, [value("x", (1, 5, 32))], [value("z", None)], weights=[tensor("w", [32, 96]), tensor("b", [96])])
+    )
+    given = {name: (5, 32) for name in ("y", "k", "v", "present") if field_of(one, name)}
+    assert kinds(network.infer(input=given)) == ["opaque", "relu"]
+
+
+def field_of(message, name):
+    return b"\x12" + bytes([len(name)]) + name.encode() in message
+
+
+def test_embeddings_of_words_positions_and_segments():
+    """50 words, 16 positions and 2 segments of 32 features, and the norm of their sum, as in BERT."""
+    inputs = ["x", "", "words", "places", "kinds", "g", "b"]
+    sizes = {"words": [50, 32], "places": [16, 32], "kinds": [2, 32], "g": [32], "b": [32]}
+    file = model(
+        [
+            node("EmbedLayerNormalization", inputs, ["n", "", "s"], domain="com.microsoft"),
+            node("Add", ["n", "s"], ["y"]),
+        ],
+        [value("x", (1, 5), INT64)], [value("y", None)], weights=[tensor(*one) for one in sizes.items()],
+    )  # fmt: skip
+    report = shapecalc.load(file).infer()
+    assert kinds(report) == ["embedding", "embedding", "add", "embedding", "add", "layer_norm", "add"]
+    assert report.total.params == (50 + 16 + 2 + 2) * 32
+    assert [ref.node for ref in report.rows[-1].node.inputs] == [5, 4]

@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import merged
+from shapecalc.importers.combining import linear, merged, rows
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import NodeAttribute
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real, with_bias
+from shapecalc.importers.onnx.products import attended
 from shapecalc.importers.onnx.quantised import RUNTIME, as_operation
 from shapecalc.importers.rearranging import permuted
-from shapecalc.importers.tensors import Constant, Data
+from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.messages import NodeMessage
@@ -116,3 +117,66 @@ def _sum(call: NodeCall, x: Data | Constant | None, y: Data | Constant | None) -
     if x is None:
         raise LayerError("its input 0 is missing")
     return call.as_data(x) if y is None else merged(call, "add", with_bias(call, given))
+
+
+@operation(RUNTIME + "Attention")
+def _attention_with_weights(call: NodeCall) -> Data:
+    """Self-attention with the weights of its three projections, side by side."""
+    weights, bias, heads = call.constant(1), call.constant(2), call.number("num_heads", 0)
+    if weights is None or weights.rank != 2 or call.given(4) is not None or any(call.node.outputs[1:]):
+        raise NotCoveredError("it has a cache, or its weights are not stored")
+    features, width = weights.dims
+    sizes = call.numbers("qkv_hidden_sizes") or [width // 3] * 3
+    joined = linear(call, rows(call, _sequence(call, 0)), weights, (features, width), bias)
+    parts = call.emit("split", joined, batch=joined.batch, sizes=sizes, dim=2)
+    return attended(
+        call, (parts[0], parts[1], parts[2]), (heads, heads), is_causal=call.number("unidirectional", 0) > 0
+    )
+
+
+@operation(RUNTIME + "MultiHeadAttention")
+def _attention(call: NodeCall) -> Data:
+    """Attention on projected queries, keys and values, of which the biases may be added here, joined to one."""
+    if any(call.given(i) is None for i in (1, 2)) or call.given(6) is not None or any(call.node.outputs[1:]):
+        raise NotCoveredError("its inputs are joined to one, or it has a cache")
+    parts, bias, heads = [_sequence(call, i) for i in range(3)], call.constant(3), call.number("num_heads", 0)
+    if bias is not None:
+        for i, x in enumerate(parts):  # each a part of the bias, which no other layer uses
+            own = bias._replace(
+                dims=x.shape.sizes[-1:], items=None, sources=tuple([f"{one}[{i}]" for one in bias.sources])
+            )
+            parts[i] = call.one("layer_scale", x, dim=2, scale=False, bias=True, weights=[own])
+    return attended(
+        call, (parts[0], parts[1], parts[2]), (heads, heads), is_causal=call.number("unidirectional", 0) > 0
+    )
+
+
+def _sequence(call: NodeCall, index: int) -> Data:
+    """Return an input that is batch × length × features. Errors: `NotCoveredError`."""
+    x = call.data(index)
+    if x.rank != 3 or x.batch != Batch(0, own=True):
+        raise NotCoveredError("its inputs are not batch × length × features")
+    return x
+
+
+@operation(RUNTIME + "EmbedLayerNormalization")
+def _embedded(call: NodeCall) -> Any:
+    """Embeddings of words, of positions and of segments, and the normalisation of their sum, its third output."""
+    words, positions, kinds, ids = call.constant(2), call.constant(3), call.constant(4), call.data(0)
+    if words is None or positions is None or any(one.rank != 2 for one in (words, positions)):
+        raise NotCoveredError("its tables are not stored")
+    total = _looked_up(call, ids, words)
+    own = call.given(8)
+    at = own if isinstance(own, Data) else ids
+    total = merged(call, "add", [total, _looked_up(call, at, positions)])
+    if kinds is not None:
+        segments = call.given(1)
+        total = merged(call, "add", [total, _looked_up(call, segments if isinstance(segments, Data) else ids, kinds)])
+    call.inputs = (total, call.given(5), call.given(6))
+    call.node = call.node._replace(inputs=("", *call.node.inputs[5:7]))
+    return [as_operation(call, "LayerNormalization", (0, 1, 2)), None, total]
+
+
+def _looked_up(call: NodeCall, ids: Data, table: Constant) -> Data:
+    count, features = table.dims
+    return call.one("embedding", ids, num_embeddings=count, embedding_dim=features, weights=[table])

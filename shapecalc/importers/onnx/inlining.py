@@ -25,7 +25,7 @@ __all__ = ["Inlining"]
 _DEEPEST = 16
 _MOST_INLINED = 200_000
 _MOST_OF_LOOPS = 10_000
-"""The most nodes that one loop stands for: those of its body, as often as it runs."""
+"""The most nodes that all loops of a file stand for: those of their bodies, as often as they run."""
 
 
 class Inlining:
@@ -37,6 +37,7 @@ class Inlining:
 
     def __init__(self) -> None:
         self.inlined = 0
+        self.turned = 0
         self.functions: list[str] = []
 
     def run(
@@ -106,6 +107,9 @@ class Inlining:
             turns = _Turns(call, body) if call.node.op == "Loop" else _Steps(call, body)
             first = None
             for own in turns:
+                self.turned += len(body.nodes) + 1
+                if self.turned > _MOST_OF_LOOPS:
+                    raise NotCoveredError("it stands for too many nodes")  # noqa: TRY301
                 found = self._once(call, body, own, scope, path, depth)
                 if any(x is None or isinstance(x, Unsized) for x in found):
                     raise NotCoveredError("the size of its output is not known")  # noqa: TRY301
@@ -135,8 +139,6 @@ class _Turns:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         names = [info.name for info in self.body.inputs]
         for number in range(int(self.most)):
-            if number * len(self.body.nodes) > _MOST_OF_LOOPS:
-                raise NotCoveredError("it stands for too many nodes")
             if not (self.is_bounded and self.goes_on is None) and not _known(self.goes_on):
                 return
             condition = Constant((), (True,)) if self.goes_on is None else self.goes_on

@@ -38,6 +38,8 @@ operation: OperationTable[Operation] = OperationTable(
 """The operations of ONNX itself, and those of other domains as DOMAIN.OPERATION."""
 
 
+_REWRITTEN = "pkg.onnxscript.rewriter.rule_name"
+"""In the metadata of a node of PyTorch's newer exporter: the rules by which it was rewritten."""
 _NO_USES = TensorUses((), (), {})
 
 
@@ -57,6 +59,9 @@ class NodeCall(ImportedCall):
 
     def place_with(self, weights: Sequence[Constant]) -> NodePlace:
         """Return where a layer with these weights is: in a file without modules, their names say so."""
+        if self.node.metadata.get(_REWRITTEN, "").startswith("FuseBatchNorm"):  # it has the place of what is fused
+            found = place_by_weights(self.place._replace(blocks=()), weights)
+            return found if found.name != self.place.name else self.place
         return place_by_weights(self.place, weights)
 
     def attribute(self, name: str) -> Any:

@@ -13,6 +13,8 @@ from shapecalc.importers.tensors import Batch, Constant, Data
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
 
+__all__ = ["attended"]
+
 
 def _bias_after(call: NodeCall, features: int) -> Constant | None:
     """Return the bias that the only node after a product adds; that node is then a part of this one."""
@@ -68,18 +70,26 @@ def _attention(call: NodeCall) -> Any:
     is_cached = any(call.node.outputs[1:]) or any(call.given(i) is not None for i in (4, 5))
     if {x.batch for x in (q, k, v)} != {first} or {x.rank for x in (q, k, v)} not in ({3}, {4}) or is_cached:
         raise NotCoveredError("its inputs are no heads × length × features, or it has a cache")
-    is_joined = q.rank == 3
-    if is_joined:
-        counts = call.number("q_num_heads", 0), call.number("kv_num_heads", 0), call.number("kv_num_heads", 0)
+    counts = (call.number("q_num_heads", 0), call.number("kv_num_heads", 0)) if q.rank == 3 else None
+    return attended(call, (q, k, v), counts, is_causal=bool(call.number("is_causal", 0)))
+
+
+def attended(
+    call: NodeCall, inputs: tuple[Data, Data, Data], heads: tuple[int, int] | None, *, is_causal: bool
+) -> Data:
+    """Return attention on queries, keys and values, with these numbers of heads where they are joined to features."""
+    q, k, v = inputs
+    if heads is not None:
+        counts = heads[0], heads[1], heads[1]
         q, k, v = (_heads(call, x, count) for x, count in zip((q, k, v), counts, strict=True))
     arguments: dict[str, Any] = {"enable_gqa": True} if q.shape.sizes[0] != k.shape.sizes[0] else {}
-    if call.number("is_causal", 0):
+    if is_causal:
         arguments["is_causal"] = True
     found = call.one("scaled_dot_product_attention", q, k, v, **arguments)
-    if not is_joined:
+    if heads is None:
         return found
-    found = call.one("permute", found, batch=first, dims=[2, 1, 3])
-    return call.one("flatten", found, batch=first, start_dim=2)
+    found = call.one("permute", found, dims=[2, 1, 3])
+    return call.one("flatten", found, start_dim=2)
 
 
 def _heads(call: NodeCall, x: Data, count: int) -> Data:

@@ -86,7 +86,7 @@ def _split(call: NodeCall) -> Any:
         parts = call.items(1) or []
         if not split.rank:  # equal parts, of which the last may be smaller
             parts = [min(parts[0], size - start) for start in range(0, size, parts[0])]
-    if sum(parts) != size or len(parts) > _MOST_PARTS:
+    if sum(parts) != size or min(parts, default=0) < 0 or len(parts) > _MOST_PARTS:
         raise NotCoveredError(f"it cuts {size} into {len(parts)} parts")
     if split is None and not call.number("keepdims", 1):
         return [TensorList(tuple([at_positions(call, x, Constant((), (i,)), axis) for i in range(size)]))]
