@@ -130,7 +130,7 @@ def _sort(call: AtenCall) -> Any:
 def _split(call: AtenCall) -> Any:
     x, b = call.x(), call.frame.batch
     axis = call.frame.axis(call.number("dim", 0), x.rank)
-    are_batches = b > 1 and x.batch == Batch(axis, outer=x.shape.sizes[axis])
+    are_batches = b > 1 and x.batch.axis == axis and not x.batch.own and x.batch.outer == x.shape.sizes[axis]
     if are_batches:
         whole = _pieces(call, x.shape.sizes[axis] * b)
         if any(size % b for size in whole):
