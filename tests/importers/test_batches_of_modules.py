@@ -120,6 +120,16 @@ def masked(self, x):
     return self.fc(self.t(x, mask=nn.Transformer.generate_square_subsequent_mask(x.size(1))))
 
 
+def twice(self, x, y):
+    x, y = self.f(torch.cat([x, y])).chunk(2)
+    return (x.flatten(1) - y.flatten(1)).square().sum(1)
+
+
+def thrice(self, x, y, z):
+    both, last = self.f(torch.cat([x, y, z])).split([2 * x.size(0), x.size(0)])
+    return both.view(2, -1, 4).mean(0) + last
+
+
 def parameter(*sizes):
     return nn.Parameter(torch.zeros(sizes))
 
@@ -210,10 +220,17 @@ MODULES = {
     "fixed positions, batch second": (
         Calls(lambda self, x: self.fc(x + self.p[: x.size(0)]), p=nn.Buffer(torch.zeros(50, 1, 8)), fc=nn.Linear(8, 3)),
         sizes((5, "b", 8))),
+    "halves of features": (Calls(lambda self, x: self.f(torch.cat(self.f(x).chunk(2, -1)[::-1], -1)), f=nn.Linear(8, 8)),
+                           sizes(("b", 5, 8))),
+    "two images as one batch": (Calls(twice, f=nn.Conv2d(3, 4, 3)), sizes(("b", 3, 6, 6), ("b", 3, 6, 6))),
+    "three vectors as one batch": (Calls(thrice, f=nn.Linear(8, 4)), sizes(("b", 8), ("b", 8), ("b", 8))),
+    "learned queries with a batch of one": (Calls(lambda self, x: F.scaled_dot_product_attention(self.q, x, x),
+                                                  q=parameter(1, 2, 5, 8)), sizes(("b", 2, 7, 8))),
     "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
                              g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
 }  # fmt: skip
 OTHERWISE_OF_ONE = {
+    "two images as one batch", "three vectors as one batch",
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
     "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros", "learned queries",

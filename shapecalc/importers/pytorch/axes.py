@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions
@@ -172,44 +172,6 @@ def _stack(call: AtenCall) -> Data:
         sizes = (*full[:at], 1, *full[at:])
         lined.append(x._replace(dims=sizes) if isinstance(x, Constant) else call.frame.reshape(call.place, x, sizes))
     return joined(call, lined, at)
-
-
-@operation("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes",
-           "tensor_split", "split_copy", "split_with_sizes_copy")  # fmt: skip
-def _split(call: AtenCall) -> Any:
-    x, axis = along(call, call.x(), call.number("dim", 0))
-    size = x.shape.sizes[axis]
-    sizes = _pieces(call, size)
-    if len(sizes) == 1:
-        return [x]
-    if min(sizes) < 1:
-        raise NotCoveredError("one of its pieces is empty")
-    if len(set(sizes)) == 1:
-        return call.emit("chunk", x, batch=x.batch, chunks=len(sizes), dim=axis + 1)
-    return call.emit("split", x, batch=x.batch, sizes=sizes, dim=axis + 1)
-
-
-def _pieces(call: AtenCall, size: int) -> list[int]:
-    """Return the sizes of the pieces of an axis. Errors: `LayerError`."""
-    if "tensor_split" in call.name:
-        if call.get("indices") is not None:
-            cuts = [min(max(at + size if at < 0 else at, 0), size) for at in call.ints("indices", ())]
-            return [b - a for a, b in zip([0, *cuts], [*cuts, size], strict=True)]
-        count = call.number("sections", 1)
-        return [size // count + (i < size % count) for i in range(count)]
-    if "chunk" in call.name:
-        piece = -(-size // max(call.number("chunks", 1), 1))
-    elif "split_sizes" in call.arguments or isinstance(call.get("split_size"), list):
-        name = "split_sizes" if "split_sizes" in call.arguments else "split_size"
-        sizes = call.ints(name, ())
-        if sum(sizes) != size:
-            raise LayerError(f"its pieces {sizes} do not add up to the {size} of the axis")
-        return sizes
-    else:
-        piece = call.number("split_size", 1)
-    if piece < 1 or size // piece > 10_000:
-        raise LayerError(f"it cuts {size} into pieces of {piece}")
-    return [min(piece, size - start) for start in range(0, size, piece)]
 
 
 @operation("unbind", "unbind_copy")

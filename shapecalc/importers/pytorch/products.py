@@ -10,7 +10,7 @@ from shapecalc.importers.combining import einsum, linear, merged, product, rows
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.rearranging import of_each_sample, permuted
-from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.pytorch.operations import AtenCall
@@ -127,7 +127,7 @@ def _attention(call: AtenCall) -> Data:
     owner = next((x.batch for x in (q, k, v) if x.batch.own), None)
     if owner is not None:  # the same queries, or values, for each sample
         q, k, v = (
-            call.frame.one_sample(call.place, x, owner.axis)._replace(batch=owner) if x.batch == FIXED else x
+            call.frame.one_sample(call.place, x, owner.axis)._replace(batch=owner) if x.batch.is_fixed else x
             for x in (q, k, v)
         )
     if len({x.batch for x in (q, k, v)}) > 1:

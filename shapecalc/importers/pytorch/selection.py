@@ -9,7 +9,8 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions, picked, reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.tensors import FIXED, Constant, Data
+from shapecalc.importers.rearranging import along
+from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _each_alone(given: Sequence[tuple[int, Any]]) -> list[tuple[int, Constant]]:
 def _gather(call: AtenCall) -> Data:
     x, index = call.x(), call.x("index", "indices")
     at = index.batch.axis if index.batch.own else -1
-    if at >= 0 and x.batch == FIXED and x.rank == index.rank:
+    if at >= 0 and x.batch.is_fixed and x.rank == index.rank:
         x = call.frame.one_sample(call.place, x, at)._replace(batch=index.batch)
     if x.batch != index.batch:
         if call.frame.batch > 1:
@@ -122,3 +123,58 @@ def _sort(call: AtenCall) -> Any:
     at = call.frame.within(x, axis)
     found = call.emit("top_k", x, batch=x.batch, k=x.shape.sizes[at - 1], dim=at, **more)
     return found[1] if call.name == "argsort" else found
+
+
+@operation("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes",
+           "tensor_split", "split_copy", "split_with_sizes_copy")  # fmt: skip
+def _split(call: AtenCall) -> Any:
+    x, b = call.x(), call.frame.batch
+    axis = call.frame.axis(call.number("dim", 0), x.rank)
+    are_batches = b > 1 and x.batch.axis == axis and not x.batch.own and x.batch.outer == x.shape.sizes[axis]
+    if are_batches:
+        whole = _pieces(call, x.shape.sizes[axis] * b)
+        if any(size % b for size in whole):
+            raise NotCoveredError("it cuts a batch in two")
+        sizes = [size // b for size in whole]
+    else:
+        x, axis = along(call, x, axis)
+        sizes = _pieces(call, x.shape.sizes[axis])
+    if len(sizes) == 1:
+        return [x]
+    if min(sizes) < 1:
+        raise NotCoveredError("one of its pieces is empty")
+    if len(set(sizes)) == 1:
+        found = call.emit("chunk", x, batch=x.batch, chunks=len(sizes), dim=axis + 1)
+    else:
+        found = call.emit("split", x, batch=x.batch, sizes=sizes, dim=axis + 1)
+    return [_batches(call, one, axis) for one in found] if are_batches else found
+
+
+def _batches(call: AtenCall, x: Data, axis: int) -> Data:
+    """Return a piece of several batches that were joined along an axis: one of them has an axis of its own again."""
+    if x.shape.sizes[axis] > 1:
+        return x._replace(batch=Batch(axis, outer=x.shape.sizes[axis]))
+    return call.frame.without_axis(call.place, x, axis)._replace(batch=Batch(axis, own=True))
+
+
+def _pieces(call: AtenCall, size: int) -> list[int]:
+    """Return the sizes of the pieces of an axis. Errors: `LayerError`."""
+    if "tensor_split" in call.name:
+        if call.get("indices") is not None:
+            cuts = [min(max(at + size if at < 0 else at, 0), size) for at in call.ints("indices", ())]
+            return [b - a for a, b in zip([0, *cuts], [*cuts, size], strict=True)]
+        count = call.number("sections", 1)
+        return [size // count + (i < size % count) for i in range(count)]
+    if "chunk" in call.name:
+        piece = -(-size // max(call.number("chunks", 1), 1))
+    elif "split_sizes" in call.arguments or isinstance(call.get("split_size"), list):
+        name = "split_sizes" if "split_sizes" in call.arguments else "split_size"
+        sizes = call.ints(name, ())
+        if sum(sizes) != size:
+            raise LayerError(f"its pieces {sizes} do not add up to the {size} of the axis")
+        return sizes
+    else:
+        piece = call.number("split_size", 1)
+    if piece < 1 or size // piece > 10_000:
+        raise LayerError(f"it cuts {size} into pieces of {piece}")
+    return [min(piece, size - start) for start in range(0, size, piece)]
