@@ -18,12 +18,10 @@ _OF_BOTH = {
     "relative_position_bias": "its table of distances is not written",
     "roi_align": "{} has no regions of interest",
     "sinusoidal_embedding": "its table of sines is not written",
-    "unused_parameter": "nothing would use it",
 }
 _OF_ONE = {
     "PyTorch": {
         "conv_lstm": "PyTorch has no convolutional LSTM",
-        "max_unpool": "the positions of maxima are not written",
     },
     "Keras": {
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
@@ -34,6 +32,7 @@ _OF_ONE = {
         "max_unpool": "Keras has no positions of maxima",
         "pixel_unshuffle": "Keras has no rearrangement of pixels to channels",
         "scaled_dot_product_attention": "Keras has attention with its projections alone",
+        "unused_parameter": "nothing would use it",
     },
 }
 
