@@ -36,8 +36,8 @@ SPECS = {
         "layers": [{"add": None, "from": NAMES}, *HEAD[:1], {"concat": ["q", *NAMES]}, *HEAD[2:]],
     },
     "an input that is called as what it becomes": {
-        "inputs": {"a": "3x8x8", "x": "3x8x8"},
-        "layers": [{**CONV, "from": "a"}, {"add": ["conv1", "x"]}, CONV, {"add": ["conv2", "x", "a"]}],
+        "inputs": {"a": "3x8x8", "x": "4x8x8", "shortcut": "5x8x8"},
+        "layers": [{**CONV, "from": "a"}, {"concat": ["conv1", "x"]}, CONV, {"concat": ["conv2", "x", "a", "shortcut"]}],
     },
     "blocks": {
         "input": "3x8x8",
