@@ -299,12 +299,9 @@ class Insertion(NamedTuple):
     def _written(self, source: str, name: str) -> list[tuple[str, str, bool]]:
         """Return each layer as an item, in braces, and whether it has layer-level keys, which braces are for."""
         items = [item for item in (self.item, self.after) if item]
-        own = [{"from": source, "when": self.when, "name": ""}, {"from": "", "when": self.when, "name": ""}][
-            : len(items)
-        ]
-        own[-1]["name"] = name
         found = []
-        for item, keys in zip(items, own, strict=True):
+        for left, item in enumerate(items, 1 - len(items)):
+            keys = {"from": source if item == self.item else "", "when": self.when, "name": "" if left else name}
             given = "".join(f", {key}: {value}" for key, value in keys.items() if value)
             kind = item if ":" in item else f"{item}: {{}}"
             found.append((item, f"{{{kind}{given}}}", bool(given)))

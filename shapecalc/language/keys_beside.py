@@ -108,7 +108,7 @@ def is_layer_level(word: str) -> bool:
 def as_item(kind: Scalar, value: Value) -> str:
     """Return a kind and its arguments as an item of a list."""
     is_empty = isinstance(value, Scalar) and value.value is None
-    return kind.text if is_empty else f"{kind.text}: {flow_text(value) if len(flow_text(value)) <= _LONGEST else '{…}'}"
+    return kind.text if is_empty else f"{kind.text}: {_cut(flow_text(value))}"
 
 
 def is_key_of_kind(key: Scalar, value: Value | None, blocks: Collection[str]) -> bool:
@@ -144,7 +144,12 @@ def hint_for_kind_as_value(
 
 def _given(pairs: Sequence[tuple[str, Value]]) -> str:
     shown = f"{{{', '.join(f'{word}: {flow_text(value)}' for word, value in pairs)}}}" if pairs else ""
-    return shown if len(shown) <= _LONGEST else "{…}"
+    return _cut(shown)
+
+
+def _cut(text: str) -> str:
+    """Return the text of a value; of a long one that there is one."""
+    return text if len(text) <= _LONGEST else "{…}"
 
 
 def argument_beside(kind: Scalar, others: Sequence[tuple[Scalar, Value]], blocks: Mapping[str, Any]) -> Scalar | None:

@@ -20,13 +20,13 @@ RECORDED = Path(__file__).parent.parent / "data" / "pt2"
 
 NOT_WRITTEN = {
     "accuracy", "conv_lstm", "deformable_conv", "disentangled_attention", "gated_delta_net", "locally_connected", "loss",
-    "mamba", "mamba2", "max_unpool", "multi_head_latent_attention", "named_operation", "opaque", "prior_box",
-    "recurrent", "relative_position_bias", "roi_align", "sinusoidal_embedding", "unused_parameter",
+    "mamba", "mamba2", "multi_head_latent_attention", "named_operation", "opaque", "prior_box",
+    "recurrent", "relative_position_bias", "roi_align", "sinusoidal_embedding",
 }  # fmt: skip
 SOME_NOT_WRITTEN = {
     ("conv", "parametrization spectral_norm_keras"), ("experts", "bias True"),
     ("slice", "a negative step"), ("layer_norm", "several axes"), ("pad", "axes that are not spatial"),
-    ("max_pool", "return_indices"), ("avg_pool", "dilation"), ("matmul", "a vector and a matrix"),
+    ("avg_pool", "dilation"), ("matmul", "a vector and a matrix"),
     ("lstm", "peephole"), ("gru", "reset_after False"), ("gru_cell", "one bias"), ("rnn_cell", "one bias"),
     ("normalize", "a learned scale"), ("window_reverse", "windows that are a feature map"),
     ("fractional_max_pool", "one spatial axis"),
@@ -198,3 +198,37 @@ def test_models_of_torchvision_are_written_and_run(name, torch):  # noqa: F811
     with torch.device("cpu" if name.startswith("regnet") else "meta"):  # which computes its widths with tensors
         net = shapecalc.from_torch(make(weights=None, **options).eval(), torch.zeros(size))
     check(torch, net)
+
+
+def test_the_positions_of_maxima_are_those_of_pytorch(torch):  # noqa: F811
+    """As SegNet returns them, with the size before the pooling."""
+    pool = {"max_pool": {"kernel_size": 3, "stride": 2, "return_indices": True}, "name": "p"}
+    unpool = {"max_unpool": {"kernel_size": 3, "stride": 2, "output_size": [9, 8]}, "from": ["relu1", "p[1]"]}
+    net = shapecalc.load({"input": "3x9x8", "layers": [pool, "relu", unpool]})
+    model, x = made(torch, net.convert("pytorch"), "cpu"), torch.randn(2, 3, 9, 8)
+    y, positions = torch.nn.functional.max_pool2d(x, 3, 2, return_indices=True)
+    due = torch.nn.functional.max_unpool2d(y.relu(), positions, 3, 2, output_size=(9, 8))
+    torch.testing.assert_close(model(x), due)
+    padded = {"max_pool": {"kernel_size": 3, "stride": 2, "padding": "same", "return_indices": True}, "name": "p"}
+    net = shapecalc.load({"input": "3x8x8", "layers": [padded], "outputs": ["p", "p[1]"]})
+    with pytest.raises(shapecalc.UsageError, match="positions in an input that is padded before"):
+        net.convert("pytorch")
+
+
+@pytest.mark.parametrize("how", ["weight_norm", "weight_norm_last", "spectral_norm"])
+@pytest.mark.parametrize("layer", [{"conv": {"out_channels": 6, "kernel_size": 3, "groups": 2}}, {"linear": 6},
+                                   {"transposed_conv": {"out_channels": 6, "kernel_size": 2}}])  # fmt: skip
+def test_normalised_weights_are_pytorch_s_parametrizations_and_read_again(layer, how, torch):  # noqa: F811
+    ((kind, given),) = layer.items()
+    given = given if isinstance(given, dict) else {"out_features": given}
+    net = shapecalc.load({"input": "4x8x8", "layers": [{kind: {**given, "parametrization": how}}]})
+    model = made(torch, check(torch, net), "cpu")
+    (module,) = model.children()
+    lengths = module.parametrizations.weight.original0.shape if how != "spectral_norm" else None
+    due = net.infer().rows[0].sizing.weight_shapes
+    assert lengths is None or tuple(lengths) == due["original0"]
+    again = shapecalc.from_torch(model, torch.zeros(2, 4, 8, 8)).infer()
+    assert again.total.params == net.infer().total.params
+    if how != "spectral_norm":
+        assert len(again.rows) == 1
+        assert again.rows[0].sizing.weight_shapes == due

@@ -14,12 +14,13 @@ NETWORKS = [
     "mlp", "resnet18", "whisper-tiny", "llama-3.2-1b", "clip-vit-base-patch32", "dinov2-small", "albert-base-v2",
     "lenet5_1998", "autoencoder", "dcgan_generator", "siamese", "unet", "vgg16_fcn", "squeezenet1_1", "ds_cnn_s",
     "r3d_18", "ssd300_vgg16", "shufflenet_v2_x0_5", "wavenet", "convnext_tiny", "regnet_x_400mf", "mobilenet_v3_small",
-    "yolov3", "pythia-160m", "gpt2", "vit_b_32", "segformer-b0", "swin_t",
+    "yolov3", "pythia-160m", "gpt2", "vit_b_32", "segformer-b0", "swin_t", "wav2vec2-base",
 ]  # fmt: skip
 
 DIFFERENT = {
     "clip-vit-base-patch32": (0, -512, "the product of two vectors is written as an element-wise one and a sum"),
     "dinov2-small": (-384, 0, "the token of masked patches is in the module, but not used by its forward"),
+    "wav2vec2-base": (-768, 0, "the vector of masked steps is in the module, but not used by its forward"),
 }
 """How many parameters and MACs more the module has, and why."""
 

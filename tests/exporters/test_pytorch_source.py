@@ -28,9 +28,7 @@ CUT = {")[0][:, -1]": ("LSTM", "GRU", "RNN"), ")[..., :": ("ConvTranspose",), ".
 CANNOT = {
     "(jamba|mamba).*": "(mamba2?) cannot be written for PyTorch: PyTorch has no selective scan",
     "gemma-2-.*": "(multi_head_attention) cannot be written for PyTorch: softcap 50",
-    "gemma-3-(4|12|27)b": "(unused_parameter) cannot be written for PyTorch: nothing would use it",
     "t5-.*": "(multi_head_attention) cannot be written for PyTorch: relative_buckets 32",
-    "wav2vec2-.*": "(conv) cannot be written for PyTorch: parametrization weight_norm_last",
     "bloom-.*|mpt-.*": "(multi_head_attention) cannot be written for PyTorch: alibi True",
     "deepseek-.*": "(multi_head_latent_attention) cannot be written for PyTorch: its compressed keys and values are not written",
     "gpt-oss-.*": "(multi_head_attention) cannot be written for PyTorch: sinks True",

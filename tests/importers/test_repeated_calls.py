@@ -70,30 +70,37 @@ def test_calls_in_a_row_are_a_loop(torch):  # noqa: F811
     assert "for _ in range(3):\n            x = self.layer(x)" in check(torch, net)
 
 
-def test_calls_of_which_a_part_is_their_own_stay_one_block(torch):  # noqa: F811
-    """As an adapter of each call, in one module with the layer that they share."""
+BODIES = {
+    "an adapter of each call": "for i in range(2):\n    x = f.linear(self.shared(x), self.own[i])",
+    "another function in each call": "x = self.shared(self.shared(x).relu()).tanh()",
+    "a function between the calls alone": "x = self.shared(self.shared(x).relu())",
+    "modules of other names": "x = self.second(self.shared(self.first(self.shared(x))))",
+}
 
-    class Adapted(torch.nn.Module):
+
+@pytest.mark.parametrize("body", BODIES)
+def test_calls_that_are_not_alike_stay_one_block(body, torch):  # noqa: F811
+    class Body(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.shared = torch.nn.Linear(4, 4)
-            self.own = torch.nn.ModuleList([torch.nn.Linear(4, 4) for _ in range(2)])
+            self.shared, self.first, self.second = [torch.nn.Linear(4, 4) for _ in range(3)]
+            self.own = torch.nn.ParameterList([torch.ones(4, 4) for _ in range(2)])
 
         def forward(self, x):
-            for one in self.own:
-                x = one(self.shared(x))
-            return x
+            names = {"self": self, "x": x, "f": torch.nn.functional}
+            exec(BODIES[body], names)
+            return names["x"]
 
     class Whole(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.body, self.head = Adapted(), torch.nn.Linear(4, 2)
+            self.body, self.head = Body(), torch.nn.Linear(4, 2)
 
         def forward(self, x):
             return self.head(self.body(x))
 
     net = shapecalc.from_torch(Whole(), torch.zeros(2, 4))
-    assert [block.name for block in net.graph.blocks if "." not in block.name] == ["body"]
+    assert {node.name.partition(".")[0] for node in net.graph.nodes} == {"body", "head"}
     check(torch, net)
 
 

@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.arguments import default_of
-from shapecalc.exporters.keras.code import FunctionText, LayerNames
+from shapecalc.exporters.keras.code import RESERVED, FunctionText, LayerNames
 from shapecalc.exporters.keras.helpers import HELPERS
 from shapecalc.exporters.keras.table import WRITERS, keras_sites
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
-from shapecalc.exporters.source.bodies import ModuleSource
+from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, ModuleSource
 from shapecalc.exporters.source.operations import operations_of, without_uncounted
 from shapecalc.exporters.source.scales import with_scales
 from shapecalc.layers.base.shape import HWC
@@ -43,7 +43,9 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
 
 def _source(report: Report, sites: Sequence[Site], operations: Sequence[Operation], level: int) -> str:
     definitions, needed = defined(report, operations, default_of, level)
-    names = names_of(report, definitions, _function_name, {*HELPERS, "keras", "layers", "ops", "range", "rotate"})
+    variables = {name for one in definitions for name in one.parameters} | {FLOW, SHORTCUT}
+    variables |= {f"{FLOW}{i}" for i in range(2, 1 + max(len(one.body.inputs) for one in definitions))}
+    names = names_of(report, definitions, _function_name, {*RESERVED, *variables})
     main = definitions[-1]
 
     def size_of(node: int, output: int) -> Sequence[int]:
@@ -76,7 +78,7 @@ def _model(program: ModuleSource, main: Definition, named: LayerNames) -> Iterat
     """Yield the lines of the function that returns the model."""
     report = program.report
     graph = report.graph
-    given = input_names(report, {"inputs", "keras", "layers", "ops", "i", *program.names.values()})
+    given = input_names(report, {*RESERVED, *program.names.values()})
     is_one = len(given) == 1
     given = ["inputs"] if is_one else given
     yield f"def {program.names[id(main)]}():"

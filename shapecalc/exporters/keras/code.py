@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.keras.arguments import construct
+from shapecalc.exporters.keras.helpers import HELPERS
 from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
 from shapecalc.exporters.source.values import code_of
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from shapecalc.exporters.source.bodies import ModuleSource
     from shapecalc.exporters.structure.parts import Definition, Item
 
-__all__ = ["FunctionText", "LayerNames"]
+__all__ = ["RESERVED", "FunctionText", "LayerNames"]
 
 _WIDTH = 118
 _FUSES = re.compile(r"layers\.(Conv\dD(Transpose)?|DepthwiseConv\dD|Dense)\|(.*;)?\{m\}\(\{0\}\)$")
 _ACTIVATIONS = {"layers.ReLU": "relu", "layers.Activation": "", "layers.Softmax": "softmax"}
-
-
+RESERVED = frozenset({"inputs", "name", "i", "layers", "ops", "keras", "range", "rotate", *HELPERS})
+"""What a function may use: no names of variables."""
 _OF_KERAS = frozenset({
     "activation", "add", "average", "average_pooling", "concatenate", "cropping", "divide", "dropout", "elu",
     "flatten", "gelu", "get_item", "global_average_pooling", "global_max_pooling", "leaky_re_lu", "matmul",
@@ -79,7 +80,7 @@ class FunctionText(BodyText):
 
     @property
     def reserved(self) -> Collection[str]:
-        return {"inputs", "name", "i", "layers", "ops", "keras", "range", *self.names.values()}
+        return {*RESERVED, *self.names.values()}
 
     def output_count(self, item: Item) -> int:
         """Return how many tensors an item outputs: a recurrent layer its states only if they are used."""

@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.pytorch.arguments import NORM, UNCOUNTED, default_of
-from shapecalc.exporters.pytorch.code import ClassText
+from shapecalc.exporters.pytorch.code import RESERVED, ClassText
 from shapecalc.exporters.pytorch.helpers import HELPERS
 from shapecalc.exporters.pytorch.table import WRITERS, torch_size
 from shapecalc.exporters.sites import NoCounterpartError, sites_of
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
-from shapecalc.exporters.source.bodies import ModuleSource
+from shapecalc.exporters.source.bodies import FLOW, ModuleSource
 from shapecalc.exporters.source.operations import operations_of, without_uncounted
 from shapecalc.exporters.source.scales import with_scales
 from shapecalc.layers.base.shape import CHW
@@ -71,7 +71,7 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     used = {one.kind.partition("|")[0] for one in operations}
     used |= {name for name in ("one_bias", UNCOUNTED) if any(one.arguments.get(name) for one in operations)}
     texts = [HELPERS[name].strip() for name in HELPERS if name in used]
-    inputs = input_names(report, ("self",))
+    inputs = input_names(report, RESERVED, first=FLOW)
     program = ModuleSource(report, names, needed, lambda node, output: torch_size(report.shape_of(node, output)))
     for definition in definitions:
         is_main = definition is main

@@ -21,6 +21,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Conv": {**_WINDOW, "groups": 1, "bias": True, "padding_mode": "zeros"},
     "nn.ConvTranspose": {**_WINDOW, "output_padding": 0, "groups": 1, "bias": True},
     "nn.MaxPool": {"padding": 0, "dilation": 1, "ceil_mode": False, "pad": None},
+    "nn.MaxUnpool": {"padding": 0},
     "nn.AvgPool": {"padding": 0, "ceil_mode": False, "count_include_pad": True, "pad": None},
     "nn.BatchNorm": {"eps": 1e-05, "momentum": 0.1, "affine": True, "track_running_stats": True},
     "nn.InstanceNorm": {"eps": 1e-05, "affine": False, "track_running_stats": False},

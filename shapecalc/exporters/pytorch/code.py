@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.pytorch.arguments import UNCOUNTED, construct
+from shapecalc.exporters.pytorch.helpers import HELPERS
 from shapecalc.exporters.pytorch.sequences import LAST_STEP
 from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.bodies import FLOW, SHORTCUT, BodyText, attributes_of, filled
@@ -17,9 +18,26 @@ if TYPE_CHECKING:
 
     from shapecalc.exporters.structure.parts import Item
 
-__all__ = ["ClassText"]
+__all__ = ["RESERVED", "ClassText"]
 
 _WIDTH = 116
+_OF_MODULES = frozenset({
+    "self", "forward", "training", "t_destination", "add_module", "apply", "bfloat16", "buffers",
+    "call_super_init", "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr",
+    "float", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu",
+    "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules",
+    "named_parameters", "parameters", "register_backward_hook", "register_buffer", "register_forward_hook",
+    "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook",
+    "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module",
+    "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad",
+    "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "type", "xpu",
+    "zero_grad",
+})  # fmt: skip
+"""What every module has, in small letters: no names of those within it."""
+RESERVED = frozenset(
+    {"self", "torch", "F", "nn", "range", "len", "float", "zip", "layer", "parametrizations", *HELPERS}
+)
+"""What code within `forward` may use: no names of variables."""
 
 
 class ClassText(BodyText):
@@ -27,7 +45,11 @@ class ClassText(BodyText):
 
     @property
     def reserved_attributes(self) -> Collection[str]:
-        return ("self", "forward", "training")
+        return _OF_MODULES
+
+    @property
+    def reserved(self) -> Collection[str]:
+        return RESERVED
 
     def output_count(self, item: Item) -> int:
         """Return how many tensors an item outputs: a recurrent layer of which the last step is used, that alone."""

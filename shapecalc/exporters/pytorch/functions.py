@@ -31,6 +31,7 @@ _OF_ONE = {
     "laplace": "0.5 * (1 + torch.erf(({0} - 0.707107) / (0.282095 * 2**0.5)))",
 }  # fmt: skip
 _MODULES = {
+    "leaky_relu": ("nn.LeakyReLU", "negative_slope"), "elu": ("nn.ELU", "alpha"), "gelu": ("nn.GELU", "approximate"),
     "celu": ("nn.CELU", "alpha"), "hardshrink": ("nn.Hardshrink", "lambd"), "softshrink": ("nn.Softshrink", "lambd"),
     "hardtanh": ("nn.Hardtanh", "min_val", "max_val"), "threshold": ("nn.Threshold", "threshold", "value"),
     "rrelu": ("nn.RReLU", "lower", "upper"), "log_sigmoid": ("nn.LogSigmoid",), "tanhshrink": ("nn.Tanhshrink",),
@@ -49,12 +50,6 @@ for _kind, _function in _OF_ONE.items():
     writes(_kind)(_text(_function))
 for _kind, _names in _MODULES.items():
     writes(_kind)(_module(*_names))
-
-
-@writes("softmin")
-def _softmin(site: Site) -> Operation:
-    dim = site.given["dim"]
-    return module("nn.Softmin", dim=site.axis(-1 if dim is None else dim))
 
 
 @writes("glu")

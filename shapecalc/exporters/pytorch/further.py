@@ -126,3 +126,8 @@ def _grid_sample(site: Site) -> Operation:
         raise NoCounterpartError("a map with channels last")
     words = {name: given[name] for name in ("mode", "padding_mode", "align_corners")}
     return call("F.grid_sample({0}, {1}, {mode}, {padding_mode}, {align_corners})", **words)
+
+
+@writes("unused_parameter")
+def _unused_parameter(site: Site) -> Operation:
+    return module("UnusedParameter", size=site.weights["weight"])

@@ -19,6 +19,7 @@ _PLAIN = {
     "hardswish": "nn.Hardswish", "hardsigmoid": "nn.Hardsigmoid", "mish": "nn.Mish",
     "softsign": "nn.Softsign", "selu": "nn.SELU", "identity": "nn.Identity",
 }  # fmt: skip
+_SOFTMAX = {"softmax": "nn.Softmax", "log_softmax": "nn.LogSoftmax", "softmin": "nn.Softmin"}
 
 
 def _activation(name: str) -> Callable[[Site], Operation]:
@@ -40,26 +41,15 @@ def _softplus(site: Site) -> Operation:
     return module("nn.Softplus", beta=site.given["beta"], threshold=site.given["threshold"])
 
 
-@writes("gelu", "gelu_new")
-def _gelu(site: Site) -> Operation:
-    return module("nn.GELU", approximate=site.given.get("approximate", "tanh"))
+@writes("gelu_new")
+def _gelu_new(_: Site) -> Operation:
+    return module("nn.GELU", approximate="tanh")
 
 
-@writes("leaky_relu")
-def _leaky_relu(site: Site) -> Operation:
-    return module("nn.LeakyReLU", negative_slope=site.given["negative_slope"])
-
-
-@writes("elu")
-def _elu(site: Site) -> Operation:
-    return module("nn.ELU", alpha=site.given["alpha"])
-
-
-@writes("softmax", "log_softmax")
+@writes(*_SOFTMAX)
 def _softmax(site: Site) -> Operation:
-    name = "nn.LogSoftmax" if "log" in site.layer.kind else "nn.Softmax"
     dim = site.given.get("dim")
-    return module(name, dim=site.axis(-1 if dim is None else dim))
+    return module(_SOFTMAX[site.layer.kind], dim=site.axis(-1 if dim is None else dim))
 
 
 @writes("softcap")

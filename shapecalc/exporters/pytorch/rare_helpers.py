@@ -17,6 +17,17 @@ class SeparableConv{rank}d(nn.Sequential):
 '''
 
 RARE = {
+    "UnusedParameter": '''
+class UnusedParameter(nn.Module):
+    """A parameter that is stored, but not used: the output is the input."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x):
+        return x
+''',
     **{f"SeparableConv{rank}d": _SEPARABLE.format(rank=rank) for rank in (1, 2, 3)},
     "ElementPReLU": '''
 class ElementPReLU(nn.Module):

@@ -95,7 +95,6 @@ def _transposed_conv(site: Site) -> Operation:
 def _pool(site: Site) -> Operation:
     given = site.given
     is_max = "count_include_pad" not in given
-    site.refuse("return_indices")
     arguments: dict[str, Any] = {
         "kernel_size": window(given["kernel_size"]),
         "stride": window(given["stride"] or given["kernel_size"]),
@@ -108,7 +107,24 @@ def _pool(site: Site) -> Operation:
     arguments["ceil_mode"] = _rounds_up(site)
     if not is_max:
         arguments["count_include_pad"] = given["count_include_pad"]
+    if given.get("return_indices"):
+        if arguments["pad"]:
+            raise NoCounterpartError("positions in an input that is padded before")
+        arguments["return_indices"] = True
     return module(class_of("MaxPool" if is_max else "AvgPool", site), **arguments)
+
+
+@writes("max_unpool")
+def _max_unpool(site: Site) -> Operation:
+    given = site.given
+    size = "" if given["output_size"] is None else f", output_size={tuple(site.outputs[0].spatial)}"
+    return module(
+        class_of("MaxUnpool", site),
+        f"{{m}}({{0}}, {{1}}.long(){size})",
+        kernel_size=window(given["kernel_size"]),
+        stride=window(given["stride"] or given["kernel_size"]),
+        padding=window(given["padding"]),
+    )
 
 
 def _rounds_up(site: Site) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean, python_names
 from shapecalc.exporters.sites import NoCounterpartError
+from shapecalc.exporters.source.bodies import FLOW, SHORTCUT
 from shapecalc.exporters.source.outputs import needed_outputs
 from shapecalc.exporters.structure import DEEPEST, find_structure
 from shapecalc.exporters.structure.names import name_definitions
@@ -71,11 +72,16 @@ def names_of(
     return found
 
 
-def input_names(report: Report, taken: Iterable[str]) -> list[str]:
-    """Return the names of the inputs of a network in the source: `x`, if there is one."""
+def input_names(report: Report, taken: Iterable[str], *, first: str = "") -> list[str]:
+    """Return the names of the inputs of a network in the source: `x`, if there is one.
+
+    Of several none is the variable that outputs are assigned to, unless it is the `first`, which may have that name.
+    """
     if len(report.graph.inputs) == 1:
-        return ["x"]
-    used = {*taken}
+        return [FLOW]
+    used = {*taken, FLOW, SHORTCUT}
+    if next(iter(report.graph.inputs)) == first:
+        used.remove(first)
     return [*python_names([f"{name}_input" if name in used else name for name in report.graph.inputs]).values()]
 
 

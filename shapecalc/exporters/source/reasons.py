@@ -19,12 +19,10 @@ _OF_BOTH = {
     "relative_position_bias": "its table of distances is not written",
     "roi_align": "{} has no regions of interest",
     "sinusoidal_embedding": "its table of sines is not written",
-    "unused_parameter": "nothing would use it",
 }
 _OF_ONE = {
     "PyTorch": {
         "conv_lstm": "PyTorch has no convolutional LSTM",
-        "max_unpool": "the positions of maxima are not written",
     },
     "Keras": {
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
@@ -33,6 +31,7 @@ _OF_ONE = {
         "grid_sample": "Keras has no sampling at positions",
         "lp_pool": "Keras has no windows of powers",
         "max_unpool": "Keras has no positions of maxima",
+        "unused_parameter": "nothing would use it",
     },
 }
 

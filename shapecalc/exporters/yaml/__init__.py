@@ -20,7 +20,7 @@ from shapecalc.model.rows import layers_in_words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from shapecalc.exporters.structure.parts import Definition, Operation
+    from shapecalc.exporters.structure.parts import Definition, Item, Operation
     from shapecalc.exporters.yaml.scope import Names
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
@@ -143,7 +143,7 @@ class _Writer:
         """Return the text. Errors: `UnwritableError`."""
         *blocks, main = self.definitions
         texts = [self._block(one) for one in blocks]
-        network = DefinitionText(main, self.inputs, self.known)
+        network = self._text(main, self.inputs)
         layers = network.lines()
         lines = [*self._head(), *(["blocks:"] if blocks else []), *[line for text in texts for line in text]]
         lines += ["layers:", *[f"  {line}" for text in layers for line in text.split("\n")]]
@@ -152,6 +152,15 @@ class _Writer:
             text = f"outputs: [{', '.join(outputs)}]"
             lines += [text] if len(text) <= WIDTH else ["outputs:", *[f"  - {name}" for name in outputs]]
         return "\n".join([*lines, *self._expectations(outputs)]) + "\n"
+
+    def _text(self, definition: Definition, inputs: Sequence[str]) -> DefinitionText:
+        return DefinitionText(definition, inputs, self.known, self._is_plain)
+
+    def _is_plain(self, item: Item) -> bool:
+        """Return whether an item is a layer without weights, of a network that no person wrote as a specification."""
+        sizing = self.report.rows[item.part.start].sizing
+        has_weights = sizing.weight_shapes or sizing.buffer_shapes
+        return not self.graph.is_written and not item.definition and not has_weights
 
     def _head(self) -> Iterator[str]:
         graph = self.graph
@@ -169,7 +178,7 @@ class _Writer:
 
     def _block(self, definition: Definition) -> list[str]:
         count = len(definition.body.inputs)
-        text = DefinitionText(definition, ["input", *[f"input{k + 1}" for k in range(1, count)]], self.known)
+        text = self._text(definition, ["input", *[f"input{k + 1}" for k in range(1, count)]])
         lines = [f"    {line}" for item in text.lines() for line in item.split("\n")]
         if not definition.parameters:
             return [f"  {definition.name}:", *lines]

@@ -11,7 +11,7 @@ from shapecalc.exporters.structure.runs import numbered
 from shapecalc.exporters.yaml.values import UnwritableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.exporters.structure.parts import Definition, Item
     from shapecalc.exporters.yaml.layout import Element
@@ -77,10 +77,15 @@ def allowed(name: str) -> str:
     return re.sub(r"[\[\]{}]", "_", clean(name)).strip()[-_LONGEST:].strip()
 
 
-def name_items(definition: Definition, order: Sequence[int], inputs: Sequence[str]) -> Names:
-    """Return the names of the items: their own, where all bodies agree, and are not what is made up anyway."""
+def name_items(
+    definition: Definition, order: Sequence[int], inputs: Sequence[str], is_plain: Callable[[Item], bool]
+) -> Names:
+    """Return the names of the items: their own, where all bodies agree, and are not what is made up anyway.
+
+    Those of items that are `is_plain` are left out if they say no more than the kind: `relu_2`.
+    """
     items = definition.items
-    wanted = [_wanted(item) for item in items]
+    wanted = [[] if is_plain(item) and _is_of_kind(item) else _wanted(item) for item in items]
     seen = {*inputs}
     for index, names in enumerate(wanted):
         if not names or any(not name or name in seen for name in names):
@@ -104,6 +109,11 @@ def _wanted(item: Item) -> list[str]:
         if not all(one == (stems[0][0], stems[0][1] + k) and one[1] >= 0 for k, one in enumerate(stems)):
             return []
     return names
+
+
+def _is_of_kind(item: Item) -> bool:
+    """Return whether the name of a layer is its kind, with or without a number."""
+    return all(numbered(name)[0].rstrip("_") == item.layer for name in item.names or ())
 
 
 def _base(word: str, seen: set[str]) -> str:

@@ -12,7 +12,7 @@ from shapecalc.exporters.yaml.values import UnwritableError, mapping, reference,
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.exporters.structure.parts import Definition, Item
     from shapecalc.exporters.yaml.layout import Element
@@ -38,13 +38,23 @@ def is_merge(item: Item) -> bool:
 
 
 class DefinitionText:
-    """The items of one definition as text. `known` has the names of those that it uses, and gets its own."""
+    """The items of one definition as text. `known` has the names of those that it uses, and gets its own.
 
-    def __init__(self, definition: Definition, inputs: Sequence[str], known: dict[int, Names]) -> None:
+    Items that are `is_plain` need no name that is only their kind.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        inputs: Sequence[str],
+        known: dict[int, Names],
+        is_plain: Callable[[Item], bool],
+    ) -> None:
         self.definition = definition
         self.known = known
         self.elements = arrange(definition.items, is_merge)
-        self.names = known[id(definition)] = name_items(definition, [*preorder(self.elements)], inputs)
+        order = [*preorder(self.elements)]
+        self.names = known[id(definition)] = name_items(definition, order, inputs, is_plain)
         self.variables = frozenset(definition.parameters)
 
     def lines(self) -> list[str]:

@@ -12,7 +12,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import GROUPS, Choice, Flag, Integer
 from shapecalc.layers.base.dependence import AxisDependence, Look, adaptive, aligned, repeated, resized, windowed
 from shapecalc.layers.base.layer import NOTHING, Example, Layer, normalise_word
-from shapecalc.layers.base.per_axis import Factors, PerAxis
+from shapecalc.layers.base.per_axis import Factors, PerAxis, per_axis
 from shapecalc.layers.base.ranks import axis_names, each_axis, ranks_text
 
 if TYPE_CHECKING:
@@ -116,11 +116,10 @@ class Upsample(Layer):
     def doubt(self, *_: Shape) -> str:
         """Return a note on a large factor that is written alone; a small one is hardly a size."""
         factor = self.scale_factor
-        largest = max(factor) if isinstance(factor, tuple) else factor
-        if self._is_named or largest is None or largest <= _LARGEST:
+        factors = per_axis(factor or 0, 1)
+        if self._is_named or max(factors) <= _LARGEST:
             return ""
-        per_axis = factor if isinstance(factor, tuple) else (factor,)
-        times = " and ".join(map(str, dict.fromkeys(per_axis)))
+        times = " and ".join(map(str, dict.fromkeys(factors)))
         shown = [*factor] if isinstance(factor, tuple) else factor
         size = f"for an output of that size write {{size: {shown}}}, as nn.Upsample has it"
         return f"enlarges its input {times} times; {size}"
