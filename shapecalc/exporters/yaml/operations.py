@@ -42,7 +42,7 @@ def _short(argument: Argument, value: Any, rank: int) -> Any:
         sides = [side[0] if isinstance(side, tuple) and len({*side}) == 1 else side for side in value]
         if len({*map(repr, sides)}) == 1 and type(sides[0]) is int:
             return sides[0]
-    if isinstance(argument, NamedSizes):
+    if isinstance(argument, NamedSizes) and value is not None:
         names = [name for name, _ in value]
         sizes = [list(size) for _, size in value]
         return dict(zip(names, sizes, strict=True)) if any(names) else sizes[0] if len(sizes) == 1 else sizes
