@@ -254,3 +254,46 @@ def test_parts_of_negative_sizes_are_none():
     nodes = [node("SplitToSequence", ["x", "q"], ["s"], axis=1), node("ConcatFromSequence", ["s"], ["y"], axis=1)]
     with pytest.raises(ShapeError, match="it cuts 6 into 2 parts"):
         network_of(nodes, (1, 6), [tensor("q", [2], [-1, 7], INT64)]).infer()
+
+
+def test_the_batch_is_followed_through_a_stack():
+    """3 turns × 2 samples × 8 as onnxruntime has it, then samples first, and all of each joined."""
+    nodes = [
+        node("Loop", ["m", "", "x"], ["v", "z"], body=turn()),
+        node("Transpose", ["z"], ["t"], perm=[1, 0, 2]),
+        node("Flatten", ["t"], ["y"]),
+    ]
+    report = report_of(nodes, (2, 8), [tensor("m", [], [3], INT64), MATRIX])
+    assert (report.rows[-1].kind, report.rows[-1].output_shape) == ("flatten", (24,))
+
+
+def test_a_tensor_is_inserted_at_a_position():
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("SequenceConstruct", ["x", "x"], ["s"]),
+        node("SequenceInsert", ["s", "r", "p"], ["t"]),
+        node("ConcatFromSequence", ["t"], ["y"], axis=1),
+    ]
+    report = report_of(nodes, (1, 8), [tensor("p", [], [1], INT64)])
+    assert [ref.node for ref in report.rows[-1].node.inputs] == [-1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("op", "x", "more", "weights", "due"),
+    [
+        ("MaxRoiPool", (1, 3, 8, 8), {"pooled_shape": [2, 2]}, tensor("r", [4, 5]), (4, 3, 2, 2)),
+        ("SoftmaxCrossEntropyLoss", (1, 5), {}, tensor("r", [1], [0], INT64), ()),
+    ],
+)
+def test_an_output_without_a_batch_has_none(op, x, more, weights, due):
+    file = model([node(op, ["x", "r"], ["y"], **more)], [value("x", x)], [value("y", due)], weights=[weights])
+    network = shapecalc.load(file)
+    assert network.infer().notes[0].endswith("; 1 stated size agrees")
+
+
+def test_an_operation_on_several_inputs_has_the_size_of_the_first():
+    nodes = [node("Relu", ["x"], ["u"]), node("ReduceMean", ["x"], ["v"], axes=[2], keepdims=1)]
+    nodes.append(node("ScatterElements", ["u", "i", "v"], ["y"], axis=2))
+    report = report_of(nodes, (1, 6, 8), [tensor("i", [1, 6, 1], [0] * 6, INT64)])
+    assert layers(report)[-1] == ("named_operation", (6, 8))
+    assert len(report.rows[-1].node.inputs) == 2
