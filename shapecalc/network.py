@@ -593,7 +593,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
             )
         sizes = _sizes(input)
         _check_rank(cls, target, sizes)
-        return backwards.solve_window(cls, sizes, _sizes(output), fixed)
+        is_of_volumes = bool(cls.ranks_under(target)) and cls.expects_rank(3, target) and not cls.expects_rank(2, target)
+        return backwards.solve_window(cls, sizes, _sizes(output), fixed, is_of_volumes=is_of_volumes)
     asked = {**dict.fromkeys(("weights", "activations", "buffers"), bits), **fixed}
     question = backwards.read_question(target, asked, _check_batch(batch), is_needed=memory is not None)
     network = load(target, input=input, vars=vars)
@@ -653,8 +654,12 @@ def _check_rank(cls: type[Layer], word: str, sizes: Sequence[int]) -> None:
         hint = ""
         if rank == 1 and type(ranks[0]) is int:
             hint = f"write {'x'.join(map(str, [*sizes] * ranks[0]))}"
-        elif cls.expects_rank(rank - 1, word):
-            hint = f"write {'x'.join(map(str, sizes[1:]))}, if the first are channels"
+        elif rank > ranks[0]:
+            from shapecalc.questions.solve import spatial_part
+
+            rest = spatial_part(sizes, ranks[0] if ranks[0] == ranks[1] else 2)
+            what = "the first are channels" if rest == tuple(sizes[1:]) else "the others are channels and the batch"
+            hint = f"write {'x'.join(map(str, rest))}, if {what}"
         found = f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}"
         raise UsageError(Problem(found, hint=hint))
 

@@ -45,6 +45,7 @@ cross_entropy | ce nll
 macs | flops mult_adds madds
 output | shape
 torch | pytorch
+pytorch | torch
 keras | tensorflow tf
 vars | variables constants hparams
 params | total_params parameters total_parameters num_params num_parameters param_count

@@ -48,8 +48,8 @@ _OPTIONS = (
     ),
     click.option(
         "--checkpoint", metavar="BLOCKS", shell_complete=completed("among", ("blocks", "none")),
-        help="Use activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. blocks "
-        "(all), a number of blocks at once, or names (layer3.*).",
+        help="Use activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. "
+        "`blocks` for every block, a number of blocks at once, or names (layer3.*).",
     ),
     click.option(
         "--lora", metavar="OPTIONS", shell_complete=completed("among", ("rank=16,targets=all-linear",)),

@@ -76,6 +76,12 @@ __all__ = [
     "memory",
 ]
 
+_OF_ALL = (
+    "batch", "weights", "weights_of", "activations", "buffers", "in_place", "order", "budget", "layout", "flash", "sram",
+    "fold_batch_norm", "patches",
+)  # fmt: skip
+"""Options of `Network.memory` that are arguments of functions."""
+
 GIVEN = "given"
 BEST = "best"
 _EXACT = "exact"
@@ -184,7 +190,8 @@ def _check_options(options: Mapping[str, Any]) -> None:
     known = (*Serving._fields, *TRAINING)
     for name in options:
         if name not in known:
-            raise UsageError(Problem(f"memory has no option {name}", hint=did_you_mean(name, known)))
+            hint = did_you_mean(name, [*known, *_OF_ALL])
+            raise UsageError(Problem(f"memory has no option {name}", hint=hint))
 
 
 def _check_order(order: str, in_place: Sequence[str], *, trains: bool, is_eager: bool) -> None:
