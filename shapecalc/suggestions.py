@@ -42,6 +42,7 @@ HWC | channels_last nhwc bhwc
 markdown | md
 latex | tex
 cross_entropy | ce nll
+weights | dtype bits quantization quantize
 macs | flops mult_adds madds
 output | shape
 torch | pytorch

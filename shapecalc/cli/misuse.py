@@ -159,6 +159,18 @@ def setting_meant(option: str) -> str:
     return ""
 
 
+def _hint_for_file(ctx: click.Context, word: str, options: Collection[str]) -> str:
+    """Return the hint for one argument too many that is a file: one to write, or another network; or empty."""
+    is_free = "-o" in options and not ctx.params.get("output")
+    if is_free and _names_output(word, is_converted="--to" in options):
+        return f": write -o {word}"
+    if "spec" in ctx.params and _names_network(word):
+        return (
+            ": one network at a time; `shapecalc compare` shows several side by side, `shapecalc diff` layer by layer"
+        )
+    return ""
+
+
 def _hint_for_extra(error: click.UsageError) -> str:
     """Return the hint for arguments too many that are written as NAME=VALUE, or as in a call; empty for any other."""
     if error.ctx is None:
@@ -174,12 +186,8 @@ def _hint_for_extra(error: click.UsageError) -> str:
             return f": write {own} {found[2]}"
         return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
     spec = re.fullmatch(r"Got unexpected extra arguments? \((\S+)( .*)?\)", error.message)
-    if spec and "-o" in options and not error.ctx.params.get("output") and _names_output(spec[1], is_converted="--to" in options):
-        return f": write -o {spec[1]}"
-    if spec and "spec" in error.ctx.params and _names_network(spec[1]):
-        return (
-            ": one network at a time; `shapecalc compare` shows several side by side, `shapecalc diff` layer by layer"
-        )
+    if spec and (hint := _hint_for_file(error.ctx, spec[1], options)):
+        return hint
     numbers = re.fullmatch(r"Got unexpected extra arguments? \((\d+(?: \d+)*)\)", error.message)
     return _by_position(error.ctx.info_name or "", numbers[1].split(), options) if numbers else ""
 
@@ -192,7 +200,7 @@ def _names_network(word: str) -> bool:
 
 
 def _names_output(word: str, *, is_converted: bool) -> bool:
-    """Return whether a word is the name of a file to write, of the formats of `convert` or of those of other commands."""
+    """Return whether a word is the name of a file to write, of the formats of `convert` or of other commands."""
     if is_converted:
         from shapecalc.exporters import FORMATS
 

@@ -206,3 +206,15 @@ def test_sizes_that_may_be_channels(words, told):
     assert ran.status == 0
     assert told in " ".join(ran.out.split())
     assert ("channels" in ran.out) == bool(told)
+
+
+def test_why_no_setting_fits():
+    """The shape error of the specification itself, and where the sizes that fit are listed."""
+    ran = run("solve", "unet", "--for", "width", "--params", "5M", "--input", "1x512x512")
+    assert ran.status == 1
+    assert "each has a shape error" in ran.out
+    assert "with the values of the specification: up3.concat1 (concat): its inputs differ along height" in ran.out
+    assert "`shapecalc sizes` lists the input sizes that fit" in ran.out
+    found = run("solve", "unet", "--for", "width", "--params", "1", "--input", "1x572x572").out
+    assert "the minimum is" in found
+    assert "shapecalc sizes" not in found
