@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.collection import uncollected
@@ -593,7 +593,10 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
             )
         sizes = _sizes(input)
         _check_rank(cls, target, sizes)
-        return backwards.solve_window(cls, sizes, _sizes(output), fixed)
+        is_of_volumes = (
+            bool(cls.ranks_under(target)) and cls.expects_rank(3, target) and not cls.expects_rank(2, target)
+        )
+        return backwards.solve_window(cls, sizes, _sizes(output), fixed, is_of_volumes=is_of_volumes)
     asked = {**dict.fromkeys(("weights", "activations", "buffers"), bits), **fixed}
     question = backwards.read_question(target, asked, _check_batch(batch), is_needed=memory is not None)
     network = load(target, input=input, vars=vars)
@@ -613,7 +616,20 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         raise UsageError(Problem("name the variables to find", hint=hint))
     if backwards.INPUT in wanted:
         network._check_any_size()  # noqa: SLF001  (this module's)
-    return backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
+    answer = backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
+    if not answer.searched or answer.solutions or answer.minimum:
+        return answer
+    return answer._replace(notes=(*answer.notes, *_why_none_fits(network)))
+
+
+def _why_none_fits(network: Network) -> Iterator[str]:
+    """Yield notes on a network whose settings all have a shape error: that with its own values, and where to look."""
+    try:
+        network.infer()
+    except ShapeError as error:
+        yield f"with the values of the specification: {error.problems[0].headline}"
+        if network.inputs:
+            yield "`shapecalc sizes` lists the input sizes that fit (legal_sizes() in Python)"
 
 
 def _first_values(origin: Origin, tried: Mapping[str, Any]) -> dict[str, Any]:
@@ -653,8 +669,12 @@ def _check_rank(cls: type[Layer], word: str, sizes: Sequence[int]) -> None:
         hint = ""
         if rank == 1 and type(ranks[0]) is int:
             hint = f"write {'x'.join(map(str, [*sizes] * ranks[0]))}"
-        elif cls.expects_rank(rank - 1, word):
-            hint = f"write {'x'.join(map(str, sizes[1:]))}, if the first are channels"
+        elif rank > ranks[0]:
+            from shapecalc.questions.solve import spatial_part
+
+            rest = spatial_part(sizes, ranks[0] if ranks[0] == ranks[1] else 2)
+            what = "the first are channels" if rest == tuple(sizes[1:]) else "the others are channels and the batch"
+            hint = f"write {'x'.join(map(str, rest))}, if {what}"
         found = f"{word} needs {ranks_text(ranks)}, but its input has {count_noun(rank, 'size')}"
         raise UsageError(Problem(found, hint=hint))
 

@@ -42,9 +42,11 @@ HWC | channels_last nhwc bhwc
 markdown | md
 latex | tex
 cross_entropy | ce nll
+weights | dtype bits quantization quantize
 macs | flops mult_adds madds
 output | shape
 torch | pytorch
+pytorch | torch
 keras | tensorflow tf
 vars | variables constants hparams
 params | total_params parameters total_parameters num_params num_parameters param_count

@@ -304,3 +304,62 @@ def test_a_report_contains_its_layers():
     assert 3 not in REPORT
     assert None not in REPORT
     assert all(row in REPORT and row.name in REPORT for row in REPORT)
+
+
+def test_objects_in_memory_have_a_hint():
+    """Modules, models and arrays: how each is given, without any library being imported for it."""
+    module = type("Net", (type("Module", (), {"__module__": "torch.nn.modules.module"}),), {"__module__": "mine"})
+    model = type("Net", (type("Model", (), {"__module__": "keras.src.models"}),), {"__module__": "mine"})
+    for given, hint in ((module(), "from_torch(module, example)"), (model(), "from_keras(model)"), (object(), "")):
+        for call in (shapecalc.load, shapecalc.in_features):
+            with pytest.raises(UsageError) as caught:
+                call(given)
+            assert hint in caught.value.problems[0].hint
+            assert bool(hint) == bool(caught.value.problems[0].hint)
+    np = pytest.importorskip("numpy")
+    with pytest.raises(UsageError) as caught:
+        shapecalc.in_features("lenet5", input=np.zeros((1, 1, 32, 32)))
+    assert str(caught.value).splitlines() == [
+        "an input size is a list of sizes, not a ndarray of shape 1×1×32×32",
+        "   write the size without the batch axis: tuple(x.shape[1:])",
+    ]
+    assert shapecalc.in_features("lenet5", input=np.array([1, 32, 32])) == 10
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        (lambda: NETWORK.memory(batch_size=8), "did you mean batch?"),
+        (lambda: NETWORK.memory(dtype="fp16"), "did you mean weights?"),
+        (lambda: NETWORK.memory(activation=16), "did you mean activations?"),
+        (lambda: shapecalc.sweep("alexnet", groups=[1, 2]), 'for a variable, write vars={"groups": …}'),
+        (lambda: shapecalc.sweep("alexnet", weight=8), "did you mean weights?"),
+    ],
+)
+def test_unknown_options_of_memory(call, hint):
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert caught.value.problems[0].hint == hint
+
+
+def test_every_option_of_memory_is_among_those_known():
+    """Those of the command, but for what chooses the network and shows the answer."""
+    with pytest.raises(UsageError) as caught:
+        NETWORK.memory(xyzzy=1)
+    from shapecalc.questions.memory import known_options
+
+    shown = {"inputs", "settings", "layers", "depth", "plot", "format_", "output", "spec"}
+    import click
+
+    from shapecalc.cli import cli
+
+    command = cli.get_command(click.Context(cli), "memory")
+    assert {param.name for param in command.params} - shown == {*known_options()}
+    assert "known here" in caught.value.problems[0].hint
+
+
+def test_sums_of_a_report_are_in_its_total():
+    with pytest.raises(AttributeError, match=r"'Report' object has no attribute 'params': write \.total\.params"):
+        REPORT.params  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'Report' object has no attribute 'nothing'$"):
+        REPORT.nothing  # noqa: B018

@@ -174,7 +174,7 @@ def _run() -> int:
     except click.ClickException as error:
         from shapecalc.cli.misuse import show_misuse
 
-        show_misuse(error)
+        show_misuse(error, cli)
         return error.exit_code
     except KeyboardInterrupt as interruption:
         return status_of(interruption)

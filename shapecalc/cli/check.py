@@ -109,12 +109,13 @@ def _bundled() -> Iterator[str]:
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) -> Checked:
     """Return the problems of a specification, its members included."""
     from shapecalc.language.members import find_origins
+    from shapecalc.network import load
     from shapecalc.renderers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
     warnings: dict[Problem, None] = {}
     notes: dict[str, None] = {}
-    expectations = count = params = layers = 0
+    expectations = unchecked = count = params = layers = 0
     name = spec
     try:
         found = find_origins(spec)
@@ -139,14 +140,17 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
             count += 1
             name, params = report.name, report.total.params
             expectations += len(report.graph.expectations)
+            if (variables or inputs) and not report.graph.expectations:
+                unchecked += len(load(member).graph.expectations)
             wrong = network.unmet(report)
             layers += len(report.rows)
         for problem in wrong:  # without its hint, which is computed only for what is shown
             problems.setdefault(problem._replace(hint="", copies=1), problem)
     summary = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
     return Checked(
-        spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0, (*notes,)
-    )
+        spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0, (*notes,),
+        unchecked,
+    )  # fmt: skip
 
 
 def _too_much(member: Any, number: int, members: int) -> Problem:

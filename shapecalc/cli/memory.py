@@ -8,19 +8,21 @@ import click
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    GroupedCommand,
     OneOf,
     all_or_depth,
     batch_option,
     completed,
     depth_option,
+    grouped,
     layout_option,
     load_network,
     network_options,
 )
 from shapecalc.cli.output import check_plot, emit_answer
-from shapecalc.cli.serving import memory_options, table_options
+from shapecalc.cli.serving import element_options, serving_options, table_options
 from shapecalc.cli.small_devices import small_device_options
-from shapecalc.cli.training import training_options
+from shapecalc.cli.training import parallel_options, training_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,33 +30,38 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command(short_help="Show the memory that a network needs, at its peak.")
+@click.command(cls=GroupedCommand, short_help="Show the memory that a network needs, at its peak.")
 @network_options
-@memory_options
-@table_options
+@grouped("Inference", element_options)
+@grouped("Serving (decoders)", serving_options)
+@grouped("Serving (decoders)", table_options)
 @batch_option
-@click.option(
-    "--in-place",
-    metavar="LIST",
-    shell_complete=completed("in_place"),
-    default="all",
-    show_default=True,
-    help="Choose layers to run in place: all, none, torch (as eager PyTorch does), activations, normalisation, "
-    "additions, depthwise, residual, names of kinds.",
+@grouped(
+    "Inference",
+    click.option(
+        "--in-place",
+        metavar="LIST",
+        shell_complete=completed("in_place"),
+        default="all",
+        show_default=True,
+        help="Choose layers to run in place: all, none, torch (as eager PyTorch does), activations, normalisation, "
+        "additions, depthwise, residual, names of kinds.",
+    ),
 )
-@click.option(
+@grouped("Inference", click.option(
     "--order",
     type=OneOf(["given", "best"]),
     default="given",
     help="Run branches as given, or in the order with the lowest peak.",
-)
-@training_options
+))  # fmt: skip
+@grouped("Training", training_options)
+@grouped("Parallel devices", parallel_options)
 @click.option(
     "--budget",
     metavar="BYTES",
     help="Show the largest batch, and the longest context, that fit in this memory: 24GiB, 512KiB, 16GB.",
 )
-@small_device_options
+@grouped("Small devices", small_device_options)
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
 @depth_option
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from itertools import takewhile
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["setting_meant", "show_misuse"]
 
 
-def show_misuse(error: click.ClickException) -> None:
-    """Write a usage error to standard error: line breaks in the user's words are escaped."""
+def show_misuse(error: click.ClickException, group: click.Group) -> None:
+    """Write a usage error of a command of a group to standard error: line breaks in the user's words are escaped."""
     shown = type(error).show
     if shown not in (click.UsageError.show, click.ClickException.show):
         error.show()
@@ -27,7 +28,7 @@ def show_misuse(error: click.ClickException) -> None:
     lines: list[str] = []
     message = error.format_message()
     if isinstance(error, click.UsageError):
-        message = (_option_meant(error) or message) + _hint_for_extra(error)
+        message = (_option_meant(error) or message) + _hint_for_extra(error) + _help_of_option(error, group)
         ctx = error.ctx
         if ctx is not None:
             names = ctx.help_option_names
@@ -39,10 +40,11 @@ _OF_OTHERS = """
 devices | gpus num-gpus
 device | gpu
 batch | b bs
-weights | dtype bits quantization
+weights | dtype bits quantization quantize quant
 precision | fp16 bf16 amp
 input | size shape input-shape image-size img-size
 context | seq-len max-length
+checkpoint | gradient-checkpointing activation-checkpointing recompute
 set | var vars
 macs | flops
 sort | sort-by
@@ -83,7 +85,35 @@ def _option_meant(error: click.UsageError) -> str:
     setting = setting_meant(error.option_name) if "set" in known and not meant else ""
     if setting:
         return f"{told}: write --set {setting}"
-    return f"{told}. Did you mean {known[meant]}?" if meant else f"{told}."
+    if meant:
+        return f"{told}. Did you mean {known[meant]}?"
+    elsewhere = _in_others(error.ctx, error.option_name)
+    return f"{told}: {elsewhere}" if elsewhere else f"{told}."
+
+
+def _help_of_option(error: click.UsageError, group: click.Group) -> str:
+    """Return what an option without its value expects; empty for any other error."""
+    if type(error) is not click.BadOptionUsage or "requires an argument" not in error.message:
+        return ""
+    ctx = click.Context(group)  # click has none yet
+    command = group.get_command(ctx, sys.argv[1])
+    params = command.get_params(ctx) if command else []
+    param = next((one for one in params if error.option_name in one.opts), None)
+    help_ = getattr(param, "help", None)
+    return f" {param.make_metavar(ctx)}: {help_}" if param and help_ else ""
+
+
+def _in_others(ctx: click.Context, option: str) -> str:
+    """Return the hint for an option that other commands have: `compare --columns`; empty for one that none has."""
+    if ctx.parent is None or not isinstance(ctx.parent.command, click.Group):
+        return ""
+    group = ctx.parent.command
+    commands = [(name, group.get_command(ctx.parent, name)) for name in group.list_commands(ctx.parent)]
+    names = [name for name, one in commands if one and any(option in param.opts for param in one.params)]
+    return f"it is an option of {' and '.join(names)}" if 0 < len(names) <= _FEW_COMMANDS else ""
+
+
+_FEW_COMMANDS = 3
 
 
 def _elsewhere(ctx: click.Context, option: str) -> str:
@@ -129,6 +159,18 @@ def setting_meant(option: str) -> str:
     return ""
 
 
+def _hint_for_file(ctx: click.Context, word: str, options: Collection[str]) -> str:
+    """Return the hint for one argument too many that is a file: one to write, or another network; or empty."""
+    is_free = "-o" in options and not ctx.params.get("output")
+    if is_free and _names_output(word, is_converted="--to" in options):
+        return f": write -o {word}"
+    if "spec" in ctx.params and _names_network(word):
+        return (
+            ": one network at a time; `shapecalc compare` shows several side by side, `shapecalc diff` layer by layer"
+        )
+    return ""
+
+
 def _hint_for_extra(error: click.UsageError) -> str:
     """Return the hint for arguments too many that are written as NAME=VALUE, or as in a call; empty for any other."""
     if error.ctx is None:
@@ -144,10 +186,8 @@ def _hint_for_extra(error: click.UsageError) -> str:
             return f": write {own} {found[2]}"
         return f": write --set {found[1]}={found[2]}" if "--set" in options else ""
     spec = re.fullmatch(r"Got unexpected extra arguments? \((\S+)( .*)?\)", error.message)
-    if spec and "spec" in error.ctx.params and _names_network(spec[1]):
-        return (
-            ": one network at a time; `shapecalc compare` shows several side by side, `shapecalc diff` layer by layer"
-        )
+    if spec and (hint := _hint_for_file(error.ctx, spec[1], options)):
+        return hint
     numbers = re.fullmatch(r"Got unexpected extra arguments? \((\d+(?: \d+)*)\)", error.message)
     return _by_position(error.ctx.info_name or "", numbers[1].split(), options) if numbers else ""
 
@@ -157,6 +197,17 @@ def _names_network(word: str) -> bool:
     from shapecalc.importers import endings
 
     return word.lower().endswith((".yaml", ".yml", ".json", *endings()))
+
+
+def _names_output(word: str, *, is_converted: bool) -> bool:
+    """Return whether a word is the name of a file to write, of the formats of `convert` or of other commands."""
+    if is_converted:
+        from shapecalc.exporters import FORMATS
+
+        return word.lower().endswith(tuple([end for one in FORMATS.values() for end in one.suffixes]))
+    from shapecalc.cli.formats import SUFFIXES
+
+    return os.path.splitext(word)[1].lower() in SUFFIXES and not _names_network(word)
 
 
 def _joined(words: Sequence[str], options: Collection[str]) -> str:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIRECTION",
+    "GroupedCommand",
     "OneOf",
     "WholeNumber",
     "all_or_depth",
     "batch_option",
     "completed",
     "depth_option",
+    "grouped",
     "input_option",
     "layout_option",
     "load_network",
@@ -40,6 +42,33 @@ __all__ = [
 ]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists the options that `grouped` adds under names of their own, after the others."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(param, "help_group", "Options"), []).append(record)
+        for name in sorted(sections, key=lambda name: name != "Options"):
+            with formatter.section(name):
+                formatter.write_dl(sections[name])
+
+
+def grouped(name: str, options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds options to a `GroupedCommand`, which its help lists under a name."""
+
+    def add(function: _Command) -> _Command:
+        before = len(getattr(function, "__click_params__", ()))
+        function = options(function)
+        for param in vars(function)["__click_params__"][before:]:
+            param.help_group = name
+        return function
+
+    return add
 
 
 class WholeNumber(click.IntRange):

@@ -13,7 +13,7 @@ from shapecalc.cli.options import OneOf, completed, parameters_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["asked_of_memory", "memory_options", "table_options", "weight_options"]
+__all__ = ["asked_of_memory", "element_options", "memory_options", "serving_options", "table_options", "weight_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -59,13 +59,23 @@ def weight_options(usual: str) -> Callable[[_Command], _Command]:
 
 def memory_options(function: _Command) -> _Command:
     """Add the options of memory that the commands share to one: those of elements, and of a decoder that is served."""
+    return element_options(serving_options(function))
+
+
+def serving_options(function: _Command) -> _Command:
+    """Add the options of a decoder that is served to a command."""
+    return _added(_RUN, function)
+
+
+def element_options(function: _Command) -> _Command:
+    """Add the options of the bits of elements to a command."""
     elements = (
         _bits_option("--activations",
                      help="Set the bits of an activation.  [default: those of a model's config.json, or 32]"),
         _bits_option("--buffers", default="32", show_default=True,
                      help="Set the bits of a buffer (running statistics)."),
     )  # fmt: skip
-    return weight_options("32")(_added((*elements, *_RUN), function))
+    return weight_options("32")(_added(elements, function))
 
 
 def asked_of_memory(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,9 +121,21 @@ def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked:
     _refuse(budgets, f"{target} is a kind of layer")
     if not inputs or not wanted:
         what = "its output size" if inputs else "its input size" if wanted else "its input and output sizes"
-        given = inputs[0] if inputs else "227"
-        hint = clean(f"--input {given} --output {wanted or 55}")
+        hint = clean(f"--input {_spatial(target, inputs[0]) if inputs else 227} --output {wanted or 55}")
         raise UsageError(Problem(f"to solve {target}, give {what}", hint=hint))
+
+
+def _spatial(kind: str, size: str) -> str:
+    """Return the size of an input without the channels and the batch that the name of a kind leaves no room for."""
+    from shapecalc.layers.base.sizes import parse_sizes
+    from shapecalc.network import kind_of
+    from shapecalc.questions.solve import spatial_part
+
+    cls = kind_of(kind)
+    ranks = cls.ranks_under(kind) if cls else ()
+    if not ranks or ranks[0] != ranks[1]:
+        return size
+    return "x".join(map(str, spatial_part(parse_sizes(size), ranks[0])))
 
 
 def _names_file(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,12 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if sort:
         entries.sort(key=attrgetter(sort.lstrip("-")), reverse=sort.startswith("-"))
     if not entries:
-        raise UsageError(Problem("no bundled network matches", hint="`shapecalc specs` lists all"))
+        from shapecalc.language.files import bundled_members
+
+        names = [name for _, name in bundled_members()]
+        beginnings = [re.split(r"v?\d|[-_.]", name)[0] for name in names]  # mobilenet of mobilenet_v2
+        near = did_you_mean(words[0], [*names, *beginnings], lists=False) if len(words) == 1 else ""
+        raise UsageError(Problem("no bundled network matches", hint=near or "`shapecalc specs` lists all"))
     if format_ == "json":
         emit_json({"version": 1, "specs": [entry.to_dict() for entry in entries]}, output)
     else:

@@ -11,7 +11,7 @@ from shapecalc.cli.options import OneOf, WholeNumber, completed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["training_options"]
+__all__ = ["parallel_options", "training_options"]
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -48,13 +48,16 @@ _OPTIONS = (
     ),
     click.option(
         "--checkpoint", metavar="BLOCKS", shell_complete=completed("among", ("blocks", "none")),
-        help="Use activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. blocks "
-        "(all), a number of blocks at once, or names (layer3.*).",
+        help="Use activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. "
+        "`blocks` for every block, a number of blocks at once, or names (layer3.*).",
     ),
     click.option(
         "--lora", metavar="OPTIONS", shell_complete=completed("among", ("rank=16,targets=all-linear",)),
         help="Train adapters beside frozen weights: rank=16,targets=q_proj,v_proj (or all-linear).",
     ),
+)  # fmt: skip
+
+_PARALLEL = (
     _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
     click.option(
         "--zero", type=WholeNumber(0, 3), metavar="STAGE",
@@ -74,5 +77,12 @@ _OPTIONS = (
 def training_options(function: _Command) -> _Command:
     """Add the options to a command; each implies `--training`. `read_training` has their meaning."""
     for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def parallel_options(function: _Command) -> _Command:
+    """Add the options of training on several devices to a command; each implies `--training` too."""
+    for option in reversed(_PARALLEL):
         function = option(function)
     return function

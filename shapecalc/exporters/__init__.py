@@ -54,6 +54,7 @@ FORMATS = {
 _SOURCE = "pytorch"
 """The format whose suffixes a format without any uses: it is source too."""
 _OF_KERAS = (".keras", ".h5", ".hdf5")
+_OF_PYTORCH = (".pt", ".pth", ".pt2", ".pkl")
 
 
 def convert(
@@ -103,6 +104,9 @@ def format_of_file(name: str) -> str:
     if suffix.lower() in _OF_KERAS:
         message = f"{clean(name)}: Keras writes {suffix}, with the weights of the model"
         raise UsageError(Problem(message, hint=f"for its source, write --to keras -o {clean(name)[: -len(suffix)]}.py"))
+    if suffix.lower() in _OF_PYTORCH:
+        message = f"{clean(name)}: PyTorch is written as source, without weights, not as {suffix}"
+        raise UsageError(Problem(message, hint=f"write -o {clean(name)[: -len(suffix)]}.py"))
     message = f"no format has the suffix {suffix}" if suffix else "the name has no suffix"
     own = [one.suffixes[0] for one in FORMATS.values() if one.suffixes]
     hint = f"name it {', '.join(own[:-1])} or {own[-1]}, or choose with --to"

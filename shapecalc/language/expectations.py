@@ -66,8 +66,19 @@ def _read(
     elif word in known:
         _add(f"{prefix}{word}", known[word], item, expectations, problems, named)
     else:
-        hint = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
+        hint = _of_layer(word, item) if not prefix else ""
+        hint = hint or str(did_you_mean(word, [*known, *(() if prefix else _GROUPS)]))
         problems.append(Problem(f"there is no expectation called {word}", key.mark, hint=hint))
+
+
+def _of_layer(word: str, item: Value) -> str:
+    """Return the hint for figures of a layer that are not under `layer:`; empty for anything else."""
+    if not isinstance(item, MapValue) or not any(key.text in OF_LAYERS for key, _ in item.pairs):
+        return ""
+    figures = ", ".join(
+        [f"{key.text}: {value.text if isinstance(value, Scalar) else '…'}" for key, value in item.pairs]
+    )
+    return f"if {word} is a layer, write `{_GROUPS[1]}: {{{word}: {{{figures}}}}}`"
 
 
 def _add(

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.files import input_file, note_input
 
 if TYPE_CHECKING:
@@ -226,12 +227,21 @@ def read_bytes(path: str, shown: str = "") -> bytes:
         with input_file(descriptor) as stream:
             return start + stream.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise UsageError(Problem(f"{shown} is a directory, not a file")) from None
+        hint = "" if path == STDIN else _specifications_in(path)
+        raise UsageError(Problem(f"{shown} is a directory, not a file", hint=hint)) from None
     except PermissionError:
         raise UsageError(Problem(f"{shown} may not be read: permission denied")) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(Problem(f"{shown} cannot be read: {reason}")) from None
+
+
+def _specifications_in(folder: str) -> str:
+    """Return the hint for a folder with specifications; empty for any other."""
+    with contextlib.suppress(OSError):
+        endings = [ending for ending in (".yaml", ".yml") if any(name.endswith(ending) for name in os.listdir(folder))]
+        return clean(f"its specifications are {os.path.join(folder, '*' + endings[0])}") if endings else ""
+    return ""
 
 
 def _checked(descriptor: int, shown: str) -> bytes:

@@ -156,7 +156,16 @@ def find_member(spec: Any, variant: str = "") -> Member:
     if isinstance(spec, (dict, list, tuple)):
         name = "<dict>" if isinstance(spec, dict) else "<layers>"
         return choose(Member(read_specification(spec, name)), variant)
-    raise UsageError(f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}")
+    message = f"a specification is a path, a name, text, a dict or a list of layers, not {type(spec).__name__}"
+    raise UsageError(Problem(message, hint=_in_memory(type(spec))))
+
+
+def _in_memory(cls: type) -> str:
+    """Return the hint for a module of PyTorch or a model of Keras; empty for any other object. Neither is imported."""
+    roots = {one.__module__.partition(".")[0] for one in cls.__mro__}
+    if "keras" in roots or "tf_keras" in roots:
+        return "write shapecalc.from_keras(model)"
+    return "write shapecalc.from_torch(module, example): it reads a module in memory" if "torch" in roots else ""
 
 
 def _read(content: str | bytes, found: Found, variant: str) -> Member:

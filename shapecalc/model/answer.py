@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.errors import MissingExtraError, Problem, UsageError
 from shapecalc.escaping import clean
@@ -24,6 +24,15 @@ class Answer:
     def __repr__(self) -> str:
         name = clean(getattr(self, "name", ""))
         return f"<{type(self).__name__}{f' of {name}' if name else ''}: print() shows it>"
+
+    if not TYPE_CHECKING:  # which would find every attribute then
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise the `AttributeError` of Python; of a sum, it says where that is: `report.total.params`."""
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in ("params", "macs", "trainable", "buffers") and hasattr(self, "total"):
+                message += f": write .total.{name}"
+            raise AttributeError(message)
 
     def __str__(self) -> str:
         return self.render()

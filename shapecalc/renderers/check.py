@@ -35,6 +35,8 @@ class Checked(NamedTuple):
     warnings: tuple[Problem, ...]
     exit_status: int
     notes: tuple[str, ...] = ()
+    unchecked: int = 0
+    """The number of expectations that are not checked, because of other variables or input sizes than the file's."""
 
 
 def draw_verdict(result: Checked, width: int | None = None) -> str:
@@ -48,6 +50,8 @@ def _verdict(result: Checked) -> str:
     if result.problems:
         return clean(f"wrong  {result.spec}: {count_noun(len(result.problems), 'problem')}")
     met = f"{count_noun(result.expectations, 'expectation')} met" if result.expectations else "no expectations"
+    if result.unchecked and not result.expectations:
+        met = f"{count_noun(result.unchecked, 'expectation')} not checked with other variables or input sizes"
     warned = f", {count_noun(len(result.warnings), 'warning')}" if result.warnings else ""
     return clean(f"ok     {result.spec}: {result.summary}, {met}{warned}")
 

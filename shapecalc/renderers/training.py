@@ -83,7 +83,9 @@ def _devices(devices: Parallelism, training: Training, *, caches: bool) -> Itera
     shares = caches and devices.tensor * devices.pipeline > 1
     whole = " The cache below is that of all devices which share a sample." if shares else ""
     yield f"Devices: {devices.devices:,} = {shown}. All bytes are those of one device{stage}.{whole}"
-    if devices.zero:
+    if devices.zero and devices.data == 1:
+        yield f"ZeRO {devices.zero} divides nothing, without data parallelism: set --devices (devices= in Python)."
+    elif devices.zero:
         divided = ("the optimizer's state", "gradients, and the optimizer's state",
                    "weights, gradients, and the optimizer's state")[devices.zero - 1]  # fmt: skip
         gathers = "; a layer's weights and gradients are whole while it runs" if training.gathered else ""

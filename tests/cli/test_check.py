@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import cache
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -224,3 +225,24 @@ def test_common_errors_of_family_members_are_reported_once():
     text = "input: 8\nvars: {w: 1}\nlayers: [{linear: 4, padding: w}]\nvariants:\n  a: {vars: {w: 2}}\n  b: {expect: {params: 1}}\n"
     ran = run("check", "-", text=text)
     assert (ran.status, ran.out) == (1, "wrong  -: 1 problem\n")
+
+
+def test_expectations_that_are_not_checked_are_counted():
+    """They are for the variables and the input of the file itself."""
+    spec = Path(__file__).parents[2] / "docs" / "budget.yaml"
+    told = "7 expectations not checked with other variables or input sizes"
+    for words in (["--set", "width=32"], ["--input", "1x50x10"]):
+        ran = run("check", spec, *words)
+        assert ran.status == 0
+        assert told in ran.out
+    assert "7 expectations met" in run("check", spec).out
+    assert "no expectations" in run("check", "-", "--input", "4", text="input: 3\nlayers: [fc: 2]").out
+
+
+def test_figures_of_a_layer_that_are_not_under_layer():
+    text = "input: 784\nlayers: [{fc: 100, name: hidden}]\nexpect: {hidden: {params: 78500}}\n"
+    ran = run("check", "-", text=text)
+    assert "if hidden is a layer, write `layer: {hidden: {params: 78500}}`" in ran.err
+    mended = text.replace("{hidden: {params: 78500}}", "{layer: {hidden: {params: 78500}}}")
+    assert "1 expectation met" in run("check", "-", text=mended).out
+    assert "known here" in run("check", "-", text=text.replace("params", "parm")).err

@@ -272,3 +272,10 @@ def test_the_parts_add_up_to_the_total():
         lines = [line for line in ran.out.split("Weights:")[0].splitlines() if "iB" in line]
         amounts = [int(re.search(r" ([\d,]{5,}) ", line)[1].replace(",", "")) for line in lines]
         assert sum(amounts[:-1]) == amounts[-1], options
+
+
+def test_zero_divides_nothing_on_one_device():
+    told = "ZeRO 3 divides nothing, without data parallelism: set --devices (devices= in Python)."
+    assert told in run("memory", "lenet5", "--zero", "3").out
+    assert "1/1" not in run("memory", "lenet5", "--zero", "3").out
+    assert "each device has 1/4 of weights" in run("memory", "lenet5", "--zero", "3", "--devices", "4").out

@@ -131,3 +131,23 @@ def test_the_bundled_networks_are_sorted_alike():
     listed = [run("specs", "vgg", "--sort", order, "--format", "json").out for order in ("params", "-params")]
     params = [[entry["params"] for entry in json.loads(out)["specs"]] for out in listed]
     assert params == [sorted(params[0]), sorted(params[0], reverse=True)]
+
+
+def test_the_help_of_memory_has_its_options_in_groups():
+    """Each option once, in one group: what is in none comes first."""
+    lines = run("memory", "--help").out.splitlines()
+    heads = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert heads == [
+        "Options:", "Inference:", "Serving (decoders):", "Training:", "Parallel devices:", "Small devices:"
+    ]  # fmt: skip
+    group, found = "", {}
+    for line in lines:
+        group = line if line in heads else group
+        if line.startswith("  -"):
+            word = next(one.rstrip(",") for one in line.split() if one.startswith("--"))
+            assert word not in found
+            found[word] = group
+    assert {option.opts[0] for option in options_of("memory").values()} - {"--help"} <= {*found}
+    places = {"--input": 0, "--budget": 0, "--weights": 1, "--in-place": 1, "--order": 1, "--context": 2, "--table": 2,
+              "--checkpoint": 3, "--lora": 3, "--devices": 4, "--zero": 4, "--flash": 5, "--patches": 5}  # fmt: skip
+    assert {word: heads.index(found[word]) for word in places} == places

@@ -187,3 +187,34 @@ def test_lists_are_written_as_for_a_layer(kernel):
 def test_values_of_arguments_that_are_wrong(options, error):
     ran = run("solve", "conv", "--input", "16", "--output", "8", *options)
     assert (ran.status, ran.err) == (2, error)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["conv", "--input", "3x32x32", "--output", "3x16x16"], "if the first are channels, leave them out: 32x32 and 16x16"),
+        (["max_pool", "--input", "64x56x56", "--output", "64x28x28"], "leave them out: 56x56 and 28x28"),
+        (["conv", "--input", "32x32x3", "--output", "16x16x3"], "if the last are channels, leave them out: 32x32 and 16x16"),
+        (["Conv3d", "--input", "16x56x56", "--output", "16x28x28"], ""),
+        (["conv", "--input", "16x56x56", "--output", "8x28x28"], ""),
+        (["conv", "--input", "16x56x56", "--output", "16x56x56"], ""),
+    ],
+)  # fmt: skip
+def test_sizes_that_may_be_channels(words, told):
+    """Three sizes of which the first, or the last, stays as it is; not under a name with 3d."""
+    ran = run("solve", *words)
+    assert ran.status == 0
+    assert told in " ".join(ran.out.split())
+    assert ("channels" in ran.out) == bool(told)
+
+
+def test_why_no_setting_fits():
+    """The shape error of the specification itself, and where the sizes that fit are listed."""
+    ran = run("solve", "unet", "--for", "width", "--params", "5M", "--input", "1x512x512")
+    assert ran.status == 1
+    assert "each has a shape error" in ran.out
+    assert "with the values of the specification: up3.concat1 (concat): its inputs differ along height" in ran.out
+    assert "`shapecalc sizes` lists the input sizes that fit" in ran.out
+    found = run("solve", "unet", "--for", "width", "--params", "1", "--input", "1x572x572").out
+    assert "the minimum is" in found
+    assert "shapecalc sizes" not in found

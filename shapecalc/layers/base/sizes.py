@@ -127,6 +127,9 @@ def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], tuple)
 
 
+_OF_TENSOR = "write the size without the batch axis: tuple(x.shape[1:])"
+
+
 def parse_sizes(given: Any) -> tuple[int, ...]:
     """Return sizes from `3x224x224`, a list, or one number. Errors: `UsageError`."""
     argument = Sizes("sizes", scalar=True)
@@ -146,6 +149,9 @@ def parse_sizes(given: Any) -> tuple[int, ...]:
     elif type(given) is not int:
         from shapecalc.text.given import plain  # sizes that are not text come from callers of the library
 
+        if len(getattr(given, "shape", ())) > 1:
+            shape = f"{type(given).__name__} of shape {'×'.join(map(str, given.shape))}"
+            raise UsageError(Problem(f"an input size is a list of sizes, not a {shape}", hint=_OF_TENSOR))
         given = plain(given)
     try:
         if not all(isinstance(size, (int, float, str)) for size in (given if isinstance(given, list) else [given])):

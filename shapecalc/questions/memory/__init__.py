@@ -73,8 +73,15 @@ __all__ = [
     "Training",
     "WeightFormat",
     "Widths",
+    "known_options",
     "memory",
 ]
+
+_OF_ALL = (
+    "batch", "weights", "weights_of", "activations", "buffers", "in_place", "order", "budget", "layout", "flash",
+    "sram", "fold_batch_norm", "patches",
+)  # fmt: skip
+"""Options of `Network.memory` that are arguments of functions."""
 
 GIVEN = "given"
 BEST = "best"
@@ -184,7 +191,12 @@ def _check_options(options: Mapping[str, Any]) -> None:
     known = (*Serving._fields, *TRAINING)
     for name in options:
         if name not in known:
-            raise UsageError(Problem(f"memory has no option {name}", hint=did_you_mean(name, known)))
+            raise UsageError(Problem(f"memory has no option {name}", hint=did_you_mean(name, known_options())))
+
+
+def known_options() -> list[str]:
+    """Return the names of all options of `Network.memory`, for hints."""
+    return [*Serving._fields, *TRAINING, *_OF_ALL]
 
 
 def _check_order(order: str, in_place: Sequence[str], *, trains: bool, is_eager: bool) -> None:

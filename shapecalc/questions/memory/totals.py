@@ -193,8 +193,9 @@ def read_question(given: Mapping[str, Any], batch: int = 1) -> MemoryQuestion:
     asked = {name: value for name, value in asked.items() if name not in _USUAL or value not in _USUAL[name]}
     for name in asked:
         if name not in OPTIONS:
-            message = f"{name} is no option of the memory of many networks"
-            raise UsageError(Problem(message, hint=did_you_mean(name, OPTIONS)))
+            message, variable = f"{name} is no option of the memory of many networks", f'vars={{"{name}": …}}'
+            hint = did_you_mean(name, OPTIONS, f"for a variable, write {variable}", lists=False)
+            raise UsageError(Problem(message, hint=hint))
     serving = read_serving({name: asked[name] for name in Serving._fields if name in asked and name != "attention"})
     if "context" in asked:
         asked["context"] = serving.context

@@ -12,6 +12,7 @@ from shapecalc.questions.solve.windows import (
     slides,
     sliding_kinds,
     solve_window,
+    spatial_part,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "sliding_kinds",
     "solve_budget",
     "solve_window",
+    "spatial_part",
 ]

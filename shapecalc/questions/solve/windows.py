@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solve_window"]
+__all__ = ["WindowSolution", "WindowSolutions", "slides", "sliding_kinds", "solve_window", "spatial_part"]
 
 VERSION = 1
 """The version of the JSON contract."""
@@ -91,19 +91,24 @@ def sliding_kinds() -> list[str]:
 
 
 def solve_window(
-    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], fixed: Mapping[str, Any] | None = None
+    cls: type[Layer],
+    given: Sequence[int],
+    wanted: Sequence[int],
+    fixed: Mapping[str, Any] | None = None,
+    *,
+    is_of_volumes: bool = False,
 ) -> WindowSolutions:
     """Return which arguments lead from the spatial sizes `given` to those `wanted`.
 
-    `fixed` are arguments with given values, under any of their names.
+    `fixed` are arguments with given values, under any of their names. `is_of_volumes` is whether three sizes are known
+    to be spatial.
     Errors: `UsageError` for a kind without a sliding window, an unknown argument, or different numbers of sizes.
     """
     if not slides(cls):
         raise UsageError(Problem(f"{cls.kind} has no sliding window", hint=f"these do: {', '.join(sliding_kinds())}"))
     if len(given) != len(wanted) or not 1 <= len(given) <= _MOST_SIZES:
-        raise UsageError(
-            f"the input has {len(given)} sizes and the output {len(wanted)}: give the same number of each, 1 to 3"
-        )
+        message = f"the input has {len(given)} sizes and the output {len(wanted)}: give the same number of each, 1 to 3"
+        raise UsageError(Problem(message, hint=_spatial_alone(given, wanted)))
     if min(*given, *wanted) < 1:
         raise UsageError("sizes are at least 1")
     held = _read_fixed(cls, fixed or {})
@@ -121,24 +126,47 @@ def solve_window(
     if not found and len(given) > 1:
         found = _axis_by_axis(cls, given, wanted, held)
     searched = {name: tuple(values) for name, values in ranges.items()}
-    notes = () if found else _without_channels(cls, given, wanted, held)
+    notes = () if is_of_volumes else _without_channels(cls, given, wanted, held, is_found=bool(found))
     return WindowSolutions(
         cls.kind, tuple(given), tuple(wanted), held, searched, len(grid), tuple(found), tuple(near), notes
     )
 
 
 def _without_channels(
-    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any]
+    cls: type[Layer], given: Sequence[int], wanted: Sequence[int], held: Mapping[str, Any], *, is_found: bool
 ) -> tuple[str, ...]:
-    """Return a note if there are solutions for the sizes without the first or the last: they may be channels."""
+    """Return a note if there are solutions for the sizes without the first or the last: they may be channels.
+
+    Where there are solutions for all of them (`is_found`), only sizes that stay as they are may be channels.
+    """
     if len(given) != _MOST_SIZES or any(isinstance(value, tuple) for value in held.values()):
         return ()
-    for rest, place in ((slice(1, None), "first"), (slice(None, -1), "last")):
+    for at, rest, place in ((0, slice(1, None), "first"), (-1, slice(None, -1), "last")):
         sizes = given[rest], wanted[rest]
-        if solve_window(cls, *sizes, held).solutions:
+        may_be = not is_found or (given[at] == wanted[at] > 1 and sizes[0] != sizes[1])
+        if may_be and solve_window(cls, *sizes, held).solutions:
             written = " and ".join("x".join(map(str, one)) for one in sizes)
             return (f"sizes are spatial: if the {place} are channels, leave them out: {written}",)
     return ()
+
+
+def spatial_part(sizes: Sequence[int], rank: int = 2) -> tuple[int, ...]:
+    """Return the sizes of the spatial axes of sizes that have channels too, and maybe the batch."""
+    if len(sizes) <= rank:
+        return tuple(sizes)
+    *_, before, one = sizes
+    is_last = sizes[-rank - 1] == before != one  # 32x32x3
+    return tuple(sizes[-rank - 1 : -1] if is_last else sizes[-rank:])
+
+
+def _spatial_alone(given: Sequence[int], wanted: Sequence[int]) -> str:
+    """Return the hint for unequal, or too many, numbers of sizes: channels are left out."""
+    if max(len(given), len(wanted)) < _MOST_SIZES:
+        return ""
+    parts = [spatial_part(sizes) for sizes in (given, wanted)]
+    pair = [part * 2 if len(part) == 1 else part for part in parts]
+    shown = [f"{'x'.join(map(str, sizes))}" for sizes in pair]
+    return f"sizes are without channels: write {shown[0]} for the input and {shown[1]} for the output"
 
 
 _MOST_SIZES = 3

@@ -178,6 +178,8 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
         found = re.fullmatch(r"(?a)\s*([-+.\deE]+)\s*:\s*([-+.\deE]+)\s*(?::\s*([-+.\deE]+)\s*)?", piece)
         if re.fullmatch(r"(?a)\s*-?\d+\s*(\.{2,3}|…)\s*-?\d+\s*", piece) or _is_span(piece):
             raise UsageError(Problem(f"{label}: '{piece.strip()}' is not a range of numbers", hint=RANGE))
+        if not found and (of_python := _as_range(text)):
+            raise UsageError(Problem(f"{label}: {text.strip()} is a call of Python", hint=f"write {of_python}"))
         if not found:
             values.append(convert(piece.strip()))
             continue
@@ -186,6 +188,13 @@ def parse_values(text: str, label: str, convert: Any) -> list[Any] | range:
             return span
         values += span
     return values
+
+
+def _as_range(text: str) -> str:
+    """Return a call of Python's `range` as it is written here, with the last value included; empty for any other."""
+    found = re.fullmatch(r"(?a)\s*range\(\s*(\d{1,9})\s*,\s*(\d{1,9})\s*(?:,\s*([1-9]\d{0,8})\s*)?\)\s*", text)
+    values = range(int(found[1]), int(found[2]), int(found[3] or 1)) if found else ()
+    return f"{values[0]}:{values[-1]}{f':{found[3]}' if found[3] else ''}" if found and values else ""
 
 
 def _is_span(piece: str) -> bool:

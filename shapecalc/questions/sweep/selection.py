@@ -58,11 +58,16 @@ _AMOUNT = re.compile(r"\d[\w.,]*(?: *[kmgt]i?b?\b)?", re.IGNORECASE)
 
 def _with_units(message: str, text: str) -> str:
     """Return a message about a condition without units, with its amounts as they were written: 100k for 100000."""
-    for amount in dict.fromkeys(_AMOUNT.findall(text)):
-        plain = without_units(amount)
-        if plain != amount:
-            message = re.sub(rf"(?<![\w.]){re.escape(plain)}(?![\w.])", amount, message)
-    return message
+    plain = without_units(text)
+    return re.sub(r"`([^`]+)`", lambda found: f"`{_as_written(found[1], plain, text)}`", message)
+
+
+def _as_written(part: str, plain: str, text: str) -> str:
+    """Return a part of a condition without units as it is in the text: the last, where it is there more than once."""
+    at = plain.rfind(part)
+    ends = {without_units(text[:end]): end for end in range(len(text) + 1)}
+    before, until = plain[:at], plain[: at + len(part)]
+    return text[ends[before] : ends[until]] if at >= 0 and before in ends and until in ends else part
 
 
 def check_column(name: str, known: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpointing", "Segment", "read_checkpointing", "segments_of"]
 
 BLOCKS = "blocks"
+_ALL = ("all", "true", "yes", "full", "every")
 _MOST = 10**6
 
 
@@ -83,9 +84,8 @@ def _check(option: Checkpointing, blocks: set[str], network: str) -> None:
         raise UsageError(Problem(f"{network or 'the network'} has no blocks to checkpoint", hint=hint))
     for name in option.names:
         if not any(fnmatchcase(block, name) for block in blocks):
-            raise UsageError(
-                Problem(f"there is no block {name} to checkpoint", hint=did_you_mean(name, sorted(blocks)))
-            )
+            hint = f"write {BLOCKS} for every block" if name.lower() in _ALL else did_you_mean(name, [BLOCKS, *blocks])
+            raise UsageError(Problem(f"there is no block {name} to checkpoint", hint=hint))
 
 
 def _named(names: tuple[str, ...], option: Checkpointing) -> str:
