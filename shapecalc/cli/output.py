@@ -211,10 +211,10 @@ def check_plot(path: str, output: str | None, what: str) -> None:
 
     Errors: `UsageError`, `MissingExtraError`.
     """
-    from shapecalc.files import check_writable
+    from shapecalc.files import check_writable, find_target
     from shapecalc.renderers.pictures import check_path
 
     check_path(path, what)
     check_writable(path)
-    if path == output:
-        raise UsageError(Problem(f"--plot and --output are both {path}", hint="name two files"))
+    if output and find_target(path).path == find_target(output).path:
+        raise UsageError(Problem(f"--plot and --output are both {output}", hint="name two files"))

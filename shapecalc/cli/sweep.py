@@ -20,7 +20,7 @@ from shapecalc.cli.options import (
     read_settings,
     spec_argument,
 )
-from shapecalc.cli.output import complain, emit, layout_of, warn, write_to_screen
+from shapecalc.cli.output import check_plot, complain, emit, layout_of, warn, write_to_screen
 from shapecalc.cli.serving import asked_of_memory, memory_options
 from shapecalc.errors import Problem, ShapecalcError, UsageError, count_noun
 
@@ -101,6 +101,8 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
+    if options["plot"]:
+        check_plot(options["plot"], output, "plotting a front")
     memory = asked_of_memory(options)
     plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "", **memory)
     warn(plan.network.graph.warnings)
@@ -109,10 +111,6 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         output=output, format="text" if format_ in _PAGES else format_, resume=options["resume"],
         plot=options["plot"], shown=ROWS_SHOWN,
     )  # fmt: skip
-    if job.plot:
-        from shapecalc.renderers.pictures import check_path
-
-        check_path(job.plot, "plotting a front")
     _announce(job, yes=options["yes"])
     interruption = _run(job, options["jobs"])
     if interruption is None or not (output or options["plot"]):

@@ -35,6 +35,7 @@ def test_charts_are_drawn(words, shown, tmp_path):
         (("memory", "lenet5", "--plot", "net.bmp"), "net.bmp is not a format of pictures"),
         (("memory", "lenet5", "--plot", "no/net.svg"), "no/net.svg"),
         (("memory", "lenet5", "--plot", "net.html", "-o", "net.html"), "--plot and --output are both net.html"),
+        (("memory", "lenet5", "--plot", "./net.html", "-o", "net.html"), "--plot and --output are both net.html"),
     ],
 )
 def test_wrong_use(words, error, tmp_path, monkeypatch):

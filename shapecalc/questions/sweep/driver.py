@@ -117,11 +117,8 @@ class Job:
         """Check that files will be writable, before anything is computed or opened."""
         if self.format == "parquet":
             load_pyarrow()
-        for name in (self.plot, self.output if self.is_gathered else None):
-            if name:
-                check_writable(name)
-        if self.plot and self.output and find_target(self.plot).path == find_target(self.output).path:
-            raise UsageError(Problem(f"--plot and --output are both {self.output}", hint="name two files"))
+        if self.output and self.is_gathered:
+            check_writable(self.output)
 
     def result(self) -> Sweep:
         """Return the gathered rows, when the work is done."""

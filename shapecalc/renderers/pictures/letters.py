@@ -7,10 +7,11 @@ Source: the metrics that Adobe published for Helvetica and Helvetica-Bold (Helve
 from __future__ import annotations
 
 from functools import lru_cache
+from unicodedata import category
 
 from shapecalc.text.cells import cell_width
 
-__all__ = ["FONTS", "fitted", "text_width"]
+__all__ = ["FONTS", "fitted", "text_width", "unstacked"]
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', sans-serif"
 """The fonts of pictures, as CSS has them."""
@@ -64,6 +65,21 @@ def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
         else:
             high = kept - 1
     return _cut(text, low)
+
+
+def unstacked(text: str) -> str:
+    """Return a text without marks on top of more than three others, which would reach into the lines above it."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    for character in text:
+        is_mark = category(character) in ("Mn", "Me")
+        if not (is_mark and len(kept) >= _STACK and all(category(one) in ("Mn", "Me") for one in kept[-_STACK:])):
+            kept.append(character)
+    return "".join(kept)
+
+
+_STACK = 3  # marks on a letter: Hebrew and Vietnamese have so many
 
 
 def _cut(text: str, kept: int) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.renderers.pictures.letters import text_width
+from shapecalc.renderers.pictures.letters import text_width, unstacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -182,7 +182,8 @@ class Scene(NamedTuple):
     def around(cls, marks: Sequence[Mark], title: str = "", description: str = "", margin: float = 16.0) -> Scene:
         """Return the scene of marks anywhere, moved to begin at a margin."""
         found = outline_of(marks)
-        moved = tuple([shifted(mark, margin - found.left, margin - found.top) for mark in marks])
+        flat = [mark._replace(text=unstacked(mark.text)) if isinstance(mark, Label) else mark for mark in marks]
+        moved = tuple([shifted(mark, margin - found.left, margin - found.top) for mark in flat])
         width, height = found.right - found.left + 2 * margin, found.bottom - found.top + 2 * margin
         return cls(width, height, moved, title, description)
 

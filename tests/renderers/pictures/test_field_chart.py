@@ -99,6 +99,19 @@ def test_a_field_at_the_corner_of_vgg16_is_clipped_and_dashed():
     assert any("padding" in label.text for label in scene.marks if isinstance(label, Label))
 
 
+def test_lines_to_names_are_from_the_corners_of_fields():
+    """Those of ResNet-18 that reach beyond the input have corners of their own, which no other has."""
+    scene = report_of("resnet18").draw("receptive-field").scene
+    leaders = keyed(scene, "leader ", Curve)
+    for name, leader in leaders.items():
+        sides = [mark.outline for mark in scene.marks if mark.key == f"window {name}"]
+        sides = sides or [keyed(scene, "field ")[name].outline]
+        assert leader.start == pytest.approx((max(side.right for side in sides), min(side.top for side in sides)))
+    assert len({leader.start for leader in leaders.values()}) == len(leaders) == 5
+    top = min(mark.outline.top for mark in scene.marks if mark.key.startswith("window "))
+    assert min(label.y for label in keyed(scene, "name ", Label).values()) == pytest.approx(top + 10)
+
+
 def test_several_layers_are_one_in_another_about_the_same_middle():
     scene = report_of("vgg16").draw("receptive-field", layer="conv1_2, conv3_1,conv4_3").scene
     squares = keyed(scene, "field ")

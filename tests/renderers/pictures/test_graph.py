@@ -11,9 +11,10 @@ from shapecalc.exporters.chart import draw_chart
 from shapecalc.language.files import bundled_members
 from shapecalc.model.report import Report
 from shapecalc.renderers.pictures.graph import draw
+from shapecalc.renderers.pictures.letters import unstacked
 from shapecalc.renderers.pictures.palette import COLOURS
 from shapecalc.renderers.pictures.repeats import find_repeats
-from shapecalc.renderers.pictures.scene import Label
+from shapecalc.renderers.pictures.scene import Label, Scene
 
 BLOCK = {"layers": [{"add": [[{"conv": {"out_channels": 8, "kernel_size": 3, "padding": 1}, "name": "c"}], []]}]}
 SMALL = {
@@ -167,6 +168,13 @@ def test_the_legend_has_the_colours_that_occur():
 
 
 HOSTILE = ["<script>alert(1)</script>", "]]>", "\u202egnp.exe", "x" * 10_000, "🦄" * 40, "漢字" * 50, "&amp;", "'\""]
+
+
+def test_marks_on_letters_do_not_tower():
+    """Of marks on a letter three stay, as Vietnamese and Hebrew have them; Zalgo would cover the boxes above."""
+    assert unstacked("Z" + "\u0301" * 40 + "a\u0302\u0301") == "Z" + "\u0301" * 3 + "a\u0302\u0301"
+    drawn = Scene.around([Label(0, 0, "Z" + "\u0489" * 40)]).marks[0]
+    assert drawn.text == "Z" + "\u0489" * 3
 
 
 def test_hostile_names():

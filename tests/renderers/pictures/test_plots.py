@@ -169,6 +169,16 @@ def test_names_in_a_roofline_cover_no_point():
         assert text in shown
 
 
+@pytest.mark.parametrize("name", some(["resnet50", "alexnet", "gpt2", "bert-base-uncased", "vgg16", "unet"], 6))
+@pytest.mark.parametrize("device", ["h100", "l4"])
+def test_names_in_a_roofline_are_on_no_ridge(name, device):
+    scene = shapecalc.load(name).speed(device).draw().scene
+    ridge = keyed(scene, "ridge", Curve)[""].outline
+    assert keyed(scene, "whole ", Label)
+    for label in labels(scene):
+        assert not label.outline.meets(ridge._replace(left=ridge.left - 0.4, right=ridge.right + 0.4)), label.text
+
+
 def test_svg_needs_no_matplotlib(monkeypatch, tmp_path):
     import sys
 

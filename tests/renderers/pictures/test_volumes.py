@@ -11,7 +11,7 @@ from searching import some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.language.files import bundled_members
-from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Polygon, Scene
+from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Polygon, Rectangle, Scene
 from shapecalc.renderers.pictures.volumes.maps import FeatureMap, feature_maps
 
 NAMES = [name for _, name in bundled_members()]
@@ -153,6 +153,7 @@ def test_laws(name, depth, scale):
     check_apart(picture)
     check_edges(picture)
     check_lengths(picture)
+    check_heading(report, picture)
     for index, one in enumerate(picture.maps):
         shown = f"{picture.label('size', index)}×{picture.label('channels', index)}".split("×")
         assert without_ones(int(size) for size in shown if size) in map(without_ones, sizes_in_report(report, one))
@@ -173,6 +174,18 @@ def check_edges(picture: Drawn) -> None:
             side = around(picture.silhouettes[source])
             assert all(side.contains(Outline(x, y, x, y)) for x, y in corners)
             assert around(picture.silhouettes[target]).contains(Outline(*line.end, *line.end))
+
+
+def check_heading(report: Any, picture: Drawn) -> None:
+    """Above are the name, the totals, and what each colour of a box means."""
+    swatches = {mark.key: mark.fill for mark in picture.scene.marks if mark.key.startswith("legend ")
+                and isinstance(mark, Rectangle)}  # fmt: skip
+    fills = {mark.fill for mark in picture.scene.marks if isinstance(mark, Polygon) and mark.key.startswith("front")}
+    assert set(swatches.values()) == fills - {"input"}
+    words = {label.key: label.text for label in picture.labels}
+    assert all(words[key.replace("legend", "legend words")] for key in swatches)
+    assert f"{report.total.params:,} params" in words["totals"]
+    assert words["title"]
 
 
 def check_lengths(picture: Drawn) -> None:

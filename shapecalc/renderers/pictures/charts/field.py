@@ -166,14 +166,14 @@ class Map:
                 yield Curve((column * scale, 0), (((column * scale, high),),), stroke="rule", thickness=0.75)
             for row in range(1, self.height):
                 yield Curve((0, row * scale), (((wide, row * scale),),), stroke="rule", thickness=0.75)
-        right = wide
+        top, right = 0.0, wide
         for one in self.seen:
             for mark in self._beyond(one):
-                right = max(right, mark.outline.right)
+                top, right = min(top, mark.outline.top), max(right, mark.outline.right)
                 yield mark
         for index, one in enumerate(self.seen):
             yield self._part(one, is_largest=index == 0)
-        yield from self._names(right + 28)
+        yield from self._names(right + 28, top)
 
     def _part(self, one: Seen, *, is_largest: bool) -> Rectangle:
         (top, bottom), (left, right) = one.parts
@@ -195,12 +195,19 @@ class Map:
         ]
         yield from _sides((left, top, right, bottom), cuts, f"window {one.name}")
 
-    def _names(self, x: float) -> Iterator[Mark]:
+    def _corner(self, one: Seen) -> tuple[float, float]:
+        """Return the corner at the top right of a field, or of what is drawn of it on the input."""
+        (top, _), (_, right) = [self._ends(one, axis) for axis in (0, 1)]
+        if top != one.windows[0][0] and right != one.windows[1][1] + 1:
+            top, right = one.parts[0][0], one.parts[1][1] + 1
+        return right * self.scale, top * self.scale
+
+    def _names(self, x: float, top: float) -> Iterator[Mark]:
         for index, one in enumerate(self.seen):
-            y = index * _STEP + 10
-            (top, _), (_, right) = one.parts
-            corner = (right + 1) * self.scale, top * self.scale
-            yield Curve(corner, (((x - 12, y - 4),), ((x - 5, y - 4),)), "quiet", 0.5, key=f"leader {one.name}")
+            y = top + index * _STEP + 10
+            yield Curve(
+                self._corner(one), (((x - 12, y - 4),), ((x - 5, y - 4),)), "quiet", 0.5, key=f"leader {one.name}"
+            )
             yield Label(
                 x, y, fitted(clean(one.name), TEXT, _LONGEST, bold=True), TEXT, bold=True, key=f"name {one.name}"
             )

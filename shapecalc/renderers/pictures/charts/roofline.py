@@ -110,6 +110,7 @@ class _Plot:
         start, ridge, end = self.at(self.x.low), self.at(self.ridge), self.at(self.x.high)
         self.labels.avoid_line([start, ridge, end])
         yield Curve(start, ((ridge,), (end,)), "ink", 1.8, key="roof")
+        self.labels.avoid_line([ridge, (ridge[0], 0)])
         yield Curve(ridge, (((ridge[0], 0),),), "ink", 0.8, dashed=True, key="ridge")
         shown = f"{self.ridge:,.0f}" if self.ridge >= 10 else f"{self.ridge:.1f}"
         yield from self.labels.beside(
@@ -153,7 +154,8 @@ class _Plot:
 
 _ABOVE = tuple([(sign * (12 + 5 * i), sign * (6 + 13 * i) + (5 if sign > 0 else 0), "left" if sign > 0 else "right")
                 for i in range(7) for sign in (-1, 1)])  # fmt: skip
-_BELOW = ((10, 18, "left"), (0, 28, "middle"), (-10, 18, "right"), (8, 44, "left"), (8, 58, "left"), (8, 72, "left"))
+_BELOW = ((10, 18, "left"), (0, 28, "middle"), (-10, 18, "right"), (8, 44, "left"), (8, 58, "left"), (8, 72, "left"),
+          (18, 72, "right"), (18, 90, "right"), (18, 110, "right"))  # fmt: skip
 """Where names of layers may be: at the slope above it at the left, or below it at the right; below the peak."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.folding import differences
 from shapecalc.renderers.pictures import SCALES
+from shapecalc.renderers.pictures.legend import heading
 from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
 from shapecalc.renderers.pictures.volumes.arrangement import MapGrid, Volume
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
@@ -51,7 +52,8 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     outline = outline_of(marks)
     notes = _notes(report, maps, scale, depth)
     marks += _footer(notes, outline.left, outline.bottom + 24, outline.right - outline.left)
-    return Scene.around(marks, report.name, "Feature maps to scale. " + " ".join(notes))
+    above = heading(report, [one.fill for one in maps], outline)
+    return Scene.around([*above, *marks], report.name, "Feature maps to scale. " + " ".join(notes))
 
 
 def _volumes(layout: MapGrid) -> Iterator[Mark]:
