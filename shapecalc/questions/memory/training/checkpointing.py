@@ -84,8 +84,9 @@ def _check(option: Checkpointing, blocks: set[str], network: str) -> None:
         raise UsageError(Problem(f"{network or 'the network'} has no blocks to checkpoint", hint=hint))
     for name in option.names:
         if not any(fnmatchcase(block, name) for block in blocks):
-            hint = f"write {BLOCKS} for every block" if name.lower() in _ALL else did_you_mean(name, [BLOCKS, *blocks])
-            raise UsageError(Problem(f"there is no block {name} to checkpoint", hint=hint))
+            every = f"write {BLOCKS} for every block" if name.lower() in _ALL else ""
+            near = every or did_you_mean(name, [BLOCKS, *blocks])
+            raise UsageError(Problem(f"there is no block {name} to checkpoint", hint=near))
 
 
 def _named(names: tuple[str, ...], option: Checkpointing) -> str:
