@@ -19,6 +19,7 @@ from shapecalc.model.readings import (
     is_batch_of_images,
     is_batch_of_turned_images,
     is_image,
+    needs_all_axes,
     with_channels,
     with_length,
     without_batch,
@@ -158,7 +159,7 @@ def _layout_doubt(graph: Graph) -> str:
 def _batch_doubt(graph: Graph) -> str:
     """Return a note that an input may be an image with a batch axis before it. Several must have the same sizes."""
     shape, *others = graph.inputs.values()
-    if any(other != shape for other in others):
+    if any(other != shape for other in others) or shape.rank <= IMAGE_RANK or needs_all_axes(graph):
         return ""
     if is_batch_of_turned_images(shape):
         found, written = _written(shape), "x".join(map(str, shape.sizes[1:]))

@@ -12,7 +12,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.shape import UNKNOWN, Shape
-from shapecalc.model.checks import check_inputs
+from shapecalc.model.checks import NO_BATCH, check_inputs
 from shapecalc.model.graph import ONE_AXIS
 from shapecalc.model.inference import inputs_of, sizings_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "is_batch_of_images",
     "is_batch_of_turned_images",
     "is_image",
+    "needs_all_axes",
     "with_channels",
     "with_length",
     "without_batch",
@@ -75,6 +76,13 @@ def is_batch_of_turned_images(shape: Shape) -> bool:
         return False
     sizes = shape.sizes[:0:-1]
     return is_image(sizes) and sizes[0] != _ALPHA
+
+
+def needs_all_axes(graph: Graph) -> bool:
+    """Return whether a layer on the input has a shape error for the number of axes without the first: Conv3d of four."""
+    less = graph._replace(inputs={name: shape.without_first_axis() for name, shape in graph.inputs.items()})
+    readers = [i for i, node in enumerate(graph.nodes) if node.inputs and all(ref.node < 0 for ref in node.inputs)]
+    return any(_refuses_axes(less, (), index) for index in readers)
 
 
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
@@ -180,6 +188,8 @@ def batch_note(graph: Graph, sizings: Sequence[Sizing]) -> str:
     names = [("x".join(map(str, x.sizes)), "x".join(map(str, graph.inputs[name].sizes))) for name, x in less.items()]
     size = names[0][1].partition("x")[0]
     written = " and ".join([f"{one}, not {whole}" for one, whole in names])
+    if size == "1":
+        return f"{NO_BATCH}: write {written}, if 1 is the batch"
     return f"no layer combines the {size} along the first axis: write {written}, if {size} is the batch"
 
 
@@ -187,8 +197,9 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     """Return the inputs of a valid network without their first axis, if no layer combines what is along it.
 
     That is so if all weights then stay as they are, and every output and the MACs have the size of that axis as a
-    factor: it may be the batch axis. Empty for any other network, for the sizes of a map with its channels last, and
-    for one layer on features, which is a part of a network on positions × features.
+    factor: it may be the batch axis. Along an axis of 1 there is nothing to combine: what ends otherwise without it is
+    enough. Empty for any other network, for the sizes of a map with its channels last, for one layer on features, which
+    is a part of a network on positions × features, and for the one channel of an image.
     """
     less = _without_first_axis(graph)
     if not less or _are_tokens(graph):
@@ -198,17 +209,21 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
         return {}
     size = graph.inputs[next(iter(less))].sizes[0]
-    if size == 1 or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
+    if not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
+        return {}
+    if size == 1 and not is_network and any(graph.inputs[name].rank >= IMAGE_RANK for name in less):
         return {}
     found, problems = sizings_of(graph._replace(inputs={**graph.inputs, **less}))
     if problems:
         return {}
     one = [sizing for sizing in found if sizing is not None]
     same = all(a.weight_shapes == b.weight_shapes for a, b in zip(sizings, one, strict=True))
-    if not same or macs != size * sum(sizing.macs for sizing in one):
-        return {}
     ends = [(sizings[ref.node].outputs[ref.output], one[ref.node].outputs[ref.output]) for ref in graph.outputs
             if ref.node >= 0]  # fmt: skip
+    if same and size == 1:
+        return less if all(whole.sizes != part.sizes for whole, part in ends) else {}
+    if not same or macs != size * sum(sizing.macs for sizing in one):
+        return {}
     return less if all(whole.sizes == (size, *part.sizes) for whole, part in ends) else {}
 
 

@@ -138,6 +138,9 @@ FOLLOWED = [
      "{input: 3x8x8, input2: 4x8x8}", (7, 8, 8), 0),
     ("{}\nlayers:\n- relu\n", "inputs: [3, 8, 8]", "write `{}` for one input", "input: [3, 8, 8]", (3, 8, 8), 0),
     (MAP + "- Upsample: {size: {}}\n", "(14, 14)", "write a list: {}", "[14, 14]", (4, 14, 14), 148),
+    # torch.nn.Conv3d(3, 8, 3, padding=1) of a clip whose frames come first: no batch of images, which it could not have
+    ("input: 16x3x112x112\nlayers:\n{}- Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3, padding: 1}\n", "",
+     "axis 2 of its input is 3: write `{}` before it", "- permute: [2, 1, 3, 4]", (8, 16, 112, 112), 656),
 ]  # fmt: skip
 
 
