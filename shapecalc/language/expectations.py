@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError, Problem, Problems, UsageError, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.language.values import BadValueError, bad, describe, plain
 from shapecalc.model.graph import BYTES, COUNT, OF_LAYERS, OF_NETWORKS, SIZE, Bounds, Expectation
 from shapecalc.source import ListValue, MapValue, Scalar
@@ -67,6 +68,10 @@ def _read(
         _add(f"{prefix}{word}", known[word], item, expectations, problems, named)
     else:
         hint = did_you_mean(word, [*known, *(() if prefix else _GROUPS)])
+        if isinstance(item, MapValue) and not prefix and not str(hint).startswith("did you mean"):
+            figures = [f"{key.text}: {one.text}" for key, one in item.pairs if isinstance(one, Scalar)]
+            shown = ", ".join(figures) if len(figures) == len(item.pairs) else "…"
+            hint = clean(f"the figures of a layer are under `{_GROUPS[1]}:`: write `{_GROUPS[1]}: {{{word}: {{{shown}}}}}`")
         problems.append(Problem(f"there is no expectation called {word}", key.mark, hint=hint))
 
 

@@ -138,10 +138,27 @@ FOLLOWED = [
      "{input: 3x8x8, input2: 4x8x8}", (7, 8, 8), 0),
     ("{}\nlayers:\n- relu\n", "inputs: [3, 8, 8]", "write `{}` for one input", "input: [3, 8, 8]", (3, 8, 8), 0),
     (MAP + "- Upsample: {size: {}}\n", "(14, 14)", "write a list: {}", "[14, 14]", (4, 14, 14), 148),
+    # h_n[-1] of torch.nn.LSTM(300, 64), whose axes here are the layers and the features
+    (STEPS + "- LSTM: 64\n  name: rnn\n- {}\n- linear: 10\n", "relu\n  from: rnn[1][-1]", "write `- {}`, then `- squeeze: 1`",
+     '{slice: {dim: 1, start: -1}, from: "rnn[1]"}\n- squeeze: 1', (10,), 93_696 + 650),
+    # keras.layers.Dot(axes=1) of two vectors, and the product of matrices
+    ("inputs: {a: 5x8, b: 8x6}\nlayers:\n- {}\n", "dot: [a, b]",
+     "write `- {}`, or of vectors `- mul: [a, b]`, then `- sum: {dim: 1, keepdim: true}`", "matmul: [a, b]", (5, 6), 0),
+    ("inputs: {a: 8, b: 8}\nlayers:\n- {}\n", "Dot: [a, b]",
+     "write `- matmul: [a, b]`, or of vectors `- {}`, then `- sum: {dim: 1, keepdim: true}`",
+     "mul: [a, b]\n- sum: {dim: 1, keepdim: true}", (1,), 0),
+    ("input: 784\nlayers:\n- fc: 100\n  name: fc1\nexpect: {}\n", "{fc1: {params: 78500}}",
+     "the figures of a layer are under `layer:`: write `layer: {}`", "{layer: {fc1: {params: 78500}}}", (100,), 78_500),
     # torch.nn.Conv3d(3, 8, 3, padding=1) of a clip whose frames come first: no batch of images, which it could not have
     ("input: 16x3x112x112\nlayers:\n{}- Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3, padding: 1}\n", "",
      "axis 2 of its input is 3: write `{}` before it", "- permute: [2, 1, 3, 4]", (8, 16, 112, 112), 656),
 ]  # fmt: skip
+
+
+def _as_in_the_hint(right: str, hint: str) -> str:
+    """Return what a hint says to write, of several items the first: the others are its words, or what is around it."""
+    inner = right.removeprefix("{layer: ").removesuffix("}") if "`layer: " in hint else right
+    return inner.partition("\n- ")[0] if "`, then `- " in hint else inner
 
 
 @pytest.mark.parametrize(("spec", "wrong", "hint", "right", "output", "params"), FOLLOWED)
@@ -151,7 +168,7 @@ def test_a_followed_hint_gives_the_network_that_was_meant(
     with pytest.raises(ShapecalcError) as caught:
         shapecalc.load(spec.replace("{}", wrong)).infer()
     (problem,) = caught.value.problems
-    assert problem.hint == hint.replace("{}", right)
+    assert problem.hint == hint.replace("{}", _as_in_the_hint(right, hint))
     report = shapecalc.load(spec.replace("{}", right)).infer()
     assert ([*report.outputs.values()], report.total.params) == ([output], params)
 
