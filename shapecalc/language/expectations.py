@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import LayerError, Problem, Problems, UsageError, did_you_mean
+from shapecalc.errors import Hint, LayerError, Problem, Problems, UsageError, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.values import BadValueError, bad, describe, plain
 from shapecalc.model.graph import BYTES, COUNT, OF_LAYERS, OF_NETWORKS, SIZE, Bounds, Expectation
@@ -71,7 +71,8 @@ def _read(
         if isinstance(item, MapValue) and not prefix and not str(hint).startswith("did you mean"):
             figures = [f"{key.text}: {one.text}" for key, one in item.pairs if isinstance(one, Scalar)]
             shown = ", ".join(figures) if len(figures) == len(item.pairs) else "…"
-            hint = clean(f"the figures of a layer are under `{_GROUPS[1]}:`: write `{_GROUPS[1]}: {{{word}: {{{shown}}}}}`")
+            due = clean(f"`{_GROUPS[1]}: {{{word}: {{{shown}}}}}`")
+            hint = Hint(lambda: f"the figures of a layer are under `{_GROUPS[1]}:`: write {due}")
         problems.append(Problem(f"there is no expectation called {word}", key.mark, hint=hint))
 
 

@@ -82,7 +82,9 @@ def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collectio
         return f"write `- add: {listed}`"
     if plain in _PRODUCTS:
         listed = ", ".join(given) if given and all(name in known for name in given) else "a, b"
-        return f"write `- matmul: [{listed}]`, or of vectors `- mul: [{listed}]`, then `- sum: {{dim: 1, keepdim: true}}`"
+        return (
+            f"write `- matmul: [{listed}]`, or of vectors `- mul: [{listed}]`, then `- sum: {{dim: 1, keepdim: true}}`"
+        )
     if _LOSS.fullmatch(plain):
         return _LOSS_HINT
     if plain == "select":

@@ -79,10 +79,16 @@ def is_batch_of_turned_images(shape: Shape) -> bool:
 
 
 def needs_all_axes(graph: Graph) -> bool:
-    """Return whether a layer on the input has a shape error for the number of axes without the first: Conv3d of four."""
+    """Return whether a layer has a shape error for its number of axes without the first of the inputs."""
     less = graph._replace(inputs={name: shape.without_first_axis() for name, shape in graph.inputs.items()})
-    readers = [i for i, node in enumerate(graph.nodes) if node.inputs and all(ref.node < 0 for ref in node.inputs)]
-    return any(_refuses_axes(less, (), index) for index in readers)
+    return len(graph.nodes) <= _MOST_NODES and _first_refusal(less) < _first_refusal(graph)
+
+
+def _first_refusal(graph: Graph) -> int:
+    """Return the first layer with a shape error for the number of axes of its inputs; one after the last for none."""
+    sizings, _ = sizings_of(graph)
+    wrong = (i for i, sizing in enumerate(sizings) if sizing is None and _refuses_axes(graph, sizings, i))
+    return next(wrong, len(graph.nodes))
 
 
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
@@ -206,12 +212,11 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
         return {}
     macs = sum(sizing.macs for sizing in sizings)
     is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
-    if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
+    is_part = not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2
+    if is_part or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
         return {}
     size = graph.inputs[next(iter(less))].sizes[0]
-    if not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
-        return {}
-    if size == 1 and not is_network and any(graph.inputs[name].rank >= IMAGE_RANK for name in less):
+    if size == 1 and not is_network and any(shape.rank >= IMAGE_RANK - 1 for shape in less.values()):
         return {}
     found, problems = sizings_of(graph._replace(inputs={**graph.inputs, **less}))
     if problems:
@@ -220,11 +225,12 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     same = all(a.weight_shapes == b.weight_shapes for a, b in zip(sizings, one, strict=True))
     ends = [(sizings[ref.node].outputs[ref.output], one[ref.node].outputs[ref.output]) for ref in graph.outputs
             if ref.node >= 0]  # fmt: skip
-    if same and size == 1:
-        return less if all(whole.sizes != part.sizes for whole, part in ends) else {}
-    if not same or macs != size * sum(sizing.macs for sizing in one):
-        return {}
-    return less if all(whole.sizes == (size, *part.sizes) for whole, part in ends) else {}
+    if size == 1:
+        is_batch = all(whole.sizes != part.sizes for whole, part in ends)
+    else:
+        is_batch = macs == size * sum(sizing.macs for sizing in one)
+        is_batch = is_batch and all(whole.sizes == (size, *part.sizes) for whole, part in ends)
+    return less if same and is_batch else {}
 
 
 def _are_tokens(graph: Graph) -> bool:

@@ -37,7 +37,7 @@ class ShortcutCondition(NamedTuple):
 
 
 def condition_of(
-    graph: Graph, every: Sequence[int], needed: Collection[int], channels: Dim, other: tuple[str, str], *, is_exact: bool
+    graph: Graph, every: Sequence[int], needed: Collection[int], channels: Dim, other: Sequence[str], *, is_exact: bool
 ) -> ShortcutCondition | None:
     """Return the condition of the copies of a merge that need a projection, of the arguments of their block.
 

@@ -149,9 +149,16 @@ FOLLOWED = [
      "mul: [a, b]\n- sum: {dim: 1, keepdim: true}", (1,), 0),
     ("input: 784\nlayers:\n- fc: 100\n  name: fc1\nexpect: {}\n", "{fc1: {params: 78500}}",
      "the figures of a layer are under `layer:`: write `layer: {}`", "{layer: {fc1: {params: 78500}}}", (100,), 78_500),
+    (MAP + "- conv: {out_channels: 4, kernel_size: 3, {}}\n", "padding: True", "write {}, which keeps the size", "padding: same",
+     (4, 8, 8), 296),
+    (MAP + "- conv: {out_channels: 4, kernel_size: 3, {}}\n", "padding: false", "write {}", "padding: 0", (4, 6, 6), 296),
+    (STEPS + "- {}\n", "linear: 10 classes", "write 10; a comment is after ` #`: 10  # classes", "linear: 10  # classes",
+     (50, 10), 3010),
+    ("vars: {{}: 64}\ninput: 32\nlayers:\n- linear: 64\n", "hidden-dim", "write {}, here and where it is used", "hidden_dim",
+     (64,), 64 * 33),
     # torch.nn.Conv3d(3, 8, 3, padding=1) of a clip whose frames come first: no batch of images, which it could not have
-    ("input: 16x3x112x112\nlayers:\n{}- Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3, padding: 1}\n", "",
-     "axis 2 of its input is 3: write `{}` before it", "- permute: [2, 1, 3, 4]", (8, 16, 112, 112), 656),
+    ("input: 16x3x112x112\nlayers:\n- {}\n- Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3, padding: 1}\n",
+     "relu", "axis 2 of its input is 3: write `- {}` before it", "permute: [2, 1, 3, 4]", (8, 16, 112, 112), 656),
 ]  # fmt: skip
 
 
@@ -219,3 +226,17 @@ def test_a_text_that_is_no_list_of_names_has_no_hint_for_one(text: str, tmp_path
     assert not caught.value.problems[0].hint.startswith("write a list")
     names = f'{MAP}- relu\n  name: "{text}"\n- add: "{text}"\n'  # a layer may have such a name
     shapecalc.load(names).infer()
+
+
+def test_an_expected_memory_that_is_a_limit() -> None:
+    """Amounts with units are seldom met to the byte; more than expected is no limit that was met."""
+    for written, hint in (("1 MB", 'for a limit, write "<= 1 MB"'), ("1000000", ""), ("1 KB", ""), ('"<= 1 MB"', None)):
+        problems = shapecalc.load(f"{MAP}expect: {{memory: {written}}}\n").problems()
+        assert [problem.hint for problem in problems] == ([] if hint is None else [hint])
+
+
+def test_a_fix_that_is_not_found_has_the_hints() -> None:
+    text = f"{MAP}- conv: {{out_channels: 8, kernel_size: 50}}\n- permute: [1, 2]\n- linear: {{in_features: 7, out_features: 3}}\n"
+    answer = shapecalc.solve(text, fix=True)
+    assert not answer.fixes
+    assert f"conv1: {answer.problems[0].hint}".split(";")[0] in " ".join(str(answer).split())

@@ -28,7 +28,7 @@ layers:
   - inverted_residual: {inp: 32, oup: 32}
   - inverted_residual: {inp: 32, oup: 64, stride: 2}
 """
-PROJECTED = "[[], [{conv: {out_channels: oup, kernel_size: 1, stride: stride, bias: false}, from: input, WHEN}, {batch_norm: {}, WHEN}]]"  # noqa: E501
+PROJECTED = "[[], [{conv: {out_channels: oup, kernel_size: 1, stride: stride, bias: false}, from: input, WHEN}, {batch_norm: {}, WHEN}]]"
 STRIDED = MOBILE.replace("add: input", "add: " + PROJECTED.replace("WHEN", "when: stride != 1"))
 BOTH = "when: stride != 1 or inp != oup"
 # torchvision 0.28: torchvision.models.mobilenetv2.InvertedResidual(24, 32, 1, 6), (32, 32, 1, 6) and (32, 64, 2, 6): their parameters.
