@@ -261,7 +261,7 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("32x16", [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 8}}], {}),
         (9, [WORDS, {"embedding": {"num_embeddings": 9, "embedding_dim": 64}, "from": "input"}, {"add": "embedding1"}], {}),
         ("1x784", ["flatten", {"Linear": 128}, {"Linear": 10}], {}),
-        ("1x1000", [{"Conv1d": {"out_channels": 4, "kernel_size": 3}}, {"Linear": 10}], {}),
+        ("1x1000", [{"Conv1d": {"out_channels": 4, "kernel_size": 3}}, "flatten", {"Linear": 10}], {}),
         ("32x20x64", ["relu", "softmax"], {}),
         ("56x56x96", ["layer_norm", {"linear": 384}, "gelu", {"linear": 96}], {"layout": "HWC"}),
         ({"a": "32x9", "b": "31x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"},
