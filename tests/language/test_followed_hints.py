@@ -231,7 +231,8 @@ def test_a_text_that_is_no_list_of_names_has_no_hint_for_one(text: str, tmp_path
 def test_an_expected_memory_that_is_a_limit() -> None:
     """Amounts with units are seldom met to the byte; more than expected is no limit that was met."""
     for written, hint in (("1 MB", 'for a limit, write "<= 1 MB"'), ("1000000", ""), ("1 KB", ""), ('"<= 1 MB"', None)):
-        problems = shapecalc.load(f"{MAP}expect: {{memory: {written}}}\n").memory()
+        network = shapecalc.load(f"{MAP}expect: {{memory: {written}}}\n")
+        problems = network.unmet(network.infer())
         assert [problem.hint for problem in problems] == ([] if hint is None else [hint])
 
 
