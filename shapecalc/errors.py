@@ -270,7 +270,8 @@ class Insertion(NamedTuple):
     """A layer that makes an input fit: the item as it is written (`permute: [2, 1]`), and the index of the input.
 
     `due` are the sizes that the input must have, where another output of the same layer may be meant. `after` is a
-    second layer below it (`batch_norm`), `when` the condition of both.
+    second layer below it (`batch_norm`), `when` the condition of both. `instead` is the condition that the layers of
+    the branch have, where they are there already: `when` replaces it.
     """
 
     item: str
@@ -278,6 +279,7 @@ class Insertion(NamedTuple):
     due: tuple[Any, ...] = ()
     after: str = ""
     when: str = ""
+    instead: str = ""
 
     @property
     def kind(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -163,7 +164,10 @@ def find_name_fault(key: Scalar) -> Problem | None:
         return None
     else:
         why = "a name has ASCII letters, digits and _ only"
-    return Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark)
+    joined = re.sub(r"[-. ]", "_", key.text)
+    is_meant = joined != key.text and joined.isidentifier() and joined.isascii() and joined not in RESERVED
+    hint = f"write {joined}, here and where it is used" if is_meant else ""
+    return Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark, hint=hint)
 
 
 def _is_variable_name(key: Scalar, problems: Problems) -> bool:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError, Problem, Problems, UsageError, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.language.values import BadValueError, bad, describe, plain
 from shapecalc.model.graph import BYTES, COUNT, OF_LAYERS, OF_NETWORKS, SIZE, Bounds, Expectation
 from shapecalc.source import ListValue, MapValue, Scalar
@@ -78,7 +79,7 @@ def _of_layer(word: str, item: Value) -> str:
     figures = ", ".join(
         [f"{key.text}: {value.text if isinstance(value, Scalar) else '…'}" for key, value in item.pairs]
     )
-    return f"if {word} is a layer, write `{_GROUPS[1]}: {{{word}: {{{figures}}}}}`"
+    return clean(f"the figures of a layer are under `{_GROUPS[1]}:`: write `{_GROUPS[1]}: {{{word}: {{{figures}}}}}`")
 
 
 def _add(

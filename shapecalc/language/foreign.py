@@ -58,6 +58,7 @@ bn use_bn batch_norm norm use_norm | a normalisation is a layer of its own: writ
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
 kernel_regularizer bias_regularizer kernel_constraint bias_constraint | remove it: it changes no size and no count
 """
+_PRODUCTS = ("dot", "batchdot")
 _SHORTCUTS = ("residual", "skip", "shortcut", "skipconnection")
 _LOSS = re.compile(r"\w*(loss|crossentropy)\w*")
 _LOSS_HINT = "remove it: a loss has no part in the sizes of a network"
@@ -79,6 +80,11 @@ def hint_for_foreign_kind(word: str, given: Sequence[str] = (), known: Collectio
     if plain in _SHORTCUTS and given and all(name in known for name in given):
         listed = given[0] if len(given) == 1 else f"[{', '.join(given)}]"
         return f"write `- add: {listed}`"
+    if plain in _PRODUCTS:
+        listed = ", ".join(given) if given and all(name in known for name in given) else "a, b"
+        return (
+            f"write `- matmul: [{listed}]`, or of vectors `- mul: [{listed}]`, then `- sum: {{dim: 1, keepdim: true}}`"
+        )
     if _LOSS.fullmatch(plain):
         return _LOSS_HINT
     if plain == "select":

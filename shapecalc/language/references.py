@@ -166,15 +166,18 @@ def _copy(name: str, known: Collection[str]) -> str:
 def hint_for_index(text: str) -> str:
     """Return the hint for a reference with an index that no output has, `lstm[-1]` or `x[:, 0]`."""
     hint = "write a name, or name[1] for its second output"
-    found = re.fullmatch(r"\s*([^\W\d][\w.]*)\s*(\[[-\d:,\s]+\])", text)
+    found = re.fullmatch(r"\s*([^\W\d][\w.]*(?:\[\d\])?)\s*(\[[-\d:,\s]+\])", text)
     if not found:
         return hint
-    cut = sliced("[:, -1]" if re.fullmatch(r"\[\s*-1\s*\]", found[2]) else found[2])
+    name, is_output = (f'"{found[1]}"', True) if found[1].endswith("]") else (found[1], False)
+    alone = re.fullmatch(r"\[\s*(-?\d+)\s*\]" if is_output else r"\[\s*(-1)\s*\]", found[2])
+    cut = sliced(f"[:, {alone[1]}]" if alone else found[2])  # axis 1 is the first here: the layers of a state
     item = re.match(r"write `- (slice: {.*?})`", cut)
     if not item:
         return f"{hint}: outputs are counted from 0"
-    what = "its last step" if "start: -1}" in cut else "a part of it"
-    return clean(f"{hint}; for {what}, write `- {{{item[1]}, from: {found[1]}}}`{cut[item.end() :]}")
+    what = "its last step" if "start: -1}" in cut and not is_output else "a part of it"
+    first = "" if is_output else f"{hint}; for {what}, "
+    return clean(f"{first}write `- {{{item[1]}, from: {name}}}`{cut[item.end() :]}")
 
 
 def _attribute(name: str, known: Collection[str]) -> str:

@@ -43,7 +43,10 @@ _USES = ("block", "blocks", "use", "module", "modules", "layer", "layers", "of",
 _COUNTS = ("times", "n", "count", "number", "num", "repeat", "repeats", "copies", "num_layers", "depth")
 """Words for how many copies there are."""
 
-_ALONE = "remove the item, and write `repeat: {}` below the layer that repeats, beside its kind"
+_ALONE = (
+    "remove the item, and write `repeat: {}` below the layer that repeats, beside its kind; "
+    "several layers that repeat are a block, named under `blocks:`"
+)
 _LONGEST = 200
 
 

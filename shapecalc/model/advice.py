@@ -19,6 +19,7 @@ from shapecalc.model.readings import (
     is_batch_of_images,
     is_batch_of_turned_images,
     is_image,
+    needs_all_axes,
     with_channels,
     with_length,
     without_batch,
@@ -158,13 +159,12 @@ def _layout_doubt(graph: Graph) -> str:
 def _batch_doubt(graph: Graph) -> str:
     """Return a note that an input may be an image with a batch axis before it. Several must have the same sizes."""
     shape, *others = graph.inputs.values()
-    if any(other != shape for other in others):
+    is_turned = is_batch_of_turned_images(shape)
+    if any(other != shape for other in others) or not (is_turned or is_batch_of_images(shape)) or needs_all_axes(graph):
         return ""
-    if is_batch_of_turned_images(shape):
+    if is_turned:
         found, written = _written(shape), "x".join(map(str, shape.sizes[1:]))
         return f"{NO_BATCH}: write layout: HWC and {written}, not {found}, if {shape.sizes[0]} is the batch"
-    if not is_batch_of_images(shape):
-        return ""
     batch, *sizes = shape.sizes
     written, found = ("x".join(map(str, one)) for one in (sizes, shape.sizes))
     return f"{NO_BATCH}: write {written}, not {found}, if {batch} is the batch"

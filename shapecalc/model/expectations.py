@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import prod
 from shapecalc.errors import Problem, did_you_mean
+from shapecalc.escaping import clean
 from shapecalc.layers.base.shape import CHW
 from shapecalc.model.graph import BYTES, OF_LAYERS, OF_NETWORKS, Bounds
 
@@ -79,9 +80,14 @@ def _broken(expectation: Expectation, found: Any, layout: str) -> Problem:
             why=why,
         )
     why = (_apart(found, expectation.expected, "expected"),)
-    return Problem(
-        f"{expectation.what} is {found:,}{unit}, expected {expectation.expected:,}", expectation.mark, "expect", why=why
-    )
+    text = f"{expectation.what} is {found:,}{unit}, expected {expectation.expected:,}"
+    problem = Problem(text, expectation.mark, "expect", why=why)
+    mark = expectation.mark
+    line = mark.source.line(mark.line) if mark and mark.line else ""
+    written = line[mark.column - 1 :][: mark.length].strip("'\"") if mark else ""
+    if not unit or not written or written.isdecimal() or found > expectation.expected:
+        return problem
+    return problem._replace(hint=clean(f'for a limit, write "<= {written}"'))  # 1 MB: seldom met to the byte
 
 
 _IN_BYTES = [name for name, sort in {**OF_NETWORKS, **OF_LAYERS}.items() if sort == BYTES]

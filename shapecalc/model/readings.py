@@ -12,7 +12,7 @@ from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.shape import UNKNOWN, Shape
-from shapecalc.model.checks import check_inputs
+from shapecalc.model.checks import NO_BATCH, check_inputs
 from shapecalc.model.graph import ONE_AXIS
 from shapecalc.model.inference import inputs_of, sizings_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "is_batch_of_images",
     "is_batch_of_turned_images",
     "is_image",
+    "needs_all_axes",
     "with_channels",
     "with_length",
     "without_batch",
@@ -75,6 +76,19 @@ def is_batch_of_turned_images(shape: Shape) -> bool:
         return False
     sizes = shape.sizes[:0:-1]
     return is_image(sizes) and sizes[0] != _ALPHA
+
+
+def needs_all_axes(graph: Graph) -> bool:
+    """Return whether a layer has a shape error for its number of axes without the first of the inputs."""
+    less = graph._replace(inputs={name: shape.without_first_axis() for name, shape in graph.inputs.items()})
+    return len(graph.nodes) <= _MOST_NODES and _first_refusal(less) < _first_refusal(graph)
+
+
+def _first_refusal(graph: Graph) -> int:
+    """Return the first layer with a shape error for the number of axes of its inputs; one after the last for none."""
+    sizings, _ = sizings_of(graph)
+    wrong = (i for i, sizing in enumerate(sizings) if sizing is None and _refuses_axes(graph, sizings, i))
+    return next(wrong, len(graph.nodes))
 
 
 def without_batch(graph: Graph, sizings: Sequence[Sizing | None]) -> dict[str, Shape]:
@@ -180,6 +194,8 @@ def batch_note(graph: Graph, sizings: Sequence[Sizing]) -> str:
     names = [("x".join(map(str, x.sizes)), "x".join(map(str, graph.inputs[name].sizes))) for name, x in less.items()]
     size = names[0][1].partition("x")[0]
     written = " and ".join([f"{one}, not {whole}" for one, whole in names])
+    if size == "1":
+        return f"{NO_BATCH}: write {written}, if 1 is the batch"
     return f"no layer combines the {size} along the first axis: write {written}, if {size} is the batch"
 
 
@@ -187,29 +203,34 @@ def _parallel(graph: Graph, sizings: Sequence[Sizing]) -> dict[str, Shape]:
     """Return the inputs of a valid network without their first axis, if no layer combines what is along it.
 
     That is so if all weights then stay as they are, and every output and the MACs have the size of that axis as a
-    factor: it may be the batch axis. Empty for any other network, for the sizes of a map with its channels last, and
-    for one layer on features, which is a part of a network on positions × features.
+    factor: it may be the batch axis. Along an axis of 1 there is nothing to combine: what ends otherwise without it is
+    enough. Empty for any other network, for the sizes of a map with its channels last, for one layer on features, which
+    is a part of a network on positions × features, and for the one channel of an image.
     """
     less = _without_first_axis(graph)
     if not less or _are_tokens(graph):
         return {}
     macs = sum(sizing.macs for sizing in sizings)
     is_network = any(node.layer and node.layer.sequences for node in graph.nodes)
-    if not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2:
+    is_part = not is_network and sum(sizing.macs > 0 for sizing in sizings) < 2
+    if is_part or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
         return {}
     size = graph.inputs[next(iter(less))].sizes[0]
-    if size == 1 or not macs or any(shape.channels_last and shape.rank > 1 for shape in less.values()):
+    if size == 1 and not is_network and any(shape.rank >= IMAGE_RANK - 1 for shape in less.values()):
         return {}
     found, problems = sizings_of(graph._replace(inputs={**graph.inputs, **less}))
     if problems:
         return {}
     one = [sizing for sizing in found if sizing is not None]
     same = all(a.weight_shapes == b.weight_shapes for a, b in zip(sizings, one, strict=True))
-    if not same or macs != size * sum(sizing.macs for sizing in one):
-        return {}
     ends = [(sizings[ref.node].outputs[ref.output], one[ref.node].outputs[ref.output]) for ref in graph.outputs
             if ref.node >= 0]  # fmt: skip
-    return less if all(whole.sizes == (size, *part.sizes) for whole, part in ends) else {}
+    if size == 1:
+        is_batch = all(whole.sizes != part.sizes for whole, part in ends)
+    else:
+        is_batch = macs == size * sum(sizing.macs for sizing in one)
+        is_batch = is_batch and all(whole.sizes == (size, *part.sizes) for whole, part in ends)
+    return less if same and is_batch else {}
 
 
 def _are_tokens(graph: Graph) -> bool:

@@ -12,6 +12,7 @@ from shapecalc.layers.base.merge_hints import times
 from shapecalc.model.copies import alike
 from shapecalc.model.inference import inputs_of, sizings_of
 from shapecalc.model.locations import argument_words, location_of
+from shapecalc.model.shortcut_conditions import condition_of, condition_within, has_condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
     from shapecalc.model.rows import Sizing
+    from shapecalc.model.shortcut_conditions import ShortcutCondition
 
 __all__ = ["ShortcutProjection", "hints_on_shortcuts", "projection_of"]
 
@@ -34,7 +36,8 @@ class ShortcutProjection(NamedTuple):
     """The layers that make the inputs of a merge equal, on one of them, and the copies of the merge that need them.
 
     If not all do, and no argument of their block decides it, `argument` is one to add: false by default, and in each
-    use of the block at a mark as given; `declared` is where the arguments of the block are.
+    use of the block at a mark as given; `declared` is where the arguments of the block are. `condition` is that of the
+    copies that need them, if the arguments that the block has decide it.
     """
 
     layers: Insertion
@@ -42,6 +45,7 @@ class ShortcutProjection(NamedTuple):
     argument: str = ""
     uses: tuple[tuple[Mark, str], ...] = ()
     declared: Mark | None = None
+    condition: ShortcutCondition | None = None
 
 
 def hints_on_shortcuts(
@@ -58,7 +62,13 @@ def hints_on_shortcuts(
             found = projection_of(graph, sizings(), index) if at >= 0 else None
             if found is None:
                 return hint
-            place = location_of(found.layers, graph, index, sizings())
+            layers, node = found.layers, graph.nodes[index]
+            place = location_of(layers, graph, index, sizings())
+            if layers.instead:
+                place = f"write `when: {layers.when}` in place of `when: {layers.instead}`"
+            elif found.condition and not has_condition(node):
+                alone = f"`when: {found.condition.agrees}` beside {clean(node.kind)}"
+                place += f"\nor, as in MobileNet, add only where they are equal: write {alone}"
             return f"{hint[:at]}{_PROJECTED} would make them equal: {place}{_argument_text(graph, index, found)}"
 
         return problem._replace(hint=Hint(work))
@@ -111,7 +121,17 @@ def projection_of(graph: Graph, sizings: Sequence[Sizing | None], index: int) ->
     arguments += [f"stride: {stride.text}"] if stride else []
     arguments += ["bias: false"] if norm else []
     layers = Insertion(f"conv: {{{', '.join(arguments)}}}", wrong, after=norm)
-    return _for_some(graph, every, {*needed}, layers, stride)
+    step = stride or _given(graph, index, 1 - wrong, STRIDE, 1)
+    old = condition_within(node, wrong)  # other copies have a projection by it
+    condition = condition_of(graph, every, needed, own.channels, (channels.text, step.text), is_exact=not old)
+    if condition and old:
+        more = " or ".join(f"{a} != {b}" for a, b in condition.pairs if f"{a} != {b}" not in old)
+        layers = layers._replace(when=f"{old} or {more}", instead=old)
+        return ShortcutProjection(layers, tuple(sorted(needed)), condition=condition)
+    if condition and len(needed) < len(every):
+        layers = layers._replace(when=condition.differs)
+        return ShortcutProjection(layers, tuple(sorted(needed)), condition=condition)
+    return _for_some(graph, every, {*needed}, layers, stride)._replace(condition=condition)
 
 
 def _factor(due: Shape, own: Shape) -> int:

@@ -151,7 +151,9 @@ def draw_fixes(
     for number, fix in enumerate(answer.fixes[:top], 1):
         blocks += _fix_blocks(number, fix)
     if not answer.fixes and answer.problems:
-        blocks.append(Paragraph("no fix of one or two changes found"))
+        hints = [f"{problem.layer}: {problem.hint}" for problem in answer.problems[:top] if str(problem.hint)]
+        follow = "; what the hints say, after which other errors may follow:" if hints else ""
+        blocks += [Paragraph(f"no fix of one or two changes found{follow}"), *([Items(hints)] if hints else [])]
     cut = " (stopped early: there are too many to try all)" if answer.is_cut_short else ""
     verified = "; those shown were verified by inference" if answer.fixes else ""
     if answer.trials:
@@ -160,9 +162,9 @@ def draw_fixes(
 
 
 def _fix_blocks(number: int, fix: Fix) -> Iterator[Block]:
-    yield Paragraph(f"{number}. {'; and '.join(change.text() for change in fix.changes)}")
+    yield Paragraph(f"{number}. {'; and '.join(dict.fromkeys(change.text() for change in fix.changes))}")
     lines = []
-    for change in fix.changes:
+    for change in sorted(fix.changes, key=lambda change: change.edit.line if change.edit else 0):
         if change.edit:
             mark = {"-": change.edit.old, "+": change.edit.new}
             for sign, text in mark.items():

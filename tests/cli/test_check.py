@@ -242,7 +242,7 @@ def test_expectations_that_are_not_checked_are_counted():
 def test_figures_of_a_layer_that_are_not_under_layer():
     text = "input: 784\nlayers: [{fc: 100, name: hidden}]\nexpect: {hidden: {params: 78500}}\n"
     ran = run("check", "-", text=text)
-    assert "if hidden is a layer, write `layer: {hidden: {params: 78500}}`" in ran.err
+    assert "the figures of a layer are under `layer:`: write `layer: {hidden: {params: 78500}}`" in ran.err
     mended = text.replace("{hidden: {params: 78500}}", "{layer: {hidden: {params: 78500}}}")
     assert "1 expectation met" in run("check", "-", text=mended).out
     assert "known here" in run("check", "-", text=text.replace("params", "parm")).err

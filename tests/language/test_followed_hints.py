@@ -138,7 +138,34 @@ FOLLOWED = [
      "{input: 3x8x8, input2: 4x8x8}", (7, 8, 8), 0),
     ("{}\nlayers:\n- relu\n", "inputs: [3, 8, 8]", "write `{}` for one input", "input: [3, 8, 8]", (3, 8, 8), 0),
     (MAP + "- Upsample: {size: {}}\n", "(14, 14)", "write a list: {}", "[14, 14]", (4, 14, 14), 148),
+    # h_n[-1] of torch.nn.LSTM(300, 64), whose axes here are the layers and the features
+    (STEPS + "- LSTM: 64\n  name: rnn\n- {}\n- linear: 10\n", "relu\n  from: rnn[1][-1]", "write `- {}`, then `- squeeze: 1`",
+     '{slice: {dim: 1, start: -1}, from: "rnn[1]"}\n- squeeze: 1', (10,), 93_696 + 650),
+    # keras.layers.Dot(axes=1) of two vectors, and the product of matrices
+    ("inputs: {a: 5x8, b: 8x6}\nlayers:\n- {}\n", "dot: [a, b]",
+     "write `- {}`, or of vectors `- mul: [a, b]`, then `- sum: {dim: 1, keepdim: true}`", "matmul: [a, b]", (5, 6), 0),
+    ("inputs: {a: 8, b: 8}\nlayers:\n- {}\n", "Dot: [a, b]",
+     "write `- matmul: [a, b]`, or of vectors `- {}`, then `- sum: {dim: 1, keepdim: true}`",
+     "mul: [a, b]\n- sum: {dim: 1, keepdim: true}", (1,), 0),
+    ("input: 784\nlayers:\n- fc: 100\n  name: fc1\nexpect: {}\n", "{fc1: {params: 78500}}",
+     "the figures of a layer are under `layer:`: write `layer: {}`", "{layer: {fc1: {params: 78500}}}", (100,), 78_500),
+    (MAP + "- conv: {out_channels: 4, kernel_size: 3, {}}\n", "padding: True", "write {}, which keeps the size", "padding: same",
+     (4, 8, 8), 296),
+    (MAP + "- conv: {out_channels: 4, kernel_size: 3, {}}\n", "padding: false", "write {}", "padding: 0", (4, 6, 6), 296),
+    (STEPS + "- {}\n", "linear: 10 classes", "write 10; a comment is after ` #`: 10  # classes", "linear: 10  # classes",
+     (50, 10), 3010),
+    ("vars: {{}: 64}\ninput: 32\nlayers:\n- linear: 64\n", "hidden-dim", "write {}, here and where it is used", "hidden_dim",
+     (64,), 64 * 33),
+    # torch.nn.Conv3d(3, 8, 3, padding=1) of a clip whose frames come first: no batch of images, which it could not have
+    ("input: 16x3x112x112\nlayers:\n- {}\n- Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3, padding: 1}\n",
+     "relu", "axis 2 of its input is 3: write `- {}` before it", "permute: [2, 1, 3, 4]", (8, 16, 112, 112), 656),
 ]  # fmt: skip
+
+
+def _as_in_the_hint(right: str, hint: str) -> str:
+    """Return what a hint says to write, of several items the first: the others are its words, or what is around it."""
+    inner = right.removeprefix("{layer: ").removesuffix("}") if "`layer: " in hint else right
+    return inner.partition("\n- ")[0] if "`, then `- " in hint else inner
 
 
 @pytest.mark.parametrize(("spec", "wrong", "hint", "right", "output", "params"), FOLLOWED)
@@ -148,7 +175,7 @@ def test_a_followed_hint_gives_the_network_that_was_meant(
     with pytest.raises(ShapecalcError) as caught:
         shapecalc.load(spec.replace("{}", wrong)).infer()
     (problem,) = caught.value.problems
-    assert problem.hint == hint.replace("{}", right)
+    assert problem.hint == hint.replace("{}", _as_in_the_hint(right, hint))
     report = shapecalc.load(spec.replace("{}", right)).infer()
     assert ([*report.outputs.values()], report.total.params) == ([output], params)
 
@@ -199,3 +226,18 @@ def test_a_text_that_is_no_list_of_names_has_no_hint_for_one(text: str, tmp_path
     assert not caught.value.problems[0].hint.startswith("write a list")
     names = f'{MAP}- relu\n  name: "{text}"\n- add: "{text}"\n'  # a layer may have such a name
     shapecalc.load(names).infer()
+
+
+def test_an_expected_memory_that_is_a_limit() -> None:
+    """Amounts with units are seldom met to the byte; more than expected is no limit that was met."""
+    for written, hint in (("1 MB", 'for a limit, write "<= 1 MB"'), ("1000000", ""), ("1 KB", ""), ('"<= 1 MB"', None)):
+        network = shapecalc.load(f"{MAP}expect: {{memory: {written}}}\n")
+        problems = network.unmet(network.infer())
+        assert [problem.hint for problem in problems] == ([] if hint is None else [hint])
+
+
+def test_a_fix_that_is_not_found_has_the_hints() -> None:
+    text = f"{MAP}- conv: {{out_channels: 8, kernel_size: 50}}\n- permute: [1, 2]\n- linear: {{in_features: 7, out_features: 3}}\n"
+    answer = shapecalc.solve(text, fix=True)
+    assert not answer.fixes
+    assert f"conv1: {answer.problems[0].hint}".split(";")[0] in " ".join(str(answer).split())

@@ -112,7 +112,10 @@ def test_a_loop_as_others_write_it(loop: str) -> None:
 
 def test_a_number_of_copies_without_a_layer() -> None:
     for item in ("- repeat: 3\n- relu", "- repeat(3)\n- relu", "- times: 3\n- relu"):
-        assert hint_for(item) == "remove the item, and write `repeat: 3` below the layer that repeats, beside its kind"
+        assert hint_for(item) == (
+            "remove the item, and write `repeat: 3` below the layer that repeats, beside its kind; "
+            "several layers that repeat are a block, named under `blocks:`"
+        )
 
 
 def test_what_is_no_copy() -> None:

@@ -218,6 +218,16 @@ def test_a_batch_axis_is_noted(size: str, layout: str, words: str) -> None:
     assert notes == ((f"sizes are given without the batch axis: {words}",) if words else ())
 
 
+def test_the_frames_of_a_clip_are_no_batch() -> None:
+    """Conv3d needs the four axes, as does what permutes them."""
+    layers = [{"permute": [2, 1, 3, 4]}, {"Conv3d": {"out_channels": 8, "kernel_size": 3}}]
+    assert shapecalc.load({"input": "16x3x112x112", "layers": layers}).graph.notes == ()
+    for above in ([], ["relu"]):
+        network = shapecalc.load({"input": "16x3x112x112", "layers": [*above, *layers[1:]]})
+        assert network.infer().notes == ()
+    assert shapecalc.load({"input": "16x3x112x112", "layers": [{"flatten": 2}]}).graph.notes
+
+
 def test_a_batch_axis_is_noted_in_errors() -> None:
     layers = [{"conv": {"out_channels": 8, "kernel_size": 3}}, {"max_pool": 2}]
     with pytest.raises(ShapeError) as caught:

@@ -127,6 +127,14 @@ def notes(size: Any, layers: list[Any], **more: Any) -> tuple[str, ...]:
          "no layer combines the 32 along the first axis: write 784, not 32x784, if 32 is the batch"),
         ({"a": "32x9", "b": "32x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"}, {"add": ["linear1", "linear2"]}],
          "no layer combines the 32 along the first axis: write 9, not 32x9 and 7, not 32x7, if 32 is the batch"),
+        # One sample, as torch.zeros(1, 784): its axis is there to the end, or combined where another was meant.
+        ("1x784", [{"Linear": 128}, {"Linear": 10}],
+         "sizes are given without the batch axis: write 784, not 1x784, if 1 is the batch"),
+        ("1x20", [{"Embedding": {"num_embeddings": 1000, "embedding_dim": 64}},
+                  {"TransformerEncoderLayer": {"d_model": 64, "nhead": 4}}, {"mean": 1}, {"Linear": 2}],
+         "sizes are given without the batch axis: write 20, not 1x20, if 1 is the batch"),
+        ("1x20x64", [{"TransformerEncoderLayer": {"d_model": 64, "nhead": 4}}],
+         "sizes are given without the batch axis: write 20x64, not 1x20x64, if 1 is the batch"),
     ],
 )  # fmt: skip
 def test_doubtful_layers_have_a_note(size, layers, note):
@@ -252,7 +260,8 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("32x784", [{"Linear": 10}, "softmax"], {}),
         ("32x16", [{"moe": {"dim": 16, "num_experts": 4, "top_k": 2, "hidden_dim": 8}}], {}),
         (9, [WORDS, {"embedding": {"num_embeddings": 9, "embedding_dim": 64}, "from": "input"}, {"add": "embedding1"}], {}),
-        ("1x784", [{"Linear": 128}, {"Linear": 10}], {}),
+        ("1x784", ["flatten", {"Linear": 128}, {"Linear": 10}], {}),
+        ("1x1000", [{"Conv1d": {"out_channels": 4, "kernel_size": 3}}, "flatten", {"Linear": 10}], {}),
         ("32x20x64", ["relu", "softmax"], {}),
         ("56x56x96", ["layer_norm", {"linear": 384}, "gelu", {"linear": 96}], {"layout": "HWC"}),
         ({"a": "32x9", "b": "31x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"},

@@ -64,6 +64,8 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     while 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum():
         at -= 1  # Python stops within `10x`
     rest = text[at:].strip()
+    if words := re.fullmatch(r"\s*(\d+)\s+([^\W\d]\w*)\s*", text):
+        hint = f"write {words[1]}; a comment is after ` #`: {words[1]}  # {words[2]}"
     if re.search(_UNFINISHED, in_ascii(text)):
         where, at, rest = ": it ends too early", len(text.rstrip()), ""
     elif text.count("(") > text.count(")"):

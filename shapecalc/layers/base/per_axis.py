@@ -112,6 +112,11 @@ class Padding(PerAxis):
                     argument=self.name,
                 )
             return value
+        if isinstance(value, bool):
+            keeps = f"write {self.name}: same, which keeps the size" if "same" in self.words else ""
+            error = self.refuse(value)
+            error.hint = keeps if value else f"write {self.name}: 0"
+            raise error
         if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
             return tuple(self._pair(item) for item in value)
         return super().read(value)

@@ -52,6 +52,8 @@ class ArgumentChange(NamedTuple):
             added = self.on_input
             if added is None:
                 return f"{where}{more}: {self.argument} before it"
+            if added.instead:
+                return f"{where}{more}: when: {added.when} on its input {added.input + 1}, not {added.instead}"
             after = f" and {added.after}" if added.after else ""
             only = f", when: {added.when}" if added.when else ""
             return f"{where}{more}: {self.argument}{after} on its input {added.input + 1}{only}"

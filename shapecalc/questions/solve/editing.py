@@ -159,10 +159,20 @@ def insert_on_input(text: str, mark: Mark, layers: Insertion) -> Edit | None:
             return _replaced(text, given, f"[[], {layers.branch(given.text)}]")
         return None if layers.after or layers.when else insert_before(text, mark, layers.item)
     branch = given.items[number] if isinstance(given, ListValue) and number < len(given.items) else None
+    if layers.instead and branch:
+        return _condition_replaced(text, branch.mark.line, layers)
     if isinstance(branch, Scalar):
         return _replaced(text, branch, layers.branch(f'"{branch.text}"' if branch.quoted else branch.text))
     is_empty = isinstance(branch, ListValue) and not branch.items
     return _value_replaced(text, branch, layers.branch()) if branch and is_empty else None
+
+
+def _condition_replaced(text: str, number: int, layers: Insertion) -> Edit | None:
+    """Return the text with the condition of layers in a branch on one line replaced; None where it is not there."""
+    lines = text.splitlines()
+    old = lines[number - 1]
+    new = lines[number - 1] = old.replace(f"when: {layers.instead}", f"when: {layers.when}")
+    return Edit("\n".join(lines) + "\n", number, old, new) if new != old else None
 
 
 def add_argument(text: str, mark: Mark, block: str, argument: str, value: str) -> Edit | None:
