@@ -199,7 +199,19 @@ def test_functions_and_attention(layer):
     assert body(spec)[0].partition("  # ")[0] == f"x = {FUNCTIONS[layer]}"
 
 
+def test_inputs_have_other_names_than_the_tensors_between_layers():
+    layers = [
+        {"linear": 5, "name": "p", "from": "h"},
+        {"linear": 5, "name": "q", "from": "x"},
+        {"add": None, "from": ["p", "q"]},
+    ]
+    text = shapecalc.load({"inputs": {"h": [4], "x": [3]}, "layers": layers}).convert("keras")
+    assert 'x_input = keras.Input((3,), name="x_input")' in text
+    assert 'layers.Dense(5, name="q")(x_input)' in text
+
+
 ERRORS = [
+    ({"gru_cell": 4}, [5], "gru_cell1 (gru_cell) cannot be written for Keras: no state before it"),
     ({"lstm": 4}, "5x3", "lstm1 (lstm) cannot be written for Keras: two biases in every gate; Keras has one, as with convention: keras"),
     ({"conv": {**CONV, "stride": 2, "dilation": 2}}, "9x9x3", "conv1 (conv) cannot be written for Keras: a stride and a dilation"),
     ({"avg_pool": {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}}, "8x8x3",
@@ -265,3 +277,27 @@ def test_layers_of_a_stacked_gru_have_names_of_their_own():
     text = shapecalc.load({"input": [5, 4], "layers": [{"gru": {"hidden_size": 3, "num_layers": 3}, "name": "it"}]})
     names = re.findall(r'name="(\w+)"\)\(', text.convert("keras"))
     assert names == ["it", "it_2", "it_3"]
+
+
+STATES = {
+    "lstm_cell: {hidden_size: 3, convention: keras}": ("v h c", 'layers.LSTMCell(3, name="it")(v, [h, c])[1]'),
+    "gru_cell: {hidden_size: 3}": ("v h", 'layers.GRUCell(3, name="it")(v, [h])[0]'),
+    "rnn_cell: {hidden_size: 3, convention: keras}": ("v h", 'layers.SimpleRNNCell(3, name="it")(v, [h])[0]'),
+    "gru: {hidden_size: 3, return_sequences: false}": ("s g", 'recurrent(layers.GRU(3, return_state=True, name="it"), s, g)'),
+    "lstm: {hidden_size: 3, convention: keras, bidirectional: true, merge_mode: none}": (
+        "s b", 'recurrent(layers.Bidirectional(layers.LSTM(3, return_sequences=True, return_state=True), merge_mode=None, name="it"), s, b, b)'),
+}  # fmt: skip
+SIZES = {"v": [4], "h": [3], "c": [3], "s": [5, 4], "g": [1, 3], "b": [2, 3]}
+
+
+@pytest.mark.parametrize("layer", STATES)
+def test_recurrent_layers_with_states(layer):
+    names, due = STATES[layer]
+    inputs = names.split()
+    inputs += ["b"] if "b" in inputs else []
+    spec = {
+        "inputs": {name: SIZES[name] for name in dict.fromkeys(inputs)},
+        "layers": [{**yaml.safe_load(layer), "name": "it", "from": inputs}],
+    }
+    text = shapecalc.load(spec).convert("keras")
+    assert due.replace(" ", "") in re.sub(r"\s+", "", text)

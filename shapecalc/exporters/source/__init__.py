@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean, python_names
 from shapecalc.exporters.sites import NoCounterpartError
+from shapecalc.exporters.source.bodies import FLOW, SHORTCUT
 from shapecalc.exporters.source.outputs import needed_outputs
 from shapecalc.exporters.structure import DEEPEST, find_structure
 from shapecalc.exporters.structure.names import name_definitions
@@ -75,7 +76,7 @@ def input_names(report: Report, taken: Iterable[str]) -> list[str]:
     """Return the names of the inputs of a network in the source: `x`, if there is one."""
     if len(report.graph.inputs) == 1:
         return ["x"]
-    used = {*taken}
+    used = {*taken, FLOW, SHORTCUT}
     return [*python_names([f"{name}_input" if name in used else name for name in report.graph.inputs]).values()]
 
 
