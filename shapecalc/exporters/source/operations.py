@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Writer = Callable[[Site], Operation]
 
-__all__ = ["Writers", "call", "module", "moved", "operations_of", "sliced"]
+__all__ = ["Writers", "broadcast", "call", "module", "moved", "operations_of", "sliced", "with_axes"]
 
 
 def operations_of(report: Report, sites: Iterable[Site], writers: Writers, framework: str) -> list[Operation]:
@@ -96,6 +96,17 @@ def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:
 def call(forward: str, **arguments: Any) -> Operation:
     """Return the operation of a function."""
     return Operation(f"|{forward}", arguments)
+
+
+def with_axes(added: int, number: int = 0) -> str:
+    """Return an input by its number, with so many axes of size 1 behind the batch."""
+    return f"{{{number}}}" + (f"[:{', None' * added}]" if added else "")
+
+
+def broadcast(site: Site) -> list[str]:
+    """Return the inputs of an element-wise kind: those with fewer axes get more behind the batch."""
+    most = max(x.rank for x in site.inputs)
+    return [with_axes(most - x.rank, number) for number, x in enumerate(site.inputs)]
 
 
 def sliced(site: Site) -> Operation:
