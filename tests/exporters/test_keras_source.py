@@ -180,6 +180,7 @@ def test_a_pool_after_relu_is_padded_by_zeros():
 
 FUNCTIONS = {
     "activation: laplace": "0.5 * (1 + ops.erf((inputs - 0.707107) / (0.282095 * 2**0.5)))",
+    "activation: linear": "inputs",
     "activation: swish": 'layers.Activation("silu")(inputs)', "activation: leaky_relu": "layers.LeakyReLU(0.01)(inputs)",
     "activation: gelu_python_tanh": "ops.gelu(inputs, approximate=True)", "activation: softmax": "layers.Softmax()(inputs)",
     "relu: {max_value: 3}": "layers.ReLU(max_value=3)(inputs)", "softplus: {beta: 2}": "ops.softplus(2 * inputs) / 2",
@@ -301,3 +302,13 @@ def test_recurrent_layers_with_states(layer):
     }
     text = shapecalc.load(spec).convert("keras")
     assert due.replace(" ", "") in re.sub(r"\s+", "", text)
+
+
+def test_a_window_of_causal_attention_is_that_of_keras():
+    layer = {"multi_head_attention": {"num_heads": 2, "window": 4, "is_causal": True}}
+    assert "sliding_window=4," in shapecalc.load({"input": [5, 8], "layers": [layer]}).convert("keras")
+
+
+def test_a_state_that_is_an_output_is_one_of_several():
+    spec = {"input": [5, 4], "layers": [{"gru": {"hidden_size": 3}, "name": "it"}], "outputs": ["it[1]", "it"]}
+    assert "keras.Model(inputs, [it[1], it[0]]" in shapecalc.load(spec).convert("keras")
