@@ -149,6 +149,8 @@ PADDINGS = [
      ["layers.Conv2DTranspose(4, 3, strides=2, ", "layers.Cropping2D(((1, 0), (1, 0)))"]),
     ({"conv": {"out_channels": 6, "kernel_size": 3, "groups": 3}}, ["layers.DepthwiseConv2D(3, depth_multiplier=2, "]),
     ({"depthwise_conv": {"kernel_size": 3, "padding": 1}}, ['layers.DepthwiseConv2D(3, padding="same", ']),
+    ({"conv": {"out_channels": 4, "kernel_size": 3, "parametrization": "spectral_norm_keras"}},
+     ["layers.SpectralNormalization(layers.Conv2D(4, 3), "]),
     ({"upsample": {"scale_factor": 2, "mode": "bilinear"}}, ['layers.UpSampling2D(2, interpolation="bilinear")']),
 ]  # fmt: skip
 
@@ -180,7 +182,9 @@ def test_a_pool_after_relu_is_padded_by_zeros():
 
 FUNCTIONS = {
     "activation: laplace": "0.5 * (1 + ops.erf((inputs - 0.707107) / (0.282095 * 2**0.5)))",
-    "activation: linear": "inputs",
+    "activation: linear": "inputs", "slice: {dim: -1, step: -1}": "ops.flip(inputs, axis=2)",
+    "linear: {out_features: 3, parametrization: spectral_norm_keras}":
+        'layers.SpectralNormalization(layers.Dense(3), name="linear1")(inputs)',
     "activation: swish": 'layers.Activation("silu")(inputs)', "activation: leaky_relu": "layers.LeakyReLU(0.01)(inputs)",
     "activation: gelu_python_tanh": "ops.gelu(inputs, approximate=True)", "activation: softmax": "layers.Softmax()(inputs)",
     "relu: {max_value: 3}": "layers.ReLU(max_value=3)(inputs)", "softplus: {beta: 2}": "ops.softplus(2 * inputs) / 2",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.keras.table import NoCounterpartError, call, module, norm_of, writes
 from shapecalc.exporters.source.scales import layer_scale
 
 if TYPE_CHECKING:
@@ -119,17 +119,17 @@ def _stochastic_depth(site: Site) -> Operation:
 
 @writes("linear")
 def _linear(site: Site) -> Operation:
-    site.refuse("parametrization")
     if site.is_mixed:
         raise NoCounterpartError("the last axis of a feature map, which is not that of its channels")
-    return module("layers.Dense", units=site.given["out_features"], use_bias="bias" in site.weights)
+    return module(f"layers.Dense{norm_of(site)}", units=site.given["out_features"], use_bias="bias" in site.weights)
 
 
 @writes("fc")
 def _fc(site: Site) -> Operation:
-    site.refuse("parametrization")
     forward = "{m}({0})" if site.x.rank == 1 else "layers.Flatten()({0});{m}({0})"
-    return module("layers.Dense", forward, units=site.given["out_features"], use_bias="bias" in site.weights)
+    return module(
+        f"layers.Dense{norm_of(site)}", forward, units=site.given["out_features"], use_bias="bias" in site.weights
+    )
 
 
 def _affine(site: Site) -> dict[str, Any]:

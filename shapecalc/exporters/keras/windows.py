@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, short, writes
+from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, norm_of, short, writes
 from shapecalc.exporters.sites import crop_sides
 from shapecalc.layers.base.per_axis import per_axis, sides_of
 from shapecalc.layers.base.window import spatial_axes
@@ -68,8 +68,7 @@ def pad(site: Site, sides: list[tuple[int, int]], mode: str = "zeros", *, lowest
 
 @writes("conv", "depthwise_conv")
 def _conv(site: Site) -> Operation:
-    given = site.given
-    site.refuse("parametrization")
+    given, norm = site.given, norm_of(site)
     weight = site.weights["weight"]
     channels, outputs, strides = site.x.channels, weight[0], short(given["stride"])
     groups = channels // weight[1]
@@ -93,14 +92,14 @@ def _conv(site: Site) -> Operation:
     else:
         arguments["groups"] = groups
         name = class_of("Conv", site)
-    return module(name, step + "{m}({0})", **arguments, use_bias="bias" in site.weights)
+    return module(name + norm, step + "{m}({0})", **arguments, use_bias="bias" in site.weights)
 
 
 @writes("transposed_conv")
 def _transposed_conv(site: Site) -> Operation:
     given = site.given
-    site.refuse("parametrization", "groups")
-    name = class_of("Conv", site, end="Transpose")
+    site.refuse("groups")
+    name = class_of("Conv", site, end="Transpose") + norm_of(site)
     rank = site.rank
     kernel, stride, dilation = (per_axis(given[key], rank) for key in ("kernel_size", "stride", "dilation"))
     sizes = zip(site.x.spatial, site.outputs[0].spatial, strict=True)

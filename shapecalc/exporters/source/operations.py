@@ -124,6 +124,6 @@ def _sliced_backwards(site: Site) -> Operation:
     """Return the operation of a slice with a negative step: a flip. Errors: `NoCounterpartError` for a part of it."""
     axis, given = site.axis(site.given["dim"]), site.given
     size = site.size(site.x)[axis - 1]
-    if site.layout != CHW or given["step"] != -1 or site.size(site.outputs[0])[axis - 1] != size:
+    if given["step"] != -1 or site.size(site.outputs[0])[axis - 1] != size:
         raise NoCounterpartError("a negative step")
-    return call("{0}.flip({dim})", dim=axis)
+    return call("{0}.flip({dim})" if site.layout == CHW else "ops.flip({0}, axis={dim})", dim=axis)
