@@ -16,7 +16,8 @@ __all__ = ["uncollected"]
 def uncollected() -> Iterator[None]:
     """Pause the collection of cycles: graphs and reports have none, and all of their many objects are kept.
 
-    Looking through them again and again takes a third of the time, and more than in proportion to their number.
+    Looking through them again and again takes a third of the time, and more than in proportion to their number. At the
+    end they count as old, without a look through them (unless the program has frozen objects of its own).
     Threads that do so at the same time may end the pause of each other early, but never leave it on.
     """
     was_enabled = gc.isenabled()

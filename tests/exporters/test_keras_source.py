@@ -149,6 +149,8 @@ PADDINGS = [
      ["layers.Conv2DTranspose(4, 3, strides=2, ", "layers.Cropping2D(((1, 0), (1, 0)))"]),
     ({"conv": {"out_channels": 6, "kernel_size": 3, "groups": 3}}, ["layers.DepthwiseConv2D(3, depth_multiplier=2, "]),
     ({"depthwise_conv": {"kernel_size": 3, "padding": 1}}, ['layers.DepthwiseConv2D(3, padding="same", ']),
+    ({"conv": {"out_channels": 4, "kernel_size": 3, "parametrization": "spectral_norm_keras"}},
+     ["layers.SpectralNormalization(layers.Conv2D(4, 3), "]),
     ({"upsample": {"scale_factor": 2, "mode": "bilinear"}}, ['layers.UpSampling2D(2, interpolation="bilinear")']),
 ]  # fmt: skip
 
@@ -180,6 +182,9 @@ def test_a_pool_after_relu_is_padded_by_zeros():
 
 FUNCTIONS = {
     "activation: laplace": "0.5 * (1 + ops.erf((inputs - 0.707107) / (0.282095 * 2**0.5)))",
+    "activation: linear": "inputs", "slice: {dim: -1, step: -1}": "ops.flip(inputs, axis=2)",
+    "linear: {out_features: 3, parametrization: spectral_norm_keras}":
+        'layers.SpectralNormalization(layers.Dense(3), name="linear1")(inputs)',
     "activation: swish": 'layers.Activation("silu")(inputs)', "activation: leaky_relu": "layers.LeakyReLU(0.01)(inputs)",
     "activation: gelu_python_tanh": "ops.gelu(inputs, approximate=True)", "activation: softmax": "layers.Softmax()(inputs)",
     "relu: {max_value: 3}": "layers.ReLU(max_value=3)(inputs)", "softplus: {beta: 2}": "ops.softplus(2 * inputs) / 2",
@@ -199,7 +204,19 @@ def test_functions_and_attention(layer):
     assert body(spec)[0].partition("  # ")[0] == f"x = {FUNCTIONS[layer]}"
 
 
+def test_inputs_have_other_names_than_the_tensors_between_layers():
+    layers = [
+        {"linear": 5, "name": "p", "from": "h"},
+        {"linear": 5, "name": "q", "from": "x"},
+        {"add": None, "from": ["p", "q"]},
+    ]
+    text = shapecalc.load({"inputs": {"h": [4], "x": [3]}, "layers": layers}).convert("keras")
+    assert 'x_input = keras.Input((3,), name="x_input")' in text
+    assert 'layers.Dense(5, name="q")(x_input)' in text
+
+
 ERRORS = [
+    ({"gru_cell": 4}, [5], "gru_cell1 (gru_cell) cannot be written for Keras: no state before it"),
     ({"lstm": 4}, "5x3", "lstm1 (lstm) cannot be written for Keras: two biases in every gate; Keras has one, as with convention: keras"),
     ({"conv": {**CONV, "stride": 2, "dilation": 2}}, "9x9x3", "conv1 (conv) cannot be written for Keras: a stride and a dilation"),
     ({"avg_pool": {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}}, "8x8x3",
@@ -265,3 +282,37 @@ def test_layers_of_a_stacked_gru_have_names_of_their_own():
     text = shapecalc.load({"input": [5, 4], "layers": [{"gru": {"hidden_size": 3, "num_layers": 3}, "name": "it"}]})
     names = re.findall(r'name="(\w+)"\)\(', text.convert("keras"))
     assert names == ["it", "it_2", "it_3"]
+
+
+STATES = {
+    "lstm_cell: {hidden_size: 3, convention: keras}": ("v h c", 'layers.LSTMCell(3, name="it")(v, [h, c])[1]'),
+    "gru_cell: {hidden_size: 3}": ("v h", 'layers.GRUCell(3, name="it")(v, [h])[0]'),
+    "rnn_cell: {hidden_size: 3, convention: keras}": ("v h", 'layers.SimpleRNNCell(3, name="it")(v, [h])[0]'),
+    "gru: {hidden_size: 3, return_sequences: false}": ("s g", 'recurrent(layers.GRU(3, return_state=True, name="it"), s, g)'),
+    "lstm: {hidden_size: 3, convention: keras, bidirectional: true, merge_mode: none}": (
+        "s b", 'recurrent(layers.Bidirectional(layers.LSTM(3, return_sequences=True, return_state=True), merge_mode=None, name="it"), s, b, b)'),
+}  # fmt: skip
+SIZES = {"v": [4], "h": [3], "c": [3], "s": [5, 4], "g": [1, 3], "b": [2, 3]}
+
+
+@pytest.mark.parametrize("layer", STATES)
+def test_recurrent_layers_with_states(layer):
+    names, due = STATES[layer]
+    inputs = names.split()
+    inputs += ["b"] if "b" in inputs else []
+    spec = {
+        "inputs": {name: SIZES[name] for name in dict.fromkeys(inputs)},
+        "layers": [{**yaml.safe_load(layer), "name": "it", "from": inputs}],
+    }
+    text = shapecalc.load(spec).convert("keras")
+    assert due.replace(" ", "") in re.sub(r"\s+", "", text)
+
+
+def test_a_window_of_causal_attention_is_that_of_keras():
+    layer = {"multi_head_attention": {"num_heads": 2, "window": 4, "is_causal": True}}
+    assert "sliding_window=4," in shapecalc.load({"input": [5, 8], "layers": [layer]}).convert("keras")
+
+
+def test_a_state_that_is_an_output_is_one_of_several():
+    spec = {"input": [5, 4], "layers": [{"gru": {"hidden_size": 3}, "name": "it"}], "outputs": ["it[1]", "it"]}
+    assert "keras.Model(inputs, [it[1], it[0]]" in shapecalc.load(spec).convert("keras")

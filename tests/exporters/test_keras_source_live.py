@@ -338,3 +338,30 @@ def test_products_of_heads_compute_what_pytorch_computes(keras):
             due = torch.nn.functional.scaled_dot_product_attention(*inputs, is_causal=is_causal)
             given = [one.movedim(1, -1) for one in inputs] if layout == "CHW" else inputs
             torch.testing.assert_close(model(given), due)
+
+
+def test_recurrent_layers_of_keras_with_states_written_again_compute_the_same(keras):
+    import torch
+
+    layers = keras.layers
+    x, h, g = (keras.Input(size) for size in ((5, 4), (3,), (3,)))
+    for layer, states in [
+        (layers.GRU(3, return_state=True, return_sequences=True), []), (layers.GRU(3, reset_after=False), [h]),
+        (layers.SimpleRNN(3, return_state=True), [h]), (layers.LSTM(3, return_state=True), [h, g]),
+        (layers.Bidirectional(layers.LSTM(3, return_state=True)), [h, g, g, h]),
+        (layers.Bidirectional(layers.GRU(3, return_state=True), merge_mode="sum"), [h, g]),
+        (layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode=None), []),
+        (layers.RNN([layers.LSTMCell(3), layers.LSTMCell(2)], return_state=True), []),
+    ]:  # fmt: skip
+        model = keras.Model([x, h, g], [layer(x, initial_state=states or None), ops_sum(keras, h, g)])
+        source = shapecalc.from_keras(model).convert("keras")
+        again = made(keras, source, "cpu")
+        again.set_weights(model.get_weights())
+        given = [torch.randn(2, *size) for size in ((5, 4), (3,), (3,))]
+        due, found = (keras.tree.flatten(one(given, training=False)) for one in (model, again))
+        torch.testing.assert_close(found, due)
+
+
+def ops_sum(keras, *tensors):
+    """A sum, so that all inputs are used."""
+    return keras.layers.Add()([*tensors])

@@ -331,3 +331,11 @@ def test_inputs_with_fewer_axes_are_broadcast_behind_the_batch(torch):
     spec = {"inputs": {"a": "5x8", "b": [8]}, "layers": [{"add": ["a", "b"]}, {"maximum": ["add1", "b"]}]}
     source = check(torch, shapecalc.load(spec), batch=3)
     assert "torch.maximum(x, b[:, None])" in source
+
+
+def test_an_input_may_be_called_as_the_tensors_between_layers_are(torch):
+    names = [("h", "x"), ("shortcut", "x"), ("x", "shortcut"), ("x", "h")]
+    for a, b in names:
+        layers = [{"linear": 5, "name": "p", "from": a}, "relu", {"linear": 5, "name": "q", "from": b},
+                  {"add": None, "from": ["relu1", "q"]}, {"linear": 3}, {"add": None, "from": ["linear1", b]}]  # fmt: skip
+        check(torch, shapecalc.load({"inputs": {a: [4], b: [3]}, "layers": layers}))

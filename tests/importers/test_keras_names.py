@@ -40,6 +40,18 @@ def test_further_calls_give_way_to_layers_and_to_their_blocks():
     assert [params for _, _, params in rows(model)] == [20, 0, 0, 0, 20, 0, 20, 0, 0, 20]
 
 
+def test_a_model_that_is_called_twice_is_one_block_of_a_specification():
+    inner = functional(
+        entry(4, name="i"), layer("Dense", "d", ["i"], units=4), layer("ReLU", "r", ["d"]), inputs=("i",)
+    )
+    again = {**inner, "name": "net", "inbound_nodes": [[["x", 0, 0, {}]], [["net", 1, 0, {}]]]}
+    model = functional(entry(4), again, layer("Dense", "fc", ["net"], units=2))
+    model["config"]["layers"][2]["inbound_nodes"] = [[["net", 2, 0, {}]]]
+    text = load(model).convert("yaml")
+    assert "  - net:\n    name: net\n  - net:\n    name: net_2\n    share: net\n  - linear: 2\n" in text
+    assert text.count("relu:") == 1
+
+
 # Parameters, and those that are trained: Keras 3.15, run: enable_lora(2) and count_params().
 ADAPTED = {
     "Dense": ([entry(8), layer("Dense", "d", units=16, lora_rank=2), layer("Dense", "e", units=3, use_bias=False, lora_rank=2)],

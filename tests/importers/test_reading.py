@@ -16,6 +16,7 @@ from crafted_pt2 import small as program
 from running import run
 
 import shapecalc
+from shapecalc.collection import uncollected
 from shapecalc.errors import UsageError
 from shapecalc.importers.frame import Frame
 from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND, best_reading
@@ -173,3 +174,29 @@ def test_a_table_of_operations_loads_its_families_once_and_finds_by_every_name()
     assert set(table.names) == {"a", "b"}
     with pytest.raises(ModuleNotFoundError, match=r"shapecalc\.importers\.caffe\.no_family"):
         OperationTable("caffe", ("no_family",)).find("a")
+
+
+def test_what_was_made_in_a_pause_of_the_collection_is_not_looked_through_after_it():
+    kept, passes = [], []
+    gc.collect()
+    gc.callbacks.append(lambda phase, _: passes.append(phase))
+    try:
+        with uncollected():
+            kept = [[] for _ in range(100_000)]
+        young = [[] for _ in range(10)]
+    finally:
+        gc.callbacks.pop()
+    assert len(kept) > len(young)
+    assert not passes
+    assert not gc.get_freeze_count()
+
+
+def test_objects_that_a_program_has_frozen_stay_so():
+    gc.freeze()
+    try:
+        count = gc.get_freeze_count()
+        with uncollected():
+            pass
+        assert gc.get_freeze_count() == count
+    finally:
+        gc.unfreeze()

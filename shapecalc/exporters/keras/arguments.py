@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["construct", "default_of"]
 
 _CONV = {"strides": 1, "padding": "valid", "dilation_rate": 1, "groups": 1, "use_bias": True}
-_RECURRENT = {"use_bias": True, "return_sequences": False}
+_CELL = {"use_bias": True}
+_RECURRENT = {**_CELL, "return_sequences": False, "return_state": False}
 _ATTENTION = {"dropout": 0.0, "use_bias": True, "use_gate": False, "sliding_window": None}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.Conv": _CONV,
@@ -45,6 +46,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "layers.LSTM": _RECURRENT,
     "layers.GRU": {**_RECURRENT, "reset_after": True},
     "layers.SimpleRNN": {**_RECURRENT, "activation": "tanh"},
+    "layers.LSTMCell": _CELL,
+    "layers.GRUCell": {**_CELL, "reset_after": True},
+    "layers.SimpleRNNCell": {**_CELL, "activation": "tanh"},
     "LayerScale": {"axes": 0, "scale": True, "shift": False},
     "PositionEmbedding": {"offset": 0, "interpolate": False},
     "WindowAttention": {"position": "table", "qkv_bias": True, "use_bias": True, "hidden": 512},

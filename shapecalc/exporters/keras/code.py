@@ -84,7 +84,7 @@ class FunctionText(BodyText):
 
     def output_count(self, item: Item) -> int:
         """Return how many tensors an item outputs: a recurrent layer its states only if they are used."""
-        return 1 if item.kind.startswith("layers.") else super().output_count(item)
+        return 1 if item.kind.endswith("{m}({0})") else super().output_count(item)
 
     def has_name(self) -> bool:
         """Return whether the function has a parameter for the name of what it makes."""

@@ -6,8 +6,9 @@ from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, short, stored, writes
-from shapecalc.exporters.keras.windows import class_of, is_same, sides_needed
+from shapecalc.exporters.keras.windows import class_of, is_same, pad, sides_needed
 from shapecalc.exporters.sites import einsum_equation
+from shapecalc.exporters.source.operations import with_axes
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -50,9 +51,8 @@ def _separable_conv(site: Site) -> Operation:
     step, more = moved_last(site), {}
     is_padded = any(map(any, sides))
     if is_padded and not is_same(site, sides):
-        is_even = all(a == b for a, b in sides)
-        more["pad"] = short([a for a, _ in sides]) if is_even else tuple(sides) if len(sides) > 1 else sides[0]
-        step += f"layers.ZeroPadding{site.rank}D({{pad}})({{0}});"
+        own, more["pad"] = pad(site, sides)
+        step += own
     return module(
         name,
         step + "{m}({0})",
@@ -125,21 +125,12 @@ def _gather(site: Site) -> Operation:
     return call(f"{{0}}[{':, ' * site.axis(given['dim'])}{{index}}]", index=given["index"][0])
 
 
-@writes("instance_norm")
-def _instance_norm(site: Site) -> Operation:
-    if site.given["track_running_stats"]:
-        raise NoCounterpartError("running statistics")
-    axis = site.axis("channels")
-    return module("layers.GroupNormalization", groups=-1, axis=-1 if axis == site.x.rank else axis,
-                  epsilon=site.given["eps"], center="bias" in site.weights, scale="weight" in site.weights)  # fmt: skip
-
-
 @writes("tile")
 def _tile(site: Site) -> Operation:
     _check_order(site)
     dims, more = site.given["dims"], site.outputs[0].rank - site.x.rank
     dims = (*[1] * (site.outputs[0].rank - len(dims)), *dims)
-    return call(f"ops.tile({_with_axes(more)}, {{repeats}})", repeats=(1, *dims))
+    return call(f"ops.tile({with_axes(more)}, {{repeats}})", repeats=(1, *dims))
 
 
 @writes("expand")
@@ -148,12 +139,7 @@ def _expand(site: Site) -> Operation:
     after = site.outputs[0].sizes
     before = [1] * (len(after) - site.x.rank) + [*site.x.sizes]
     repeats = (1, *[size if own == 1 else 1 for own, size in zip(before, after, strict=True)])
-    return call(f"ops.tile({_with_axes(len(after) - site.x.rank)}, {{repeats}})", repeats=repeats)
-
-
-def _with_axes(added: int) -> str:
-    """Return the first input, with so many axes of size 1 behind the batch."""
-    return f"{{0}}[:{', None' * added}]" if added else "{0}"
+    return call(f"ops.tile({with_axes(len(after) - site.x.rank)}, {{repeats}})", repeats=repeats)
 
 
 @writes("repeat_vector")

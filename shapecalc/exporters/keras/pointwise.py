@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.keras.table import NoCounterpartError, call, module, norm_of, writes
+from shapecalc.exporters.source.scales import layer_scale
 
 if TYPE_CHECKING:
     from shapecalc.exporters.keras.table import Site
@@ -118,17 +119,17 @@ def _stochastic_depth(site: Site) -> Operation:
 
 @writes("linear")
 def _linear(site: Site) -> Operation:
-    site.refuse("parametrization")
     if site.is_mixed:
         raise NoCounterpartError("the last axis of a feature map, which is not that of its channels")
-    return module("layers.Dense", units=site.given["out_features"], use_bias="bias" in site.weights)
+    return module(f"layers.Dense{norm_of(site)}", units=site.given["out_features"], use_bias="bias" in site.weights)
 
 
 @writes("fc")
 def _fc(site: Site) -> Operation:
-    site.refuse("parametrization")
     forward = "{m}({0})" if site.x.rank == 1 else "layers.Flatten()({0});{m}({0})"
-    return module("layers.Dense", forward, units=site.given["out_features"], use_bias="bias" in site.weights)
+    return module(
+        f"layers.Dense{norm_of(site)}", forward, units=site.given["out_features"], use_bias="bias" in site.weights
+    )
 
 
 def _affine(site: Site) -> dict[str, Any]:
@@ -177,6 +178,14 @@ def _group_norm(site: Site) -> Operation:
                   **_affine(site))  # fmt: skip
 
 
+@writes("instance_norm")
+def _instance_norm(site: Site) -> Operation:
+    if site.given["track_running_stats"]:
+        raise NoCounterpartError("running statistics")
+    return module("layers.GroupNormalization", groups=-1, axis=_axis(site, "channels"), epsilon=site.given["eps"],
+                  **_affine(site))  # fmt: skip
+
+
 @writes("local_response_norm")
 def _local_response_norm(site: Site) -> Operation:
     given = site.given
@@ -188,20 +197,7 @@ def _local_response_norm(site: Site) -> Operation:
 
 @writes("layer_scale")
 def _layer_scale(site: Site) -> Operation:
-    sizes = [*site.weights.values()]
-    dims = site.given["dim"]
-    if len(sizes[0]) != 1 or (isinstance(dims, tuple) and len(dims) > 1):
-        raise NoCounterpartError("several axes")
-    if dims is None:
-        dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
-    axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
-    return module(
-        "LayerScale",
-        size=sizes[0][0],
-        axes=site.x.rank - axis,
-        scale="weight" in site.weights,
-        shift="bias" in site.weights,
-    )
+    return layer_scale(site, "size")
 
 
 @writes("mask_token")

@@ -65,27 +65,44 @@ def _window_attention(site: Site) -> Operation:
     )
 
 
-@writes("lstm", "gru", "rnn")
-def _recurrent(site: Site) -> Operation:
-    given, kind = site.given, site.layer.kind
-    site.refuse("peephole", "proj_size")
+def _cell(given: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments of a recurrent layer, or of its cell. Errors: `NoCounterpartError`."""
     two = given["bias"] and given["convention"] == "torch"
     if two and kind != "gru":
         raise NoCounterpartError("two biases in every gate; Keras has one, as with convention: keras")
-    name = {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}[kind]
     arguments: dict[str, Any] = {"units": given["hidden_size"], "use_bias": given["bias"]}
     if kind == "gru":
         arguments["reset_after"] = bool(two or given.get("reset_after", True))
     if kind == "rnn":
         arguments["activation"] = given["nonlinearity"]
-    depth = given["num_layers"]
+    return {"lstm": "LSTM", "gru": "GRU", "rnn": "SimpleRNN"}[kind], arguments
+
+
+@writes("lstm_cell", "gru_cell", "rnn_cell")
+def _one_step(site: Site) -> Operation:
+    kind = site.layer.kind.removesuffix("_cell")
+    name, arguments = _cell(site.given, kind)
+    states = 2 if kind == "lstm" else 1
+    if len(site.inputs) <= states:
+        raise NoCounterpartError("no state before it")
+    given = ", ".join(f"{{{i + 1}}}" for i in range(states))
+    return module(f"layers.{name}Cell", f"{{m}}({{0}}, [{given}])[{states - 1}]", **arguments)
+
+
+@writes("lstm", "gru", "rnn")
+def _recurrent(site: Site) -> Operation:
+    given, kind = site.given, site.layer.kind
+    site.refuse("peephole", "proj_size")
+    name, arguments = _cell(given, kind)
+    depth, both = given["num_layers"], given["bidirectional"]
+    wrapper = f"@layers.Bidirectional(*{_merge_mode(given)})" if both else ""
     if len(site.inputs) > 1 or site.used - {0}:
-        if kind != "lstm" or given["bidirectional"] or not given["return_sequences"]:
-            raise NoCounterpartError("states of another layer than an LSTM in one direction that outputs every step")
-        bias = "" if given["bias"] else ", use_bias=False"
-        return call(f"stacked_lstm({{*}}, units={{units}}, num_layers={{depth}}{bias}, name={{name}})",
-                    units=given["hidden_size"], depth=depth)  # fmt: skip
-    wrapper = f"@layers.Bidirectional(*{_merge_mode(given)})" if given["bidirectional"] else ""
+        if depth > 1:
+            return _stacked(given, kind)
+        return module(f"layers.{name}{wrapper}", "recurrent({m}, {*})", **arguments,
+                      return_sequences=given["return_sequences"], return_state=True)  # fmt: skip
+    if both and given["merge_mode"] == "none":
+        raise NoCounterpartError("an output of each direction, of which one alone is used")
     if depth == 1:
         return module(f"layers.{name}{wrapper}", **arguments, return_sequences=given["return_sequences"])
     if not given["return_sequences"]:
@@ -93,11 +110,20 @@ def _recurrent(site: Site) -> Operation:
     return module(f"layers.{name}{wrapper}", "{m}({0});" * (depth - 1) + "{m}({0})", **arguments, return_sequences=True)
 
 
+def _stacked(given: dict[str, Any], kind: str) -> Operation:
+    """Return the operation of several layers with their states."""
+    if kind != "lstm" or given["bidirectional"] or not given["return_sequences"]:
+        raise NoCounterpartError("states of several layers, which are no LSTM in one direction that outputs every step")
+    bias = "" if given["bias"] else ", use_bias=False"
+    return call(f"stacked_lstm({{*}}, units={{units}}, num_layers={{depth}}{bias}, name={{name}})",
+                units=given["hidden_size"], depth=given["num_layers"])  # fmt: skip
+
+
 def _merge_mode(given: dict[str, Any]) -> str:
+    """Return the argument of how both directions are merged."""
     mode = given["merge_mode"]
-    if mode == "none":
-        raise NoCounterpartError("an output of each direction")
-    return "" if mode == "concat" else f', merge_mode="{mode}"'
+    word = None if mode == "none" else f'"{mode}"'
+    return "" if mode == "concat" else f", merge_mode={word}"
 
 
 @writes("multi_head_attention")

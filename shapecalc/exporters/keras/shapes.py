@@ -14,7 +14,7 @@ from shapecalc.exporters.keras.table import (
     stored,
     writes,
 )
-from shapecalc.exporters.source.operations import sliced
+from shapecalc.exporters.source import operations
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ for _kind, (_name, _sign) in _MERGES.items():
 def broadcast(site: Site) -> list[str]:
     """Return the inputs of an element-wise kind: those with fewer axes get more behind the batch."""
     _check_moved(site)
-    ranks = [x.rank for x in site.inputs]
-    more = [max(ranks) - rank for rank in ranks]
-    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
+    return operations.broadcast(site)
 
 
 def _check_moved(site: Site) -> None:
@@ -128,7 +126,7 @@ def _permute(site: Site) -> Operation:
     return call(permute([had.index(order[axis]) for axis in stored(site.outputs[0])]))
 
 
-writes("slice")(sliced)
+writes("slice")(operations.sliced)
 
 
 @writes("chunk", "split")

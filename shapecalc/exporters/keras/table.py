@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "keras_sites", "module", "moved_last", "order_of",
-           "permute", "short", "stored", "writes"]  # fmt: skip
+__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "keras_sites", "module", "moved_last", "norm_of",
+           "order_of", "permute", "short", "stored", "writes"]  # fmt: skip
 
 WRITERS = Writers()
 writes = WRITERS.of
@@ -85,6 +85,14 @@ def moved_last(site: Site) -> str:
     if x.channels_last or x.is_map or x.rank < 2:
         return ""
     return permute([*range(1, x.rank), 0]) + ";"
+
+
+def norm_of(site: Site) -> str:
+    """Return the wrapper of a layer with a spectral normalisation. Errors: `NoCounterpartError` for another one."""
+    if site.given.get("parametrization") == "spectral_norm_keras":
+        return "@layers.SpectralNormalization(*)"
+    site.refuse("parametrization")
+    return ""
 
 
 def short(values: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, short, writes
+from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, norm_of, short, writes
 from shapecalc.exporters.sites import crop_sides
 from shapecalc.layers.base.per_axis import per_axis, sides_of
 from shapecalc.layers.base.window import spatial_axes
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.keras.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__ = ["class_of", "is_same", "sides_needed"]
+__all__ = ["class_of", "is_same", "pad", "sides_needed"]
 
 _NEVER_NEGATIVE = frozenset({"relu", "relu6", "sigmoid", "softmax", "hardsigmoid", "softplus"})
 
@@ -50,7 +50,7 @@ def is_same(site: Site, sides: list[tuple[int, int]]) -> bool:
     return True
 
 
-def _pad(site: Site, sides: list[tuple[int, int]], mode: str = "zeros", *, lowest: bool = False) -> tuple[str, Any]:
+def pad(site: Site, sides: list[tuple[int, int]], mode: str = "zeros", *, lowest: bool = False) -> tuple[str, Any]:
     """Return a step that pads, and its argument."""
     pad: Any = tuple(sides)
     if mode == "zeros" and not lowest:
@@ -68,8 +68,7 @@ def _pad(site: Site, sides: list[tuple[int, int]], mode: str = "zeros", *, lowes
 
 @writes("conv", "depthwise_conv")
 def _conv(site: Site) -> Operation:
-    given = site.given
-    site.refuse("parametrization")
+    given, norm = site.given, norm_of(site)
     weight = site.weights["weight"]
     channels, outputs, strides = site.x.channels, weight[0], short(given["stride"])
     groups = channels // weight[1]
@@ -84,7 +83,7 @@ def _conv(site: Site) -> Operation:
     if mode == "zeros" and is_same(site, sides):
         arguments["padding"] = "same" if any(sides) and any(map(any, sides)) else "valid"
     elif any(map(any, sides)):
-        more, arguments["pad"] = _pad(site, sides, mode)
+        more, arguments["pad"] = pad(site, sides, mode)
         step += more
     arguments["dilation_rate"] = dilation
     if depthwise:
@@ -93,14 +92,14 @@ def _conv(site: Site) -> Operation:
     else:
         arguments["groups"] = groups
         name = class_of("Conv", site)
-    return module(name, step + "{m}({0})", **arguments, use_bias="bias" in site.weights)
+    return module(name + norm, step + "{m}({0})", **arguments, use_bias="bias" in site.weights)
 
 
 @writes("transposed_conv")
 def _transposed_conv(site: Site) -> Operation:
     given = site.given
-    site.refuse("parametrization", "groups")
-    name = class_of("Conv", site, end="Transpose")
+    site.refuse("groups")
+    name = class_of("Conv", site, end="Transpose") + norm_of(site)
     rank = site.rank
     kernel, stride, dilation = (per_axis(given[key], rank) for key in ("kernel_size", "stride", "dilation"))
     sizes = zip(site.x.spatial, site.outputs[0].spatial, strict=True)
@@ -146,7 +145,7 @@ def _pool(site: Site) -> Operation:
             raise NoCounterpartError("padding that is not counted, other than same")
         else:
             kind = site.before.values().get("function", site.before.kind) if site.before else ""
-            more, arguments["pad"] = _pad(site, sides, lowest=is_max and kind not in _NEVER_NEGATIVE)
+            more, arguments["pad"] = pad(site, sides, lowest=is_max and kind not in _NEVER_NEGATIVE)
             step += more
     return module(class_of("MaxPooling" if is_max else "AveragePooling", site), step + "{m}({0})", **arguments)
 
@@ -201,5 +200,5 @@ def _zero_pad(site: Site) -> Operation:
         raise NoCounterpartError("axes that are not spatial")
     if any(side < 0 for pair in sides for side in pair):
         raise NoCounterpartError("negative padding")
-    step, pad = _pad(site, sides, site.given["mode"])
-    return call(moved_last(site) + step.rstrip(";"), pad=pad)
+    step, given = pad(site, sides, site.given["mode"])
+    return call(moved_last(site) + step.rstrip(";"), pad=given)

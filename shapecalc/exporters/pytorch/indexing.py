@@ -12,6 +12,7 @@ from shapecalc.exporters.pytorch.table import (
     reduced_in_own_order,
     writes,
 )
+from shapecalc.exporters.source.operations import with_axes
 from shapecalc.layers.base.axis_numbers import axis_of
 
 if TYPE_CHECKING:
@@ -34,23 +35,18 @@ def _unsqueeze(site: Site) -> Operation:
     return call("{0}.unsqueeze({dim})", dim=axis_of(site.given["dim"], site.x.rank + 1) + 1)
 
 
-def _with_axes(added: int) -> str:
-    """Return the first input, with so many axes of size 1 behind the batch."""
-    return f"{{0}}[:{', None' * added}]" if added else "{0}"
-
-
 @writes("expand", "repeat_vector")
 @in_own_order
 def _expand(site: Site) -> Operation:
     sizes = tuple(site.outputs[0].sizes)
-    return call(f"{_with_axes(len(sizes) - site.x.rank)}.expand(-1, {{*sizes}})", sizes=sizes)
+    return call(f"{with_axes(len(sizes) - site.x.rank)}.expand(-1, {{*sizes}})", sizes=sizes)
 
 
 @writes("tile")
 @in_own_order
 def _tile(site: Site) -> Operation:
     dims, rank = site.given["dims"], site.outputs[0].rank
-    return call(f"{_with_axes(rank - site.x.rank)}.repeat(1, {{*dims}})", dims=(*[1] * (rank - len(dims)), *dims))
+    return call(f"{with_axes(rank - site.x.rank)}.repeat(1, {{*dims}})", dims=(*[1] * (rank - len(dims)), *dims))
 
 
 @writes("stack")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.pytorch.table import NoCounterpartError, call, module, writes
+from shapecalc.exporters.source.scales import layer_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,20 +155,7 @@ def _local_response_norm(site: Site) -> Operation:
 
 @writes("layer_scale")
 def _layer_scale(site: Site) -> Operation:
-    sizes = [*site.weights.values()]
-    dims = site.given["dim"]
-    if len(sizes[0]) != 1 or (isinstance(dims, tuple) and len(dims) > 1):
-        raise NoCounterpartError("several axes")
-    if dims is None:
-        dims = "channels" if site.x.is_map or site.x.rank > 2 else -1
-    axis = site.axis(dims[0] if isinstance(dims, tuple) else dims)
-    return module(
-        "LayerScale",
-        features=sizes[0][0],
-        axes=site.x.rank - axis,
-        scale="weight" in site.weights,
-        shift="bias" in site.weights,
-    )
+    return layer_scale(site, "features")
 
 
 @writes("mask_token")

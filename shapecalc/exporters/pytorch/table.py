@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site, is_mixed
-from shapecalc.exporters.source.operations import Writers, call, module, moved
+from shapecalc.exporters.source.operations import Writers, broadcast, call, module, moved
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
@@ -34,13 +34,6 @@ __all__ = [
 
 WRITERS = Writers()
 writes = WRITERS.of
-
-
-def broadcast(site: Site) -> list[str]:
-    """Return the inputs of an element-wise merge: those with fewer axes get more behind the batch."""
-    ranks = [x.rank for x in site.inputs]
-    more = [max(ranks) - rank for rank in ranks]
-    return [f"{{{i}}}" + (f"[:{', None' * n}]" if n else "") for i, n in enumerate(more)]
 
 
 def in_own_order(write: Writer) -> Writer:

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
     Writer = Callable[[Site], Operation]
 
-__all__ = ["Writers", "call", "module", "moved", "operations_of", "sliced", "without_uncounted"]
+__all__ = [
+    "Writers",
+    "broadcast",
+    "call",
+    "module",
+    "moved",
+    "operations_of",
+    "sliced",
+    "with_axes",
+    "without_uncounted",
+]
 
 
 def operations_of(
@@ -108,6 +118,17 @@ def call(forward: str, **arguments: Any) -> Operation:
     return Operation(f"|{forward}", arguments)
 
 
+def with_axes(added: int, number: int = 0) -> str:
+    """Return an input by its number, with so many axes of size 1 behind the batch."""
+    return f"{{{number}}}" + (f"[:{', None' * added}]" if added else "")
+
+
+def broadcast(site: Site) -> list[str]:
+    """Return the inputs of an element-wise kind: those with fewer axes get more behind the batch."""
+    most = max(x.rank for x in site.inputs)
+    return [with_axes(most - x.rank, number) for number, x in enumerate(site.inputs)]
+
+
 def sliced(site: Site) -> Operation:
     """Return the operation of a slice, which frameworks write as Python does."""
     given = site.given
@@ -123,6 +144,6 @@ def _sliced_backwards(site: Site) -> Operation:
     """Return the operation of a slice with a negative step: a flip. Errors: `NoCounterpartError` for a part of it."""
     axis, given = site.axis(site.given["dim"]), site.given
     size = site.size(site.x)[axis - 1]
-    if site.layout != CHW or given["step"] != -1 or site.size(site.outputs[0])[axis - 1] != size:
+    if given["step"] != -1 or site.size(site.outputs[0])[axis - 1] != size:
         raise NoCounterpartError("a negative step")
-    return call("{0}.flip({dim})", dim=axis)
+    return call("{0}.flip({dim})" if site.layout == CHW else "ops.flip({0}, axis={dim})", dim=axis)

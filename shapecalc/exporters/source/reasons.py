@@ -27,7 +27,6 @@ _OF_ONE = {
     "Keras": {
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
         "fractional_max_pool": "Keras has nothing random at inference",
-        **dict.fromkeys(("gru_cell", "lstm_cell", "rnn_cell"), "its cells are written within a recurrent layer alone"),
         "grid_sample": "Keras has no sampling at positions",
         "lp_pool": "Keras has no windows of powers",
         "max_unpool": "Keras has no positions of maxima",

@@ -1,10 +1,11 @@
-"""A batch normalisation without weights, and the scale and shift after it, as one layer: Caffe has them apart."""
+"""Scales and shifts; after a batch normalisation without weights they are one layer with it: Caffe has them apart."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.source.operations import call
+from shapecalc.exporters.sites import NoCounterpartError
+from shapecalc.exporters.source.operations import call, module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.exporters.structure.parts import Operation
     from shapecalc.model.report import Report
 
-__all__ = ["with_scales"]
+__all__ = ["layer_scale", "with_scales"]
 
 
 def with_scales(
@@ -41,6 +42,15 @@ def with_scales(
             found[before] = found[before]._replace(arguments={**found[before].arguments, **given})
             found[index] = call("{0}")
     return found
+
+
+def layer_scale(site: Site, features: str) -> Operation:
+    """Return the operation of a scale and shift; `features` is what the layer beside the network calls their number."""
+    (size, *others), dims = next(iter(site.weights.values())), site.given["dim"]
+    if others or (isinstance(dims, tuple) and len(dims) > 1):
+        raise NoCounterpartError("several axes")
+    given: dict[str, Any] = {features: size, "axes": site.x.rank - _axis(site)}
+    return module("LayerScale", **given, scale="weight" in site.weights, shift="bias" in site.weights)
 
 
 def _axis(site: Site) -> int:

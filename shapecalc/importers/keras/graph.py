@@ -58,13 +58,14 @@ class _Scope:
 
     def resolved(self, tree: Any) -> Any:
         """Return a tree with the tensors in place of what refers to them. Errors: `LayerError`."""
-        if isinstance(tree, TensorRef):
+        kind = type(tree)
+        if kind is TensorRef:
             return self._tensor(tree)
-        if isinstance(tree, Array):
-            return Constant(tree.dims, tree.items)
-        if isinstance(tree, dict):
+        if kind is list or kind is tuple:
+            return [self.resolved(one) for one in tree]
+        if kind is dict:
             return {key: self.resolved(one) for key, one in tree.items()}
-        return [self.resolved(one) for one in tree] if type(tree) in (list, tuple) else tree
+        return Constant(tree.dims, tree.items) if kind is Array else tree
 
     def _tensor(self, ref: TensorRef) -> Any:
         outputs = self.found.get((ref.layer, ref.call))
@@ -269,7 +270,7 @@ def _is_quantised(record: LayerRecord) -> bool:
 
 def _own_name(record: LayerRecord) -> str:
     """Return the name of a layer: of an operation of TensorFlow without what they all have, as `tf.__operators__`."""
-    return _OF_TENSORFLOW.sub("", record.name) or record.name
+    return (_OF_TENSORFLOW.sub("", record.name) if "." in record.name else "") or record.name
 
 
 def _check_sized(inputs: Sequence[Any]) -> None:

@@ -51,13 +51,21 @@ class CallRecord(NamedTuple):
 
 def tensors_of(tree: Any) -> list[TensorRef]:
     """Return the tensors in a tree, in order; those of a dict in the order of its keys."""
-    if isinstance(tree, TensorRef):
-        return [tree]
-    if isinstance(tree, dict):
-        return [ref for key in sorted(tree) for ref in tensors_of(tree[key])]
-    if type(tree) in (list, tuple):
-        return [ref for one in tree for ref in tensors_of(one)]
-    return []
+    found: list[TensorRef] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Any, found: list[TensorRef]) -> None:
+    kind = type(tree)
+    if kind is TensorRef:
+        found.append(tree)
+    elif kind is list or kind is tuple:
+        for one in tree:
+            _collect(one, found)
+    elif kind is dict:
+        for key in sorted(tree):
+            _collect(tree[key], found)
 
 
 def from_nodes(nodes: Any) -> tuple[CallRecord, ...]:
@@ -68,12 +76,15 @@ def from_nodes(nodes: Any) -> tuple[CallRecord, ...]:
 
 
 def with_stated(calls: tuple[CallRecord, ...], built_for: Any) -> tuple[CallRecord, ...]:
-    """Return the calls, where the tensors of the first have the sizes that the layer was built for, if no others."""
-    refs = tensors_of(calls[0].args) if calls else []
-    if not refs or any(ref.shape is not None for ref in refs) or not isinstance(built_for, list):
+    """Return the calls, where the tensors of the first have the sizes that the layer was built for.
+
+    Keras 3 states those of every tensor.
+    """
+    if not calls or not calls[0].is_old or not isinstance(built_for, list):
         return calls
+    refs = tensors_of(calls[0].args)
     shapes = built_for if all(isinstance(one, list) for one in built_for) else [built_for]
-    if len(shapes) != len(refs) or not all(_is_shape(shape) for shape in shapes):
+    if not refs or len(shapes) != len(refs) or not all(_is_shape(shape) for shape in shapes):
         return calls
     known = {ref: ref._replace(shape=tuple(shape)) for ref, shape in zip(refs, shapes, strict=True)}
     return (changed(calls[0], lambda ref: known.get(ref, ref)), *calls[1:])
