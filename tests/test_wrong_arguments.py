@@ -323,7 +323,7 @@ def test_objects_in_memory_have_a_hint():
         "an input size is a list of sizes, not a ndarray of shape 1×1×32×32",
         "   write the size without the batch axis: tuple(x.shape[1:])",
     ]
-    assert shapecalc.in_features("lenet5", input=np.array([1, 32, 32])) == 10
+    assert shapecalc.in_features("lenet5", input=np.array([32, 32, 1])) == 10
 
 
 @pytest.mark.parametrize(

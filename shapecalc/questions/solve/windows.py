@@ -163,10 +163,9 @@ def _spatial_alone(given: Sequence[int], wanted: Sequence[int]) -> str:
     """Return the hint for unequal, or too many, numbers of sizes: channels are left out."""
     if max(len(given), len(wanted)) < _MOST_SIZES:
         return ""
-    parts = [spatial_part(sizes) for sizes in (given, wanted)]
-    pair = [part * 2 if len(part) == 1 else part for part in parts]
-    shown = [f"{'x'.join(map(str, sizes))}" for sizes in pair]
-    return f"sizes are without channels: write {shown[0]} for the input and {shown[1]} for the output"
+    pair = [part * 2 if len(part) == 1 else part for part in map(spatial_part, (given, wanted))]
+    first, last = ["x".join(map(str, sizes)) for sizes in pair]
+    return f"sizes are without channels: write {first} for the input and {last} for the output"
 
 
 _MOST_SIZES = 3
