@@ -215,7 +215,7 @@ MODULES = {
         Calls(lambda self, x: self.fc(x + self.p(torch.arange(x.size(0)))[:, None]), p=nn.Embedding(5, 8),
               fc=nn.Linear(8, 3)), sizes((5, "b", 8))),
     "computed positions, batch second": (
-        Calls(lambda self, x: self.fc(torch.cat([x, (2 * self.p.relu() + self.p).expand(-1, x.size(1), -1)], 2)).mean(0),
+        Calls(lambda self, x: self.fc(torch.cat([x, (2 * self.p.relu() + self.p).expand(-1, x.size(1), -1)], 2)),
               p=parameter(5, 1, 8), fc=nn.Linear(16, 3)), sizes((5, "b", 8))),
     "fixed positions, batch second": (
         Calls(lambda self, x: self.fc(x + self.p[: x.size(0)]), p=nn.Buffer(torch.zeros(50, 1, 8)), fc=nn.Linear(8, 3)),
@@ -351,6 +351,13 @@ def test_a_weight_as_long_as_the_batch_is_counted_whole(function):
     assert report.total.params == 480
     assert " for the whole input" in str(report)
     assert "where the batch is could not be found" in str(report)
+
+
+def test_joined_batches_that_are_cut_elsewhere_are_no_batches():
+    module = Calls(lambda self, x: self.f(torch.cat([x, x, x])).split([4, 5])[1], f=nn.Linear(8, 4)).eval()
+    report = shapecalc.from_torch(module, torch.zeros(3, 8)).infer()
+    assert (list(report.outputs.values()), report.total.macs) == ([(5, 4)], 9 * 32)
+    assert "288 MACs for the whole input" in str(report)
 
 
 def test_a_vector_of_features_is_one_sample():

@@ -357,6 +357,10 @@ def test_numbers_of_the_export_that_contradict_another_size_are_errors():
     (problem,) = caught.value.problems
     assert "it makes 2×4×2×3×6 (288 elements) of its input, which is 2×4×14×6 (672 elements)" in problem.message
     assert problem.hint == "dynamic_shapes of torch.export allow other sizes"
+    network = exported(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), torch.zeros(2, 6, 16), None)
+    with pytest.raises(ShapeError) as caught:
+        network.infer(input="9x16")
+    assert [one.hint for one in caught.value.problems] == [problem.hint, "", ""]
 
 
 def test_a_dynamic_dimension_is_the_symbol_of_its_axis():
