@@ -731,7 +731,7 @@ WITHOUT_COUNTERPART = {
     "Keras': tests/layers/test_operations.py and the kinds' examples": "conv_lstm depthwise_conv einsum_dense "
     "locally_connected repeat_vector separable_conv",
     "Caffe's": "accuracy loss prior_box",
-    "unknown": "opaque",
+    "unknown": "named_operation opaque",
     "a loop over a cell: tests/layers/test_recurrent_of_a_cell.py": "recurrent",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
     "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "

@@ -227,6 +227,7 @@ FREE = {
     "--context", "--contexts", "--batches", "--prefill", "--prompt",  # tokens and samples
     "--weights-of",  # a pattern of names
     "--at",  # a position
+    "--of",  # columns, with commas
     "--flash", "--sram", "--patches",  # amounts; patches, with a layer
 }  # fmt: skip
 """Options whose values are numbers: nothing can be offered for them."""

@@ -31,6 +31,7 @@ ASKED: dict[str, list[list[str]]] = {
     "convert": [["nested", "--to", "dot"], ["lenet5", "--to", "keras"]],
     "devices": [[], ["--show", "h100"]],
     "diff": [["lenet5", "nested", "--all"]],
+    "draw": [["nested"], ["nested", "--style", "volumes"], ["nested", "--style", "memory"]],
     "explain": [["nested", "--what", "output", "--what", "params"]],
     "formula": [["nested", "--layer", "squeezed", "-s", "H", "-s", "width"]],
     "init": [["-o", "-"], ["lenet5", "-o", "-"]],

@@ -172,6 +172,7 @@ FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "convert": lambda spec: [[f"{spec}", "--to", "yaml"]],
     "devices": lambda _: [["h100"]],
     "diff": lambda spec: [[f"{spec}", "lenet5", "--all"], [f"{spec}", "--set-b", "max=9"]],
+    "draw": lambda spec: [[f"{spec}"], [f"{spec}", "--style", "volumes"], [f"{spec}", "--style", "shares"]],
     "explain": lambda spec: [[f"{spec}", "--what", "output", "--what", "params"], [f"{spec}", NAMES[1]]],
     "formula": lambda spec: [[f"{spec}", "-s", "lambda", "-s", "max", "-s", "max", "--what", "params,output"],
                              [f"{spec}", "--layer", NAMES[0], "--what", "params"]],

@@ -43,7 +43,7 @@ NAMES = ("text", "json", "jsonl", "csv", "parquet", "markdown", "latex", "html",
 
 
 def test_every_command_with_formats_has_a_case():
-    assert {name for name in commands() if formats_of(name) != [""]} == set(ASKED)
+    assert {name for name in commands() if formats_of(name) != [""]} - {"draw"} == set(ASKED)  # pictures, no answers
 
 
 @pytest.mark.parametrize("name", some(list(ASKED), 4))
@@ -81,7 +81,7 @@ def test_the_suffix_decides_the_format(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", some(list(ASKED), 2))
-@pytest.mark.parametrize("suffix", [".png", ".pdf", ".yaml", ".2026"])
+@pytest.mark.parametrize("suffix", [".gif", ".yaml", ".2026"])
 def test_an_unknown_suffix_is_rejected_without_a_format(name, suffix, tmp_path):
     file = tmp_path / f"out{suffix}"
     ran = run(name, *ASKED[name], "-o", file)
