@@ -172,5 +172,5 @@ def test_the_library(tmp_path):
     for name in ("net", "net.gif"):
         with pytest.raises(shapecalc.UsageError, match="there is no format of pictures"):
             picture.save(str(tmp_path / name))
-    with pytest.raises(shapecalc.UsageError, match="no style draws a .*\n   draw a report"):
+    with pytest.raises(shapecalc.UsageError, match=r"no style draws a .*\n   draw a report"):
         shapecalc.load("lenet5").explain("c1").draw()

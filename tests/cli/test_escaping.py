@@ -302,7 +302,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "markdown": check_markdown, "latex": check_latex, "html": check_markup, "svg": check_markup, "github": check_github,
     "python": check_python,
 }  # fmt: skip
-BINARY = ("parquet",)  # only as a file
+BINARY = ("parquet", "pdf", "png")  # only as files
 
 
 @pytest.fixture(scope="module")
