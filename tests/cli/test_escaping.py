@@ -271,7 +271,7 @@ def check_markup(text: str) -> None:
     check_seen(text)
     tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(as_xml(text)).iter()}
     assert tags <= {"table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "br", "svg", "title", "style", "rect", "text",
-                    "path", "html", "head", "meta", "body", "p", "strong", "ul", "li", "pre"}  # fmt: skip
+                    "path", "html", "head", "meta", "body", "desc", "p", "strong", "ul", "li", "pre"}  # fmt: skip
     assert "onerror=alert(1)>" not in text
 
 
