@@ -53,6 +53,7 @@ input_shape batch_input_shape input_dim | remove it: the size of the input is `i
 attn_mask attention_mask mask src_mask tgt_mask | remove it: a mask changes no size; a causal one is `is_causal: true`
 key_padding_mask src_key_padding_mask | remove it: a mask changes no size
 query key value | write the inputs beside {kind}, not under it: `from: [query, key, value]`
+expect | expectations are at the top, those of a layer by its name: `expect: {layer: {NAME: {params: …}}}`
 act use_act | an activation is a layer of its own: write `- relu` as the next item
 bn use_bn batch_norm norm use_norm | a normalisation is a layer of its own: write `- batch_norm` as the next item
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count
