@@ -172,6 +172,7 @@ def find_name_fault(key: Scalar) -> Problem | None:
     joined = re.sub(r"[-. ]", "_", key.text)
     is_meant = joined != key.text and joined.isidentifier() and joined.isascii() and joined not in RESERVED
     hint = f"write {joined}, here and where it is used" if is_meant else ""
+    hint = "i is the number of a copy, from 0: write another name, such as n" if key.text == "i" else hint
     return Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark, hint=hint)
 
 
