@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import OneOf, completed, load_network, network_options
-from shapecalc.cli.output import emit, emit_bytes
+from shapecalc.cli.output import emit
 from shapecalc.exporters import FORMATS, check_name, format_of_file
 
 if TYPE_CHECKING:
@@ -59,9 +59,4 @@ def command(
         raise click.UsageError(f"Missing option '--to'. Choose from: {', '.join(FORMATS)}; or name a file with -o.")
     chosen = to or format_of_file(output or "")
     check_name(output or "", chosen)
-    network = load_network(spec, inputs, settings)
-    written = network.convert(chosen, depth=depth)
-    if isinstance(written, bytes):
-        emit_bytes(written, output, chosen)
-    else:
-        emit(written, output, chosen)
+    emit(load_network(spec, inputs, settings).convert(chosen, depth=depth), output, chosen)

@@ -17,7 +17,7 @@ from shapecalc.cli.options import (
     load_network,
     network_options,
 )
-from shapecalc.cli.output import emit, emit_bytes
+from shapecalc.cli.output import check_picture, emit
 from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, SCALES, STYLES, THEMES
 
 if TYPE_CHECKING:
@@ -91,14 +91,11 @@ def command(  # noqa: PLR0913  (each is an option of its own)
 
     Nothing is written if the network has a shape error.
     """
+    check_picture(format_, output)
     network = load_network(spec, inputs, settings, layout or "")
     given = {name: value for name, value in options.items() if _is_given(name)}
     picture = network.infer(batch=batch, layout=layout or "").draw(style, theme=theme, **given)
-    drawn = picture.write(format_)
-    if isinstance(drawn, bytes):
-        emit_bytes(drawn, output, format_)
-    else:
-        emit(drawn, output, format_, f"{network.name}: {style}")
+    emit(picture.write(format_), output, format_, f"{network.name}: {style}")
 
 
 def _is_given(option: str) -> bool:

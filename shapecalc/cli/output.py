@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Layout",
+    "check_picture",
     "check_plot",
     "complain",
     "emit",
     "emit_answer",
-    "emit_bytes",
     "emit_json",
     "inferred",
     "layout_of",
@@ -116,33 +116,37 @@ def wants_color() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def emit(text: str, output: str | None = None, format_: str = "text", title: str = "shapecalc") -> None:
-    """Write text to standard output, or to a file as a whole. Errors: `UsageError` if it cannot be written.
+def emit(written: str | bytes, output: str | None = None, format_: str = "text", title: str = "shapecalc") -> None:
+    """Write text or bytes to standard output, or to a file as a whole. Errors: `UsageError` if it cannot be written.
 
     `format_` is its format: in plain text, lines that a CI would read as commands are escaped; HTML is wrapped in a
-    page with the title.
+    page with the title; bytes are not written to a terminal.
     """
-    if format_ == "html":
-        from shapecalc.renderers.html import draw_page
+    if isinstance(written, bytes):
+        _check_terminal(format_, output)
+        data = written
+    else:
+        if format_ == "html":
+            from shapecalc.renderers.html import draw_page
 
-        text = draw_page(text, title)
-    text = text if text.endswith("\n") else f"{text}\n"
+            written = draw_page(written, title)
+        written = written if written.endswith("\n") else f"{written}\n"
+        if output is None:
+            write_to_screen(written, format_)
+            return
+        data = written.encode("utf-8", "replace")
     if output is None:
-        write_to_screen(text, format_)
-    else:
-        write_file(output, text.encode("utf-8", "replace"))
-
-
-def emit_bytes(data: bytes, output: str | None, format_: str) -> None:
-    """Write bytes to a file, or to standard output where that is no terminal. Errors: `UsageError`."""
-    if output is not None:
-        write_file(output, data)
-    elif sys.stdout.isatty():
-        message = f"{format_} is binary, and would garble the terminal"
-        raise UsageError(Problem(message, hint="name a file with -o, or write to a pipe"))
-    else:
         stream: Any = sys.stdout
         getattr(stream, "stream", stream).buffer.write(data)
+    else:
+        write_file(output, data)
+
+
+def _check_terminal(format_: str, output: str | None) -> None:
+    """Check that bytes are not for a terminal. Errors: `UsageError`."""
+    if output is None and sys.stdout.isatty():
+        message = f"{format_} is binary, and would garble the terminal"
+        raise UsageError(Problem(message, hint="name a file with -o, or write to a pipe"))
 
 
 def emit_answer(answer: Answer, output: str | None, format_: str, title: str, **options: Any) -> None:
@@ -206,15 +210,27 @@ def show_error(error: ShapecalcError) -> None:
     complain(lines)
 
 
+def check_picture(format_: str, output: str | None, what: str = "a picture") -> None:
+    """Check that a picture can be written in a format, before there is one; `what` is for the error.
+
+    Errors: `UsageError` for bytes on a terminal, `MissingExtraError`.
+    """
+    from shapecalc.renderers.pictures import BINARY, check_format
+
+    if format_ in BINARY:
+        _check_terminal(format_, output)
+    check_format(format_, what)
+
+
 def check_plot(path: str, output: str | None, what: str) -> None:
     """Check the file of a plot beside the one of `--output`, before there is anything to write.
 
     Errors: `UsageError`, `MissingExtraError`.
     """
     from shapecalc.files import check_writable, find_target
-    from shapecalc.renderers.pictures import check_path
+    from shapecalc.renderers.pictures import format_of
 
-    check_path(path, what)
+    check_picture(format_of(path), path, what)
     check_writable(path)
     if output and find_target(path).path == find_target(output).path:
         raise UsageError(Problem(f"--plot and --output are both {output}", hint="name two files"))

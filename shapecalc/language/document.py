@@ -131,7 +131,6 @@ def _read_unknown_keys(
     from shapecalc.language.keys_beside import meant_key, unknown_key  # only when something is wrong
 
     variables: dict[str, Value] = {}
-    unknown = 0
     used = words_in([item for word, item in keys.items() if word in ("layers", "blocks", "input", "inputs")])
     for key, item in value.pairs:
         if key.text in KEYS:
@@ -142,8 +141,7 @@ def _read_unknown_keys(
             variables[key.text] = item
             continue
         problems.append(unknown_key(key, KEYS))
-        unknown += 1
-        if unknown > _MOST_READ:
+        if problems.unlisted:  # the rest are only counted
             continue
         meant = meant_key(key.text, KEYS)
         others = (meant, *_INPUTS) if meant in _INPUTS else (meant,)
@@ -153,7 +151,6 @@ def _read_unknown_keys(
 
 
 _INPUTS = ("input", "inputs")
-_MOST_READ = 50  # of more unknown keys none is meant as another
 _READ_AS_MEANT: dict[str, tuple[type[Value], ...]] = {
     "input": (Scalar, ListValue, MapValue), "inputs": (MapValue,), "layers": (ListValue,), "vars": (MapValue,),
     "blocks": (MapValue,),

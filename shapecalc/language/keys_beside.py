@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, did_you_mean
+from shapecalc.errors import Hint, Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.foreign import hint_for_foreign_argument
 from shapecalc.language.translation import as_next_item, layer_after
@@ -88,9 +88,12 @@ _KEYS = {
 
 def unknown_key(key: Scalar, known: Collection[str]) -> Problem:
     """Return the problem of a key that a specification does not have."""
-    meant = meant_key(key.text, known)
-    hint = f"did you mean {meant}?" if meant else did_you_mean(key.text, known)
-    return Problem(f"a specification has no key {key.text}", key.mark, hint=hint)
+
+    def work() -> str:
+        meant = meant_key(key.text, known)
+        return f"did you mean {meant}?" if meant else str(did_you_mean(key.text, known))
+
+    return Problem(f"a specification has no key {key.text}", key.mark, hint=Hint(work))
 
 
 def meant_key(word: str, known: Collection[str]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -45,28 +45,31 @@ def test_html_is_a_whole_page():
     assert page.rstrip().endswith("</html>")
 
 
+@pytest.fixture
+def no_matplotlib(monkeypatch):
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.parametrize("spec", ["lenet5", "no/such/file.yaml"])
 @pytest.mark.parametrize("format_", ["png", "pdf"])
-def test_images_are_not_for_a_terminal(format_):
-    pytest.importorskip("matplotlib")
-    ran = run("draw", "lenet5", "--format", format_, columns=80)
+@pytest.mark.usefixtures("no_matplotlib")
+def test_images_are_not_for_a_terminal(format_, spec):
+    ran = run("draw", spec, "--format", format_, columns=80)
     assert ran.status == 2
     assert ran.err == (
         f"{format_} is binary, and would garble the terminal\n   name a file with -o, or write to a pipe\n"
     )
 
 
-def test_images_need_matplotlib(monkeypatch, tmp_path):
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+@pytest.mark.usefixtures("no_matplotlib")
+def test_images_need_matplotlib(tmp_path):
     ran = run("draw", "lenet5", "-o", tmp_path / "net.png")
     assert ran.status == 2
-    assert "pip install 'shapecalc-nn[plot]'" in ran.err
+    assert ran.err == (
+        "a picture as PNG needs matplotlib, which is not installed\n"
+        "   install it with: pip install 'shapecalc-nn[plot]'\n"
+    )
     assert not (tmp_path / "net.png").exists()
     assert run("draw", "lenet5", "-o", tmp_path / "net.svg").status == 0
 
@@ -173,7 +176,12 @@ def test_the_library(tmp_path):
     picture.save(str(tmp_path / "net.html"))
     assert "</html>" in (tmp_path / "net.html").read_text(encoding="utf-8")
     for name in ("net", "net.gif"):
-        with pytest.raises(shapecalc.UsageError, match="there is no format of pictures"):
+        with pytest.raises(
+            shapecalc.UsageError,
+            match=f"{name} is not a format of pictures\n   use the suffix .svg, .html, .png or .pdf",
+        ):
             picture.save(str(tmp_path / name))
+    with pytest.raises(shapecalc.UsageError, match="there is no format of pictures gif"):
+        picture.write("gif")
     with pytest.raises(shapecalc.UsageError, match=r"no style draws a .*\n   draw a report"):
         shapecalc.load("lenet5").explain("c1").draw()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import shapecalc
-from shapecalc.errors import ShapecalcError
+from shapecalc.errors import MAX_PROBLEMS, ShapecalcError
+from shapecalc.language import keys_beside
 
 
 def hints(layers: str, blocks: str = "{}") -> list[str]:
@@ -45,3 +46,13 @@ def test_many_unknown_names_are_found_in_bounded_time() -> None:
     for count, first in ((900, "relu10"), (3_000, "relu1, relu10")):
         layers = ", ".join(f"{{relu: , from: none{number}}}" for number in range(count))
         assert hints(f"[{layers}]")[0].startswith(f"known here: input, {first}")
+
+
+def test_of_many_unknown_keys_only_those_that_are_listed_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    meant_key = keys_beside.meant_key
+    monkeypatch.setattr(keys_beside, "meant_key", lambda *words: compared.append(words[0]) or meant_key(*words))
+    with pytest.raises(ShapecalcError) as caught:
+        shapecalc.load("".join(f"layrs{number}: 1\n" for number in range(5_000)))
+    assert caught.value.problems[0].hint == "did you mean layers?"
+    assert {*compared} <= {f"layrs{number}" for number in range(MAX_PROBLEMS)}

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import MissingExtraError, Problem, UsageError, did_you_mean
+from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.escaping import clean
 
 if TYPE_CHECKING:
@@ -20,12 +19,16 @@ if TYPE_CHECKING:
     from shapecalc.model.answer import Answer
     from shapecalc.renderers.pictures.scene import Scene
 
-__all__ = ["DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "check_path", "draw_picture"]
+__all__ = [
+    "BINARY", "DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "check_format", "draw_picture",
+    "format_of",
+]  # fmt: skip
 
-FORMATS = ("svg", "html", "png", "pdf")
-"""The formats of pictures. PNG and PDF are written by matplotlib, an extra."""
+BINARY = ("png", "pdf")
+"""The formats that matplotlib writes, an extra: bytes, not text."""
 
-_BY_MATPLOTLIB = ("png", "pdf")
+FORMATS = ("svg", "html", *BINARY)
+"""The formats of pictures."""
 
 THEMES = ("auto", "light", "dark")
 """Colours on white, on black, or as the reader's system has it (then light in PNG and PDF)."""
@@ -110,18 +113,18 @@ class Picture:
 
         Errors: `UsageError` for an unknown format, `MissingExtraError` for PNG and PDF without matplotlib.
         """
-        _check(format, FORMATS, "format of pictures")
-        if format in ("svg", "html"):
+        check_format(format)
+        if format not in BINARY:
             return self.svg
         from shapecalc.renderers.pictures.raster import write_image
 
         return write_image(self.scene, format, self.theme)
 
     def save(self, path: str) -> None:
-        """Write the picture to a file, in the format of its suffix. Errors: as `write`, and of writing."""
+        """Write the picture to a file, in the format of its suffix. Errors: as `format_of`, `write`, and of writing."""
         from shapecalc.files import write_file
 
-        format = os.path.splitext(path)[1][1:].lower()  # noqa: A001
+        format = format_of(path)  # noqa: A001
         drawn = self.write(format)
         if format == "html":
             from shapecalc.renderers.html import draw_page
@@ -151,18 +154,26 @@ def draw_picture(answer: Answer, style: str = "", *, theme: str = "auto", **opti
     return Picture(import_module(f"{__name__}.{chosen.module}").draw(answer, **options), theme)
 
 
-def check_path(path: str, what: str) -> None:
-    """Check that a picture can be written to a file, before there is one; `what` is for the error.
-
-    Errors: `UsageError` for a suffix that is no format, `MissingExtraError` for PNG and PDF without matplotlib.
-    """
+def format_of(path: str) -> str:
+    """Return the format of a file's suffix. Errors: `UsageError` for one that is no format of pictures."""
     format = os.path.splitext(path)[1][1:].lower()  # noqa: A001
     if format not in FORMATS:
         *others, last = [f".{name}" for name in FORMATS]
         hint = f"use the suffix {', '.join(others)} or {last}"
         raise UsageError(Problem(f"{path} is not a format of pictures", hint=hint))
-    if format in _BY_MATPLOTLIB and find_spec("matplotlib") is None:
-        raise MissingExtraError(f"{what} as {format.upper()}", "matplotlib", "plot")
+    return format
+
+
+def check_format(format: str, what: str = "a picture") -> None:  # noqa: A002
+    """Check that pictures can be written in a format, before there is one; `what` is for the error.
+
+    Errors: `UsageError` for an unknown format, `MissingExtraError` for PNG and PDF without matplotlib.
+    """
+    _check(format, FORMATS, "format of pictures")
+    if format in BINARY:
+        from shapecalc.renderers.pictures.raster import check_installed
+
+        check_installed(f"{what} as {format.upper()}")
 
 
 def _check(name: str, known: Iterable[str], what: str) -> None:

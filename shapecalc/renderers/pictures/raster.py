@@ -15,7 +15,7 @@ from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Rectangle
 if TYPE_CHECKING:
     from shapecalc.renderers.pictures.scene import Mark, Scene
 
-__all__ = ["write_image"]
+__all__ = ["check_installed", "write_image"]
 
 _PER_INCH = 96  # pixels of a screen, as CSS has them
 _SCALE = 2  # pixels of a PNG for each
@@ -24,15 +24,21 @@ _USUAL = "layers.0.attention: 1,234,567 parameters, 89.5 MiB 2×3"
 _FAMILIES = ["Helvetica", "Arial", "Liberation Sans", "Nimbus Sans", "DejaVu Sans"]
 
 
-def write_image(scene: Scene, format: str, theme: str = "auto") -> bytes:  # noqa: A002
-    """Return a scene as an image. Errors: `MissingExtraError` without matplotlib."""
+def check_installed(what: str) -> None:
+    """Check that matplotlib is there; `what` needs it. Errors: `MissingExtraError`."""
     try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ModuleNotFoundError:
-        raise MissingExtraError(f"a picture as {format.upper()}", "matplotlib", "plot") from None
+        raise MissingExtraError(what, "matplotlib", "plot") from None
+
+
+def write_image(scene: Scene, format: str, theme: str = "auto") -> bytes:  # noqa: A002
+    """Return a scene as an image, where matplotlib is installed."""
     import logging
     import warnings
+
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     written = io.BytesIO()
     rc: Any = {"text.usetex": False, "text.parse_math": False, "pdf.fonttype": 42, "svg.fonttype": "none"}
