@@ -99,7 +99,7 @@ class Importing(Inlining):
             variables={**self.sizes.variables, **self.given},
             stored=stored_as(self.model.graph, self.frame, self.name),
             warnings=tuple(self.understanding.warnings.listed()), includes_batch=self.reading == NOWHERE,
-            tensors={name: (name, weight.dims) for name, weight in self.model.graph.weights.items()},
+            tensors={name: (name, weight.dims) for name, weight in self.model.graph.weights.items()}, is_folded=True,
         )  # fmt: skip
         return graph, self.problems
 
