@@ -57,6 +57,9 @@ def beside(
     if strange.text in _FROZEN:
         frozen = f"write `frozen: true` where the weights of {clean(kind.text)} are not trained"
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=frozen)
+    if strange.text == "expect":
+        where = "expectations are at the top of the file; those of a layer are `expect: {layer: {NAME: {output: …}}}`"
+        return Problem("there is no layer-level key expect", strange.mark, hint=where)
     meant = _MEANT.get(strange.text, "")
     hint = f"write `{meant}:`" if meant else did_you_mean(strange.text, layer_level, lists=False)
     names = cls.argument_names() if cls else None
