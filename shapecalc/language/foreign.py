@@ -20,7 +20,7 @@ __all__ = ["changes_nothing", "hint_for_foreign_argument", "hint_for_foreign_kin
 # The words of each line, and the hint; {kind} is the kind, {0} what is given in a call or after the colon.
 _KINDS = """
 layernorm2d layernorm3d channelnorm | write `- layer_norm: {axis: channels}`
-input inputlayer placeholder | an input is no layer: remove the item, and write `input:` with its size at the top
+input inputlayer placeholder | an input is not a layer: remove the item, and write `input:` with its size at the top
 bidirectional | write `bidirectional: true` among the arguments of the LSTM or GRU
 bilinear | write `- {einsum: {equation: 'i,j->ij'}, from: [a, b]}`, `- flatten`, `- linear: …`; `upsample` for a resize
 timedistributed | write the layer within it alone: linear works at every position of a sequence
