@@ -133,8 +133,8 @@ set_option = settings_option(
     "--set",
     "--value",
     "settings",
-    help="Set a variable of the specification, or a dynamic dimension or a small input of a file (sr=16000). May be "
-    "repeated.",
+    help="Set a variable of the specification: width=64; of an imported file, a dynamic dimension or the value of a "
+    "small input: sr=16000. May be repeated.",
 )
 
 input_option = click.option(
@@ -149,6 +149,7 @@ batch_option = click.option(
     "--batch",
     type=WholeNumber(1, 10**9),
     default=1,
+    show_default=True,
     metavar="N",
     help="Set the batch size that MACs and bytes are for.",
 )

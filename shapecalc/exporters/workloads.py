@@ -99,7 +99,7 @@ def _windows(row: Row, macs: int) -> Iterator[Workload]:
     elif macs == prod(x.spatial) * prod(weight):
         yield Workload(row.name, (Axis(prod(x.spatial)),), x.channels, macs // prod(x.spatial) // x.channels)
     else:
-        raise NoWorkloadError("it is no convolution")
+        raise NoWorkloadError("it is not a convolution")
 
 
 def _products(row: Row, macs: int) -> Iterator[Workload]:

@@ -32,7 +32,7 @@ def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
 def permuted(call: ImportedCall, x: Data, order: Sequence[int]) -> Data:
     """Return a tensor whose axes are in another order. Errors: `LayerError` if it is none."""
     if sorted(order) != list(range(x.rank)):
-        raise LayerError(f"its perm {list(order)} is no order of the {x.rank} axes of its input")
+        raise LayerError(f"its perm {list(order)} is not an order of the {x.rank} axes of its input")
     batch = call.frame.moved(x, order)
     indices = [call.frame.index(x, axis) for axis in order if not (x.batch.own and axis == x.batch.axis)]
     if indices == list(range(len(indices))):  # only the batch moves

@@ -22,7 +22,7 @@ CANNOT = {
     "maxvit_t|swin_.*": "(window_attention)",
     "seq2seq_lstm": "(lstm)",
     "r3d_18|mc3_18|r2plus1d_18": "it has 3 spatial axes, not 2",
-    "wav2vec2-.*": "it is no convolution",
+    "wav2vec2-.*": "it is not a convolution",
 }
 """The networks of the zoo with a layer that has no rows, with the kind or the reason."""
 

@@ -411,7 +411,7 @@ def test_hostile_files_are_errors(text):
     [
         ([node("Relu", ["nowhere"], ["y"])], "its input nowhere is the output of no node before it"),
         ([node("Relu", ["b"], ["a"]), node("Relu", ["a"], ["b"])], "its input b is the output of no node before it"),
-        ([node("Transpose", ["x"], ["y"], perm=[0, 0])], "its perm [0, 0] is no order of the 2 axes of its input"),
+        ([node("Transpose", ["x"], ["y"], perm=[0, 0])], "its perm [0, 0] is not an order of the 2 axes of its input"),
         ([node("Conv", ["x", "w"], ["y"])], "own"),
         ([node("Flatten", ["x"], ["y"], axis=9)], ""),
         ([node("Softmax", ["x"], ["y"], axis=-7)], "there is no axis -7: its input has 2 axes"),

@@ -229,7 +229,7 @@ WRONG = {
     "an unknown rotation": ({**LLAMA, "rope_scaling": {"type": "banana"}},
                             'config.json:12:5: type is "banana": it must be a known type of rotation'),
     "a rotation that is no text": ({**LLAMA, "rope_scaling": {"type": 5}}, ":5: type is 5: it must be a known type"),
-    "a rotation that is no object": ({**LLAMA, "rope_scaling": "yes"}, 'rope_scaling is "yes": it must be an object'),
+    "a rotation that is not an object": ({**LLAMA, "rope_scaling": "yes"}, 'rope_scaling is "yes": it must be an object'),
     "an unknown rotation of version 5": ({**LLAMA, "rope_parameters": {"rope_type": "nope", "rope_theta": 1e4}},
                                          'config.json:12:5: rope_type is "nope": it must be'),
     "an unknown rotation of a type of layer": (

@@ -73,14 +73,14 @@ class NodeCall(ImportedCall):
         """Return an attribute that is a whole number. Errors: `LayerError`."""
         value = self.attribute(name)
         if value is not None and type(value) is not int:
-            raise LayerError(f"its attribute {name} is no whole number")
+            raise LayerError(f"its attribute {name} is not a whole number")
         return default if value is None else value
 
     def numbers(self, name: str) -> list[int]:
         """Return an attribute that is a list of whole numbers: empty if it is left out. Errors: `LayerError`."""
         value = self.attribute(name)
         if value is not None and not (isinstance(value, list) and all(type(n) is int for n in value)):
-            raise LayerError(f"its attribute {name} is no list of whole numbers")
+            raise LayerError(f"its attribute {name} is not a list of whole numbers")
         return value or []
 
     def word(self, name: str, default: str) -> str:

@@ -239,7 +239,7 @@ class ModuleImport:
         return several
 
     def _opaque(self, call: AtenCall, stated: list[Any], reason: str) -> Sequence[Any]:
-        """Return the outputs of a node that is no layer here, with the sizes that the program states."""
+        """Return the outputs of a node that is not a layer here, with the sizes that the program states."""
         op = call.node.target.removesuffix(".default")
         if not self.is_as_stated:
             message = f"{op} is not covered, and the size of its output is not known for other sizes of the inputs"

@@ -82,7 +82,7 @@ class AtenCall(ImportedCall):
         """Return the argument of one of these names, or the first, as data. Errors: `LayerError`."""
         found = self.tensor(*names)
         if found is None:
-            raise LayerError(f"its argument {names[0] if names else 'self'} is no tensor")
+            raise LayerError(f"its argument {names[0] if names else 'self'} is not a tensor")
         return self.as_data(found)
 
     def tensor(self, *names: str) -> Tensor | None:
@@ -205,4 +205,4 @@ class AtenCall(ImportedCall):
 def _no_number(name: str, found: Any) -> Exception:
     if isinstance(found, (Data, Constant)) or found is None:
         return NotCoveredError(f"its {name} is computed from data")
-    return LayerError(f"its {name} {found!r:.80} is no whole number")
+    return LayerError(f"its {name} {found!r:.80} is not a whole number")

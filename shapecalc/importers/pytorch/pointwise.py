@@ -136,7 +136,7 @@ def _operand(call: AtenCall, index: int) -> Data | Constant:
     if type(found) in (int, float, bool):
         return scalar(found)
     if not isinstance(found, (Data, Constant)):
-        raise LayerError(f"its operand {index + 1} is no tensor and no number")
+        raise LayerError(f"its operand {index + 1} is neither a tensor nor a number")
     return found
 
 

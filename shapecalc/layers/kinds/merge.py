@@ -199,6 +199,8 @@ def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
         inserted = [Insertion("flatten", i) for i in longer]
     elif all(inputs[i].rank == inputs[short].rank + 1 and inputs[i].sizes[0] == 1 for i in longer):  # a batch axis
         inserted = [Insertion("squeeze: 1", i) for i in longer]
+        batch = "or, if the 1 is the batch axis, leave it out: sizes are given without it"
+        return LayerError(message, hint=lambda place: "; ".join([*map(place, inserted), batch]))
     else:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
     return LayerError(message, hint=lambda place: "; ".join(map(place, inserted)))
