@@ -412,6 +412,9 @@ def test_sizes_that_the_file_does_not_state():
         "give it, without the batch: --input rois=256x14x14",
     )
     assert first.why[0] == "its sizes are computed by Python code (m.P), which is not run"
+    with pytest.raises(ShapeError) as caught:  # without a module
+        report_of(PYTHON.replace('module: "m" layer: "P"', ""), input=sizes)
+    assert caught.value.problems[0].why[0] == "its sizes are computed by Python code, which is not run"
     report = report_of(PYTHON, input={**sizes, "rois": (300, 5)})
     assert (report["own"].kind, report["own"].output_shape, report["sum"].output_shape) == ("opaque", (300, 5), ())
     assert report.notes[0] == "5 Caffe layers: 4 layers, 1 unknown"

@@ -287,7 +287,10 @@ def test_a_folder_hides_no_bundled_network(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "gpt2").mkdir()
     written(tmp_path / "gpt2", LLAMA)
     monkeypatch.chdir(tmp_path)
-    assert shapecalc.load("gpt2").infer().total.params == 124_439_808
+    bundled = shapecalc.load("gpt2")
+    assert bundled.infer().total.params == 124_439_808
+    assert [warning.hint for warning in bundled.warnings] == ["write ./gpt2 for the folder"]
+    assert not shapecalc.load("./gpt2").warnings
     assert shapecalc.load("./gpt2").infer().outputs == {"lm_head": (128, 100)}
 
 

@@ -139,7 +139,7 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
         prefixes == ("", base) or (prefixes == (base, "") and not any(name.startswith(base) for name in expected))
     )
     if container:
-        notes.append(f"Compared is what the checkpoint has under {weights.containers[container]}.")
+        notes.append(f"Only what the checkpoint has under {weights.containers[container]} was compared.")
     if copies:
         words = "tensor shares its" if len(copies) == 1 else "tensors share their"
         notes.append(f"{len(copies):,} more {words} elements with one of the network: tied, and no difference.")
