@@ -98,7 +98,7 @@ class Inlining:
             raise LayerError(f"its functions stand for more than {_MOST_INLINED:,} nodes")
 
     def _length(self, key: tuple[str, str], depth: int = 0) -> int:
-        """Return how many nodes a function stands for, with those of the functions that it calls, before any is read."""
+        """Return how many nodes a function stands for, with those of the functions that it calls."""
         function = self.model.functions.get(key)
         if function is None or depth > _DEEPEST:  # one that calls itself has its error where it is too deep
             return 0
