@@ -161,7 +161,7 @@ def test_a_weight_that_was_stored_transposed_is_that_beside_the_bias(tmp_path, f
 def test_tensors_that_the_exporter_merged_are_named(tmp_path):
     """Equal tensors, as the zeros of untrained biases, are stored once: the others are extra in the state dict."""
     network = products(tensor("a", [5, 4]), tensor("b", [4]), tensor("onnx::MatMul_7", [4, 4]), bias="b")
-    names = {"a": (5, 4), "b": (4,), "first.weight": (4, 5), "other.fc.bias": (4,)}
+    names = {"a": (5, 4), "b": (4,), "first.weight": (4, 5), "other.fc.bias": (4,), "z.bias": (4,)}
     found, comparison = against(tmp_path, network, names)
     assert ("extra", "other.fc.bias", None, (4,)) in found
     assert "store tensors with equal elements once (1)" in comparison.notes[0]
@@ -172,12 +172,12 @@ RENAMES, COPIES = "store what they fold under names of its own, or transposed", 
 NORM = {f"bn.{part}": (8,) for part in ("weight", "bias", "running_mean", "running_var")}
 
 
-def conv(*weights):
+def conv(*weights, last=(("fc.weight", [4, 8]),)):
     """A convolution with the weights of an ONNX file, then a fully connected layer, fc.weight 4×8, without a bias."""
     nodes = [node("Conv", ["x", *[name for name, _ in weights]], ["1"], "/conv/Conv", kernel_shape=[3, 3]),
              node("GlobalAveragePool", ["1"], ["2"]), node("Flatten", ["2"], ["3"]),
-             node("Gemm", ["3", "fc.weight"], ["y"], "/fc/Gemm", transB=1)]  # fmt: skip
-    held = [tensor(name, dims) for name, dims in (*weights, ("fc.weight", [4, 8]))]
+             node("Gemm", ["3", *[name for name, _ in last]], ["y"], "/fc/Gemm", transB=1)]  # fmt: skip
+    held = [tensor(name, dims) for name, dims in (*weights, *last)]
     return model(nodes, [value("x", [1, 3, 8, 8])], [value("y", None)], weights=held)
 
 
@@ -201,6 +201,10 @@ KERNEL, CONV, FC = ("conv.weight", [8, 3, 3, 3]), {"conv.weight": (8, 3, 3, 3)},
     (conv(KERNEL, ("conv.bias", [8])), CONV | FC, {"conv.bias": ""}),  # without a batch norm it is missing
     (conv(KERNEL, ("conv.bias", [8])), CONV | FC | {"bn.weight": (8,), "bn.bias": (8,)},
      {"conv.bias": "", "bn.weight": "", "bn.bias": ""}),
+    (conv(KERNEL, ("conv.bias", [8])), {"conv.weight": (8, 3, 5, 5), **FC, **NORM},
+     {"conv.weight": "", "conv.bias": "", "bn.weight": FOLDS, "bn.bias": FOLDS}),
+    (conv(KERNEL, ("conv.bias", [8]), last=(("fc.weight", [8, 8]), ("fc.bias", [8]))),  # one norm for two biases
+     {**CONV, "fc.weight": (8, 8), **NORM}, {"conv.bias": FOLDS, "fc.bias": "", "bn.weight": FOLDS, "bn.bias": FOLDS}),
     (conv(KERNEL), {**CONV, **FC, "fc.bias": (4,)}, {"fc.bias": ZEROS}),
     (conv(KERNEL), {**CONV, **FC, "fc.bias": (5,)}, {"fc.bias": ""}),
     (conv(KERNEL), {**CONV, **FC, "other.bias": (4,)}, {"other.bias": ""}),
@@ -214,7 +218,7 @@ def test_what_exporters_make_is_no_difference_of_the_networks(tmp_path, network,
     comparison = against(tmp_path, network, tensors)[1]
     assert {name: one.reason for one in comparison.mismatches for name in one.names} == reasons
     assert comparison.is_same == all(reasons.values())
-    assert [one.get("reason", "") for one in comparison.to_dict()["mismatches"]] == [*reasons.values()]
+    assert {one.get("reason", "") for one in comparison.to_dict()["mismatches"]} == {*reasons.values()}
     note = " ".join(comparison.notes)
     assert all(reason in note for reason in reasons.values())
     assert ("may be exported from the checkpoint" in note) == comparison.is_same

@@ -45,8 +45,8 @@ def aligned(found: Mapping[str, StoredTensor], report: Report) -> tuple[tuple[st
 def _parameter_shapes(report: Report, known: Mapping[str, tuple[int, ...] | None]) -> dict[str, tuple[int, ...]]:
     """Return the sizes of parameters by their names in the report.
 
-    Those of an imported layer have their names and sizes in the file, if some of these are known, and the others not all
-    or otherwise: an exporter may name what it folds after another layer.
+    Those of an imported layer have their names and sizes in the file, if some of these are known, and the others not
+    all or otherwise: an exporter may name what it folds after another layer.
     """
     ours = report.tensor_shapes()
     stored: dict[str, dict[str, tuple[int, ...]]] = {}
