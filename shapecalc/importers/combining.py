@@ -89,16 +89,18 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
         right = "".join(["..." if "..." in left else "", *once])
         equation = f"{left}->{right}"
     owned = [(term, x) for term, x in zip(terms, operands, strict=True) if isinstance(x, Data) and x.batch.own]
+    fixed = [x.batch.is_fixed for x in operands]
     data = [call.as_data(x) for x in operands]
     if owned and _is_under_ellipsis(terms, right, operands):
         return call.one("einsum", *data, batch=Batch(0, own=True), equation=equation)
     letters = {term[x.batch.axis] if x.batch.axis < len(term) else "" for term, x in owned}
     letter = next(iter(letters), "")
-    is_followed = (
-        len(letters) == 1 and letter.isalpha() and letter in right and "".join(terms).count(letter) == len(owned)
-    )
+    axes = [term.find(letter) if is_fixed and letter else -1 for term, is_fixed in zip(terms, fixed, strict=True)]
+    others = [at for at, x in zip(axes, data, strict=True) if at >= 0 and x.rank > at and fits(x, at, call.frame.batch)]
+    is_followed = len(letters) == 1 and letter.isalpha() and letter in right
+    is_followed = is_followed and "".join(terms).count(letter) == len(owned) + len(others)
     if "." in equation:
-        is_followed = is_followed and right[:1] == letter and all(x.batch.axis == 0 for _, x in owned)
+        is_followed = is_followed and right[:1] == letter and all(x.batch.axis == 0 for _, x in owned) and not others
     if owned and not is_followed:
         if call.frame.batch > 1:
             raise NotCoveredError("the batch is not an axis of all of its terms")
@@ -106,7 +108,9 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
         owned = []
     if owned:  # the batch is left out, so that every term has as many letters as its input has axes
         equation = equation.replace(letter, "")
+        data = [call.frame.one_sample(call.place, x, at) if at >= 0 else x for at, x in zip(axes, data, strict=True)]
     batch = Batch(right.index(letter), own=True) if owned else LOST
+    batch = call.frame.carried(data, 0) if all(fixed) else batch
     return call.one("einsum", *data, batch=batch, equation=equation)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.call import ImportedCall
 
 __all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
-           "repeated_axis"]  # fmt: skip
+           "repeated", "repeated_axis"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -167,4 +167,11 @@ def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> D
         sizes = on_axis(sizes, batch.axis, sizes[batch.axis] // b)
     if sizes == data.shape.sizes:
         return data
-    return call.one("expand", data, batch=FIXED if batch == NO_BATCH else batch, sizes=sizes)
+    return call.one("expand", data, batch=repeated(call, batch, own, sizes), sizes=sizes)
+
+
+def repeated(call: ImportedCall, batch: Batch, own: Sequence[int], sizes: Sequence[int]) -> Batch:
+    """Return where the batch is in what was repeated from its own sizes to others: in a parameter it may be made so."""
+    b = call.frame.batch
+    may_be = batch == NO_BATCH and any(size != a and size // a % b == 0 for a, size in zip(own, sizes, strict=False))
+    return FIXED if may_be and b > 1 else batch
