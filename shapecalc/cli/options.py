@@ -286,7 +286,7 @@ def separated(lists: Iterable[str]) -> list[str]:
     return [word.strip() for listed in lists for word in listed.split(",") if word.strip()]
 
 
-def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
+def load_network(spec: Any, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC, with --input (in the layout shown) and --set applied."""
     network = sized_network(spec, read_settings(settings), read_inputs(inputs), layout)
     warn(network.warnings)
