@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from shapecalc.renderers.pictures.scene import Scene
 
 __all__ = [
-    "BINARY", "DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "check_format", "draw_picture",
-    "format_of",
+    "BINARY", "DIRECTIONS", "FORMATS", "SCALES", "STYLES", "THEMES", "Picture", "Style", "check_choice", "check_format",
+    "draw_picture", "format_of",
 ]  # fmt: skip
 
 BINARY = ("png", "pdf")
@@ -147,8 +147,8 @@ def draw_picture(answer: Answer, style: str = "", *, theme: str = "auto", **opti
     if not known:
         raise UsageError(Problem(f"no style draws a {kind}", hint="draw a report: net.infer().draw()"))
     style = style or next(iter(known))
-    _check(style, known, f"style for a {kind.lower()}")
-    _check(theme, THEMES, "theme")
+    check_choice(style, known, f"style for a {kind.lower()}")
+    check_choice(theme, THEMES, "theme")
     chosen = STYLES[style]
     for option in options:
         if option not in chosen.options:
@@ -173,13 +173,14 @@ def check_format(format: str, what: str = "a picture") -> None:  # noqa: A002
 
     Errors: `UsageError` for an unknown format, `MissingExtraError` for PNG and PDF without matplotlib.
     """
-    _check(format, FORMATS, "format of pictures")
+    check_choice(format, FORMATS, "format of pictures")
     if format in BINARY:
         from shapecalc.renderers.pictures.raster import check_installed
 
         check_installed(f"{what} as {format.upper()}")
 
 
-def _check(name: str, known: Iterable[str], what: str) -> None:
+def check_choice(name: str, known: Iterable[str], what: str) -> None:
+    """Check that a name is one of those that are known; `what` they are is for the error. Errors: `UsageError`."""
     if name not in known:
         raise UsageError(Problem(f"there is no {what} {name}", hint=did_you_mean(name, known)))

@@ -56,8 +56,8 @@ class CardText(NamedTuple):
     @property
     def natural_width(self) -> float:
         """The width at which nothing is cut."""
-        above = _width(self._head, _SIZE, bold=True) + (_GAP + _width(self.name, _SMALL) if self.name else 0)
-        below = _width(self.size, _SIZE) + (_GAP + _width(self.params, _SMALL) if self.params else 0)
+        above = text_width(self._head, _SIZE, bold=True) + (_GAP + text_width(self.name, _SMALL) if self.name else 0)
+        below = text_width(self.size, _SIZE) + (_GAP + text_width(self.params, _SMALL) if self.params else 0)
         around = 2 * _PAD + (_STACKED if self.copies > 1 else 0)
         return around + (max(above, below) if self.params else above + _GAP + below)
 
@@ -83,18 +83,18 @@ class CardText(NamedTuple):
         left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
         base = y + (17.0 if self.params else height / 2 + 4.2)
         if self.params:
-            size = _fitted(self.size, _SIZE, room - _GAP - _width(self.params, _SMALL))
+            size = _fitted(self.size, _SIZE, room - _GAP - text_width(self.params, _SMALL))
             yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
-            params = _fitted(self.params, _SMALL, room - _GAP - _width(size, _SIZE))
+            params = _fitted(self.params, _SMALL, room - _GAP - text_width(size, _SIZE))
             yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
         else:
-            least = min(_width(self._head, _SIZE, bold=True), room * 0.4)
+            least = min(text_width(self._head, _SIZE, bold=True), room * 0.4)
             size = _fitted(self.size, _SIZE, room - _GAP - least)
             yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
-            room -= _width(size, _SIZE) + _GAP
+            room -= text_width(size, _SIZE) + _GAP
         head = _fitted(self._head, _SIZE, room, bold=True)
         yield Label(left, base, head, _SIZE, bold=True, key=f"kind {key}")
-        beside = _width(head, _SIZE, bold=True)
+        beside = text_width(head, _SIZE, bold=True)
         room -= beside + _GAP
         name = _fitted(self.name, _SMALL, room) if room > _GAP else ""
         if name not in ("", "…"):
@@ -121,7 +121,7 @@ def of_rows(rows: Sequence[Row], name: str, kind: str, title: str, copies: int, 
     """Return the box of a layer, of a block, or of several copies of either: the layers are those of all copies."""
     last = rows[-1]
     size = ", ".join(show_size(one) for one in last.output_shapes)
-    fill = "collapsed" if is_block else (group_of(last.node.layer) if last.node.layer else "others")
+    fill = "collapsed" if is_block else group_of(last.node.layer)
     is_merge = fill == "merges" and not last.params
     params = params_text(rows)
     return CardText(
@@ -148,7 +148,3 @@ def _even(width: float) -> float:
 
 def _fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     return fitted(text, size, room + 0.01, bold=bold)
-
-
-def _width(text: str, size: float, *, bold: bool = False) -> float:
-    return text_width(text, size, bold=bold)

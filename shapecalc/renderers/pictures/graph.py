@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
 from shapecalc.exporters.chart import Group, draw_chart
-from shapecalc.renderers.pictures import DIRECTIONS
+from shapecalc.renderers.pictures import DIRECTIONS, check_choice
 from shapecalc.renderers.pictures.cards import CardText, common_width, of_rows, of_terminal, params_text
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.legend import heading
@@ -41,8 +41,7 @@ _LINE = 8.0  # between lines that enter a box
 
 def draw(report: Report, depth: int | str | None = AUTO, direction: str = DIRECTIONS[0]) -> Scene:
     """Return the picture of a report, with blocks expanded to a depth. Errors: `UsageError`."""
-    if direction not in DIRECTIONS:
-        raise UsageError(Problem(f"there is no direction {direction}", hint=did_you_mean(direction, DIRECTIONS)))
+    check_choice(direction, DIRECTIONS, "direction")
     repeats = find_repeats(report, depth)
     if repeats.boxes > _LARGEST:
         raise _too_large(report, repeats)

@@ -28,7 +28,7 @@ _BELOW = 26.0
 
 def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
     """Return the heading of a picture, to stand above what has this outline."""
-    width = max(below.right - below.left, _NARROWEST)
+    width = max(below.width, _NARROWEST)
     left, y = below.left, 0.0
     marks: list[Mark] = []
     for words, size, role in _lines(report):
@@ -36,7 +36,7 @@ def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
         marks.append(
             Label(left, y, shown, size, color="ink" if role == "title" else "quiet", bold=role == "title", key=role)
         )
-        y += 19.0
+        y += _LINE
     found = set(fills)
     x, y = left, y + 4.0
     for role in COLOURS:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 from unicodedata import category
 
+from shapecalc.escaping import clean
 from shapecalc.text.cells import cell_width
 
-__all__ = ["FONTS", "fitted", "text_width", "unstacked"]
+__all__ = ["FONTS", "fitted", "text_width", "unstacked", "wrapped"]
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', sans-serif"
 """The fonts of pictures, as CSS has them."""
@@ -36,6 +37,8 @@ _BOLD = (
 _OTHERS = {"×": 584, "·": 278, "−": 584, "–": 556, "—": 1000, "…": 1000, "≤": 549, "≥": 549, "→": 1000}
 _CELL = 600  # of a letter that Helvetica lacks, or any other: what a cell of a terminal takes
 _CELL_OF_WIDE = 520  # half of an ideograph, with a little room
+_STACK = 3  # marks on a letter: Hebrew and Vietnamese have so many
+_LONGEST = 2_000  # letters of a text that is wrapped
 
 
 @lru_cache(4096)
@@ -67,6 +70,18 @@ def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     return _cut(text, low)
 
 
+def wrapped(text: str, size: float, width: float) -> list[str]:
+    """Return a text as lines that are no wider than this; a word that is wider has its middle left out."""
+    lines: list[str] = []
+    for word in clean(text)[:_LONGEST].split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(word, size, width))
+    return lines
+
+
 def unstacked(text: str) -> str:
     """Return a text without marks on top of more than three others, which would reach into the lines above it."""
     if text.isascii():
@@ -77,9 +92,6 @@ def unstacked(text: str) -> str:
         if not (is_mark and len(kept) >= _STACK and all(category(one) in ("Mn", "Me") for one in kept[-_STACK:])):
             kept.append(character)
     return "".join(kept)
-
-
-_STACK = 3  # marks on a letter: Hebrew and Vietnamese have so many
 
 
 def _cut(text: str, kept: int) -> str:

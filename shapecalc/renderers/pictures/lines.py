@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.scene import Point
 
-__all__ = ["drawn_lines"]
+__all__ = ["apart", "drawn_lines", "towards"]
 
 _ROUND = 6.0
 _ARROW = 6.5
@@ -31,7 +31,7 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
             shared -= 1  # it turns off where others do not: with a corner of its own
         own = points[shared:]
         if shared:  # beyond the round corner of the others
-            own = (_towards(own[0], own[1], min(_ROUND, _apart(own[0], own[1]) / 2)), *own[1:])
+            own = (towards(own[0], own[1], min(_ROUND, apart(own[0], own[1]) / 2)), *own[1:])
         known.update(points)
         left_by.update(_way(one, other) for one, other in pairwise(points))
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
@@ -47,21 +47,22 @@ def _rounded(points: tuple[Point, ...], key: str, ends: tuple[str, str]) -> Curv
     steps: list[tuple[Point, ...]] = []
     last = points[0]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        radius = min(_ROUND, _apart(before, corner) / 2, _apart(corner, after) / 2)
-        enter, leave = _towards(corner, before, radius), _towards(corner, after, radius)
+        radius = min(_ROUND, apart(before, corner) / 2, apart(corner, after) / 2)
+        enter, leave = towards(corner, before, radius), towards(corner, after, radius)
         if enter != last:
             steps.append((enter,))
-        steps.append((_towards(corner, before, radius * 0.45), _towards(corner, after, radius * 0.45), leave))
+        steps.append((towards(corner, before, radius * 0.45), towards(corner, after, radius * 0.45), leave))
         last = leave
     steps.append((points[-1],))
     return Curve(points[0], tuple(steps), arrow=_ARROW, key=key, ends=ends)
 
 
-def _apart(one: Point, other: Point) -> float:
+def apart(one: Point, other: Point) -> float:
+    """Return the length of a line between two points that goes across and down."""
     return abs(one[0] - other[0]) + abs(one[1] - other[1])
 
 
-def _towards(point: Point, other: Point, by: float) -> Point:
+def towards(point: Point, other: Point, by: float) -> Point:
     """Return a point moved towards another, which is above, below or beside it."""
-    whole = _apart(point, other) or 1.0
+    whole = apart(point, other) or 1.0
     return point[0] + (other[0] - point[0]) * by / whole, point[1] + (other[1] - point[1]) * by / whole

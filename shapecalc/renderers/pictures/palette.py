@@ -76,7 +76,7 @@ def in_order(roles: Collection[str]) -> list[str]:
     return [role for role in every if role in roles]
 
 
-def group_of(layer: Layer) -> str:
+def group_of(layer: Layer | None) -> str:
     """Return the role of a layer's fill: the `GROUP` that the file of its family declares."""
-    group = getattr(sys.modules[type(layer).__module__], "GROUP", "others")
+    group = getattr(sys.modules[type(layer).__module__], "GROUP", "") if layer else ""
     return group if group in COLOURS else "others"

@@ -12,7 +12,10 @@ from shapecalc.renderers.pictures.letters import text_width, unstacked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Curve", "Dots", "Label", "Mark", "Outline", "Polygon", "Rectangle", "Scene", "outline_of", "shifted"]
+__all__ = [
+    "Curve", "Dots", "Label", "Mark", "Outline", "Point", "Polygon", "Rectangle", "Scene", "outline_of", "polyline",
+    "shifted",
+]  # fmt: skip
 
 Point = tuple[float, float]
 
@@ -24,6 +27,16 @@ class Outline(NamedTuple):
     top: float
     right: float
     bottom: float
+
+    @property
+    def width(self) -> float:
+        """Its length across."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Its length downwards."""
+        return self.bottom - self.top
 
     def meets(self, other: Outline, gap: float = 0.0) -> bool:
         """Return whether two share some area, or are closer than a gap."""
@@ -184,8 +197,16 @@ class Scene(NamedTuple):
         found = outline_of(marks)
         flat = [mark._replace(text=unstacked(mark.text)) if isinstance(mark, Label) else mark for mark in marks]
         moved = tuple([shifted(mark, margin - found.left, margin - found.top) for mark in flat])
-        width, height = found.right - found.left + 2 * margin, found.bottom - found.top + 2 * margin
-        return cls(width, height, moved, title, description)
+        return cls(found.width + 2 * margin, found.height + 2 * margin, moved, title, description)
+
+
+def polyline(
+    points: Iterable[Point], stroke: str = "rule", thickness: float = 1.0, *,
+    arrow: float = 0.0, dashed: bool = False, key: str = "", ends: tuple[str, str] = ("", ""),
+) -> Curve:  # fmt: skip
+    """Return the curve of straight lines from point to point."""
+    start, *others = points
+    return Curve(start, tuple([(point,) for point in others]), stroke, thickness, arrow, dashed, key=key, ends=ends)
 
 
 def outline_of(marks: Iterable[Mark]) -> Outline:

@@ -1,15 +1,61 @@
-"""Laws of pictures of graphs, checked on their shapes."""
+"""Laws of pictures, checked on their shapes: of every picture, of graphs, and of charts."""
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections import defaultdict
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from shapecalc.exporters.chart import Group
-from shapecalc.renderers.pictures.scene import Label, Outline
+from shapecalc.renderers.pictures import Picture
+from shapecalc.renderers.pictures.scene import Label, Outline, Rectangle
 
 CELL = 64
 SLACK = 0.05
+MARGIN = 19.9
+"""Around a chart there is nothing."""
+
+
+def around(*points):
+    """Return the outline of points."""
+    across, down = [x for x, _ in points], [y for _, y in points]
+    return Outline(min(across), min(down), max(across), max(down))
+
+
+def labels(scene):
+    return [mark for mark in scene.marks if isinstance(mark, Label)]
+
+
+def keyed(scene, start, sort=Rectangle):
+    """Return the marks of a sort whose key begins so, by the rest of their key."""
+    return {mark.key.removeprefix(start): mark for mark in scene.marks
+            if isinstance(mark, sort) and mark.key.startswith(start)}  # fmt: skip
+
+
+def check_page(scene, margin=0.0):
+    """Check that all of a picture is on its page, and that its texts are large enough."""
+    page = Outline(margin, margin, scene.width - margin, scene.height - margin)
+    for mark in scene.marks:
+        assert page.contains(mark.outline), mark
+    assert all(label.size >= 9 for label in labels(scene))
+
+
+def check_chart(scene, bars="data"):
+    """Check the laws of a chart: texts cover neither one another nor bars, and SVG is valid.
+
+    `bars` are the fills that no text may be on.
+    """
+    check_page(scene, MARGIN)
+    texts = labels(scene)
+    for one, other in combinations(sorted(texts, key=lambda label: label.outline.left), 2):
+        assert not one.outline.meets(other.outline, -0.5), (one, other)
+    solid = [mark for mark in scene.marks if isinstance(mark, Rectangle) and mark.fill in bars.split()]
+    for label in texts:
+        for bar in solid:
+            assert not label.outline.meets(bar.outline), (label, bar)
+    root = ET.fromstring(Picture(scene).svg)
+    shown = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert shown == [label.text for label in texts], "nothing in a text is changed after its width is known"
 
 
 def cells(outline):
@@ -58,9 +104,7 @@ def stretches(curve):
     found = []
     for (one, other), step in zip(pairwise(points), curve.steps, strict=True):
         assert len(step) == 3 or abs(one[0] - other[0]) < SLACK or abs(one[1] - other[1]) < SLACK, "a sloping line"
-        found.append(
-            Outline(min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1]))
-        )
+        found.append(around(one, other))
     return found
 
 
@@ -79,9 +123,8 @@ def groups_of(group):
 
 def is_on_border(point, outline):
     x, y = point
-    inside = outline.left - SLACK <= x <= outline.right + SLACK and outline.top - SLACK <= y <= outline.bottom + SLACK
     sides = abs(x - outline.left), abs(x - outline.right), abs(y - outline.top), abs(y - outline.bottom)
-    return inside and min(sides) <= SLACK
+    return is_on(point, outline) and min(sides) <= SLACK
 
 
 def is_on(point, outline):
@@ -105,8 +148,7 @@ def check_graph(scene, chart):
         assert grid.meeting(outline) == [key], "boxes are apart"
     check_labels(scene, boxes, frames, grid)
     check_lines(scene, chart, boxes, whole, grid)
-    for mark in scene.marks:
-        assert Outline(0, 0, scene.width, scene.height).contains(mark.outline), mark.key
+    check_page(scene)
 
 
 def check_frames(groups, frames, boxes):
@@ -127,10 +169,8 @@ def check_frames(groups, frames, boxes):
 
 
 def check_labels(scene, boxes, frames, grid):
-    labels = [mark for mark in scene.marks if isinstance(mark, Label)]
-    assert all(label.size >= 9 for label in labels)
-    texts = Grid((index, label.outline) for index, label in enumerate(labels))
-    for index, label in enumerate(labels):
+    texts = Grid((index, label.outline) for index, label in enumerate(labels(scene)))
+    for index, label in enumerate(labels(scene)):
         assert texts.meeting(label.outline) == [index], f"{label.text} meets another text"
         owner = label.key.partition(" ")[2]
         if owner in boxes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chart_laws import check, keyed
+from scene_laws import check_chart, keyed
 from searching import some
 
 import shapecalc
@@ -67,7 +67,7 @@ def test_the_squares_are_the_numbers_of_rf(name):
             report.draw("receptive-field")
         return
     scene = report.draw("receptive-field").scene
-    check(scene)
+    check_chart(scene)
     assert check_squares(report, scene) >= 1
 
 
@@ -75,7 +75,7 @@ def test_the_squares_are_the_numbers_of_rf(name):
 def test_a_position_of_one_layer(position):
     report = report_of("alexnet")
     scene = report.draw("receptive-field", layer="max_pool3", at=position).scene
-    check(scene)
+    check_chart(scene)
     assert [*keyed(scene, "name ", Label)] == ["max_pool3"]
     shown = keyed(scene, "words ", Label)["max_pool3"].text
     place = tuple(map(int, position.split("x"))) if isinstance(position, str) else position
@@ -126,7 +126,7 @@ def test_several_layers_are_one_in_another_about_the_same_middle():
 def test_a_field_beyond_what_is_drawn_has_no_side_there():
     report = report_of("resnet152")
     scene = report.draw("receptive-field", layer="layer4.2.relu3").scene
-    check(scene)
+    check_chart(scene)
     assert not [mark for mark in scene.marks if mark.key == "window layer4.2.relu3"]
     assert "Some fields reach farther than is drawn." in [mark.text for mark in scene.marks if mark.key == "note"]
 
@@ -160,7 +160,7 @@ def test_networks_without_feature_maps(layers, tmp_path):
     path.write_text(f"name: flat\ninput: 3x9x9\nlayers: {layers}\n")
     report = shapecalc.load(path).infer()
     scene = report.draw("receptive-field").scene
-    check(scene)
+    check_chart(scene)
     assert check_squares(report, scene) == 1
 
 

@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from scene_laws import Grid, check_overlaps, is_on_border
+from scene_laws import Grid, around, check_overlaps, is_on_border
 from searching import turns
 
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
@@ -18,11 +18,6 @@ from shapecalc.renderers.pictures.scene import Outline
 
 def outline(place):
     return Outline(place.x, place.y, place.x + place.width, place.y + place.height)
-
-
-def around(*points):
-    across, down = [x for x, _ in points], [y for _, y in points]
-    return Outline(min(across), min(down), max(across), max(down))
 
 
 def clusters_of(cluster):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chart_laws import check, keyed
+from scene_laws import check_chart, keyed
 from searching import some
 
 import shapecalc
@@ -36,7 +36,7 @@ def peak_words(scene):
 def test_the_drawn_peak_is_that_of_the_answer(name):
     found = shapecalc.load(name).memory()
     scene = found.draw().scene
-    check(scene)
+    check_chart(scene)
     peak = found.activations.peak
     assert max(step.live for step in steps_of(found)) == peak
     assert drawn_peak(scene) == pytest.approx(peak, rel=1e-6)
@@ -49,7 +49,7 @@ def test_the_drawn_peak_is_that_of_the_answer(name):
 def test_the_peak_of_training_is_drawn(name):
     found = shapecalc.load(name).memory(optimizer="adam")
     scene = found.draw().scene
-    check(scene)
+    check_chart(scene)
     peak = found.training.peak
     moments = found.training.moments
     assert max((moment.live for moment in moments), default=0) == peak
@@ -76,13 +76,13 @@ def test_the_options_of_a_memory_are_those_of_its_picture(name, options):
     assert drawn_peak(scene) == pytest.approx(found.activations.peak, rel=1e-6)
     names = [step.name for step in steps_of(found)[1:]]
     assert names == [layer.name for layer in found.layers if layer.live is not None]
-    check(scene)
+    check_chart(scene)
 
 
 def test_a_cache_is_a_part_of_the_total():
     found = shapecalc.load("llama-3.2-1b").memory(context=8192, weights=16, activations=16)
     scene = found.draw().scene
-    check(scene)
+    check_chart(scene)
     assert any("KV cache" in label.text for label in keyed(scene, "name ", Label).values())
     assert drawn_peak(scene) == pytest.approx(found.activations.peak, rel=1e-6)
 
@@ -96,7 +96,7 @@ def test_a_cache_is_a_part_of_the_total():
 def test_training_of_other_sorts_has_its_peak(options):
     found = shapecalc.load("gpt2").memory(optimizer="adam", **options)
     scene = found.draw().scene
-    check(scene)
+    check_chart(scene)
     assert max(moment.live for moment in found.training.moments) == found.training.peak
     assert drawn_peak(scene) == pytest.approx(found.training.peak, rel=1e-6)
     assert "moments" not in found.to_dict()["training"]
@@ -122,7 +122,7 @@ def test_patches_have_their_own_peak():
     found = shapecalc.load("mobilenet_v2").memory(patches="auto")
     assert found.patches
     scene = found.draw().scene
-    check(scene)
+    check_chart(scene)
     assert drawn_peak(scene) == pytest.approx(found.activations.peak, rel=1e-6)
 
 
@@ -153,7 +153,7 @@ def test_one_layer_and_many(layers, tmp_path):
     path.write_text(f"name: many\ninput: 3x8x8\nlayers:\n{items}")
     found = shapecalc.load(path).memory()
     scene = found.draw().scene
-    check(scene)
+    check_chart(scene)
     assert scene.width < 900
     assert len(scene.marks) < 2200
     assert drawn_peak(scene) == pytest.approx(found.activations.peak, rel=1e-6)

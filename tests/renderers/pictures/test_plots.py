@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import pytest
-from chart_laws import check, keyed, labels
 from hypothesis import given
 from hypothesis import strategies as st
+from scene_laws import check_chart, keyed, labels
 from searching import examples, some
 
 import shapecalc
@@ -93,7 +93,7 @@ POINTS = [(10.0**i * 3, 9e9 / (i + 1)) for i in range(8)]
 
 def test_a_front_has_its_points_where_the_axes_have_them():
     scene = draw_front("net: 8 variants", ["params", "macs"], POINTS, POINTS, [f"width {i}" for i in range(8)])
-    check(scene)
+    check_chart(scene)
     front = keyed(scene, "front", Dots)[""]
     assert len(front.points) == 8
     ticks = {key: line.start[0] for key, line in keyed(scene, "x ", Curve).items()}
@@ -113,13 +113,13 @@ def test_many_points_stay_few_marks():
     assert sum(len(mark.points) for mark in scene.marks if isinstance(mark, Dots)) <= 2 * MOST + 2
     assert len(Picture(scene).svg) < 300_000
     assert "Of 100,000 points, those that cover one another are drawn once." in [label.text for label in labels(scene)]
-    check(scene)
+    check_chart(scene)
 
 
 @pytest.mark.parametrize("points", [[], [(0.0, 0.0)], [(5.0, 5.0)] * 3, [(-1.0, 2.0), (1e30, 2.0)]])
 def test_few_points(points):
     scene = draw_front("net: few", ["a", "b"], points, points, ["x"] * len(points))
-    check(scene)
+    check_chart(scene)
     ET.fromstring(Picture(scene).svg)
 
 
@@ -130,7 +130,7 @@ def test_few_points(points):
 def test_every_layer_is_on_the_roof(name, device):
     speed = shapecalc.load(name).speed(device)
     scene = speed.draw().scene
-    check(scene)
+    check_chart(scene)
     roof = keyed(scene, "roof", Curve)[""]
     (left, low), ((ridge, peak),), ((right, high),) = roof.start, *roof.steps
     assert peak == high, "flat beyond the ridge"

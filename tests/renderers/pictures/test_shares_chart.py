@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from chart_laws import check, keyed
+from scene_laws import check_chart, keyed
 from searching import some
 
 import shapecalc
@@ -27,7 +27,7 @@ def scene_of(report, **options):
 def test_lines_and_totals_are_those_of_the_table(name):
     report = shapecalc.load(name).infer()
     scene = scene_of(report)
-    check(scene, "data pale")
+    check_chart(scene, "data pale")
     view = View(report)
     lines = [line.name for line in view.lines]
     names = [label.text for label in keyed(scene, "name ", Label).values()]
@@ -109,7 +109,7 @@ def test_no_parameters_one_layer_and_unknown_counts(items, params, tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(f"name: small\ninput: [8]\nlayers: {items}\n")
     scene = scene_of(shapecalc.load(path).infer())
-    check(scene, "data pale")
+    check_chart(scene, "data pale")
     assert scene_total(scene, "params") == params
     texts = [label.text for label in scene.marks if isinstance(label, Label)]
     assert ("?" in texts) == ("opaque" in items)
@@ -135,7 +135,7 @@ def test_hostile_names_do_no_harm(name, style, tmp_path):
         )
         report = shapecalc.load(path).infer()
     scene = report.draw(style).scene
-    check(scene)
+    check_chart(scene)
     assert scene.width < 1200
 
 

@@ -6,6 +6,7 @@ import itertools
 from typing import Any, NamedTuple
 
 import pytest
+from scene_laws import around
 from searching import some
 
 import shapecalc
@@ -59,11 +60,6 @@ def drawn(report: Any, **options: Any) -> Drawn:
     labels = [mark for mark in scene.marks if isinstance(mark, Label)]
     lines = [mark for mark in scene.marks if isinstance(mark, Curve)]
     return Drawn(maps, silhouettes, labels, lines, windows, scene)
-
-
-def around(points: Any) -> Outline:
-    across, down = [x for x, _ in points], [y for _, y in points]
-    return Outline(min(across), min(down), max(across), max(down))
 
 
 def inner(box: Outline, by: float = 0.5) -> Outline:
@@ -125,7 +121,7 @@ def picture_of(name: str, depth: Any = 1, scale: str = "sqrt") -> tuple[Any, Dra
 
 def check_apart(picture: Drawn) -> None:
     """Labels are apart from one another and from boxes, boxes from one another, lines from both."""
-    boxes = {index: around(points) for index, points in picture.silhouettes.items()}
+    boxes = {index: around(*points) for index, points in picture.silhouettes.items()}
     outlines = [label.outline for label in picture.labels]
     whole = Outline(0, 0, picture.scene.width, picture.scene.height)
     assert all(whole.contains(one) for one in [*outlines, *boxes.values()])
@@ -138,7 +134,7 @@ def check_apart(picture: Drawn) -> None:
     for line in picture.lines:
         own = {int(end) for end in line.ends}
         for segment in segments(line):
-            reach = around(segment)
+            reach = around(*segment)
             for index, box in boxes.items():
                 if index not in own and reach.meets(box, 1):
                     assert not crosses(segment, inner(box)), (line.key, index)
@@ -171,9 +167,9 @@ def check_edges(picture: Drawn) -> None:
         else:
             corners = picture.windows[source, target].points
             assert line.start in corners
-            side = around(picture.silhouettes[source])
+            side = around(*picture.silhouettes[source])
             assert all(side.contains(Outline(x, y, x, y)) for x, y in corners)
-            assert around(picture.silhouettes[target]).contains(Outline(*line.end, *line.end))
+            assert around(*picture.silhouettes[target]).contains(Outline(*line.end, *line.end))
 
 
 def check_heading(report: Any, picture: Drawn) -> None:

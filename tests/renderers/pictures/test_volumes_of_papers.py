@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from test_volumes import Drawn, around, check_apart, check_edges, check_lengths, drawn, picture_of
+from scene_laws import around
+from test_volumes import Drawn, check_apart, check_edges, check_lengths, drawn, picture_of
 
 import shapecalc
 from shapecalc.errors import ShapeError, UsageError
@@ -26,7 +27,7 @@ def named(picture: Drawn, name: str) -> int:
 
 
 def middle(picture: Drawn, name: str) -> tuple[float, float]:
-    outline = around(picture.silhouettes[named(picture, name)])
+    outline = around(*picture.silhouettes[named(picture, name)])
     return (outline.left + outline.right) / 2, (outline.top + outline.bottom) / 2
 
 
@@ -67,7 +68,7 @@ def test_lengths_are_to_the_scale(scale, length):
 def test_windows_are_drawn_in_their_inputs():
     _, picture = picture_of("alexnet")
     assert sorted(picture.windows) == [(i, i + 1) for i in range(8)]
-    window = around(picture.windows[0, 1].points)
+    window = around(*picture.windows[0, 1].points)
     back = picture.length(0, "back") * math.sqrt(11 / 227)
     assert window.right - window.left == pytest.approx(back)
     assert window.bottom - window.top == pytest.approx(picture.length(0, "down") * math.sqrt(11 / 227) + back)
@@ -136,7 +137,7 @@ def test_long_networks_are_in_rows_of_about_one_length():
     _, picture = picture_of("vgg16")
     back = [line for line in picture.lines if line.end[0] < line.start[0]]
     assert [line.ends for line in back] == [("8", "9")]
-    right = [max(around(picture.silhouettes[i]).right for i in part) for part in (range(9), range(9, 18))]
+    right = [max(around(*picture.silhouettes[i]).right for i in part) for part in (range(9), range(9, 18))]
     assert min(right) > 0.8 * max(right)
 
 

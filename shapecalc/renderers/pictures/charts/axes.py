@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT
 from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.scene import Curve, Label
+from shapecalc.renderers.pictures.scene import Label, polyline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,7 +121,7 @@ def up(axis: PlotAxis, left: float, right: float, above: float = 16.0) -> Iterat
     """Yield the lines of a vertical axis across a plot, what is written at them, and its name so far above it."""
     for tick, words in zip(axis.ticks, axis.words, strict=True):
         y = axis.at(tick)
-        yield Curve((left, y), (((right, y),),), stroke="rule", thickness=0.75, key=f"y {words}")
+        yield polyline(((left, y), (right, y)), thickness=0.75, key=f"y {words}")
         yield Label(left - 8, y + NOTE * 0.36, words, NOTE, "right", "quiet", key=f"y {words}")
     widest = max([text_width(words, NOTE) for words in axis.words], default=0.0)
     name = fitted(axis.name, TEXT, (right - left) / 2)
@@ -130,11 +130,11 @@ def up(axis: PlotAxis, left: float, right: float, above: float = 16.0) -> Iterat
 
 def across(axis: PlotAxis, top: float, bottom: float) -> Iterator[Mark]:
     """Yield the line of a horizontal axis, its ticks, what is written at them as far as there is room, and its name."""
-    yield Curve((axis.start, bottom), (((axis.end, bottom),),), stroke="quiet", thickness=1, key="x")
+    yield polyline(((axis.start, bottom), (axis.end, bottom)), "quiet", key="x")
     free = -float("inf")
     for tick, words in zip(axis.ticks, axis.words, strict=True):
         x = axis.at(tick)
-        yield Curve((x, top), (((x, bottom + 4),),), stroke="rule", thickness=0.75, key=f"x {words}")
+        yield polyline(((x, top), (x, bottom + 4)), thickness=0.75, key=f"x {words}")
         half = text_width(words, NOTE) / 2
         if x - half > free:
             yield Label(x, bottom + 17, words, NOTE, "middle", "quiet", key=f"x {words}")

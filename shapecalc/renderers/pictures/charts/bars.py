@@ -9,7 +9,7 @@ from shapecalc.renderers.bars import show_percent
 from shapecalc.renderers.cells import NOTHING
 from shapecalc.renderers.pictures.charts.heads import TEXT
 from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.scene import Curve, Label, Rectangle
+from shapecalc.renderers.pictures.scene import Label, Rectangle, polyline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ def width_of(column: Sequence[Bar], room: float) -> float:
 
 def bars(column: Sequence[Bar], x: float, top: float, room: float, key: str) -> Iterator[Mark]:
     """Yield bars from x on, one below the other, along a line."""
-    yield Curve((x, top - 3), (((x, top + ROW * len(column) + 3),),), stroke="rule", thickness=1)
+    yield polyline(((x, top - 3), (x, top + ROW * len(column) + 3)))
     most = _most(column)
     for index, bar in enumerate(column):
         own = f"{key} {index}"

@@ -12,7 +12,7 @@ from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.fields import show_jump
 from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT, chart, name_and_inputs
 from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.scene import Curve, Label, Rectangle
+from shapecalc.renderers.pictures.scene import Label, Rectangle, polyline
 from shapecalc.text.given import read_names
 
 if TYPE_CHECKING:
@@ -163,9 +163,9 @@ class Map:
         yield Rectangle(0, 0, wide, high, "group", "quiet", key="input")
         if scale >= _GRID:
             for column in range(1, self.width):
-                yield Curve((column * scale, 0), (((column * scale, high),),), stroke="rule", thickness=0.75)
+                yield polyline(((column * scale, 0), (column * scale, high)), thickness=0.75)
             for row in range(1, self.height):
-                yield Curve((0, row * scale), (((wide, row * scale),),), stroke="rule", thickness=0.75)
+                yield polyline(((0, row * scale), (wide, row * scale)), thickness=0.75)
         top, right = 0.0, wide
         for one in self.seen:
             for mark in self._beyond(one):
@@ -205,9 +205,8 @@ class Map:
     def _names(self, x: float, top: float) -> Iterator[Mark]:
         for index, one in enumerate(self.seen):
             y = top + index * _STEP + 10
-            yield Curve(
-                self._corner(one), (((x - 12, y - 4),), ((x - 5, y - 4),)), "quiet", 0.5, key=f"leader {one.name}"
-            )
+            corners = self._corner(one), (x - 12, y - 4), (x - 5, y - 4)
+            yield polyline(corners, "quiet", 0.5, key=f"leader {one.name}")
             yield Label(
                 x, y, fitted(clean(one.name), TEXT, _LONGEST, bold=True), TEXT, bold=True, key=f"name {one.name}"
             )
@@ -224,7 +223,7 @@ def _sides(corners: tuple[float, float, float, float], cuts: Sequence[tuple[bool
     ]  # fmt: skip
     for start, end, is_cut in sides:
         if not is_cut:
-            yield Curve(start, ((end,),), "quiet", 1, dashed=True, key=key)
+            yield polyline((start, end), "quiet", dashed=True, key=key)
 
 
 _ROW, _THICK, _LONG = 22.0, 14.0, 460.0

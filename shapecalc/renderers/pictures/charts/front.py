@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.pictures.charts.axes import across, axis_of, up
-from shapecalc.renderers.pictures.charts.heads import NOTE, chart
+from shapecalc.renderers.pictures.charts.heads import chart, legend
 from shapecalc.renderers.pictures.charts.points import Labels, thinned
-from shapecalc.renderers.pictures.letters import text_width
-from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline
+from shapecalc.renderers.pictures.scene import Dots, Outline, polyline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from shapecalc.questions.sweep.result import Sweep
     from shapecalc.renderers.pictures.scene import Mark, Scene
@@ -68,25 +67,16 @@ def draw_front(title: str, names: Sequence[str], cloud: Any, front: Any, labels:
     marks += [Dots(dots, 2.0, "pale", key="variants")] if dots else []
     if line:
         kept = line[:: -(-len(line) // _MOST)]
-        marks += [Curve(kept[0], tuple([(point,) for point in [*kept[1:], line[-1]]]), "accent", 1, key="front line")]
+        marks.append(polyline((*kept, line[-1]), "accent", key="front line"))
         marks.append(Dots(thinned(line), 1.5 if len(line) > _CROWD else 3.0, "accent", key="front"))
     room = Labels(Outline(0, -_HIGH, _WIDE, 0))
     room.avoid_line(line)
     for index in dict.fromkeys((0, len(line) - 1, len(line) // 2) if line else ()):
         marks += room.beside(line[index], labels[index], f"point {index}")
-    marks += _legend(len(cloud), len(front))
+    counts = (f"Pareto front ({len(front):,})", "accent", len(front)), ("variants", "pale", len(cloud))
+    marks += legend([(words, fill) for words, fill, count in counts if count], _WIDE, -_HIGH - 16, 3.0)
     head, _, about = title.rpartition(": ")
     notes = []
     if len(dots) < len(variants):
         notes.append(f"Of {len(variants):,} points, those that cover one another are drawn once.")
     return chart(marks, head, about, notes)
-
-
-def _legend(variants: int, front: int) -> Iterator[Mark]:
-    x = _WIDE
-    for words, color, count in ((f"Pareto front ({front:,})", "accent", front), ("variants", "pale", variants)):
-        if count:
-            x -= text_width(words, NOTE)
-            yield Label(x, -_HIGH - 16, words, NOTE, color="quiet", key=f"legend {color}")
-            yield Dots(((x - 8, -_HIGH - 19.5),), 3.0, color, key=f"legend {color}")
-            x -= 30

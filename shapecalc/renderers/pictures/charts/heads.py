@@ -7,28 +7,27 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.scene import Label, Scene, outline_of
+from shapecalc.renderers.pictures.letters import fitted, text_width, wrapped
+from shapecalc.renderers.pictures.scene import Dots, Label, Rectangle, Scene, outline_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shapecalc.renderers.pictures.scene import Mark
 
-__all__ = ["NOTE", "TEXT", "chart", "name_and_inputs", "wrapped"]
+__all__ = ["NOTE", "TEXT", "chart", "legend", "name_and_inputs"]
 
 TEXT, NOTE = 11.0, 10.0
 """The sizes of the texts of charts, and of notes."""
 
 _TITLE, _LINE = 15.0, 15.0
-_LONGEST = 2_000  # letters of a text that is wrapped
 
 
 def chart(marks: Sequence[Mark], title: str, about: str, notes: Iterable[str] = ()) -> Scene:
     """Return the scene of a chart with a title, what it is about, and notes."""
     found = outline_of(marks)
     left = floor(found.left)  # so that what is at whole pixels stays there
-    width = max(found.right - found.left, 360.0)
+    width = max(found.width, 360.0)
     above = wrapped(about, TEXT, width)
     y = found.top - 18 - _LINE * len(above)
     head = [Label(left, y, fitted(clean(title), _TITLE, width, bold=True), _TITLE, bold=True, key="title")]
@@ -42,20 +41,23 @@ def chart(marks: Sequence[Mark], title: str, about: str, notes: Iterable[str] = 
     return Scene.around([*head, *marks, *foot], clean(title), clean(about), margin=20)
 
 
+def legend(entries: Iterable[tuple[str, str]], right: float, y: float, radius: float = 0.0) -> Iterator[Mark]:
+    """Yield words with their colours, from the right end leftwards: dots with a radius, squares without one."""
+    x = right
+    for words, fill in entries:
+        x -= text_width(words, NOTE)
+        key = f"legend {fill}"
+        yield Label(x, y, words, NOTE, color="quiet", key=key)
+        yield (
+            Dots(((x - 8, y - 3.5),), radius, fill, key=key)
+            if radius
+            else Rectangle(x - 14, y - 8, 9, 9, fill, "", key=key)
+        )
+        x -= 30
+
+
 def name_and_inputs(name: str, inputs: Mapping[str, Sequence[int]], batch: int = 1) -> str:
     """Return the title of a chart of a network: its name and the sizes of its inputs."""
     sizes = [f"{clean(one)} {show_size(size)}" for one, size in inputs.items()]
     words = [clean(name), ", ".join(sizes), f"batch {batch:,}" if batch != 1 else ""]
     return " · ".join(filter(None, words))
-
-
-def wrapped(text: str, size: float, width: float) -> list[str]:
-    """Return a text as lines that are no wider than this; a word that is wider has its middle left out."""
-    lines: list[str] = []
-    for word in clean(text)[:_LONGEST].split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(fitted(word, size, width))
-    return lines

@@ -13,7 +13,7 @@ from shapecalc.renderers.pictures.charts.bars import ROW, Bar, bars, names, widt
 from shapecalc.renderers.pictures.charts.heads import TEXT, chart, name_and_inputs
 from shapecalc.renderers.pictures.charts.timeline import LiveStep, Timeline
 from shapecalc.renderers.pictures.letters import text_width
-from shapecalc.renderers.pictures.scene import Curve, Label, outline_of
+from shapecalc.renderers.pictures.scene import Label, outline_of, polyline
 from shapecalc.renderers.serving import show_bits
 
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ class _Table:
         yield Label(at, top - 11, self.heading, TEXT, bold=True, key=f"head {self.heading}")
         yield from names(self.rows, at - 12, top, self.room)
         yield from bars(self.bars, at, top, _ROOM, self.heading)
-        yield Curve((x, bottom + 3), (((x + self.width, bottom + 3),),), stroke="rule", thickness=1)
+        yield polyline(((x, bottom + 3), (x + self.width, bottom + 3)))
         yield Label(at - 12, bottom + 19, "total", TEXT, "right", bold=True, key=f"total of {self.heading}")
         yield Label(at + 6, bottom + 19, self.total, TEXT, bold=True, key=f"total {self.heading}")

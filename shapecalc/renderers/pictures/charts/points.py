@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shapecalc.escaping import clean
 from shapecalc.renderers.pictures.charts.heads import NOTE
 from shapecalc.renderers.pictures.letters import fitted
-from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Rectangle
+from shapecalc.renderers.pictures.scene import Label, Outline, Rectangle, polyline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +21,12 @@ MOST = 4_000
 """Dots of a plot, however many points there are."""
 
 _LONGEST = 230.0
+_NEAR = 5.0
+"""The distance of the points of a line that are covered by nothing."""
+
+_FAR = 26.0
+"""A label farther away than this has a line to its point."""
+
 _PLACES = (
     (9, -8, "left"),
     (-9, -8, "right"),
@@ -75,11 +81,9 @@ class Labels:
                 self.used.append(place)
                 if abs(down) > _FAR:
                     near = label.x + (3 if anchor == "right" else -3), label.y - NOTE * 0.3
-                    yield Curve(at, ((near,),), "quiet", 0.5, key=f"{key} leader")
-                width, height = place.right - place.left, place.bottom - place.top
-                yield Rectangle(place.left - 1, place.top, width + 2, height, "paper", "", key=f"{key} ground")
+                    yield polyline((at, near), "quiet", 0.5, key=f"{key} leader")
+                yield Rectangle(
+                    place.left - 1, place.top, place.width + 2, place.height, "paper", "", key=f"{key} ground"
+                )
                 yield label
                 return
-
-
-_NEAR, _FAR = 5.0, 26.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import show_scaled
 from shapecalc.renderers.pictures.charts.axes import across, log_axis, up
-from shapecalc.renderers.pictures.charts.heads import NOTE, chart
+from shapecalc.renderers.pictures.charts.heads import chart, legend
 from shapecalc.renderers.pictures.charts.points import Labels
-from shapecalc.renderers.pictures.letters import text_width
-from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline, Polygon
+from shapecalc.renderers.pictures.scene import Dots, Outline, Polygon, polyline
 from shapecalc.renderers.serving import show_bits
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def draw(speed: Speed) -> Scene:
     drawn = sorted(points, key=lambda one: -one.seconds)[:_MOST]
     plot = _Plot(speed, points)
     marks: list[Mark] = [*up(plot.y, 0.0, _WIDE, 16.0), *across(plot.x, -_HIGH, 0.0)]
-    marks += [*plot.roof(), *plot.dots(drawn), *plot.wholes(), *plot.words(drawn), *_legend(points)]
+    marks += [*plot.roof(), *plot.dots(drawn), *plot.wholes(), *plot.words(drawn)]
+    marks += legend(_legend(points), _WIDE, -_HIGH - 16, 4.0)
     bits, batch = speed.widths, speed.report.batch
     shown = show_bits(bits.weights)
     weights = f"{bits.format} weights (on average {shown} bits)" if bits.format else f"{shown}-bit weights"
@@ -109,9 +110,9 @@ class _Plot:
         """Yield the limits, the ridge between them, and their names."""
         start, ridge, end = self.at(self.x.low), self.at(self.ridge), self.at(self.x.high)
         self.labels.avoid_line([start, ridge, end])
-        yield Curve(start, ((ridge,), (end,)), "ink", 1.8, key="roof")
+        yield polyline((start, ridge, end), "ink", 1.8, key="roof")
         self.labels.avoid_line([ridge, (ridge[0], 0)])
-        yield Curve(ridge, (((ridge[0], 0),),), "ink", 0.8, dashed=True, key="ridge")
+        yield polyline((ridge, (ridge[0], 0)), "ink", 0.8, dashed=True, key="ridge")
         shown = f"{self.ridge:,.0f}" if self.ridge >= 10 else f"{self.ridge:.1f}"
         yield from self.labels.beside(
             (ridge[0], -4), f"ridge {shown} FLOP/B", "ridge words", places=((6, 0, "left"), (-6, 0, "right"))
@@ -159,13 +160,9 @@ _BELOW = ((10, 18, "left"), (0, 28, "middle"), (-10, 18, "right"), (8, 44, "left
 """Where names of layers may be: at the slope above it at the left, or below it at the right; below the peak."""
 
 
-def _legend(points: Sequence[LayerPoint]) -> Iterator[Mark]:
-    x = _WIDE
+def _legend(points: Sequence[LayerPoint]) -> Iterator[tuple[str, str]]:
+    """Yield what the colours of points mean, from the right."""
     for is_memory, fill, word in ((False, _COMPUTE, "compute-bound"), (True, _MEMORY, "memory-bound")):
         count = sum(len(point.names) for point in points if point.is_memory == is_memory)
         if count:
-            words = f"{count:,} layer{'' if count == 1 else 's'} {word}"
-            x -= text_width(words, NOTE)
-            yield Label(x, -_HIGH - 16, words, NOTE, color="quiet", key=f"legend {fill}")
-            yield Dots(((x - 8, -_HIGH - 19.5),), 4.0, fill, key=f"legend {fill}")
-            x -= 30
+            yield f"{count_noun(count, 'layer')} {word}", fill

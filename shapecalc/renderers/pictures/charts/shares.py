@@ -13,7 +13,7 @@ from shapecalc.renderers.footer import incomplete
 from shapecalc.renderers.pictures.charts.bars import ROW, Bar, bars, names, width_of
 from shapecalc.renderers.pictures.charts.heads import TEXT, chart
 from shapecalc.renderers.pictures.letters import text_width
-from shapecalc.renderers.pictures.scene import Curve, Label
+from shapecalc.renderers.pictures.scene import Label, polyline
 from shapecalc.renderers.view import View
 from shapecalc.text.given import read_names
 
@@ -122,4 +122,4 @@ def _drawn(rows: Sequence[str], drawn: Mapping[str, Sequence[Bar]], columns: Seq
         yield Label(x + 6, bottom + 19, total, TEXT, bold=True, key=f"total {column.name}")
         heads = text_width(OF[column.name], TEXT, bold=True), text_width(total, TEXT, bold=True) + 6
         x += max(width_of(own, _ROOM) if own else _ROOM, *heads) + _GAP
-    yield Curve((0, bottom + 3), (((x - _GAP, bottom + 3),),), stroke="rule", thickness=1)
+    yield polyline(((0, bottom + 3), (x - _GAP, bottom + 3)))

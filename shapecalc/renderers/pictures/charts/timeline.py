@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.pictures.charts.axes import byte_axis, up
-from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT
+from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT, legend
 from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.scene import Curve, Label, Rectangle
+from shapecalc.renderers.pictures.scene import Label, Rectangle, polyline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ _NAMED = 13
 
 _LONGEST = 90.0
 _FEW = 3
+_START = "(start)"
 
 
 class LiveStep(NamedTuple):
@@ -68,8 +69,11 @@ class Timeline:
         for index in range(len(self.columns)):
             yield from self._column(index)
         yield from self._peak()
-        yield Curve((0, 0), (((self.right, 0),),), stroke="quiet", thickness=1)
-        yield from self._legend()
+        yield polyline(((0, 0), (self.right, 0)), "quiet")
+        used = [
+            fill for index, fill in enumerate(self.sorts.items()) if any(step.parts[index] for step in self.columns)
+        ]
+        yield from legend(reversed(used), self.right, -_HIGH - 36)
         yield from self._names() if self.wide >= _NAMED else self._blocks()
 
     def _column(self, index: int) -> Iterator[Mark]:
@@ -96,19 +100,9 @@ class Timeline:
         words = f"peak {show_bytes(step.live)} {when}{f', {step.direction}' if step.direction else ''}"
         half = text_width(words, TEXT, bold=True) / 2
         middle = max(min(x, self.right - half), half)
-        yield Curve((0, y), (((self.right, y),),), stroke="ink", thickness=1, dashed=True, key="peak line")
+        yield polyline(((0, y), (self.right, y)), "ink", dashed=True, key="peak line")
         yield Label(middle, self.axis.end - 12, words, TEXT, "middle", bold=True, key="peak words")
-        yield Curve((x, self.axis.end - 9), (((x, y),),), stroke="ink", thickness=1, arrow=5, key="peak")
-
-    def _legend(self) -> Iterator[Mark]:
-        used = [any(step.parts[index] for step in self.columns) for index in range(len(self.sorts))]
-        x = self.right
-        for (words, fill), is_used in reversed([*zip(self.sorts.items(), used, strict=True)]):
-            if is_used:
-                x -= text_width(words, NOTE)
-                yield Label(x, -_HIGH - 36, words, NOTE, color="quiet", key=f"legend {fill}")
-                yield Rectangle(x - 14, -_HIGH - 44, 9, 9, fill, "", key=f"legend {fill}")
-                x -= 30
+        yield polyline(((x, self.axis.end - 9), (x, y)), "ink", arrow=5, key="peak")
 
     def _names(self) -> Iterator[Mark]:
         """Yield the name of each step, downwards, and the passes below."""
@@ -153,7 +147,7 @@ class Timeline:
                 break
         for word, left, right in spans:
             if word and right - left >= 2:
-                yield Curve((left, y), (((right, y),),), stroke="quiet", thickness=1.5, key=f"span {word}")
+                yield polyline(((left, y), (right, y)), "quiet", 1.5, key=f"span {word}")
                 if text_width(word, NOTE) <= right - left + 2:
                     yield Label((left + right) / 2, y + 13, word, NOTE, "middle", "quiet", key=f"span {word}")
 
@@ -179,6 +173,3 @@ def _named_together(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
         name = alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
         found.append((clean(name), sum(count for _, count in alike)))
     return found
-
-
-_START = "(start)"

@@ -5,20 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE
+from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE, STRAIGHT
 from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from shapecalc.renderers.pictures.layered.parts import Point
     from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
+    from shapecalc.renderers.pictures.scene import Point
 
 __all__ = ["Channels"]
 
 _NEAR = 4.0
 _INSET = 9.0
-_STRAIGHT = 0.01
 _SMALL = 10.0
 
 
@@ -58,7 +57,7 @@ class Channels:
             rank = self.rows.rank[one.upper]
             here, there = self.pieces[self.piece[rank]], self.pieces[self.piece[rank + 1]]
             top, bottom = self.tops[one.upper] + self.rows.heights[one.upper], self.tops[one.lower]
-            if here is there and abs(start - end) < _STRAIGHT and 0 < index < len(segments) - 1:
+            if here is there and abs(start - end) < STRAIGHT and 0 < index < len(segments) - 1:
                 continue  # straight through a row
             track = self.tracks.get((rank, one.net), top)
             if here is there:
@@ -139,7 +138,7 @@ class Channels:
         return y + _SMALL + LANE * max(tracks.values()) + ARROW_ROOM
 
     def _is_bent(self, one: Stretch) -> bool:
-        return abs(self._start(one) - self._end(one)) > _STRAIGHT
+        return abs(self._start(one) - self._end(one)) > STRAIGHT
 
     def _tracks(self, rank: int, nets: dict[Hashable, list[Stretch]], taken: list[float]) -> dict[Hashable, int]:
         """Return a track for each line that goes across: apart where they overlap, and with few crossings.

@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.layered.parts import BOX_GAP, LANE
+from shapecalc.renderers.pictures.layered.ranks import FORK
 
 if TYPE_CHECKING:
     from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["place_across"]
 
 _SWEEPS = 10
-_SIDES = 2
 
 
 def place_across(rows: Rows) -> list[float]:
@@ -55,7 +55,7 @@ def _main(rows: Rows, near: list[Stretch], *, upper: bool) -> Stretch | None:
     if len(near) == 1:
         return near[0]
     ends = [(one.upper if upper else one.lower, one) for one in near]
-    if len({end for end, _ in ends}) > _SIDES and (upper or near[0].upper < rows.real):
+    if len({end for end, _ in ends}) > FORK and (upper or near[0].upper < rows.real):
         return None
     real = [(end, one) for end, one in ends if end < rows.real]
     if not real:
@@ -129,7 +129,7 @@ class _Stacks:
         for sweep in range(_SWEEPS):
             for stack in reversed(self.order) if sweep % 2 == 0 else self.order:
                 near = joined[stack]
-                if len(near) <= _SIDES:
+                if len(near) <= FORK:
                     near = [one for one in near if one[2]] or near
                 if near:
                     wanted = sorted(self.at[other] + apart for other, apart, _ in near)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.renderers.pictures.layered.channels import Channels
 from shapecalc.renderers.pictures.layered.columns import place_across
 from shapecalc.renderers.pictures.layered.ordering import order
-from shapecalc.renderers.pictures.layered.parts import BORDER, Arrangement, Cluster, Placed
+from shapecalc.renderers.pictures.layered.parts import BORDER, STRAIGHT, Arrangement, Cluster, Placed
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shapecalc.renderers.pictures.layered.parts import Card, Point
+    from shapecalc.renderers.pictures.layered.parts import Card
+    from shapecalc.renderers.pictures.scene import Point
 
 __all__ = ["lay_out"]
 
@@ -217,8 +218,12 @@ def _corners(points: list[Point]) -> list[Point]:
 
 
 def _is_same(one: Point, other: Point) -> bool:
-    return abs(one[0] - other[0]) < 0.01 and abs(one[1] - other[1]) < 0.01
+    return _is_level(one, other, 0) and _is_level(one, other, 1)
 
 
 def _is_straight(one: Point, middle: Point, other: Point) -> bool:
-    return any(abs(one[axis] - middle[axis]) < 0.01 and abs(middle[axis] - other[axis]) < 0.01 for axis in (0, 1))
+    return any(_is_level(one, middle, axis) and _is_level(middle, other, axis) for axis in (0, 1))
+
+
+def _is_level(one: Point, other: Point, axis: int) -> bool:
+    return abs(one[axis] - other[axis]) < STRAIGHT

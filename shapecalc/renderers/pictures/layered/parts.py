@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["ARROW_ROOM", "BORDER", "BOX_GAP", "CHANNEL", "LANE", "Arrangement", "Card", "Cluster", "Placed", "Point"]
+if TYPE_CHECKING:
+    from shapecalc.renderers.pictures.scene import Point
 
-Point = tuple[float, float]
+__all__ = ["ARROW_ROOM", "BORDER", "BOX_GAP", "CHANNEL", "LANE", "STRAIGHT", "Arrangement", "Card", "Cluster", "Placed"]
 
 BOX_GAP = 22.0
 """Between boxes of a row."""
@@ -18,6 +19,8 @@ ARROW_ROOM = 13.0
 """From the lowest line that goes across to the row below."""
 BORDER = 12.0
 """From the border of a cluster to what is in it."""
+STRAIGHT = 0.01
+"""Points are at the same height, or below one another, if they are nearer."""
 
 
 class Card(NamedTuple):

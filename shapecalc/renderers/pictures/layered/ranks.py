@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-__all__ = ["Link", "Rows", "Stretch", "make_rows"]
+__all__ = ["FORK", "Link", "Rows", "Stretch", "make_rows"]
 
-_SIDES = 2
+FORK = 2
+"""A main chain and one side branch."""
 
 
 class Link(NamedTuple):
@@ -86,7 +87,7 @@ def make_rows(sizes: Sequence[tuple[float, float]], links: Sequence[Link], first
     for node, rank in enumerate(rows.rank):
         rows.rows[rank].append(node)
     for row in rows.rows:  # the main chain at the left, a side branch and bend points at its right
-        if sum(node < rows.real for node in row) <= _SIDES:
+        if sum(node < rows.real for node in row) <= FORK:
             row.sort(key=lambda node: (node >= rows.real, rows.slack[node]))
     return rows
 

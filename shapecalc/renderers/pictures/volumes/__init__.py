@@ -8,10 +8,11 @@ from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.folding import differences
 from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.legend import heading
-from shapecalc.renderers.pictures.scene import Curve, Label, Polygon, Scene, outline_of
+from shapecalc.renderers.pictures.letters import wrapped
+from shapecalc.renderers.pictures.scene import Label, Polygon, Scene, outline_of, polyline
 from shapecalc.renderers.pictures.volumes.arrangement import MapGrid, Volume
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
-from shapecalc.renderers.pictures.volumes.captions import caption_of, paragraph, title_of
+from shapecalc.renderers.pictures.volumes.captions import caption_of, title_of
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths, read_scale
@@ -51,7 +52,7 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     marks = [*_arrows(layout), *_volumes(layout), *_windows(layout, lengths)]
     outline = outline_of(marks)
     notes = _notes(report, maps, scale, depth)
-    marks += _footer(notes, outline.left, outline.bottom + 24, outline.right - outline.left)
+    marks += _footer(notes, outline.left, outline.bottom + 24, outline.width)
     above = heading(report, [one.fill for one in maps], outline)
     return Scene.around([*above, *marks], report.name, "Feature maps to scale. " + " ".join(notes))
 
@@ -92,7 +93,7 @@ def _windows(layout: MapGrid, lengths: Lengths) -> Iterator[Mark]:
         point = after.left_at(y) + min(3.0, after.width / 2), y
         yield Polygon(corners, "paper", "ink", 0.8, key=f"window {key}")
         for corner in corners:
-            yield Curve(corner, ((point,),), "edge", 0.7, key=f"ray {key}", ends=(f"{source}", f"{target}"))
+            yield polyline((corner, point), "edge", 0.7, key=f"ray {key}", ends=(f"{source}", f"{target}"))
 
 
 def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -> list[str]:
@@ -113,5 +114,5 @@ def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -
 
 
 def _footer(notes: Sequence[str], x: float, y: float, width: float) -> Iterator[Label]:
-    for number, line in enumerate(paragraph(" ".join(notes), max(width, 300.0))):
+    for number, line in enumerate(wrapped(" ".join(notes), 9.5, max(width, 300.0))):
         yield Label(x, y + 13 * number, line, 9.5, color="quiet", key="notes")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.renderers.pictures.lines import apart, towards
 from shapecalc.renderers.pictures.scene import Curve, shifted
 from shapecalc.renderers.pictures.volumes.boxes import SIZE, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import LINE
+from shapecalc.renderers.pictures.volumes.places import Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +46,7 @@ class Volume(NamedTuple):
         """Half of the width that it takes, around the middle of its box."""
         labels = [*labels_of(self.box.centred(0, 0), self.map.sides, ""), *self.caption]
         found = [
-            self.box.outline.right - self.box.outline.left,
+            self.box.outline.width,
             *[2 * abs(edge) for one in labels for edge in (one.outline.left, one.outline.right)],
         ]
         return max(found) / 2
@@ -117,14 +119,9 @@ class MapGrid:
                 begin = begin if self.row_of[begin] == lane[0] else self._first(lane[0]) - 1
                 wanted.setdefault(lane, {}).setdefault(source, []).extend((begin, self.items[target].place.column))
         for lane, sources in wanted.items():
-            ends_of: list[list[tuple[int, int]]] = []
+            tracks = Lanes()
             for source, ends in sorted(sources.items(), key=lambda one: max(one[1]) - min(one[1])):
-                low, high = min(ends), max(ends)
-                free = (i for i, spans in enumerate(ends_of) if all(b <= low or high <= a for a, b in spans))
-                track = next(free, len(ends_of))
-                if track == len(ends_of):
-                    ends_of.append([])
-                ends_of[track].append((low, high))
+                track = tracks.place(min(ends), max(ends))
                 for target in [b for a, b in self.edges if a == source]:
                     if self._lane(self.items[target]) == lane:
                         found[source, target] = track
@@ -237,7 +234,7 @@ class MapGrid:
     def _curve(self, points: list[Point], source: int, target: int) -> Curve:
         steps: list[tuple[Point, ...]] = []
         for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-            start, stop = _toward(corner, before), _toward(corner, after)
+            start, stop = [towards(corner, end, min(_ROUND, apart(corner, end) / 2)) for end in (before, after)]
             steps += [(start,), (corner, corner, stop)]
         steps.append((points[-1],))
         return Curve(points[0], tuple(steps), arrow=6, key=f"arrow {source} {target}", ends=(f"{source}", f"{target}"))
@@ -258,11 +255,3 @@ def _rows(widths: Sequence[float], cuts: set[int]) -> list[tuple[int, int]]:
         rows.append((best[end][1], end))
         end = best[end][1]
     return rows[::-1]
-
-
-def _toward(corner: Point, other: Point) -> Point:
-    """Return the point near a corner where its rounding begins."""
-    across, down = other[0] - corner[0], other[1] - corner[1]
-    length = abs(across) + abs(down)
-    part = min(_ROUND, length / 2) / length if length else 0.0
-    return corner[0] + across * part, corner[1] + down * part

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["LINE", "caption_of", "paragraph", "title_of"]
+__all__ = ["LINE", "caption_of", "title_of"]
 
 LINE = 13.0
 """The distance of lines."""
@@ -72,14 +72,3 @@ def _count(one: FeatureMap) -> Iterator[str]:
 def title_of(one: FeatureMap, sizes: str) -> str:
     """Return all about a map, for a pointer that rests on it."""
     return " · ".join([one.name, sizes, *_details(one), *_count(one)])
-
-
-def paragraph(text: str, width: float, size: float = _SMALL) -> list[str]:
-    """Return a text in lines that are not longer than a width, but for words that are."""
-    lines: list[str] = []
-    for word in text.split(" "):
-        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines

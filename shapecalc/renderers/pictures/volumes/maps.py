@@ -89,7 +89,7 @@ class FeatureMap(NamedTuple):
             return "input"
         macs: dict[str, Any] = {}
         for row in self.line.rows:
-            group = group_of(row.node.layer) if row.node.layer else "others"
+            group = group_of(row.node.layer)
             macs[group] = macs.get(group, 0) + row.macs
         return max(macs, key=lambda group: macs[group])
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["GridPoint", "places_in_row", "places_in_u"]
+__all__ = ["GridPoint", "Lanes", "places_in_row", "places_in_u"]
 
 _LEVELS = 2
 """A U falls and rises by at least so many levels, each in at least so many steps."""
@@ -24,6 +24,22 @@ class GridPoint(NamedTuple):
 
     lane: int
     column: int
+
+
+class Lanes:
+    """Lanes with spans of columns that do not overlap."""
+
+    def __init__(self) -> None:
+        self.spans: list[list[tuple[int, int]]] = []
+
+    def place(self, begin: int, end: int) -> int:
+        """Return the first lane with room from a column to another (exclusive), which is then taken."""
+        free = (lane for lane, spans in enumerate(self.spans) if all(b <= begin or end <= a for a, b in spans))
+        lane = next(free, len(self.spans))
+        if lane == len(self.spans):
+            self.spans.append([])
+        self.spans[lane].append((begin, end))
+        return lane
 
 
 def places_in_u(maps: Sequence[FeatureMap]) -> list[GridPoint] | None:
@@ -75,17 +91,13 @@ def places_in_row(maps: Sequence[FeatureMap]) -> list[GridPoint]:
         for source in one.sources:
             uses[source].append(index)
     lanes = dict.fromkeys(path, 0)
-    taken: list[list[tuple[int, int]]] = []
+    below = Lanes()
     for chain in _chains(maps, lanes):
         first, last = chain[0], chain[-1]
         begin = max([columns[source] + 1 for source in maps[first].sources], default=columns[first])
         end = max([columns[user] - 1 for user in uses[last]], default=columns[last])
         begin, end = min(begin, columns[first]), max(end, columns[last])
-        lane = next((i for i, spans in enumerate(taken) if all(b < begin or end < a for a, b in spans)), len(taken))
-        if lane == len(taken):
-            taken.append([])
-        taken[lane].append((begin, end))
-        lanes.update(dict.fromkeys(chain, lane + 1))
+        lanes.update(dict.fromkeys(chain, 1 + below.place(begin, end + 1)))
     return [GridPoint(lanes[index], columns[index]) for index in range(len(maps))]
 
 

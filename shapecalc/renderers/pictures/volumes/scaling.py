@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import log2, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.errors import Problem, UsageError, did_you_mean
-from shapecalc.renderers.pictures import SCALES
+from shapecalc.renderers.pictures import SCALES, check_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,8 +28,7 @@ _VECTOR = 150.0
 def read_scale(name: str) -> str:
     """Return the name of a scale, by default the first. Errors: `UsageError` for another."""
     name = name or next(iter(SCALES))
-    if name not in SCALES:
-        raise UsageError(Problem(f"there is no scale {name}", hint=did_you_mean(name, SCALES)))
+    check_choice(name, SCALES, "scale")
     return name
 
 
