@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, fits
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
+__all__ = ["as_rows", "at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
 
 
 def linear(call: ImportedCall, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
@@ -31,6 +32,19 @@ def rows(call: ImportedCall, x: Data) -> Data:
     if call.frame.batch > 1:
         raise NotCoveredError("it sums over the samples of the batch")
     return call.frame.whole(call.place, x)
+
+
+def as_rows(call: ImportedCall, x: Constant) -> Data:
+    """Return a constant that is multiplied by weights: where it has equal rows, as many as the batch, a row of each.
+
+    As the first states of a cell, which exporters store with the batch of their example.
+    """
+    frame, items = call.frame, x.items
+    row = x.dims[1:]
+    is_of_each = frame.batch > 1 and x.batch == FIXED and bool(row) and x.dims[0] == frame.batch
+    if not is_of_each or (items is not None and items != items[: prod(row)] * frame.batch):
+        return call.as_data(x)
+    return frame.as_data(call.place, x, row)._replace(batch=Batch(0, own=True))
 
 
 def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:

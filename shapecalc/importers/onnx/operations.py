@@ -50,8 +50,8 @@ class NodeCall(ImportedCall):
         super().__init__(place, inputs, frame)
         self.node = node
         self.opset = opset
-        self.absorbed = ""
-        """The output of a later node that this one stands for too."""
+        self.absorbed: tuple[str, ...] = ()
+        """The outputs of later nodes, one after the other, that this one stands for too."""
         self.uses = _NO_USES
         """What the graph around it does with its tensors."""
         self.is_of_constants = False

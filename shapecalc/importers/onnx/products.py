@@ -25,7 +25,7 @@ def _bias_after(call: NodeCall, features: int) -> Constant | None:
     bias = call.uses.scope.get(other)
     if not isinstance(bias, Constant) or not bias.sources or bias.dims != (features,):
         return None
-    call.absorbed = after.outputs[0]
+    call.absorbed = (after.outputs[0],)
     return bias
 
 
