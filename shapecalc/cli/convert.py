@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import OneOf, completed, load_network, network_options
-from shapecalc.cli.output import emit, emit_bytes
-from shapecalc.exporters import FORMATS, check_name, format_of_file
+from shapecalc.cli.output import emit, emit_bytes, warn
+from shapecalc.exporters import FORMATS, check_name, format_of_file, lost_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,8 @@ def command(
     check_name(output or "", chosen)
     network = load_network(spec, inputs, settings)
     written = network.convert(chosen, depth=depth)
+    lost = lost_widths(network.infer(), chosen)
+    warn([lost] if lost else [])
     if isinstance(written, bytes):
         emit_bytes(written, output, chosen)
     else:
