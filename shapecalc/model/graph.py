@@ -102,7 +102,7 @@ class Stored(NamedTuple):
     """How the file of a model says that it is stored: formats of weights and activations, and the name of the file.
 
     `note` is what of it is not understood; `unconverted` are the modules, by their names in the library, whose weights
-    keep 16 bits.
+    keep 16 bits; `quantised` is how weights are quantised, in words: `int8, int4`.
     """
 
     weights: str
@@ -110,6 +110,7 @@ class Stored(NamedTuple):
     origin: str
     note: str = ""
     unconverted: tuple[str, ...] = ()
+    quantised: str = ""
 
 
 class StatedContext(NamedTuple):
