@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["as_rows", "at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
+__all__ = [
+    "as_rows",
+    "at_positions",
+    "einsum",
+    "is_number",
+    "linear",
+    "merged",
+    "number_in",
+    "picked",
+    "product",
+    "reduced",
+    "rows",
+]
 
 
 def linear(call: ImportedCall, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
@@ -42,7 +54,7 @@ def as_rows(call: ImportedCall, x: Constant) -> Data:
     frame, items = call.frame, x.items
     row = x.dims[1:]
     is_of_each = frame.batch > 1 and x.batch == FIXED and bool(row) and x.dims[0] == frame.batch
-    if not is_of_each or (items is not None and items != items[: prod(row)] * frame.batch):
+    if not is_of_each or (items is not None and items != items[: math.prod(row)] * frame.batch):
         return call.as_data(x)
     return frame.as_data(call.place, x, row)._replace(batch=Batch(0, own=True))
 
@@ -153,17 +165,32 @@ def merged(call: ImportedCall, kind: str, given: Sequence[Data | Constant]) -> D
     if len(data) == 1 and len(given) == 2:
         x = data[0]
         if numbers and x.rank == rank:  # with a number: x − 2 is x + (−2), x / 2 is x · ½
-            first = given[0] is x
-            if kind in ("add", "mul", "maximum", "minimum") or first:
-                return call.one({"sub": "add", "div": "mul"}.get(kind, kind), x)
-            number = numbers[0]
-            if kind == "div" and isinstance(number, Constant) and number.items and number.items[0] == 1:
+            first, number = given[0] is x, number_in(numbers[0])
+            if kind in ("add", "mul", "maximum", "minimum"):
+                return call.one(kind, x, **_other(number))
+            if kind == "sub" and (first or number is not None):
+                return call.one("add" if first else "sub", x, **_other(-number if first and number else number))
+            if kind == "div" and first:
+                return call.one("mul", x, **_other(1 / number if number else None))
+            if kind == "div" and number == 1:
                 return call.one("pointwise", x, function="reciprocal")
         scaled = _scaled(call, kind, x, next((w for w in given if isinstance(w, Constant)), None))
         if scaled is not None:
             return scaled
     operands, batch = call.frame.aligned(call.place, given)
     return call.one(kind, *operands, batch=batch)
+
+
+def number_in(x: Any) -> float | None:
+    """Return the number that an operand is, if it is known and finite."""
+    number = x.items[0] if isinstance(x, Constant) and x.items else None
+    if isinstance(number, bool):
+        return int(number)
+    return number if isinstance(number, (int, float)) and math.isfinite(number) else None
+
+
+def _other(number: float | None) -> dict[str, Any]:
+    return {} if number is None else {"other": number}
 
 
 def _scaled(call: ImportedCall, kind: str, x: Data, weight: Constant | None) -> Data | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -91,3 +92,65 @@ def test_weights_of_another_kind_of_layer_are_refused_by_the_layer():
     with pytest.raises(shapecalc.UsageError) as found:
         shapecalc.load({"input": "4x8", "layers": layers}).convert("pytorch")
     assert re.search(r"other \(rms_norm\) cannot be written for PyTorch: weights of another kind of layer", str(found))
+
+
+class Attention(nn.Module):
+    """Attention by hand, with the scale as people write it."""
+
+    def __init__(self, scaled):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(16, 48), nn.Linear(16, 16)
+        self.scaled = scaled
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, 4, 4)).permute(2, 0, 3, 1, 4)
+        scores = self.scaled(q, k.transpose(-2, -1))
+        return self.out((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize(("scaled", "text"), [
+    (lambda q, k: q @ k / math.sqrt(4), " * 0.5  # 4×5×5\n"),
+    (lambda q, k: (q @ k) * 4**-0.5, " * 0.5  # 4×5×5\n"),
+    (lambda q, k: (q / 2) @ k, " * 0.5  # 4×5×4\n"),
+    (lambda q, k: 1 - q @ k, "1 - "),
+    (lambda q, k: q @ k - 3, " + -3  # "),
+    (lambda q, k: 3 / (5 + (q @ k) ** 2), " * 3  # "),
+    (lambda q, k: (q @ k).clamp(min=0.1), ".clamp(min=0.1)"),
+    (lambda q, k: (q @ k).clamp(max=0.1), ".clamp(max=0.1)"),
+])  # fmt: skip
+def test_the_scale_of_scores_is_written(scaled, text):
+    assert_the_same(Attention(scaled), torch.randn(2, 5, 16), text=text)
+
+
+def test_a_number_that_is_not_known_is_noted():
+    module = Attention(lambda q, k: q @ k * module.factor)
+    module.register_buffer("factor", torch.tensor(0.5))
+    source = shapecalc.from_torch(module, torch.randn(2, 5, 16)).convert("pytorch")
+    assert "        # mul: with a number that is not known\n" in source
+
+
+class Numbers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return (1 - self.fc(x) * 0.25).clamp(min=0.5).clamp(max=0.75) + 2
+
+
+def test_numbers_stay_in_every_format():
+    network = shapecalc.from_torch(Numbers(), torch.zeros(2, 4))
+    again = shapecalc.load(network.convert("yaml"))
+    assert [row.node.layer.values().get("other") for row in again.infer().rows] == [None, 0.25, 1, 0.5, 0.75, 2]
+    keras = network.convert("keras")
+    for text in (" * 0.25", "1 - ", "ops.maximum(", "ops.minimum(", " + 2"):
+        assert text in keras
+
+
+def test_numbers_stay_in_onnx():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    found = shapecalc.from_torch(Numbers(), torch.zeros(2, 4)).convert("onnx")
+    session = onnxruntime.InferenceSession(found)
+    (name,) = [one.name for one in session.get_inputs()]
+    (y,) = session.run(None, {name: torch.randn(1, 4).numpy()})
+    assert y.tolist() == [[2.75] * 4]  # the weights of the file are alike, and 1 − 0 is above the bounds

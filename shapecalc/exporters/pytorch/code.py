@@ -162,6 +162,8 @@ class ClassText(BodyText):
         text = f"{attribute}({', '.join(inputs)})" if item.repeat != 1 else self._call(item, attribute, inputs)
         if text != target:
             yield f"        {target} = {text}{size}"
+        if note := item.arguments.get("note"):
+            yield f"        # {note}"
 
     @staticmethod
     def _call(item: Item, attribute: str, inputs: Sequence[str]) -> str:
