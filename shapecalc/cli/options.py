@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
-    "DIRECTION", "GroupedCommand", "OneOf", "WholeNumber", "all_or_depth", "batch_option", "completed", "depth_option",
+    "DIRECTION", "GroupedCommand", "ListingCommand", "OneOf", "WholeNumber", "all_or_depth", "batch_option", "completed",
+    "depth_option",
     "grouped", "input_option", "layout_option", "load_network", "load_one_of", "network_options", "parameters_of",
     "read_selection", "read_settings", "selection_options", "separated", "set_option", "settings_option",
     "sized_network", "spec_argument", "together",
@@ -62,6 +63,19 @@ def together(*options: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
         return function
 
     return add
+
+
+class ListingCommand(click.Command):
+    """A command whose help ends with a list: its title, and names with what each is."""
+
+    def __init__(self, *args: Any, listing: tuple[str, Sequence[tuple[str, str]]], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.listing = listing
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        title, rows = self.listing
+        with formatter.section(title):
+            formatter.write_dl(rows)
 
 
 class WholeNumber(click.IntRange):
