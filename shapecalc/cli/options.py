@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
-    "DIRECTION", "GroupedCommand", "ListingCommand", "OneOf", "WholeNumber", "all_or_depth", "batch_option", "completed",
-    "depth_option",
-    "grouped", "input_option", "layout_option", "load_network", "load_one_of", "network_options", "parameters_of",
-    "read_selection", "read_settings", "selection_options", "separated", "set_option", "settings_option",
-    "sized_network", "spec_argument", "together",
+    "DIRECTION", "GroupedCommand", "ListingCommand", "OneOf", "WholeNumber", "all_or_depth", "batch_option",
+    "completed", "depth_option", "grouped", "input_option", "layout_option", "load_network", "load_one_of",
+    "network_options", "parameters_of", "read_selection", "read_settings", "selection_options", "separated",
+    "set_option", "settings_option", "sized_network", "spec_argument", "together",
 ]  # fmt: skip
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
