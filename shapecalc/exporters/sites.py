@@ -46,7 +46,7 @@ class Site:
     fixed: tuple[bool, ...] = ()
     """Which inputs are the same for every sample: computed of parameters and constants alone."""
     rotary: Site | None = None
-    """The last rotary embedding before it, which tells attention how queries and keys are rotated."""
+    """The last rotary embedding before it: how queries and keys of attention are rotated."""
 
     @property
     def x(self) -> Shape:
