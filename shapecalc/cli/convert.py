@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.options import OneOf, completed, load_network, network_options
+from shapecalc.cli.options import ListingCommand, OneOf, completed, load_network, network_options
 from shapecalc.cli.output import emit, warn
 from shapecalc.exporters import FORMATS, check_name, format_of_file, lost_widths
 
@@ -16,20 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-class _Command(click.Command):
-    """The command, whose help ends with a list of the formats."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Formats"):
-            formatter.write_dl([(_title(name, one.suffixes), one.doc) for name, one in FORMATS.items()])
-
-
 def _title(name: str, suffixes: Sequence[str]) -> str:
     """Return a format with the ends of the names of its files; `.py` alone is PyTorch's."""
     return f"{name} ({', '.join(suffixes) or f'with --to {name}'})"
 
 
-@click.command(cls=_Command, short_help="Convert a network to PyTorch or Keras source, ONNX, …")
+@click.command(
+    cls=ListingCommand,
+    listing=("Formats", [(_title(name, one.suffixes), one.doc) for name, one in FORMATS.items()]),
+    short_help="Convert a network to PyTorch or Keras source, ONNX, …",
+)
 @network_options
 @click.option(
     "--to", type=OneOf([*FORMATS]), metavar="FORMAT",

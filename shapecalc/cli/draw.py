@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from shapecalc.cli.formats import output_formats
 from shapecalc.cli.options import (
+    ListingCommand,
     OneOf,
     batch_option,
     completed,
@@ -29,15 +30,11 @@ _STYLES = {name: style for name, style in STYLES.items() if "Report" in style.of
 """The styles of pictures of a network; others are of answers to questions about it."""
 
 
-class _Command(click.Command):
-    """The command, whose help ends with a list of the styles."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Styles"):
-            formatter.write_dl([(name, one.doc) for name, one in _STYLES.items()])
-
-
-@click.command(cls=_Command, short_help="Draw a network: its graph, feature maps to scale, charts.")
+@click.command(
+    cls=ListingCommand,
+    listing=("Styles", [(name, one.doc) for name, one in _STYLES.items()]),
+    short_help="Draw a network: its graph, feature maps to scale, charts.",
+)
 @network_options
 @click.option(
     "--style", type=OneOf([*_STYLES]), metavar="STYLE", default=next(iter(_STYLES)), show_default=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from shapecalc.cli.options import OneOf
+from shapecalc.cli.options import OneOf, together
 from shapecalc.errors import Problem, UsageError
 from shapecalc.renderers import ALSO
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_name_of_specification",
     "format_options",
     "output_formats",
+    "plot_option",
     "read_show",
 ]
 
@@ -47,13 +48,16 @@ class _Format(OneOf):
 
 def output_formats(*formats: str, output: Sequence[str] = ("--output", "-o")) -> Callable[[_Command], _Command]:
     """Add --format and --output to a command that writes these formats; the first one is the default."""
+    return together(*[click.option(*names, **attributes) for names, attributes in format_options(formats, output)])
 
-    def add(function: _Command) -> _Command:
-        for names, attributes in reversed(format_options(formats, output)):
-            function = click.option(*names, **attributes)(function)
-        return function
 
-    return add
+def plot_option(what: str) -> Callable[[_Command], _Command]:
+    """Add --plot to a command that draws an answer; `what` is in its help."""
+    from shapecalc.renderers.pictures import FORMATS  # of commands that draw
+
+    *others, last = [f".{name}" for name in FORMATS]
+    help_ = f"Plot {what}: {', '.join(others)} or {last}."
+    return click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False), help=help_)
 
 
 def format_options(

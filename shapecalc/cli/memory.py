@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shapecalc.cli.formats import output_formats
+from shapecalc.cli.formats import output_formats, plot_option
 from shapecalc.cli.options import (
     GroupedCommand,
     OneOf,
@@ -64,10 +64,7 @@ __all__ = ["command"]
 @grouped("Small devices", small_device_options)
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
 @depth_option
-@click.option(
-    "--plot", metavar="FILE", type=click.Path(dir_okay=False),
-    help="Plot the live bytes over time: .svg, .html, .png or .pdf.",
-)  # fmt: skip
+@plot_option("the live bytes over time")
 @layout_option
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913  (each is an option of its own)

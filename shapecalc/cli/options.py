@@ -17,29 +17,11 @@ if TYPE_CHECKING:
     from shapecalc.network import Network
 
 __all__ = [
-    "DIRECTION",
-    "GroupedCommand",
-    "OneOf",
-    "WholeNumber",
-    "all_or_depth",
-    "batch_option",
-    "completed",
-    "depth_option",
-    "grouped",
-    "input_option",
-    "layout_option",
-    "load_network",
-    "load_one_of",
-    "network_options",
-    "parameters_of",
-    "read_settings",
-    "selection_options",
-    "separated",
-    "set_option",
-    "settings_option",
-    "sized_network",
-    "spec_argument",
-]
+    "DIRECTION", "GroupedCommand", "ListingCommand", "OneOf", "WholeNumber", "all_or_depth", "batch_option",
+    "completed", "depth_option", "grouped", "input_option", "layout_option", "load_network", "load_one_of",
+    "network_options", "parameters_of", "read_selection", "read_settings", "selection_options", "separated",
+    "set_option", "settings_option", "sized_network", "spec_argument", "together",
+]  # fmt: skip
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -69,6 +51,30 @@ def grouped(name: str, options: Callable[[_Command], _Command]) -> Callable[[_Co
         return function
 
     return add
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds several options to a command, in this order."""
+
+    def add(function: _Command) -> _Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+class ListingCommand(click.Command):
+    """A command whose help ends with a list: its title, and names with what each is."""
+
+    def __init__(self, *args: Any, listing: tuple[str, Sequence[tuple[str, str]]], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.listing = listing
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        title, rows = self.listing
+        with formatter.section(title):
+            formatter.write_dl(rows)
 
 
 class WholeNumber(click.IntRange):
@@ -154,11 +160,8 @@ batch_option = click.option(
     help="Set the batch size that MACs and bytes are for.",
 )
 
-
-def network_options(function: _Command) -> _Command:
-    """Add SPEC, --input and --set to a command; `load_network(spec, input, set)` then returns the network."""
-    return spec_argument()(input_option(set_option(function)))
-
+network_options = together(spec_argument(), input_option, set_option)
+"""SPEC, --input and --set; `load_network(spec, input, set)` then returns the network."""
 
 DIRECTION = "smallest first; -params for largest first"
 """How every --sort orders, for its help."""
@@ -193,7 +196,7 @@ def selection_options(columns: str, largest: str, order: str = "line_order") -> 
 
     `order` is what completes a column to sort by.
     """
-    options = (
+    return together(
         click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds_there"),
                      help="Show only layers of this kind. May be repeated."),
         click.option("--sort", metavar="COLUMN", shell_complete=completed(order),
@@ -202,12 +205,14 @@ def selection_options(columns: str, largest: str, order: str = "line_order") -> 
                      help=f"Show only the first N layers by --sort, by default the N with the {largest}."),
     )  # fmt: skip
 
-    def add(function: _Command) -> _Command:
-        for option in reversed(options):
-            function = option(function)
-        return function
 
-    return add
+def read_selection(kinds: Sequence[str], sort: str | None, top: int | None, why_none: str) -> dict[str, Any]:
+    """Return what `selection_options` select. Errors: `click.UsageError` if they do not apply, for a reason."""
+    selection = {"kind": tuple(kinds), "sort": sort, "top": top}
+    given = [f"--{name}" for name, value in selection.items() if value not in (None, ())]
+    if given and why_none:
+        raise click.UsageError(f"{given[0]} does not apply: {why_none}")
+    return selection
 
 
 def all_or_depth(depth: int | str | None) -> int | None:
@@ -227,8 +232,7 @@ def parameters_of(*options: Callable[..., Any]) -> list[click.Parameter]:
 
     def bare() -> None: ...
 
-    for option in reversed(options):
-        option(bare)
+    together(*options)(bare)
     return [*reversed(vars(bare)["__click_params__"])]
 
 

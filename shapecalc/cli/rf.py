@@ -13,6 +13,7 @@ from shapecalc.cli.options import (
     layout_option,
     load_network,
     network_options,
+    read_selection,
     selection_options,
 )
 from shapecalc.cli.output import emit, emit_json, inferred, layout_of
@@ -69,11 +70,8 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     """
     if position is not None and layer is None:
         raise click.UsageError("--at is a position of one layer: name the layer")
-    selection = {"kind": kinds, "sort": sort, "top": top}
-    selected = [f"--{name}" for name, value in selection.items() if value not in (None, ())]
-    if selected and (layer is not None or format_ == "json"):
-        why = f"{layer} is one layer" if layer is not None else "JSON always contains everything"
-        raise click.UsageError(f"{selected[0]} does not apply: {why}")
+    why_none = "JSON always contains everything" if format_ == "json" else ""
+    selection = read_selection(kinds, sort, top, why_none if layer is None else f"{layer} is one layer")
     from shapecalc.questions.receptive_field import receptive_fields  # after the options are validated
 
     report, failure = inferred(load_network(spec, inputs, settings, layout or ""), output, layout=layout or "")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from shapecalc.cli.options import OneOf, completed, parameters_of
+from shapecalc.cli.options import OneOf, completed, parameters_of, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 __all__ = ["asked_of_memory", "element_options", "memory_options", "serving_options", "table_options", "weight_options"]
 
@@ -19,7 +19,7 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("bits"))
 
-_RUN = (
+serving_options = together(
     click.option("--context", metavar="N",
                  help="Count the memory of serving after N past tokens of every sample: 8192, or 8k for 8 × 1,024."),
     _bits_option("--kv-bits", help="Set the bits of cached keys and values: 16, 8, q8_0, …  [default: those of "
@@ -31,12 +31,14 @@ _RUN = (
     click.option("--attention", type=OneOf(["flash", "eager"]), default="flash",
                  show_default=True, help="Choose whether attention's scores are in memory (eager) or not."),
 )  # fmt: skip
+"""The options of a decoder that is served."""
 
-_TABLE = (
+table_options = together(
     click.option("--table", is_flag=True, help="Show the totals at several contexts and batches."),
     click.option("--contexts", metavar="LIST", help="Choose the contexts of the table: 4k,8k,32k. Implies --table."),
     click.option("--batches", metavar="LIST", help="Choose the batches of the table: 1,4,16. Implies --table."),
 )  # fmt: skip
+"""The options of a table."""
 
 
 def weight_options(usual: str) -> Callable[[_Command], _Command]:
@@ -54,28 +56,20 @@ def weight_options(usual: str) -> Callable[[_Command], _Command]:
         multiple=True,
         help="Set the format of layers or blocks by name: 'lm_head=16'. May be repeated.",
     )
-    return lambda function: formats(others(function))
+    return together(formats, others)
 
 
-def memory_options(function: _Command) -> _Command:
-    """Add the options of memory that the commands share to one: those of elements, and of a decoder that is served."""
-    return element_options(serving_options(function))
+element_options = together(
+    weight_options("32"),
+    _bits_option("--activations",
+                 help="Set the bits of an activation.  [default: those of a model's config.json, or 32]"),
+    _bits_option("--buffers", default="32", show_default=True,
+                 help="Set the bits of a buffer (running statistics)."),
+)  # fmt: skip
+"""The options of the bits of elements."""
 
-
-def serving_options(function: _Command) -> _Command:
-    """Add the options of a decoder that is served to a command."""
-    return _added(_RUN, function)
-
-
-def element_options(function: _Command) -> _Command:
-    """Add the options of the bits of elements to a command."""
-    elements = (
-        _bits_option("--activations",
-                     help="Set the bits of an activation.  [default: those of a model's config.json, or 32]"),
-        _bits_option("--buffers", default="32", show_default=True,
-                     help="Set the bits of a buffer (running statistics)."),
-    )  # fmt: skip
-    return weight_options("32")(_added(elements, function))
+memory_options = together(element_options, serving_options)
+"""The options of memory that the commands share: those of elements, and of a decoder that is served."""
 
 
 def asked_of_memory(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,14 +77,3 @@ def asked_of_memory(options: Mapping[str, Any]) -> dict[str, Any]:
     given = click.get_current_context().get_parameter_source
     names = [param.name or "" for param in parameters_of(memory_options)]
     return {name: options[name] for name in names if given(name) is not ParameterSource.DEFAULT}
-
-
-def table_options(function: _Command) -> _Command:
-    """Add the options of a table to a command."""
-    return _added(_TABLE, function)
-
-
-def _added(options: Sequence[Callable[[_Command], _Command]], function: _Command) -> _Command:
-    for option in reversed(options):
-        function = option(function)
-    return function

@@ -25,6 +25,8 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from shapecalc.layers.base.arguments import Argument
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.questions.solve import WindowSolutions
 
 __all__ = ["command"]
@@ -93,8 +95,8 @@ def command(
     cls = kind_of(target)
     if cls is not None:
         own = [option for param in ctx.command.params for option in param.opts]
-        arguments = _arguments(target, ctx.args, own)
-        _check_window(target, inputs, wanted, asked)
+        arguments = _arguments(target, cls, ctx.args, own)
+        _check_window(target, cls, inputs, wanted, asked)
         _check_size(wanted)
         answer: Any = _window(target, inputs, wanted, arguments)
         good = bool(answer.solutions)
@@ -114,25 +116,25 @@ def _cut(answer: dict[str, Any], top: int) -> dict[str, Any]:
     return {key: value[:top] if key in ("solutions", "fixes") else value for key, value in answer.items()}
 
 
-def _check_window(target: str, inputs: Sequence[str], wanted: str | None, asked: Mapping[str, Any]) -> None:
+def _check_window(
+    target: str, cls: type[Layer], inputs: Sequence[str], wanted: str | None, asked: Mapping[str, Any]
+) -> None:
     options = {word: asked[word] for word in ("params", "macs", "memory", "fix", "layout")}
     options |= {**asked_of_memory(asked), "batch": asked["batch"] > 1}
     budgets = [f"--{word.replace('_', '-')}" for word, value in options.items() if value]
     _refuse(budgets, f"{target} is a kind of layer")
     if not inputs or not wanted:
         what = "its output size" if inputs else "its input size" if wanted else "its input and output sizes"
-        hint = clean(f"--input {_spatial(target, inputs[0]) if inputs else 227} --output {wanted or 55}")
+        hint = clean(f"--input {_spatial(target, cls, inputs[0]) if inputs else 227} --output {wanted or 55}")
         raise UsageError(Problem(f"to solve {target}, give {what}", hint=hint))
 
 
-def _spatial(kind: str, size: str) -> str:
+def _spatial(kind: str, cls: type[Layer], size: str) -> str:
     """Return the size of an input without the channels and the batch that the name of a kind leaves no room for."""
     from shapecalc.layers.base.sizes import parse_sizes
-    from shapecalc.network import kind_of
     from shapecalc.questions.solve import spatial_part
 
-    cls = kind_of(kind)
-    ranks = cls.ranks_under(kind) if cls else ()
+    ranks = cls.ranks_under(kind)
     if not ranks or ranks[0] != ranks[1]:
         return size
     return "x".join(map(str, spatial_part(parse_sizes(size), ranks[0])))
@@ -212,13 +214,15 @@ def _window(kind: str, inputs: Sequence[str], wanted: str | None, arguments: Map
     return answer  # type: ignore[no-any-return]
 
 
-def _arguments(kind: str, words: Sequence[str], own: Sequence[str]) -> dict[str, Any]:
+def _arguments(kind: str, cls: type[Layer], words: Sequence[str], own: Sequence[str]) -> dict[str, Any]:
     """Return the arguments of a kind from `--kernel-size 3`, `--kernel-size=3`, `--ceil-mode` or `--no-ceil-mode`.
 
     `own` are the options of the command itself, for hints.
     """
-    known = _argument_names(kind)
-    flags = {word for word, is_flag in known.items() if is_flag}
+    from shapecalc.layers.base.arguments import Flag
+
+    known = cls.argument_names()
+    flags = {word for word, name in known.items() if isinstance(cls.arguments[name], Flag)}
     found: dict[str, Any] = {}
     waiting = list(words)
     while waiting:
@@ -236,32 +240,18 @@ def _arguments(kind: str, words: Sequence[str], own: Sequence[str]) -> dict[str,
             raise UsageError(Problem(f"{word} is not an option with a value", hint="write for instance --stride 2"))
         if name in found:
             raise UsageError(Problem(f"{word} is given twice", hint="give each option once"))
-        found[name] = _value(kind, word, value if equals else waiting.pop(0))
+        found[name] = _value(cls.arguments[known[name]], word, value if equals else waiting.pop(0))
     return found
 
 
-def _value(kind: str, option: str, text: str) -> Any:
+def _value(argument: Argument, option: str, text: str) -> Any:
     """Return the value of an option that is an argument of a kind, as `layer` reads it. Errors: `UsageError`."""
     from shapecalc.cli.argument_values import read_argument
-    from shapecalc.network import kind_of
 
-    cls = kind_of(kind)
-    assert cls is not None  # (the caller made sure)
-    argument = cls.arguments[cls.argument_names()[option[2:].replace("-", "_")]]
     try:
         return read_argument([text], argument)
     except LayerError as error:
         raise UsageError(Problem(f"{option}: {error.message}", hint=error.hint)) from None
-
-
-def _argument_names(kind: str) -> dict[str, bool]:
-    """Return the names of the arguments of a kind, and whether each is a yes or no."""
-    from shapecalc.layers.base.arguments import Flag
-    from shapecalc.network import kind_of
-
-    cls = kind_of(kind)
-    names = cls.argument_names() if cls else {}
-    return {word: bool(cls) and isinstance(cls.arguments[name], Flag) for word, name in names.items() if cls}
 
 
 def _network(spec: str, inputs: Sequence[str], names: Sequence[str], asked: Mapping[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shapecalc.cli.formats import output_formats
+from shapecalc.cli.formats import output_formats, plot_option
 from shapecalc.cli.options import (
     batch_option,
     completed,
@@ -15,6 +15,7 @@ from shapecalc.cli.options import (
     layout_option,
     load_network,
     network_options,
+    read_selection,
     selection_options,
 )
 from shapecalc.cli.output import check_plot, emit_answer
@@ -51,9 +52,7 @@ _tokens_option = partial(click.option, metavar="N")
     help="Bound the tokens per second after N past tokens.  [default: the prompt]",
 )  # fmt: skip
 @batch_option
-@click.option(
-    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the roofline: .svg, .html, .png or .pdf."
-)
+@plot_option("the roofline")
 @layout_option
 @depth_option
 @selection_options("time, bytes, intensity, macs", "longest times", order="speed_order")
@@ -84,10 +83,7 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     Of a decoder also the time to the first token, and tokens per second. They are bounds, never predictions: no program
     reaches the bandwidth and the peak of a datasheet.
     """
-    selection = {"kind": tuple(kinds), "sort": sort, "top": top}
-    given = [f"--{name}" for name, value in selection.items() if value not in (None, ())]
-    if given and format_ == "json":
-        raise click.UsageError(f"{given[0]} does not apply: JSON always contains everything")
+    selection = read_selection(kinds, sort, top, "JSON always contains everything" if format_ == "json" else "")
     if device is None:
         hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
         raise UsageError(Problem("no device is named", hint=hint))

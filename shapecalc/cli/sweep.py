@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shapecalc.cli import status_of
-from shapecalc.cli.formats import output_formats
+from shapecalc.cli.formats import output_formats, plot_option
 from shapecalc.cli.options import (
     DIRECTION,
     WholeNumber,
@@ -76,9 +76,7 @@ def _plan_of(
     help=f"Sort by columns (params,-macs), {DIRECTION}.",
 )
 @click.option("--top", type=WholeNumber(1), metavar="N", help="Keep only the first N rows.")
-@click.option(
-    "--plot", metavar="FILE", type=click.Path(dir_okay=False), help="Plot the Pareto front: .svg, .html, .png or .pdf."
-)
+@plot_option("the Pareto front")
 @output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
 @click.option("--resume", is_flag=True, help="Resume after the last row of the --output file.")
 @click.option("--jobs", type=WholeNumber(1, 256), default=1, metavar="N", help="Use N processes.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from shapecalc.cli.options import OneOf, WholeNumber, completed
+from shapecalc.cli.options import OneOf, WholeNumber, completed, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ def _group(name: str, text: str) -> Callable[[_Command], _Command]:
     return click.option(name, type=WholeNumber(1, 10**7), metavar="N", help=text)
 
 
-_OPTIONS = (
+training_options = together(
     click.option("--training", is_flag=True, help="Add gradients, saved activations and optimizer state."),
     click.option(
         "--optimizer", metavar="NAME", type=OneOf(OPTIMIZERS),
@@ -56,8 +56,9 @@ _OPTIONS = (
         help="Train adapters beside frozen weights: rank=16,targets=q_proj,v_proj (or all-linear).",
     ),
 )  # fmt: skip
+"""The options of training; each implies `--training`. `read_training` has their meaning."""
 
-_PARALLEL = (
+parallel_options = together(
     _group("--devices", "Show the bytes of one of N devices; the batch is that of a device."),
     click.option(
         "--zero", type=WholeNumber(0, 3), metavar="STAGE",
@@ -72,17 +73,4 @@ _PARALLEL = (
     _group("--microbatches", "Set the number of microbatches of a step.  [default: the stages of the pipeline]"),
     _group("--expert", "Use expert parallelism: divide the experts among N devices."),
 )  # fmt: skip
-
-
-def training_options(function: _Command) -> _Command:
-    """Add the options to a command; each implies `--training`. `read_training` has their meaning."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
-
-
-def parallel_options(function: _Command) -> _Command:
-    """Add the options of training on several devices to a command; each implies `--training` too."""
-    for option in reversed(_PARALLEL):
-        function = option(function)
-    return function
+"""The options of training on several devices; each implies `--training` too."""

@@ -10,7 +10,7 @@ from shapecalc.layers import find_kind
 from shapecalc.layers.base.axis_numbers import axis_index
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.per_axis import sides_of
-from shapecalc.layers.base.shape import HWC
+from shapecalc.layers.base.shape import CHW, HWC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ class Site:
     fixed: tuple[bool, ...] = ()
     """Which inputs are the same for every sample: computed of parameters and constants alone."""
     rotary: Site | None = None
-    """The last rotary embedding before it, which tells attention how queries and keys are rotated."""
+    """The last rotary embedding before it: how queries and keys of attention are rotated."""
 
     @property
     def x(self) -> Shape:
@@ -65,13 +65,13 @@ class Site:
     @property
     def is_mixed(self) -> bool:
         """Whether the last axis here is not the last in the framework, which has the channels elsewhere."""
-        return self._is_moved(self.x) and self.x.rank > 1
+        return is_mixed(self.x, self.layout)
 
     def axis(self, dim: int | str, shape: Shape | None = None) -> int:
         """Return the number of an axis in the framework, with the batch first."""
         x = self.x if shape is None else shape
         index = axis_index(dim, x)
-        if not self._is_moved(x):
+        if not _is_moved(x, self.layout):
             return index + 1
         if x.channels_last:
             return 1 if index == x.rank - 1 else index + 2
@@ -80,9 +80,6 @@ class Site:
     def size(self, shape: Shape) -> tuple[Any, ...]:
         """Return the sizes of a tensor in the framework, without the batch."""
         return shape.in_layout(self.layout) if self.layout else shape.sizes
-
-    def _is_moved(self, x: Shape) -> bool:
-        return bool(self.layout) and x.is_map and x.channels_last != (self.layout == HWC)
 
     def per_sample(self) -> list[str]:
         """Return the inputs as `{0}`: those that are the same for every sample for each of them, if others are not."""
@@ -158,9 +155,14 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
         yield site
 
 
-def is_mixed(x: Shape) -> bool:
-    """Return whether a tensor has its axes in another order in a framework with channels first."""
-    return x.is_map and x.channels_last and x.rank > 1
+def is_mixed(x: Shape, layout: str = CHW) -> bool:
+    """Return whether a tensor has its axes in another order in a framework with a layout."""
+    return _is_moved(x, layout) and x.rank > 1
+
+
+def _is_moved(x: Shape, layout: str) -> bool:
+    """Return whether the channels of a tensor are elsewhere in a framework with a layout, which has the batch first."""
+    return bool(layout) and x.is_map and x.channels_last != (layout == HWC)
 
 
 def einsum_equation(terms: Sequence[Sequence[str]], result: Sequence[str], has_batch: Sequence[bool]) -> str:

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SORTABLE", "draw_devices", "draw_speed", "show_operations"]
 
-_SHOWN = ("name", "kind", "macs", "bytes", "intensity", "time", "bound")
 SORTABLE = ("name", "kind", "macs", "bytes", "intensity", "time", "bound")
-"""The columns that lines can be sorted by."""
+"""The columns, by each of which lines can be sorted."""
 
 _WHOLE = 0.995
 """The share of a block's time from which on it is bound by one limit."""
@@ -85,7 +84,7 @@ class _SpeedView(View):
         return [line for line in super().all_lines if line.rows]
 
     def names(self, default: Sequence[str] = ()) -> list[str]:  # noqa: ARG002  (no other columns)
-        return list(_SHOWN)
+        return list(SORTABLE)
 
     def footer(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002  (whatever is shown)
         closed = [line for line in self.lines if line.is_block]

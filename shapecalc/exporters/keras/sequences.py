@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.keras.table import ROTARY, NoCounterpartError, call, module, stored, writes
+from shapecalc.exporters.source.operations import check_experts
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ def _parameter(site: Site) -> Operation:
 @writes("experts")
 def _experts(site: Site) -> Operation:
     given = site.given
-    site.refuse("limit", "bias", "correction_bias")
-    if not given["gated"] or given["activation"] != "silu":
-        raise NoCounterpartError("experts without a gate, or with another activation")
+    check_experts(site)
     return module("Experts", "{m}({*})", num_experts=given["num_experts"], top_k=given["top_k"],
                   hidden=given["hidden_dim"])  # fmt: skip
 

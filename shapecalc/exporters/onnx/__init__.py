@@ -185,12 +185,10 @@ def _in_own_order(site: LayerSite, writer: Writer) -> Any:
     if not any(mixed) or are_alike:
         return writer.function(site)
     site.layout = ""
-    site.names = [site.transpose(name, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else name
-                  for name, shape in zip(site.names, site.inputs, strict=True)]  # fmt: skip
+    site.names = [site.to_own(name, shape) for name, shape in zip(site.names, site.inputs, strict=True)]
     found = writer.function(site)
     several = [found] if isinstance(found, str) else list(found)
-    return [site.transpose(name, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else name
-            for name, shape in zip(several, site.outputs, strict=True)]  # fmt: skip
+    return [site.from_own(name, shape) for name, shape in zip(several, site.outputs, strict=True)]
 
 
 def _as_map(site: LayerSite, writer: Writer) -> Any:
@@ -199,10 +197,11 @@ def _as_map(site: LayerSite, writer: Writer) -> Any:
     reads_map = site.layer.ranks is not None or writer.order == MAP
     if x is None or not reads_map or not x.channels_last or x.is_map or x.rank < 2:
         return writer.function(site)
-    site.inputs = (x._replace(is_map=True), *site.inputs[1:])
-    site.names[0] = site.transpose(site.names[0], [0, x.rank, *range(1, x.rank)])
+    as_map = x._replace(is_map=True)
+    site.inputs = (as_map, *site.inputs[1:])
+    site.names[0] = site.from_own(site.names[0], as_map)
     found, out = writer.function(site), site.outputs[0]
     is_alike = site.layer.ranks is not None and not out.is_map and out.rank == x.rank
     if not isinstance(found, str):
         return found
-    return site.transpose(found, [0, *range(2, x.rank + 1), 1]) if is_alike else found
+    return site.to_own(found, as_map) if is_alike else found

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.exporters.onnx.table import LayerSite
-    from shapecalc.layers.base.shape import Shape
 
 _FAR = 2**62
 
@@ -46,17 +45,9 @@ def _flatten(site: LayerSite) -> str:
 
 def _rearranged(site: LayerSite) -> str:
     """Add a reshape of the elements in the order that they have in the report."""
-    x = _to_own(site, site.names[0], site.x)
+    x = site.to_own(site.names[0], site.x)
     y = site.reshape(x, site.outputs[0].sizes)
-    return _from_own(site, y, site.outputs[0])
-
-
-def _to_own(site: LayerSite, x: str, shape: Shape) -> str:
-    return site.transpose(x, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else x
-
-
-def _from_own(site: LayerSite, x: str, shape: Shape) -> str:
-    return site.transpose(x, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else x
+    return site.from_own(y, site.outputs[0])
 
 
 @writes("reshape", "unflatten", "squeeze", "unsqueeze", keeps_integers=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site
+from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site, is_mixed
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ class LayerSite(Site):
     def transpose(self, x: str, order: Iterable[int]) -> str:
         """Add a transposition, in which the batch is axis 0."""
         return str(self.op("Transpose", x, perm=list(order)))
+
+    def to_own(self, x: str, shape: Shape) -> str:
+        """Return a tensor with its axes as the report has them, from those of ONNX."""
+        return self.transpose(x, [0, *range(2, shape.rank + 1), 1]) if is_mixed(shape) else x
+
+    def from_own(self, x: str, shape: Shape) -> str:
+        """Return a tensor with its axes as ONNX has them, from those of the report."""
+        return self.transpose(x, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else x
 
     def scale(self, x: str, factor: float) -> str:
         """Add a product with a number."""

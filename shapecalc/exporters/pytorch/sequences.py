@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, broadcast, call, in_own_order, module, writes
+from shapecalc.exporters.source.operations import check_experts
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ def _constant(site: Site) -> Operation:
 @writes("experts")
 def _experts(site: Site) -> Operation:
     given = site.given
-    site.refuse("limit", "bias", "correction_bias")
-    if not given["gated"] or given["activation"] != "silu":
-        raise NoCounterpartError("experts without a gate, or with another activation")
+    check_experts(site)
     return module(
         "Experts",
         "{m}({*})",

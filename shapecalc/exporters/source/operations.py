@@ -29,6 +29,7 @@ __all__ = [
     "Writers",
     "broadcast",
     "call",
+    "check_experts",
     "module",
     "moved",
     "operations_of",
@@ -116,6 +117,13 @@ def module(name: str, forward: str = "{m}({0})", **arguments: Any) -> Operation:
 def call(forward: str, **arguments: Any) -> Operation:
     """Return the operation of a function."""
     return Operation(f"|{forward}", arguments)
+
+
+def check_experts(site: Site) -> None:
+    """Check that experts are such as the helpers write. Errors: `NoCounterpartError`."""
+    site.refuse("limit", "bias", "correction_bias")
+    if not site.given["gated"] or site.given["activation"] != "silu":
+        raise NoCounterpartError("experts without a gate, or with another activation")
 
 
 def with_axes(added: int, number: int = 0) -> str:

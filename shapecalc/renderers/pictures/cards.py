@@ -88,8 +88,8 @@ class CardText(NamedTuple):
             params = _fitted(self.params, _SMALL, room - _GAP - text_width(size, _SIZE))
             yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
         else:
-            least = min(text_width(self._head, _SIZE, bold=True), room * 0.4)
-            size = _fitted(self.size, _SIZE, room - _GAP - least)
+            wanted = min(text_width(self._head, _SIZE, bold=True), room * 0.4)
+            size = _fitted(self.size, _SIZE, room - _GAP - wanted)
             yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
             room -= text_width(size, _SIZE) + _GAP
         head = _fitted(self._head, _SIZE, room, bold=True)

@@ -13,7 +13,7 @@ from shapecalc.errors import ShapeError, UsageError
 from shapecalc.renderers.pictures.scene import Label
 from shapecalc.renderers.pictures.volumes.maps import Sides, feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
-from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths
+from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths
 
 
 def shown(picture: Drawn) -> list[str]:
@@ -255,7 +255,7 @@ def test_laws_of_hard_cases(name, scale, tmp_path):
 
 def test_empty_tensors_and_scalars_have_a_length():
     lengths = Lengths.fitting([Sides(0, (0, 0)), Sides(0)], "linear")
-    assert (lengths.of_positions(0), lengths.of_channels(0)) == (LEAST, LEAST)
+    assert (lengths.of_positions(0), lengths.of_channels(0)) == (SHORTEST, SHORTEST)
 
 
 def test_a_partial_report_shows_what_was_inferred(tmp_path):

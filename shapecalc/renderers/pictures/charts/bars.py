@@ -22,7 +22,7 @@ ROW = 18.0
 """The height of a row."""
 
 _THICK, _PAD = 10.0, 6.0
-_LEAST = 0.75
+_SHORTEST = 0.75
 """The width of the smallest bar: any share above 0 is visible."""
 
 
@@ -40,7 +40,7 @@ class Bar(NamedTuple):
 
     def length(self, most: Fraction, room: float) -> float:
         """Return its length, where the longest of all (`most`) has this room."""
-        return max(float(self.share / most) * room, _LEAST) if self.share else 0.0
+        return max(float(self.share / most) * room, _SHORTEST) if self.share else 0.0
 
 
 def _most(column: Sequence[Bar]) -> Fraction:

@@ -62,8 +62,8 @@ def _main(rows: Rows, near: list[Stretch], *, upper: bool) -> Stretch | None:
         return ends[0][1] if len(ends) == 1 else None
     if not upper and near[0].upper >= rows.real:  # a line goes on past what branches off
         return next((one for end, one in ends if end >= rows.real), real[0][1])
-    least = min(rows.slack[end] for end, _ in real)
-    best = {end: one for end, one in reversed(real) if rows.slack[end] == least}
+    fewest = min(rows.slack[end] for end, _ in real)
+    best = {end: one for end, one in reversed(real) if rows.slack[end] == fewest}
     return next(iter(best.values())) if len(best) == 1 else None
 
 

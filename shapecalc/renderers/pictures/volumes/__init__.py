@@ -15,7 +15,7 @@ from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, siz
 from shapecalc.renderers.pictures.volumes.captions import caption_of, title_of
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
-from shapecalc.renderers.pictures.volumes.scaling import LEAST, Lengths, read_scale
+from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths, read_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def _windows(layout: MapGrid, lengths: Lengths) -> Iterator[Mark]:
 
 def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -> list[str]:
     """Return what has to be said about a picture."""
-    notes = [f"To scale: lengths are {SCALES[scale]}; {_TWO_SCALES} no side is shorter than {LEAST:g} pixels."]
+    notes = [f"To scale: lengths are {SCALES[scale]}; {_TWO_SCALES} no side is shorter than {SHORTEST:g} pixels."]
     if any(len(one.sides.positions) > 2 for one in maps):
         notes.append("Of more than two axes of positions, the last two are drawn.")
     dropped = [name for one in maps for name in one.dropped]

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.volumes.maps import Sides
 
-__all__ = ["LEAST", "Lengths", "read_scale"]
+__all__ = ["SHORTEST", "Lengths", "read_scale"]
 
 _FUNCTIONS: dict[str, Callable[[float], float]] = dict(
     zip(SCALES, (sqrt, float, lambda size: log2(size + 1)), strict=True)
 )
 
-LEAST = 4.0
+SHORTEST = 4.0
 """No side is drawn shorter, in pixels."""
 _UPRIGHT = 170.0
 _CHANNELS = 84.0
@@ -55,8 +55,8 @@ class Lengths(NamedTuple):
 
     def of_positions(self, size: float) -> float:
         """Return the length of an axis of positions."""
-        return max(LEAST, _FUNCTIONS[self.scale](size) * self.per_position)
+        return max(SHORTEST, _FUNCTIONS[self.scale](size) * self.per_position)
 
     def of_channels(self, size: float) -> float:
         """Return the length of channels or features."""
-        return max(LEAST, _FUNCTIONS[self.scale](size) * self.per_channel)
+        return max(SHORTEST, _FUNCTIONS[self.scale](size) * self.per_channel)
