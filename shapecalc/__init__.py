@@ -82,5 +82,12 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"shapecalc.{home}"), name)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Add the cell magic `%%shapecalc` to a notebook: IPython calls this for `%load_ext shapecalc`."""
+    from importlib import import_module
+
+    import_module("shapecalc.cli.notebook").add_magic(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*__all__, "__version__"})

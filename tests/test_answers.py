@@ -67,9 +67,13 @@ def test_answers_display_themselves(name):
     assert "\n" not in repr(found)
     assert found.to_markdown() == found.render("markdown")
     assert rows == 0 or "|" in found.to_markdown() or "```" in found.to_markdown()
-    page = found._repr_html_()
+    page = found.render("html")
     assert page.lstrip().startswith("<")
     assert rows == 0 or "<table" in page or "<pre" in page
+    has_formulas = name in ("explanation", "formulas")
+    assert found._repr_html_() == (None if has_formulas else page), "which notebooks prefer, and some do not typeset"
+    assert found._repr_markdown_() == (found.to_markdown() if has_formulas else None)
+    assert found._repr_mimebundle_(include=None, exclude=None) == {"text/plain": str(found)}
     assert json.loads(found.render("json")) == json.loads(json.dumps(found.to_dict()))
     with pytest.raises(UsageError):
         found.render("papyrus")
@@ -107,6 +111,45 @@ def test_a_long_sweep_shows_its_first_rows():
     assert "… and 10 more rows" in text
     assert text.count("\n") < 50
     assert result.to_markdown().count("\n| ") == 50 + 2
+
+
+def test_formulas_are_latex_in_notebooks():
+    pytest.importorskip("sympy")
+    assert (
+        r"- **params** $1{,}048{,}576 \left\lfloor \dfrac{H - 35}{32} \right\rfloor \left\lfloor \dfrac{W - 35}{32} "
+        r"\right\rfloor$ ${} + 24{,}629{,}608$"
+    ) in made("formulas")._repr_markdown_().splitlines()
+    assert r"$= (6 \cdot 6 \cdot 256 + 1) \cdot 4{,}096 = " in made("explanation")._repr_markdown_()
+    named = {
+        "name": "a$b",
+        "vars": {"w12345": 6},
+        "input": "3x8x8",
+        "layers": [{"conv": {"out_channels": "w12345 * 2", "kernel_size": 3}}],
+    }
+    text = shapecalc.load(named).formula("w12345")._repr_markdown_()
+    assert r"a\$b" in text
+    assert r"$56 \mathit{w12345}$" in text
+
+
+def test_a_sweep_is_drawn():
+    pytest.importorskip("numpy")
+    found = shapecalc.sweep("vit_b_16", vars={"patch": [14, 16, 15, 28, 112]})
+    picture = found.draw()
+    for words in ("5 variants, 4 on the front of params, macs", "vit_b_16", "parameters", "patch 14", "patch 112"):
+        assert words in picture.svg, words
+    assert "patch 16" not in picture.svg, "patch 15 has fewer of both"
+    assert "2 on the front of params, memory" in found.draw(of="params,memory").svg
+    assert "1 on the front" in found.draw("front", of=["params", "+macs"]).svg
+    for wrong, message in (
+        ("params", "two columns"),
+        ("params,macs,memory", "two axes, not 3"),
+        ("parms,macs", "no column parms"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            found.draw(of=wrong)
+    with pytest.raises(UsageError, match="no option at"):
+        found.draw(at=1)
+    assert "0 variants" in found.where("params < 1").draw().svg
 
 
 def test_without_pandas_the_error_names_it(monkeypatch):

@@ -28,7 +28,6 @@ _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
     "linear": ("a scaling of positions in a config; a scale of pictures", {"language.rotations", "renderers.pictures"}),
     "scale": ("an option of pictures", {"renderers.pictures"}),
-    "add": ("a word of prose", {"renderers.weights_comparison"}),
     "aligned": ("the name of a function", {"questions.weights.prefixes"}),
     "dropout": ("an option of LoRA", {"questions.memory.training.lora"}),
     "indices": ("a part of a sparse tensor", {"checkpoints.allowed"}),
@@ -79,7 +78,7 @@ OTHERWISE = {
     "pad": (_COLUMN, {"renderers.columns", "renderers.receptive_field"}),
     "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.text"}),
     "parameter": ("a word of prose", {"renderers.footer"}),
-    "patches": (_KEY, {"questions.memory.results", "questions.memory.small_devices.changes",
+    "patches": (_KEY, {"questions.memory", "questions.memory.results", "questions.memory.small_devices.changes",
                        "questions.memory.small_devices.device"}),
     "pointwise": ("the name of a module", {"exporters.pytorch"}),
     "position": ("an option of `rf`, and the key of its JSON", {"cli.rf", "questions.receptive_field"}),

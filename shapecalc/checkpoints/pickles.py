@@ -128,7 +128,7 @@ class _Interpreter:
         if known is None:
             shown = f"{module}.{name}"[:200]
             raise broken(
-                self.path, f"its pickle names {shown}, which is no part of a state dict: nothing of it was run",
+                self.path, f"its pickle names {shown}, which is not part of a state dict: nothing of it was run",
                 "save the tensors alone: torch.save(model.state_dict(), FILE), or as safetensors",
             )  # fmt: skip
         self.stack.append(known)

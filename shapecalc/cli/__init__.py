@@ -69,6 +69,7 @@ _SHARED = (
     "completion",
     "formats",
     "misuse",
+    "notebook",
     "options",
     "output",
     "serving",

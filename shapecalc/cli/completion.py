@@ -144,10 +144,12 @@ def _layers(network: Network) -> Sequence[str]:
     return [*[node.name for node in graph.nodes], *[block.name for block in graph.blocks]]
 
 
+def _settings(network: Network) -> Sequence[str]:
+    return [f"{name}={_shown(value)}" for name, value in network.graph.variables.items()]
+
+
 complete_layers = _of_network(_layers)
-complete_settings = _of_network(
-    lambda network: [f"{name}={_shown(value)}" for name, value in network.graph.variables.items()]
-)
+complete_settings = _of_network(_settings)
 
 
 def _shown(value: Any) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from shapecalc.cli.options import ListingCommand, OneOf, completed, load_network, network_options
-from shapecalc.cli.output import emit
-from shapecalc.exporters import FORMATS, check_name, format_of_file
+from shapecalc.cli.output import emit, warn
+from shapecalc.exporters import FORMATS, check_name, format_of_file, lost_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def _title(name: str, suffixes: Sequence[str]) -> str:
 )  # fmt: skip
 @click.option(
     "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),
-    help="Expand blocks to this depth: 1, 2, … or all. Only in pictures.",
+    help="Expand blocks to this depth: 1, 2, … or all. Only for dot and mermaid.",
 )  # fmt: skip
 @click.option("--output", "-o", metavar="FILE", type=click.Path(), help="Write to FILE instead of the screen.")
 def command(
@@ -55,4 +55,8 @@ def command(
         raise click.UsageError(f"Missing option '--to'. Choose from: {', '.join(FORMATS)}; or name a file with -o.")
     chosen = to or format_of_file(output or "")
     check_name(output or "", chosen)
-    emit(load_network(spec, inputs, settings).convert(chosen, depth=depth), output, chosen)
+    network = load_network(spec, inputs, settings)
+    written = network.convert(chosen, depth=depth)
+    lost = lost_widths(network.infer(), chosen)
+    warn([lost] if lost else [])
+    emit(written, output, chosen)

@@ -22,9 +22,9 @@ from shapecalc.cli.output import check_picture, emit
 from shapecalc.renderers.pictures import DIRECTIONS, FORMATS, SCALES, STYLES, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["command"]
+__all__ = ["command", "given_options"]
 
 _STYLES = {name: style for name, style in STYLES.items() if "Report" in style.of}
 """The styles of pictures of a network; others are of answers to questions about it."""
@@ -90,11 +90,11 @@ def command(  # noqa: PLR0913  (each is an option of its own)
     """
     check_picture(format_, output)
     network = load_network(spec, inputs, settings, layout or "")
-    given = {name: value for name, value in options.items() if _is_given(name)}
-    picture = network.infer(batch=batch, layout=layout or "").draw(style, theme=theme, **given)
+    picture = network.infer(batch=batch, layout=layout or "").draw(style, theme=theme, **given_options(options))
     emit(picture.write(format_), output, format_, f"{network.name}: {style}")
 
 
-def _is_given(option: str) -> bool:
-    """Return whether an option is on the command line: only then is it passed to the style, which may not have it."""
-    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options on the command line: only these are passed to the style, which may not have others."""
+    source = click.get_current_context().get_parameter_source
+    return {name: value for name, value in options.items() if source(name) is ParameterSource.COMMANDLINE}

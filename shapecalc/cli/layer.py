@@ -135,7 +135,7 @@ def _metavar(argument: Argument) -> str:
     if isinstance(argument, Sizes):
         return "NxN"
     if isinstance(argument, Padding):
-        return f"N|NxN|N:Nx..{words}"
+        return f"N|NxN|BEFORE:AFTERx..{words}"
     if isinstance(argument, (*_OF_AXES, Integers)):
         return f"N|NxN{words}"
     if isinstance(argument, (Integer, Number)):

@@ -96,7 +96,7 @@ def _help_of_option(error: click.UsageError, group: click.Group) -> str:
     if type(error) is not click.BadOptionUsage or "requires an argument" not in error.message:
         return ""
     ctx = click.Context(group)  # click has none yet
-    command = group.get_command(ctx, sys.argv[1])
+    command = group.get_command(ctx, "".join(sys.argv[1:2]))
     params = command.get_params(ctx) if command else []
     param = next((one for one in params if error.option_name in one.opts), None)
     help_ = getattr(param, "help", None)

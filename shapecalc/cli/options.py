@@ -139,8 +139,8 @@ set_option = settings_option(
     "--set",
     "--value",
     "settings",
-    help="Set a variable of the specification, or a dynamic dimension or a small input of a file (sr=16000). May be "
-    "repeated.",
+    help="Set a variable of the specification: width=64; of an imported file, a dynamic dimension or the value of a "
+    "small input: sr=16000. May be repeated.",
 )
 
 input_option = click.option(
@@ -155,6 +155,7 @@ batch_option = click.option(
     "--batch",
     type=WholeNumber(1, 10**9),
     default=1,
+    show_default=True,
     metavar="N",
     help="Set the batch size that MACs and bytes are for.",
 )
@@ -289,7 +290,7 @@ def separated(lists: Iterable[str]) -> list[str]:
     return [word.strip() for listed in lists for word in listed.split(",") if word.strip()]
 
 
-def load_network(spec: str, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
+def load_network(spec: Any, inputs: Sequence[str] = (), settings: Sequence[str] = (), layout: str = "") -> Network:
     """Return the network of a command: its SPEC, with --input (in the layout shown) and --set applied."""
     network = sized_network(spec, read_settings(settings), read_inputs(inputs), layout)
     warn(network.warnings)

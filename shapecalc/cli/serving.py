@@ -21,7 +21,7 @@ _bits_option = partial(click.option, metavar="BITS", shell_complete=completed("b
 
 serving_options = together(
     click.option("--context", metavar="N",
-                 help="Show the memory of serving after N past tokens of every sample: 8192, or 8k for 8 × 1,024."),
+                 help="Count the memory of serving after N past tokens of every sample: 8192, or 8k for 8 × 1,024."),
     _bits_option("--kv-bits", help="Set the bits of cached keys and values: 16, 8, q8_0, …  [default: those of "
                  "activations]"),
     click.option("--prefill", metavar="[CHUNK]", is_flag=False, flag_value="0", default=None,

@@ -35,7 +35,7 @@ _tokens_option = partial(click.option, metavar="N")
 @network_options
 @click.option(
     "--device", metavar="DEVICE", shell_complete=completed("devices"),
-    help="Choose a device: h100, rtx-4090, … (`shapecalc devices` lists all), or a YAML file of your own.",
+    help="Choose a device: h100, rtx-4090, … (`shapecalc devices` lists all), or a YAML file of your own.  [required]",
 )  # fmt: skip
 @weight_options("16")
 @_bits_option(

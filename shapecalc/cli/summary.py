@@ -33,7 +33,9 @@ class _Command(click.Command):
         from shapecalc.renderers import COLUMNS
 
         formatter.write_paragraph()
-        formatter.write_text(f"Columns: {', '.join(COLUMNS)}.")
+        formatter.write_text(
+            f"Columns: {', '.join(COLUMNS)}. rf, jump and pad are the receptive field, effective stride and padding."
+        )
 
 
 @click.command(cls=_Command, short_help="Show the output size, parameters and MACs of every layer.")

@@ -230,5 +230,5 @@ def _reason(job: Job) -> list[str]:
         if isinstance(error, UsageError):
             wrong = ("is not valid", "are not valid")
         words = f"{count_noun(number, 'variant')} {wrong[number != 1]}"
-        return [f"{words}; the first, {job.describe(row)}: {problem.headline}"]
+        return [f"{words}; the first, {job.plan.grid.describe(row)}: {problem.headline}"]
     return []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.report import Report
 
-__all__ = ["FORMATS", "check_name", "convert", "format_of_file"]
+__all__ = ["FORMATS", "check_name", "convert", "format_of_file", "lost_widths"]
 
 
 class _Format(NamedTuple):
@@ -78,6 +78,18 @@ def convert(
         report, note = pruned(report, measures=found.pruned == "measures")
     written: str | bytes = import_module(f"shapecalc.exporters.{found.module}").write(report, depth, reread)
     return f"# {note}\n{written}" if note and isinstance(written, str) else written
+
+
+def lost_widths(report: Report, to: str) -> Problem | None:
+    """Return a warning where weights are quantised: no format of networks says how wide they are stored."""
+    how = report.graph.stored.quantised if report.graph.stored else ""
+    if not how or not FORMATS[to].pruned:
+        return None
+    message = (
+        f"weights of {clean(report.name)} are quantised ({how}): {to} does not keep that, and has them in full width"
+    )
+    hint = "sizes, parameters and MACs are the same; for its memory, read the file itself, or give --weights"
+    return Problem(message, hint=hint)
 
 
 def _named_by(name: str) -> str:

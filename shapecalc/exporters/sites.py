@@ -25,7 +25,11 @@ ROTARY = "rotary_embedding"
 
 
 class NoCounterpartError(Exception):
-    """A layer has no counterpart in a framework. The text says why."""
+    """A layer has no counterpart in a framework. The text says why; `node` is its index, where it is known."""
+
+    def __init__(self, message: str, node: int = -1) -> None:
+        self.node = node
+        super().__init__(message)
 
 
 @dataclass

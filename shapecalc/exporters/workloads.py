@@ -86,20 +86,31 @@ def find_workloads(
 
 
 def _windows(row: Row, macs: int) -> Iterator[Workload]:
-    """Yield the workload of a convolution, or the product that a transposed one is at each position of its input."""
+    """Yield the workloads of a convolution, or the product that a transposed one is at each position of its input.
+
+    A convolution with several kernels, as a separable one, applies one after the other; but for the first they are 1×1.
+    """
     x, y = row.sizing.inputs[0], row.sizing.outputs[0]
     if len(x.spatial) > _PLANE:
         raise NoWorkloadError(f"it has {len(x.spatial)} spatial axes, not 2")
-    weight = next(iter(row.sizing.weight_shapes.values()), ())
-    if macs == prod(y.spatial) * prod(weight) and weight[0] == y.channels:
-        windows = spatial_axes(row.node.layer, x)
+    kernels = {name: one for name, one in row.sizing.weight_shapes.items() if len(one) == len(x.spatial) + 2}
+    first = next(iter(kernels.values()), ())
+    if (
+        kernels
+        and macs == prod(y.spatial) * sum(map(prod, kernels.values()))
+        and (*kernels.values(),)[-1][0] == y.channels
+    ):
+        windows, channels = spatial_axes(row.node.layer, x), x.channels
         axes = [Axis(size, one.kernel, one.stride, one.dilation) for size, one in zip(y.spatial, windows, strict=True)]
-        groups = x.channels // weight[1]
-        yield Workload(row.name, tuple(axes), weight[1], y.channels // groups, groups)
-    elif macs == prod(x.spatial) * prod(weight):
+        for name, (filters, own, *_) in kernels.items():
+            groups = channels // own
+            part = f".{name.removesuffix('_weight')}" if len(kernels) > 1 else ""
+            yield Workload(f"{row.name}{part}", tuple(axes), own, filters // groups, groups)
+            axes, channels = [Axis(size) for size in y.spatial], filters
+    elif macs == prod(x.spatial) * prod(first):
         yield Workload(row.name, (Axis(prod(x.spatial)),), x.channels, macs // prod(x.spatial) // x.channels)
     else:
-        raise NoWorkloadError("it is no convolution")
+        raise NoWorkloadError("it is not a convolution")
 
 
 def _products(row: Row, macs: int) -> Iterator[Workload]:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, fits
+from shapecalc.importers.tensors import FIXED, LOST, Batch, Constant, Data, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["at_positions", "einsum", "is_number", "linear", "merged", "picked", "product", "reduced", "rows"]
+__all__ = [
+    "as_rows",
+    "at_positions",
+    "einsum",
+    "is_number",
+    "linear",
+    "merged",
+    "number_in",
+    "picked",
+    "product",
+    "reduced",
+    "rows",
+]
 
 
 def linear(call: ImportedCall, x: Data, weight: Constant, features: tuple[int, int], bias: Constant | None) -> Data:
@@ -31,6 +44,19 @@ def rows(call: ImportedCall, x: Data) -> Data:
     if call.frame.batch > 1:
         raise NotCoveredError("it sums over the samples of the batch")
     return call.frame.whole(call.place, x)
+
+
+def as_rows(call: ImportedCall, x: Constant) -> Data:
+    """Return a constant that is multiplied by weights: where it has equal rows, as many as the batch, a row of each.
+
+    As the first states of a cell, which exporters store with the batch of their example.
+    """
+    frame, items = call.frame, x.items
+    row = x.dims[1:]
+    is_of_each = frame.batch > 1 and x.batch == FIXED and bool(row) and x.dims[0] == frame.batch
+    if not is_of_each or (items is not None and items != items[: math.prod(row)] * frame.batch):
+        return call.as_data(x)
+    return frame.as_data(call.place, x, row)._replace(batch=Batch(0, own=True))
 
 
 def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
@@ -89,16 +115,18 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
         right = "".join(["..." if "..." in left else "", *once])
         equation = f"{left}->{right}"
     owned = [(term, x) for term, x in zip(terms, operands, strict=True) if isinstance(x, Data) and x.batch.own]
+    fixed = [x.batch.is_fixed for x in operands]
     data = [call.as_data(x) for x in operands]
     if owned and _is_under_ellipsis(terms, right, operands):
         return call.one("einsum", *data, batch=Batch(0, own=True), equation=equation)
     letters = {term[x.batch.axis] if x.batch.axis < len(term) else "" for term, x in owned}
     letter = next(iter(letters), "")
-    is_followed = (
-        len(letters) == 1 and letter.isalpha() and letter in right and "".join(terms).count(letter) == len(owned)
-    )
+    axes = [term.find(letter) if is_fixed and letter else -1 for term, is_fixed in zip(terms, fixed, strict=True)]
+    others = [at for at, x in zip(axes, data, strict=True) if at >= 0 and x.rank > at and fits(x, at, call.frame.batch)]
+    is_followed = len(letters) == 1 and letter.isalpha() and letter in right
+    is_followed = is_followed and "".join(terms).count(letter) == len(owned) + len(others)
     if "." in equation:
-        is_followed = is_followed and right[:1] == letter and all(x.batch.axis == 0 for _, x in owned)
+        is_followed = is_followed and right[:1] == letter and all(x.batch.axis == 0 for _, x in owned) and not others
     if owned and not is_followed:
         if call.frame.batch > 1:
             raise NotCoveredError("the batch is not an axis of all of its terms")
@@ -106,7 +134,9 @@ def einsum(call: ImportedCall, equation: str, operands: Sequence[Data | Constant
         owned = []
     if owned:  # the batch is left out, so that every term has as many letters as its input has axes
         equation = equation.replace(letter, "")
+        data = [call.frame.one_sample(call.place, x, at) if at >= 0 else x for at, x in zip(axes, data, strict=True)]
     batch = Batch(right.index(letter), own=True) if owned else LOST
+    batch = call.frame.carried(data, 0) if all(fixed) else batch
     return call.one("einsum", *data, batch=batch, equation=equation)
 
 
@@ -135,17 +165,32 @@ def merged(call: ImportedCall, kind: str, given: Sequence[Data | Constant]) -> D
     if len(data) == 1 and len(given) == 2:
         x = data[0]
         if numbers and x.rank == rank:  # with a number: x − 2 is x + (−2), x / 2 is x · ½
-            first = given[0] is x
-            if kind in ("add", "mul", "maximum", "minimum") or first:
-                return call.one({"sub": "add", "div": "mul"}.get(kind, kind), x)
-            number = numbers[0]
-            if kind == "div" and isinstance(number, Constant) and number.items and number.items[0] == 1:
+            first, number = given[0] is x, number_in(numbers[0])
+            if kind in ("add", "mul", "maximum", "minimum"):
+                return call.one(kind, x, **_other(number))
+            if kind == "sub" and (first or number is not None):
+                return call.one("add" if first else "sub", x, **_other(-number if first and number else number))
+            if kind == "div" and first:
+                return call.one("mul", x, **_other(1 / number if number else None))
+            if kind == "div" and number == 1:
                 return call.one("pointwise", x, function="reciprocal")
         scaled = _scaled(call, kind, x, next((w for w in given if isinstance(w, Constant)), None))
         if scaled is not None:
             return scaled
     operands, batch = call.frame.aligned(call.place, given)
     return call.one(kind, *operands, batch=batch)
+
+
+def number_in(x: Any) -> float | None:
+    """Return the number that an operand is, if it is known and finite."""
+    number = x.items[0] if isinstance(x, Constant) and x.items else None
+    if isinstance(number, bool):
+        return int(number)
+    return number if isinstance(number, (int, float)) and math.isfinite(number) else None
+
+
+def _other(number: float | None) -> dict[str, Any]:
+    return {} if number is None else {"other": number}
 
 
 def _scaled(call: ImportedCall, kind: str, x: Data, weight: Constant | None) -> Data | None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.dims import plain_of
 from shapecalc.errors import Problem, UsageError, did_you_mean
 from shapecalc.importers.dimensions import fitting, size_of, solved, symbols_of
 from shapecalc.importers.tensors import LOST, Batch
-from shapecalc.importers.understanding import UNKNOWN
 from shapecalc.layers.base.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from shapecalc.importers.understanding import Understanding
-    from shapecalc.model.graph import Graph
-
-__all__ = ["AS_STATED", "NOWHERE", "SECOND", "InputSizes", "ValueInfo", "best_reading", "called", "input_tensors"]
+__all__ = ["InputSizes", "ValueInfo", "called", "input_tensors"]
 
 _LARGEST = 2**31
 
@@ -39,7 +34,8 @@ class InputSizes(NamedTuple):
     """The sizes of the inputs without the batch, and where that is; its size in the file; dynamic dimensions.
 
     `named` are the names of the batch's dimension; `unknown` are inputs without a size; `are_others` is whether a size
-    is another than the file's own; `notes` are on batches that were given.
+    is another than the file's own; `notes` are on batches that were given; `are_apart` is whether the axes that are
+    read as the batch have several sizes, none of which is 1 or dynamic; `usual` are sizes for dynamic inputs.
     """
 
     inputs: dict[str, tuple[Shape, Batch]]
@@ -49,6 +45,8 @@ class InputSizes(NamedTuple):
     unknown: tuple[str, ...]
     are_others: bool
     notes: tuple[str, ...] = ()
+    are_apart: bool = False
+    usual: Mapping[str, tuple[int, ...]] = {}
 
     def dims(self, info: ValueInfo) -> list[int | str]:
         """Return the sizes that the file states of a tensor, with those of dynamic dimensions that are known."""
@@ -67,57 +65,6 @@ class InputSizes(NamedTuple):
         return (tuple(sizes), first in self.named) if len(sizes) == len(dims) else None
 
 
-AS_STATED, SECOND, NOWHERE = "as stated", "second", "nowhere"
-"""Where the batch may be: where names and operations say, or else the first axis; the second of three; nowhere."""
-
-_Sizes = Mapping[str, tuple[Any, ...]]
-
-
-class Import(Protocol):
-    """One import of a file, with sizes of its inputs, and one reading of where the batch is."""
-
-    problems: list[Problem]
-    sizes: InputSizes
-    understanding: Understanding
-
-    def graph(self) -> tuple[Graph, list[Problem]]:
-        """Return the graph, and the problems that keep it from being built."""
-        ...
-
-
-def best_reading(
-    importing: Callable[[_Sizes, Any], Import], given: _Sizes, readings: Sequence[Any] = (AS_STATED, SECOND, NOWHERE)
-) -> tuple[Graph, list[Problem]]:
-    """Return the graph of a file, read with the batch where most of its nodes are understood.
-
-    `importing` begins an import with sizes of inputs and a reading. Further readings than the first, the likeliest, are
-    tried where the batch in it is static, of more than 1, and not all nodes are understood: its axis may be a length.
-    That is decided on the sizes that the file states, if it does, as given sizes may not fit another reading.
-    """
-    first = importing(given, readings[0])
-    found = first.graph()
-    if first.sizes.batch == 1 or not first.understanding.counts[UNKNOWN]:
-        return found
-    sizes = {} if given and not importing({}, readings[0]).problems else given
-    graphs, unknown = {}, {}
-    for number, reading in enumerate(readings):
-        is_first = sizes is given and not number
-        try:
-            trial = first if is_first else importing(sizes, reading)
-        except UsageError:  # these sizes are of another reading
-            continue
-        graphs[number] = found if is_first else trial.graph()
-        if not graphs[number][1]:
-            lost = trial.understanding.without_batch if number < len(readings) - 1 else _LARGEST  # nowhere: all of them
-            unknown[number] = (trial.understanding.counts[UNKNOWN], lost)
-        if unknown.get(number, (1,))[0] == 0:
-            break
-    best = min(unknown, key=lambda number: unknown[number], default=0)
-    if not best:
-        return found
-    return graphs[best] if sizes is given else importing(given, readings[best]).graph()
-
-
 def input_tensors(
     infos: list[ValueInfo], axes: Mapping[str, int], variables: Mapping[str, Any],
     given: Mapping[str, tuple[Any, ...]], problems: list[Problem], name: str, others: Iterable[str] = (),
@@ -127,7 +74,9 @@ def input_tensors(
     `others` are further names that could be set. Errors: `UsageError` for an input or a dimension that does not exist.
     """
     _check_names(infos, variables, given, others)
-    batch = _batch_size(infos, axes)
+    found_sizes = _batch_sizes(infos, axes)
+    only_size = next(iter(found_sizes)) if len(found_sizes) == 1 else 1
+    batch = only_size if 0 < only_size < _LARGEST else 1
     known = {key: plain_of(value, f"the structure of {name}", _HINT) for key, value in variables.items()}
     only = {infos[0].name: given[""]} if "" in given and infos else {}
     sizes, notes = _without_batch(infos, axes, {**only, **{key: value for key, value in given.items() if key}}, batch)
@@ -147,10 +96,14 @@ def input_tensors(
             unknown.append(info.name)
         else:
             found[info.name] = (shape, Batch(axes[info.name], own=True) if axes[info.name] >= 0 else LOST)
+    usual = _usual(dynamic)
     if dynamic:
-        problems.append(_dynamic(dynamic, known, name, is_only=len(infos) == 1))
+        problems.append(_dynamic(dynamic, usual, known, name, is_only=len(infos) == 1))
     own = {key: known[key] for key in sorted(known) if key not in named}
-    return InputSizes(found, batch, own, named, tuple(unknown), are_others, tuple(dict.fromkeys(notes)))
+    are_apart = len(found_sizes) > 1 and 1 not in found_sizes
+    return InputSizes(
+        found, batch, own, named, tuple(unknown), are_others, tuple(dict.fromkeys(notes)), are_apart, usual
+    )
 
 
 _HINT = "give sizes and variables their values: --input, --set"
@@ -219,16 +172,10 @@ def _check_names(
             raise UsageError(Problem(f"there is no variable {key} to set", hint=hint))
 
 
-def _batch_size(infos: list[ValueInfo], axes: Mapping[str, int]) -> int:
-    """Return the size of the batch in the file: one for all inputs, or else 1."""
-    found = set()
-    for info in infos:
-        at = axes[info.name]
-        if at >= 0:
-            size = (info.dims or ())[at]
-            found.add(size if isinstance(size, int) else 1)
-    only = found.pop() if len(found) == 1 else 1
-    return only if 0 < only < _LARGEST else 1
+def _batch_sizes(infos: list[ValueInfo], axes: Mapping[str, int]) -> set[int]:
+    """Return the sizes of the batch in the file, 1 for a dynamic one: one for all inputs, if it is found."""
+    sizes = [(info.dims or ())[axes[info.name]] for info in infos if axes[info.name] >= 0]
+    return {size if isinstance(size, int) else 1 for size in sizes}
 
 
 def _may_be_batch(size: int | str, batch: int) -> bool:
@@ -302,16 +249,29 @@ def _check_layout(info: ValueInfo, own: Sequence[int | str], given: Sequence[int
         raise UsageError(Problem(message, hint=f"did you mean {_shown(best, 'x')}?"))
 
 
+def _usual(inputs: Mapping[str, Sequence[int | str]]) -> dict[str, tuple[int, ...]]:
+    """Return sizes that inputs with dynamic dimensions may have."""
+    return {key: tuple([one if isinstance(one, int) else fitting(one, _example(own))[0] for one in own])
+            for key, own in inputs.items()}  # fmt: skip
+
+
+def _example(own: Sequence[Any]) -> int:
+    return 224 if len(own) >= 3 else 128
+
+
 def _dynamic(
-    inputs: Mapping[str, Sequence[int | str]], known: Mapping[str, int], name: str, *, is_only: bool
+    inputs: Mapping[str, Sequence[int | str]],
+    sizes: Mapping[str, Sequence[int]],
+    known: Mapping[str, int],
+    name: str,
+    *,
+    is_only: bool,
 ) -> Problem:
     """Return the problem of inputs with dynamic dimensions, and how to give them; `is_only` is if there is no other."""
     usual: dict[str, int] = {}
-    examples = {}
-    for key, own in inputs.items():
-        size = 224 if len(own) >= 3 else 128
-        examples[key] = "x".join(str(one if isinstance(one, int) else fitting(one, size)[0]) for one in own)
-        values = dict(pair for one in own if isinstance(one, str) for pair in fitting(one, size)[1].items())
+    examples = {key: "x".join(map(str, found)) for key, found in sizes.items()}
+    for own in inputs.values():
+        values = dict(pair for one in own if isinstance(one, str) for pair in fitting(one, _example(own))[1].items())
         usual = {**{symbol: value for symbol, value in values.items() if symbol not in known}, **usual}
     if is_only:
         (only,) = examples.values()
@@ -323,7 +283,7 @@ def _dynamic(
     if usual and all(isinstance(one, int) or symbols_of(one) for own in inputs.values() for one in own):
         hint += f", or{''.join(f' --set {symbol}={size}' for symbol, size in usual.items())}"
     if len(inputs) > 1:
-        sizes = ", ".join(f"{key} is {_shown(own)}" for key, own in inputs.items())
-        return Problem(f"the sizes of inputs of {name} are dynamic: {sizes}", hint=hint)
+        every = ", ".join(f"{key} is {_shown(own)}" for key, own in inputs.items())
+        return Problem(f"the sizes of inputs of {name} are dynamic: {every}", hint=hint)
     ((key, own),) = inputs.items()
     return Problem(f"the size of {called(key)} of {name} is dynamic: {_shown(own)}", hint=hint)

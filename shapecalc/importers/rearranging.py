@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.call import ImportedCall
 
 __all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
-           "repeated_axis"]  # fmt: skip
+           "repeated", "repeated_axis"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -32,7 +32,7 @@ def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
 def permuted(call: ImportedCall, x: Data, order: Sequence[int]) -> Data:
     """Return a tensor whose axes are in another order. Errors: `LayerError` if it is none."""
     if sorted(order) != list(range(x.rank)):
-        raise LayerError(f"its perm {list(order)} is no order of the {x.rank} axes of its input")
+        raise LayerError(f"its perm {list(order)} is not an order of the {x.rank} axes of its input")
     batch = call.frame.moved(x, order)
     indices = [call.frame.index(x, axis) for axis in order if not (x.batch.own and axis == x.batch.axis)]
     if indices == list(range(len(indices))):  # only the batch moves
@@ -167,4 +167,11 @@ def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> D
         sizes = on_axis(sizes, batch.axis, sizes[batch.axis] // b)
     if sizes == data.shape.sizes:
         return data
-    return call.one("expand", data, batch=FIXED if batch == NO_BATCH else batch, sizes=sizes)
+    return call.one("expand", data, batch=repeated(call, batch, own, sizes), sizes=sizes)
+
+
+def repeated(call: ImportedCall, batch: Batch, own: Sequence[int], sizes: Sequence[int]) -> Batch:
+    """Return where the batch is in what was repeated from its own sizes to others: in a parameter it may be made so."""
+    b = call.frame.batch
+    may_be = batch == NO_BATCH and any(size != a and size // a % b == 0 for a, size in zip(own, sizes, strict=False))
+    return FIXED if may_be and b > 1 else batch

@@ -41,6 +41,8 @@ class Understanding:
         self.differing = 0
         self.without_batch = 0
         """How many outputs of unknown nodes have lost the batch that their inputs have."""
+        self.lost_outputs = 0
+        """How many outputs of the network are not of each sample of a dynamic batch, or of one of 1."""
         self.warnings = few_warnings()
 
     def count(self, layers: Sequence[Node], outputs: Sequence[Any]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem
 from shapecalc.escaping import clean
-from shapecalc.language.entries import OWN_WORDS
+from shapecalc.language.entries import OWN_WORDS, beside_hint
 from shapecalc.language.values import BadValueError, bad, plain
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar, words_in
@@ -36,7 +36,7 @@ class BlockDefinition(NamedTuple):
 
     def _hint(self, name: str, given: MapValue) -> str | Hint:
         if name in OWN_WORDS:
-            return f"{name} is a layer-level key: write it beside {clean(self.name)}, not under it"
+            return beside_hint(name, given.get(name), self.name)
         from shapecalc.language.habits import hint_for_undeclared  # only when something is wrong
 
         return hint_for_undeclared(self.name, name, given, self.arguments, words_in([self.layers, *self.values()]))

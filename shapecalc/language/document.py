@@ -55,6 +55,7 @@ MAX_VARIANTS = 1_000
 """The maximum number of members of a family."""
 
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
+_RESERVED_FOR = {"i": "the index of `repeat:` and `for:`", "input": "the input"}
 _REQUIRED = "required"
 _BLOCK_KEYS = ("args", "layers", "outputs")
 _VARIANT_KEYS = ("vars", "expect", "input", "context", "name", "source", "description", "task")
@@ -161,7 +162,7 @@ _READ_AS_MEANT: dict[str, tuple[type[Value], ...]] = {
 def find_name_fault(key: Scalar) -> Problem | None:
     """Return the problem of the name of a variable. It must be ASCII: Python normalises other letters."""
     if key.text in RESERVED:
-        why = "it is reserved"
+        why = f"it is reserved for {_RESERVED_FOR.get(key.text, 'expressions')}"
     elif key.text.isidentifier() and key.text.isascii():
         return None
     else:
@@ -169,6 +170,8 @@ def find_name_fault(key: Scalar) -> Problem | None:
     joined = re.sub(r"[-. ]", "_", key.text)
     is_meant = joined != key.text and joined.isidentifier() and joined.isascii() and joined not in RESERVED
     hint = f"write {joined}, here and where it is used" if is_meant else ""
+    if key.text in RESERVED:
+        hint = "choose another name, here and where it is used"
     return Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark, hint=hint)
 
 

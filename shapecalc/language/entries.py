@@ -10,7 +10,7 @@ from shapecalc.escaping import clean
 from shapecalc.language.values import bad, describe
 from shapecalc.layers import find_kind, kind_words
 from shapecalc.model.checks import check_number
-from shapecalc.source import ListValue, MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, flow_text, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
-__all__ = ["NO_WORK", "OWN_WORDS", "Effort", "Entry", "branches_of",
+__all__ = ["NO_WORK", "OWN_WORDS", "Effort", "Entry", "beside_hint", "branches_of",
            "constant_of", "listed", "read_entry", "work_of", "wrong_number"]  # fmt: skip
 
 OWN_WORDS = ("name", "from", "repeat", "for", "when", "share", "frozen", "uncounted")
 """The keys beside the kind: layer-level keys."""
+
+
+def beside_hint(key: str, value: Value | None, kind: str) -> str:
+    """Return the hint for a layer-level key among the arguments of a kind or a block."""
+    given = f"{key}: {flow_text(value)}" if value else f"{key}:"
+    written = f"write `{short(given)}` beside {kind}, on a line of its own"
+    return clean(f"{key} is a layer-level key: {written}, not among its arguments")
 
 
 class Entry(NamedTuple):
@@ -299,7 +306,9 @@ def branches_of(
     if isinstance(value, ListValue):
         if not value.items:
             raise bad(
-                f"{cls.kind} needs at least one branch", value.mark, "write [] in the list for its input, unchanged"
+                f"{cls.kind} needs at least one branch",
+                value.mark,
+                "write each branch as a list of layers; [] is its input, unchanged",
             )
         _check_wrapped(cls, entry.kind, value, blocks, names)
         return value.items, None

@@ -43,7 +43,7 @@ _SECONDS_FOR_A_WRITER = 10
 class Found(NamedTuple):
     """A specification that was found: its path (- for standard input), its name in errors, and the family member.
 
-    `instead` is a warning that it is the bundled one where a file of its name was asked for.
+    `instead` is a warning that it is the bundled one where a file or folder of its name may have been meant.
     """
 
     path: str
@@ -63,8 +63,8 @@ def locate(spec: str) -> Found:
     """Return the location of a specification: of a file, or of a bundled one by its name.
 
     `FILE:VARIANT` is a member of the family that a file describes. `NAME.yaml`, as the bundled files are called, is the
-    bundled one with a warning if there is no such file here; no other path is. Errors: `UsageError` for an unknown
-    name.
+    bundled one with a warning if there is no such file here; no other path is. So is a name that a folder with a
+    config.json has too. Errors: `UsageError` for an unknown name.
     """
     if spec == STDIN:
         return Found(STDIN, "<stdin>")
@@ -76,8 +76,13 @@ def locate(spec: str) -> Found:
     found = find_bundled(spec)
     if found:
         bare = spec.removesuffix(_ENDING)
-        message = f"there is no file {spec} here: this is the bundled specification {bare}"
-        return found._replace(instead=(Problem(message, hint=_copy_hint(bare)),)) if bare != spec else found
+        if bare != spec:
+            message = f"there is no file {spec} here: this is the bundled specification {bare}"
+            return found._replace(instead=(Problem(message, hint=_copy_hint(bare)),))
+        if os.path.isfile(os.path.join(spec, _CONFIG)):  # a clone of the hub's gpt2
+            message = f"this is the bundled specification {spec}, not the {_CONFIG} in the folder {spec}"
+            return found._replace(instead=(Problem(message, hint=f"write ./{spec} for the folder"),))
+        return found
     if other := _with_other_ending(spec):
         raise UsageError(Problem(f"there is no file {spec}", hint=f"did you mean {other}?"))
     bare, suffix = os.path.splitext(os.path.basename(spec))

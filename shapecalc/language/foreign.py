@@ -20,7 +20,7 @@ __all__ = ["changes_nothing", "hint_for_foreign_argument", "hint_for_foreign_kin
 # The words of each line, and the hint; {kind} is the kind, {0} what is given in a call or after the colon.
 _KINDS = """
 layernorm2d layernorm3d channelnorm | write `- layer_norm: {axis: channels}`
-input inputlayer placeholder | an input is no layer: remove the item, and write `input:` with its size at the top
+input inputlayer placeholder | an input is not a layer: remove the item, and write `input:` with its size at the top
 bidirectional | write `bidirectional: true` among the arguments of the LSTM or GRU
 bilinear | write `- {einsum: {equation: 'i,j->ij'}, from: [a, b]}`, `- flatten`, `- linear: …`; `upsample` for a resize
 timedistributed | write the layer within it alone: linear works at every position of a sequence
@@ -53,6 +53,7 @@ input_shape batch_input_shape input_dim | remove it: the size of the input is `i
 attn_mask attention_mask mask src_mask tgt_mask | remove it: a mask changes no size; a causal one is `is_causal: true`
 key_padding_mask src_key_padding_mask | remove it: a mask changes no size
 query key value | write the inputs beside {kind}, not under it: `from: [query, key, value]`
+expect | expectations are at the top of the file; those of a layer are `expect: {layer: {NAME: {output: …}}}`
 act use_act | an activation is a layer of its own: write `- relu` as the next item
 bn use_bn batch_norm norm use_norm | a normalisation is a layer of its own: write `- batch_norm` as the next item
 kernel_initializer bias_initializer initializer | remove it: it changes no size and no count

@@ -108,8 +108,8 @@ def unnamed_inputs(value: Value) -> tuple[dict[str, Value], Problem]:
 def missing_input(mark: Mark, layout: str, *, is_list: bool) -> Problem:
     """Return the problem of a specification without an input, which may be only a list of layers."""
     size = "3x224x224" if layout == CHW else "224x224x3"
-    top = "at the top, and  layers:  above the list," if is_list else "at the top,"
-    hint = f"write for instance  input: {size}  {top} or give --input (input= of load() in Python)"
+    top = "at the top, and `layers:` above the list," if is_list else "at the top,"
+    hint = f"write for instance `input: {size}` {top} or give --input (input= of load() in Python)"
     return Problem("the input size is missing", mark, hint=hint)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
-from shapecalc.language.values import bad
+from shapecalc.language.values import bad, describe
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar, flow_text
 
@@ -37,7 +37,8 @@ def check_keys(cls: type[Layer], word: str, value: MapValue, inner: Value | None
     if not any(key.text in blocks or find_kind(key.text) or isinstance(item, ListValue) for key, item in pairs):
         if inner is not None:
             hint = "write for instance branches: [a, b]"
-            raise bad("branches must be a list of branches and references", inner.mark, hint)
+            empty = "not an empty list" if isinstance(inner, ListValue) else f"not {describe(inner)}"
+            raise bad(f"branches must be a list of branches and references, {empty}", inner.mark, hint)
         return
     if len(pairs) == 1 and isinstance(only := pairs[0][1], ListValue):  # `inputs: [a, b]`
         branches = [flow_text(item) for item in only.items]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Hint, Problem, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argument
+from shapecalc.language.foreign import hint_for_foreign_argument
 from shapecalc.language.translation import as_next_item, layer_after
 from shapecalc.layers import find_kind
 from shapecalc.source import ListValue, MapValue, Scalar, flow_text
@@ -63,8 +63,8 @@ def beside(
     value, others = next(item for key, item in pairs if key is kind), [pair for pair in pairs if pair[0] is not kind]
     given = next(item for key, item in others if key is strange)
     layer = layer_after(cls, given.text) if cls and isinstance(given, Scalar) else ""
-    if cls and not meant and (layer or changes_nothing(strange.text, cls)):
-        hint = as_next_item(layer) if layer else hint_for_foreign_argument(strange.text, cls)
+    if cls and not meant:
+        hint = (as_next_item(layer) if layer else hint_for_foreign_argument(strange.text, cls)) or hint
     if hint and strange.text not in (names or ()):
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=clean(str(hint)))
     if names is not None and not did_you_mean(strange.text, names, lists=False) and strange.text not in names:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Mark, Problem, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.language.entries import NO_WORK, OWN_WORDS, Entry, constant_of, listed
+from shapecalc.language.entries import NO_WORK, OWN_WORDS, Entry, beside_hint, constant_of, listed
 from shapecalc.language.values import BadValueError, argument_value, bad, is_plain, word
 from shapecalc.layers.base.cell import Cell
 from shapecalc.layers.base.layer import Composite, Layer, stated_rank
@@ -166,7 +166,7 @@ def _words_of(cls: type[Layer], value: Value | None) -> tuple[str, ...]:
 def _hint(text: str, value: Value, cls: type[Layer]) -> str | Hint:
     """Return the hint for an argument that a kind does not have."""
     if text in OWN_WORDS:
-        return f"{text} is a layer-level key: write it beside {cls.kind}, not under it"
+        return beside_hint(text, value, cls.kind)
     from shapecalc.language.habits import hint_for_argument  # only when something is wrong
 
     habit = hint_for_argument(text, value, cls)
@@ -204,7 +204,7 @@ def _hint_for_name(problem: Problem, cls: type[Layer], argument: str, pairs: lis
     value = next((value for name, value in pairs if name == meant), None)
     if not isinstance(value, Scalar) or type(value.value) is not int:
         return hint_for_foreign_argument(argument, cls)
-    own = f"arguments are no variables: write {value.text} for {found[1]}"
+    own = f"arguments are not variables: write {value.text} for {found[1]}"
     return f"{own}, or give both a variable, {found[1]} under `vars:`"
 
 

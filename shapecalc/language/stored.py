@@ -36,11 +36,11 @@ def read_stored(fields: Mapping[str, Any], origin: str) -> Stored | None:
         assert isinstance(quantised, dict)
         modules, unread = _exceptions(quantised)
         note = f"exceptions in the quantization_config of {origin} are not read: {', '.join(unread)}" if unread else ""
-        return Stored(name, width or "16", origin, note, modules)
+        return Stored(name, width or "16", origin, note, modules, name)
     method = quantised.get("quant_method") if isinstance(quantised, dict) else None
     shown = method if isinstance(method, str) and len(method) <= len(origin) + 40 else "of no known form"
     note = f"the quantization_config of {origin} ({shown}) is not read: give the format with --weights"
-    return Stored(width, width, origin if width else "", note)
+    return Stored(width, width, origin if width else "", note, quantised=shown)
 
 
 def _format(given: Mapping[str, Any]) -> str:

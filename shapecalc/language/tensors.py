@@ -135,6 +135,6 @@ def note_on(names: Sequence[str], known: Collection[str], *, is_merge: bool = Tr
     if not unknown:
         return ""
     *others, last = unknown
-    which = f"{', '.join(others)} and {last} are no names" if others else f"{last} is no name"
+    which = f"{', '.join(others)} and {last} are not names" if others else f"{last} is not a name"
     branch = ", a list of layers for a branch," if is_merge else ""
     return f"; {which} here: write `input` for the input{branch} or `name: {unknown[0]}` below the layer that is meant"

@@ -65,7 +65,7 @@ def turns_of(own: Mapping[str, Value], variables: Mapping[str, Any], most: int) 
         found = describe(value) if times is None else show(times)
         is_worked_out = isinstance(value, Scalar) and isinstance(value.value, str)
         why = (f"{short(value.text)} is {found}",) if isinstance(value, Scalar) and is_worked_out else ()
-        hint = "an item is repeated one number of times: for several stages, write an item for each"
+        hint = "repeat takes one number: for several stages, write an item for each"
         is_list = isinstance(value, ListValue) or isinstance(times, (list, tuple))
         raise bad(
             f"repeat must be a whole number of at least 0, not {found}", value.mark, hint if is_list else "", why=why

@@ -274,10 +274,10 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
         return _SWITCHES[value.text.lower()]
     found = evaluate(value, variables)
     if not isinstance(found, bool):
-        shown = (
-            f"but {short(value.text)} is {show(found)}" if isinstance(value.value, str) else f"not {describe(value)}"
-        )
-        raise bad(f"{what} must be true or false, {shown}", value.mark, "compare it with something: width > 0")
+        named = isinstance(value.value, str) and short(value.text)
+        shown = f"but {named} is {show(found)}" if named else f"not {describe(value)}"
+        due = f"{named} {'> 0' if isinstance(found, (int, float)) else '== …'}" if named else str(bool(found)).lower()
+        raise bad(f"{what} must be true or false, {shown}", value.mark, clean(f"write {what}: {due}"))
     return found
 
 

@@ -14,12 +14,14 @@ class Answer:
     """An answer that displays itself: `print(answer)`, a table in a notebook, Markdown, JSON, a data frame. Immutable.
 
     `drawn_by` is the function of `renderers` that draws it, after its module (`memory.draw_memory`); `table` is the
-    list of `to_dict()` that is its table, for a data frame.
+    list of `to_dict()` that is its table, for a data frame; `has_formulas` is whether a notebook displays Markdown,
+    whose formulas all of them typeset, in place of HTML, whose formulas some do not.
     """
 
     __slots__ = ()
     drawn_by: ClassVar[str] = ""
     table: ClassVar[str] = ""
+    has_formulas: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         name = clean(getattr(self, "name", ""))
@@ -84,5 +86,13 @@ class Answer:
 
         return picture_of(self, style, **options)
 
-    def _repr_html_(self) -> str:
-        return self.render("html")
+    def _repr_html_(self) -> str | None:
+        """Return the answer for a notebook; None where it displays Markdown, since it would prefer HTML to that."""
+        return None if self.has_formulas else self.render("html")
+
+    def _repr_markdown_(self) -> str | None:
+        return self.render("markdown") if self.has_formulas else None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return the answer as text: for IPython's terminal, and where a notebook is shown without HTML."""
+        return {"text/plain": str(self)}

@@ -102,7 +102,7 @@ class Stored(NamedTuple):
     """How the file of a model says that it is stored: formats of weights and activations, and the name of the file.
 
     `note` is what of it is not understood; `unconverted` are the modules, by their names in the library, whose weights
-    keep 16 bits.
+    keep 16 bits; `quantised` is how weights are quantised, in words: `int8, int4`.
     """
 
     weights: str
@@ -110,6 +110,7 @@ class Stored(NamedTuple):
     origin: str
     note: str = ""
     unconverted: tuple[str, ...] = ()
+    quantised: str = ""
 
 
 class StatedContext(NamedTuple):
@@ -129,7 +130,7 @@ class Graph(NamedTuple):
     variables that are false and with which it would have further inputs; `includes_batch` is whether its sizes are
     those of a whole batch, as where that is could not be found; `sequences` are inputs of length ×
     features; `tensors` are the tensors of a file that are weights of its layers, with their names and sizes there, by
-    the names of the layers.
+    the names of the layers; `is_folded` is whether exporters of its format fold weights, or leave some out.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Graph(NamedTuple):
     includes_batch: bool = False
     tensors: dict[str, dict[str, tuple[int, ...]]] = {}  # noqa: RUF012  (never written on)
     sequences: frozenset[str] = frozenset()
+    is_folded: bool = False
 
     @property
     def sample(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.escaping import defuse, join_lines
+from shapecalc.escaping import defuse, join_lines, markdown
 from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, Table, Title, check_format, draw_blocks
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import PROSE, prose_width, wrap
@@ -29,26 +29,57 @@ def draw_formulas(
     color: bool = False,  # noqa: ARG001  (it has no colours)
 ) -> str:
     """Return the formulas as text, markdown, latex, html or python."""
-    if format_ in ("markdown", "html"):
-        return _page(answer, format_)
+    if format_ == "html":
+        return _page(answer)
     if format_ == "text":
         return join_lines(_text(answer, min(width or PROSE, PROSE)))
-    writers = {"latex": _latex, "python": _python}
-    check_format(format_, [*BLOCK_FORMATS, *writers])
+    writers = {"markdown": _markdown, "latex": _latex, "python": _python}
+    check_format(format_, [*dict.fromkeys((*BLOCK_FORMATS, *writers))])
     return join_lines(writers[format_](answer))
 
 
-def _page(answer: Formulas, format_: str) -> str:
+def _page(answer: Formulas) -> str:
     lines = []
     for what, formula in answer.written("text").items():
         if isinstance(formula, dict):
             lines += [TableLine((_label(what, name, formula), _sizes(sizes))) for name, sizes in formula.items()]
         else:
             lines.append(TableLine((_label(what), formula)))
+    return draw_blocks([Title(_title(answer)), Table(("", "formula"), lines), *map(Note, _notes(answer))], "html")
+
+
+def _notes(answer: Formulas) -> list[str]:
     meanings = [f"{symbol.name}: {_meaning(symbol)}" for symbol in answer.symbols]
     notes = [*meanings, *[f"where {condition}" for condition in answer.conditions]]
-    notes += [f"verified by inference {_verified(answer)}", *answer.notes]
-    return draw_blocks([Title(_title(answer)), Table(("", "formula"), lines), *map(Note, notes)], format_)
+    return [*notes, f"verified by inference {_verified(answer)}", *answer.notes]
+
+
+def _markdown(answer: Formulas) -> list[str]:
+    """Return the formulas between dollars, as GitHub and notebooks typeset them: a pair for each term of a sum."""
+    lines = [f"**{markdown(_title(answer))}**", ""]
+    for what, formula in answer.written("latex").items():
+        if isinstance(formula, dict):
+            lines += [
+                f"- **{markdown(_label(what, name, formula))}** ${_large(_latex_sizes(sizes))}$"
+                for name, sizes in formula.items()
+            ]
+        else:
+            first, *rest = _terms(_large(_grouped(formula)))
+            terms = [f"${first}$", *[f"${{}} {term}$" for term in rest]]
+            lines.append(f"- **{_label(what)}** {' '.join(terms)}")
+    for note in _notes(answer):
+        lines += ["", markdown(note)]
+    return lines
+
+
+def _large(formula: str) -> str:
+    """Return a formula in LaTeX whose fractions within a line are as large as those of a displayed one."""
+    return formula.replace(r"\frac", r"\dfrac")
+
+
+def _grouped(formula: str) -> str:
+    """Return a formula in LaTeX with separators of thousands; digits of a name stay as they are."""
+    return re.sub(r"(?<![\w\\.])\d{4,}", lambda found: f"{int(found[0]):,}".replace(",", "{,}"), formula)
 
 
 def _label(what: str, name: str = "", outputs: Mapping[str, Any] | None = None) -> str:
@@ -104,14 +135,15 @@ def _wrapped(head: str, formula: str, width: int) -> Iterator[str]:
 
 
 def _terms(formula: str) -> list[str]:
-    """Return the terms of a sum, each with its sign; brackets are kept together."""
+    """Return the terms of a sum as text or LaTeX, each with its sign; brackets are kept together."""
     terms, depth = [""], 0
     for word in formula.split(" "):
-        if word in "+−" and not depth:
+        if word in "+−-" and not depth:
             terms.append(word)
         else:
             terms[-1] += f" {word}" if terms[-1] else word
-        depth += sum(word.count(b) for b in "(⌊[") - sum(word.count(b) for b in ")⌋]")
+        depth += sum(map(word.count, "(⌊[{")) + word.count(r"\left")
+        depth -= sum(map(word.count, ")⌋]}")) + word.count(r"\right")
     return terms
 
 

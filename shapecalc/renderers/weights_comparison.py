@@ -49,8 +49,8 @@ def _on_prefix(comparison: WeightsComparison) -> str:
     if own and theirs:
         return f"Names begin with {theirs} in the checkpoint, and with {own} in the network."
     side, other = ("checkpoint", "network") if theirs else ("network", "checkpoint")
-    hint = f"Rename them before they are loaded: {'remove' if theirs else 'add'} it."
-    return f"Names begin with {theirs or own} in the {side}, and not in the {other}. {hint}"
+    verb = "Remove it from" if theirs else "Add it to"
+    return f"Names begin with {theirs or own} in the {side}, and not in the {other}. {verb} the names before loading."
 
 
 def _table(mismatches: Sequence[Mismatch], width: int | None) -> Table:

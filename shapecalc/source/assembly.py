@@ -48,6 +48,7 @@ class _Frame:
 
 _ITEM = ", or write each as an item of its own, with a `- ` before it"
 _OPEN = (None, 0, 0)
+_MOST_MEANT = 20  # unknown aliases that are read as the nearest anchor, so that no other problem follows from them
 _Anchored: TypeAlias = "tuple[Value | None, int, int]"
 
 
@@ -105,8 +106,12 @@ class TreeBuilder:
             above = partial(islice, self.anchors, len(self.anchors))
             hint = did_you_mean(anchor, above, f"name a value with `&{anchor}` above this line")
             self.problems.append(Problem(f"the alias `*{anchor}` names no anchor", mark, hint=hint))
-            self.put(Scalar(None, "", mark))
-            return
+            from shapecalc.suggestions import meant_word  # only when something is wrong
+
+            anchor = meant_word(anchor, self.anchors) if len(self.problems) <= _MOST_MEANT else ""
+            if not anchor or self.anchors[anchor][0] is None:
+                self.put(Scalar(None, "", mark))
+                return
         value, size, height = self.anchors[anchor]
         if value is None:
             raise StopReadingError(

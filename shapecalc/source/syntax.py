@@ -86,7 +86,7 @@ def _behind_item(mark: Mark) -> Problem | None:
     if times:
         hint = f"write `repeat: {times[1]}` below it, beside the kind"
     hint = hint or "write each item on a line of its own"
-    return Problem("more follows what is closed on this line", mark, hint=hint)
+    return Problem(f"more text follows the `{before[-1]}` that ends this item", mark, hint=hint)
 
 
 def _comment_of_others(source: Source, mark: Mark, begin: Mark) -> Problem | None:

@@ -161,7 +161,99 @@ def test_a_weight_that_was_stored_transposed_is_that_beside_the_bias(tmp_path, f
 def test_tensors_that_the_exporter_merged_are_named(tmp_path):
     """Equal tensors, as the zeros of untrained biases, are stored once: the others are extra in the state dict."""
     network = products(tensor("a", [5, 4]), tensor("b", [4]), tensor("onnx::MatMul_7", [4, 4]), bias="b")
-    names = {"a": (5, 4), "b": (4,), "first.weight": (4, 5), "other.fc.bias": (4,)}
+    names = {"a": (5, 4), "b": (4,), "first.weight": (4, 5), "other.fc.bias": (4,), "z.bias": (4,)}
     found, comparison = against(tmp_path, network, names)
     assert ("extra", "other.fc.bias", None, (4,)) in found
-    assert any("exporters of ONNX store them once" in note for note in comparison.notes)
+    assert "store tensors with equal elements once (1)" in comparison.notes[0]
+
+
+FOLDS, ZEROS = "fold batch norms into the layers before them", "leave out biases of zeros"
+RENAMES, COPIES = "store what they fold under names of its own, or transposed", "store a tied weight again, transposed"
+NORM = {f"bn.{part}": (8,) for part in ("weight", "bias", "running_mean", "running_var")}
+
+
+def conv(*weights, last=(("fc.weight", [4, 8]),)):
+    """A convolution with the weights of an ONNX file, then a fully connected layer, fc.weight 4×8, without a bias."""
+    nodes = [node("Conv", ["x", *[name for name, _ in weights]], ["1"], "/conv/Conv", kernel_shape=[3, 3]),
+             node("GlobalAveragePool", ["1"], ["2"]), node("Flatten", ["2"], ["3"]),
+             node("Gemm", ["3", *[name for name, _ in last]], ["y"], "/fc/Gemm", transB=1)]  # fmt: skip
+    held = [tensor(name, dims) for name, dims in (*weights, *last)]
+    return model(nodes, [value("x", [1, 3, 8, 8])], [value("y", None)], weights=held)
+
+
+def tied(head):
+    """An embedding, token.weight 9×4, and a product with `head`, which is no weight of a module."""
+    nodes = [node("Gather", ["token.weight", "x"], ["1"], "/token/Gather"),
+             node("MatMul", ["1", "val_3"], ["y"], "/head/MatMul")]  # fmt: skip
+    return model(nodes, [value("x", [1, 5], INT64)], [value("y", None)],
+                 weights=[tensor("token.weight", [9, 4]), tensor("val_3", head)])  # fmt: skip
+
+
+KERNEL, CONV, FC = ("conv.weight", [8, 3, 3, 3]), {"conv.weight": (8, 3, 3, 3)}, {"fc.weight": (4, 8)}
+
+
+@pytest.mark.parametrize(("network", "tensors", "reasons"), [
+    # torch 2.13 with dynamo=False, and a convolution without a bias: it has one that stands for the norm
+    (conv(("onnx::Conv_20", [8, 3, 3, 3]), ("onnx::Conv_21", [8])), CONV | FC | NORM,
+     {"bn.weight": FOLDS, "bn.bias": FOLDS, "conv.bias": FOLDS}),
+    (conv(KERNEL, ("conv.bias", [8])), {**CONV, **FC, **NORM, "conv.bias": (8,)},
+     {"bn.weight": FOLDS, "bn.bias": FOLDS}),
+    (conv(KERNEL, ("conv.bias", [8])), CONV | FC, {"conv.bias": ""}),  # without a batch norm it is missing
+    (conv(KERNEL, ("conv.bias", [8])), CONV | FC | {"bn.weight": (8,), "bn.bias": (8,)},
+     {"conv.bias": "", "bn.weight": "", "bn.bias": ""}),
+    (conv(KERNEL, ("conv.bias", [8])), {"conv.weight": (8, 3, 5, 5), **FC, **NORM},
+     {"conv.weight": "", "conv.bias": "", "bn.weight": FOLDS, "bn.bias": FOLDS}),
+    (conv(KERNEL, ("conv.bias", [8]), last=(("fc.weight", [8, 8]), ("fc.bias", [8]))),  # one norm for two biases
+     {**CONV, "fc.weight": (8, 8), **NORM}, {"conv.bias": FOLDS, "fc.bias": "", "bn.weight": FOLDS, "bn.bias": FOLDS}),
+    (conv(KERNEL), {**CONV, **FC, "fc.bias": (4,)}, {"fc.bias": ZEROS}),
+    (conv(KERNEL), {**CONV, **FC, "fc.bias": (5,)}, {"fc.bias": ""}),
+    (conv(KERNEL), {**CONV, **FC, "other.bias": (4,)}, {"other.bias": ""}),
+    (conv(KERNEL), {**CONV, "fc.weight": (5, 8), "fc.bias": (5,)}, {"fc.weight": "", "fc.bias": ""}),
+    # with dynamo=True what is folded is called val_3
+    (tied([4, 9]), {"token.weight": (9, 4)}, {"head.weight": COPIES}),
+    (tied([4, 10]), {"token.weight": (9, 4)}, {"head.weight": ""}),
+    (tied([4, 9]), {"token.weight": (9, 4), "out.kernel": (1, 9, 4)}, {"head.weight": RENAMES, "out.kernel": RENAMES}),
+])  # fmt: skip
+def test_what_exporters_make_is_no_difference_of_the_networks(tmp_path, network, tensors, reasons):
+    comparison = against(tmp_path, network, tensors)[1]
+    assert {name: one.reason for one in comparison.mismatches for name in one.names} == reasons
+    assert comparison.is_same == all(reasons.values())
+    assert {one.get("reason", "") for one in comparison.to_dict()["mismatches"]} == {*reasons.values()}
+    note = " ".join(comparison.notes)
+    assert all(reason in note for reason in reasons.values())
+    assert ("may be exported from the checkpoint" in note) == comparison.is_same
+    ran = run("weights", str(tmp_path / "w.safetensors"), "--against", str(tmp_path / "model.onnx"))
+    assert ran.status == (0 if comparison.is_same else 1)
+
+
+def test_a_kernel_that_is_named_after_the_batch_norm_folded_into_it(tmp_path):
+    """onnxscript 0.7 names the node of the two after the norm: its weight is not bn.weight, but conv.weight."""
+    network = model(
+        [node("Conv", ["x", "conv.weight"], ["y"], "/bn/Conv", kernel_shape=[3, 3])],
+        [value("x", [1, 3, 8, 8])], [value("y", None)], weights=[tensor("conv.weight", [8, 3, 3, 3])],
+    )  # fmt: skip
+    found, comparison = against(tmp_path, network, CONV | NORM)
+    assert found == [("extra", "bn.weight", None, (8,)), ("extra", "bn.bias", None, (8,))]
+    assert comparison.is_same
+
+
+def test_a_product_whose_bias_is_that_of_another_layer(tmp_path):
+    """Its weight is not the one beside the bias that the exporter stored once for both: that has another size."""
+    nodes = [node("Gemm", ["x", "fc.weight", "fc.bias"], ["1"], "/fc/Gemm", transB=1),
+             node("MatMul", ["1", "onnx::MatMul_7"], ["2"], "/other/MatMul"),
+             node("Add", ["2", "fc.bias"], ["y"], "/other/Add")]  # fmt: skip
+    held = {"fc.weight": (4, 4), "fc.bias": (4,)}
+    weights = [tensor(name, dims) for name, dims in {**held, "onnx::MatMul_7": [4, 4]}.items()]
+    network = model(nodes, [value("x", [1, 4])], [value("y", None)], weights=weights)
+    comparison = against(tmp_path, network, {**held, "other.kernel": (4, 4), "other.bias": (4,)})[1]
+    assert {name: one.reason for one in comparison.mismatches for name in one.names} == {
+        "onnx::MatMul_7": RENAMES,
+        "other.kernel": RENAMES,
+    }
+
+
+def test_other_files_than_onnx_have_no_such_reasons(tmp_path):
+    spec = tmp_path / "net.yaml"
+    spec.write_text("name: net\ninput: 8\nlayers:\n  - linear: {out_features: 4, bias: false}\n    name: fc\n")
+    path = write_safetensors(tmp_path / "w.safetensors", {"fc.weight": ("F32", (4, 8)), "fc.bias": ("F32", (4,))})
+    assert not shapecalc.load(spec).compare_weights(path).is_same

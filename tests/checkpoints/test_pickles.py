@@ -45,7 +45,7 @@ def test_nothing_is_run(name: str, protocol: int, tmp_path: Any, monkeypatch: py
     for function in ("system", "popen"):
         monkeypatch.setattr(os, function, lambda *_: pytest.fail("run"))
     content = pickle.dumps({"w": HOSTILE[name]}, protocol)
-    with pytest.raises(CheckpointError, match=r"its pickle names [\w.]+, which is no part of a state dict"):
+    with pytest.raises(CheckpointError, match=r"its pickle names [\w.]+, which is not part of a state dict"):
         read_pickle("f.pt", content)
     assert not list(tmp_path.iterdir())
 
@@ -54,7 +54,7 @@ def test_the_error_names_it_and_what_to_do() -> None:
     with pytest.raises(CheckpointError) as caught:
         read_pickle("f.pt", pickle.dumps(HOSTILE["os.system"]))
     assert str(caught.value) == (
-        "f.pt: its pickle names posix.system, which is no part of a state dict: nothing of it was run\n"
+        "f.pt: its pickle names posix.system, which is not part of a state dict: nothing of it was run\n"
         "   save the tensors alone: torch.save(model.state_dict(), FILE), or as safetensors"
     )
 

@@ -76,7 +76,7 @@ LIES: dict[str, tuple[Any, int, str]] = {
     "a field left out": ({"w": {"dtype": "F32", "shape": [2]}}, 8, 'its tensor w is not {"dtype": …'),
     "no object": ({"w": 3}, 8, 'its tensor w is not {"dtype": …'),
     "null": ({"w": None}, 8, 'its tensor w is not {"dtype": …'),
-    "metadata that is no object": ({"__metadata__": [1], **one()}, 8, "__metadata__ of its header is not an object"),
+    "metadata that is not an object": ({"__metadata__": [1], **one()}, 8, "__metadata__ of its header is not an object"),
     "an overlap": (one() | {"v": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}}, 12,
                    "its tensor v, at byte 4 of the data, overlaps the tensor before it"),
     "a gap": (one() | {"v": {"dtype": "F32", "shape": [1], "data_offsets": [12, 16]}}, 16,

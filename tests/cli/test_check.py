@@ -239,6 +239,14 @@ def test_expectations_that_are_not_checked_are_counted():
     assert "no expectations" in run("check", "-", "--input", "4", text="input: 3\nlayers: [fc: 2]").out
 
 
+@pytest.mark.parametrize("words", [["--set", "height=28", "--set", "width=28"], ["--input", "1x28x28"]])
+def test_a_file_with_dynamic_sizes_is_checked_at_a_given_size(words):
+    """It has no size, and no expectations, of its own."""
+    ran = run("check", Path(__file__).parents[2] / "docs" / "digits.onnx", *words)
+    assert (ran.status, ran.err) == (0, "")
+    assert "9,866 parameters, no expectations" in ran.out
+
+
 def test_figures_of_a_layer_that_are_not_under_layer():
     text = "input: 784\nlayers: [{fc: 100, name: hidden}]\nexpect: {hidden: {params: 78500}}\n"
     ran = run("check", "-", text=text)

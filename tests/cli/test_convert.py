@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from crafted_onnx import FLOAT, INT8, model, node, tensor, value
 from running import run
 
 import shapecalc
 from shapecalc.exporters import FORMATS
+
+INT4 = 22
+"""ONNX' number of the type."""
 
 
 def test_to_the_screen():
@@ -121,3 +127,58 @@ def test_settings_and_inputs():
     assert "3×64×64" in run("convert", "resnet18", "--to", "dot", "--input", "3x64x64").out
     assert 'label="10"' in run("convert", "resnet18", "--to", "dot", "--set", "classes=10").out
     assert "there is no variable x to set" in run("convert", "resnet18", "--to", "dot", "--set", "x=1").err
+
+
+def quantised_onnx(folder, *types):
+    """Fully connected layers with quantised weights of these types."""
+    names = [f"t{i}" for i in range(len(types))]
+    nodes = [one for i, name in enumerate(names) for one in (
+        node("DequantizeLinear", [f"w{i}", "s"], [f"v{i}"]), node("MatMul", [names[i - 1] if i else "x", f"v{i}"], [name]),
+    )]  # fmt: skip
+    weights = [
+        tensor(f"w{i}", [8, 8], kind=type_, raw=b"\1" * (256 if type_ == FLOAT else 64 if type_ == INT8 else 32))
+        for i, type_ in enumerate(types)
+    ]
+    path = folder / "net.onnx"
+    path.write_bytes(
+        model(nodes, [value("x", [1, 8])], [value(names[-1], None)], weights=[*weights, tensor("s", [], [0.5])])
+    )
+    return path
+
+
+def quantised_keras(folder, *modes):
+    """Dense layers, as Keras 3.15 writes quantised ones."""
+    policies = [
+        {"class_name": "QuantizedDTypePolicy", "config": {"mode": mode, "source_name": "float32"}} for mode in modes
+    ]
+    layers = [
+        {"class_name": "Dense", "config": {"name": f"d{i}", "units": 3, "dtype": one}} for i, one in enumerate(policies)
+    ]
+    layers.insert(0, {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 8]}})
+    path = folder / "net.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": {"name": "net", "layers": layers}}))
+    return path
+
+
+@pytest.mark.parametrize("to", ["yaml", "pytorch", "keras", "onnx", "dot", "scalesim"])
+@pytest.mark.parametrize(("make", "how", "told"), [
+    (quantised_onnx, (INT8,), "8 bits"), (quantised_onnx, (INT8, INT4), "8 bits, 4 bits"), (quantised_onnx, (FLOAT,), ""),
+    (quantised_keras, ("int8",), "int8"), (quantised_keras, ("int8", "int4", "int8"), "int8, int4"),
+    (quantised_keras, (None,), ""),
+])  # fmt: skip
+def test_what_is_quantised_is_written_in_full_width_and_a_note_says_so(tmp_path, make, how, told, to):
+    ran = run("convert", make(tmp_path, *how), "--to", to, "-o", tmp_path / "out")
+    assert (ran.status, ran.out) == (0, "")
+    due = f"warning: weights of net are quantised ({told}): {to} does not keep that, and has them in full width\n"
+    assert ran.err.startswith(due if told and to not in ("dot", "scalesim") else "")
+    assert bool(ran.err) == (bool(told) and to not in ("dot", "scalesim"))
+
+
+def test_formats_of_a_config_are_not_kept_either(tmp_path):
+    path = tmp_path / "config.json"
+    config = json.loads(Path("docs/tiny/config.json").read_text())
+    for quantised, told in (({"quant_method": "gptq", "bits": 4, "group_size": 128}, "gptq-int4-g128"), ({}, "")):
+        path.write_text(json.dumps({**config, "dtype": "bfloat16", "quantization_config": quantised}))
+        ran = run("convert", path, "--to", "yaml", "-o", tmp_path / "out")
+        assert (f"are quantised ({told}): yaml" in ran.err) == bool(told)
+        assert ran.status == 0

@@ -170,7 +170,7 @@ def test_the_library(tmp_path):
     picture = report.draw()
     assert type(picture) is Picture
     assert repr(picture) == "<Picture of LeNet-5: save() writes it>"
-    assert picture._repr_svg_() == picture.svg == picture.write() == run("draw", "lenet5").out[:-1]
+    assert picture.svg == picture.write() == run("draw", "lenet5").out[:-1]
     picture.save(str(tmp_path / "net.svg"))
     assert (tmp_path / "net.svg").read_text(encoding="utf-8") == picture.svg
     picture.save(str(tmp_path / "net.html"))
@@ -185,3 +185,16 @@ def test_the_library(tmp_path):
         picture.write("gif")
     with pytest.raises(shapecalc.UsageError, match=r"no style draws a .*\n   draw a report"):
         shapecalc.load("lenet5").explain("c1").draw()
+
+
+def test_a_notebook_may_put_several_pictures_into_one_page():
+    """Their styles are of themselves, so that they change neither one another nor the plots of others."""
+    report = shapecalc.load("lenet5").infer()
+    for theme in ("auto", "light", "dark"):
+        shown, picture = report.draw(theme=theme)._repr_svg_(), report.draw(theme=theme).svg
+        style = re.search("<style>(.*)</style>", shown)[1].replace("@media (prefers-color-scheme:dark){", "")
+        rules = [part for rule in style.split("}") if "{" in rule for part in rule.split("{")[0].split(",")]
+        assert len(rules) > 10
+        assert {rule.split(" ")[0] for rule in rules} == {f".shapecalc-{theme}"}
+        assert f'role="img" class="shapecalc-{theme}">' in shown
+        assert shown.replace(f".shapecalc-{theme} ", "").replace(f' class="shapecalc-{theme}"', "") == picture

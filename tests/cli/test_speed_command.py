@@ -84,9 +84,9 @@ def test_weights_that_do_not_fit_are_noted():
     (("--device", "h100", "--format", "json", "--top", "2"), 2, "--top does not apply"),
     (("--device", "h100", "--plot", "x.bmp"), 2, "use the suffix .svg, .html, .png or .pdf"),
     (("--device", "h100", "--plot", "x.svg", "--output", "x.svg"), 2, "no"),
-    (("--device", "h100", "--context", "3"), 2, "is no decoder"),
+    (("--device", "h100", "--context", "3"), 2, "is not a decoder"),
     (("--device", "h100", "--weights", "65"), 2, "the bits of weights"),
-    (("--device", "h100", "--prompt", "0"), 2, "is no decoder"),
+    (("--device", "h100", "--prompt", "0"), 2, "is not a decoder"),
 ])  # fmt: skip
 def test_wrong_use(words, status, message):
     ran = run("speed", "lenet5", *words)

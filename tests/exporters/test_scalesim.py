@@ -22,7 +22,7 @@ CANNOT = {
     "maxvit_t|swin_.*": "(window_attention)",
     "seq2seq_lstm": "(lstm)",
     "r3d_18|mc3_18|r2plus1d_18": "it has 3 spatial axes, not 2",
-    "wav2vec2-.*": "it is no convolution",
+    "wav2vec2-.*": "it is not a convolution",
 }
 """The networks of the zoo with a layer that has no rows, with the kind or the reason."""
 
@@ -91,7 +91,26 @@ def test_attention_is_two_products_in_each_head():
     assert "\nmulti_head_attention1.values1, 6, 1, 1, 1, 6, 4, 1,\n" in table
 
 
+def test_a_separable_convolution_is_a_depthwise_and_a_pointwise_one():
+    """Keras' SeparableConv2D, whose stride, dilation and padding are those of the first."""
+    layer = {"separable_conv": {"out_channels": 16, "kernel_size": 3, "stride": 2, "padding": 1, "depth_multiplier": 2}}
+    net = shapecalc.load({"input": "8x33x33", "layers": [{**layer, "name": "sep"}]})
+    table = net.convert("scalesim")
+    assert table.splitlines()[1:] == [
+        "sep.depthwise_DP, 35, 35, 3, 3, 8, 2, 2,",
+        "sep.pointwise, 17, 17, 1, 1, 16, 16, 1,",
+    ]
+    assert macs_of(table) == net.infer().total.macs == 17 * 17 * (9 * 16 + 16 * 16)
+    line = {"separable_conv": {"out_channels": 4, "kernel_size": 5}}
+    other = shapecalc.load({"input": "3x20", "layers": [line]})
+    assert macs_of(other.convert("scalesim")) == other.infer().total.macs == 16 * (5 * 3 + 3 * 4)
+
+
 def test_what_has_no_rows_is_refused():
+    with pytest.raises(shapecalc.UsageError, match=r"locally_connected1 .* it is no convolution"):
+        shapecalc.load(
+            {"input": "3x8x8", "layers": [{"locally_connected": {"out_channels": 4, "kernel_size": 3}}]}
+        ).convert("scalesim")
     with pytest.raises(shapecalc.UsageError) as error:
         shapecalc.load({"name": "n", "input": [4], "layers": ["relu"]}).convert("scalesim")
     assert str(error.value) == "no layer of n multiplies: SCALE-Sim has nothing to simulate"

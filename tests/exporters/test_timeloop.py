@@ -153,6 +153,17 @@ def test_each_head_of_attention_is_a_group_of_two_products():
     assert [one["shape"]["name"].rpartition(".")[2] for one in problems[-2:]] == ["scores", "values"]
 
 
+def test_a_separable_convolution_is_two_problems():
+    layer = {"separable_conv": {"out_channels": 16, "kernel_size": 3, "stride": [2, 1], "depth_multiplier": 2}}
+    net = shapecalc.load({"input": "8x33x33", "layers": [layer]})
+    depthwise, pointwise = problems_of(net.convert("timeloop"))
+    sizes = {"C": 1, "M": 2, "R": 3, "S": 3, "N": 1, "P": 31, "Q": 16, "G": 8}
+    assert depthwise["instance"] == {**sizes, "Wstride": 1, "Hstride": 2, "Wdilation": 1, "Hdilation": 1}
+    sizes = {"C": 16, "M": 16, "R": 1, "S": 1, "N": 1, "P": 31, "Q": 16}
+    assert pointwise["instance"] == {**sizes, "Wstride": 1, "Hstride": 1, "Wdilation": 1, "Hdilation": 1}
+    assert macs_of(depthwise) + macs_of(pointwise) == net.infer().total.macs
+
+
 def test_names_are_text():
     node = shapecalc.load({"input": [4], "layers": [{"linear": 3, "name": "a"}]}).graph.nodes[0]
     for name in ("no", "1", 'a: "b" # \\', "é", "\n---\n"):

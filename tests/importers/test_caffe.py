@@ -412,12 +412,15 @@ def test_sizes_that_the_file_does_not_state():
         "give it, without the batch: --input rois=256x14x14",
     )
     assert first.why[0] == "its sizes are computed by Python code (m.P), which is not run"
+    with pytest.raises(ShapeError) as caught:  # without a module
+        report_of(PYTHON.replace('module: "m" layer: "P"', ""), input=sizes)
+    assert caught.value.problems[0].why[0] == "its sizes are computed by Python code, which is not run"
     report = report_of(PYTHON, input={**sizes, "rois": (300, 5)})
     assert (report["own"].kind, report["own"].output_shape, report["sum"].output_shape) == ("opaque", (300, 5), ())
     assert report.notes[0] == "5 Caffe layers: 4 layers, 1 unknown"
     for wrong, message in (
         ({"roi": (300, 5)}, "there is no input roi\n   did you mean rois?"),
-        ({"ip": (300, 5)}, "ip is no input: its size is worked out\n   its inputs are data, label, boxes, rois"),
+        ({"ip": (300, 5)}, "ip is not an input: its size is worked out\n   its inputs are data, label, boxes, rois"),
     ):
         with pytest.raises(UsageError) as caught:
             report_of(PYTHON, input={**sizes, **wrong})
@@ -934,7 +937,7 @@ def test_blocks_are_what_names_have_before_a_slash():
          "its dim 4 of 0 keeps an axis that its input does not have"),
         ("Reshape reshape_param { axis: 9 }", "its axis and num_axes are none of an input of 4 axes"),
         ("Flatten flatten_param { axis: 3 end_axis: 2 }", "its end_axis 2 is before its axis 3"),
-        ("Permute permute_param { order: [0, 0] }", "its order [0, 0] is no arrangement of 4 axes"),
+        ("Permute permute_param { order: [0, 0] }", "its order [0, 0] is not an arrangement of 4 axes"),
         ('Slice top: "y" slice_param { slice_point: [1, 2] }',
          "it has 2 values of slice_point for 2 outputs: it needs 1"),
         ('Slice top: "y" slice_param { slice_point: 3 }',

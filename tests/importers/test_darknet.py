@@ -626,7 +626,7 @@ ERRORS = {
     ),
     "a word": (
         cfg("maxpool size=two"),
-        "<bytes>:6:1: 0_maxpool (maxpool): size: two is no whole number\n"
+        "<bytes>:6:1: 0_maxpool (maxpool): size: two is not a whole number\n"
         "    6 │ size=two\n"
         "      │ ^^^^^^^^\n"
         "   darknet would read it as 0",
@@ -752,16 +752,16 @@ def test_files_beside_a_cfg_are_named(tmp_path):
 def test_a_file_without_net(tmp_path):
     path = tmp_path / "a.cfg"
     for text, message in (
-        ("[convolutional]\nsize=3\n", f"{path}:1:1: {path} is no network: its first section is [convolutional], not [net]\n"
+        ("[convolutional]\nsize=3\n", f"{path}:1:1: {path} is not a network: its first section is [convolutional], not [net]\n"
                                       "    1 │ [convolutional]\n      │ ^^^^^^^^^^^^^^^\n"
                                       "   begin it with [net], width=, height= and channels="),
         ("width=3\n[net]\n", f"{path}:1:1: there is something before the first section\n"
                              "    1 │ width=3\n      │ ^^^^^^^\n   begin it with [net]"),
-        ("[nett]\nwidth=3\n[convolutional]\n", f"{path}:1:1: {path} is no network: its first section is [nett], not [net]\n"
+        ("[nett]\nwidth=3\n[convolutional]\n", f"{path}:1:1: {path} is not a network: its first section is [nett], not [net]\n"
                                                 "    1 │ [nett]\n      │ ^^^^^^\n   did you mean net?"),
         ("batch=64\nwidth=3\n[convolutional]\n", f"{path}:1:1: there is something before the first section\n"
                                                  "    1 │ batch=64\n      │ ^^^^^^^^\n   begin it with [net]"),
-        (" \n", f"{path} is no network: it has no section\n   begin it with [net], width=, height= and channels="),
+        (" \n", f"{path} is not a network: it has no section\n   begin it with [net], width=, height= and channels="),
         ("[net]\0", f"{path} cannot be read as a darknet cfg: it is binary, not text\n"
                     "   check that the file is whole, and that it is a darknet cfg"),
     ):  # fmt: skip

@@ -113,7 +113,7 @@ def test_h5(tmp_path):
     with pytest.raises(shapecalc.SpecError, match="it holds weights alone \\(layers\\)"):
         shapecalc.load(path)
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    with pytest.raises(shapecalc.SpecError, match="it is no whole HDF5 file"):
+    with pytest.raises(shapecalc.SpecError, match="it is not a whole HDF5 file"):
         shapecalc.load(path)
 
 
@@ -278,7 +278,7 @@ def broken(data):
 def test_broken_files():
     assert broken(b"") == "it is empty"
     assert broken(b'{"class_name": ') == "its JSON is broken at line 1, column 16: Expecting value"
-    assert broken(b'{"class_name": "\xff"}') == "it is no text in UTF-8 (byte 16)"
+    assert broken(b'{"class_name": "\xff"}') == "it is not a text in UTF-8 (byte 16)"
     assert broken(b"[" * 100_000) == "its JSON is nested too deeply"
     assert broken(b"<!DOCTYPE html>").startswith("it is a web page")
     assert broken(archive(metadata_json="{}")) == "it is a zip archive without config.json"

@@ -99,6 +99,6 @@ def test_a_spectrogram_has_the_size_that_keras_states():
     for length, stride, steps in ((16000, 512, 32), (1023, 512, 3), (1024, 512, 3)):
         model = sequential(entry(length), layer("MelSpectrogram", "m", num_mel_bins=80, sequence_stride=stride))
         assert load(model).infer().rows[0].output_shape == (80, steps)
-    assert "its input is no wave for each sample" in error(sequential(entry(8, 8), layer("MelSpectrogram", "m")))
+    assert "its input is not a wave for each sample" in error(sequential(entry(8, 8), layer("MelSpectrogram", "m")))
     wrong = layer("MelSpectrogram", "m", sequence_stride=0)
     assert "its sequence_stride must be 1 or more, not 0" in error(sequential(entry(8), wrong))

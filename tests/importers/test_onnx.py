@@ -411,7 +411,7 @@ def test_hostile_files_are_errors(text):
     [
         ([node("Relu", ["nowhere"], ["y"])], "its input nowhere is the output of no node before it"),
         ([node("Relu", ["b"], ["a"]), node("Relu", ["a"], ["b"])], "its input b is the output of no node before it"),
-        ([node("Transpose", ["x"], ["y"], perm=[0, 0])], "its perm [0, 0] is no order of the 2 axes of its input"),
+        ([node("Transpose", ["x"], ["y"], perm=[0, 0])], "its perm [0, 0] is not an order of the 2 axes of its input"),
         ([node("Conv", ["x", "w"], ["y"])], "own"),
         ([node("Flatten", ["x"], ["y"], axis=9)], ""),
         ([node("Softmax", ["x"], ["y"], axis=-7)], "there is no axis -7: its input has 2 axes"),
@@ -583,6 +583,41 @@ def test_what_is_wrong_with_a_whole_file_has_no_byte():
         with pytest.raises(SpecError) as error:
             loaded(data)
         assert str(error.value).splitlines()[0] == f"<bytes> cannot be read as an ONNX file: {text}"
+
+
+def calls(name, of, count):
+    """A function that calls another one so often, one after the other; or Relu."""
+    words = {"domain": "own"} if of != "Relu" else {}
+    return function(name, [node(of, [f"t{i}"], [f"t{i + 1}"], **words) for i in range(count)], ["t0"], [f"t{count}"])
+
+
+@pytest.mark.parametrize(("depth", "each"), [(15, 2), (16, 2), (3, 37)])
+def test_functions_that_stand_for_very_many_nodes_are_an_error_before_any_is_read(monkeypatch, depth, each):
+    """2^15, 2^16 and 37^3 calls of Relu."""
+    ran = []
+    monkeypatch.setattr("shapecalc.importers.onnx.inlining.with_attributes", lambda one, *_: ran.append(one) or one)
+    own = [calls(f"F{i}", f"F{i - 1}" if i else "Relu", each) for i in range(depth)]
+    data = model(
+        [node(f"F{depth - 1}", ["x"], ["y"], domain="own")], [value("x", [1, 4])], [value("y", None)], functions=own
+    )
+    with pytest.raises(ShapeError, match=f"F{depth - 1}: its functions stand for more than 50,000 nodes"):
+        shapecalc.load(data).infer()
+    assert not ran
+
+
+def test_functions_that_are_called_one_after_the_other_count_together(monkeypatch):
+    monkeypatch.setattr("shapecalc.importers.onnx.inlining._MOST_INLINED", 500)
+    own = [calls("F0", "Relu", 20), calls("F1", "F0", 20)]
+    nodes = [node("F1", [name], [after], domain="own") for name, after in (("x", "t"), ("t", "y"))]
+    with pytest.raises(ShapeError, match=r"node\[1\] F1: its functions stand for more than 500 nodes"):
+        shapecalc.load(model(nodes, [value("x", [1, 4])], [value("y", None)], functions=own)).infer()
+
+
+def test_a_function_that_calls_itself_very_often_is_an_error_at_once():
+    own = [calls("F", "F", 30)]
+    data = model([node("F", ["x"], ["y"], domain="own")], [value("x", [1, 4])], [value("y", None)], functions=own)
+    with pytest.raises(ShapeError, match="nested more than 16 deep"):
+        shapecalc.load(data).infer()
 
 
 def test_the_functions_of_a_cycle_are_named():

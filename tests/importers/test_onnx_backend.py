@@ -12,10 +12,10 @@ from collections import Counter
 import pytest
 
 from shapecalc.importers import import_bytes
-from shapecalc.importers.inputs import AS_STATED, NOWHERE
 from shapecalc.importers.onnx.graph import Importing
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.values import folds
+from shapecalc.importers.readings import AS_STATED, NOWHERE
 from shapecalc.importers.tensors import Constant, Data
 
 onnx = pytest.importorskip("onnx")

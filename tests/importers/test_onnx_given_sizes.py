@@ -89,7 +89,7 @@ def test_a_branch_that_the_data_chooses_can_be_given():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"a": "4x6"}, "a is no input: its size is worked out\n   leave it out"),
+        ({"a": "4x6"}, "a is not an input: its size is worked out\n   leave it out"),
         ({"aa": "4x6"}, "there is no input aa\n   known here: x"),
     ],
 )

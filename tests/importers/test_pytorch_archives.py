@@ -194,7 +194,7 @@ def test_wrong_nodes_and_sizes():
     def stride(module):
         module["graph"]["nodes"][0]["inputs"][3]["arg"] = {"as_string": "two"}
 
-    assert "its stride 'two' is no whole number" in message(stride)
+    assert "its stride 'two' is not a whole number" in message(stride)
 
 
 def test_a_bomb_is_not_unpacked():

@@ -19,7 +19,7 @@ import shapecalc
 from shapecalc.collection import uncollected
 from shapecalc.errors import UsageError
 from shapecalc.importers.frame import Frame
-from shapecalc.importers.inputs import AS_STATED, NOWHERE, SECOND, best_reading
+from shapecalc.importers.readings import AS_STATED, NOWHERE, SECOND, best_reading
 from shapecalc.importers.table import OperationTable
 from shapecalc.importers.understanding import UNKNOWN, Understanding
 from shapecalc.model import inference
@@ -127,16 +127,27 @@ def test_a_pb_file_is_an_onnx_file_if_its_first_bytes_are(tmp_path, monkeypatch)
 
 
 class Trial:
-    """An import that understands all but `unknown[reading]` of its nodes; None for sizes that do not fit."""
+    """An import that understands all but `unknown[reading]` of its nodes; None for sizes that do not fit.
 
-    def __init__(self, unknown, begun, given, reading, *, batch=2, is_sized=True):
+    `apart` are readings in which the inputs have batches of several sizes, `lost` those without the batch in outputs,
+    `asking` those that need a size.
+    """
+
+    def __init__(
+        self, unknown, begun, given, reading, *, batch=2, is_sized=True, apart=(), lost=(), asking=(), axis=None
+    ):
         if unknown[reading] is None and not given:
             raise UsageError("it has not this axis")
         begun.append((dict(given), reading))
         self.name = f"{reading}, {given or 'stated'}"
-        self.problems = [] if given or is_sized else ["it has no size"]
-        self.sizes = SimpleNamespace(batch=batch)
+        asks = reading in asking
+        self.problems = [] if given or (is_sized and not asks) else ["it has no size"]
+        self.sizes = SimpleNamespace(
+            batch=batch, are_apart=reading in apart, usual={"x": (7,)} if asks and not given else {},
+            inputs={"x": ("its shape", axis or reading)},
+        )  # fmt: skip
         self.understanding = Understanding()
+        self.understanding.lost_outputs = int(reading in lost)
         self.understanding.counts[UNKNOWN] = unknown[reading]
 
     def graph(self):
@@ -147,11 +158,18 @@ SIZED = {"x": (3,)}
 
 
 @pytest.mark.parametrize(("unknown", "given", "more", "found", "begun"), [
-    ((0, 9, 9), {}, {}, "as stated, stated", 1), ((5, 9, 9), {}, {"batch": 1}, "as stated, stated", 1),
+    ((0, 9, 9), {}, {}, "as stated, stated", 1), ((5, 9, 9), {}, {"batch": 1}, "as stated, stated", 2),
     ((5, 0, 9), {}, {}, "second, stated", 2), ((5, 5, 2), {}, {}, "nowhere, stated", 3),
     ((5, 5, 5), {}, {}, "as stated, stated", 3), ((5, None, 2), {}, {}, "nowhere, stated", 2),
     ((5, 0, 9), SIZED, {}, f"second, {SIZED}", 5), ((5, 7, 9), SIZED, {}, f"as stated, {SIZED}", 5),
     ((5, 0, 9), SIZED, {"is_sized": False}, f"second, {SIZED}", 3),
+    ((5, 0, 0), {}, {"batch": 1}, "second, stated", 2), ((5, 0, 0), {}, {"batch": 1, "axis": "the first"}, "as stated, stated", 2),
+    ((0, 0, 0), {}, {"batch": 1, "lost": [AS_STATED]}, "second, stated", 2),
+    ((0, 0, 0), {}, {"batch": 1, "lost": [AS_STATED, SECOND]}, "as stated, stated", 2),
+    ((0, 0, 0), {}, {"batch": 1, "apart": [AS_STATED]}, "second, stated", 2),
+    ((0, 0, 0), {}, {"batch": 1, "apart": [AS_STATED, SECOND]}, "nowhere, stated", 3),
+    ((0, 5, 0), {}, {"batch": 1, "apart": [AS_STATED]}, "nowhere, stated", 3),
+    ((5, 0, 0), SIZED, {"batch": 1, "asking": [SECOND]}, f"second, {SIZED}", 5),
 ])  # fmt: skip
 def test_the_batch_is_where_most_nodes_are_understood_and_no_import_is_made_twice(unknown, given, more, found, begun):
     """A reading is tried on the sizes that the file states: an import that only looks for them has no graph."""
@@ -160,6 +178,13 @@ def test_the_batch_is_where_most_nodes_are_understood_and_no_import_is_made_twic
     graph, problems = best_reading(lambda *args: Trial(numbers, calls, *args, **more), given)
     assert (graph, problems) == (found, [])
     assert len(calls) == begun
+
+
+@pytest.mark.parametrize(("unknown", "found"), [((5, 0, 0), "it has no size"), ((5, 6, 0), None)])
+def test_a_reading_that_needs_a_size_is_tried_with_a_usual_one_and_then_asks_for_it(unknown, found):
+    numbers = dict(zip((AS_STATED, SECOND, NOWHERE), unknown, strict=True))
+    _, problems = best_reading(lambda *args: Trial(numbers, [], *args, batch=1, asking=[SECOND]), {})
+    assert problems == ([found] if found else [])
 
 
 def test_a_table_of_operations_loads_its_families_once_and_finds_by_every_name():

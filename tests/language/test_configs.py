@@ -229,7 +229,7 @@ WRONG = {
     "an unknown rotation": ({**LLAMA, "rope_scaling": {"type": "banana"}},
                             'config.json:12:5: type is "banana": it must be a known type of rotation'),
     "a rotation that is no text": ({**LLAMA, "rope_scaling": {"type": 5}}, ":5: type is 5: it must be a known type"),
-    "a rotation that is no object": ({**LLAMA, "rope_scaling": "yes"}, 'rope_scaling is "yes": it must be an object'),
+    "a rotation that is not an object": ({**LLAMA, "rope_scaling": "yes"}, 'rope_scaling is "yes": it must be an object'),
     "an unknown rotation of version 5": ({**LLAMA, "rope_parameters": {"rope_type": "nope", "rope_theta": 1e4}},
                                          'config.json:12:5: rope_type is "nope": it must be'),
     "an unknown rotation of a type of layer": (
@@ -287,7 +287,10 @@ def test_a_folder_hides_no_bundled_network(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "gpt2").mkdir()
     written(tmp_path / "gpt2", LLAMA)
     monkeypatch.chdir(tmp_path)
-    assert shapecalc.load("gpt2").infer().total.params == 124_439_808
+    bundled = shapecalc.load("gpt2")
+    assert bundled.infer().total.params == 124_439_808
+    assert [warning.hint for warning in bundled.warnings] == ["write ./gpt2 for the folder"]
+    assert not shapecalc.load("./gpt2").warnings
     assert shapecalc.load("./gpt2").infer().outputs == {"lm_head": (128, 100)}
 
 

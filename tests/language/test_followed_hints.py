@@ -29,6 +29,11 @@ FOLLOWED = [
      (8, 6, 6), 444),
     (MAP + "- {}\n", "'conv {out_channels: 8, kernel_size: 3}'", "a `:` is missing: write `- {}`",
      "conv: {out_channels: 8, kernel_size: 3}", (8, 6, 6), 444),
+    (MAP + "- conv: {out_channels: 8, kernel_size: 1}\n  frozen: {}\n", "1", "write frozen: {}", "true", (8, 8, 8), 188),
+    ("vars: {deep: 3}\n" + MAP + "- max_pool: 2\n  when: {}\n", "deep", "write when: {}", "deep > 0", (4, 4, 4), 148),
+    ("vars: {mode: a}\n" + MAP + "- max_pool: 2\n  when: {}\n", "mode", "write when: mode == …", "mode == 'a'", (4, 4, 4), 148),
+    (MAP + "- conv: {}\n", "{out_channels: 8, kernel_size: 1, name: c}", "name is a layer-level key: write `name: c` beside "
+     "conv, on a line of its own, not among its arguments", "{out_channels: 8, kernel_size: 1}\n  name: c", (8, 8, 8), 188),
     (MAP + "- {}\n", "max_pool 2", "a `:` is missing: write `- {}`", "max_pool: 2", (4, 4, 4), 148),
     (BLOCK + "- {}\n", "down {planes: 8, stride: 2}", "write `- {}`", "down: {planes: 8, stride: 2}", (8, 4, 4), 296),
     (MAP + "- {}\n", "cat: [[a, b], 1]", "write `{}`", "cat: {branches: [a, b], dim: 1}", (8, 8, 8), 148),
@@ -65,7 +70,8 @@ FOLLOWED = [
     (GRID + "- {}\n", "Unflatten: [3, 10, 10]", "write `{}`", "Unflatten: {dim: -1, unflattened_size: [3, 10, 10]}",
      (3, 10, 10), 0),
     (MAP + "{}\n", "- pointwise: exp", "exp is a kind of its own: write `{}`", "- exp", (4, 8, 8), 148),
-    (HALF + "- down: {planes: 8{}\n", ", repeat: 2}", "repeat is a layer-level key: write it beside down, not under it",
+    (HALF + "- down: {planes: 8{}\n", ", repeat: 2}", "repeat is a layer-level key: write `repeat: 2` beside "
+     "down, on a line of its own, not among its arguments",
      "}\n  repeat: 2", (8, 8, 8), 296 + 8 * 8 * 9 + 8),
     (MAP + "{}", "- x.unsqueeze(0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),
     (MAP + "{}", "- torch.squeeze(x, dim=0)", "leave the layer out: sizes are without the batch axis", "", (4, 8, 8), 148),

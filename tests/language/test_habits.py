@@ -87,10 +87,10 @@ def hint(item: str) -> str:
         ("'torch.flatten(x, 1)'", "write `- flatten: {start_dim: 1}`"),
         ("'torch.cat([a, b], dim=1)'", "write `- cat: {branches: [a, b], dim: 1}`; a and b are no names "
          "here: write `input` for the input, a list of layers for a branch, or `name: a` below the layer that is meant"),
-        ("'torch.add(x, residual)'", "write `- add: [[], residual]`; residual is no name here: write `input` for the input, a "
+        ("'torch.add(x, residual)'", "write `- add: [[], residual]`; residual is not a name here: write `input` for the input, a "
          "list of layers for a branch, or `name: residual` below the layer that is meant"),
         ("'F.scaled_dot_product_attention(q, input, v)'",
-         "write `- {scaled_dot_product_attention: {}, from: [q, input, v]}`; q and v are no names here: write `input` for the "
+         "write `- {scaled_dot_product_attention: {}, from: [q, input, v]}`; q and v are not names here: write `input` for the "
          "input or `name: q` below the layer that is meant"),
         ("'torch.cat(features, 1)'", "write its inputs as `- cat: {branches: […, …], dim: 1}`, each a name, a list of layers, or "
          "[] for the layer above"),
@@ -302,7 +302,7 @@ def test_a_hint_that_is_followed_to_the_letter(size: str, item: str, fixed: str,
         ("slice: {dim: 1, index: 0}", "write start: 0, end: 1 for index 0, and `- squeeze: 1` after it for axis 1"),
         ("cat: {xs: 3}", "known here: axis, branches, dim"),
         ("mul: 0.5", "write its inputs as a list, mul: [a, b]; a number changes no size: remove the item"),
-        ("InputLayer", "an input is no layer: remove the item, and write `input:` with its size at the top"),
+        ("InputLayer", "an input is not a layer: remove the item, and write `input:` with its size at the top"),
         ("Bidirectional: {lstm: 64}", "write `bidirectional: true` among the arguments of the LSTM or GRU"),
         ("TimeDistributed: {dense: 8}", "write the layer within it alone: linear works at every position of a sequence"),
         ("nn.CrossEntropyLoss()", "remove it: a loss has no part in the sizes of a network"),
@@ -326,7 +326,7 @@ def test_the_example_of_an_input_is_in_the_layout() -> None:
         shapecalc.load("layout: HWC\nlayers: [relu]\n")
     assert (
         caught.value.problems[0].hint
-        == "write for instance  input: 224x224x3  at the top, or give --input (input= of load() in Python)"
+        == "write for instance `input: 224x224x3` at the top, or give --input (input= of load() in Python)"
     )
 
 
@@ -402,7 +402,7 @@ FOLLOWED = [
      "input: 4\nlayers:\n- Linear: {in_features: 4, out_features: 8}\n", (8,), 40),
     ("input: 4x8x8\nlayers:\n- MaxPool2d: {2}\n", "write 2 without the braces",
      "input: 4x8x8\nlayers:\n- MaxPool2d: 2\n", (4, 4, 4), 0),
-    ("- fc: 10\n- relu\n", "write for instance  input: 3x224x224  at the top, and  layers:  above the list, or give --input "
+    ("- fc: 10\n- relu\n", "write for instance `input: 3x224x224` at the top, and `layers:` above the list, or give --input "
      "(input= of load() in Python)", "input: 3x224x224\nlayers:\n- fc: 10\n- relu\n", (10,), 1_505_290),
 ]  # fmt: skip
 

@@ -43,7 +43,7 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("einsum_dense", {"equation": "abc,cd->abd", "output_shape": [6, 4]}, [(5, 8)],
      "axis b of output_shape (=6) must equal that of the input (=5)"),
     ("einsum_dense", {"equation": "abc,cd->abd", "output_shape": [-1, 4], "bias_axes": "c"}, [(5, 8)],
-     "bias_axes names c, which is no axis of the output of abc,cd->abd"),
+     "bias_axes names c, which is not an axis of the output of abc,cd->abd"),
     ("grid_sample", {}, [CHW, (8, 2)], "the grid has 2 axes, but the map has 3: it needs as many | "
      "the axes of a grid are the spatial ones of the output, and one of coordinates"),
     ("grid_sample", {}, [CHW, (2, 8, 9)], "the last axis of the grid is 9, but the coordinates of a position are 2 | "

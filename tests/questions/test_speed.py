@@ -394,8 +394,8 @@ def test_all_errors_of_a_file_are_reported():
 
 
 @pytest.mark.parametrize(("name", "options", "words"), [
-    ("lenet5", {"prompt": 3}, "is no decoder"),
-    ("bert-base-cased", {"context": 3}, "is no decoder"),
+    ("lenet5", {"prompt": 3}, "is not a decoder"),
+    ("bert-base-cased", {"context": 3}, "is not a decoder"),
     ("t5-small", {"context": 3}, "attends to a source"),
     ("gpt2", {"prompt": 1025}, "a prompt of 1,025 tokens is more than the 1,024 positions of the network"),
     ("gpt2", {"context": 1024}, "a context of 1,024 tokens and the next one are more than the 1,024 positions"),

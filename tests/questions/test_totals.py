@@ -170,8 +170,8 @@ def test_the_widths_of_a_config_are_those_of_a_sweep(tmp_path: Any) -> None:
         ({"kv_bits": "x"}, "the bits of the KV cache are 'x': they must be a number from 1 to 64"),
         ({"context": -1}, "the context is -1"),
         ({"prefill": True}, "prefill is for a context"),
-        ({"budget": "1GiB"}, "budget is no option of the memory of many networks"),
-        ({"table": True}, "table is no option of the memory of many networks"),
+        ({"budget": "1GiB"}, "budget is not an option of the memory of many networks"),
+        ({"table": True}, "table is not an option of the memory of many networks"),
         ({"weights_of": "lm=4"}, "no layer or block with weights of its own is named lm"),
     ],
 )

@@ -274,11 +274,11 @@ def test_a_file_of_pytorch_with_its_state_dict_beside_others(tmp_path: Path) -> 
     torch.save({"state_dict": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 1}, tmp_path / "m.pt")
     found = shapecalc.load(SPEC).compare_weights(tmp_path / "m.pt")
     assert found.is_same
-    assert found.notes == ("Compared is what the checkpoint has under state_dict.",)
+    assert found.notes == ("Only what the checkpoint has under state_dict was compared.",)
     parallel = {f"module.{name}": value for name, value in net.state_dict().items()}
     for held, notes in (
         (parallel, ()),
-        ({"model": parallel, "epoch": 3}, ("Compared is what the checkpoint has under model.",)),
+        ({"model": parallel, "epoch": 3}, ("Only what the checkpoint has under model was compared.",)),
     ):
         torch.save(held, tmp_path / "m.pt")
         found = shapecalc.load(SPEC).compare_weights(tmp_path / "m.pt")
@@ -349,7 +349,7 @@ def test_the_state_of_adam_beside_the_tensors(around: str, prefix: str, optimize
     torch.save({"epoch": 3, optimizer: [adam(torch, held)], around: held}, tmp_path / "m.pt")
     found = network().compare_weights(tmp_path / "m.pt")
     assert (found.matching, found.mismatches, found.prefixes) == (39, (), (prefix, ""))
-    assert found.notes == (f"Compared is what the checkpoint has under {around}.",)
+    assert found.notes == (f"Only what the checkpoint has under {around} was compared.",)
     assert found.is_same == (not prefix)
 
 

@@ -214,6 +214,11 @@ _MERGES = {"add": "Add", "mul": "Mul", "sub": "Sub", "div": "Div", "maximum": "M
 def _merge(site: LayerSite) -> str:
     op = _MERGES.get(site.layer.kind, "Add")
     found, *others = site.broadcast()
+    number = site.given.get("other")
+    if number is not None:
+        others = [site.graph.number(float(number))]
+    if number is not None and op == "Sub":
+        found, others = others[0], [found]
     for other in others:
         found = site.op(op, found, other)
     return site.scale(found, 1 / len(site.names)) if site.layer.kind == "average" else found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.exporters.pytorch.arguments import NORM, UNCOUNTED, default_of
 from shapecalc.exporters.pytorch.code import RESERVED, ClassText
 from shapecalc.exporters.pytorch.helpers import HELPERS
+from shapecalc.exporters.pytorch.sequences import with_states
 from shapecalc.exporters.pytorch.table import WRITERS, torch_size
 from shapecalc.exporters.sites import NoCounterpartError, sites_of
 from shapecalc.exporters.source import defined, first_possible, input_names, names_of, title_of
@@ -39,7 +40,7 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
     sites = [*sites_of(report, CHW)]
     operations = operations_of(report, sites, WRITERS, "PyTorch", _finished)
     operations = with_scales(
-        report, sites, operations, lambda scale, shift: {"affine": True} if scale and shift else {}
+        report, sites, with_states(report, operations), lambda scale, shift: {"affine": True} if scale and shift else {}
     )
     return first_possible(report, "PyTorch", lambda level: _source(report, operations, level))
 

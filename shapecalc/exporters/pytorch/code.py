@@ -126,13 +126,15 @@ class ClassText(BodyText):
             return []
         tied = {"nn.Linear", "nn.Embedding"}
         if item.definition or {name, owner[1].kind.partition("|")[0]} - tied or "bias" not in item.arguments:
-            raise NoCounterpartError("weights of another kind of layer")
+            raise NoCounterpartError("weights of another kind of layer", item.part.start)
         attribute = f"        self.{self.attributes[index]}"
         return [f"{attribute} = {construct(name, item.arguments)}", f"{attribute}.weight = {owner[0]}.weight"]
 
     @staticmethod
     def _reuses(item: Item, owner: Item) -> bool:
-        return (item.definition, item.kind, _own(item)) == (owner.definition, owner.kind, _own(owner))
+        """Return whether an item is another call of the same module: a cell without a state, and then with one."""
+        one, other = ((each.definition, _module_name(each), _own(each)) for each in (item, owner))
+        return one == other
 
     # The forward pass.
 
@@ -160,6 +162,8 @@ class ClassText(BodyText):
         text = f"{attribute}({', '.join(inputs)})" if item.repeat != 1 else self._call(item, attribute, inputs)
         if text != target:
             yield f"        {target} = {text}{size}"
+        if note := item.arguments.get("note"):
+            yield f"        # {note}"
 
     @staticmethod
     def _call(item: Item, attribute: str, inputs: Sequence[str]) -> str:

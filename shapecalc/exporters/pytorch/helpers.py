@@ -146,7 +146,7 @@ class MaskToken(nn.Module):
 ''',
     "Constant": '''
 class Constant(nn.Module):
-    """A tensor that is not trained, for every sample."""
+    """A tensor that is not trained, the same for every sample: its elements are not known, and are zeros here."""
 
     def __init__(self, size):
         super().__init__()

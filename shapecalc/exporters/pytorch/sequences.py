@@ -9,10 +9,13 @@ from shapecalc.exporters.source.operations import check_experts
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shapecalc.exporters.pytorch.table import Site
     from shapecalc.exporters.structure.parts import Operation
+    from shapecalc.model.report import Report
 
-__all__ = ["LAST_STEP"]
+__all__ = ["LAST_STEP", "with_states"]
 
 
 @writes("embedding")
@@ -80,6 +83,8 @@ def _window_attention(site: Site) -> Operation:
 
 
 LAST_STEP = "{m}({0})[0][:, -1]"
+_STATEFUL = "Stateful"
+"""How the names of the classes begin whose states are inputs and outputs."""
 _RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 
@@ -110,7 +115,20 @@ def _recurrent(site: Site) -> Operation:
             return module(f"nn.{name}", "{m}({0})", **arguments)
         if not given["bidirectional"]:
             return module(f"nn.{name}", LAST_STEP, **arguments)
-    return module(f"Stateful{name}", "{m}({*})", **arguments, last=not given["return_sequences"])
+    return module(f"{_STATEFUL}{name}", "{m}({*})", **arguments, last=not given["return_sequences"])
+
+
+def with_states(report: Report, operations: Sequence[Operation]) -> list[Operation]:
+    """Return operations where recurrent layers are of the class with states, if other calls of them use these."""
+    found = [*operations]
+    owners = [node.shares if node.shares >= 0 else index for index, node in enumerate(report.graph.nodes)]
+    stateful = {owner for owner, one in zip(owners, operations, strict=True) if one.kind.startswith(_STATEFUL)}
+    for index, owner in enumerate(owners):
+        name, _, forward = found[index].kind.partition("|")
+        if owner in stateful and name.startswith("nn.") and forward == "{m}({0})":
+            found[index] = found[index]._replace(kind=f"{_STATEFUL}{name[3:]}|{{m}}({{*}})",
+                                                 arguments={**found[index].arguments, "last": False})  # fmt: skip
+    return found
 
 
 @writes("lstm_cell", "gru_cell", "rnn_cell")

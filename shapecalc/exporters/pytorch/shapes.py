@@ -32,9 +32,19 @@ _SIGNS = {"add": "+", "mul": "*", "sub": "-", "div": "/"}
 
 def _by_sign(sign: str) -> Callable[[Site], Operation]:
     def write(site: Site) -> Operation:
+        if len(site.inputs) == 1:
+            return _with_number(site, "{other} - {0}" if sign == "-" else f"{{0}} {sign} {{other}}")
         return call(f" {sign} ".join(broadcast(site)))
 
     return broadcast_in_own_order(write)
+
+
+def _with_number(site: Site, text: str) -> Operation:
+    """Return an operation with a number, or, where that is not known, with a note on what it leaves out."""
+    other = site.given["other"]
+    if other is None:
+        return call("{0}", note=f"{site.layer.kind}: with a number that is not known")
+    return call(text, other=other)
 
 
 for _kind, _sign in _SIGNS.items():
@@ -45,6 +55,10 @@ for _kind, _sign in _SIGNS.items():
 @broadcast_in_own_order
 def _extreme(site: Site) -> Operation:
     text, *others = broadcast(site)
+    if not others:
+        return _with_number(
+            site, "{0}.clamp(min={other})" if site.layer.kind == "maximum" else "{0}.clamp(max={other})"
+        )
     for other in others:
         text = f"torch.{site.layer.kind}({text}, {other})"
     return call(text)

@@ -28,13 +28,17 @@ LEVELS = (DEEPEST, 1, 0)
 
 def first_possible(report: Report, framework: str, source: Callable[[int], str]) -> str:
     """Return the source at the first level of structure that has one. Errors: `UsageError` where none has."""
-    why = ""
+    found = None
     for level in LEVELS:
         try:
             return source(level)
         except NoCounterpartError as error:  # noqa: PERF203  (three levels)
-            why = str(error)
-    raise UsageError(Problem(f"{clean(report.name)} cannot be written for {framework}: {why}"))
+            found = error
+    assert found
+    row = report.rows[found.node] if found.node >= 0 else None
+    name = f"{row.name} ({row.kind})" if row else report.name
+    problem = Problem(f"{clean(name)} cannot be written for {framework}: {found}", row.node.mark if row else None)
+    raise UsageError(problem)
 
 
 def defined(

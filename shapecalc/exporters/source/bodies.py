@@ -105,7 +105,7 @@ class BodyText:
         start, stop = share
         definition = self.definition
         if not definition.body.start <= start < stop <= definition.body.stop:
-            raise NoCounterpartError("weights of a layer outside of its block")
+            raise NoCounterpartError("weights of a layer outside of its block", start)
         path = []
         while True:
             index = next(i for i, one in enumerate(definition.items) if one.part.start <= start < one.part.stop)

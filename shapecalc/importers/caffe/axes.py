@@ -108,7 +108,7 @@ def _permute(call: CaffeCall) -> Data:
     x = call.data()
     given = call.param("permute_param").integers("order", 0)
     if len(set(given)) < len(given) or max(given, default=0) >= x.rank:
-        raise LayerError(f"its order {given} is no arrangement of {x.rank} axes")
+        raise LayerError(f"its order {given} is not an arrangement of {x.rank} axes")
     found = permuted(call, x, [*given, *[axis for axis in range(x.rank) if axis not in given]])
     return call.one("identity", x, batch=found.batch) if found.ref == x.ref else found
 

@@ -169,7 +169,9 @@ class NetImport:
         if wrong is not None:
             known = [top for layer in self.layers for top in layer.tops]
             hint = f"its inputs are {', '.join(names)}" if wrong in known else did_you_mean(wrong, names)
-            what = f"{wrong} is no input: its size is worked out" if wrong in known else f"there is no input {wrong}"
+            what = (
+                f"{wrong} is not an input: its size is worked out" if wrong in known else f"there is no input {wrong}"
+            )
             raise UsageError(Problem(what, hint=hint))
 
     def _notes(self) -> list[str]:

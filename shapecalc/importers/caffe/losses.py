@@ -101,4 +101,6 @@ def _python(call: CaffeCall) -> list[Data]:
     name = params.text("layer")
     if "loss" in name.lower() or "loss_weight" in call.layer.own.fields:
         return [call.one("loss", *call.inputs, batch=LOST, function=name)] * max(len(call.layer.tops), 1)
-    raise NotCoveredError(f"its sizes are computed by Python code ({params.text('module')}.{name}), which is not run")
+    code = ".".join(filter(None, (params.text("module"), name)))
+    shown = f" ({code})" if code else ""
+    raise NotCoveredError(f"its sizes are computed by Python code{shown}, which is not run")

@@ -70,7 +70,7 @@ class Option(NamedTuple):
         found = _NUMBER.match(written)
         if not found:
             shown = f"{written[:_LONGEST]}…" if len(written) > _LONGEST else written
-            what = f"{shown} is no whole number" if written else "a number is missing"
+            what = f"{shown} is not a whole number" if written else "a number is missing"
             raise OptionError(f"{self.name}: {what}", self.mark, ("darknet would read it as 0",))
         if len(found[0]) > _MOST_DIGITS or not -LARGEST <= int(found[0]) < LARGEST:
             shown = f"{written[:_LONGEST]}…" if len(written) > _LONGEST else written
@@ -138,7 +138,7 @@ def read_cfg(data: bytes, name: str) -> Cfg:
             hint = str(did_you_mean(first.type, NET, hint, lists=False))
         if first and first.type.lower() in NET:
             hint = "write [net], in lower case" if first.type not in NET else COMMENTS
-        raise SpecError(Problem(f"{name} is no network: {found}", first.mark if first else None, hint=hint))
+        raise SpecError(Problem(f"{name} is not a network: {found}", first.mark if first else None, hint=hint))
     return Cfg(source, sections[0], tuple(sections[1:]), warnings)
 
 

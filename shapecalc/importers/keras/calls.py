@@ -175,7 +175,7 @@ class LayerCall(ImportedCall):
     def checked(self, given: Any) -> Data:
         """Return a tensor as data with the batch first. Errors: `LayerError` for no tensor, `NotCoveredError`."""
         if not isinstance(given, (Data, Constant)):
-            raise LayerError("one of its inputs is no tensor")
+            raise LayerError("one of its inputs is not a tensor")
         x = self.as_data(given)
         full = x.full(self.frame.batch)
         if x.batch.axis < 0 and full[:1] == (1,):

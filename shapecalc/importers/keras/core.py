@@ -81,7 +81,7 @@ def _reshape(call: LayerCall) -> Data:
 def _permute(call: LayerCall) -> Data:
     x, dims = call.data(), call.listed("dims")
     if sorted(map(str, dims)) != sorted(map(str, range(1, x.rank))):
-        raise LayerError(f"its dims {dims} are no order of the {x.rank - 1} axes of its input besides the batch")
+        raise LayerError(f"its dims {dims} are not an order of the {x.rank - 1} axes of its input besides the batch")
     lead = [] if x.batch.own else [1]
     return call.one("permute", x, dims=[*lead, *[axis + len(lead) for axis in dims]])
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.escaping import clean
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
@@ -17,7 +18,7 @@ from shapecalc.importers.keras.trees import Array, TensorRef, tensors_of
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, Unsized
 from shapecalc.importers.understanding import UNKNOWN, Understanding
 from shapecalc.layers.base.shape import HWC
-from shapecalc.model.graph import Graph, Reference
+from shapecalc.model.graph import Graph, Reference, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ __all__ = ["ModelImport"]
 _DEEPEST = 32
 _MOST_CALLS = 200_000
 _MOST_OUTPUTS = 1024
+_MOST_SHOWN = 40
 _ALSO = ("query", "value", "key", "initial_state", "inputs")
 """Arguments by name that are inputs of layers; others, as masks, change no size."""
 
@@ -100,7 +102,8 @@ class ModelImport:
         self.understanding = Understanding("node", has_arithmetic=False)
         self.calls = 0
         self.depth = 0
-        self.quantised: set[str] = set()
+        self.quantised: dict[str, str] = {}
+        """The modes of quantised layers, by the keys of their records."""
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -117,8 +120,14 @@ class ModelImport:
         graph = graph_of(
             self.frame, self.name, outputs, title=self.model.name, layout=self.layout, output_names=tuple(names),
             notes=tuple(self._notes()), warnings=tuple(self.understanding.warnings.listed()),
+            stored=self._stored(),
         )  # fmt: skip
         return graph, self.problems
+
+    def _stored(self) -> Stored | None:
+        modes = ", ".join(dict.fromkeys(self.quantised.values()))
+        note = f"layers of {self.name} are quantised ({modes}): give their format with --weights"
+        return Stored("", "", "", note, quantised=modes) if modes else None
 
     def _outputs(self, scope: _Scope) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: what could not be found is none."""
@@ -179,8 +188,9 @@ class ModelImport:
             self.frame.forget(before)
             count[UNKNOWN] += 1
             return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
-        if _is_quantised(record):
-            self.quantised.add(record.key)
+        mode = _quantised(record)
+        if mode:
+            self.quantised[record.key] = mode
         if record.model is None:
             self.understanding.count(self.frame.nodes[before:], found)
         return found
@@ -261,11 +271,11 @@ class ModelImport:
 _OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")
 
 
-def _is_quantised(record: LayerRecord) -> bool:
-    """Return whether the weights of a layer are stored as integers, each channel with a scale."""
+def _quantised(record: LayerRecord) -> str:
+    """Return how the weights of a layer are stored as integers, each channel with a scale; empty if they are not."""
     policy = record.config.get("dtype")
     inner = policy.get("config") if isinstance(policy, dict) else None
-    return isinstance(inner, dict) and "mode" in inner
+    return clean(str(inner["mode"]))[:_MOST_SHOWN] if isinstance(inner, dict) and inner.get("mode") else ""
 
 
 def _own_name(record: LayerRecord) -> str:

@@ -96,7 +96,7 @@ class OpsCall:
             array = array_of(given)
             if array.items is None or all(isinstance(item, (int, float)) for item in array.items):
                 return Constant(array.dims, array.items)
-        raise LayerError("one of its inputs is no tensor")
+        raise LayerError("one of its inputs is not a tensor")
 
     @property
     def x(self) -> Data:
@@ -113,7 +113,7 @@ class OpsCall:
         found = whole_values(self.argument(names, position, default))
         if found is None or len(found) != 1:
             name = names if isinstance(names, str) else names[0]
-            raise LayerError(f"its {name} is no whole number")
+            raise LayerError(f"its {name} is not a whole number")
         return found[0]
 
     def axes(self, x: Data | Constant, position: int = 1) -> list[int]:

@@ -59,7 +59,7 @@ def _along(op: OpsCall, x: Any, key: Any, axis: int) -> tuple[Any, int]:
         found = picked(op.call, x, tensor, axis) if isinstance(tensor, Data) else at_positions(op.call, x, tensor, axis)
         return found, tensor.rank
     if type(key) is not int:
-        raise NotCoveredError("its index is no whole number")
+        raise NotCoveredError("its index is not a whole number")
     return at_positions(op.call, x, Constant((), (key,)), axis), 0
 
 

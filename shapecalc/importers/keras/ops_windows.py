@@ -71,7 +71,7 @@ def _attention(op: OpsCall) -> Data:
     """Queries, keys and values of length × heads × features."""
     given = [op.as_data(op.operand(name, i)) for i, name in enumerate(("query", "key", "value"))]
     if any(x.batch != OWN or x.shape.rank != 3 for x in given):
-        raise NotCoveredError("its inputs are no length × heads × features")
+        raise NotCoveredError("its inputs are not length × heads × features")
     heads = [op.call.one("permute", x, name="heads_first", dims=[2, 1, 3]) for x in given]
     more = when(op.flag("is_causal"), is_causal=True)
     if heads[0].shape.sizes[0] != heads[1].shape.sizes[0]:

@@ -103,7 +103,7 @@ def _mel_spectrogram(call: LayerCall) -> Data:
     """Bands of a wave, at steps of time: their number as Keras states it."""
     x = call.data()
     if x.batch != OWN or x.shape.rank != 1:
-        raise NotCoveredError("its input is no wave for each sample")
+        raise NotCoveredError("its input is not a wave for each sample")
     stride = call.whole("sequence_stride", 512)
     if stride < 1:
         raise call.wrong("sequence_stride", "1 or more")

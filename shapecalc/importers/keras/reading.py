@@ -88,7 +88,7 @@ def _of_hdf5(source: str | BytesIO, name: str) -> Any:
             found = file.attrs.get(_ATTRIBUTE)
             held = list(file)[:3]
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise broken(name, FORMAT, f"it is no whole HDF5 file ({error})") from None
+        raise broken(name, FORMAT, f"it is not a whole HDF5 file ({error})") from None
     if not isinstance(found, (str, bytes)):
         what = f"it holds weights alone ({', '.join(held)})" if held else "it is empty"
         message = f"{name} cannot be read as {FORMAT}: it has no attribute {_ATTRIBUTE}: {what}"
@@ -101,7 +101,7 @@ def parsed(text: bytes, name: str) -> Any:
     try:
         return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise broken(name, FORMAT, f"it is no text in UTF-8 (byte {error.start:,})") from None
+        raise broken(name, FORMAT, f"it is not a text in UTF-8 (byte {error.start:,})") from None
     except json.JSONDecodeError as error:
         raise broken(
             name, FORMAT, f"its JSON is broken at line {error.lineno}, column {error.colno}: {error.msg}"

@@ -65,7 +65,7 @@ def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecor
     config = raw.get("config")
     listed = {"layers": config} if isinstance(config, list) else config
     if not isinstance(listed, dict):
-        raise RecordError(f"{parent}{place} {title}".strip(), "its config is no object")
+        raise RecordError(f"{parent}{place} {title}".strip(), "its config is not an object")
     name = next((one for one in (raw.get("name"), listed.get("name")) if isinstance(one, str) and one), "")
     key = f"{parent}{' '.join(filter(None, (place, title, name)))}"
     path = key if len(key) <= _LONGEST_PATH else f"…{key[-_LONGEST_PATH:]}"

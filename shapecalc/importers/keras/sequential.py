@@ -87,7 +87,7 @@ def _merged(
         head = read(raw, f"branch[{i}]", 1, inside)
         name = head.name or f"branch_{i}"
         if head.model is None or len(head.model.inputs) != 1:
-            raise RecordError(f"{inside}branch[{i}]", "it is no model of one input")
+            raise RecordError(f"{inside}branch[{i}]", "it is not a model of one input")
         entry = _input(head._replace(name=name), head)
         ref = TensorRef(entry.name, 0, 0)
         inputs.append(ref)

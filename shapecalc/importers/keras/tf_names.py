@@ -56,7 +56,7 @@ def keras_name(call: LayerCall) -> str:
     last = _SPLIT.split(function)[-1].strip("_")
     found = _NAMES.get(last.lower())
     if found is None:
-        raise NotCoveredError(f"tf.{function} is no layer here")
+        raise NotCoveredError(f"tf.{function} is not a layer here")
     return found
 
 

@@ -10,11 +10,11 @@ from shapecalc.checkpoints.onnx import is_onnx
 from shapecalc.checkpoints.quantisation import quantisation_of
 from shapecalc.checkpoints.wire import WireError, WireReader
 from shapecalc.importers.files import broken, check_first_bytes, mapped
-from shapecalc.importers.inputs import best_reading
 from shapecalc.importers.onnx.external import Neighbours
 from shapecalc.importers.onnx.graph import Importing
-from shapecalc.importers.onnx.masks import stored_masks, was_constant
+from shapecalc.importers.onnx.masks import computed, stored_masks, was_constant
 from shapecalc.importers.onnx.messages import read_model
+from shapecalc.importers.readings import best_reading
 
 if TYPE_CHECKING:
     import mmap
@@ -70,7 +70,7 @@ def _read(data: bytes | mmap.mmap, name: str, folder: str | None) -> OnnxFile:
             reader = WireReader(data)
             model = read_model(reader, neighbours)
             masks, unread = stored_masks(model.graph, reader, neighbours)
-            masks = masks.union(filter(was_constant, model.graph.weights))
+            masks = masks.union(filter(was_constant, model.graph.weights), computed(model.graph))
             files = tuple([f"small tensors are in {key[:200]}: {why}" for key, why in neighbours.unread.items()])
             graph = model.graph
             found = quantisation_of(((node.op, node.inputs, node.outputs) for node in graph.nodes), graph.weights)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.importers.inputs import NOWHERE, SECOND
+from shapecalc.importers.readings import NOWHERE, SECOND
 
 if TYPE_CHECKING:
     from shapecalc.importers.inputs import ValueInfo
-    from shapecalc.importers.onnx.messages import GraphMessage
+    from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage
 
 __all__ = ["batch_axis"]
 
@@ -32,11 +32,18 @@ def batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
     if named >= 0 or len(dims) == 1:
         return named if named >= 0 or not first or not _FIRST_BATCH.fullmatch(first) else 0
     is_length = first is not None and bool(_LENGTH.fullmatch(first))
-    if len(dims) == 3 and dims[0] != 1:
+    is_state = reading == SECOND and dims[0] == 1 and any(node.op in _RECURRENT for node in graph.nodes)
+    if len(dims) == 3 and (dims[0] != 1 or is_state):
         users = [node for node in graph.nodes if info.name in node.inputs[:1]]
-        is_recurrent = any(node.op in _RECURRENT and "layout" not in node.attributes for node in users)
+        is_recurrent = any(node.op in _RECURRENT and not _batch_first(node) for node in users)
         is_second = isinstance(dims[1], str) and (dims[1] in ("n", "N") or is_length)
         is_alone = dims[1] == 1 and (is_length or (isinstance(dims[0], int) and dims[0] > 1))
         if reading == SECOND or is_recurrent or is_second or is_alone:
             return 1
     return -1 if is_length and len(dims) == 2 else 0
+
+
+def _batch_first(node: NodeMessage) -> bool:
+    """Return whether a recurrent layer has its batch first: PyTorch's newer exporter states a layout of 0 as well."""
+    layout = node.attributes.get("layout")
+    return layout is not None and layout.value == 1

@@ -106,7 +106,7 @@ class Neighbours:
             try:
                 if stat.S_ISREG(os.stat(path).st_mode):
                     return input_file(path)
-                wrong = "it is no regular file"
+                wrong = "it is not a regular file"
             except (OSError, ValueError):
                 wrong = "it is not there"
         self.unread[location] = wrong

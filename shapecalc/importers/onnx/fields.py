@@ -16,7 +16,9 @@ _TENSOR_TYPE = {
     2: Tag("shape", MESSAGE, fields={1: Tag("dims", MESSAGE, True, _DIM)}),
 }
 _TYPE = {1: Tag("tensor", MESSAGE, fields=_TENSOR_TYPE)}
-_VALUE_INFO = {1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE, alike=True)}
+_VALUE_INFO = {
+    1: Tag("name", TEXT), 2: Tag("type", MESSAGE, fields=_TYPE, alike=True), 4: Tag("metadata", PAYLOAD),
+}  # fmt: skip
 _TENSOR = {
     1: Tag("dims", NUMBERS), 2: Tag("type", NUMBER), 8: Tag("name", TEXT), 14: Tag("location", NUMBER),
     4: Tag("floats", PAYLOAD), 5: Tag("ints", PAYLOAD), 7: Tag("longs", PAYLOAD), 9: Tag("raw", PAYLOAD),
@@ -37,6 +39,7 @@ _GRAPH = {
     1: Tag("nodes", MESSAGE, True, _NODE), 2: Tag("name", TEXT), 5: Tag("weights", MESSAGE, True, _TENSOR),
     11: Tag("inputs", MESSAGE, True, _VALUE_INFO), 12: Tag("outputs", MESSAGE, True, _VALUE_INFO),
     13: Tag("stated", MESSAGE, True, _VALUE_INFO), 15: Tag("sparse", MESSAGE, True, _SPARSE),
+    16: Tag("metadata", MESSAGE, True, _ENTRY),
 }  # fmt: skip
 _ATTRIBUTE[6] = Tag("g", MESSAGE, fields=_GRAPH)
 _OPSET = {1: Tag("domain", TEXT), 2: Tag("version", NUMBER)}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
+from shapecalc.importers.combining import as_rows
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
-from shapecalc.importers.inputs import AS_STATED, NOWHERE, input_tensors
+from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.onnx.arity import missing_input
 from shapecalc.importers.onnx.batch import batch_axis
 from shapecalc.importers.onnx.given import input_values, may_have_value
@@ -24,6 +25,7 @@ from shapecalc.importers.onnx.sequences import TensorList
 from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.onnx.values import fold, folds
 from shapecalc.importers.onnx.widths import stored_as
+from shapecalc.importers.readings import AS_STATED, NOWHERE
 from shapecalc.importers.tensors import Constant, Data, Unsized, sizes_text
 from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
 from shapecalc.model.graph import Graph, Reference
@@ -43,6 +45,7 @@ _MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity",
 """Operations after which a weight is still that weight."""
 _FOLDED = frozenset(("Shape", "Size", *_MOVES))
 """Operations that are folded even where what they work on is learned."""
+_PRODUCTS = ("Gemm", "MatMul")
 _OF_DATA = frozenset((Data, TensorList))
 _OF_MASKS = ("ScatterND", "ScatterElements", "Scatter", "Where", "Equal", "Less", "LessOrEqual", "Greater",
              "GreaterOrEqual", "And", "Or", "Not")  # fmt: skip
@@ -99,7 +102,7 @@ class Importing(Inlining):
             variables={**self.sizes.variables, **self.given},
             stored=stored_as(self.model.graph, self.frame, self.name),
             warnings=tuple(self.understanding.warnings.listed()), includes_batch=self.reading == NOWHERE,
-            tensors={name: (name, weight.dims) for name, weight in self.model.graph.weights.items()},
+            tensors={name: (name, weight.dims) for name, weight in self.model.graph.weights.items()}, is_folded=True,
         )  # fmt: skip
         return graph, self.problems
 
@@ -118,6 +121,10 @@ class Importing(Inlining):
         if not self.frame.nodes:
             self.problems.append(Problem(f"{self.name} has no layer: none of its nodes depends on an input"))
         found = [(info.name, scope.get(info.name)) for info in self.model.graph.outputs]
+        if self.frame.batch == 1 and any(at.own for _, at in self.sizes.inputs.values()):
+            self.understanding.lost_outputs = sum(
+                isinstance(x, Data) and not (x.batch.own or x.batch.is_fixed) for _, x in found
+            )
         lists = {name: x.tensors for name, x in found if isinstance(x, TensorList)}
         each = [(f"{name}[{i}]", one) for name, tensors in lists.items() for i, one in enumerate(tensors)]
         return network_outputs(self.frame, [*((name, x) for name, x in found if name not in lists), *each])
@@ -183,8 +190,10 @@ class Importing(Inlining):
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
             if call.absorbed and not any(isinstance(x, Unsized) for x in found):
-                absorbed.add(call.absorbed)
-                scope[call.absorbed] = found[0]
+                absorbed.update(call.absorbed)
+                if len(call.absorbed) > 1:  # it has other axes in the file
+                    scope.pop(node.outputs[0])
+                scope[call.absorbed[-1]] = found[0]
             if self.is_as_stated and isinstance(graph, GraphMessage):
                 self._compare(call, found, graph, place)
 
@@ -246,7 +255,8 @@ class Importing(Inlining):
             if not learned or node.op in _MOVES or operation is None or call.uses.feed_weights(node.outputs[0]):
                 return self._folded(call, operation)
             if node.op != "Gather":  # what is made of learned tensors is computed each time
-                call.inputs = (call.data(0), *call.inputs[1:])
+                is_product = node.op in _PRODUCTS and isinstance(first, Constant)
+                call.inputs = (as_rows(call, first) if is_product else call.data(0), *call.inputs[1:])
         reason = "" if operation else reason_of(node.op)
         if operation:
             before = len(self.frame.nodes)
@@ -254,7 +264,7 @@ class Importing(Inlining):
                 return every_output(call, operation(call))
             except NotCoveredError as error:
                 self.frame.forget(before)
-                call.absorbed, reason = "", str(error)
+                call.absorbed, reason = (), str(error)
         return opaque(call, self.model.graph, self.sizes, self.known, reason)
 
     def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
@@ -290,7 +300,7 @@ class Importing(Inlining):
     def _compare(self, call: NodeCall, found: Sequence[Any], graph: GraphMessage, place: NodePlace) -> None:
         """Compare the sizes of outputs with those that the file states."""
         node = call.node
-        names = (call.absorbed, *node.outputs[1:]) if call.absorbed else node.outputs
+        names = (call.absorbed[-1], *node.outputs[1:]) if call.absorbed else node.outputs
         for name, tensor in zip(names, found, strict=False):
             info = graph.stated.get(name)
             if info is None or info.dims is None or not isinstance(tensor, Data):

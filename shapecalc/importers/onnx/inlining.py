@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Inlining"]
 
 _DEEPEST = 16
-_MOST_INLINED = 200_000
+_MOST_INLINED = 50_000
 _MOST_OF_LOOPS = 10_000
 """The most nodes that all loops of a file stand for: those of their bodies, as often as they run."""
 
@@ -39,6 +39,7 @@ class Inlining:
         self.inlined = 0
         self.turned = 0
         self.functions: list[str] = []
+        self.lengths: dict[tuple[str, str], int] = {}
 
     def run(
         self, graph: GraphMessage | FunctionMessage, scope: dict[str, Any], path: str, opset: int, depth: int
@@ -63,7 +64,8 @@ class Inlining:
         self, call: NodeCall, function: FunctionMessage, scope: dict[str, Any], path: str, depth: int
     ) -> None:
         node = call.node
-        self._count(len(function.nodes))
+        self._check_length(self._length((node.domain, node.op)))
+        self.inlined += len(function.nodes)
         inner = dict(zip(function.inputs, call.inputs, strict=False))
         nodes = tuple([with_attributes(one, node.attributes, function.defaults) for one in function.nodes])
         self.functions.append(node.op)
@@ -85,15 +87,26 @@ class Inlining:
         self, call: NodeCall, body: GraphMessage, own: dict[str, Any], scope: dict[str, Any], path: str, depth: int
     ) -> list[Any]:
         """Return the outputs of a graph within a node, which may use all tensors around it."""
-        self._count(len(body.nodes))
+        self.inlined += len(body.nodes)
+        self._check_length(0)
         inner = {**scope, **{weight.name: weight.constant() for weight in body.weights.values()}, **own}
         self.run(body, inner, path, call.opset, depth + 1)
         return [inner.get(info.name) for info in body.outputs]
 
-    def _count(self, nodes: int) -> None:
-        self.inlined += nodes
-        if self.inlined > _MOST_INLINED:
+    def _check_length(self, more: int) -> None:
+        if self.inlined + more > _MOST_INLINED:
             raise LayerError(f"its functions stand for more than {_MOST_INLINED:,} nodes")
+
+    def _length(self, key: tuple[str, str], depth: int = 0) -> int:
+        """Return how many nodes a function stands for, with those of the functions that it calls."""
+        function = self.model.functions.get(key)
+        if function is None or depth > _DEEPEST:  # one that calls itself has its error where it is too deep
+            return 0
+        if key not in self.lengths:
+            self.lengths[key] = 0
+            calls = [(one.domain, one.op) for one in function.nodes]
+            self.lengths[key] = len(calls) + sum([self._length(one, depth + 1) for one in calls])
+        return self.lengths[key]
 
     # Loops: their bodies one after the other. What they output at each turn is stacked.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.onnx.external import Neighbours
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage, TensorMessage
 
-__all__ = ["stored_masks", "was_constant"]
+__all__ = ["computed", "stored_masks", "was_constant"]
 
 _OF_NODE = re.compile(r"(^|/)Constant(_\d+)?_output_0(_quantized)?$")
 
@@ -42,6 +42,23 @@ def was_constant(name: str) -> bool:
     onnxruntime stores such tensors as weights are when it optimises or quantises a file; no weight has such a name.
     """
     return _OF_NODE.search(name) is not None
+
+
+def computed(graph: GraphMessage) -> list[str]:
+    """Return the stored tensors that stand for no parameter, though of fractions: an exporter computed them.
+
+    As the first states of a cell, and what it makes of these, or the scale of a normalisation without one. What it has
+    computed of a parameter that is not stored itself, or of one alone with as many elements, stands for that.
+    """
+    found = []
+    for name, sources in graph.folded.items():
+        tensor = graph.weights.get(name)
+        own = [graph.weights.get(one) for one in sources & graph.parameters]
+        alone = own[0] if len(own) == 1 else None
+        is_it = alone is not None and tensor is not None and prod(alone.dims) == prod(tensor.dims)
+        if None not in own and not is_it:
+            found.append(name)
+    return found
 
 
 def stored_masks(graph: GraphMessage, reader: WireReader, neighbours: Neighbours) -> tuple[frozenset[str], list[str]]:

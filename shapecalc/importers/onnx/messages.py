@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.checkpoints.wire import Span, WireError, WireReader, signed
@@ -12,7 +14,7 @@ from shapecalc.importers.onnx.fields import MODEL
 from shapecalc.importers.tensors import Constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shapecalc.importers.onnx.external import Neighbours, OutsideData
 
@@ -48,6 +50,13 @@ FLOATS = frozenset((1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24))
 STRING = 8
 """The type of texts."""
 _EXTERNAL = 1
+
+_SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
+"""In the metadata of a graph of PyTorch's newer exporter: what the inputs of the program are."""
+_PARAMETER = re.compile(r": PARAMETER target='([^']*)'")
+_FOLDED = "pkg.onnxscript.optimizer.folded_from"
+"""In the metadata of a tensor that it computed: of which ones."""
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 class TensorMessage(NamedTuple):
@@ -91,7 +100,11 @@ class NodeMessage(NamedTuple):
 
 
 class GraphMessage(NamedTuple):
-    """A graph: nodes in order, tensors that are stored, inputs, outputs and stated sizes."""
+    """A graph: nodes in order, tensors that are stored, inputs, outputs and stated sizes.
+
+    `parameters` are the names of those of the module, where the exporter states them; `folded` is of what it computed
+    each stored tensor that is none.
+    """
 
     name: str
     nodes: tuple[NodeMessage, ...]
@@ -99,6 +112,8 @@ class GraphMessage(NamedTuple):
     inputs: tuple[ValueInfo, ...]
     outputs: tuple[ValueInfo, ...]
     stated: dict[str, ValueInfo]
+    parameters: frozenset[str] = frozenset()
+    folded: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 class FunctionMessage(NamedTuple):
@@ -166,10 +181,20 @@ class _Texts:
                     for one in message.get("sparse", ())]  # fmt: skip
         outputs = tuple(map(self._value_info, message.get("outputs", ())))
         stated = {info.name: info for info in (*map(self._value_info, message.get("stated", ())), *outputs)}
+        signature = next((one["value"] for one in message.get("metadata", ())
+                          if one.get("key") == _SIGNATURE and "value" in one), "")  # fmt: skip
         return GraphMessage(
             message.get("name", ""), self.nodes(message), {weight.name: weight for weight in weights},
             tuple(map(self._value_info, message.get("inputs", ()))), outputs, stated,
+            frozenset(_PARAMETER.findall(signature)), dict(self._folded(message)) if signature else {},
         )  # fmt: skip
+
+    def _folded(self, message: dict[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+        """Return the tensors that an exporter computed, and of which ones."""
+        for info in message.get("stated", ()):
+            for text in map(self._text, info.get("metadata", ())):
+                if _FOLDED in text:
+                    yield info.get("name", ""), frozenset(_QUOTED.findall(text))
 
     def nodes(self, message: dict[str, Any]) -> tuple[NodeMessage, ...]:
         found = message.get("nodes", ())

@@ -59,11 +59,11 @@ class GivenSizes:
         """Check that the given sizes were needed. Errors: `UsageError`."""
         for name in self._of_outputs:
             if name not in self._used:
-                raise UsageError(Problem(f"{name} is no input: its size is worked out", hint="leave it out"))
+                raise UsageError(Problem(f"{name} is not an input: its size is worked out", hint="leave it out"))
 
 
 def opaque(call: NodeCall, graph: GraphMessage, inputs: InputSizes, given: GivenSizes, reason: str) -> Sequence[Any]:
-    """Return the outputs of a node that is no layer here, with the sizes that are given, or that the file states.
+    """Return the outputs of a node that is not a layer here, with the sizes that are given, or that the file states.
 
     Errors: `LayerError` where there are none, or none for these sizes of the inputs.
     """

@@ -50,8 +50,8 @@ class NodeCall(ImportedCall):
         super().__init__(place, inputs, frame)
         self.node = node
         self.opset = opset
-        self.absorbed = ""
-        """The output of a later node that this one stands for too."""
+        self.absorbed: tuple[str, ...] = ()
+        """The outputs of later nodes, one after the other, that this one stands for too."""
         self.uses = _NO_USES
         """What the graph around it does with its tensors."""
         self.is_of_constants = False
@@ -73,14 +73,14 @@ class NodeCall(ImportedCall):
         """Return an attribute that is a whole number. Errors: `LayerError`."""
         value = self.attribute(name)
         if value is not None and type(value) is not int:
-            raise LayerError(f"its attribute {name} is no whole number")
+            raise LayerError(f"its attribute {name} is not a whole number")
         return default if value is None else value
 
     def numbers(self, name: str) -> list[int]:
         """Return an attribute that is a list of whole numbers: empty if it is left out. Errors: `LayerError`."""
         value = self.attribute(name)
         if value is not None and not (isinstance(value, list) and all(type(n) is int for n in value)):
-            raise LayerError(f"its attribute {name} is no list of whole numbers")
+            raise LayerError(f"its attribute {name} is not a list of whole numbers")
         return value or []
 
     def word(self, name: str, default: str) -> str:

@@ -57,7 +57,7 @@ def _sigmoid(call: NodeCall) -> Data:
     after = call.uses.only_user(call.node.outputs[0])
     own = {call.node.inputs[0], call.node.outputs[0]}
     if after is not None and after.op == "Mul" and set(after.inputs) == own and not after.domain:
-        call.absorbed = after.outputs[0]
+        call.absorbed = (after.outputs[0],)
         return call.one("silu", call.data(0))
     return call.one("sigmoid", call.data(0))
 

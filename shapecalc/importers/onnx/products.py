@@ -25,7 +25,7 @@ def _bias_after(call: NodeCall, features: int) -> Constant | None:
     bias = call.uses.scope.get(other)
     if not isinstance(bias, Constant) or not bias.sources or bias.dims != (features,):
         return None
-    call.absorbed = after.outputs[0]
+    call.absorbed = (after.outputs[0],)
     return bias
 
 
@@ -69,7 +69,7 @@ def _attention(call: NodeCall) -> Any:
     first = Batch(0, own=True)
     is_cached = any(call.node.outputs[1:]) or any(call.given(i) is not None for i in (4, 5))
     if {x.batch for x in (q, k, v)} != {first} or {x.rank for x in (q, k, v)} not in ({3}, {4}) or is_cached:
-        raise NotCoveredError("its inputs are no heads × length × features, or it has a cache")
+        raise NotCoveredError("its inputs are not heads × length × features, or it has a cache")
     counts = (call.number("q_num_heads", 0), call.number("kv_num_heads", 0)) if q.rank == 3 else None
     return attended(call, (q, k, v), counts, is_causal=bool(call.number("is_causal", 0)))
 

@@ -10,6 +10,7 @@ from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
+    from shapecalc.importers.onnx.messages import NodeMessage
     from shapecalc.importers.onnx.operations import NodeCall
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -65,9 +66,30 @@ def _all_steps(call: NodeCall, y: Data, directions: int, hidden: int, *, first: 
         axes = call.uses.scope.get(after.inputs[1]) if len(after.inputs) > 1 else None
         listed = after.attributes["axes"].value if "axes" in after.attributes else getattr(axes, "items", None)
         if listed is not None and list(listed) == [at]:
-            call.absorbed = after.outputs[0]
+            call.absorbed = (after.outputs[0],)
             return y._replace(batch=Batch(0 if first else 1, own=True))
+    joined = None if first or after is None else _joined_directions(call, after, directions * hidden)
+    if joined:
+        call.absorbed = joined
+        return y
     if not call.node.outputs[0]:
         return y
     sizes = (y.shape.sizes[0], directions, hidden)
     return call.one("reshape", y, batch=Batch(0 if first else 2, own=True), shape=sizes)
+
+
+def _joined_directions(call: NodeCall, after: NodeMessage, features: int) -> tuple[str, ...]:
+    """Return the outputs of two nodes that join the directions: length × 1 × batch × hidden, then the batch second.
+
+    PyTorch's newer exporter writes the length of its example into the second: then the file is right for that alone,
+    and the module for others. Empty for other nodes.
+    """
+    last = call.uses.only_user(after.outputs[0])
+    perm = after.attributes.get("perm")
+    if after.op != "Transpose" or perm is None or perm.value != [0, 2, 1, 3] or last is None or last.op != "Reshape":
+        return ()
+    target = call.uses.scope.get(last.inputs[1]) if last.inputs[:1] == after.outputs and len(last.inputs) > 1 else None
+    sizes = list(target.items or ()) if isinstance(target, Constant) else []
+    if len(sizes) != 3 or sizes[1] not in (-1, 0, call.frame.batch) or sizes[2] not in (-1, features):
+        return ()
+    return after.outputs[0], last.outputs[0]

@@ -68,7 +68,7 @@ def _center_crop_pad(call: NodeCall) -> Data:
 def _determinant(call: NodeCall) -> Data:
     x = call.data(0)
     if x.shape.rank < 2 or x.batch.axis >= x.rank - 2:
-        raise LayerError("its input is no square matrices")
+        raise LayerError("its input is not a stack of square matrices")
     return _sized(call, x, x.shape.sizes[:-2])
 
 

@@ -32,11 +32,15 @@ def stored_as(graph: GraphMessage, frame: Frame, name: str) -> Stored | None:
             elements[bits] += count
     if not elements:
         return None
+    quantised = ", ".join([f"{bits} bits" for bits in sorted(elements, reverse=True) if bits < _HALF])
     (width, most), *others = elements.most_common()
     if sum(count for _, count in others) > _MOST_OTHERS * most:
         listed = ", ".join(f"{count_noun(count, 'element')} of {bits} bits" for bits, count in elements.most_common())
-        return Stored("", "", "", f"the weights of {name} have several widths ({listed}): give one with --weights")
-    return Stored(str(width), str(_HALF if width == _HALF else _USUAL), name) if width != _USUAL else None
+        return Stored("", "", "", f"the weights of {name} have several widths ({listed}): give one with --weights",
+                      quantised=quantised)  # fmt: skip
+    if width == _USUAL:
+        return Stored("", "", "", quantised=quantised) if quantised else None
+    return Stored(str(width), str(_HALF if width == _HALF else _USUAL), name, quantised=quantised)
 
 
 def _packed(graph: GraphMessage) -> dict[str, tuple[int, int]]:

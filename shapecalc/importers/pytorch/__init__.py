@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.files import input_file
 from shapecalc.importers.files import broken, check_first_bytes
-from shapecalc.importers.inputs import ValueInfo, best_reading
+from shapecalc.importers.inputs import ValueInfo
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
+from shapecalc.importers.readings import best_reading
 from shapecalc.importers.understanding import UNKNOWN
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated_axis
-from shapecalc.importers.tensors import FIXED, Constant, Data, on_axis
+from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated, repeated_axis
+from shapecalc.importers.tensors import Constant, Data, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -269,7 +269,13 @@ def _repeat(call: AtenCall) -> Data:
             x = call.frame.whole(call.place, x)
         else:
             repeats = [n for axis, n in enumerate(repeats) if axis != x.batch.axis]
-    return call.one("tile", x, batch=FIXED if x.batch.is_fixed else x.batch, dims=repeats)
+    return _tiled(call, x, repeats)
+
+
+def _tiled(call: AtenCall, x: Data, repeats: list[int]) -> Data:
+    own = x.shape.sizes
+    sizes = [size * count for size, count in zip(own, repeats, strict=True)]
+    return call.one("tile", x, batch=repeated(call, x.batch, own, sizes), dims=repeats)
 
 
 @operation("repeat_interleave")
@@ -279,7 +285,7 @@ def _interleave(call: AtenCall) -> Data:
     x, axis = along(call, call.x(), call.number("dim", 0))
     dims = [1] * x.shape.rank
     dims[axis] = call.number("repeats", 1)
-    return call.one("tile", x, batch=FIXED if x.batch.is_fixed else x.batch, dims=dims)
+    return _tiled(call, x, dims)
 
 
 @operation("roll")

@@ -17,7 +17,7 @@ from shapecalc.importers.pytorch.operations import AtenCall, find_operation, spl
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.ranges import HINT, exported_for, wrong_sizes
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
-from shapecalc.importers.pytorch.uses import Uses, unused_parameters
+from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
@@ -198,6 +198,8 @@ class ModuleImport:
         plain = name.removesuffix("_")
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
             stated = self._stated(graph, node) if self.is_as_stated else [None]
+            if learned and work and plain in PRODUCTS:
+                self._worked(call, work)  # for its MACs: what it computes is a weight
             return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
         if depends_on_data([size for one in node.outputs for size in graph.stated.get(one, ())]):
@@ -239,7 +241,7 @@ class ModuleImport:
         return several
 
     def _opaque(self, call: AtenCall, stated: list[Any], reason: str) -> Sequence[Any]:
-        """Return the outputs of a node that is no layer here, with the sizes that the program states."""
+        """Return the outputs of a node that is not a layer here, with the sizes that the program states."""
         op = call.node.target.removesuffix(".default")
         if not self.is_as_stated:
             message = f"{op} is not covered, and the size of its output is not known for other sizes of the inputs"

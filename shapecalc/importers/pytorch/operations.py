@@ -82,7 +82,7 @@ class AtenCall(ImportedCall):
         """Return the argument of one of these names, or the first, as data. Errors: `LayerError`."""
         found = self.tensor(*names)
         if found is None:
-            raise LayerError(f"its argument {names[0] if names else 'self'} is no tensor")
+            raise LayerError(f"its argument {names[0] if names else 'self'} is not a tensor")
         return self.as_data(found)
 
     def tensor(self, *names: str) -> Tensor | None:
@@ -188,21 +188,22 @@ class AtenCall(ImportedCall):
     def _main_source(self, weight: Constant, lengths: Sequence[Constant]) -> Constant:
         """Return a weight that is computed of several tensors as that of its size.
 
-        The others count as parameters of their own, but for the `lengths` that its layer has.
+        The others count as parameters of their own, but for the `lengths` that its layer has. A weight that is larger
+        than what it is computed of, as a product of matrices, is no parameter itself.
         """
         if len(weight.sources) < 2:
             return weight
         elements, learned = prod(weight.dims), self._parameters(weight)
         main = next((one for one in learned if prod(one.dims) == elements), None)
-        if main is None:
+        if main is None and elements == sum(prod(one.dims) for one in learned):  # they are joined
             return weight
         for one in learned:
             if one is not main and all(one.identity not in own.sources for own in lengths):
                 self.frame.as_data(self.place, Constant(one.dims, None, (one.identity,), learned=True), one.dims)
-        return weight._replace(sources=(main.identity,))
+        return weight._replace(sources=(main.identity,)) if main else weight._replace(sources=(), learned=False)
 
 
 def _no_number(name: str, found: Any) -> Exception:
     if isinstance(found, (Data, Constant)) or found is None:
         return NotCoveredError(f"its {name} is computed from data")
-    return LayerError(f"its {name} {found!r:.80} is no whole number")
+    return LayerError(f"its {name} {found!r:.80} is not a whole number")

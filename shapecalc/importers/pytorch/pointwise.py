@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import is_number, merged
+from shapecalc.importers.combining import is_number, merged, number_in
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.rearranging import expanded, repeated_axis
@@ -97,6 +97,8 @@ def _clamp(call: AtenCall) -> Data:
         return call.one("relu", x)
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low < high:
         return call.one("hardtanh", x, min_val=low, max_val=high)
+    if (low is None) != (high is None):
+        return merged(call, "minimum" if low is None else "maximum", [x, scalar(high if low is None else low)])
     return call.one("hardtanh", x)
 
 
@@ -136,7 +138,7 @@ def _operand(call: AtenCall, index: int) -> Data | Constant:
     if type(found) in (int, float, bool):
         return scalar(found)
     if not isinstance(found, (Data, Constant)):
-        raise LayerError(f"its operand {index + 1} is no tensor and no number")
+        raise LayerError(f"its operand {index + 1} is neither a tensor nor a number")
     return found
 
 
@@ -146,10 +148,13 @@ def _merge(call: AtenCall) -> Data:
     given = [_operand(call, 0), _operand(call, 1)]
     if call.name == "rsub":
         given.reverse()
-    if kind == "sub" and not isinstance(given[0], Data) and is_number(given[0]) and isinstance(given[1], Data):
-        return call.one("add", given[1])  # 1 − x is (−x) + 1
-    if kind == "div" and is_number(given[0]) and isinstance(given[1], Data):
-        return call.one("pointwise", given[1], function="reciprocal")
+    if is_number(given[0]) and isinstance(given[1], Data):
+        number = number_in(given[0])
+        if kind == "sub" and number is None:
+            return call.one("add", given[1])  # a − x is (−x) + a
+        if kind == "div":
+            inverse = call.one("pointwise", given[1], function="reciprocal")
+            return inverse if number == 1 else merged(call, "mul", [given[0], inverse])
     return merged(call, kind, _for_each_sample(call, given))
 
 

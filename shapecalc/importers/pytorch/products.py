@@ -105,7 +105,7 @@ def _einsum(call: AtenCall) -> Data:
 def _dot(call: AtenCall) -> Data:
     a, b = _pair(call, "self", "tensor" if call.name == "dot" else "other")
     if a.rank != 1 or b.rank != 1:
-        raise NotCoveredError("its inputs are no vectors")
+        raise NotCoveredError("its inputs are not vectors")
     return einsum(call, "i,i->", [a, b])
 
 

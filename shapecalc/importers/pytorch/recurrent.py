@@ -70,12 +70,12 @@ def _over_steps(
     return [y._replace(batch=LOST if is_alone else y.batch), *[state._replace(batch=batch) for state in last]]
 
 
-def _without_batch(call: AtenCall, x: Data, axis: int) -> Data:
-    """Return a tensor whose batch is at an axis. Errors: `LayerError`, `NotCoveredError`."""
-    if x.batch == Batch(axis, own=True) or (x.rank == 2 and not x.batch.own):
+def _without_batch(call: AtenCall, x: Data, axis: int, rank: int = 3) -> Data:
+    """Return a tensor of rank axes whose batch is at one. Errors: `LayerError`, `NotCoveredError`."""
+    if x.batch == Batch(axis, own=True) or (x.rank == rank - 1 and not x.batch.own):
         return x
     full = x.full(call.frame.batch)
-    if call.frame.batch > 1 or len(full) != 3 or full[axis] != 1:
+    if call.frame.batch > 1 or len(full) != rank or full[axis] != 1:
         raise NotCoveredError(f"its input is {'×'.join(map(str, full))}, with the batch not along axis {axis}")
     return call.frame.without_axis(call.place, x, axis)
 
@@ -96,7 +96,8 @@ def _cell(call: AtenCall) -> Any:
         arguments["nonlinearity"] = "relu"
     states = call.get("hx", [])
     states = states if isinstance(states, list) else [states]
-    given = [state for state in states if isinstance(state, Data)]
     x = call.x("input")
+    given = [_without_batch(call, state, 0, 2) if state.batch.is_fixed and x.batch.own else state
+             for state in states if isinstance(state, Data)]  # fmt: skip
     kind = "rnn_cell" if call.name.startswith("rnn") else call.name
     return call.emit(kind, x, *given, batch=x.batch, weights=weights, **arguments)

@@ -230,7 +230,7 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _names(document: dict[str, Any]) -> list[str]:
-    """Return the names that an output stands for: none for one that is no tensor and no number."""
+    """Return the names that an output stands for: none for one that is neither a tensor nor a number."""
     kind, value = _only(document)
     if kind in ("as_none", "as_int", "as_float", "as_string", "as_bool"):
         return [""]

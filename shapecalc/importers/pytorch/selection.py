@@ -9,7 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions, picked, reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.rearranging import along
+from shapecalc.importers.rearranging import along, of_each_sample
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @operation("embedding")
 def _embedding(call: AtenCall) -> Data:
-    table, index = call.tensor("weight"), call.x("indices")
+    table, index = call.tensor("weight"), call.tensor("indices")
+    index = call.x("indices") if index is None else call.as_data(of_each_sample(call, index))
     if isinstance(table, Constant) and table.learned and table.rank == 2:
         rows, features = table.dims
         return call.one("embedding", index, num_embeddings=rows, embedding_dim=features, weights=[table])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.pytorch.program import AtenNode, Program
 
-__all__ = ["Uses", "refs_of", "unused_parameters"]
+__all__ = ["PRODUCTS", "Uses", "refs_of", "unused_parameters"]
 
 _WEIGHTS = (
     "weight",
@@ -32,6 +32,8 @@ _WEIGHTS = (
 """Names of arguments that are weights."""
 _FACTORS = {"addmm": ("self", "mat2"), "mm": ("mat2",), "matmul": ("other",), "bmm": ("mat2",)}
 """Arguments that are weights, if they are stored tensors of two axes."""
+PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "addbmm", "matmul", "linear", "einsum")
+"""Operations whose MACs count, also where they compute a weight of parameters: those that PyTorch's counter counts."""
 
 
 def _refs(value: Any) -> Iterator[str]:
@@ -87,12 +89,16 @@ class Uses:
 
 
 def _weights_of(graph: ProgramGraph, constants: Iterable[str]) -> set[str]:
-    """Return the tensors that become weights, of those that depend on no input."""
+    """Return the tensors that become weights, of those that depend on no input.
+
+    Of a linear layer the product of parameters is none: it is multiplied by as any other output of a layer.
+    """
     known = {*constants, *graph.numbers}
     for node in graph.nodes:
         if known.issuperset(refs_of(node)):
             known.update(node.outputs)
     found: set[str] = set()
+    needed: set[str] = set()  # by layers whose weights are stored, as those of convolutions
     for node in reversed(graph.nodes):
         op = split_target(node.target)[0]
         if op != "embedding":
@@ -100,6 +106,11 @@ def _weights_of(graph: ProgramGraph, constants: Iterable[str]) -> set[str]:
                 names = [name for name in _refs(node.arguments.get(key)) if name in known]
                 most = 3 if op == "bmm" else 2
                 found.update(name for name in names if key in _WEIGHTS or len(graph.stated.get(name, ())) <= most)
-        if any(name in found for name in node.outputs):
+                needed.update(names if key in _WEIGHTS and op != "linear" else ())
+        if not needed.isdisjoint(node.outputs):
+            needed.update(refs_of(node))
+        elif op in PRODUCTS:
+            found.difference_update(node.outputs)
+        if not found.isdisjoint(node.outputs):
             found.update(refs_of(node))
     return found

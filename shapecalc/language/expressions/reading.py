@@ -181,7 +181,7 @@ def _read_item(reader: Reader, node: ast.Subscript) -> Run:
                 f"{{}} is {described(at, index_piece)}, not the index of an item", "items are counted from 0"
             )
         if not -len(items) <= at < len(items):
-            message = f"{{}} is no item: the list has {count_noun(len(items), 'item')}"
+            message = f"{{}} is not an item: the list has {count_noun(len(items), 'item')}"
             piece.refuse(message, f"they are counted from 0, and this is number {at:,}")
         return bounded(items[at], piece)
 

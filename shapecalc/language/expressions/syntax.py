@@ -75,7 +75,7 @@ def _refuse_syntax(text: str, at: int) -> NoReturn:
     elif match := re.search(_PYTHONS_OWN, text):
         where, hint = (
             f": `{match[0]}` is a Python keyword",
-            hint or "a variable of that name cannot be part of an expression",
+            hint or "a variable of that name cannot be part of an expression: choose another name",
         )
     else:
         where = f": it cannot be read from `{short(rest)}` on" if rest and rest != text.strip() else ""

@@ -27,21 +27,21 @@ _LONGEST = 64
 _ONE = "the number of an axis (1 is the first, -1 the last)"
 
 
-def axis_of(dim: int, rank: int, name: str = "dim", at_batch: str = "") -> int:
+def axis_of(dim: int, rank: int, name: str = "dim", at_batch: str = "", of: str = "input") -> int:
     """Return the index into `Shape.sizes` of axis number `dim` of a tensor with `rank` axes besides the batch's.
 
     Errors: `LayerError` where there is no such axis, or where it is the batch's; `name` is the argument, `at_batch` the
-    hint for 0.
+    hint for 0; `of` is whose axes they are, the input's or the output's.
     """
     if dim in (0, -rank - 1):
         raise LayerError(
             f"{name} {dim} is the batch axis, which no layer may change",
-            (_numbering(rank),),
+            (_numbering(rank, of),),
             at_batch if at_batch and not dim else _hint(rank),
             name,
         )
     if not -rank <= dim <= rank:
-        raise LayerError(f"{name} {dim} is out of range", (_numbering(rank),), _hint(rank), name)
+        raise LayerError(f"{name} {dim} is out of range", (_numbering(rank, of),), _hint(rank), name)
     return dim - 1 if dim > 0 else rank + dim
 
 
@@ -63,11 +63,11 @@ def once(name: str, axes: Sequence[int]) -> None:
         raise LayerError(f"{name} names an axis twice", argument=name)
 
 
-def _numbering(rank: int) -> str:
+def _numbering(rank: int, of: str) -> str:
     if not rank:
-        return "its input is a scalar: it has no axes except the batch's, which is 0"
-    one = f"its input has 1 axis: it is 1 or {-1}" if rank == 1 else ""
-    return one or f"its input has {rank} axes: they are 1 to {rank}, or {-rank} to -1 from the end; 0 is the batch's"
+        return f"its {of} is a scalar: it has no axes except the batch's, which is 0"
+    one = f"its {of} has 1 axis: it is 1 or {-1}" if rank == 1 else ""
+    return one or f"its {of} has {rank} axes: they are 1 to {rank}, or {-rank} to -1 from the end; 0 is the batch's"
 
 
 def _hint(rank: int) -> str:

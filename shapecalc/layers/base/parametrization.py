@@ -30,7 +30,7 @@ class Parametrization(Choice):
 
     def __init__(self) -> None:
         super().__init__(
-            "how the weight is normalised: weight_norm learns its lengths and directions apart (weight_norm_last: "
+            "how the weight is normalised: weight_norm learns its lengths and directions separately (weight_norm_last: "
             "along the last axis, not the first); spectral_norm has two vectors as buffers, spectral_norm_keras one",
             (_NONE, _WEIGHT_NORM, _LAST, _SPECTRAL_NORM, _OF_KERAS),
             _NONE,

@@ -88,10 +88,12 @@ def each_axis(layer: Any, name: str, rank: int) -> tuple[Any, ...]:
     """Return an argument's value for each spatial axis. Errors: `LayerError` if it has another number of them."""
     values = per_axis(getattr(layer, name), rank)
     if len(values) != rank:
+        is_paired = all(isinstance(value, tuple) for value in values)
+        found, each = ("pair", "a [before, after] pair") if is_paired else ("number", "one")
         raise LayerError(
-            f"{name} has {count_noun(len(values), 'number')}, but the input has {rank} spatial "
+            f"{name} has {count_noun(len(values), found)}, but the input has {rank} spatial "
             f"{'axis' if rank == 1 else 'axes'} ({', '.join(names_of_axes(rank))})",
-            hint=_of_other_orders(layer, name, values, rank) or "give one number, or one for each spatial axis",
+            hint=_of_other_orders(layer, name, values, rank) or f"give one number, or {each} for each spatial axis",
             argument=name,
         )
     return values

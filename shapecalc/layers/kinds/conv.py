@@ -130,7 +130,7 @@ class Conv(Parametrized, Convolution):
     )
     in_keras_calls = ("out_channels", "kernel_size", "stride", "padding")
     mistaken: ClassVar[Mapping[str, str]] = {
-        "groups": "the channels of the input are no variable: write their number, or `- depthwise_conv: {…}`, which "
+        "groups": "the channels of the input are not a variable: write their number, or `- depthwise_conv: {…}`, which "
         "has one group for each"
     }
 

@@ -65,6 +65,8 @@ class TransposedConv(Parametrized, Convolution):
     outputs_axis = 1
 
     examples = (
+        Example({"out_channels": 256, "kernel_size": 4, "stride": 2, "padding": 1, "bias": False}, (512, 4, 4),
+                (256, 8, 8), 2_097_152, 33_554_432, "DCGAN's generator in PyTorch's tutorial; PyTorch 2.13.0, run"),
         Example({"out_channels": 12, "kernel_size": 3, "stride": [4, 3], "padding": [0, 1], "output_padding": [3, 1],
                  "groups": 4, "bias": False}, (4, 12, 12), (12, 50, 35), 108, 15_552, "PyTorch 2.13.0, run"),
         Example({"out_channels": 4, "kernel_size": 3, "stride": 3, "output_size": 26}, (3, 8, 8), (4, 26, 26), 112,

@@ -202,7 +202,8 @@ class EinsumDense(Layer):
         for letter in self.bias_axes or "":
             if letter not in plan.result:
                 raise LayerError(
-                    f"bias_axes names {letter}, which is no axis of the output of {self.equation}", argument="bias_axes"
+                    f"bias_axes names {letter}, which is not an axis of the output of {self.equation}",
+                    argument="bias_axes",
                 )
 
     def output(self, x: Shape) -> Shape:

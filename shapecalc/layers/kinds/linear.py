@@ -93,7 +93,9 @@ class Linear(_Connected):
     in_calls = ("in_features", "out_features", "bias")
     in_keras_calls = ("out_features",)
 
-    upcast = Flag("computed in fp32, of a copy of an input of fewer bits (routers of DeepSeek); changes no size", False)
+    upcast = Flag(
+        "compute in fp32, with an fp32 copy of an input of fewer bits (as DeepSeek's routers); changes no size", False
+    )
 
     examples = (
         Example({"out_features": 5}, (3, 7), (3, 5), 40, 105, "PyTorch 2.13.0, run; MACs by arithmetic"),

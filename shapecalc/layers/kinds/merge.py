@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shapecalc.dims import BROADCASTS, EQUAL, Constraint, Dim, prod, total
 from shapecalc.errors import Insertion, LayerError
+from shapecalc.layers.base.arguments import Number
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
 from shapecalc.layers.base.layer import NOTHING, Example, Layer
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 GROUP = "merges"
 
-__all__ = ["Add", "Average", "Concat", "Div", "ElementwiseMerge", "Maximum", "Minimum", "Mul", "Sub"]
+__all__ = ["Add", "Average", "Concat", "Div", "ElementwiseMerge", "Maximum", "Minimum", "Mul", "NumberMerge",
+           "Sub"]  # fmt: skip
 
 
 class ElementwiseMerge(Layer):
@@ -65,7 +67,19 @@ class ElementwiseMerge(Layer):
         return [(prod(broadcast_sizes(inputs[:n])), 0) for n in range(2, len(inputs))]  # intermediate results of pairs
 
 
-class Add(ElementwiseMerge):
+class NumberMerge(ElementwiseMerge):
+    """A merge whose second operand may be a number: then it has one input."""
+
+    other = Number("a number, in place of a second input", None)
+
+    def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
+        if self.other is not None and len(inputs) > 1:
+            message = f"{self.kind} with a number as other expects 1 input, but has {len(inputs)}"
+            raise LayerError(message, argument="other")
+        yield from super().constraints(*inputs)
+
+
+class Add(NumberMerge):
     """Element-wise sum of the inputs, as at the end of a residual block."""
 
     kind = "add"
@@ -76,28 +90,41 @@ class Add(ElementwiseMerge):
     examples = (
         Example({}, [(256, 56, 56), (256, 56, 56)], (256, 56, 56), source="He et al. 2015, ResNet-50's conv2_x"),
         Example({}, [(2, 1, 4), (3, 1)], (2, 3, 4), source="PyTorch 2.13.0, run"),
+        Example({"other": -0.5}, (8, 4), (8, 4), source="by definition"),
     )  # fmt: skip
 
 
-class Mul(ElementwiseMerge):
-    """Element-wise product of the inputs: gates, and channel weights of size C×1×1."""
+class Mul(NumberMerge):
+    """Element-wise product of the inputs: gates, channel weights of size C×1×1, and the scale of scores: `other`."""
 
     kind = "mul"
     operator = "*"
     also = ("multiply", "product")
 
-    examples = (Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),)
+    examples = (
+        Example({}, [(64, 56, 56), (64, 1, 1)], (64, 56, 56), source="Hu et al. 2018, squeeze-and-excitation"),
+        Example({"other": 0.125}, (8, 5, 5), (8, 5, 5), source="Vaswani et al. 2017, scores divided by √64"),
+    )
 
 
-class Sub(ElementwiseMerge):
-    """Element-wise difference of two inputs."""
+class Sub(NumberMerge):
+    """Element-wise difference of two inputs, or of a number, `other`, and one: `{other: 1}` is 1 − x."""
 
     kind = "sub"
     operator = "-"
     saves = NOTHING
     also = ("subtract",)
-    inputs = (2, 2)
-    examples = (Example({}, [(128,), (128,)], (128,), source="Keras' docs of Subtract"),)
+    inputs = (1, 2)
+    other = Number("the number that its only input is subtracted from", None)
+    examples = (
+        Example({}, [(128,), (128,)], (128,), source="Keras' docs of Subtract"),
+        Example({"other": 1}, (128,), (128,), source="by definition"),
+    )
+
+    def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
+        if self.other is None and len(inputs) == 1:
+            raise LayerError("sub expects 2 inputs, but has 1", argument="other")
+        yield from super().constraints(*inputs)
 
 
 class Div(ElementwiseMerge):
@@ -110,18 +137,24 @@ class Div(ElementwiseMerge):
     examples = (Example({}, [(8, 4), (8, 1)], (8, 4), source="PyTorch's broadcasting rules"),)
 
 
-class Maximum(ElementwiseMerge):
+class Maximum(NumberMerge):
     """Element-wise maximum of the inputs."""
 
     kind = "maximum"
-    examples = (Example({}, [(16,), (16,), (16,)], (16,), source="Keras' docs of Maximum"),)
+    examples = (
+        Example({}, [(16,), (16,), (16,)], (16,), source="Keras' docs of Maximum"),
+        Example({"other": 1}, (16,), (16,), source="PyTorch 2.13.0, clamp(min=1), run"),
+    )
 
 
-class Minimum(ElementwiseMerge):
+class Minimum(NumberMerge):
     """Element-wise minimum of the inputs."""
 
     kind = "minimum"
-    examples = (Example({}, [(16,), (16,)], (16,), source="Keras' docs of Minimum"),)
+    examples = (
+        Example({}, [(16,), (16,)], (16,), source="Keras' docs of Minimum"),
+        Example({"other": 1}, (16,), (16,), source="PyTorch 2.13.0, clamp(max=1), run"),
+    )
 
 
 class Average(ElementwiseMerge):
@@ -199,6 +232,8 @@ def _unequal_ranks(inputs: tuple[Shape, ...], number: int) -> LayerError:
         inserted = [Insertion("flatten", i) for i in longer]
     elif all(inputs[i].rank == inputs[short].rank + 1 and inputs[i].sizes[0] == 1 for i in longer):  # a batch axis
         inserted = [Insertion("squeeze: 1", i) for i in longer]
+        batch = "or, if the 1 is the batch axis, leave it out: sizes are given without it"
+        return LayerError(message, hint=lambda place: "; ".join([*map(place, inserted), batch]))
     else:
         return LayerError(message, hint="add a flatten or reshape before it, for equal numbers of axes")
     return LayerError(message, hint=lambda place: "; ".join(map(place, inserted)))

@@ -48,7 +48,7 @@ class _Pool(LoneWindow):
 
     kernel_size = PerAxis("size of the window", also=["pool_size"], symbol="k")
     stride = PerAxis(
-        "step of the window; the size of the window by default",
+        "step of the window",
         None,
         also=["strides"],
         symbol="s",

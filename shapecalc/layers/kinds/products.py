@@ -124,7 +124,7 @@ class BatchMatmul(Matmul):
         if a.rank != b.rank or a.rank not in (2, 3):
             raise LayerError(
                 f"bmm needs two inputs of 2 or of 3 axes each, but they are {a.text} and {b.text}",
-                hint="matmul expects inputs with any number of axes",
+                hint="use matmul, which accepts any number of axes",
             )
         yield from super().constraints(a, b)
         if a.rank == 3:

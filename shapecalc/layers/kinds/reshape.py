@@ -319,5 +319,5 @@ class Unsqueeze(_Rearranged):
     )  # fmt: skip
 
     def output(self, x: Shape) -> Shape:
-        axis = axis_of(self.dim, x.rank + 1, at_batch=self.on_batch_axis)
+        axis = axis_of(self.dim, x.rank + 1, at_batch=self.on_batch_axis, of="output")
         return _arranged(x, (*x.sizes[:axis], 1, *x.sizes[axis:]))

@@ -84,6 +84,7 @@ class Upsample(Layer):
     align_corners = Flag("align the corner pixels of input and output; changes no size", None)
 
     examples = (
+        Example({"scale_factor": 2}, (64, 28, 28), (64, 56, 56), source="PyTorch 2.13.0, run"),
         Example({"scale_factor": [2, 3.0]}, (3, 7, 9), (3, 14, 27), source="PyTorch 2.13.0, run"),
         Example({"size": [5, 8], "mode": "bilinear"}, (3, 7, 9), (3, 5, 8), source="PyTorch 2.13.0, run"),
         Example({}, [(64, 7, 7), (3, 28, 30)], (64, 28, 30), source="as F.interpolate(x, size=y.shape[-2:]) does"),

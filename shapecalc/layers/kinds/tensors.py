@@ -180,7 +180,7 @@ class Stack(Layer):
                 yield Constraint(b, EQUAL, a, f"an axis of input {number}", "that of the first input")
 
     def output(self, x: Shape, *others: Shape) -> Shape:
-        at = axis_of(self.dim, x.rank + 1)
+        at = axis_of(self.dim, x.rank + 1, of="output")
         return x.plain(*x.sizes[:at], 1 + len(others), *x.sizes[at:])
 
     def looks(self, output: Shape, *inputs: Shape) -> list[Look]:

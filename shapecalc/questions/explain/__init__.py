@@ -49,6 +49,7 @@ class Explanation(Answer):
 
     __slots__ = ("asked", "layers", "report", "total", "what")
     drawn_by = "explanations.render"
+    has_formulas = True
 
     def __init__(
         self, report: Report, layers: tuple[LayerExplanation, ...], what: tuple[str, ...], asked: tuple[str, ...] = ()
@@ -96,9 +97,6 @@ class Explanation(Answer):
     def latex(self) -> str:
         """The explanation as a LaTeX document."""
         return self.render("latex")
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation in the form of the JSON contract."""

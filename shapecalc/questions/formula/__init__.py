@@ -65,6 +65,7 @@ class Formulas(Answer, _FormulasFields):
 
     __slots__ = ()
     drawn_by = "formula.draw_formulas"
+    has_formulas = True
 
     def python_names(self) -> dict[str, str]:
         """Return for each symbol its name in Python: `lambda_` for lambda."""

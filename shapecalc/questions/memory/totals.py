@@ -193,7 +193,7 @@ def read_question(given: Mapping[str, Any], batch: int = 1) -> MemoryQuestion:
     asked = {name: value for name, value in asked.items() if name not in _USUAL or value not in _USUAL[name]}
     for name in asked:
         if name not in OPTIONS:
-            message, variable = f"{name} is no option of the memory of many networks", f'vars={{"{name}": …}}'
+            message, variable = f"{name} is not an option of the memory of many networks", f'vars={{"{name}": …}}'
             hint = did_you_mean(name, OPTIONS, f"for a variable, write {variable}", lists=False)
             raise UsageError(Problem(message, hint=hint))
     serving = read_serving({name: asked[name] for name in Serving._fields if name in asked and name != "attention"})

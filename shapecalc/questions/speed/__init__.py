@@ -118,7 +118,7 @@ def _with_decoding(
         return _changed(found, why_no_decoding=error.problems[0].message)
     if decoder is None or first is None:
         if prompt is not None or context is not None:
-            message = f"{found.name or 'the network'} is no decoder: it caches no keys and values, and no state"
+            message = f"{found.name or 'the network'} is not a decoder: it caches no keys and values, and no state"
             raise UsageError(Problem(message, hint="leave out the prompt and the context"))
         return found
     limit = None if decoder.cache.limit is None else decoder.cache.limit - 1

@@ -100,7 +100,7 @@ def decoder_of(
     """Return the decoder of a report, for prompts of `prompt` tokens (None: as many as its input has).
 
     It is None for a network that caches nothing.
-    Errors: `UsageError` for a prompt that cannot be, and where the network is no decoder alone.
+    Errors: `UsageError` for a prompt that cannot be, and where the network is not a decoder alone.
     """
     cache = cache_of(report, widths.kv_cache, widths.activations)
     if not cache.past and not cache.states:

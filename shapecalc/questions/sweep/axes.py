@@ -82,7 +82,7 @@ class SweepGrid(NamedTuple):
 
     `question` is what is asked of memory, with the batch that MACs are for too; sizes are shown in a `layout`, that of
     the specification (`own_layout`) if empty. `notes` are about the network with its own variables and the first sizes.
-    `in_one_pass` is whether the question is for many variants at once.
+    `in_one_pass` is whether the question is for many variants at once; `network` is the name of the network.
     """
 
     axes: tuple[SweepAxis, ...]
@@ -94,6 +94,7 @@ class SweepGrid(NamedTuple):
     own_layout: str = CHW
     notes: tuple[str, ...] = ()
     in_one_pass: bool = True
+    network: str = ""
 
     def shown(self, sizes: Sequence[Any]) -> tuple[Any, ...]:
         """Return the sizes of an input as they are shown."""
@@ -125,6 +126,14 @@ class SweepGrid(NamedTuple):
         """Return the variables and input sizes for one value (or column of values) of each axis."""
         variables = {**self.fixed, **{name: chosen[axis] for name, axis in self.variables.items()}}
         return variables, {name: template.sizes(chosen) for name, template in self.inputs.items()}
+
+    def describe(self, row: int) -> str:
+        """Return the settings of one variant in words: `width 32, 3×64×64`."""
+        variables, inputs = self.at(row)
+        words = [f"{name} {variables[name]}" for name in self.variables]
+        if any(axis.is_input for axis in self.axes):
+            words += ["×".join(map(str, self.shown(sizes))) for sizes in inputs.values()]
+        return ", ".join(words) or "unchanged"
 
     def indices(self, row: int) -> tuple[int, ...]:
         """Return the position of a variant along each axis."""

@@ -197,7 +197,7 @@ class Job:
         rows = self.gathering.front()
         names = [name for name, _ in self.objectives]
         points = np.stack([rows[name].astype(float) for name in names], axis=1)
-        labels = [self.describe(int(row)) for row in rows["variant"]]
+        labels = [self.plan.grid.describe(int(row)) for row in rows["variant"]]
         return self.title(), names, self.gathering.cloud(), points, labels
 
     def text(self) -> str:
@@ -213,17 +213,6 @@ class Job:
             self.result()
             words.append(f"{self.gathering.on_front:,} on the front of {self.wish.pareto}")
         return ", ".join(words)
-
-    def describe(self, row: int) -> str:
-        """Return the settings of a variant in words."""
-        variables, inputs = self.plan.grid.at(row)
-        settings = [f"{name} {variables[name]}" for name in self.plan.grid.variables]
-        settings += [
-            "×".join(map(str, self.plan.grid.shown(inputs[name])))
-            for name in inputs
-            if any(axis.is_input for axis in self.plan.grid.axes)
-        ]
-        return ", ".join(settings) or "unchanged"
 
     def interruption(self, word: str = "interrupted") -> str:
         """Return the message of an interrupted sweep."""

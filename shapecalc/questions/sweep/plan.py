@@ -181,7 +181,7 @@ def make_plan(
     kept = {name: InputTemplate(sizes) for name, sizes in network.inputs.items() if not templates}
     grid = SweepGrid(
         (*axes, *input_axes), varying, {**kept, **templates}, {**network.variables, **fixed}, question, layout,
-        network.graph.layout, network.graph.notes, question.is_for_many(network.graph),
+        network.graph.layout, network.graph.notes, question.is_for_many(network.graph), network.graph.name,
     )  # fmt: skip
     settings = {_column(name): (axis, -1) for name, axis in varying.items()}
     for name, template in templates.items():

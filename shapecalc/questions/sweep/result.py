@@ -99,7 +99,7 @@ class Sweep(Answer):
             columns = {name: array[chosen] for name, array in self._columns.items()}
         except (IndexError, TypeError, ValueError):
             hint = f"a slice, numbers from 0 to {len(self) - 1}, or {len(self)} truth values"
-            raise UsageError(Problem(f"{short(chosen)} are no rows", hint=hint)) from None
+            raise UsageError(Problem(f"{short(chosen)} are not rows", hint=hint)) from None
         return Sweep(self.names, columns, {key: array[chosen] for key, array in self._sizes.items()}, self.grid)
 
     def where(self, expression: str) -> Sweep:

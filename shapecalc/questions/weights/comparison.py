@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.errors import count_noun
 from shapecalc.model.answer import Answer
 from shapecalc.model.naming import library_shapes
+from shapecalc.questions.weights.exported import BothSides, notes_of, reasons_of
 from shapecalc.questions.weights.prefixes import aligned
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Mismatch(NamedTuple):
 
     `names` are those in the network, or of extra and joined tensors in the checkpoint; `others` are the tensors that a
     joined one is in the network, or a divided one in the checkpoint. `expected` are the sizes in the network, `found`
-    in the checkpoint. `hint` is what may be meant.
+    in the checkpoint. `hint` is what may be meant; `reason` why it is no difference of the networks, where an exporter
+    of ONNX makes it.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Mismatch(NamedTuple):
     found: _Shape | None
     hint: str = ""
     others: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def pattern(self) -> str:
@@ -72,8 +75,8 @@ class WeightsComparison(Answer):
 
     @property
     def is_same(self) -> bool:
-        """Whether the network could load the checkpoint."""
-        return not self.mismatches and not self.has_other_prefix
+        """Whether the network could load the checkpoint; for an ONNX file, whether it may be exported from it."""
+        return not self.has_other_prefix and all(one.reason for one in self.mismatches)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer in the form of the JSON contract."""
@@ -93,6 +96,7 @@ class WeightsComparison(Answer):
                     "network_shape": None if one.expected is None else list(one.expected),
                     **({"others": list(one.others)} if one.others else {}),
                     "hint": one.hint or None,
+                    **({"reason": one.reason} if one.reason else {}),
                 }
                 for one in self.mismatches
             ],
@@ -125,20 +129,21 @@ def compare_weights(weights: Weights, report: Report) -> WeightsComparison:
     copies = _tied_copies(inside, {*expected, *optional})
     others = {name: weight for name, weight in inside.items() if name not in copies}
     mismatches, matching = _mismatches(others, expected, optional)
+    if report.graph.is_folded:
+        extra = {one.names[0]: one.found or () for one in mismatches if one.kind == "extra"}
+        missing = {one.names[0]: one.expected or () for one in mismatches if one.kind == "missing"}
+        reasons = reasons_of(extra, missing, BothSides(others, expected, optional), report)
+        mismatches = [one._replace(reason=reasons.get(one.names[0], "")) for one in mismatches]
     prefixes = theirs.removeprefix(container), own
     is_of_base = bool(base) and (
         prefixes == ("", base) or (prefixes == (base, "") and not any(name.startswith(base) for name in expected))
     )
     if container:
-        notes.append(f"Compared is what the checkpoint has under {weights.containers[container]}.")
+        notes.append(f"Only what the checkpoint has under {weights.containers[container]} was compared.")
     if copies:
         words = "tensor shares its" if len(copies) == 1 else "tensors share their"
         notes.append(f"{len(copies):,} more {words} elements with one of the network: tied, and no difference.")
-    if any(one.kind == "extra" for one in mismatches) and report.graph.tensors and report.tensor_shapes("shared"):
-        notes.append(
-            "Layers of the network share tensors: where elements are equal, as in a network that was never trained, "
-            "exporters of ONNX store them once, under one name."
-        )
+    notes += notes_of(one.reason for one in mismatches)
     if weights.missing:
         files = count_noun(len(weights.missing), "file")
         words = "is missing: its" if len(weights.missing) == 1 else "are missing: their"
@@ -263,7 +268,7 @@ def _folded(mismatches: Iterable[Mismatch]) -> list[Mismatch]:
     """Return the mismatches with those that differ in numbers of names alone as one."""
     groups: dict[Any, list[Mismatch]] = {}
     for one in mismatches:
-        key = (one.kind, _pattern(one.names[0]), one.expected, one.found, tuple(map(_pattern, one.others)))
+        key = (one.kind, _pattern(one.names[0]), one.reason, one.expected, one.found, tuple(map(_pattern, one.others)))
         groups.setdefault(key, []).append(one)
     return [own[0]._replace(names=tuple(name for one in own for name in one.names)) for own in groups.values()]
 
@@ -276,7 +281,7 @@ def _with_hints(mismatches: list[Mismatch], report: Report) -> list[Mismatch]:
         hint = ""
         if one.kind == "size" and one.expected and one.found:
             hint = _on_sizes(one.expected, one.found, report)
-        elif one.kind == "missing" and extra and len(mismatches) <= _MOST_NAMES:
+        elif one.kind == "missing" and extra and not one.reason and len(mismatches) <= _MOST_NAMES:
             hint = _near(one, extra)
         hints.append(one._replace(hint=hint))
     return hints

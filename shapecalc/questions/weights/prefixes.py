@@ -42,19 +42,22 @@ def aligned(found: Mapping[str, StoredTensor], report: Report) -> tuple[tuple[st
     return prefixes, expected
 
 
-def _parameter_shapes(report: Report, known: frozenset[str]) -> dict[str, tuple[int, ...]]:
+def _parameter_shapes(report: Report, known: Mapping[str, tuple[int, ...] | None]) -> dict[str, tuple[int, ...]]:
     """Return the sizes of parameters by their names in the report.
 
-    Those of an imported layer have their names and sizes in the file, if some of these are known, and not all others.
+    Those of an imported layer have their names and sizes in the file, if some of these are known, and the others not
+    all or otherwise: an exporter may name what it folds after another layer.
     """
     ours = report.tensor_shapes()
     stored: dict[str, dict[str, tuple[int, ...]]] = {}
     for row in report.rows:
         tensors = report.graph.tensors.get(row.name, {})
-        if not known.isdisjoint(tensors):
+        if not known.keys().isdisjoint(tensors):
             named = [f"{row.name}.{name}" for name in row.sizing.weight_shapes]
-            theirs = _renamed(tensors, row.sizing.weight_shapes, known)
-            stored.update(dict.fromkeys(named if not known.issuperset(named) else (), theirs))
+            theirs = _renamed(tensors, row.sizing.weight_shapes, known) if not row.node.held else tensors
+            own = zip(named, row.sizing.weight_shapes.values(), strict=True)
+            is_named = all(known.get(name) == tuple(shape) for name, shape in own)
+            stored.update(dict.fromkeys(() if is_named else named, theirs))
     found: dict[str, tuple[int, ...]] = {}
     for name, shape in ours.items():
         found.update(stored.get(name, {name: shape}))
@@ -62,7 +65,7 @@ def _parameter_shapes(report: Report, known: frozenset[str]) -> dict[str, tuple[
 
 
 def _renamed(
-    tensors: Mapping[str, tuple[int, ...]], own: Mapping[str, tuple[Any, ...]], known: frozenset[str]
+    tensors: Mapping[str, tuple[int, ...]], own: Mapping[str, tuple[Any, ...]], known: Collection[str]
 ) -> dict[str, tuple[int, ...]]:
     """Return the tensors of a layer with the weight that an exporter stored transposed, under a name of its own.
 
@@ -81,10 +84,15 @@ def _renamed(
 _WEIGHT, _BIAS = "weight", "bias"
 
 
-def _tails(names: Collection[str]) -> frozenset[str]:
-    """Return names, also without the first modules in them, which may be a prefix."""
-    parts = [name.split(".") for name in names]
-    return frozenset(".".join(one[level:]) for one in parts for level in range(min(_LEVELS + 1, len(one))))
+def _tails(found: Mapping[str, StoredTensor]) -> dict[str, tuple[int, ...] | None]:
+    """Return the sizes of tensors by their names, also without the first modules in them, which may be a prefix."""
+    parts = [(name.split("."), one.shape) for name, one in found.items()]
+    tails = {
+        ".".join(words[level:]): shape
+        for words, shape in parts
+        for level in range(min(_LEVELS + 1, len(words)), -1, -1)
+    }
+    return {**tails, **{name: one.shape for name, one in found.items()}}
 
 
 def _prefixes(names: Collection[str], least: float) -> list[str]:

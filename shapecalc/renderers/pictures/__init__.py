@@ -79,6 +79,7 @@ STYLES: dict[str, Style] = {
         ("Report", "ReceptiveFields"),
     ),
     "roofline": Style("layers under the bandwidth and the peak of a device", "charts.roofline", of=("Speed",)),
+    "front": Style("the variants of a sweep, and the Pareto front of two columns", "charts.front", ("of",), ("Sweep",)),
 }
 """Every style of `draw`; the first is the default."""
 
@@ -106,7 +107,10 @@ class Picture:
         return write_svg(self.scene, self.theme)
 
     def _repr_svg_(self) -> str:
-        return self.svg
+        """Return the picture for a notebook, some of which put it into a page with others."""
+        from shapecalc.renderers.pictures.vector import write_svg
+
+        return write_svg(self.scene, self.theme, within_page=True)
 
     def write(self, format: str = "svg") -> str | bytes:  # noqa: A002  (the option's own name)
         """Return the picture in a format: text for SVG and HTML (a fragment), bytes for PNG and PDF.

@@ -17,24 +17,27 @@ if TYPE_CHECKING:
 __all__ = ["write_svg"]
 
 
-def write_svg(scene: Scene, theme: str = "auto") -> str:
-    """Return a scene as an SVG document."""
+def write_svg(scene: Scene, theme: str = "auto", *, within_page: bool = False) -> str:
+    """Return a scene as an SVG document; `within_page` its style is for itself alone, not for others on the page."""
     width, height = f"{scene.width:.0f}", f"{scene.height:.0f}"
     about = [f"<title>{html(scene.title)}</title>"] if scene.title else []
     about += [f"<desc>{html(scene.description)}</desc>"] if scene.description else []
     size = f'width="{width}" height="{height}"'
+    name = f"shapecalc-{theme}" if within_page else ""
+    marked = f' class="{name}"' if name else ""
+    style = "".join(_style(scene.marks, theme, f".{name} " if name else ""))
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}" role="img"{marked}>',
         *about,
-        f"<style>{''.join(_style(scene.marks, theme))}</style>",
+        f"<style>{style}</style>",
         f'<rect class="f-paper" {size}/>',
         *[_element(mark) for mark in scene.marks],
         "</svg>",
     ])  # fmt: skip
 
 
-def _style(marks: Iterable[Mark], theme: str) -> Iterator[str]:
-    """Yield the rules of the colours that are used."""
+def _style(marks: Iterable[Mark], theme: str, under: str) -> Iterator[str]:
+    """Yield the rules of the colours that are used, for what is `under` an element."""
     fills, strokes = {"paper"}, set()
     for mark in marks:
         if isinstance(mark, Label):
@@ -47,9 +50,9 @@ def _style(marks: Iterable[Mark], theme: str) -> Iterator[str]:
         else:
             fills |= {mark.fill} if mark.fill else set()
             strokes |= {mark.stroke} if mark.stroke else set()
-    yield f"text{{font-family:{FONTS};white-space:pre}}rect,path{{fill:none}}"
-    used = [(f".f-{role}", "fill", role) for role in in_order(fills)]
-    used += [(f".s-{role}", "stroke", role) for role in in_order(strokes)]
+    yield f"{under}text{{font-family:{FONTS};white-space:pre}}{under}rect,{under}path{{fill:none}}"
+    used = [(f"{under}.f-{role}", "fill", role) for role in in_order(fills)]
+    used += [(f"{under}.s-{role}", "stroke", role) for role in in_order(strokes)]
     yield from (f"{name}{{{property_}:{colour(role, theme)}}}" for name, property_, role in used)
     if theme == "auto":
         dark = "".join([f"{name}{{{property_}:{colour(role, 'dark')}}}" for name, property_, role in used])

@@ -1,28 +1,55 @@
-"""The Pareto front of a sweep: every variant is a dot, those of the front are joined by a line."""
+"""The variants of a sweep by two of their columns: each is a dot, those of the Pareto front are joined by a line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.renderers.pictures.charts.axes import across, axis_of, up
 from shapecalc.renderers.pictures.charts.heads import chart, legend
 from shapecalc.renderers.pictures.charts.points import Labels, thinned
 from shapecalc.renderers.pictures.scene import Dots, Outline, polyline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from shapecalc.questions.sweep.result import Sweep
     from shapecalc.renderers.pictures.scene import Mark, Scene
 
-__all__ = ["draw_front"]
+__all__ = ["draw", "draw_front"]
 
 _WIDE, _HIGH = 600.0, 330.0
 _NAMES = {
     "params": "parameters", "macs": "MACs", "memory": "peak memory, bytes", "activations": "output elements",
 }  # fmt: skip
 _CROWD = 60
+_SAMPLED = 20_000
+"""Rows of a sweep that are plotted besides the front."""
+
 _MOST = 2_000
 """Points of the line of a front."""
+
+
+def draw(sweep: Sweep, of: str | Iterable[str] = "params,macs") -> Scene:
+    """Return the plot of the valid rows of a sweep by two columns, as its `pareto` names them: `"params,+macs"`.
+
+    Errors: `UsageError` for an unknown column, or another number than two.
+    """
+    from shapecalc.questions.sweep.plan import comparable  # with the numbers of numpy, which a sweep has loaded
+    from shapecalc.questions.sweep.selection import read_objectives
+
+    names = [name for name, _ in read_objectives(of, comparable(sweep.names))]
+    if len(names) != 2:
+        raise UsageError(Problem(f"a plot has two axes, not {len(names)}", hint='of="params,macs"'))
+    front = sweep.pareto(of)
+    valid = sweep.rows(sweep["valid"])
+    sample = valid.rows(slice(None, None, 1 + len(valid) // _SAMPLED))
+    cloud, line = (
+        [*zip(*[rows[name].astype(float).tolist() for name in names], strict=True)] for rows in (sample, front)
+    )
+    about = f"{count_noun(len(valid), 'variant')}, {len(front):,} on the front of {', '.join(names)}"
+    labels = [sweep.grid.describe(int(row)) for row in front["variant"]]
+    return draw_front(f"{sweep.grid.network or 'network'}: {about}", names, cloud, line, labels)
 
 
 def draw_front(title: str, names: Sequence[str], cloud: Any, front: Any, labels: Sequence[str]) -> Scene:

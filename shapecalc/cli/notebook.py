@@ -1,0 +1,114 @@
+"""`%%shapecalc`: a cell of a notebook that holds a specification, shown as a table and a picture.
+
+Its line has the options of `shapecalc draw`, and a name for the network in the cells below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import keyword
+import shlex
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shapecalc.cli import cli, draw
+from shapecalc.cli.misuse import show_misuse
+from shapecalc.cli.options import load_network
+from shapecalc.cli.output import show_error
+from shapecalc.errors import Problem, ShapecalcError, ShapeError, UsageError
+from shapecalc.language import read_specification
+from shapecalc.language.members import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["add_magic"]
+
+_NAME = "%%shapecalc"
+_OF_FILES = ("spec", "format_", "output")
+"""Parameters of `draw` that a cell has no use for."""
+
+
+class CellError(Exception):
+    """The error of a cell, which a notebook shows without a traceback; cells below it are not run."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback."""
+        return str(self).splitlines()
+
+
+def add_magic(shell: Any) -> None:
+    """Add the magic to a shell of IPython."""
+    shell.register_magic_function(_Magic(shell), magic_kind="cell", magic_name=_NAME.lstrip("%"))
+
+
+class _Magic:
+    """The function of the magic, in a shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.__name__ = _NAME
+        self.__doc__ = "The cell is a specification in YAML: show the table of its layers, and a picture."
+
+    def __call__(self, line: str, cell: str) -> None:
+        """Run a cell. Errors: `CellError`."""
+        parameters = [param for param in draw.command.params if param.name not in _OF_FILES]
+        name = click.Argument(["name"], required=False)
+        command = click.Command(
+            _NAME, params=[name, *parameters], callback=partial(self.show, cell), help=f"{self.__doc__}\n\n{_ABOUT}",
+            context_settings=cli.context_settings,
+        )  # fmt: skip
+        try:
+            with command.make_context(_NAME, _words(line)) as context:
+                command.invoke(context)
+        except click.exceptions.Exit:  # after --help
+            return
+        except (ShapecalcError, click.ClickException) as error:
+            raise CellError(_text_of(error)) from None
+
+    def show(self, cell: str, *, name: str | None, inputs: Sequence[str], settings: Sequence[str], batch: int,
+             layout: str | None, style: str, theme: str, **options: Any) -> None:  # fmt: skip
+        """Display the network of a cell, and keep it under the name. Errors: `ShapecalcError`."""
+        if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+            raise UsageError(Problem(f"{name} is not a name in Python", hint=f"write for instance {_NAME} net"))
+        specification = read_specification(f"\n{cell}", "cell")  # below the line of the magic, so that lines agree
+        network = load_network(Member(specification), inputs, settings, layout or "")
+        if name is not None:
+            self.shell.push({name: network})
+        try:
+            report = network.infer(batch=batch, layout=layout or "")
+        except ShapeError as error:
+            if error.report.rows:
+                self.display(error.report)
+            raise
+        picture = report.draw(style, theme=theme, **draw.given_options(options))
+        self.display(report)
+        self.display(picture)
+
+    def display(self, answer: Any) -> None:
+        """Display an answer, or a picture, below the cell."""
+        self.shell.display_pub.publish(*self.shell.display_formatter.format(answer))
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of the line of a cell, as a shell reads them. Errors: `UsageError` for an open quote."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(Problem(f"{line.strip()}: {str(error).lower()}")) from None
+
+
+def _text_of(error: ShapecalcError | click.ClickException) -> str:
+    """Return what a command writes about an error."""
+    with contextlib.redirect_stderr(io.StringIO()) as written:
+        if isinstance(error, ShapecalcError):
+            show_error(error)
+        else:
+            show_misuse(error, cli)
+    return written.getvalue().rstrip()
+
+
+_ABOUT = "With a NAME, the network is a variable of that name in the cells below."

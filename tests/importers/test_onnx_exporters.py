@@ -1,0 +1,276 @@
+"""ONNX files as both exporters of PyTorch write them: lengths, batches, first states, and tensors that they compute.
+
+The files of the newer exporter are made here with the nodes, sizes and metadata that PyTorch 2.13 writes; those of the
+older one are exported. MACs are those that PyTorch counts for one sample.
+"""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from crafted_onnx import FLOAT, INT64, as_tensor, field, graph, model, node, tensor, value
+
+import shapecalc
+from shapecalc.errors import SpecError
+
+GATES = {"LSTM": 4, "GRU": 3}
+
+
+def recurrent(op, x, target=(5, -1, 16), hidden=16, more=()):
+    """As torch.onnx.export(…, dynamo=True) writes nn.LSTM(8, 16) with an example of length 5."""
+    rows = GATES[op] * hidden
+    weights = [tensor("w", [1, rows, 8]), tensor("r", [1, rows, hidden]), tensor("b", [1, 2 * rows]),
+               tensor("to", [len(target)], target, INT64), *more]  # fmt: skip
+    nodes = [
+        node(op, ["x", "w", "r", "b"], ["all", "h"], hidden_size=hidden, layout=0),
+        node("Transpose", ["all"], ["t"], perm=[0, 2, 1, 3]),
+        node("Reshape", ["t", "to"], ["y"], allowzero=1),
+    ]
+    return model(nodes, [value("x", x)], [value("y", (5, x[1], hidden)), value("h", None)], weights=weights)
+
+
+@pytest.mark.parametrize("op", ["LSTM", "GRU"])
+@pytest.mark.parametrize(
+    "x", [("s31", "s81", 8), ("length", "batch", 8), ("s31", 3, 8), (5, "batch", 8), (5, "s81", 8), (5, 3, 8)]
+)
+@pytest.mark.parametrize(("given", "length"), [("5x8", 5), ("9x8", 9), ("9x3x8", 9)])
+def test_a_recurrent_layer_of_the_newer_exporter_opens_with_any_length_and_batch(op, x, given, length):
+    """It states the layout, and writes the length of its example into the sizes: the module is right for others."""
+    report = shapecalc.load(recurrent(op, x), input=given).infer()
+    assert report.outputs == {"y": (length, 16), "h": (1, 16)}
+    assert report.total.macs == length * GATES[op] * 16 * (8 + 16)
+    assert [row.kind for row in report.rows] == [op.lower()]
+    assert not report.graph.includes_batch
+
+
+def test_the_size_that_an_error_names_opens_the_file():
+    with pytest.raises(SpecError, match="--input 128x8"):
+        shapecalc.load(recurrent("LSTM", ("s31", "s81", 8)))
+    network = shapecalc.load(recurrent("LSTM", ("s31", "s81", 8)), input="128x8")
+    assert network.infer().outputs["y"] == (128, 16)
+    assert "states the size 5×s81×16 of its output y, but it is 128×1×16" in network.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("target", "size"), [((5, 3, 4, 4), (5, 4, 4)), ((5, 3, -1, 2), (5, 8, 2)), ((15, 16), (5, 16)), ((5, 48), (5, 16))]
+)
+def test_a_reshape_that_does_more_than_join_the_directions_is_done(target, size):
+    report = shapecalc.load(recurrent("GRU", (5, 3, 8), target)).infer()
+    assert report.outputs["y"] == size
+    assert len(report.rows) > 1
+
+
+def metadata(name, dims, *sources):
+    """The stated size of a tensor that the newer exporter has computed of others."""
+    texts = "[" + ", ".join(f"'{one}'" for one in sources) + "]"
+    entry = field(1, "pkg.onnxscript.optimizer.folded_from") + field(2, texts)
+    return value(name, dims) + field(4, entry)
+
+
+def exported(nodes, x, weights, parameters, folded):
+    """A file with the metadata of the newer exporter."""
+    text = "".join(f"p_{i}: PARAMETER target='{name}'\n" for i, name in enumerate(parameters))
+    entry = field(1, "pkg.torch.export.ExportedProgram.graph_signature") + field(2, "# inputs\n" + text)
+    inner = graph(nodes, [value("x", x)], [value("y", None)], weights, [metadata(*one) for one in folded])
+    return field(1, 8) + field(7, inner + field(16, entry)) + field(8, field(2, 20))
+
+
+def group_norm(scale=(1.0,) * 4, shift=(0.0,) * 4):
+    """nn.GroupNorm(4, 8): ones and zeros for each group, then its own weight and bias."""
+    nodes = [
+        node("Reshape", ["x", "to"], ["a"]), node("InstanceNormalization", ["a", "ones", "zeros"], ["b"]),
+        node("Reshape", ["b", "back"], ["c"]), node("Mul", ["c", "w"], ["d"]), node("Add", ["d", "v"], ["y"]),
+    ]  # fmt: skip
+    weights = [
+        tensor("to", [3], [0, 4, -1], INT64), tensor("back", [4], [1, 8, 14, 14], INT64),
+        tensor("ones", [4], scale), tensor("zeros", [4], shift),
+        tensor("w", [8, 1, 1], [1.0] * 8), tensor("v", [8, 1, 1], [0.0] * 8),
+    ]  # fmt: skip
+    return nodes, (1, 8, 14, 14), weights
+
+
+@pytest.mark.parametrize(("sources", "params"), [((("g.weight", "val_1"), ("g.bias",)), 16), ((("val_2",), ()), 0)])
+def test_the_ones_and_zeros_of_a_group_norm_are_no_parameters_but_its_weight_and_bias_are(sources, params):
+    """Without affine PyTorch 2.13 multiplies with stored ones as well."""
+    w, v = sources
+    parameters = ["g.weight", "g.bias"] if params else ["c.weight"]
+    folded = [("ones", (4,), "val_0"), ("zeros", (4,), "val_1"), ("w", (8, 1, 1), *w), ("v", (8, 1, 1), *v)]
+    report = shapecalc.load(exported(*group_norm(), parameters, folded)).infer()
+    assert report.total.params == params
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_first_state_and_what_is_computed_of_it_are_no_parameters_and_of_each_sample(batch):
+    """nn.RNNCell(8, 10) over two steps: the first product of the state is stored as `linear_1`."""
+    nodes = [
+        node("Gather", ["x", "zero"], ["a"], axis=0), node("Gemm", ["a", "c.weight_ih", "c.bias_ih"], ["b"], transB=1),
+        node("Add", ["b", "linear_1"], ["s"]), node("Tanh", ["s"], ["h"]),
+        node("Gather", ["x", "one"], ["d"], axis=0), node("Gemm", ["d", "c.weight_ih", "c.bias_ih"], ["e"], transB=1),
+        node("Gemm", ["h", "c.weight_hh", "c.bias_hh"], ["f"], transB=1), node("Add", ["e", "f"], ["y"]),
+    ]  # fmt: skip
+    own = {"c.weight_ih": [10, 8], "c.weight_hh": [10, 10], "c.bias_ih": [10], "c.bias_hh": [10]}
+    weights = [tensor(name, dims) for name, dims in own.items()]
+    weights += [tensor("linear_1", [batch, 10], [0.5] * 10 * batch), *positions()]
+    folded = [("linear_1", (batch, 10), "c.bias_hh", "c.weight_hh", "zeros")]
+    report = shapecalc.load(exported(nodes, (2, batch, 8), weights, own, folded)).infer()
+    assert (report.total.params, report.total.macs) == (200, 2 * 80 + 100)
+    assert (report.outputs, report.graph.includes_batch) == ({"y": (10,)}, False)
+
+
+def positions():
+    return [tensor("zero", [], [0], INT64), tensor("one", [], [1], INT64)]
+
+
+@pytest.mark.parametrize(("sources", "params"), [(("m.weight",), 80), (("m.weight", "m.scale"), 80), (("val_1",), 0)])
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_what_is_computed_of_a_parameter_stands_for_it_where_it_is_not_stored(sources, params, is_stored):
+    """A transposed weight that is stored too, as that of a table, still counts."""
+    nodes = [node("Mul", ["x", "val_0"], ["y"])]
+    weights = [tensor("val_0", [8, 10])] + ([tensor("m.weight", [10, 8]), tensor("m.scale", [10])] if is_stored else [])
+    file = exported(nodes, (1, 8, 10), weights, ["m.weight", "m.scale"], [("val_0", (8, 10), *sources)])
+    due = 0 if is_stored and len(sources) > 1 else params
+    assert shapecalc.load(file).infer().total.params == due
+
+
+def test_a_file_without_metadata_is_read_as_before():
+    nodes, x, weights = group_norm()
+    file = model(nodes, [value("x", x)], [value("y", None)], weights=weights)
+    assert shapecalc.load(file).infer().total.params == 24
+
+
+def rows(values, batch, more=()):
+    """A constant times a weight, added to the second of two steps of an input."""
+    nodes = [
+        node("Constant", [], ["h0"], value=as_tensor(tensor("", [len(values) // 8, 8], values, FLOAT))),
+        node("Gemm", ["h0", "r"], ["a"], transB=1), node("Gather", ["x", "one"], ["b"], axis=0),
+        node("Gemm", ["b", "w"], ["c"], transB=1), node("Add", ["a", "c"], ["y"]),
+    ]  # fmt: skip
+    weights = [tensor("r", [6, 8]), tensor("w", [6, 4]), *positions()]
+    return shapecalc.load(model(nodes, [value("x", (5, batch, 4))], [value("y", (batch, 6))], weights=weights)).infer()
+
+
+@pytest.mark.parametrize("values", [[0.0] * 16, [float(i) for i in range(8)] * 2])
+def test_a_stored_state_with_equal_rows_is_one_for_each_sample(values):
+    report = rows(values, 2)
+    assert (report.total.macs, report.outputs, report.graph.includes_batch) == (48 + 24, {"y": (6,)}, False)
+
+
+def test_a_stored_state_whose_rows_differ_is_multiplied_as_a_whole():
+    assert rows([float(i) for i in range(16)], 2).total.macs == 2 * 48 + 24
+
+
+# The older exporter, and PyTorch's own count.
+
+
+def older(module, *inputs, names=None, axes=None):
+    """Return the network of what the older exporter writes, and the MACs that PyTorch counts for the whole batch."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module.eval()(*inputs)
+    file = io.BytesIO()
+    torch.onnx.export(module, inputs, file, dynamo=False, input_names=names, dynamic_axes=axes)
+    return file.getvalue(), counter.get_total_flops() // 2
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("cell", ["GRUCell", "LSTMCell", "RNNCell"])
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_loop_over_cells_has_the_macs_of_one_sample(cell, batch):
+    """PyTorch counts the products of an unfused cell, if none of its operations is one: as on a device it is."""
+    torch = pytest.importorskip("torch")
+
+    class Loop(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = getattr(torch.nn, cell)(8, 10)
+
+        def forward(self, x):
+            state = None
+            for step in x:
+                state = self.cell(step, state)
+            return state
+
+    module = Loop()
+    file, macs = older(module, torch.randn(5, batch, 8))
+    report = shapecalc.load(file).infer()
+    gates = {"GRUCell": 3, "LSTMCell": 4, "RNNCell": 1}[cell]
+    assert report.total.macs == 5 * gates * 10 * (8 + 10)
+    assert macs in (0, batch * report.total.macs)
+    assert report.total.params == sum(p.numel() for p in module.parameters())
+    assert {*report.outputs.values()} == {(10,)}
+
+
+def attention(**options):
+    torch = pytest.importorskip("torch")
+    return torch.nn.MultiheadAttention(16, 4, **options)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("options", [{}, {"kdim": 12, "vdim": 10}, {"bias": False}])
+def test_attention_to_another_length_is_that_of_one_sample(batch, options):
+    """Queries of length 5, keys of 7, batch second: no input's first axis is the batch."""
+    torch = pytest.importorskip("torch")
+    inputs = [torch.randn(length, batch, size) for length, size in
+              ((5, 16), (7, options.get("kdim", 16)), (7, options.get("vdim", 16)))]  # fmt: skip
+    file, macs = older(attention(**options), *inputs)
+    report = shapecalc.load(file).infer()
+    assert (report.total.macs * batch, report.graph.includes_batch) == (macs, False)
+    assert [*report.outputs.values()] == [(5, 16), (5, 7)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_attention_whose_batch_is_not_found_says_so():
+    """Learned keys and values are repeated for each of 3 samples."""
+    torch = pytest.importorskip("torch")
+    inputs = [torch.randn(length, 3, 16) for length in (5, 7, 7)]
+    file, macs = older(attention(add_bias_kv=True), *inputs)
+    report = shapecalc.load(file).infer()
+    assert (report.total.macs, report.graph.includes_batch) == (macs, True)
+    assert "where the batch is could not be found" in " ".join(report.notes)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("axes", [{0: "s1"}, {1: "s1"}, {0: "s1", 1: "s2"}])
+@pytest.mark.parametrize("given", ["5x16", "5x3x16"])
+def test_attention_with_a_dynamic_length_or_batch_is_that_of_one_sample(axes, given):
+    """Both exporters name dynamic axes s1, s2…, wherever they are."""
+    torch = pytest.importorskip("torch")
+
+    class Self(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = attention()
+
+        def forward(self, x):
+            return self.attention(x, x, x)[0]
+
+    file, macs = older(Self(), torch.randn(5, 3, 16), names=["x"], axes={"x": axes})
+    report = shapecalc.load(file, input=given).infer()
+    assert (3 * report.total.macs, [*report.outputs.values()]) == (macs, [(5, 16)])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"bidirectional": True}])
+def test_a_recurrent_layer_with_its_first_states_as_inputs(options):
+    torch = pytest.importorskip("torch")
+    module = torch.nn.LSTM(8, 16, **options)
+    many = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+
+    class Stated(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = module
+
+        def forward(self, x, h, c):
+            return self.lstm(x, (h, c))[0]
+
+    file, _ = older(Stated(), torch.randn(5, 3, 8), torch.randn(many, 3, 16), torch.randn(many, 3, 16))
+    report = shapecalc.load(file).infer()
+    matrices = sum(p.numel() for p in module.parameters() if p.dim() == 2)
+    assert report.total.macs == 5 * matrices
+    assert [*report.outputs.values()] == [(5, 16 * (1 + options.get("bidirectional", False)))]
