@@ -77,30 +77,26 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     report, failure = inferred(load_network(spec, inputs, settings, layout or ""), output, layout=layout or "")
     if failure and layer is not None and report.line(layer) is None:
         raise failure
-    _show(receptive_fields(report), layer, position, {"depth": depth, **selection}, format_, output)
+    fields = receptive_fields(report)
+    place = None if layer is None else (layer, fields.middle(layer) if position is None else position)
+    _show(fields, place, {"depth": depth, **selection}, format_, output)
     if failure:
         raise failure
 
 
 def _show(
-    fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None, lines: dict[str, Any], format_: str,
+    fields: ReceptiveFields, place: tuple[str, tuple[int, ...]] | None, lines: dict[str, Any], format_: str,
     output: str | None,
 ) -> None:  # fmt: skip
+    """Show what a position of a layer sees, or the receptive fields of all layers."""
     if format_ == "json":
-        emit_json(_contract(fields, layer, position), output)
+        emit_json(fields.region_dict(*place) if place else fields.to_dict(), output)
         return
     from shapecalc.renderers.receptive_field import draw_fields, draw_region
 
     layout_ = layout_of(output, format_)
-    if layer is None:
-        text = draw_fields(fields, format_, **lines, **layout_)
+    if place:
+        text = draw_region(fields, *place, format_, **layout_)
     else:
-        at = fields.middle(layer) if position is None else position
-        text = draw_region(fields, layer, at, format_, **layout_)
+        text = draw_fields(fields, format_, **lines, **layout_)
     emit(text, output, format_, fields.report.name)
-
-
-def _contract(fields: ReceptiveFields, layer: str | None, position: tuple[int, ...] | None) -> dict[str, Any]:
-    if layer is None:
-        return fields.to_dict()
-    return fields.region_dict(layer, fields.middle(layer) if position is None else position)
