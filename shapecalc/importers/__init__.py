@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["endings", "find_import", "import_bytes"]
 
 _HEAD = 4096
+_ARCHIVES = (b"PK\3\4", b"\x89HDF")
+"""What zip archives and files of HDF5 begin with."""
 _SAVED_MODEL = "saved_model.pb"
 """The file by which a folder is a model of TensorFlow."""
 
@@ -80,6 +82,12 @@ def import_bytes(data: bytes, name: str) -> Origin | None:
 def _module_of(name: str, head: bytes) -> Any:
     """Return the module of the format of a file, or None."""
     lower, begin = name.lower(), head.lstrip()
+    if begin.startswith(_ARCHIVES):  # of one format whatever the name is: that of the name is asked first
+        found = [one for one in _FORMATS if begin.startswith(one.starts)]
+        for one in sorted(found, key=lambda one: not lower.endswith(one.suffixes)):
+            module = import_module(f"shapecalc.importers.{one.module}")
+            if module.matches("", head):
+                return module
     for one in _FORMATS:
         if lower.endswith(one.suffixes) or begin.startswith(one.starts) or any(part in head for part in one.parts):
             module = import_module(f"shapecalc.importers.{one.module}")

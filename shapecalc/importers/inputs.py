@@ -13,7 +13,7 @@ from shapecalc.layers.base.shape import Shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["InputSizes", "ValueInfo", "called", "input_tensors"]
+__all__ = ["InputSizes", "ValueInfo", "called", "input_tensors", "shown_dims"]
 
 _LARGEST = 2**31
 
@@ -222,16 +222,17 @@ def called(name: str) -> str:
     return "the input" if name == "input" else f"the input {name}"
 
 
-def _shown(sizes: Sequence[Any], sign: str = "×") -> str:
+def shown_dims(sizes: Sequence[Any], sign: str = "×") -> str:
+    """Return sizes that may be expressions of dimensions as a text."""
     words = [str(size).replace("*", "·") or "?" for size in sizes]
     return sign.join([f"({one})" if " + " in one or " - " in one else one for one in words]) or "a scalar"
 
 
 def _other_rank(info: ValueInfo, at: int, own: Sequence[Any], given: Sequence[Any]) -> Problem:
     """Return the problem of a given size with another number of axes."""
-    with_batch = f", or with it {_shown(info.dims or ())}" if at >= 0 else ""
+    with_batch = f", or with it {shown_dims(info.dims or ())}" if at >= 0 else ""
     which = "without the batch " if at >= 0 else ""
-    return Problem(f"{called(info.name)} is {which}{_shown(own)}{with_batch}: not {_shown(given)}")
+    return Problem(f"{called(info.name)} is {which}{shown_dims(own)}{with_batch}: not {shown_dims(given)}")
 
 
 def _check_layout(info: ValueInfo, own: Sequence[int | str], given: Sequence[int]) -> None:
@@ -245,8 +246,8 @@ def _check_layout(info: ValueInfo, own: Sequence[int | str], given: Sequence[int
 
     best = max([*given[1:], *given[:1]], [*given[-1:], *given[:-1]], key=agreement)
     if agreement(best) > agreement(given):
-        message = f"{called(info.name)} is {_shown(own)} in the file, not {_shown(given)}"
-        raise UsageError(Problem(message, hint=f"did you mean {_shown(best, 'x')}?"))
+        message = f"{called(info.name)} is {shown_dims(own)} in the file, not {shown_dims(given)}"
+        raise UsageError(Problem(message, hint=f"did you mean {shown_dims(best, 'x')}?"))
 
 
 def _usual(inputs: Mapping[str, Sequence[int | str]]) -> dict[str, tuple[int, ...]]:
@@ -283,7 +284,7 @@ def _dynamic(
     if usual and all(isinstance(one, int) or symbols_of(one) for own in inputs.values() for one in own):
         hint += f", or{''.join(f' --set {symbol}={size}' for symbol, size in usual.items())}"
     if len(inputs) > 1:
-        every = ", ".join(f"{key} is {_shown(own)}" for key, own in inputs.items())
+        every = ", ".join(f"{key} is {shown_dims(own)}" for key, own in inputs.items())
         return Problem(f"the sizes of inputs of {name} are dynamic: {every}", hint=hint)
     ((key, own),) = inputs.items()
-    return Problem(f"the size of {called(key)} of {name} is dynamic: {_shown(own)}", hint=hint)
+    return Problem(f"the size of {called(key)} of {name} is dynamic: {shown_dims(own)}", hint=hint)

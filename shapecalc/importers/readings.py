@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shapecalc.errors import UsageError
-from shapecalc.importers.understanding import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,9 +48,9 @@ def best_reading(
     first = importing(given, readings[0])
     found = first.graph()
     own, seen = first.sizes, first.understanding
-    if not (seen.counts[UNKNOWN] or own.are_apart or seen.lost_outputs):
+    if not (seen.unclear or own.are_apart or seen.lost_outputs):
         return found
-    is_unsure = own.are_apart or (own.batch > 1 and seen.counts[UNKNOWN] > 0)
+    is_unsure = own.are_apart or (own.batch > 1 and seen.unclear > 0)
     graphs, unknown = {0: found}, {}
     sizes = {} if given and not importing({}, readings[0]).problems else given
     for number, reading in enumerate(readings):
@@ -71,7 +70,7 @@ def best_reading(
         if not graph[1]:
             seen = trial.understanding
             lost = _ALL if is_last else seen.without_batch + seen.lost_outputs
-            unknown[number] = (seen.counts[UNKNOWN], lost)
+            unknown[number] = (seen.unclear, lost)
         if unknown.get(number, (1,))[0] == 0 and not trial.understanding.lost_outputs:
             break
     best = min(unknown, key=lambda number: unknown[number], default=0)

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Reference
 
 __all__ = [
-    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "Unsized", "batch_after",
-    "common_axis", "fits", "on_axis", "rearrangement", "sizes_text",
+    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "UncoveredError",
+    "Unsized", "batch_after", "common_axis", "fits", "on_axis", "rearrangement", "sizes_text",
 ]  # fmt: skip
 
 
 class NotCoveredError(Exception):
     """A node is used in a way that no layer here is: it is opaque. The text says why."""
+
+
+class UncoveredError(LayerError):
+    """A node is none that is read, and its output has no size: the error of nodes after it is another."""
 
 
 class Batch(NamedTuple):

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, Problems, count_noun
-from shapecalc.importers.tensors import Unsized, sizes_text
+from shapecalc.importers.tensors import UncoveredError, Unsized, sizes_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from shapecalc.errors import Mark
     from shapecalc.model.graph import Node
 
-__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "Understanding", "few_warnings"]
+__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "UNSIZED", "Understanding", "few_warnings"]
 
-LAYER, ARITHMETIC, UNKNOWN = "layer", "arithmetic", "unknown"
+LAYER, ARITHMETIC, UNKNOWN, UNSIZED = "layer", "arithmetic", "unknown", "unsized"
+"""What nodes are: layers, arithmetic of sizes, none that is read; or without a size, at an error or after one."""
 
 
 _MOST_WARNINGS = 20
@@ -47,14 +48,24 @@ class Understanding:
 
     def count(self, layers: Sequence[Node], outputs: Sequence[Any]) -> None:
         """Count a node by the layers that it became, and by its outputs."""
-        what = LAYER if layers else ARITHMETIC
-        for layer in layers:
-            if layer.kind == "opaque":
-                what = UNKNOWN
+        self.counts[self.sort_of(layers, outputs, LAYER if layers else ARITHMETIC)] += 1
+
+    @staticmethod
+    def sort_of(layers: Sequence[Node], outputs: Sequence[Any], known: str) -> str:
+        """Return what a node is by the layers that it became and by its outputs: `known` where these have a size."""
+        is_unsized = False
         for x in outputs:
             if isinstance(x, Unsized):
-                what = UNKNOWN
-        self.counts[what] += 1
+                is_unsized = True
+        for node in layers:
+            if node.kind == "opaque" or (is_unsized and isinstance(getattr(node.layer, "error", None), UncoveredError)):
+                return UNKNOWN
+        return UNSIZED if is_unsized else known
+
+    @property
+    def unclear(self) -> int:
+        """How many nodes have no layer or no size here."""
+        return self.counts[UNKNOWN] + self.counts[UNSIZED]
 
     def compare(
         self, name: str, stated: Sequence[Any], found: Sequence[Any], mark: Callable[[], Mark], kind: str
@@ -81,6 +92,8 @@ class Understanding:
         if self.has_arithmetic:
             parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
         parts.append(f"{counts[UNKNOWN]:,} unknown")
+        if counts[UNSIZED]:
+            parts.append(f"{counts[UNSIZED]:,} without a size")
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
         differ = (
             f", {self.differing:,} do{'es' * (self.differing == 1)} not (network.warnings)" if self.differing else ""

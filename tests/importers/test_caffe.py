@@ -975,7 +975,7 @@ def test_what_is_before_an_error_is_shown(tmp_path):
     ran = run("summary", str(path))
     assert ran.status == 1
     assert "pool1  max_pool" in ran.out
-    assert "6 Caffe layers: 3 layers, 3 unknown" in ran.out
+    assert "6 Caffe layers: 3 layers, 1 unknown, 2 without a size" in ran.out
     assert "ip1 (Unheard): Unheard is not covered" in ran.err
     ran = run("summary", str(path), "--input", "ip1=99")
     assert (ran.status, "ip1    opaque" in ran.out) == (0, True)

@@ -10,9 +10,10 @@ import io
 
 import pytest
 from crafted_onnx import FLOAT, INT64, as_tensor, field, graph, model, node, tensor, value
+from running import run
 
 import shapecalc
-from shapecalc.errors import SpecError
+from shapecalc.errors import ShapeError, SpecError
 
 GATES = {"LSTM": 4, "GRU": 3}
 
@@ -158,6 +159,62 @@ def test_a_stored_state_with_equal_rows_is_one_for_each_sample(values):
 
 def test_a_stored_state_whose_rows_differ_is_multiplied_as_a_whole():
     assert rows([float(i) for i in range(16)], 2).total.macs == 2 * 48 + 24
+
+
+def lstm(**changed):
+    """One LSTM with peephole weights and first states; `changed` are sizes of its inputs."""
+    sizes = {
+        "w": [1, 64, 8],
+        "r": [1, 64, 16],
+        "b": [1, 128],
+        "h": [1, 1, 16],
+        "c": [1, 1, 16],
+        "p": [1, 48],
+        **changed,
+    }
+    one = node("LSTM", ["x", "w", "r", "b", "", "h", "c", "p"], ["y"], hidden_size=16)
+    return model([one, node("Relu", ["y"], ["z"]), node("Relu", ["z"], ["v"])], [value("x", (5, 1, 8))],
+                 [value("v", None)], weights=[tensor(name, dims) for name, dims in sizes.items()])  # fmt: skip
+
+
+def test_a_recurrent_layer_with_peephole_weights_and_states():
+    assert shapecalc.load(lstm()).infer().total.params == 64 * 24 + 128 + 48
+
+
+@pytest.mark.parametrize(
+    ("changed", "message", "is_projected"),
+    [
+        ({"p": [1, 40]}, "its peephole weights P are 1×40, not 1×48", False),
+        ({"p": [1, 16, 10]}, "its peephole weights P are 1×16×10, not 1×48", False),
+        ({"b": [1, 64]}, "its bias B is 1×64, not 1×128", False),
+        ({"h": [1, 1, 10]}, "its first hidden state has 10 features, but its hidden size is 16", False),
+        ({"c": [1, 1, 20]}, "its first cell state has 20 features, but its hidden size is 16", True),
+        ({"r": [1, 64, 10]}, "its weights (1, 64, 8) and (1, 64, 10) are not those of a hidden size of 16", True),
+        ({"r": [2, 64, 16]}, "its weights (1, 64, 8) and (2, 64, 16) are not those of a hidden size of 16", False),
+    ],
+)
+def test_a_recurrent_layer_whose_weights_do_not_fit_says_which(changed, message, is_projected):
+    """PyTorch 2.13 writes nn.LSTM(8, 20, proj_size=16) as an LSTM that onnxruntime refuses: its cell state has 20."""
+    network = shapecalc.load(lstm(**changed))
+    with pytest.raises(ShapeError) as caught:
+        network.infer()
+    (problem,) = caught.value.problems
+    assert problem.headline.endswith(message)
+    assert any("proj_size" in line for line in problem.why) == is_projected
+
+
+@pytest.mark.parametrize(
+    ("op", "counts"), [("Warp", "1 unknown, 2 without a size"), ("Conv", "0 unknown, 3 without a size")]
+)
+def test_nodes_after_an_error_are_without_a_size_and_not_unknown(op, counts, tmp_path):
+    """An unknown operation without a size is unknown; what follows is not."""
+    wrong = node(op, ["x"], ["a"], domain="own") if op == "Warp" else node(op, ["x", "w"], ["a"])
+    nodes = [node("Relu", ["x"], ["r"]), wrong, node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])]
+    file = model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=[tensor("w", [4, 5, 3, 3])])
+    (tmp_path / "m.onnx").write_bytes(file)
+    ran = run("summary", str(tmp_path / "m.onnx"))
+    assert f"4 nodes: 1 layer, 0 shape arithmetic, {counts}" in ran.out
+    assert ran.status == 1
 
 
 # The older exporter, and PyTorch's own count.

@@ -195,10 +195,13 @@ def test_sizes_that_are_multiples(size, shown, given, set_to, wrong):
         report = shapecalc.load(data, **more).infer()
         assert report.rows[0].output_shape == (1, given, 16)
         assert "1 stated size agrees" in report.notes[0]
-    with pytest.raises(SpecError, match=f"was exported for {re.escape(shown.strip('()'))}, not {wrong}"):
+    with pytest.raises(SpecError, match=f"was exported for {re.escape(shown.strip('()'))}, not {wrong}") as caught:
         shapecalc.load(data, input=f"1x{wrong}x16")
-    with pytest.raises(SpecError, match="was exported for s39 from 2 to 200, not"):
+    why = (f"axis 2 of the input x is {shown.strip('()')}: it is 1×1×{shown}×16",)
+    assert caught.value.problems[0].why == why
+    with pytest.raises(SpecError, match="was exported for s39 from 2 to 200, not") as caught:
         shapecalc.load(data, input=f"1x{given * 4 + (given % 2) * 1}x16")
+    assert caught.value.problems[0].why == why
 
 
 def test_two_sizes_of_one_variable():

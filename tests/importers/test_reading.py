@@ -69,6 +69,31 @@ def keras_archive():
     return written.getvalue()
 
 
+@pytest.mark.parametrize("name", ["m.onnx", "m.pt2", "m.keras", "m.prototxt", "m.cfg", "m"])
+@pytest.mark.parametrize("form", ["pytorch", "archive"])
+def test_an_archive_is_read_by_its_first_bytes_under_any_name(form, name, tmp_path):
+    data = keras_archive() if form == "archive" else FILES[form]
+    (tmp_path / name).write_bytes(data)
+    due = shapecalc.load(data).infer()
+    found = shapecalc.load(str(tmp_path / name)).infer()
+    assert [row.kind for row in found.rows] == [row.kind for row in due.rows] != []
+    assert found.notes == due.notes
+
+
+def test_a_file_of_hdf5_with_another_name_is_read(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "m.onnx", "w") as file:
+        file.attrs["model_config"] = KERAS
+    assert [row.kind for row in shapecalc.load(str(tmp_path / "m.onnx")).infer().rows] == ["relu"]
+
+
+def test_another_archive_is_named_as_one(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.onnx", "w") as file:
+        file.writestr("model.onnx", FILES["onnx"])
+    ran = run("summary", str(tmp_path / "m.onnx"))
+    assert "m.onnx cannot be read as an ONNX file: it is a zip archive: unpack it first" in ran.err
+
+
 NAMES = {"onnx": "m.onnx", "pytorch": "m.pt2", "keras": "m.json", "caffe": "m.prototxt", "darknet": "m.cfg",
          "archive": "m.keras"}  # fmt: skip
 

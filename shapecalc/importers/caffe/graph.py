@@ -14,8 +14,8 @@ from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_lay
 from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
 from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, NotCoveredError
-from shapecalc.importers.tensors import Batch, Data, NodePlace, Unsized
-from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
+from shapecalc.importers.tensors import Batch, Data, NodePlace, UncoveredError, Unsized
+from shapecalc.importers.understanding import LAYER, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
@@ -201,9 +201,7 @@ class NetImport:
         found = self._results(layer, place, scope)
         for name in layer.bottoms:
             unused.pop(name, None)
-        is_unknown = any(isinstance(x, Unsized) for x in found)
-        is_unknown |= any(node.kind == "opaque" for node in self.frame.nodes[before:])
-        self.understanding.counts[UNKNOWN if is_unknown else LAYER] += 1
+        self.understanding.counts[self.understanding.sort_of(self.frame.nodes[before:], found, LAYER)] += 1
         for name, tensor in zip(layer.tops, found, strict=False):
             scope[name] = tensor
             unused[name] = None
@@ -269,7 +267,7 @@ class NetImport:
             is_known = find_layer_type(call.layer.key) is not None
             example = "300x5" if missing[0] in self.regions else "256x14x14"
             hint = f"give it, without the batch: --input {missing[0]}={example}"
-            raise LayerError(
+            raise UncoveredError(
                 f"{call.layer.type} is not covered, and nothing states the size of its output {missing[0]}",
                 (reason,),
                 did_you_mean(call.layer.type, () if is_known else NAMES, hint, lists=False),

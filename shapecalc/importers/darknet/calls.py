@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, did_you_mean
-from shapecalc.importers.darknet.cfg import COMMENTS, LARGEST, UNKNOWN_SECTION, Option, OptionError
+from shapecalc.importers.darknet.cfg import COMMENTS, LARGEST, UNKNOWN_SECTION, Option, OptionError, UnknownSectionError
 from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data, NodePlace, Unsized
 
@@ -85,7 +85,7 @@ def find_section(name: str) -> SectionKind:
     if found is None:
         hint = str(did_you_mean(name, _kinds.names, lists=False))
         message = f"darknet has no section [{name[:40]}]"
-        raise OptionError(message, why=(UNKNOWN_SECTION,), hint=hint)
+        raise UnknownSectionError(message, why=(UNKNOWN_SECTION,), hint=hint)
     return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import LayerError, Mark, Problem, Source, SpecError, did_you_mean
 from shapecalc.importers.files import broken, check_first_bytes
+from shapecalc.importers.tensors import UncoveredError
 from shapecalc.importers.understanding import few_warnings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "CfgSection",
     "Option",
     "OptionError",
+    "UnknownSectionError",
     "read_cfg",
     "sections_in",
 ]
@@ -55,6 +57,10 @@ class OptionError(LayerError):
     def __init__(self, message: str, mark: Mark | None = None, why: tuple[str, ...] = (), hint: str = "") -> None:
         self.mark = mark
         super().__init__(message, why, hint)
+
+
+class UnknownSectionError(OptionError, UncoveredError):
+    """A section is none that darknet has."""
 
 
 class Option(NamedTuple):
@@ -95,7 +101,7 @@ class CfgSection(NamedTuple):
         if self.written != f"[{self.type}]":
             what = f"darknet has no section {self.written[:_LONGEST]}"
             hint = COMMENTS if "]" in self.written else f"write [{self.type[:_LONGEST]}]"
-            raise OptionError(what, self.mark, (UNKNOWN_SECTION,), hint)
+            raise UnknownSectionError(what, self.mark, (UNKNOWN_SECTION,), hint)
 
 
 class Cfg(NamedTuple):

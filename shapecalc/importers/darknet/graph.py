@@ -12,7 +12,7 @@ from shapecalc.importers.darknet.cfg import LARGEST, SIZES, OptionError
 from shapecalc.importers.frame import FailedError, Frame
 from shapecalc.importers.inputs import ValueInfo, input_tensors
 from shapecalc.importers.tensors import LOST, NodePlace, Unsized
-from shapecalc.importers.understanding import LAYER, UNKNOWN, Understanding
+from shapecalc.importers.understanding import LAYER, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ class CfgImport:
         """Work through the sections."""
         previous: CfgSection | None = None
         for section in self.cfg.sections:
+            start = len(self.frame.nodes)
             before = self._result(section, before, previous)
             self.outputs.append(before)
-            self.understanding.counts[UNKNOWN if isinstance(before, Unsized) else LAYER] += 1
+            self.understanding.counts[self.understanding.sort_of(self.frame.nodes[start:], [before], LAYER)] += 1
             previous = section
         self._check_multiple()
 

@@ -15,8 +15,8 @@ from shapecalc.importers.keras.inputs import input_shapes
 from shapecalc.importers.keras.order import ordered
 from shapecalc.importers.keras.structure import INPUT
 from shapecalc.importers.keras.trees import Array, TensorRef, tensors_of
-from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, Unsized
-from shapecalc.importers.understanding import UNKNOWN, Understanding
+from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, UncoveredError, Unsized
+from shapecalc.importers.understanding import UNKNOWN, UNSIZED, Understanding
 from shapecalc.layers.base.shape import HWC
 from shapecalc.model.graph import Graph, Reference, Stored
 
@@ -182,11 +182,11 @@ class ModelImport:
             with Guard(record.op):
                 found = self._known(made)
         except FailedError as error:
-            count[UNKNOWN] += 1
+            count[UNSIZED] += 1
             return [Unsized(Reference(error.index))] * outputs
         except (LayerError, UsageError, RecursionError) as error:
             self.frame.forget(before)
-            count[UNKNOWN] += 1
+            count[UNKNOWN if isinstance(error, UncoveredError) else UNSIZED] += 1
             return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
         mode = _quantised(record)
         if mode:
@@ -247,7 +247,7 @@ class ModelImport:
         if any(shape is None or not _is_known(shape) for shape in sizes):
             which = " for other sizes of the inputs" if not self.is_as_stated else ""
             hint = "shapecalc.from_keras(model) reads it of the model itself" if not which else ""
-            raise LayerError(
+            raise UncoveredError(
                 f"{call.record.title} is not covered, and the file does not state the size of its output{which}",
                 (reason,),
                 hint,

@@ -27,7 +27,7 @@ from shapecalc.importers.onnx.values import fold, folds
 from shapecalc.importers.onnx.widths import stored_as
 from shapecalc.importers.readings import AS_STATED, NOWHERE
 from shapecalc.importers.tensors import Constant, Data, Unsized, sizes_text
-from shapecalc.importers.understanding import ARITHMETIC, LAYER, UNKNOWN, Understanding
+from shapecalc.importers.understanding import ARITHMETIC, LAYER, Understanding
 from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Importing(Inlining):
         unread = (
             *self.frame.notes,
             *self.model.notes,
-            *(self.model.unread if self.understanding.counts[UNKNOWN] else ()),
+            *(self.model.unread if self.understanding.unclear else ()),
         )
         return [understood, *left_out, *self.sizes.notes, *([shared] if shared else []), *unread, *self._versions()]
 

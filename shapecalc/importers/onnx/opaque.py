@@ -8,7 +8,7 @@ from shapecalc.dims import plain_of
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.onnx.given import may_have_value, value_like
 from shapecalc.importers.onnx.uses import captured_by, inputs_behind
-from shapecalc.importers.tensors import LOST, Batch, Data
+from shapecalc.importers.tensors import LOST, Batch, Data, UncoveredError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -107,7 +107,7 @@ def _unsized(call: NodeCall, name: str, reason: str, graph: GraphMessage, inputs
         hint = "give its value: " + " ".join(f"--value {value_like(info, inputs.inputs)}" for info in deciding)
     what = "it is" if is_own else f"{node.domain}.{node.op} is"
     which = "for other sizes of the inputs" if inputs.are_others else name
-    return LayerError(
+    return UncoveredError(
         f"{what} not covered, and the file does not state the size of its output {which}".rstrip(), (reason,), hint
     )
 

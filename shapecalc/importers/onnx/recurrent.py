@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.tensors import Batch, Constant, Data
+from shapecalc.importers.tensors import Batch, Constant, Data, sizes_text
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.messages import NodeMessage
     from shapecalc.importers.onnx.operations import NodeCall
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+_PROJECTED = ("ONNX' LSTM has no projection (proj_size): PyTorch's exporter leaves its weights out",)
 
 
 @operation(*_GATES)
@@ -27,7 +28,9 @@ def _recurrent(call: NodeCall) -> Any:
     directions, rows, features = w.dims
     hidden = call.number("hidden_size", r.dims[2])
     if rows != _GATES[call.node.op] * hidden or r.dims != (directions, rows, hidden):
-        raise LayerError(f"its weights {w.dims} and {r.dims} are not those of a hidden size of {hidden}")
+        why = _PROJECTED if call.node.op == "LSTM" and r.dims == (directions, rows, r.dims[2]) else ()
+        raise LayerError(f"its weights {w.dims} and {r.dims} are not those of a hidden size of {hidden}", why)
+    _check_sizes(call, directions, rows, hidden)
     arguments: dict[str, Any] = {"hidden_size": hidden, "input_size": features}
     if directions == 2:
         arguments["bidirectional"] = True
@@ -44,6 +47,20 @@ def _recurrent(call: NodeCall) -> Any:
     y, *last = found
     last = [state._replace(batch=Batch(0 if first else 1, own=True)) for state in last]
     return [_all_steps(call, y, directions, hidden, first=first), *last]
+
+
+def _check_sizes(call: NodeCall, directions: int, rows: int, hidden: int) -> None:
+    """Check the sizes of what a layer may have. Errors: `LayerError`."""
+    for i, name, size in ((3, "bias B is", 2 * rows), (7, "peephole weights P are", 3 * hidden)):
+        found = call.given(i)
+        if found is not None and found.full(1) != (directions, size):
+            raise LayerError(f"its {name} {sizes_text(found.full(1))}, not {directions}×{size}")
+    for i, name in ((5, "hidden"), (6, "cell")):
+        state = call.given(i)
+        size = state.full(call.frame.batch)[-1] if state is not None and state.rank else hidden
+        if size != hidden:
+            why = _PROJECTED if name == "cell" else ()
+            raise LayerError(f"its first {name} state has {size} features, but its hidden size is {hidden}", why)
 
 
 def _without_batch(call: NodeCall, x: Data, axis: int) -> Data:

@@ -11,7 +11,6 @@ from shapecalc.importers.files import broken, check_first_bytes
 from shapecalc.importers.inputs import ValueInfo
 from shapecalc.importers.pytorch.archive import FORMAT, HOW, read_archive
 from shapecalc.importers.readings import best_reading
-from shapecalc.importers.understanding import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +89,7 @@ def _with_dynamic_batch(importing: Callable[..., ModuleImport], readings: list[R
         trial = importing(variables, {}, reading)
         if trial.graph()[1]:
             return readings
-        unknown.append(trial.understanding.counts[UNKNOWN])
+        unknown.append(trial.understanding.unclear)
     return [other, *readings] if unknown[1] < unknown[0] else readings
 
 

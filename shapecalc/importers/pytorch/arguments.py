@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import LayerError
 from shapecalc.importers.pytorch.operations import split_target
 from shapecalc.importers.pytorch.program import Ref
-from shapecalc.importers.tensors import Constant, Data, NodePlace
+from shapecalc.importers.tensors import Constant, Data, NodePlace, UncoveredError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shapecalc.errors import LayerError
     from shapecalc.importers.pytorch.program import AtenNode
 
 __all__ = ["constants_of", "place_of", "resolved", "sorts_of", "unknown_size"]
@@ -58,4 +58,4 @@ def sorts_of(values: Any) -> tuple[list[Data], bool]:
 def unknown_size(node: AtenNode, why: str) -> LayerError:
     """Return the error of a node whose output has a size that depends on the content of its inputs."""
     op = node.target.removesuffix(".default")
-    return LayerError(f"the size of the output of {op} is not known before the network runs", (why,))
+    return UncoveredError(f"the size of the output of {op} is not known before the network runs", (why,))

@@ -20,7 +20,7 @@ from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
 from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
-from shapecalc.importers.tensors import LOST, Batch, Constant, Data, Unsized
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, UncoveredError, Unsized
 from shapecalc.importers.understanding import Understanding
 from shapecalc.model.graph import Graph, Node, Reference
 
@@ -61,7 +61,7 @@ class ModuleImport:
         self.infos = infos
         self.sizes = input_tensors(infos, reading.axes, variables, inputs, self.problems, name)
         self.symbols = {**self.sizes.variables, **dict.fromkeys(self.sizes.named, self.sizes.batch)}
-        self.problems += wrong_sizes(name, program.ranges, self.sizes.variables)
+        self.problems += wrong_sizes(name, infos, program.ranges, self.sizes.variables)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch, reading.repeats)
@@ -245,7 +245,7 @@ class ModuleImport:
         op = call.node.target.removesuffix(".default")
         if not self.is_as_stated:
             message = f"{op} is not covered, and the size of its output is not known for other sizes of the inputs"
-            raise LayerError(message, (reason,))
+            raise UncoveredError(message, (reason,))
         if None in stated:
             raise unknown_size(call.node, reason)
         full = [dims for dims in stated if 0 not in dims]

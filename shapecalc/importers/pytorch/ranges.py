@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem
 from shapecalc.importers.dimensions import size_of, symbols_of
+from shapecalc.importers.inputs import called, shown_dims
 from shapecalc.importers.tensors import sizes_text
 
 if TYPE_CHECKING:
@@ -55,8 +56,18 @@ def exported_for(infos: Iterable[ValueInfo], axes: Mapping[str, int], sizes: Inp
     )
 
 
+def _axis_of(key: str, infos: Iterable[ValueInfo]) -> tuple[str, ...]:
+    """Return which axis of an input a dimension is, or follows from: the first one."""
+    every = [(info, axis, size) for info in infos for axis, size in enumerate(info.dims or ()) if isinstance(size, str)]
+    found = next((one for one in every if key == one[2] or key in symbols_of(one[2])), None)
+    if found is None:
+        return ()
+    info, axis, size = found
+    return (f"axis {axis} of {called(info.name)} is {size.replace('*', '·')}: it is {shown_dims(info.dims or ())}",)
+
+
 def wrong_sizes(
-    name: str, ranges: Mapping[str, tuple[int | None, int | None]], known: Mapping[str, int]
+    name: str, infos: Iterable[ValueInfo], ranges: Mapping[str, tuple[int | None, int | None]], known: Mapping[str, int]
 ) -> list[Problem]:
     """Return the problems of values of dimensions that the program of this name was not exported for.
 
@@ -68,8 +79,8 @@ def wrong_sizes(
         if symbols_of(key) != (key,):
             others = " and ".join(f"{one} = {known[one]}" for one in symbols_of(key) if one in known)
             span = key.replace("*", "·") + (f" with {others}" if others else "")
-            found.append(Problem(f"{name} was exported for {span}, not {value}"))
+            found.append(Problem(f"{name} was exported for {span}, not {value}", why=_axis_of(key, infos)))
         elif (least is not None and value < least and least > 2) or (most is not None and value > most):
             span = f"at least {least}" if most is None else f"from {least or 1} to {most}"
-            found.append(Problem(f"{name} was exported for {key} {span}, not {value}"))
+            found.append(Problem(f"{name} was exported for {key} {span}, not {value}", why=_axis_of(key, infos)))
     return found
