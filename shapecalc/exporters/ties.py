@@ -26,7 +26,7 @@ def ties_of(report: Report) -> dict[int, dict[str, Tie]]:
     found: dict[int, dict[str, Tie]] = {}
     for index, row in enumerate(report.rows):
         shapes, tensors = row.sizing.weight_shapes, report.graph.tensors.get(row.name, {})
-        if len(shapes) != len(tensors) or row.node.shares >= 0:
+        if len(shapes) != len(tensors):
             continue
         for name, stored in zip(shapes, tensors, strict=True):
             holder = holders.get(stored)

@@ -107,6 +107,25 @@ def test_ties_within_and_between_blocks_that_are_repeated(torch):  # noqa: F811
     assert shapecalc.load(net.convert("onnx")).infer().total == net.infer().total
 
 
+@pytest.mark.torch
+def test_weights_that_are_no_tensors_of_their_own_in_source_are_not_tied(torch):  # noqa: F811
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = torch.nn.LSTM(4, 4, batch_first=True), torch.nn.LSTM(4, 4, batch_first=True)
+            self.b.weight_hh_l0 = self.a.weight_hh_l0
+
+        def forward(self, x):
+            return self.b(self.a(x)[0])[0]
+
+    net = shapecalc.from_torch(Net(), torch.zeros(1, 5, 4))
+    assert "weight_hh_l0" in net.infer().rows[1].node.held
+    source = net.convert("pytorch")
+    assert 'uncounted(nn.LSTM(4, 4, batch_first=True), "weight_hh_l0")' in source
+    with pytest.raises(shapecalc.UsageError, match=r"b .lstm. cannot be written as ONNX: some of its weights"):
+        net.convert("onnx")
+
+
 def _sharing(module):
     """The names of each parameter that has several."""
     names: dict[int, list[str]] = {}
