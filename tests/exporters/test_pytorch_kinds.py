@@ -21,13 +21,13 @@ RECORDED = Path(__file__).parent.parent / "data" / "pt2"
 NOT_WRITTEN = {
     "accuracy", "conv_lstm", "deformable_conv", "disentangled_attention", "gated_delta_net", "locally_connected", "loss",
     "mamba", "mamba2", "multi_head_latent_attention", "named_operation", "opaque", "prior_box",
-    "recurrent", "relative_position_bias", "roi_align", "sinusoidal_embedding",
+    "relative_position_bias", "roi_align",
 }  # fmt: skip
 SOME_NOT_WRITTEN = {
     ("conv", "parametrization spectral_norm_keras"), ("experts", "bias True"),
     ("slice", "a negative step"), ("layer_norm", "several axes"), ("pad", "axes that are not spatial"),
     ("avg_pool", "dilation"), ("matmul", "a vector and a matrix"),
-    ("lstm", "peephole"), ("gru", "reset_after False"), ("gru_cell", "one bias"), ("rnn_cell", "one bias"),
+    ("recurrent", "one bias"), ("lstm", "peephole"), ("gru", "reset_after False"), ("gru_cell", "one bias"), ("rnn_cell", "one bias"),
     ("normalize", "a learned scale"), ("window_reverse", "windows that are a feature map"),
     ("fractional_max_pool", "one spatial axis"),
 }  # fmt: skip
@@ -143,6 +143,47 @@ def test_states_of_recurrent_layers(kind, torch):  # noqa: F811
     y, after = own.forward(model.last, x)
     after = after[0] if kind == "lstm" else after
     torch.testing.assert_close(end, torch.cat([after[-2], after[-1]], -1))
+
+
+@pytest.mark.parametrize("with_states", [True, False])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_a_recurrent_layer_over_a_cell_computes_what_the_whole_layer_does(kind, with_states, torch):  # noqa: F811
+    """PyTorch's own layer with the weights of the cell: its outputs at every step, at the last, and its states."""
+    states = ({"h": [3], **({"c": [3]} if kind == "lstm" else {})}) if with_states else {}
+    cell = {f"{kind}_cell": {"hidden_size": 3}}
+    layer = {"recurrent": {"cell": cell}, "from": ["x", *states], "name": "it"}
+    last = {"recurrent": {"cell": cell, "return_sequences": False}, "from": "x", "name": "last"}
+    names = [f"it[{number}]" for number in range(3 if kind == "lstm" else 2)]
+    net = shapecalc.load({"inputs": {"x": [5, 4], **states}, "layers": [layer, last], "outputs": [*names, "last"]})
+    model = made(torch, check(torch, net), "cpu")
+    x, *given = [torch.randn(2, *size) for size in ([5, 4], *states.values())]
+    *found, end = model(x, *given)
+
+    def whole(module, *given):
+        own = getattr(torch.nn, kind.upper())(4, 3, batch_first=True)
+        own.load_state_dict({f"{name}_l0": one for name, one in module.state_dict().items()})
+        before = [one[None] for one in given]
+        y, after = own(x, (tuple(before) if kind == "lstm" else before[0]) if before else None)
+        return [y, *[one[0] for one in (after if kind == "lstm" else [after])]]
+
+    for mine, its in zip(found, whole(model.it, *given), strict=True):
+        torch.testing.assert_close(mine, its)
+    torch.testing.assert_close(end, whole(model.last)[0][:, -1])
+
+
+@pytest.mark.parametrize("features", [6, 7])
+def test_sines_of_positions(features, torch):  # noqa: F811
+    """Vaswani et al. 2017, section 3.5, with the sines before the cosines, as in their code (tensor2tensor)."""
+    net = shapecalc.load({"input": [5, features], "layers": ["sinusoidal_embedding"]})
+    model = made(torch, check(torch, net), "cpu")
+    x = torch.randn(2, 5, features)
+    due = torch.zeros(5, features + features % 2)
+    half = due.shape[1] // 2
+    for position in range(5):
+        for pair in range(half):
+            angle = torch.tensor(position / 10_000 ** (2 * pair / features))
+            due[position, pair], due[position, half + pair] = angle.sin(), angle.cos()
+    torch.testing.assert_close(model(x), x + due[:, :features])
 
 
 @pytest.mark.parametrize("kind", ["lstm_cell", "gru_cell", "rnn_cell"])

@@ -20,6 +20,7 @@ from shapecalc.exporters.onnx.table import (
     onnx_size,
 )
 from shapecalc.exporters.sites import NoCounterpartError, is_mixed, sites_of
+from shapecalc.exporters.ties import ties_of
 from shapecalc.layers.base.shape import CHW
 from shapecalc.model.rows import layers_in_words
 
@@ -35,6 +36,7 @@ __all__ = ["OPSET", "write"]
 
 OPSET = 17
 """The lowest with LayerNormalization."""
+_PARTLY = "some of its weights are constants, or those of another layer"
 _IR = 10
 """The lowest in which nodes have metadata."""
 
@@ -58,6 +60,12 @@ class _Export:
         self.infos: list[tuple[str, Shape]] = []
         self.refused: dict[tuple[str, str], list[Row]] = {}
         """The layers that cannot be expressed, by their kind and the reason."""
+        rows = report.rows
+        self.ties = {
+            rows[index].name: {name: f"{rows[tie.node].name}.{tie.weight}" for name, tie in own.items()}
+            for index, own in ties_of(report).items()
+        }
+        """The tensors that are weights of a layer, and of another before it, by its name and that of the weight."""
 
     def file(self) -> bytes:
         """Return the bytes of the file. Errors: `UsageError`."""
@@ -111,8 +119,8 @@ class _Export:
         writer = find_writer(where.layer.kind)
         if writer is None:
             raise NoCounterpartError(reason_of(where.layer.kind))
-        if row.node.held:
-            raise NoCounterpartError("it shares some of its weights, but not all")
+        if row.node.held - self.ties.get(row.name, {}).keys():
+            raise NoCounterpartError(_PARTLY)
         names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]
         if not where.layer.looks_up:
             whole = set() if writer.keeps_integers else self.builder.integers
@@ -121,6 +129,8 @@ class _Export:
         before = len(self.builder.nodes)
         site = LayerSite(where, self.builder, row, names, self._owners(row))
         found = _as_map(site, writer) if writer.order in ("", MAP) else _in_own_order(site, writer)
+        if not row.node.held <= site.used_weights:
+            raise NoCounterpartError(_PARTLY)
         found = [found] if isinstance(found, str) else list(found)
         if writer.keeps_integers and names and names[0] in self.builder.integers:
             self.builder.integers.update(found)
@@ -135,7 +145,7 @@ class _Export:
         """Return the tensors that are the weights of a layer: its own, or those of its owner by name or by size."""
         sizes = row.sizing.weight_shapes
         if not row.shares:
-            return {name: f"{row.name}.{name}" for name in sizes}
+            return {name: f"{row.name}.{name}" for name in sizes} | self.ties.get(row.name, {})
         left, found = dict(self.report[row.shares].sizing.weight_shapes), {}
         for name, size in sizes.items():
             own = name if left.get(name) == size else next(key for key, value in left.items() if value == size)

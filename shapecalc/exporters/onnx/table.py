@@ -44,6 +44,7 @@ class LayerSite(Site):
         self.names = [*names]
         self._owners = owners
         self._owner = row.shares or row.name
+        self.used_weights: set[str] = set()
 
     @property
     def op(self) -> Callable[..., Any]:
@@ -52,6 +53,7 @@ class LayerSite(Site):
 
     def weight(self, name: str) -> str:
         """Return the tensor of a weight, by its name."""
+        self.used_weights.add(name)
         return self.graph.learned(self._owners[name], self.weights[name])
 
     def joint(self, name: str, sizes: tuple[int, ...]) -> str:

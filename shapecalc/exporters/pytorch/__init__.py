@@ -16,13 +16,15 @@ from shapecalc.exporters.source import defined, first_possible, input_names, nam
 from shapecalc.exporters.source.bodies import FLOW, ModuleSource
 from shapecalc.exporters.source.operations import operations_of, without_uncounted
 from shapecalc.exporters.source.scales import with_scales
+from shapecalc.exporters.ties import ties_of
 from shapecalc.layers.base.shape import CHW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.exporters.sites import Site
     from shapecalc.exporters.structure.parts import Definition, Operation
+    from shapecalc.exporters.ties import Tie
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
@@ -38,20 +40,32 @@ def write(report: Report, _: int | str | None, __: Callable[[str], Report] | Non
     Errors: `UsageError` with the first layer that PyTorch has no counterpart for.
     """
     sites = [*sites_of(report, CHW)]
-    operations = operations_of(report, sites, WRITERS, "PyTorch", _finished)
+    written: list[Operation] = []
+    ties: dict[int, dict[str, Tie]] = {}
+    known = ties_of(report)
+
+    def finish(row: Row, site: Site, operation: Operation) -> Operation:
+        own = known.get(len(written), {})
+        tied = {name: tie for name, tie in own.items() if _has(operation, name) and _has(written[tie.node], tie.weight)}
+        if tied:
+            ties[len(written)] = tied
+        written.append(_finished(row, site, operation, tied))
+        return written[-1]
+
+    operations = operations_of(report, sites, WRITERS, "PyTorch", finish)
     operations = with_scales(
         report, sites, with_states(report, operations), lambda scale, shift: {"affine": True} if scale and shift else {}
     )
-    return first_possible(report, "PyTorch", lambda level: _source(report, operations, level))
+    return first_possible(report, "PyTorch", lambda level: _source(report, operations, level, ties))
 
 
-def _finished(row: Row, site: Site, operation: Operation) -> Operation:
-    """Return an operation with how its weight is computed, and those of its weights that are no parameters.
+def _finished(row: Row, site: Site, operation: Operation, ties: Mapping[str, Tie]) -> Operation:
+    """Return an operation with how its weight is computed, and those of its weights that are no parameters, nor tied.
 
     Errors: `NoCounterpartError`.
     """
     more: dict[str, Any] = {}
-    norm, held = site.given.get(NORM, "none"), tuple(sorted(row.node.held))
+    norm, held = site.given.get(NORM, "none"), tuple(sorted(row.node.held - ties.keys()))
     if norm != "none":
         name = norm.removesuffix("_last")
         if name not in ("weight_norm", "spectral_norm") or held or not operation.kind.startswith("nn."):
@@ -64,7 +78,12 @@ def _finished(row: Row, site: Site, operation: Operation) -> Operation:
     return operation._replace(arguments={**operation.arguments, **more}) if more else operation
 
 
-def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
+def _has(operation: Operation, name: str) -> bool:
+    """Return whether an operation is a module of PyTorch with a weight of this name, by itself."""
+    return operation.kind.startswith("nn.") and name in ("weight", "bias") and not operation.arguments.get("pad")
+
+
+def _source(report: Report, operations: Sequence[Operation], level: int, ties: Mapping[int, Mapping[str, Tie]]) -> str:
     graph = report.graph
     definitions, needed = defined(report, operations, default_of, level)
     names = _class_names(report, definitions)
@@ -76,7 +95,7 @@ def _source(report: Report, operations: Sequence[Operation], level: int) -> str:
     program = ModuleSource(report, names, needed, lambda node, output: torch_size(report.shape_of(node, output)))
     for definition in definitions:
         is_main = definition is main
-        text = ClassText(program, definition, inputs if is_main else ())
+        text = ClassText(program, definition, inputs if is_main else (), ties if is_main else {})
         texts.append("\n".join(text.lines("" if not is_main else title_of(report))))
     body = "\n\n\n".join(texts)
     sizes = ", ".join("×".join(map(str, (1, *torch_size(shape)))) for shape in graph.inputs.values())

@@ -50,6 +50,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.GRUCell": {"bias": True},
     "nn.RNNCell": {"bias": True, "nonlinearity": "tanh"},
     **{f"Stateful{name}": _STATEFUL for name in ("LSTM", "GRU", "RNN")},
+    **{f"Looped{name}": {"bias": True, "nonlinearity": "tanh", "last": False} for name in ("LSTM", "GRU", "RNN")},
     "LayerScale": {"axes": 0, "scale": True, "shift": False},
     "ShiftedBatchNorm": {"eps": 1e-05, "momentum": 0.1},
     "PositionEmbedding": {"offset": 0, "interpolate": False},

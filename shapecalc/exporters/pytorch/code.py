@@ -14,9 +14,11 @@ from shapecalc.exporters.source.values import code_of
 from shapecalc.exporters.structure.parts import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from shapecalc.exporters.structure.parts import Item
+    from shapecalc.exporters.source.bodies import ModuleSource
+    from shapecalc.exporters.structure.parts import Definition, Item
+    from shapecalc.exporters.ties import Tie
 
 __all__ = ["RESERVED", "ClassText"]
 
@@ -41,7 +43,14 @@ RESERVED = frozenset(
 
 
 class ClassText(BodyText):
-    """The class of a definition."""
+    """The class of a definition; that of the network makes the ties between weights of its modules, by their layers."""
+
+    def __init__(
+        self, program: ModuleSource, definition: Definition, inputs: Sequence[str] = (),
+        ties: Mapping[int, Mapping[str, Tie]] = {},
+    ) -> None:  # fmt: skip
+        self.ties = ties
+        super().__init__(program, definition, inputs)
 
     @property
     def reserved_attributes(self) -> Collection[str]:
@@ -85,6 +94,9 @@ class ClassText(BodyText):
                 texts += self._module(index, item, name)
         yield from [f"        self.{name} = {name}" for name in kept]
         yield from texts
+        for node, tied in self.ties.items():
+            for weight, tie in tied.items():
+                yield f"        {self._path(node)}.{weight} = {self._path(tie.node)}.{tie.weight}"
 
     def _module(self, index: int, item: Item, name: str) -> list[str]:
         if item.part.share and (owner := self._owner(item)):
@@ -119,6 +131,19 @@ class ClassText(BodyText):
                 f"[{copy}]" if owner.repeat != 1 else ""
             )
         return text, owner
+
+    def _path(self, node: int) -> str:
+        """Return the module of a layer within the network."""
+        definition, text = self.definition, "self"
+        while True:
+            index = next(i for i, one in enumerate(definition.items) if one.part.start <= node < one.part.stop)
+            item = definition.items[index]
+            copy, first = divmod(node - item.part.start, item.part.length)
+            text += f".{attributes_of(definition, self.reserved_attributes)[index]}"
+            text += f"[{copy}]" if item.repeat != 1 else ""
+            if item.definition is None:
+                return text
+            definition, node = item.definition, item.definition.body.start + first
 
     def _tie(self, index: int, item: Item, name: str, owner: tuple[str, Item]) -> list[str]:
         """Return what makes an item use the weights of another: nothing, if that other is used itself."""

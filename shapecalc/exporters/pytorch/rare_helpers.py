@@ -16,7 +16,35 @@ class SeparableConv{rank}d(nn.Sequential):
         )
 '''
 
+_LOOPED = '''
+class Looped{name}(nn.{name}Cell):
+    """A cell at every step of a sequence: the states before and after it are inputs and outputs."""
+
+    def __init__(self, *sizes, last=False, **options):
+        super().__init__(*sizes, **options)
+        self.last = last
+
+    def forward(self, x, *states):
+        states, steps = [one.expand(len(x), -1) for one in states], []
+        for step in x.unbind(1):
+            states = [{star}super().forward(step, {given})]
+            steps.append(states[0])
+        return steps[-1] if self.last else torch.stack(steps, 1), *states
+'''
+
 RARE = {
+    "LoopedLSTM": _LOOPED.format(name="LSTM", star="*", given="tuple(states) or None"),
+    **{f"Looped{name}": _LOOPED.format(name=name, star="", given="*states") for name in ("GRU", "RNN")},
+    "SinusoidalEmbedding": '''
+class SinusoidalEmbedding(nn.Module):
+    """Adds sines of every position to the first half of the features, and cosines to the second."""
+
+    def forward(self, x):
+        length, features = x.shape[-2:]
+        powers = torch.arange(0, features, 2, device=x.device) / features
+        angles = torch.arange(length, device=x.device)[:, None] / 10_000**powers
+        return x + torch.cat([angles.sin(), angles.cos()], -1)[:, :features]
+''',
     "UnusedParameter": '''
 class UnusedParameter(nn.Module):
     """A parameter that is stored, but not used: the output is the input."""

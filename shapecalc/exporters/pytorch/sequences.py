@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.pytorch.table import ROTARY, NoCounterpartError, broadcast, call, in_own_order, module, writes
 from shapecalc.exporters.source.operations import check_experts
@@ -35,6 +35,11 @@ def _position_embedding(site: Site) -> Operation:
         offset=given["offset"] or 0,
         interpolate=given["interpolate"],
     )
+
+
+@writes("sinusoidal_embedding")
+def _sinusoidal_embedding(_: Site) -> Operation:
+    return module("SinusoidalEmbedding")
 
 
 @writes("class_token")
@@ -131,17 +136,27 @@ def with_states(report: Report, operations: Sequence[Operation]) -> list[Operati
     return found
 
 
-@writes("lstm_cell", "gru_cell", "rnn_cell")
-def _cell(site: Site) -> Operation:
+def _arguments_of_cell(site: Site) -> dict[str, Any]:
     given = site.given
     if given["convention"] != "torch":
         raise NoCounterpartError("one bias in every gate, as in Keras")
+    more = {"nonlinearity": given["nonlinearity"]} if "nonlinearity" in given else {}
+    return {"input_size": site.x.sizes[-1], "hidden_size": given["hidden_size"], "bias": given["bias"], **more}
+
+
+@writes("recurrent")
+def _looped(site: Site) -> Operation:
+    name = _RECURRENT[site.given["cell"].removesuffix("_cell")]
+    return module(f"Looped{name}", "{m}({*})", **_arguments_of_cell(site), last=not site.given["return_sequences"])
+
+
+@writes("lstm_cell", "gru_cell", "rnn_cell")
+def _cell(site: Site) -> Operation:
+    arguments = _arguments_of_cell(site)
     name = _RECURRENT[site.layer.kind.removesuffix("_cell")]
     states = site.per_sample()[1:]
     text = ", ".join(["{0}", *([f"({', '.join(states)})"] if len(states) > 1 else states)])
-    more = {"nonlinearity": given["nonlinearity"]} if "nonlinearity" in given else {}
-    sizes = {"input_size": site.x.sizes[-1], "hidden_size": given["hidden_size"]}
-    return module(f"nn.{name}Cell", f"{{m}}({text})", **sizes, bias=given["bias"], **more)
+    return module(f"nn.{name}Cell", f"{{m}}({text})", **arguments)
 
 
 @writes("scaled_dot_product_attention")

@@ -15,16 +15,16 @@ _OF_BOTH = {
     "opaque": "its operation is not known",
     "named_operation": "operations by name are not written",
     "prior_box": "{} has no prior boxes",
-    "recurrent": "its loop over the steps of cells is not written",
     "relative_position_bias": "its table of distances is not written",
     "roi_align": "{} has no regions of interest",
-    "sinusoidal_embedding": "its table of sines is not written",
 }
 _OF_ONE = {
     "PyTorch": {
         "conv_lstm": "PyTorch has no convolutional LSTM",
     },
     "Keras": {
+        "recurrent": "its loop over the steps of cells is not written",
+        "sinusoidal_embedding": "its table of sines is not written",
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
         "fractional_max_pool": "Keras has nothing random at inference",
         "grid_sample": "Keras has no sampling at positions",
