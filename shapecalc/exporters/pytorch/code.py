@@ -43,6 +43,8 @@ RESERVED = frozenset(
 class ClassText(BodyText):
     """The class of a definition."""
 
+    has_an_input = False
+
     @property
     def reserved_attributes(self) -> Collection[str]:
         return _OF_MODULES

@@ -25,6 +25,7 @@ _OF_ONE = {
         "conv_lstm": "PyTorch has no convolutional LSTM",
     },
     "Keras": {
+        "bilinear": "Keras has no bilinear form",
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),
         "fractional_max_pool": "Keras has nothing random at inference",
         "grid_sample": "Keras has no sampling at positions",
