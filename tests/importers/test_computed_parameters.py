@@ -90,6 +90,8 @@ REPEATED = {
     "queries as a sum": (Calls(pooled, q=parameter(1, 5, 16), fc=nn.Linear(16, 16)), sizes(("b", 7, 16))),
     "latents with heads": (Calls(perceived, latents=parameter(1, 5, 16), q=nn.Linear(16, 16), k=nn.Linear(16, 16)),
                            sizes(("b", 7, 16))),
+    "samples behind another axis": (Calls(lambda self, x: (self.fc(x).flatten(0, 1) + self.p).sum(0).view(-1, 5, 8),
+                                          p=parameter(3, 1, 8), fc=nn.Linear(8, 8)), sizes(("b", 5, 8))),
     "a learned map": (Calls(synthesised, map=parameter(1, 4, 3, 3), conv=nn.Conv2d(4, 4, 3, padding=1), fc=nn.Linear(6, 4)),
                       sizes(("b", 6))),
 }  # fmt: skip
