@@ -260,6 +260,9 @@ _RUN = {
     "layer_norm": lambda layer, rng, x: _normed(x, (1,) if layer.axis == "channels" else (x.ndim - 1,)),
     "softmax": lambda *given: _soft(*given),  # noqa: PLW0108  (it stands below)
     "linear": lambda layer, rng, x: x @ rng.uniform(0.5, 1.5, (x.shape[-1], layer.out_features)),
+    "bilinear": lambda layer, rng, x, y: np.einsum(
+        "bli,oij,blj->blo", x, rng.uniform(0.5, 1.5, (layer.out_features, x.shape[-1], y.shape[-1])), y
+    ),
     "permute": lambda layer, rng, x: x.transpose(0, *layer.dims),
     "global_avg_pool": lambda layer, rng, x: x.mean(tuple(range(2, x.ndim)), keepdims=layer.keepdims),
     "mean": lambda layer, rng, x: x.mean(tuple(dim % x.ndim for dim in layer.dim), keepdims=layer.keepdim),

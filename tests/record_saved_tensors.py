@@ -147,6 +147,10 @@ def _cases() -> Iterator[Case]:
     yield Case("mul", {}, [[4, 6, 6], [4, 1, 1]], "lambda x, y: x * y")
     yield Case("matmul", {}, [[2, 3, 4], [2, 4, 5]], "torch.matmul")
     yield Case("bmm", {}, [[3, 4], [4, 5]], "torch.bmm")
+    for kind, code in {"add": "x + 2", "mul": "x * 2", "sub": "2 - x", "maximum": "x.clamp(min=2)",
+                       "minimum": "x.clamp(max=2)"}.items():  # fmt: skip
+        yield Case(kind, {"other": 2}, [[4, 6]], f"lambda x: {code}")
+    yield Case("bilinear", {"out_features": 4}, [[3, 5], [3, 6]], "nn.Bilinear(5, 6, 4)")
     yield Case("matmul", {"transpose_b": True}, [[3, 4], [5, 4]], "lambda x, y: x @ y.mT")
     yield Case("einsum", {"equation": "hid,hjd->hij"}, [[2, 3, 4], [2, 5, 4]],
                "lambda x, y: torch.einsum('bhid,bhjd->bhij', x, y)")  # fmt: skip

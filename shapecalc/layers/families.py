@@ -101,6 +101,7 @@ FAMILIES = {
         latentattention mla multiheadlatentattention
     """,
     "linear": """
+        bilinear
         dense linear
         fc fullyconnected fullyconnectedlayer innerproduct
     """,

@@ -56,7 +56,8 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         macs = sizing.macs * batch
         from_ = tuple([names[ref[0]] if ref[0] >= 0 and not ref[1] else graph.name_of(ref) for ref in node.inputs])
-        weights, biases, buffers = own(node, sizing)[4:7]
+        mine = own(node, sizing)
+        weights, biases, buffers = mine[4:7]
         has_weights = sizing.weight_shapes or sizing.buffer_shapes
         shares = names[node.shares] if node.shares >= 0 and has_weights else ""
         statistics = buffers if counts_statistics else 0
@@ -64,7 +65,7 @@ def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, co
         all_weights += weights
         all_biases += biases
         all_statistics += statistics
-        inactive += 0 if shares else sizing.inactive
+        inactive += 0 if shares else mine.inactive
         frozen += weights + biases if node.frozen else 0
         all_buffers += buffers
         all_macs += macs

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from shapecalc.dims import Dim, prod, total
 from shapecalc.errors import Problem, UsageError, count_noun, did_you_mean
 from shapecalc.escaping import clean
-from shapecalc.layers.base.layer import WeightShapes, is_bias
+from shapecalc.layers.base.layer import Layer, WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Node
 
@@ -47,7 +47,12 @@ def own(node: Node, sizing: Sizing) -> Sizing:
         return sizing
     shapes = {name: sizes for name, sizes in sizing.weight_shapes.items() if name not in node.held}
     weights, biases = count(shapes)
-    return sizing._replace(weight_shapes=shapes, weights=weights, biases=biases)
+    inactive: Dim = 0
+    if node.layer and type(node.layer).active_weights is not Layer.active_weights:
+        active = node.layer.active_weights(*sizing.inputs)
+        used = count({name: sizes for name, sizes in active.items() if name not in node.held})
+        inactive = weights + biases - sum(used)
+    return sizing._replace(weight_shapes=shapes, weights=weights, biases=biases, inactive=inactive)
 
 
 def can_share(sizing: Sizing, owner: Sizing) -> bool:
@@ -124,7 +129,7 @@ class Row(NamedTuple):
     @property
     def active_params(self) -> Dim:
         """Parameters that one token uses: all, unless it is routed to some of the experts."""
-        return self.params if self.shares else self.params - self.sizing.inactive
+        return self.params if self.shares else self.params - own(self.node, self.sizing).inactive
 
     @property
     def trainable(self) -> Dim:

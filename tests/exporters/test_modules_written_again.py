@@ -11,6 +11,8 @@ import shapecalc
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  (only where there is torch)
+from torch.nn import functional as F  # noqa: E402, N812
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
 
@@ -154,3 +156,72 @@ def test_numbers_stay_in_onnx():
     (name,) = [one.name for one in session.get_inputs()]
     (y,) = session.run(None, {name: torch.randn(1, 4).numpy()})
     assert y.tolist() == [[2.75] * 4]  # the weights of the file are alike, and 1 − 0 is above the bounds
+
+
+class Compared(nn.Module):
+    def __init__(self, **options):
+        super().__init__()
+        self.compare = nn.Bilinear(5, 6, 4, **options)
+
+    def forward(self, x, y):
+        return self.compare(x, y).relu()
+
+
+@pytest.mark.parametrize("sizes", [(), (3,)])
+def test_a_bilinear_form(sizes):
+    examples = torch.randn(2, *sizes, 5), torch.randn(2, *sizes, 6)
+    assert_the_same(Compared(), *examples, text="nn.Bilinear(5, 6, 4)")
+    assert_the_same(Compared(bias=False), *examples, text="nn.Bilinear(5, 6, 4, bias=False)")
+    weight = Compared().compare.weight
+    with FlopCounterMode(display=False) as counter:
+        torch.einsum("bi,oij,bj->bo", examples[0].flatten(0, -2), weight, examples[1].flatten(0, -2))
+    network = shapecalc.from_torch(Compared(), *examples)
+    assert network.infer().total.macs * 2 == counter.get_total_flops() // 2  # of two samples
+    assert [row.kind for row in network.infer().rows] == ["bilinear", "relu"]
+
+
+class Positions(nn.Module):
+    """A block whose layers depend on no input."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(7, 8)
+
+    def forward(self):
+        return self.table(torch.zeros(7, dtype=torch.long))
+
+
+class Placed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.positions, self.fc = Positions(), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.fc(x + self.positions())
+
+
+class Adapted(nn.Module):
+    """LoRA, merged in `forward`; the input is a vector."""
+
+    def __init__(self):
+        super().__init__()
+        self.b, self.a = nn.Parameter(torch.randn(16, 4)), nn.Parameter(torch.randn(4, 12))
+
+    def forward(self, x):
+        return F.linear(x, self.b @ self.a * 0.5)
+
+
+class Timed(nn.Module):
+    """One number for each sample, as the time of a diffusion."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(1, 4)
+
+    def forward(self, t):
+        return self.fc(t[:, None])
+
+
+@pytest.mark.parametrize(("module", "sizes"), [(Placed(), (7, 8)), (Adapted(), (12,)), (Timed(), ())])
+def test_blocks_without_inputs_vectors_and_scalars(module, sizes):
+    assert_the_same(module, torch.randn(2, *sizes))

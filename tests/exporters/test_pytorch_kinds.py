@@ -26,7 +26,7 @@ NOT_WRITTEN = {
 SOME_NOT_WRITTEN = {
     ("conv", "parametrization spectral_norm_keras"), ("experts", "bias True"),
     ("slice", "a negative step"), ("layer_norm", "several axes"), ("pad", "axes that are not spatial"),
-    ("avg_pool", "dilation"), ("matmul", "a vector and a matrix"),
+    ("avg_pool", "dilation"),
     ("recurrent", "one bias"), ("lstm", "peephole"), ("gru", "reset_after False"), ("gru_cell", "one bias"), ("rnn_cell", "one bias"),
     ("normalize", "a learned scale"), ("window_reverse", "windows that are a feature map"),
     ("fractional_max_pool", "one spatial axis"),

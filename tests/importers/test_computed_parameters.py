@@ -64,7 +64,15 @@ def attention(batch_first=True):
     return nn.MultiheadAttention(16, 4, batch_first=batch_first)
 
 
+def biased(self, x):
+    q, k = (f(x).view(-1, 7, 4, 4).transpose(1, 2).reshape(-1, 7, 4) for f in (self.q, self.k))
+    scores = torch.bmm(q, k.transpose(1, 2)) + self.bias.repeat(x.size(0), 1, 1)
+    return torch.bmm(scores.softmax(-1), k).view(-1, 4, 7, 4).transpose(1, 2).flatten(2)
+
+
 REPEATED = {
+    "a bias for each head of each sample": (Calls(biased, q=nn.Linear(16, 16), k=nn.Linear(16, 16), bias=parameter(4, 7, 7)),
+                                            sizes(("b", 7, 16))),
     "queries with attention among them": (Calls(self_attended, q=parameter(1, 5, 16), a=attention(), c=attention()),
                                           sizes(("b", 7, 16))),
     "queries of a table, batch second": (Calls(detr, q=nn.Embedding(5, 16), a=attention(False), c=attention(False)),
@@ -82,6 +90,8 @@ REPEATED = {
     "queries as a sum": (Calls(pooled, q=parameter(1, 5, 16), fc=nn.Linear(16, 16)), sizes(("b", 7, 16))),
     "latents with heads": (Calls(perceived, latents=parameter(1, 5, 16), q=nn.Linear(16, 16), k=nn.Linear(16, 16)),
                            sizes(("b", 7, 16))),
+    "samples behind another axis": (Calls(lambda self, x: (self.fc(x).flatten(0, 1) + self.p).sum(0).view(-1, 5, 8),
+                                          p=parameter(3, 1, 8), fc=nn.Linear(8, 8)), sizes(("b", 5, 8))),
     "a learned map": (Calls(synthesised, map=parameter(1, 4, 3, 3), conv=nn.Conv2d(4, 4, 3, padding=1), fc=nn.Linear(6, 4)),
                       sizes(("b", 6))),
 }  # fmt: skip
@@ -103,6 +113,18 @@ def test_so_it_is_where_the_batch_is_dynamic(name):
     report, expected = shapecalc.from_torch(program).infer(), shapecalc.from_torch(module, *four).infer()
     assert (report.total.macs, report.total.params) == (expected.total.macs, expected.total.params)
     assert [*report.outputs.values()] == [*expected.outputs.values()]
+
+
+def placed(self, x):
+    heads = x.view(5, -1, 4, 4)
+    return self.fc((heads + self.p.expand(-1, heads.size(1), -1, -1)).transpose(2, 3))
+
+
+def test_a_parameter_repeated_along_the_second_of_four_axes_is_of_one_sample():
+    module = Calls(placed, p=parameter(5, 1, 4, 4), fc=nn.Linear(4, 3)).eval()
+    reports = [shapecalc.from_torch(module, torch.zeros(5, batch, 16)).infer() for batch in (2, 3)]
+    assert {one.total.macs for one in reports} == {5 * 4 * 4 * 3}
+    assert {tuple(one.outputs.values()) for one in reports} == {((5, 4, 3),)}
 
 
 def adapted(self, x):

@@ -21,8 +21,11 @@ from shapecalc.errors import UsageError
 from shapecalc.importers.frame import Frame
 from shapecalc.importers.readings import AS_STATED, NOWHERE, SECOND, best_reading
 from shapecalc.importers.table import OperationTable
+from shapecalc.importers.tensors import FIXED, LOST, NO_BATCH, Batch, Data
 from shapecalc.importers.understanding import UNKNOWN, Understanding
+from shapecalc.layers.base.shape import Shape
 from shapecalc.model import inference
+from shapecalc.model.graph import Reference
 
 CAFFE = b'input: "x"\ninput_shape { dim: 1 dim: 3 }\nlayer { name: "a" type: "ReLU" bottom: "x" top: "a" }\n'
 KERAS = b"""{"class_name": "Sequential", "config": {"name": "m", "layers": [
@@ -250,3 +253,17 @@ def test_objects_that_a_program_has_frozen_stay_so():
         assert gc.get_freeze_count() == count
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize(("given", "expected"), [
+    ([((6, 4), Batch(0, outer=3)), ((3, 1, 4), NO_BATCH)], Batch(1, outer=3)),  # behind the axis that the other has more
+    ([((3, 1, 4), NO_BATCH), ((3, 6, 4), Batch(1, outer=2))], Batch(1, outer=2)),
+    ([((3, 4), NO_BATCH), ((4,), NO_BATCH)], NO_BATCH),
+    ([((3, 4), NO_BATCH), ((2, 3, 4), FIXED)], FIXED),  # made for each sample, perhaps
+    ([((3, 4), NO_BATCH), ((1, 1), FIXED)], NO_BATCH),  # one number is of no sample
+    ([((3, 4), FIXED), ((3, 4), LOST)], LOST),
+    ([((3, 4), LOST), ((3, 4), LOST)], LOST),
+])  # fmt: skip
+def test_where_the_batch_is_in_what_is_made_of_tensors_without_an_axis_for_it(given, expected):
+    operands = [Data(Reference(i), Shape(sizes), batch) for i, (sizes, batch) in enumerate(given)]
+    assert Frame.carried(operands, max(len(sizes) for sizes, _ in given)) == expected

@@ -52,3 +52,22 @@ def test_what_is_no_weight_is_an_error(layer, message, hint):
 def test_explain_says_which():
     text = str(net({**CONV, "uncounted": "weight"}).explain("conv1"))
     assert "= 84: not counted (weight)" in text
+
+
+@pytest.mark.parametrize(("uncounted", "params", "active"), [
+    ([], 36 + 1024 + 512, 36 + 512 + 256), (["down_proj"], 36 + 1024, 36 + 512), (["gate_up_proj"], 36 + 512, 36 + 256),
+    (["gate_up_proj", "down_proj"], 36, 36),
+])  # fmt: skip
+def test_experts_that_do_not_count_are_not_active_either(uncounted, params, active):
+    """Of 4 experts a token uses 2: a half of what counts. A router of 8·4 + 4, experts of 3 · 8·16, by arithmetic."""
+    experts = {"experts": {"num_experts": 4, "top_k": 2, "hidden_dim": 16}, "from": ["input", "router"]}
+    layers = [{"linear": 4, "name": "router"}, {**experts, "uncounted": uncounted} if uncounted else experts]
+    network = shapecalc.load({"input": "5x8", "layers": layers})
+    report = network.infer()
+    assert (report.total.params, report.total.active_params) == (params, active)
+    assert sum(row.active_params for row in report.rows) == active
+    if not uncounted:
+        return
+    with pytest.raises(shapecalc.UsageError, match="are constants, or those of another layer"):
+        network.convert("pytorch")
+    assert shapecalc.load(network.convert("yaml")).infer().total == report.total

@@ -175,6 +175,15 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
      "downscale_factor (=4) must divide height of the input (=1) | an input of 3×4×4 would fit"),
     ("channel_shuffle", {"groups": 2}, [CHW], "groups (=2) must divide channels of the input (=3) | groups: 1 would fit"),
     ("sub", {}, [CHW], "sub expects 2 inputs, but has 1"),
+    ("mul", {"other": 2}, [CHW, CHW], "mul with a number as other expects 1 input, but has 2"),
+    ("sub", {"other": 2}, [CHW, CHW], "sub with a number as other expects 1 input, but has 2"),
+    ("bilinear", {"out_features": 4}, [(7, 5), (5,)],
+     "bilinear needs two inputs with the same axes but for the last, but they are 7×5 and 5"),
+    ("bilinear", {"out_features": 4}, [(7, 5), (6, 5)],
+     "axis 1 of the second input (=6) must equal that of the first (=7)"),
+    ("bilinear", {"out_features": 4, "in2_features": 6}, [(7, 5), (7, 5)],
+     "features of the second input (=5) must equal in2_features (=6) | in2_features: 5 would fit, or leave it "
+     "out: it is inferred"),
     ("concat", {}, [CHW, (3,)],
      "its inputs have different numbers of axes: input 1 is 3×32×32, input 2 is 3 | "
      "write `- flatten` before it"),

@@ -109,6 +109,7 @@ CASES = {
     "top_k": [({"k": 2}, [TOKENS]), ({"k": 3, "dim": 2}, [MAP])],
     "activation": [({"function": "relu"}, [MAP])],
     "linear": [({"out_features": 3}, [MAP])],
+    "bilinear": [({"out_features": 3}, [TOKENS, TOKENS])],
     **{kind: [({}, [MAP, MAP]), ({}, [MAP, a_map(4, 1, 7)])] for kind in ("add", "sub", "mul", "div", "maximum", "minimum")},
     "average": [({}, [MAP, MAP])],
     "pointwise": [({"function": "sqrt"}, [MAP]), ({"function": "where"}, [MAP, a_map(4, 1, 7), MAP])],

@@ -228,11 +228,11 @@ class FunctionText(BodyText):
 
     def _steps(self, item: Item, made: str, inputs: Sequence[str]) -> list[str]:
         """Return the expressions of an item, one after the other: each is the input of the next."""
+        if not item.inputs:
+            inputs = [self._like()]
         if item.definition:
             return [made.replace("{*}", ", ".join(inputs))]
         forward = item.kind.partition("|")[2]
-        if not item.inputs:
-            inputs = [self._like()]
         if item.part.share and item.kind[0] != "|":
             owner = self.definition.items[self._owner_of(item)]
             if self._is_reversed(item, owner):

@@ -50,6 +50,15 @@ def _matmul(site: LayerSite) -> str:
     return str(found) if is_whole else site.reshape(found, site.outputs[0].sizes)
 
 
+@writes("bilinear", order=OWN)
+def _bilinear(site: LayerSite) -> str:
+    places = [f"axis {i}" for i in range(site.x.rank - 1)]
+    terms = [[*places, "first"], ["out", "first", "second"], [*places, "second"]]
+    x, y = site.names
+    found = _summed(site, terms, [*places, "out"], [x, site.weight("weight"), y])
+    return str(site.op("Add", found, site.weight("bias"))) if "bias" in site.weights else found
+
+
 @writes("einsum", order=OWN)
 def _einsum(site: LayerSite) -> str:
     plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -31,6 +31,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Unfold": _WINDOW,
     "nn.Fold": _WINDOW,
     "nn.Linear": {"bias": True},
+    "nn.Bilinear": {"bias": True},
     "nn.PReLU": {"num_parameters": 1},
     "nn.Softplus": {"beta": 1.0, "threshold": 20.0},
     "nn.Hardtanh": {"min_val": -1.0, "max_val": 1.0},
@@ -68,6 +69,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 _UNNAMED = frozenset({
+    "in1_features", "in2_features",
     "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_channels", "num_groups",
     "normalized_shape", "num_embeddings", "embedding_dim", "input_size", "hidden_size", "features", "num_positions",
     "equation", "norm_type",

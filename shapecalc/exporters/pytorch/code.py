@@ -52,6 +52,8 @@ class ClassText(BodyText):
         self.ties = ties
         super().__init__(program, definition, inputs)
 
+    has_an_input = False
+
     @property
     def reserved_attributes(self) -> Collection[str]:
         return _OF_MODULES

@@ -128,6 +128,15 @@ def _grid_sample(site: Site) -> Operation:
     return call("F.grid_sample({0}, {1}, {mode}, {padding_mode}, {align_corners})", **words)
 
 
+@writes("bilinear")
+def _bilinear(site: Site) -> Operation:
+    if site.is_mixed or any(site.fixed):
+        raise NoCounterpartError("a map with channels last, or an input that is the same for every sample")
+    out, first, second = site.weights["weight"]
+    sizes = {"in1_features": first, "in2_features": second, "out_features": out}
+    return module("nn.Bilinear", "{m}({*})", **sizes, bias="bias" in site.weights)
+
+
 @writes("unused_parameter")
 def _unused_parameter(site: Site) -> Operation:
     return module("UnusedParameter", size=site.weights["weight"])

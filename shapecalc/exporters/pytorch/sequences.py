@@ -21,7 +21,8 @@ __all__ = ["LAST_STEP", "with_states"]
 @writes("embedding")
 def _embedding(site: Site) -> Operation:
     rows, features = site.weights["weight"]
-    return module("nn.Embedding", num_embeddings=rows, embedding_dim=features)
+    forward = "{m}({0}.long())" if site.fixed[0] else "{m}({0})"  # constants of a source are fractions
+    return module("nn.Embedding", forward, num_embeddings=rows, embedding_dim=features)
 
 
 @writes("position_embedding")

@@ -82,13 +82,20 @@ def _matmul(site: Site) -> Operation:
     if any(x.rank < 2 for x in site.inputs):
         if all(x.rank == 1 for x in site.inputs):
             return call("({0} * {1}).sum(-1)")
-        raise NoCounterpartError("a vector and a matrix")
+        row, columns = (", None" * (site.inputs[i].rank - 1) for i in (1, 0))
+        if site.x.rank == 1:
+            text = "{1}.transpose(-2, -1)" if site.given.get("transpose_b") else "{1}"
+            return call(f"({{0}}[:{row}] @ {text}).squeeze(-2)")
+        text = "{0}.transpose(-2, -1)" if site.given.get("transpose_a") else "{0}"
+        return call(f"({text} @ {{1}}[:{columns[: -len(', None')]}, :, None]).squeeze(-1)")
     turned = [".transpose(-2, -1)" if site.given.get(name) else "" for name in ("transpose_a", "transpose_b")]
     return call(f"{{0}}{turned[0]} @ {{1}}{turned[1]}")
 
 
 @writes("flatten")
 def _flatten(site: Site) -> Operation:
+    if not site.x.rank:
+        return call("{0}[:, None]")
     return call("{0}.flatten(1)") if site.outputs[0].rank == 1 else _flatten_some(site)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.outputs import inner_local
@@ -46,6 +46,9 @@ class _Tensors(NamedTuple):
 class BodyText:
     """The text of a definition, whose inputs may have names."""
 
+    has_an_input: ClassVar[bool] = True
+    """Whether a block of parameters and constants alone has an input all the same."""
+
     def __init__(self, program: ModuleSource, definition: Definition, inputs: Sequence[str] = ()) -> None:
         self.program = program
         self.report = program.report
@@ -55,9 +58,9 @@ class BodyText:
         self.uses: dict[int, set[int]] = {}
         """The items that use each item, or input (negative); one after the last for outputs."""
         self.attributes = attributes_of(definition, self.reserved_attributes)
-        self.tensors = self._variables(
-            [*inputs] or [FLOW, *[f"x{i}" for i in range(2, len(definition.body.inputs) + 1)]]
-        )
+        names = [FLOW, *[f"x{i}" for i in range(2, len(definition.body.inputs) + 1)]]
+        has_none = not (self.has_an_input or definition.body.inputs)
+        self.tensors = self._variables([*inputs] or ([] if has_none else names))
 
     def input_names(self) -> list[str]:
         return [
@@ -129,7 +132,7 @@ class BodyText:
                 uses.setdefault(local.part, set()).add(index)
         for local in self.needed[id(self.definition)]:
             uses.setdefault(local.part, set()).add(last)
-        keeps = inputs[0] == FLOW and not uses.get(-1, set()) <= {0}
+        keeps = inputs[:1] == [FLOW] and not uses.get(-1, set()) <= {0}
         taken = {*inputs, *self.reserved, FLOW, SHORTCUT}
         names = []
         for index in range(last):

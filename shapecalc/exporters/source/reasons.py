@@ -23,6 +23,7 @@ _OF_ONE = {
         "conv_lstm": "PyTorch has no convolutional LSTM",
     },
     "Keras": {
+        "bilinear": "Keras has no bilinear form",
         "recurrent": "its loop over the steps of cells is not written",
         "sinusoidal_embedding": "its table of sines is not written",
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),

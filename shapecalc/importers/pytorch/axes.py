@@ -10,7 +10,7 @@ from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated, repeated_axis
-from shapecalc.importers.tensors import Constant, Data, on_axis
+from shapecalc.importers.tensors import Batch, Constant, Data, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,6 +262,8 @@ def _repeat(call: AtenCall) -> Data:
         x, repeats = expanded(call, x, on_axis(full, at, repeats[at])), list(on_axis(repeats, at, 1))
         if all(n == 1 for n in repeats):
             return x
+    if x.batch.is_fixed and len(full) == 3 and repeats == [call.frame.batch, 1, 1] and call.frame.batch > 1:
+        return x._replace(batch=Batch(0))  # so many for each sample, as biases of heads
     if x.batch.own:
         if repeats[x.batch.axis] != 1:
             if call.frame.batch > 1:

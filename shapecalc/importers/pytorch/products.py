@@ -101,6 +101,20 @@ def _einsum(call: AtenCall) -> Data:
     return einsum(call, equation, [x for x in tensors if isinstance(x, (Data, Constant))])
 
 
+@operation("bilinear")
+def _bilinear(call: AtenCall) -> Data:
+    a, b, weight, bias = (call.tensor(name) for name in ("input1", "input2", "weight", "bias"))
+    known = isinstance(weight, Constant) and weight.learned and (bias is None or isinstance(bias, Constant))
+    if not known or not isinstance(weight, Constant) or a is None or b is None:
+        raise NotCoveredError("its weight is computed from data")
+    pair, batch = call.frame.aligned(call.place, (a, b))
+    if batch.own and batch.axis >= a.rank - 1:
+        raise NotCoveredError("it sums over the samples of the batch")
+    sizes = dict(zip(("out_features", "in1_features", "in2_features"), weight.dims, strict=True))
+    more: dict[str, Any] = {"bias": False} if bias is None else {}
+    return call.one("bilinear", *pair, batch=batch, weights=call.weights("weight", "bias"), **sizes, **more)
+
+
 @operation("dot", "vdot", "inner")
 def _dot(call: AtenCall) -> Data:
     a, b = _pair(call, "self", "tensor" if call.name == "dot" else "other")

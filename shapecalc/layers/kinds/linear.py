@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = "matrices"
 
-__all__ = ["FullyConnected", "Linear"]
+__all__ = ["Bilinear", "FullyConnected", "Linear"]
 
 
 class _Connected(Parametrized, Layer):
@@ -147,3 +147,55 @@ class Linear(_Connected):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]
+
+
+class Bilinear(Layer):
+    """Bilinear form of two inputs along their last axes: each output feature is the sum of x₁ᵢ · wᵢⱼ · x₂ⱼ.
+
+    The inputs have the same axes but for the last. Its MACs are those of x₁ with the weight, and of that with x₂.
+    """
+
+    kind = "bilinear"
+    inputs = (2, 2)
+    input_names = ("first", "second")
+    branches = True
+    weight_roles: ClassVar = {"weight": PROJECTION}
+    scores = True
+    in_calls = ("in1_features", "in2_features", "out_features", "bias")
+
+    out_features = Integer("number of output features", symbol="F_out")
+    bias = Flag("learned bias of each output feature", True)
+    in1_features = Stated("features of the first input")
+    in2_features = Stated("features of the second input")
+
+    examples = (
+        Example({"out_features": 4}, [(7, 5), (7, 6)], (7, 4), 124, 1_008,
+                "PyTorch 2.13.0, nn.Bilinear, run; MACs by its flop counter of the einsum"),
+        Example({"in1_features": 5, "in2_features": 6, "out_features": 4, "bias": False}, [(5,), (6,)], (4,), 120, 144,
+                "PyTorch 2.13.0, nn.Bilinear, run; MACs by its flop counter of the einsum"),
+    )  # fmt: skip
+
+    def constraints(self, a: Shape, b: Shape) -> Iterator[Constraint]:
+        if not a.sizes or a.rank != b.rank:
+            raise LayerError(
+                f"bilinear needs two inputs with the same axes but for the last, but they are {a.text} and {b.text}"
+            )
+        for number, (one, other) in enumerate(zip(a.sizes[:-1], b.sizes[:-1], strict=True), 1):
+            yield Constraint(other, EQUAL, one, f"axis {number} of the second input", "that of the first")
+        for x, name in ((a, "in1_features"), (b, "in2_features")):
+            if (stated := getattr(self, name)) is not None:
+                which = "first" if x is a else "second"
+                yield Constraint(x.sizes[-1], EQUAL, stated, f"features of the {which} input", name)
+
+    def output(self, a: Shape, b: Shape) -> Shape:
+        return a.with_axis(-1, self.out_features)
+
+    def weights(self, a: Shape, b: Shape) -> WeightShapes:
+        weight = (self.out_features, a.sizes[-1], b.sizes[-1])
+        return {"weight": weight, "bias": (self.out_features,)} if self.bias else {"weight": weight}
+
+    def macs(self, output: Shape, a: Shape, b: Shape) -> Dim:
+        return output.elements * (a.sizes[-1] + 1) * b.sizes[-1]
+
+    def looks(self, output: Shape, a: Shape, b: Shape) -> list[Look]:
+        return [rearranged(number, x, {i: i for i in range(x.rank - 1)}) for number, x in enumerate((a, b))]

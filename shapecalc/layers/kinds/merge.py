@@ -10,7 +10,7 @@ from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Number
 from shapecalc.layers.base.axis_numbers import CHANNELS, AxisNumber, axis_index
 from shapecalc.layers.base.dependence import HERE, Look, rearranged, shifted
-from shapecalc.layers.base.layer import NOTHING, Example, Layer
+from shapecalc.layers.base.layer import INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.merge_hints import (
     are_of_several_sizes,
     cropped,
@@ -71,6 +71,10 @@ class NumberMerge(ElementwiseMerge):
     """A merge whose second operand may be a number: then it has one input."""
 
     other = Number("a number, in place of a second input", None)
+    saves_beside_number: ClassVar[str] = NOTHING
+
+    def saved(self, *inputs: Shape) -> str:
+        return super().saved(*inputs) if self.other is None else self.saves_beside_number
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         if self.other is not None and len(inputs) > 1:
@@ -141,6 +145,7 @@ class Maximum(NumberMerge):
     """Element-wise maximum of the inputs."""
 
     kind = "maximum"
+    saves_beside_number = INPUTS
     examples = (
         Example({}, [(16,), (16,), (16,)], (16,), source="Keras' docs of Maximum"),
         Example({"other": 1}, (16,), (16,), source="PyTorch 2.13.0, clamp(min=1), run"),
@@ -151,6 +156,7 @@ class Minimum(NumberMerge):
     """Element-wise minimum of the inputs."""
 
     kind = "minimum"
+    saves_beside_number = INPUTS
     examples = (
         Example({}, [(16,), (16,)], (16,), source="Keras' docs of Minimum"),
         Example({"other": 1}, (16,), (16,), source="PyTorch 2.13.0, clamp(max=1), run"),
