@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import sys
 from pathlib import Path
@@ -110,6 +111,36 @@ def test_the_address_of_the_project_is_one():
         assert f"{url}/".startswith("https://github.com/shapecalc/shapecalc/"), url
         path = url.removeprefix(HERE[0])
         assert path == url or (ROOT / path).exists(), url
+
+
+def test_the_counts_of_other_tools_differ_by_what_the_page_says():
+    """So that a row that is renewed by hand, or a rule that is wrong, is noticed; the tools themselves are not run."""
+    text = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+?) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    table = {name.split()[0]: [int(cell.replace(",", "")) for cell in cells] for name, *cells in rows}
+    reports = [shapecalc.load(name).infer() for name in ("alexnet_torchvision", "resnet50", "vit_b_16")]
+    assert table["shapecalc"] == [report.total.macs for report in reports]
+    products = [
+        sum(2 * 197**2 * 768 for row in report.rows if row.kind == "multi_head_attention") for report in reports
+    ]
+    assert products == [0, 0, 715_327_488]
+    assert table["calflops"] == [ours - part for ours, part in zip(table["shapecalc"], products, strict=True)]
+    assert table["PyTorch"] == [2 * macs for macs in table["calflops"]]
+
+    def elements(report, kind, sizes="output_shape"):
+        return sum(math.prod(getattr(row, sizes)) for row in report.rows if row.kind == kind)
+
+    rules = [
+        2 * elements(r, "batch_norm") + 5 * elements(r, "layer_norm") + elements(r, "adaptive_avg_pool", "input_shape")
+        for r in reports
+    ]
+    assert table["fvcore"] == [macs + more for macs, more in zip(table["calflops"], rules, strict=True)]
+    alexnet, resnet50, _ = reports
+    biases = sum(row.biases * math.prod(row.output_shape[1:]) for row in alexnet.rows)
+    assert (biases, table["torchinfo"][0]) == (494_184, table["shapecalc"][0] + biases)
+    norms = sum(row.params for row in resnet50.rows if row.kind == "batch_norm")
+    assert table["torchinfo"][1] == table["shapecalc"][1] + norms + resnet50["fc"].biases
+    assert len(table) == 7
 
 
 WRITTEN = re.compile(r"^shapecalc (.+ (?:-o|--plot)) (\S+\.svg)$", re.MULTILINE)
