@@ -146,11 +146,22 @@ def test_the_counts_of_other_tools_differ_by_what_the_page_says():
 WRITTEN = re.compile(r"^shapecalc (.+ (?:-o|--plot)) (\S+\.svg)$", re.MULTILINE)
 """A command on a page that writes a picture."""
 
-PICTURES = {"alexnet.svg": "summary alexnet -o"} | {
-    name: command for page in DOCUMENTS for command, name in WRITTEN.findall(page.read_text(encoding="utf-8"))
-    if f"]({name})" in page.read_text(encoding="utf-8")
-}  # fmt: skip
-"""The pictures of the documents, and the commands that draw them; all but README's stand beside theirs."""
+
+def pictures_of(page):
+    """Return the pictures that a page shows, and the commands on it that write them."""
+    text = page.read_text(encoding="utf-8")
+    return {name: command for command, name in WRITTEN.findall(text) if name in shown_on(text)}
+
+
+def shown_on(text):
+    """Return the names of the pictures that a page shows, beside it or by an address."""
+    return re.findall(r"\]\((\w[\w-]*\.svg)\)", text) + re.findall(
+        rf"^\[[^]]+\]: {HERE[1]}docs/(\S+\.svg)$", text, re.MULTILINE
+    )
+
+
+PICTURES = {name: command for page in DOCUMENTS for name, command in pictures_of(page).items()}
+"""The pictures of the documents, and the commands that draw them."""
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -163,11 +174,17 @@ def test_pictures_are_up_to_date(name, request, tmp_path):
 
 
 def test_every_picture_is_made_by_a_command_beside_it():
-    shown = {
-        name for page in DOCUMENTS for name in re.findall(r"\]\((\w[\w-]*\.svg)\)", page.read_text(encoding="utf-8"))
-    }
-    assert shown - {"alexnet.svg"} == PICTURES.keys() - {"alexnet.svg"}
-    assert len(shown) > 5
+    for page in DOCUMENTS:
+        found = pictures_of(page)
+        assert {*shown_on(page.read_text(encoding="utf-8"))} == found.keys(), page.name
+        assert found.items() <= PICTURES.items(), "a picture is drawn by one command"
+    assert len(PICTURES) > 10
+
+
+def test_the_readme_shows_five_things():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (\d)\. ", text, re.MULTILINE) == ["1", "2", "3", "4", "5"]
+    assert len(shown_on(text)) == text.count("![") == 5
 
 
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]
