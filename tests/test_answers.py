@@ -111,6 +111,11 @@ def test_a_long_sweep_shows_its_first_rows():
     assert "… and 10 more rows" in text
     assert text.count("\n") < 50
     assert result.to_markdown().count("\n| ") == 50 + 2
+    assert result.to_markdown(top=3).count("\n| ") == 3 + 2
+    assert result._repr_html_() == result.render("html")
+    long = shapecalc.sweep("lenet5", input="{32:231:1}x=x1")._repr_html_()
+    assert long.count("<tr>") == 100 + 1, "a notebook shows the first hundred"
+    assert "… and 100 more rows" in long
 
 
 def test_formulas_are_latex_in_notebooks():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import sys
 from pathlib import Path
@@ -112,14 +113,55 @@ def test_the_address_of_the_project_is_one():
         assert path == url or (ROOT / path).exists(), url
 
 
+def test_the_counts_of_other_tools_differ_by_what_the_page_says():
+    """So that a row that is renewed by hand, or a rule that is wrong, is noticed; the tools themselves are not run."""
+    text = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+?) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    table = {name.split()[0]: [int(cell.replace(",", "")) for cell in cells] for name, *cells in rows}
+    reports = [shapecalc.load(name).infer() for name in ("alexnet_torchvision", "resnet50", "vit_b_16")]
+    assert table["shapecalc"] == [report.total.macs for report in reports]
+    products = [
+        sum(2 * 197**2 * 768 for row in report.rows if row.kind == "multi_head_attention") for report in reports
+    ]
+    assert products == [0, 0, 715_327_488]
+    assert table["calflops"] == [ours - part for ours, part in zip(table["shapecalc"], products, strict=True)]
+    assert table["PyTorch"] == [2 * macs for macs in table["calflops"]]
+
+    def elements(report, kind, sizes="output_shape"):
+        return sum(math.prod(getattr(row, sizes)) for row in report.rows if row.kind == kind)
+
+    rules = [
+        2 * elements(r, "batch_norm") + 5 * elements(r, "layer_norm") + elements(r, "adaptive_avg_pool", "input_shape")
+        for r in reports
+    ]
+    assert table["fvcore"] == [macs + more for macs, more in zip(table["calflops"], rules, strict=True)]
+    alexnet, resnet50, _ = reports
+    biases = sum(row.biases * math.prod(row.output_shape[1:]) for row in alexnet.rows)
+    assert (biases, table["torchinfo"][0]) == (494_184, table["shapecalc"][0] + biases)
+    norms = sum(row.params for row in resnet50.rows if row.kind == "batch_norm")
+    assert table["torchinfo"][1] == table["shapecalc"][1] + norms + resnet50["fc"].biases
+    assert len(table) == 7
+
+
 WRITTEN = re.compile(r"^shapecalc (.+ (?:-o|--plot)) (\S+\.svg)$", re.MULTILINE)
 """A command on a page that writes a picture."""
 
-PICTURES = {"alexnet.svg": "summary alexnet -o"} | {
-    name: command for page in DOCUMENTS for command, name in WRITTEN.findall(page.read_text(encoding="utf-8"))
-    if f"]({name})" in page.read_text(encoding="utf-8")
-}  # fmt: skip
-"""The pictures of the documents, and the commands that draw them; all but README's stand beside theirs."""
+
+def pictures_of(page):
+    """Return the pictures that a page shows, and the commands on it that write them."""
+    text = page.read_text(encoding="utf-8")
+    return {name: command for command, name in WRITTEN.findall(text) if name in shown_on(text)}
+
+
+def shown_on(text):
+    """Return the names of the pictures that a page shows, beside it or by an address."""
+    return re.findall(r"\]\((\w[\w-]*\.svg)\)", text) + re.findall(
+        rf"^\[[^]]+\]: {HERE[1]}docs/(\S+\.svg)$", text, re.MULTILINE
+    )
+
+
+PICTURES = {name: command for page in DOCUMENTS for name, command in pictures_of(page).items()}
+"""The pictures of the documents, and the commands that draw them."""
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -132,11 +174,17 @@ def test_pictures_are_up_to_date(name, request, tmp_path):
 
 
 def test_every_picture_is_made_by_a_command_beside_it():
-    shown = {
-        name for page in DOCUMENTS for name in re.findall(r"\]\((\w[\w-]*\.svg)\)", page.read_text(encoding="utf-8"))
-    }
-    assert shown - {"alexnet.svg"} == PICTURES.keys() - {"alexnet.svg"}
-    assert len(shown) > 5
+    for page in DOCUMENTS:
+        found = pictures_of(page)
+        assert {*shown_on(page.read_text(encoding="utf-8"))} == found.keys(), page.name
+        assert found.items() <= PICTURES.items(), "a picture is drawn by one command"
+    assert len(PICTURES) > 10
+
+
+def test_the_readme_shows_five_things():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (\d)\. ", text, re.MULTILINE) == ["1", "2", "3", "4", "5"]
+    assert len(shown_on(text)) == text.count("![") == 5
 
 
 PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]

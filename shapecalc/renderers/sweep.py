@@ -26,9 +26,11 @@ ROWS_SHOWN = 40
 _NOTHING = "–"
 
 
-def draw_result(sweep: Sweep, format_: str = "text", width: int | None = None, *, color: bool = False) -> str:
-    """Return the rows of a sweep as a table; as text only the first of very many."""
-    shown = sweep.rows(slice(ROWS_SHOWN if format_ == "text" else None))
+def draw_result(
+    sweep: Sweep, format_: str = "text", width: int | None = None, *, color: bool = False, top: int | None = None
+) -> str:
+    """Return the rows of a sweep as a table, or the first `top` of them; as text only the first of very many."""
+    shown = sweep.rows(slice(ROWS_SHOWN if format_ == "text" and top is None else top))
     notes = [_memory(sweep.grid.question)]
     if len(sweep) > len(shown):
         more = count_noun(len(sweep) - len(shown), "more row")

@@ -23,6 +23,8 @@ __all__ = ["Sweep"]
 VERSION = 1
 """The version of the JSON of `to_dict()`."""
 
+_SHOWN_IN_NOTEBOOKS = 100
+
 
 class Sweep(Answer):
     """The rows of a sweep, one per variant, in order of their numbers unless they were sorted.
@@ -67,6 +69,10 @@ class Sweep(Answer):
             if not found["valid"]:
                 found.update(dict.fromkeys((*COUNTS, "output")))
             yield found
+
+    def _repr_html_(self) -> str:
+        """Return the first rows for a notebook: a page with a million would not respond."""
+        return self.render("html", top=_SHOWN_IN_NOTEBOOKS)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rows as one object: what `render("json")` writes."""
