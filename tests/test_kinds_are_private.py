@@ -42,7 +42,7 @@ OTHERWISE = {
                                                        "questions.memory.totals"}),
     "axes": (_KEY, {"questions.sizes", "renderers.kinds", "renderers.sizes"}),
     "axis": (_KEY, {"questions.receptive_field"}),
-    "bias": ("what a name in a checkpoint ends with", {"questions.weights.prefixes"}),
+    "bias": ("what a name in a checkpoint ends with", {"questions.weights.prefixes", "questions.weights.exported"}),
     "beta": ("a Greek letter", {"renderers.plain"}),
     "base": ("a task of models: without a head", {"language.config_fields", "language.configs"}),
     "blocks": ("the language's word for blocks", {"cli.training", "language.document", "language.schema",

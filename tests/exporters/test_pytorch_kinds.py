@@ -273,3 +273,47 @@ def test_normalised_weights_are_pytorch_s_parametrizations_and_read_again(layer,
     if how != "spectral_norm":
         assert len(again.rows) == 1
         assert again.rows[0].sizing.weight_shapes == due
+
+
+@pytest.mark.parametrize(("arguments", "inputs", "is_own"), [
+    ({}, {"x": [5, 8]}, True), ({"bias": False}, {"x": [5, 8]}, True), ({}, {"x": [5, 8], "y": [7, 6]}, True),
+    ({"head_dim": 4, "v_head_dim": 4}, {"x": [5, 8]}, True), ({"head_dim": 3}, {"x": [5, 8]}, False),
+    ({"v_head_dim": 3}, {"x": [5, 8]}, False), ({"num_kv_heads": 1}, {"x": [5, 8]}, False),
+    ({"qkv_bias": False}, {"x": [5, 8]}, False), ({"k_bias": False}, {"x": [5, 8]}, False),
+    ({"out_bias": False}, {"x": [5, 8]}, False), ({"qk_norm": "head"}, {"x": [5, 8]}, False),
+    ({"is_causal": True}, {"x": [5, 8]}, False), ({"window": 3}, {"x": [5, 8]}, False),
+    ({}, {"x": [3, 5, 8]}, False),
+])  # fmt: skip
+def test_attention_is_pytorch_s_own_module_where_that_has_its_arguments(arguments, inputs, is_own, torch):  # noqa: F811
+    layer = {"multi_head_attention": {"num_heads": 2, **arguments}, "from": [*inputs], "name": "it"}
+    net = shapecalc.load({"inputs": inputs, "layers": [layer]})
+    source = check(torch, net)
+    assert ("nn.MultiheadAttention(" in source, "class Attention" in source) == (is_own, not is_own)
+    if not is_own:
+        return
+    model, due = made(torch, source, "cpu"), torch.nn.functional.scaled_dot_product_attention
+    tensors = [torch.randn(2, *size) for size in inputs.values()]
+    own, x, y = model.it, tensors[0], tensors[-1]
+    whole = own.in_proj_weight.chunk(3) if own.in_proj_weight is not None else (
+        own.q_proj_weight, own.k_proj_weight, own.v_proj_weight,
+    )  # fmt: skip
+    biases = own.in_proj_bias.chunk(3) if own.in_proj_bias is not None else (0, 0, 0)
+    heads = [
+        (one @ weight.T + bias).unflatten(-1, (2, -1)).transpose(1, 2)
+        for one, weight, bias in zip((x, y, y), whole, biases, strict=True)
+    ]
+    torch.testing.assert_close(model(*tensors), own.out_proj(due(*heads).transpose(1, 2).flatten(2)))
+
+
+def test_queries_that_are_the_same_for_every_sample_attend_to_each(torch):  # noqa: F811
+    """As those of DETR's decoder."""
+    layers = [{"parameter": [3, 8], "name": "q"}, {"multi_head_attention": {"num_heads": 2}, "from": ["q", "x"]}]
+    assert "nn.MultiheadAttention" in check(torch, shapecalc.load({"inputs": {"x": [5, 8]}, "layers": layers}))
+
+
+def test_attention_with_rotated_queries_or_constant_weights_is_none_of_pytorch_s_own(torch):  # noqa: F811
+    layers = ["rotary_embedding", {"multi_head_attention": {"num_heads": 2, "rotary": True}}]
+    assert "nn.MultiheadAttention" not in check(torch, shapecalc.load({"input": "5x8", "layers": layers}))
+    layers = [{"multi_head_attention": {"num_heads": 2}, "uncounted": "in_proj_bias"}]
+    with pytest.raises(shapecalc.UsageError, match="some of its weights"):
+        shapecalc.load({"input": "5x8", "layers": layers}).convert("pytorch")

@@ -19,7 +19,7 @@ SHARED = next((p for p in Path(__file__).parents if (p / "shared" / "data").is_d
 ONNX = sorted((SHARED / "shared" / "data" / "formats" / "onnx").glob("*.onnx"))
 ZOO = [name for _, name in bundled_members()]
 
-WHOLE = ("Attention", "WindowAttention", *[f"SeparableConv{rank}d" for rank in (1, 2, 3)])
+WHOLE = ("Attention", "MultiheadAttention", "WindowAttention", *[f"SeparableConv{rank}d" for rank in (1, 2, 3)])
 """Modules of the source that are one layer of the report."""
 
 CUT = {")[0][:, -1]": ("LSTM", "GRU", "RNN"), ")[..., :": ("ConvTranspose",), ".movedim(1, -1)": ("",)}

@@ -71,7 +71,11 @@ def _finished(row: Row, site: Site, operation: Operation, ties: Mapping[str, Tie
         if name not in ("weight_norm", "spectral_norm") or held or not operation.kind.startswith("nn."):
             raise NoCounterpartError(f"{NORM} {norm}")
         more[NORM] = (name, 0 if name == norm else len(site.weights["original1"]) - 1)
-    elif held and re.match(r"nn\.(?!Parameter\b)", operation.kind) and not operation.arguments.get("one_bias"):
+    elif (
+        held
+        and re.match(r"nn\.(?!Parameter\b|MultiheadAttention\b)", operation.kind)
+        and not operation.arguments.get("one_bias")
+    ):
         more[UNCOUNTED] = held
     elif held:
         return without_uncounted(row, site, operation)

@@ -48,6 +48,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.GRU": _RECURRENT,
     "nn.RNN": {**_RECURRENT, "nonlinearity": "tanh"},
     "nn.LSTMCell": {"bias": True},
+    "nn.MultiheadAttention": {"bias": True},
     "nn.GRUCell": {"bias": True},
     "nn.RNNCell": {"bias": True, "nonlinearity": "tanh"},
     **{f"Stateful{name}": _STATEFUL for name in ("LSTM", "GRU", "RNN")},

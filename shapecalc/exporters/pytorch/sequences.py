@@ -205,7 +205,26 @@ def _attention(site: Site) -> Operation:
     keys = arguments["context"] * arguments["num_kv_heads"] * (size + arguments["value_dim"])
     if stated != heads * features * (size + arguments["value_dim"]) + keys or site.outputs[0].sizes[-1] != features:
         raise NoCounterpartError("projections of other widths")
-    return module("Attention", "{m}({*})", **arguments)
+    return _own_attention(site, arguments) or module("Attention", "{m}({*})", **arguments)
+
+
+def _own_attention(site: Site, arguments: dict[str, Any]) -> Operation | None:
+    """Return PyTorch's own module where it has all of the arguments; it has other masks, which are its inputs."""
+    features, context = arguments["features"], arguments["context"]
+    sizes = {
+        "num_kv_heads": arguments["num_heads"], "head_dim": features // arguments["num_heads"],
+        "value_dim": arguments["head_dim"], "key_bias": arguments["bias"], "qkv_bias": arguments["bias"],
+        "qk_norm": "none", "is_causal": False, "window": None, "rotary_dim": 0,
+    }  # fmt: skip
+    is_alone = len(site.outputs) == 1 and all(x.rank == 2 for x in site.inputs)
+    if not is_alone or any(arguments[name] != value for name, value in sizes.items()):
+        return None
+    query, keys = (site.per_sample() * 2)[:2]
+    other = {} if context == features else {"kdim": context, "vdim": context}
+    return module(
+        "nn.MultiheadAttention", f"{{m}}({query}, {keys}, {keys}, need_weights=False)[0]",
+        embed_dim=features, num_heads=arguments["num_heads"], bias=arguments["bias"], **other, batch_first=True,
+    )  # fmt: skip
 
 
 def _product(sizes: tuple[int, ...]) -> int:
