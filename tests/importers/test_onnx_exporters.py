@@ -13,7 +13,7 @@ from crafted_onnx import FLOAT, INT64, as_tensor, field, graph, model, node, ten
 from running import run
 
 import shapecalc
-from shapecalc.errors import ShapeError, SpecError
+from shapecalc.errors import ShapeError, SpecError, UsageError
 
 GATES = {"LSTM": 4, "GRU": 3}
 
@@ -215,6 +215,33 @@ def test_nodes_after_an_error_are_without_a_size_and_not_unknown(op, counts, tmp
     ran = run("summary", str(tmp_path / "m.onnx"))
     assert f"4 nodes: 1 layer, 0 shape arithmetic, {counts}" in ran.out
     assert ran.status == 1
+
+
+@pytest.mark.parametrize("x", [("s31", "s81", 8), (5, "batch", 8), (5, 3, 8)])
+def test_the_formula_of_a_recurrent_layer_is_in_its_length(x):
+    """The features are those of its weights: 4·16·(8 + 16) MACs for each step."""
+    pytest.importorskip("sympy")
+    text = shapecalc.load(recurrent("LSTM", x), input="9x8").formula().render("text")
+    assert "MACs = 1,536·L\n" in text
+    assert "output y = L × 16" in text
+
+
+def scores(x):
+    """x·w, and all of its positions with each other."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]), node("Transpose", ["a"], ["t"], perm=[0, 2, 1]),
+        node("MatMul", ["a", "t"], ["y"]),
+    ]  # fmt: skip
+    return model(nodes, [value("x", x)], [value("y", None)], weights=[tensor("w", [16, 4])])
+
+
+def test_the_formula_of_a_dynamic_length_is_in_it_and_not_in_the_features():
+    pytest.importorskip("sympy")
+    text = shapecalc.load(scores(("b", "t", 16)), input="9x16").formula().render("text")
+    assert "MACs = 4·L² + 64·L\n" in text
+    for x in (("b", 9, 16), ("b", "t", "c")):  # which axis is the length is not said
+        with pytest.raises(UsageError, match="right for one size of the input only"):
+            shapecalc.load(scores(x), input="9x16").formula()
 
 
 # The older exporter, and PyTorch's own count.
