@@ -46,11 +46,17 @@ def test_a_recurrent_layer_of_the_newer_exporter_opens_with_any_length_and_batch
 
 
 def test_the_size_that_an_error_names_opens_the_file():
-    with pytest.raises(SpecError, match="--input 128x8"):
+    with pytest.raises(SpecError, match="is dynamic: s31×8\n   give it: --input 128x8 "):
         shapecalc.load(recurrent("LSTM", ("s31", "s81", 8)))
     network = shapecalc.load(recurrent("LSTM", ("s31", "s81", 8)), input="128x8")
     assert network.infer().outputs["y"] == (128, 16)
     assert "states the size 5×s81×16 of its output y, but it is 128×1×16" in network.warnings[0].message
+
+
+def test_a_recurrent_layer_of_a_static_file_has_other_lengths():
+    """The file states the batch too: with dynamo=True and no dynamic_shapes."""
+    report = shapecalc.load(recurrent("LSTM", (5, 3, 8), (5, 3, 16)), input="9x8").infer()
+    assert (report.outputs["y"], [row.kind for row in report.rows]) == ((9, 16), ["lstm"])
 
 
 @pytest.mark.parametrize(
