@@ -129,14 +129,16 @@ def positions():
     return [tensor("zero", [], [0], INT64), tensor("one", [], [1], INT64)]
 
 
-@pytest.mark.parametrize(("sources", "params"), [(("m.weight",), 80), (("m.weight", "m.scale"), 80), (("val_1",), 0)])
+@pytest.mark.parametrize(
+    ("sources", "params"), [(("m.weight",), 80), (("m.weight", "m.scale"), 80), (("val_1",), 0), (("m.scale",), 80)]
+)
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_what_is_computed_of_a_parameter_stands_for_it_where_it_is_not_stored(sources, params, is_stored):
     """A transposed weight that is stored too, as that of a table, still counts."""
     nodes = [node("Mul", ["x", "val_0"], ["y"])]
     weights = [tensor("val_0", [8, 10])] + ([tensor("m.weight", [10, 8]), tensor("m.scale", [10])] if is_stored else [])
     file = exported(nodes, (1, 8, 10), weights, ["m.weight", "m.scale"], [("val_0", (8, 10), *sources)])
-    due = 0 if is_stored and len(sources) > 1 else params
+    due = 0 if is_stored and "m.scale" in sources else params
     assert shapecalc.load(file).infer().total.params == due
 
 
@@ -248,6 +250,23 @@ def test_the_formula_of_a_dynamic_length_is_in_it_and_not_in_the_features():
     for x in (("b", 9, 16), ("b", "t", "c")):  # which axis is the length is not said
         with pytest.raises(UsageError, match="right for one size of the input only"):
             shapecalc.load(scores(x), input="9x16").formula()
+
+
+def test_what_mixes_the_first_axis_shows_that_the_batch_is_second():
+    """All positions with each other, in a dynamic length and a dynamic batch: nothing fails in a batch of one."""
+    nodes = [
+        node("Transpose", ["x"], ["a"], perm=[1, 0, 2]), node("Transpose", ["x"], ["b"], perm=[1, 2, 0]),
+        node("MatMul", ["a", "b"], ["y"]),
+    ]  # fmt: skip
+    file = model(nodes, [value("x", ("s27", "s11", 16))], [value("y", None)])
+    report = shapecalc.load(file, input="5x16").infer()
+    assert (report.outputs, report.total.macs) == ({"y": (5, 5)}, 5 * 5 * 16)
+
+
+def test_an_input_of_another_size_than_a_batch_of_one_is_none():
+    file = model([node("Add", ["x", "y"], ["z"])], [value("x", (1, 8)), value("y", (5, 8))], [value("z", None)])
+    report = shapecalc.load(file).infer()
+    assert (report.outputs, report.graph.includes_batch) == ({"z": (5, 8)}, False)
 
 
 # The older exporter, and PyTorch's own count.
