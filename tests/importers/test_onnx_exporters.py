@@ -13,7 +13,7 @@ from crafted_onnx import FLOAT, INT64, as_tensor, field, graph, model, node, ten
 from running import run
 
 import shapecalc
-from shapecalc.errors import ShapeError, SpecError
+from shapecalc.errors import ShapeError, SpecError, UsageError
 
 GATES = {"LSTM": 4, "GRU": 3}
 
@@ -46,11 +46,17 @@ def test_a_recurrent_layer_of_the_newer_exporter_opens_with_any_length_and_batch
 
 
 def test_the_size_that_an_error_names_opens_the_file():
-    with pytest.raises(SpecError, match="--input 128x8"):
+    with pytest.raises(SpecError, match="is dynamic: s31×8\n   give it: --input 128x8 "):
         shapecalc.load(recurrent("LSTM", ("s31", "s81", 8)))
     network = shapecalc.load(recurrent("LSTM", ("s31", "s81", 8)), input="128x8")
     assert network.infer().outputs["y"] == (128, 16)
     assert "states the size 5×s81×16 of its output y, but it is 128×1×16" in network.warnings[0].message
+
+
+def test_a_recurrent_layer_of_a_static_file_has_other_lengths():
+    """The file states the batch too: with dynamo=True and no dynamic_shapes."""
+    report = shapecalc.load(recurrent("LSTM", (5, 3, 8), (5, 3, 16)), input="9x8").infer()
+    assert (report.outputs["y"], [row.kind for row in report.rows]) == ((9, 16), ["lstm"])
 
 
 @pytest.mark.parametrize(
@@ -123,14 +129,16 @@ def positions():
     return [tensor("zero", [], [0], INT64), tensor("one", [], [1], INT64)]
 
 
-@pytest.mark.parametrize(("sources", "params"), [(("m.weight",), 80), (("m.weight", "m.scale"), 80), (("val_1",), 0)])
+@pytest.mark.parametrize(
+    ("sources", "params"), [(("m.weight",), 80), (("m.weight", "m.scale"), 80), (("val_1",), 0), (("m.scale",), 80)]
+)
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_what_is_computed_of_a_parameter_stands_for_it_where_it_is_not_stored(sources, params, is_stored):
     """A transposed weight that is stored too, as that of a table, still counts."""
     nodes = [node("Mul", ["x", "val_0"], ["y"])]
     weights = [tensor("val_0", [8, 10])] + ([tensor("m.weight", [10, 8]), tensor("m.scale", [10])] if is_stored else [])
     file = exported(nodes, (1, 8, 10), weights, ["m.weight", "m.scale"], [("val_0", (8, 10), *sources)])
-    due = 0 if is_stored and len(sources) > 1 else params
+    due = 0 if is_stored and "m.scale" in sources else params
     assert shapecalc.load(file).infer().total.params == due
 
 
@@ -215,6 +223,50 @@ def test_nodes_after_an_error_are_without_a_size_and_not_unknown(op, counts, tmp
     ran = run("summary", str(tmp_path / "m.onnx"))
     assert f"4 nodes: 1 layer, 0 shape arithmetic, {counts}" in ran.out
     assert ran.status == 1
+
+
+@pytest.mark.parametrize("x", [("s31", "s81", 8), (5, "batch", 8), (5, 3, 8)])
+def test_the_formula_of_a_recurrent_layer_is_in_its_length(x):
+    """The features are those of its weights: 4·16·(8 + 16) MACs for each step."""
+    pytest.importorskip("sympy")
+    text = shapecalc.load(recurrent("LSTM", x), input="9x8").formula().render("text")
+    assert "MACs = 1,536·L\n" in text
+    assert "output y = L × 16" in text
+
+
+def scores(x):
+    """x·w, and all of its positions with each other."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]), node("Transpose", ["a"], ["t"], perm=[0, 2, 1]),
+        node("MatMul", ["a", "t"], ["y"]),
+    ]  # fmt: skip
+    return model(nodes, [value("x", x)], [value("y", None)], weights=[tensor("w", [16, 4])])
+
+
+def test_the_formula_of_a_dynamic_length_is_in_it_and_not_in_the_features():
+    pytest.importorskip("sympy")
+    text = shapecalc.load(scores(("b", "t", 16)), input="9x16").formula().render("text")
+    assert "MACs = 4·L² + 64·L\n" in text
+    for x in (("b", 9, 16), ("b", "t", "c")):  # which axis is the length is not said
+        with pytest.raises(UsageError, match="right for one size of the input only"):
+            shapecalc.load(scores(x), input="9x16").formula()
+
+
+def test_what_mixes_the_first_axis_shows_that_the_batch_is_second():
+    """All positions with each other, in a dynamic length and a dynamic batch: nothing fails in a batch of one."""
+    nodes = [
+        node("Transpose", ["x"], ["a"], perm=[1, 0, 2]), node("Transpose", ["x"], ["b"], perm=[1, 2, 0]),
+        node("MatMul", ["a", "b"], ["y"]),
+    ]  # fmt: skip
+    file = model(nodes, [value("x", ("s27", "s11", 16))], [value("y", None)])
+    report = shapecalc.load(file, input="5x16").infer()
+    assert (report.outputs, report.total.macs) == ({"y": (5, 5)}, 5 * 5 * 16)
+
+
+def test_an_input_of_another_size_than_a_batch_of_one_is_none():
+    file = model([node("Add", ["x", "y"], ["z"])], [value("x", (1, 8)), value("y", (5, 8))], [value("z", None)])
+    report = shapecalc.load(file).infer()
+    assert (report.outputs, report.graph.includes_batch) == ({"z": (5, 8)}, False)
 
 
 # The older exporter, and PyTorch's own count.

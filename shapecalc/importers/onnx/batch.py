@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from shapecalc.importers.readings import NOWHERE, SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from shapecalc.importers.inputs import ValueInfo
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage
 
-__all__ = ["batch_axis"]
+__all__ = ["batch_axis", "sequences_of"]
 
 _BATCH = re.compile(r"(?i).*batch.*|b|bs|bsz|nb")
 """Names of the dimension of the batch, wherever it is."""
@@ -41,6 +43,17 @@ def batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
         if reading == SECOND or is_recurrent or is_second or is_alone:
             return 1
     return -1 if is_length and len(dims) == 2 else 0
+
+
+def sequences_of(infos: Iterable[ValueInfo], axes: Mapping[str, int]) -> frozenset[str]:
+    """Return the inputs that are length × features for each sample: the batch is second, or only the length dynamic."""
+    found = []
+    for info in infos:
+        dims, at = info.dims or (), axes[info.name]
+        own = [size for axis, size in enumerate(dims) if axis != at]
+        if len(own) == 2 and (at == 1 or [type(size) for size in own] == [str, int]):
+            found.append(info.name)
+    return frozenset(found)
 
 
 def _batch_first(node: NodeMessage) -> bool:

@@ -12,7 +12,7 @@ from shapecalc.importers.combining import as_rows
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.onnx.arity import missing_input
-from shapecalc.importers.onnx.batch import batch_axis
+from shapecalc.importers.onnx.batch import batch_axis, sequences_of
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.inlining import Inlining
 from shapecalc.importers.onnx.messages import GraphMessage
@@ -75,6 +75,7 @@ class Importing(Inlining):
         dimensions = {key: value for key, value in variables.items() if key not in self.values}
         others = [info.name for info in infos if may_have_value(info)]
         self.known = GivenSizes(inputs, axes, model.graph)
+        self.sequences = sequences_of(sized, axes)
         self.sizes = input_tensors(sized, axes, dimensions, self.known.of_inputs, self.problems, name, others)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
@@ -99,7 +100,7 @@ class Importing(Inlining):
             outputs, names = self._outputs(scope)
         graph = graph_of(
             self.frame, self.name, outputs, output_names=tuple(names), notes=tuple(self._notes()),
-            variables={**self.sizes.variables, **self.given},
+            variables={**self.sizes.variables, **self.given}, sequences=self.sequences,
             stored=stored_as(self.model.graph, self.frame, self.name),
             warnings=tuple(self.understanding.warnings.listed()), includes_batch=self.reading == NOWHERE,
             tensors={name: (name, weight.dims) for name, weight in self.model.graph.weights.items()}, is_folded=True,
