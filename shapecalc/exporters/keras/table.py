@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "first_is_last", "keras_sites", "module", "moved_last",
-           "norm_of",
+__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "first_is_last", "keras_sites", "module",
+           "moved_last", "norm_of",
            "order_of", "permute", "short", "stored", "writes"]  # fmt: skip
 
 WRITERS = Writers()
