@@ -161,3 +161,8 @@ COMPUTED = {
 @pytest.mark.parametrize("name", COMPUTED)
 def test_what_computes_a_weight_is_counted(name):
     assert_the_same(*COMPUTED[name], is_other_of_one=True)
+
+
+def test_joined_weights_are_those_of_one_layer():
+    module, examples = COMPUTED["joined weights"]
+    assert [row.kind for row in shapecalc.from_torch(module.eval(), *examples(2)).infer().rows] == ["linear"]

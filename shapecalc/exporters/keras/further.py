@@ -5,7 +5,16 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.keras.table import NoCounterpartError, call, module, moved_last, short, stored, writes
+from shapecalc.exporters.keras.table import (
+    NoCounterpartError,
+    call,
+    first_is_last,
+    module,
+    moved_last,
+    short,
+    stored,
+    writes,
+)
 from shapecalc.exporters.keras.windows import class_of, is_same, pad, sides_needed
 from shapecalc.exporters.sites import einsum_equation
 from shapecalc.exporters.source.operations import with_axes
@@ -102,8 +111,9 @@ def _einsum_dense(site: Site) -> Operation:
 
 def _check_order(site: Site) -> None:
     """Raise `NoCounterpartError` for a kind that counts axes of a feature map with channels first."""
-    if any(stored(x) != [*range(x.rank)] for x in (*site.inputs, *site.outputs)):
-        raise NoCounterpartError("the axes of a feature map with channels first")
+    found = next((x for x in (*site.inputs, *site.outputs) if stored(x) != [*range(x.rank)]), None)
+    if found:
+        raise NoCounterpartError(first_is_last(found))
 
 
 @writes("einsum")

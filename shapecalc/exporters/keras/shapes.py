@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.exporters.keras.table import (
     NoCounterpartError,
     call,
+    first_is_last,
     module,
     moved_last,
     order_of,
@@ -60,9 +61,10 @@ def broadcast(site: Site) -> list[str]:
 
 def _check_moved(site: Site) -> None:
     """Raise `NoCounterpartError` where some inputs are feature maps with channels first, and others are not."""
-    moved = {stored(x) != [*range(x.rank)] for x in site.inputs}
-    if len(moved) > 1 or (True in moved and len({x.rank for x in site.inputs}) > 1):
-        raise NoCounterpartError("a feature map with channels first and another tensor")
+    moved = [x for x in site.inputs if stored(x) != [*range(x.rank)]]
+    others = [x for x in site.inputs if x not in moved or x.rank != moved[0].rank] if moved else []
+    if others:
+        raise NoCounterpartError(f"{first_is_last(moved[0])}: it does not fit {others[0].text} then")
 
 
 @writes("concat")
@@ -164,7 +166,7 @@ def check_kept(site: Site) -> None:
     """Raise `NoCounterpartError` for a feature map with channels first of which several axes stay."""
     x, y = site.x, site.outputs[0]
     if x.is_map and not x.channels_last and not y.is_map and y.rank > 1:
-        raise NoCounterpartError("some axes of a feature map with channels first")
+        raise NoCounterpartError(f"{first_is_last(x)}, and works along others")
 
 
 @writes("channel_shuffle")

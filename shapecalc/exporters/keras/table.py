@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "keras_sites", "module", "moved_last", "norm_of",
+__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "first_is_last", "keras_sites", "module",
+           "moved_last", "norm_of",
            "order_of", "permute", "short", "stored", "writes"]  # fmt: skip
 
 WRITERS = Writers()
@@ -100,3 +101,8 @@ def short(values: Any) -> Any:
     if isinstance(values, (tuple, list)):
         return values[0] if len({*values}) == 1 else tuple(values)
     return values
+
+
+def first_is_last(x: Shape) -> str:
+    """Return what Keras does with the axes of a map with channels first: heads of attention are one, too."""
+    return f"Keras has the first axis of {x.text} last, as the channels of a feature map"
