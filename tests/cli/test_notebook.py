@@ -63,6 +63,8 @@ def test_the_network_of_a_cell_is_kept_under_a_name(shell):
     net = shell.names["net"]
     assert net.infer()["fc1"].params == 392_100  # 20·14·14·100 + 100
     assert shell.shown[0].batch == 2
+    run_cell(shell, "--layout hwc --input 28x30x1", DIGITS)
+    assert shell.shown[2]["conv1"].output_shape == (24, 26, 20)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +133,9 @@ def test_wrong_use_of_the_line(shell, line, words, monkeypatch):
     assert shell.shown == []
 
 
-def test_help_lists_the_options(shell, capsys):
-    run_cell(shell, "--help", DIGITS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_options(shell, capsys, option):
+    run_cell(shell, option, DIGITS)
     text = capsys.readouterr().out
     assert text.startswith("Usage: %%shapecalc [OPTIONS] [NAME]\n")
     for option in ("--style", "--set", "--input", "--depth"):
