@@ -202,7 +202,7 @@ class Network:
             from shapecalc.model.copies import gathered  # only where something is wrong
 
             wrong = gathered(sizings_of(graph)[1])
-            if wrong and all(node.layer for node in graph.nodes):
+            if wrong:
                 wrong = advised(graph, wrong)
             every = gathered([*problems, *wrong])
             raise SpecError(_in_order(every, self.origin.name), graph.steps, graph.warnings)

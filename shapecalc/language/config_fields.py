@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint
 
-__all__ = ["NEVER_NULL", "Fields", "nearest_types", "read_fields"]
+__all__ = ["NEVER_NULL", "Fields", "mistyped", "nearest_types", "no_pair", "read_fields"]
+
+_LARGEST = 10**9
+"""The maximum number of a field."""
 
 NEVER_NULL = frozenset({
     "vocab_size", "hidden_size", "n_embd", "d_model", "dim", "num_hidden_layers", "n_layer", "n_layers", "num_layers",
@@ -210,3 +213,37 @@ def _places(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
         elif found[1]:
             path[-1] = mark[1:-1]
             yield tuple(path), found.start()
+
+
+def no_pair(given: Any) -> str:
+    """Return what a field must be that is one number or two, if it is something else; else nothing."""
+    numbers = given if isinstance(given, list) and len(given) == len(("height", "width")) else [given]
+    return "" if all(map(_is_count, numbers)) else "a whole number, or two of them: height and width"
+
+
+def mistyped(given: Any, default: Any) -> str:
+    """Return what a field must be, from its default, if what is given is something else; else nothing."""
+    if isinstance(default, (list, tuple)):
+        return _no_list(given, default)
+    if isinstance(default, bool):
+        return "" if isinstance(given, bool) else "true or false"
+    if isinstance(default, str):
+        return "" if isinstance(given, str) else "a text"
+    if isinstance(default, float):
+        fits = type(given) in (int, float) and 0 <= given <= _LARGEST
+        return "" if fits else f"a number from 0 to {_LARGEST:,}"
+    least = min(default, 0)  # -1, where it is the default, means none
+    return "" if _is_count(given, least) else f"a whole number from {least} to {_LARGEST:,}"
+
+
+def _no_list(given: Any, default: Sequence[Any]) -> str:
+    """Return what a field must be that is a list, if it is something else; its items are as those of the default."""
+    items = given if isinstance(given, list) else [None]
+    if not default:
+        return "" if {type(item) for item in items} in ({int}, {str}, set()) else "a list of whole numbers or of texts"
+    wrong = next((due for item in items if (due := mistyped(item, default[0]))), "")
+    return f"a list of at least one item{wrong and f', each {wrong}'}" if wrong or not items else ""
+
+
+def _is_count(given: Any, least: int = 0) -> bool:
+    return type(given) is int and least <= given <= _LARGEST

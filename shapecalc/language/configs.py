@@ -21,7 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, did_you_mean
-from shapecalc.language.config_fields import NEVER_NULL, nearest_types, read_fields
+from shapecalc.language.config_fields import NEVER_NULL, mistyped, nearest_types, no_pair, read_fields
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
@@ -43,14 +43,13 @@ if TYPE_CHECKING:
 __all__ = ["ConfiguredFamily", "model_types", "read_config"]
 
 _LABELS = "num_labels"
-_LARGEST = 10**9
-"""The maximum number of a field."""
 
 
 class ConfiguredFamily(NamedTuple):
     """The family of a model: its file, the variables that the config sets, the name of the model, and its location.
 
-    `stored` is how the config says that its weights are stored, `context` the longest sequence that it states.
+    `stored` is how the config says that its weights are stored, `context` the longest sequence that it states;
+    `fields` are those that each variable follows from.
     """
 
     path: str
@@ -60,6 +59,7 @@ class ConfiguredFamily(NamedTuple):
     naming: Naming | None = None
     stored: Stored | None = None
     context: StatedContext | None = None
+    fields: dict[str, tuple[str, ...]] = {}  # noqa: RUF012  (never written on)
 
 
 def read_config(content: bytes, path: str) -> ConfiguredFamily:
@@ -84,7 +84,8 @@ def read_config(content: bytes, path: str) -> ConfiguredFamily:
     origin = os.path.basename(path)
     stored, tokens = read_stored(config.fields, origin), config.longest_context()
     context = None if tokens is None else StatedContext(tokens, origin)
-    return ConfiguredFamily(family, variables, title, config.mark("model_type"), values.naming(), stored, context)
+    mark = config.mark("model_type")
+    return ConfiguredFamily(family, variables, title, mark, values.naming(), stored, context, values.sources())
 
 
 def _name_of(path: str) -> str:
@@ -185,6 +186,14 @@ class _Config:
                 problems = [self._contradiction(error)]
         raise SpecError(problems)
 
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Return the fields that each variable follows from, by their names in the file, after `variables`."""
+        found = {name: fields for nested in self.nested.values() for name, fields in nested.sources().items()}
+        for name, value in self.parts.vars.items():
+            words = re.findall(r"[a-z_]\w*", value.text) if isinstance(value, Scalar) else ()
+            found[name] = tuple([self._name(word) for word in dict.fromkeys(words) if word in self.parts.defaults])
+        return found
+
     def naming(self) -> Naming | None:
         """Return the library's names of parameters, after `variables`; None where the family states none."""
         parts, names = self.parts, self.names()
@@ -216,7 +225,7 @@ class _Config:
         given = self.file.fields.get(name)
         if is_null and given is None and name in NEVER_NULL and field not in parts.nulls:
             self.scope[field] = default
-            return [self.file.wrong(name, _mistyped(None, default), "leave it out for the default of its class")]
+            return [self.file.wrong(name, mistyped(None, default), "leave it out for the default of its class")]
         given = None if given == "auto" else self._split(field, given)
         wrong = [] if given is None else self._wrong(field, given, default)
         usable = default if given is None or wrong else given
@@ -240,7 +249,7 @@ class _Config:
     def _wrong(self, field: str, given: Any, default: Any) -> list[Problem]:
         """Return the problem of a field of another type, or of another word, than those of its class."""
         name = self._name(field)
-        wrong = _no_pair(given) if field in self.parts.pairs else _mistyped(given, default)
+        wrong = no_pair(given) if field in self.parts.pairs else mistyped(given, default)
         if wrong:
             return [self.file.wrong(name, wrong)]
         if field not in self.parts.choices:
@@ -291,37 +300,3 @@ def _words(value: Value) -> Sequence[str]:
     listed = plain(value, {})
     kind = find_kind(listed) if isinstance(listed, str) else None
     return next(iter(kind.arguments.values())).words if kind else listed
-
-
-def _no_pair(given: Any) -> str:
-    """Return what a field must be that is one number or two, if it is something else; else nothing."""
-    numbers = given if isinstance(given, list) and len(given) == len(("height", "width")) else [given]
-    return "" if all(map(_is_count, numbers)) else "a whole number, or two of them: height and width"
-
-
-def _mistyped(given: Any, default: Any) -> str:
-    """Return what a field must be, from its default, if what is given is something else; else nothing."""
-    if isinstance(default, (list, tuple)):
-        return _no_list(given, default)
-    if isinstance(default, bool):
-        return "" if isinstance(given, bool) else "true or false"
-    if isinstance(default, str):
-        return "" if isinstance(given, str) else "a text"
-    if isinstance(default, float):
-        fits = type(given) in (int, float) and 0 <= given <= _LARGEST
-        return "" if fits else f"a number from 0 to {_LARGEST:,}"
-    least = min(default, 0)  # -1, where it is the default, means none
-    return "" if _is_count(given, least) else f"a whole number from {least} to {_LARGEST:,}"
-
-
-def _no_list(given: Any, default: Sequence[Any]) -> str:
-    """Return what a field must be that is a list, if it is something else; its items are as those of the default."""
-    items = given if isinstance(given, list) else [None]
-    if not default:
-        return "" if {type(item) for item in items} in ({int}, {str}, set()) else "a list of whole numbers or of texts"
-    wrong = next((due for item in items if (due := _mistyped(item, default[0]))), "")
-    return f"a list of at least one item{wrong and f', each {wrong}'}" if wrong or not items else ""
-
-
-def _is_count(given: Any, least: int = 0) -> bool:
-    return type(given) is int and least <= given <= _LARGEST

@@ -60,7 +60,11 @@ class Member(NamedTuple):
         graph, problems = self.specification.build(settings, inputs=inputs, variant=self.variant)
         if config:
             graph = graph._replace(
-                name=config.name, naming=config.naming, stored=config.stored, stated_context=config.context
+                name=config.name,
+                naming=config.naming,
+                stored=config.stored,
+                stated_context=config.context,
+                fields=config.fields,
             )
         if config and config.mark:
             of = (("with the fields of this config:", config.mark),)

@@ -49,6 +49,8 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
     if not graph.is_written:
         unread = {node.name for node in graph.nodes if getattr(node.layer, "is_unread", False)}
         return [problem if problem.layer in unread else problem._replace(hint="") for problem in problems]
+    if not all(node.layer for node in graph.nodes):  # what could not be read may be the cause of any other doubt
+        return _with_doubt(problems, overridden or _batch_doubt(graph))
     others = overridden or _product_doubt(graph) or _batch_doubt(graph) or _reading(graph)
     other_layout = "" if others else _layout_doubt(graph)
     others = others or _channel_doubt(graph)
@@ -59,13 +61,18 @@ def advised(graph: Graph, problems: Sequence[Problem], overridden: str = "") -> 
     if not other_layout:
         found = _with_hints_of_causes(graph, found)
     doubt = other_layout or others
-    if doubt:
-        known = found[0].hint
-        is_of_batch = doubt.startswith(ONE_AXIS) and doubt.endswith("is the batch")  # a reshape would mix the samples
-        if known.startswith(NO_BATCH) or (other_layout and _MOVED in known) or _is_square(graph) or is_of_batch:
-            known = ""
-        found[0] = found[0]._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])]))
-    return found
+    is_of_batch = doubt.startswith(ONE_AXIS) and doubt.endswith("is the batch")  # a reshape would mix the samples
+    is_alone = bool(doubt and ((other_layout and _MOVED in found[0].hint) or _is_square(graph) or is_of_batch))
+    return _with_doubt(found, doubt, is_alone=is_alone)
+
+
+def _with_doubt(problems: Sequence[Problem], doubt: str, *, is_alone: bool = False) -> list[Problem]:
+    """Return the problems with the doubt before the hint of the first one, or in its place."""
+    if not doubt:
+        return [*problems]
+    first, *rest = problems
+    known = "" if is_alone or first.hint.startswith(NO_BATCH) else first.hint
+    return [first._replace(hint="\n".join([doubt, *([f"otherwise {known}"] if known else [])])), *rest]
 
 
 def _product_doubt(graph: Graph) -> str:

@@ -130,7 +130,8 @@ class Graph(NamedTuple):
     variables that are false and with which it would have further inputs; `includes_batch` is whether its sizes are
     those of a whole batch, as where that is could not be found; `sequences` are inputs of length ×
     features; `tensors` are the tensors of a file that are weights of its layers, with their names and sizes there, by
-    the names of the layers; `is_folded` is whether exporters of its format fold weights, or leave some out.
+    the names of the layers; `fields` are those of a model's config that each variable follows from; `is_folded` is
+    whether exporters of its format fold weights, or leave some out.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Graph(NamedTuple):
     naming: Any = None  # a `Naming`, which most networks have not
     stored: Stored | None = None
     stated_context: StatedContext | None = None
+    fields: dict[str, tuple[str, ...]] = {}  # noqa: RUF012  (never written on)
     is_written: bool = True
     switches: dict[str, str] = {}  # noqa: RUF012  (never written on)
     includes_batch: bool = False

@@ -99,7 +99,7 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
             else:
                 error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)
-            problem = in_variables(problem_at(node, error))
+            problem = in_variables(problem_at(node, error), graph.fields)
             problems.append(with_doubt_of_input(problem, graph, node, lambda: sizings))
             return None
 

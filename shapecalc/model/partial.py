@@ -14,7 +14,7 @@ from shapecalc.model.locations import has_from
 from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.dims import Dim
     from shapecalc.errors import Problem
@@ -116,11 +116,16 @@ def reads_input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing 
     return not others and ref == Reference(before) and not has_from(node.mark)
 
 
-def in_variables(problem: Problem) -> Problem:
-    """Return a problem whose hint names the variable that is written for an argument: `context: 2048 would fit`."""
+def in_variables(problem: Problem, fields: Mapping[str, Sequence[str]]) -> Problem:
+    """Return a problem whose hint names the variable that is written for an argument: `context: 2048 would fit`.
+
+    Of a network that a config sets, the hint names the fields that the argument follows from, if there are any.
+    """
     mark = problem.mark
     if mark is None or not mark.line:
         return problem
+    if fields and (hint := _in_fields(problem.message, mark.source.line(mark.line), fields)):
+        return problem._replace(hint=hint)
 
     def work() -> str:
         found = re.match(r"(\w+)(?=: \d+(?: or \d+)? would fit)", problem.hint)
@@ -129,6 +134,17 @@ def in_variables(problem: Problem) -> Problem:
         return problem.hint.replace(found[1], written[1], 1) if found and written else problem.hint
 
     return problem._replace(hint=Hint(work))
+
+
+def _in_fields(message: str, line: str, fields: Mapping[str, Sequence[str]]) -> str:
+    """Return the hint on an argument in the message, if its value in the line follows from fields of a config."""
+    for argument in re.findall(r"[a-z]\w+", message):
+        written = re.search(rf"[{{ ]{argument}: *(\"[^\"]*\"|[^,}}]*)", line)
+        words = re.findall(r"[A-Za-z_]\w*", written[1]) if written else ()
+        if found := [*dict.fromkeys(field for word in words for field in fields.get(word, ()))]:
+            them = "it" if len(found) == 1 else "them"
+            return f"{argument} follows from {' and '.join(found)} of the config: change {them} there, or the input"
+    return ""
 
 
 def with_inputs(graph: Graph, node: Node, inputs: tuple[Shape, ...], error: LayerError) -> tuple[str, ...]:

@@ -193,6 +193,23 @@ def test_what_is_wrong_is_said_at_its_place(name: str, tmp_path: Path) -> None:
     assert message in str(caught.value).replace(f"{tmp_path}/", "")
 
 
+def test_hints_on_a_size_name_the_fields_that_it_follows_from(tmp_path: Path) -> None:
+    """Not the arguments of the family's own layers, which is not the file of the user."""
+    fields = {"image_size": 32, "patch_size": 8, "hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4}
+    nested = {"model_type": "clip", "vision_config": fields, "text_config": {"num_hidden_layers": 1}}
+    opt = {"model_type": "opt", "num_hidden_layers": 1, "max_position_embeddings": 64}
+    cases: list[tuple[dict[str, Any], Any, dict[str, Any], str]] = [
+        (VIT, "3x64x64", {}, "num_positions follows from image_size and patch_size of the config: change them there"),
+        (nested, {"image": "3x64x64"}, {}, "num_positions follows from image_size and patch_size of the config"),
+        (opt, None, {"seq": 80}, "num_positions follows from max_position_embeddings of the config: change it there"),
+    ]
+    for config, size, variables, hint in cases:
+        with pytest.raises(shapecalc.ShapeError) as caught:
+            shapecalc.load(written(tmp_path, config)).infer(input=size, vars=variables)
+        assert hint in caught.value.problems[0].hint
+        assert "would fit" not in caught.value.problems[0].hint
+
+
 def test_every_nested_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     config = {"model_type": "clip", "projection_dim": -1, "text_config": {"vocab_size": "a"}, "vision_config": 3}
     with pytest.raises(shapecalc.SpecError) as caught:
