@@ -35,7 +35,7 @@ _LAYERS_OF_A_FAILURE = 1_000
 
 
 @click.command(short_help="Check specifications and their expectations.")
-@spec_argument("specs", "SPEC...", nargs=-1)
+@spec_argument("specs", "[SPEC]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification too.")
 @set_option
 @input_option

@@ -33,7 +33,8 @@ def _title(name: str, suffixes: Sequence[str]) -> str:
 )  # fmt: skip
 @click.option(
     "--depth", type=click.UNPROCESSED, metavar="N", shell_complete=completed("depth"),
-    help="Expand blocks to this depth: 1, 2, … or all. Only for dot and mermaid.",
+    help="Expand blocks to this depth: 1, 2, … or all. Only for dot and mermaid.  "
+    "[default: all, or what Mermaid can show]",
 )  # fmt: skip
 @click.option("--output", "-o", metavar="FILE", type=click.Path(), help="Write to FILE instead of the screen.")
 def command(

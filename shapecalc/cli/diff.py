@@ -39,7 +39,7 @@ __all__ = ["command"]
 @click.option("--all", "everything", is_flag=True, help="Show unchanged layers too.")
 @batch_option
 @layout_option
-@depth_option
+@depth_option("all")
 @click.option("--exit-code", is_flag=True, help="Exit with status 1 if the networks differ.")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)

@@ -42,9 +42,10 @@ _STYLES = {name: style for name, style in STYLES.items() if "Report" in style.of
 )  # fmt: skip
 @batch_option
 @layout_option
-@depth_option
+@depth_option("as deep as fits on a page")
 @click.option(
-    "--direction", type=OneOf(DIRECTIONS), help="Choose which way the graph goes: down, or to the right.",
+    "--direction", type=OneOf(DIRECTIONS),
+    help="Choose which way the graph goes: down, or to the right.  [default: down]",
 )  # fmt: skip
 @click.option(
     "--scale", type=OneOf([*SCALES]),
@@ -54,15 +55,17 @@ _STYLES = {name: style for name, style in STYLES.items() if "Report" in style.of
 @click.option(
     "--of",
     metavar="NAMES",
-    help="Of shares: draw params, macs or output_bytes, or several with commas.  [default: all]",
+    help="With --style shares: draw params, macs or output_bytes, or several with commas.  [default: all]",
 )
 @click.option(
     "--layer", metavar="NAMES", shell_complete=completed("layers"),
-    help="Of receptive fields: draw those of a layer, or of several with commas.  [default: the last feature maps]",
+    help="With --style receptive-field: draw those of a layer, or of several with commas.  [default: the last "
+    "feature maps]",
 )  # fmt: skip
 @click.option(
     "--at", metavar="POSITION",
-    help="Of receptive fields: draw that of this position of the layer, 3x4, counted from 0.  [default: the middle]",
+    help="With --style receptive-field: draw that of this position of the layer, 3x4, counted from 0.  "
+    "[default: the middle]",
 )  # fmt: skip
 @click.option(
     "--theme", type=OneOf(THEMES), default="auto", show_default=True,

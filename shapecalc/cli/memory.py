@@ -52,6 +52,7 @@ __all__ = ["command"]
     "--order",
     type=OneOf(["given", "best"]),
     default="given",
+    show_default=True,
     help="Run branches as given, or in the order with the lowest peak.",
 ))  # fmt: skip
 @grouped("Training", training_options)
@@ -63,7 +64,7 @@ __all__ = ["command"]
 )
 @grouped("Small devices", small_device_options)
 @click.option("--layers", is_flag=True, help="Show the memory of every layer, in order of execution.")
-@depth_option
+@depth_option("all")
 @plot_option("the live bytes over time")
 @layout_option
 @output_formats("text", "json", "markdown", "html")

@@ -163,8 +163,8 @@ batch_option = click.option(
 network_options = together(spec_argument(), input_option, set_option)
 """SPEC, --input and --set; `load_network(spec, input, set)` then returns the network."""
 
-DIRECTION = "smallest first; -params for largest first"
-"""How every --sort orders, for its help."""
+DIRECTION = "smallest first; -{} for largest first"
+"""How every --sort orders, for its help, with a column."""
 
 _AUTO = "auto"
 
@@ -181,14 +181,12 @@ def _read_depth(ctx: click.Context, param: click.Parameter, value: str) -> int |
     raise click.BadParameter(f"{value!r} is not a depth: 1, 2, … or all", ctx, param)
 
 
-depth_option = click.option(
-    "--depth",
-    default=_AUTO,
-    metavar="N",
-    callback=_read_depth,
-    shell_complete=completed("depth"),
-    help="Expand blocks to this depth: 1, 2, … or all.",
-)
+def depth_option(default: str = "as deep as fits on a screen") -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --depth; its help ends with the `default`, in words."""
+    return click.option(
+        "--depth", default=_AUTO, metavar="N", callback=_read_depth, shell_complete=completed("depth"),
+        help=f"Expand blocks to this depth: 1, 2, … or all.  [default: {default}]",
+    )  # fmt: skip
 
 
 def selection_options(columns: str, largest: str, order: str = "line_order") -> Callable[[_Command], _Command]:
@@ -200,7 +198,8 @@ def selection_options(columns: str, largest: str, order: str = "line_order") -> 
         click.option("--kind", "kinds", metavar="KIND", multiple=True, shell_complete=completed("kinds_there"),
                      help="Show only layers of this kind. May be repeated."),
         click.option("--sort", metavar="COLUMN", shell_complete=completed(order),
-                     help=f"Sort by a column ({columns}, …), {DIRECTION}. Names and kinds are sorted alphabetically."),
+                     help=f"Sort by a column ({columns}, …), {DIRECTION.format(columns.partition(',')[0])}. "
+                     "Names and kinds are sorted alphabetically."),
         click.option("--top", type=WholeNumber(1), metavar="N",
                      help=f"Show only the first N layers by --sort, by default the N with the {largest}."),
     )  # fmt: skip
@@ -223,7 +222,7 @@ def all_or_depth(depth: int | str | None) -> int | None:
 layout_option = click.option(
     "--layout",
     type=OneOf(["hwc", "chw"]),
-    help="Choose the order of the axes of sizes, of --input too.",
+    help="Choose the order of the axes of sizes, also in --input.  [default: that of the file, else chw]",
 )
 
 

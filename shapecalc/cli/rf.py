@@ -46,7 +46,7 @@ def _read_position(ctx: click.Context, param: click.Parameter, value: str | None
     help="Show what one position of LAYER's output sees: 3x4, counted from 0.",
 )  # fmt: skip
 @layout_option
-@depth_option
+@depth_option()
 @selection_options("rf, jump, params", "largest receptive fields")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)

@@ -47,7 +47,7 @@ __all__ = ["command"]
     metavar="NAME[=A:B:STEP]",
     multiple=True,
     shell_complete=completed("searched"),
-    help="SPEC: search the values of a variable, or of input (its size); A and B may be fractions.",
+    help="SPEC: search the values of a variable, or input sizes (--for input); A and B may be fractions.",
 )
 @click.option("--params", metavar="N", help="SPEC: the maximum number of parameters: 5M, 300k.")
 @click.option("--macs", metavar="N", help="SPEC: the maximum number of MACs, for the batch: 300M, 1.5G.")
@@ -62,7 +62,9 @@ __all__ = ["command"]
 @click.option("--fix", is_flag=True, help="SPEC: find the smallest changes that fix its shape errors.")
 @set_option
 @layout_option
-@click.option("--top", type=WholeNumber(1, 1000), default=10, metavar="N", help="Show at most N answers.")
+@click.option(
+    "--top", type=WholeNumber(1, 1000), default=10, show_default=True, metavar="N", help="Show at most N answers."
+)
 @output_formats("text", "json", "markdown", "html", output=["-o"])
 @click.pass_context
 def command(

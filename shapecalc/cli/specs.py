@@ -39,7 +39,7 @@ __all__ = ["command"]
 @click.option("--min-params", metavar="N", help="List only networks with at least N parameters.")
 @click.option(
     "--sort", type=OneOf([f"{sign}{column}" for column in ("name", "params", "macs") for sign in ("", "-")]),
-    metavar="COLUMN", help=f"Sort by name, params or macs, {DIRECTION}.",
+    metavar="COLUMN", help=f"Sort by name, params or macs, {DIRECTION.format('params')}.",
 )  # fmt: skip
 @click.option(
     "--show", metavar="NAME", is_eager=True, callback=read_show, shell_complete=completed("bundled"),

@@ -54,7 +54,7 @@ _tokens_option = partial(click.option, metavar="N")
 @batch_option
 @plot_option("the roofline")
 @layout_option
-@depth_option
+@depth_option()
 @selection_options("time, bytes, intensity, macs", "longest times", order="speed_order")
 @output_formats("text", "json", "markdown", "html")
 def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)

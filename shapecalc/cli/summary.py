@@ -48,7 +48,7 @@ class _Command(click.Command):
 )
 @batch_option
 @layout_option
-@depth_option
+@depth_option()
 @click.option(
     "--fold/--no-fold",
     default=None,
@@ -62,6 +62,7 @@ class _Command(click.Command):
     "--convention",
     type=OneOf(["torch", "keras"]),
     default="torch",
+    show_default=True,
     help="Count parameters as PyTorch does, or as Keras does (running statistics included).",
 )
 @output_formats(*FORMATS)

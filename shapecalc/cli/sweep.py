@@ -73,14 +73,18 @@ def _plan_of(
     "--sort",
     metavar="LIST",
     shell_complete=completed("rows", _plan_of, "-"),
-    help=f"Sort by columns (params,-macs), {DIRECTION}.",
+    help=f"Sort by columns (params,-macs), {DIRECTION.format('params')}.",
 )
 @click.option("--top", type=WholeNumber(1), metavar="N", help="Keep only the first N rows.")
 @plot_option("the Pareto front")
 @output_formats("text", "json", "jsonl", "csv", "parquet", "markdown", "html")
 @click.option("--resume", is_flag=True, help="Resume after the last row of the --output file.")
-@click.option("--jobs", type=WholeNumber(1, 256), default=1, metavar="N", help="Use N processes.")
-@click.option("--yes", is_flag=True, help="Run without the size limit.")
+@click.option("--jobs", type=WholeNumber(1, 256), default=1, show_default=True, metavar="N", help="Use N processes.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Run even more than 20 million variants, or more than an hour, or more than fits on the disk.",
+)
 def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Sequence[str], **options: Any) -> int:
     """Evaluate every combination of variables and input sizes: parameters, MACs, memory and output size.
 

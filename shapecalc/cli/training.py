@@ -40,7 +40,7 @@ training_options = together(
     click.option("--mixed-precision", is_flag=True, help="The same as --precision mixed."),
     click.option(
         "--state-bits", metavar="BITS", shell_complete=completed("bits"),
-        help="Set the bits of a value of the optimizer's state.",
+        help="Set the bits of a value of the optimizer's state.  [default: those of the weights; 32 with mixed]",
     ),
     click.option(
         "--loss", type=OneOf(["cross_entropy", "none"]),
@@ -49,7 +49,7 @@ training_options = together(
     click.option(
         "--checkpoint", metavar="BLOCKS", shell_complete=completed("among", ("blocks", "none")),
         help="Use activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. "
-        "`blocks` for every block, a number of blocks at once, or names (layer3.*).",
+        "`blocks` for each block, N for groups of N blocks, or names (layer3.*) for these alone.",
     ),
     click.option(
         "--lora", metavar="OPTIONS", shell_complete=completed("among", ("rank=16,targets=all-linear",)),

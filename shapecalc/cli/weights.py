@@ -27,7 +27,7 @@ __all__ = ["command"]
 )
 @input_option
 @set_option
-@depth_option
+@depth_option()
 @click.option("--fold/--no-fold", default=None, help="Show modules that are repeated and alike as one line.")
 @output_formats("text", "json", "csv", "markdown", "html")
 def command(

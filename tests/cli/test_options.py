@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import click
@@ -77,14 +78,17 @@ def test_every_command_has_the_shared_options_or_a_reason(name):
 def test_a_shared_option_is_one_option(word):
     """It has the same values and help in every command.
 
-    Only `layer`, without a specification, has a layout of its own, and `convert`, of which only pictures have a depth.
+    Only `layer`, without a specification, has a layout of its own, and `convert`, of which only pictures have a depth;
+    the default of a depth differs.
     """
     found = {name: options_of(name)[word] for name in commands() if word in options_of(name)}
     first = found["summary"]
     for name, option in found.items():
         if (name, word) in (("layer", "--layout"), ("convert", "--depth")):
             continue
-        facts = [(one.help, one.metavar, one.default, type(one.type), one.callback) for one in (option, first)]
+        helps = [one.help.partition("  [default:")[0] if word == "--depth" else one.help for one in (option, first)]
+        assert helps[0] == helps[1], name
+        facts = [(one.metavar, one.default, type(one.type), one.callback) for one in (option, first)]
         assert facts[0] == facts[1], name
 
 
@@ -115,10 +119,47 @@ def test_input_sizes_in_a_layout():
     assert "--layout does not apply: conv is a kind of layer" in ran.err
 
 
+@pytest.mark.parametrize("words", [["summary", "lenet5"], ["rf", "lenet5"], ["speed", "lenet5", "--device", "h100"]])
+def test_the_order_in_the_help_of_sort_can_be_given(words):
+    """A column of the command itself: `speed` has no params."""
+    order = re.search(r"(-\w+) for largest", options_of(words[0])["--sort"].help)[1]
+    ran = run(*words, "--sort", order)
+    assert (ran.status, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "default"),
+    [
+        (["memory", "resnet18", "--layers"], "all"),
+        (["diff", "resnet18", "--input-b", "3x64x64"], "all"),
+        (["convert", "resnet18", "--to", "dot"], "all, or what Mermaid can show"),
+        (["summary", "resnet18"], "as deep as fits on a screen"),
+        (["rf", "resnet18"], "as deep as fits on a screen"),
+        (["speed", "resnet18", "--device", "h100"], "as deep as fits on a screen"),
+    ],
+)
+def test_the_default_of_a_depth_is_stated(words, default):
+    assert f"[default: {default}]" in options_of(words[0])["--depth"].help
+    ran = [run(*words, *depth).out for depth in ([], ["--depth", "all"], ["--depth", "1"])]
+    assert (ran[0] == ran[1]) == default.startswith("all")
+    assert ran[1] != ran[2], "the depth matters"
+
+
+def test_the_help_of_yes_has_the_limits_of_a_sweep():
+    driver = pytest.importorskip("shapecalc.questions.sweep.driver")
+    assert f"{driver._EXCESSIVE_ROWS // 10**6} million variants" in options_of("sweep")["--yes"].help
+    assert driver._EXCESSIVE_SECONDS == 3600
+    assert "more than an hour" in options_of("sweep")["--yes"].help
+
+
+def test_the_usage_of_check_leaves_out_the_files_of_all():
+    assert run("check", "--help").out.startswith("Usage: shapecalc check [OPTIONS] [SPEC]...\n")
+
+
 def test_every_sort_has_the_smallest_first():
     """With a - the largest; the help of each command says so."""
-    for name in ("summary", "sweep", "specs"):
-        assert "smallest first; -params for largest first" in options_of(name)["--sort"].help
+    for name in ("summary", "rf", "speed", "sweep", "specs"):
+        assert re.search(r"smallest first; -\w+ for largest first", options_of(name)["--sort"].help), name
     report = json.loads(run("summary", "lenet5", "--format", "json").out)["layers"]
     drawn = [run("summary", "lenet5", "--sort", order, "--format", "csv").out for order in ("params", "-params")]
     params = sorted(layer["params"] for layer in report)
