@@ -27,7 +27,8 @@ _STYLE = "a style of the terminal or of SVG"
 _AXIS = "the language's word for the channel axis"
 OTHERWISE = {
     "linear": ("a scaling of positions in a config; a scale of pictures", {"language.rotations", "renderers.pictures"}),
-    "scale": ("an option of pictures", {"renderers.pictures"}),
+    "scale": ("an option of pictures", {"renderers.pictures", "renderers.pictures.volumes.scaling"}),
+    "cell": ("a cell of a notebook", {"cli.notebook"}),
     "aligned": ("the name of a function", {"questions.weights.prefixes"}),
     "dropout": ("an option of LoRA", {"questions.memory.training.lora"}),
     "indices": ("a part of a sparse tensor", {"checkpoints.allowed"}),

@@ -56,12 +56,14 @@ def _on_size_of_map(graph: Graph, sizings: Sequence[Sizing | None], index: int) 
         return ""
     x = flattened.inputs[0]
     for proposal in proposals_at(graph, sizings, index):
+        if layer.arguments[proposal.argument].role != STATED or proposal.values[:1] != (x.elements,):
+            continue
         stated = getattr(layer, proposal.argument)
         positions, rest = divmod(stated, x.channels)
         side, (channels, left) = math.isqrt(positions), divmod(stated, math.prod(x.spatial))
         is_square = len(x.spatial) == 2 and not rest and side > 1 and side**2 == positions
         due = x.map_of(x.channels, (side, side)) if is_square else x.map_of(channels, x.spatial) if not left else None
-        if due and proposal.values[:1] == (x.elements,) and layer.arguments[proposal.argument].role == STATED:
+        if due:
             return f"{stated} is {due.text}, but the input of {graph.nodes[at].name} is {x.text}"
     return ""
 
