@@ -133,9 +133,9 @@ def test_wrong_use_of_the_line(shell, line, words, monkeypatch):
     assert shell.shown == []
 
 
-@pytest.mark.parametrize("option", ["--help", "-h"])
-def test_help_lists_the_options(shell, capsys, option):
-    run_cell(shell, option, DIGITS)
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_lists_the_options(shell, capsys, asked):
+    run_cell(shell, asked, DIGITS)
     text = capsys.readouterr().out
     assert text.startswith("Usage: %%shapecalc [OPTIONS] [NAME]\n")
     for option in ("--style", "--set", "--input", "--depth"):
