@@ -87,6 +87,7 @@ def error_of(shell, line, cell):
         run_cell(shell, line, cell)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+    assert str(caught.value) == str(caught.value).rstrip()
     return "\n".join(caught.value._render_traceback_())
 
 
