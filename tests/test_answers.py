@@ -136,7 +136,7 @@ def test_formulas_are_latex_in_notebooks():
     assert r"$56 \mathit{w12345}$" in text
 
 
-def test_a_sweep_is_drawn():
+def test_a_sweep_is_drawn(monkeypatch):
     pytest.importorskip("numpy")
     found = shapecalc.sweep("vit_b_16", vars={"patch": [14, 16, 15, 28, 112]})
     picture = found.draw()
@@ -154,6 +154,12 @@ def test_a_sweep_is_drawn():
             found.draw(of=wrong)
     with pytest.raises(UsageError, match="no option at"):
         found.draw(at=1)
+    sizes = shapecalc.sweep("lenet5", input="{24:43:1}x=x1")
+    assert "12 variants" in sizes.draw().svg, "of 20, those below 32 do not fit"
+    assert "32×32×1" in sizes.draw().svg
+    monkeypatch.setattr("shapecalc.renderers.pictures.charts.front._SAMPLED", 4)
+    pale = [mark for mark in sizes.draw().scene.marks if mark.key == "variants"]
+    assert len(pale[0].points) == 3, "every fourth"
     assert "0 variants" in found.where("params < 1").draw().svg
 
 

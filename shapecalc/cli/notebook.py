@@ -108,7 +108,7 @@ def _text_of(error: ShapecalcError | click.ClickException) -> str:
             show_error(error)
         else:
             show_misuse(error, cli)
-    return written.getvalue()
+    return written.getvalue().rstrip()
 
 
 _ABOUT = "With a NAME, the network is a variable of that name in the cells below."

@@ -87,6 +87,7 @@ def error_of(shell, line, cell):
         run_cell(shell, line, cell)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+    assert str(caught.value) == str(caught.value).rstrip()
     return "\n".join(caught.value._render_traceback_())
 
 
@@ -133,9 +134,9 @@ def test_wrong_use_of_the_line(shell, line, words, monkeypatch):
     assert shell.shown == []
 
 
-@pytest.mark.parametrize("option", ["--help", "-h"])
-def test_help_lists_the_options(shell, capsys, option):
-    run_cell(shell, option, DIGITS)
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_lists_the_options(shell, capsys, asked):
+    run_cell(shell, asked, DIGITS)
     text = capsys.readouterr().out
     assert text.startswith("Usage: %%shapecalc [OPTIONS] [NAME]\n")
     assert {"--style", "--set", "--input", "--depth"} <= {*text.replace(",", " ").split()}
