@@ -128,7 +128,7 @@ def test_every_error_is_one_of_the_package(name):
         (lambda: NETWORK.infer(vars={3: 4}), "vars must be a mapping of names to values, not {3: 4}"),
         (lambda: NETWORK.infer(layout=3), "layout must be chw or hwc, not 3"),
         (lambda: NETWORK.infer(convention="pytorch"), "convention must be torch or keras, not pytorch"),
-        (lambda: NETWORK.infer(input={3}), "an input size must be a list of sizes, or sizes as 7x7x256, not {3}"),
+        (lambda: NETWORK.infer(input={3}), "an input size must be a list of sizes, or sizes as 3x224x224, not {3}"),
         (lambda: NETWORK.compare(3), "a specification is a path, a name, text, a dict or a list of layers, not int"),
         (lambda: NETWORK.unmet(3), "expectations are checked against a report, not int"),
         (lambda: REPORT.lines(0), "depth is 0\n   give a whole number of at least 1, or all"),
@@ -169,7 +169,7 @@ def test_what_is_expected_is_said(call, words):
         (lambda: shapecalc.sweep("unet", vars={"width": "wide"}), "width is a number in the specification, and 'wide' is not"
          "\n   write FROM:TO:STEP, as in 16:128:16"),
         (lambda: sweep().settings(7), "there is no row 7\n   rows are 0 to 1"),
-        (lambda: sweep().rows([7]), "[7] are no rows\n   a slice, numbers from 0 to 1, or 2 truth values"),
+        (lambda: sweep().rows([7]), "[7] are not rows\n   a slice, numbers from 0 to 1, or 2 truth values"),
         (lambda: sweep().pareto(["params"]), "a front needs two columns or more, not only params\n   for instance params,macs"),
         (lambda: sweep().where("a b"), "where: "),
     ],

@@ -73,7 +73,7 @@ def read(path: str) -> Checkpoint:
         try:
             graph = WireReader(content).message(_MODEL).get("graph", {})
         except WireError as error:
-            raise broken(path, f"it is no ONNX file, or a broken one: {error}") from None
+            raise broken(path, f"it is not an ONNX file, or a broken one: {error}") from None
     nodes = graph.get("nodes", [])
     messages = [*graph.get("weights", []), *_constants(nodes)]
     messages += [{**one.get("values", {}), "dims": one.get("dims", [])} for one in graph.get("sparse", [])]

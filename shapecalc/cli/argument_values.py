@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.layers.base.arguments import Choice, Flag, Text
+from shapecalc.layers.base.per_axis import Padding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,12 @@ def _value_of(text: str, argument: Argument) -> Any:
 
         return json.loads(text.translate(_BRACKETS))
     pieces = [_piece(piece) for piece in re.split(r"[x×,]", text)]
+    if isinstance(argument, Padding) and len({type(piece) for piece in pieces}) > 1:
+        number = next((piece for piece in pieces if type(piece) is int), "")
+        if number != "":
+            message = f"{text} has a pair for one axis, and a number for another"
+            hint = f"give a pair for each: {number} before and after is {number}:{number}"
+            raise LayerError(message, hint=hint, argument=argument.name)
     alone = len(pieces) == 1 and not isinstance(pieces[0], list)
     return pieces[0] if alone else pieces
 

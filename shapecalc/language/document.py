@@ -141,7 +141,7 @@ def _read_unknown_keys(
             problems.append(Problem(f"a specification has no key {key.text}", key.mark, hint=hint))
             variables[key.text] = item
             continue
-        problems.append(unknown_key(key, KEYS))
+        problems.append(unknown_key(key, KEYS, value.keys()))
         if problems.unlisted:  # the rest are only counted
             continue
         meant = meant_key(key.text, KEYS)

@@ -61,7 +61,10 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     if call and not foreign and isinstance(value, ListValue) and value.items and all(map(_is_layer, value.items)):
         return clean(_sequence(call.word, value.items, place))
     alone = value.text if isinstance(value, Scalar) else ""  # `backbone: resnet18`
-    return clean(foreign or (hint_for_network(call.word) or hint_for_network(alone) if call else ""))
+    hint = foreign or (hint_for_network(call.word) or hint_for_network(alone) if call else "")
+    if not hint and value is None and key.text in place.known:
+        hint = f"{key.text} is a layer or an input: write `from: {key.text}` beside the layer whose input it is"
+    return clean(hint)
 
 
 def _values(call: Call, value: Value | None) -> list[str]:
@@ -100,8 +103,8 @@ def _sequence(word: str, items: Sequence[Value], place: Place) -> str:
     if word[:1].isupper():
         return SEQUENCE
     return (
-        f"branches side by side are lists under `- concat:` or `- add:`, as `- - {_began(items[0])}`; other layers "
-        f"need nothing around them: list them here, or as the block {word} under `blocks:`, with `- {word}` here"
+        f"layers in sequence need no name: list them here; or move {word} to `blocks:`, and write `- {word}` here, or "
+        f"`[{word}]` in the list of a `- concat:` or `- add:` for a branch"
     )
 
 

@@ -72,7 +72,8 @@ def beside(
         return Problem(f"there is no layer-level key {strange.text}", strange.mark, hint=hint)
     like = find_kind(strange.text)
     is_own = like is not None and like.kind == strange.text  # dropout, not padding, which is another name of pad
-    rest = f"for a layer, make it an item of its own: - {strange.text}" if is_own else ", ".join(layer_level)
+    own = f"for a layer of that kind, write `- {as_item(strange, given)}` as an item of its own"
+    rest = own if is_own else ", ".join(layer_level)
     rest = rest if is_own else f"layer-level keys are {rest}"
     headline = f"{strange.text} is beside {kind.text}, not under it"
     return Problem(headline, strange.mark, hint=f"{_with_arguments(kind, value, others, blocks)}; {rest}")
@@ -86,11 +87,14 @@ _KEYS = {
 """Keys of a specification under names of other programs."""
 
 
-def unknown_key(key: Scalar, known: Collection[str]) -> Problem:
-    """Return the problem of a key that a specification does not have."""
+def unknown_key(key: Scalar, known: Collection[str], given: Collection[str] = ()) -> Problem:
+    """Return the problem of a key that a specification does not have; `given` are those of the file."""
 
     def work() -> str:
         meant = meant_key(key.text, known)
+        there = next((word for word in ("input", "inputs") if word in given and meant in ("input", "inputs")), "")
+        if there:
+            return f"remove it: the file has `{there}:`"
         return f"did you mean {meant}?" if meant else str(did_you_mean(key.text, known))
 
     return Problem(f"a specification has no key {key.text}", key.mark, hint=Hint(work))

@@ -132,12 +132,15 @@ def _branch_of(name: str, known: Collection[str], blocks: Mapping[str, BlockDefi
     if not block and not cls:
         return ""
     required = [key for key, value in block.arguments.items() if value is None] if block else []
-    needs = bool(required or (cls and not block and cls.required_arguments()))
-    listed = f"write `[{bare}{': {…}' if needs else ''}]`"
+    if cls and not block:
+        required = [*cls.required_arguments()]
+    given = f": {{{', '.join(f'{key}: …' for key in required)}}}" if required else ""
+    listed = f"write `[{bare}{given}]`"
+    what = "block" if block else "layer"
     numbered = _unnamed(bare if block or not cls else cls.kind, known)
     if numbered and bare == name:
-        return f"did you mean {numbered[-1]}? For a new branch of one layer, {listed}"
-    return f"a branch of one {'block' if block else 'layer'} is a list: {listed}"
+        return f"did you mean {numbered[-1]}? For a new branch of one {what}, {listed}"
+    return f"a branch of one {what} is a list: {listed}"
 
 
 def _unnamed(kind: str, known: Collection[str]) -> list[str]:

@@ -173,6 +173,14 @@ class Scope:
         message = f"no layer, block or input is called {pending.name} here"
         return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
 
+    def _of_broken_copies(self, name: str) -> tuple[Flow, ...] | None:
+        """Return what a copy refers to of a repeated item with a problem, `c2` of `c{i}`; None for any other name."""
+        for template, flows in self.flows.items():
+            parts = re.split(r"\{[^{}]*\}", template)
+            if len(parts) > 1 and re.fullmatch(".+".join(map(re.escape, parts)), name):
+                return flows
+        return None
+
     def look_up(
         self,
         pending: Pending,
@@ -185,6 +193,8 @@ class Scope:
         `dependents` returns the nodes that cannot be meant, `within` the layers of a name within blocks here.
         """
         flows = self.flows.get(pending.name)
+        if flows is None:
+            flows = self._of_broken_copies(pending.name)
         if flows is None:
             return self._unknown(pending, blocks, self._outputs_of(dependents()), within)
         output = pending.output

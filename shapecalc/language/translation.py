@@ -139,6 +139,10 @@ def _applied(hint: str, operand: Operand, known: Collection[str], target: str = 
     return hint
 
 
+_ORDERED = ("-", "/", "**")
+"""Operators of which `other` is not the second operand, as in PyTorch's calls."""
+
+
 def _merge(call: Call, cls: type[Layer], known: Collection[str]) -> str:
     """Return the hint for a function of several tensors: `torch.cat([a, b], 1)`, `torch.add(x, y)`, `Add()([x, y])`."""
     first = call.operands[0]
@@ -147,8 +151,10 @@ def _merge(call: Call, cls: type[Layer], known: Collection[str]) -> str:
     names = listed_names(first) if is_list else [part for part in (*call.operands, *rest) if part.isidentifier()]
     rest = tuple(part for part in rest if is_list or not part.isidentifier())
     if len(names) < 2:
-        if not is_list and rest and not cls.arguments and is_number(rest[0]):
+        if not is_list and rest and is_number(rest[0]) and (not cls.arguments or cls.operator in _ORDERED):
             return "a number changes no size: remove the item"
+        if not is_list and rest and cls.elementwise and is_number(rest[0]):
+            return f"write `- {call.word}: {{{named(cls, rest, call).shown}}}`"
         return (
             f"write its inputs as `- {as_merge(call.word, ['…', '…'], (), named(cls, rest, call).shown)}`, "
             "each a name, a list of layers, or [] for the layer above"

@@ -130,6 +130,8 @@ def check_number(layer: Layer, found: int) -> None:
     names = ", ".join(layer.input_names)
     due += f" ({names})" if names else ""
     hint = "combine them with add or concat first" if most == 1 else ""
+    if fewest > found:
+        hint = f"name them all: from: [{', '.join('abcdefgh'[:fewest])}]"
     if names and found < fewest:
         hint = f"name the layers of all of them: from: [{names}]"
     raise LayerError(f"{layer.kind} expects {due}, but has {found}", hint=hint)

@@ -132,7 +132,8 @@ def _reasons(
         found.append((layer.kind, "" if doubt and _is_part_of_another(graph, node) else doubt))
     if layer.branches:
         if len(read) == 1:
-            found.append(("one branch", _on_one_branch(graph, node, layer)))
+            has_number = layer.elementwise and any(value is not None for value in layer.values().values())
+            found.append(("one branch", "" if has_number else _on_one_branch(graph, node, layer)))
         elif layer.is_sum and len(set(node.inputs)) == 1:
             found.append(("itself", _on_itself(graph, node, layer)))
         elif layer.elementwise and any(len(x.sizes) != len(sizing.inputs[0].sizes) for x in sizing.inputs):

@@ -147,7 +147,7 @@ class TreeBuilder:
             if frame.key is not self.refused:
                 frame.contents.append((frame.key, value))
             elif not isinstance(value, Scalar) or value.text or value.quoted:
-                self._no_set(frame)
+                self._no_set(frame, is_key=True)
             frame.key = None
 
     def key(self, value: Value, frame: _Frame, seen: dict[str, Scalar]) -> Scalar:
@@ -192,9 +192,13 @@ class TreeBuilder:
         key = self.stack[0].key if len(self.stack) == 2 else None
         return key is not None and key.text == "layers"
 
-    def _no_set(self, frame: _Frame) -> None:
-        """Report the keys of a mapping that are numbers: it is no set, since it has words or values too."""
-        self.problems += map(_bad_key, frame.numbers)
+    def _no_set(self, frame: _Frame, *, is_key: bool = False) -> None:
+        """Report the keys of a mapping that are numbers: it is no set, since it has words or values too.
+
+        `is_key` is whether the last of them has a value.
+        """
+        keys = frame.numbers[-1:] if is_key else []
+        self.problems += [_bad_key(value, is_alone=value not in keys) for value in frame.numbers]
         frame.numbers, frame.is_set = [], False
 
     def _of_set(self, frame: _Frame) -> Value:
@@ -235,7 +239,8 @@ def depth_problem(mark: Mark) -> Problem:
     return Problem(message, mark, hint="give the inner parts a name under `blocks:`")
 
 
-def _bad_key(value: Value) -> Problem:
+def _bad_key(value: Value, *, is_alone: bool = False) -> Problem:
+    """Return the problem of a key that is not a word; of one that `is_alone` nothing follows."""
     if not isinstance(value, Scalar):
         kind = "list" if isinstance(value, ListValue) else "mapping"
         hint = "put a key that begins with `[` or `{` in quotes"
@@ -245,6 +250,8 @@ def _bad_key(value: Value) -> Problem:
     shown = short(value.text)
     kind = "null" if value.value is None else "true or false" if isinstance(value.value, bool) else "a number"
     hint = f"write '{shown}' in quotes for the word, or a key before it: `key: {shown}`"
+    if is_alone:
+        hint = f"write the key that it belongs to before it: `key: {shown}`"
     if value.mark.source.line(value.mark.line)[: value.mark.column - 1].endswith(tuple(f"{n}," for n in range(10))):
         hint = "a comma within { } ends a value: write a number without separators, or in quotes"
     return Problem(f"a key is a word: `{shown}` is {kind}", value.mark, hint=hint)

@@ -110,7 +110,7 @@ def _check_dashes(builder: TreeBuilder, error: MarkedYAMLError | None = None) ->
 def _begin_document(event: Any, builder: TreeBuilder) -> None:
     if builder.root is not None:
         mark = Mark(*_at(event, builder))
-        hint = "one file is one specification: remove the `---`"
+        hint = "one file is one specification: remove the `---` and what follows it, or move that to another file"
         raise StopReadingError(Problem("a second document begins here", mark, hint=hint))
 
 

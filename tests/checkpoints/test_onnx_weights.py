@@ -108,7 +108,7 @@ def test_constants_and_sparse_tensors_are_there_and_texts_are_not(tmp_path):
         (with_weights(tensor("w", [3], kind=99)), "its tensor w is of the type 99, which is not known"),
         (with_weights(tensor("w", [2**40, 2**40])), "its tensor w cannot have its shape: it has 2^63 elements or more"),
         (with_weights(tensor("w", [2]), tensor("w", [3])), "it has two tensors of the name w"),
-        (small()[:-40], "it is no ONNX file, or a broken one: "),
+        (small()[:-40], "it is not an ONNX file, or a broken one: "),
     ],
 )
 def test_wrong_files(data, text, tmp_path):

@@ -227,3 +227,15 @@ def test_the_example_in_the_help_is_one_command_in_lines_that_fit(kind):
     words = shlex.split(example.replace("\\\n", " "))
     assert words == shlex.split(example_command(KINDS[kind], KINDS[kind].examples[0]))
     assert run(*words[1:]).status == 0
+
+
+@pytest.mark.parametrize(("padding", "size"), [("0:1x2:2", "4×7×10"), ("0:1x2", ""), ("2x0:1", "")])
+def test_padding_as_pairs_is_a_pair_for_each_axis(padding, size):
+    """Of torch.nn.functional.pad(x, (2, 2, 0, 1)) and Conv2d(3, 4, 3)."""
+    ran = run("layer", "conv", "--input", "3x8x8", "--out-channels", "4", "--kernel-size", "3", "--padding", padding)
+    if size:
+        assert size in ran.out
+    else:
+        assert ran.status == 2
+        assert f"{padding} has a pair for one axis, and a number for another" in ran.err
+        assert "2 before and after is 2:2" in ran.err

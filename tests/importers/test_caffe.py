@@ -935,7 +935,7 @@ def test_blocks_are_what_names_have_before_a_slash():
          "its dims [0, 7, -1] do not divide the 180 elements of its input"),
         ("Reshape reshape_param { shape { dim: [0, 0, 0, 0, 0] } }",
          "its dim 4 of 0 keeps an axis that its input does not have"),
-        ("Reshape reshape_param { axis: 9 }", "its axis and num_axes are none of an input of 4 axes"),
+        ("Reshape reshape_param { axis: 9 }", "its axis and num_axes are beyond the 4 axes of its input"),
         ("Flatten flatten_param { axis: 3 end_axis: 2 }", "its end_axis 2 is before its axis 3"),
         ("Permute permute_param { order: [0, 0] }", "its order [0, 0] is not an arrangement of 4 axes"),
         ('Slice top: "y" slice_param { slice_point: [1, 2] }',

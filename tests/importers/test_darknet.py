@@ -307,7 +307,7 @@ def test_masks_and_anchors_of_a_detector():
     conv = "conv filters=14 size=1"
     assert not warned(cfg(conv, head.format("0,1", 2, "1,2,3,4"), net=SQUARE.replace("16", "32")))
     text = error_of(cfg(conv, head.format("1,2", 2, "1,2,3,4"), net=SQUARE))
-    assert "mask: 2 is none of its num=2 boxes" in text
+    assert "mask: 2 is not one of its num=2 boxes" in text
     assert "boxes are counted from 0: write num=3" in text
     (warning,) = warned(cfg(conv, head.format("0,1", 3, "1,2,3,4"), net=SQUARE.replace("16", "32")))
     assert "it has 2 anchors, but num=3: each box needs its width and height" in warning
@@ -645,7 +645,7 @@ ERRORS = {
     ),
     "weights of no sort": (
         cfg("avg", "shortcut from=0 weights_type=per_pixel"),
-        "<bytes>:8:1: 1_shortcut (shortcut): weights_type is per_pixel: it is none, per_feature or per_channel\n"
+        "<bytes>:8:1: 1_shortcut (shortcut): weights_type is per_pixel: it can be none, per_feature or per_channel\n"
         "    8 │ weights_type=per_pixel\n"
         "      │ ^^^^^^^^^^^^^^^^^^^^^^\n"
         "   its input is 3×1×1 from 0_avgpool",

@@ -116,7 +116,7 @@ WRONG = {
                            "it is a compiled package of AOTInductor, without the graph"),
     "an old pickle": (b"\x80\x02}q\x00.", "it is a pickle of Python, as old versions of torch.save wrote: it is not executed"),
     "a web page": (b"<!DOCTYPE html>", "it is a web page: the download failed, and its text says why"),
-    "no JSON": (archive("{"), "its net/models/model.json is no JSON"),
+    "no JSON": (archive("{"), "its net/models/model.json is not JSON"),
     "JSON of another sort": (archive("[]"), "its JSON has no graph_module"),
     "deep JSON": (archive("[" * 100_000), "its net/models/model.json is nested too deeply"),
     "an unknown version": (archive({**small(), "schema_version": {"major": 99}}),

@@ -82,7 +82,7 @@ FOLLOWED = [
     (MAP + "- {}\n", "conv: {out_channels: 8, kernel_size: 3}\n  padding: 1\n  activation: relu", "write `{}`" + KEYS,
      "conv: {out_channels: 8, kernel_size: 3, padding: 1}", (8, 8, 8), 444),
     (STEPS + "- {}\n", "lstm: 64\n  dropout: 0.5",
-     "write `{}`; for a layer, make it an item of its own: - dropout", "lstm: {hidden_size: 64, dropout: 0.5}", (50, 64), 93_696),
+     "write `{}`; for a layer of that kind, write `- dropout: 0.5` as an item of its own", "lstm: {hidden_size: 64, dropout: 0.5}", (50, 64), 93_696),
     (BLOCK.replace("stride: required", "padding: 1").replace("stride: stride, padding: 1", "padding: padding") + "- {}\n",
      "down: 8\n  padding: 0", "write `{}`" + KEYS, "down: {planes: 8, padding: 0}", (8, 6, 6), 296),
     (STEPS + "- {}\n", "linear: 10\n  dropout: 0.5\n  relu:", "make each an item of its own: `- {}`", "dropout: 0.5",
@@ -165,6 +165,13 @@ FOLLOWED = [
     # torch.nn.Conv3d(3, 8, 3, padding=1) of a clip whose frames come first: no batch of images, which it could not have
     ("input: 16x3x112x112\nlayers:\n- {}\n- Conv3d: {in_channels: 3, out_channels: 8, kernel_size: 3, padding: 1}\n",
      "relu", "axis 2 of its input is 3: write `- {}` before it", "permute: [2, 1, 3, 4]", (8, 16, 112, 112), 656),
+    # torch.add(x, 1); torch.div without its other operand; a layer in place of the first one of a branch
+    (MAP + "- {}\n", "torch.add(x, 1)", "write `- {}`", "add: {other: 1}", (4, 8, 8), 148),
+    (MAP + "- {}\n", "div", "name them all: from: [a, b]", "{div: , from: [a, b]}", (4, 8, 8), 148),
+    (MAP + "- {}\n", "sub", "name both: `- {}`; for a number minus its input, write `- sub: {other: 1}`",
+     "sub: [a, b]", (4, 8, 8), 148),
+    (MAP + "- {}\n", "concat: [[a, relu], b]", "a is a layer or an input: write `from: a` beside the layer whose input it is",
+     "concat: [[{relu: , from: a}], b]", (8, 8, 8), 148),
 ]  # fmt: skip
 
 
@@ -184,6 +191,22 @@ def test_a_followed_hint_gives_the_network_that_was_meant(
     assert problem.hint == hint.replace("{}", _as_in_the_hint(right, hint))
     report = shapecalc.load(spec.replace("{}", right)).infer()
     assert ([*report.outputs.values()], report.total.params) == ([output], params)
+
+
+@pytest.mark.parametrize("merge", ["[[left], [right]]", "{branches: [[left], [right]], dim: 1}"])
+def test_named_lists_of_layers_become_blocks_that_are_branches(merge: str) -> None:
+    """Of torch.cat([self.left(x), self.right(x)], 1), with Conv2d(4, 2, 1) and Conv2d(4, 3, 1) in Sequentials."""
+    lists = {
+        "left": "[{conv: {out_channels: 2, kernel_size: 1}}]",
+        "right": "[{conv: {out_channels: 3, kernel_size: 1}}]",
+    }
+    with pytest.raises(SpecError) as caught:
+        shapecalc.load("input: 4x8x8\nlayers:\n" + "".join(f"- {name}: {layers}\n" for name, layers in lists.items()))
+    for name, problem in zip(lists, caught.value.problems, strict=True):
+        assert f"or move {name} to `blocks:`, and write `- {name}` here, or `[{name}]` in the list of a" in problem.hint
+    blocks = "".join(f"  {name}: {layers}\n" for name, layers in lists.items())
+    report = shapecalc.load(f"input: 4x8x8\nblocks:\n{blocks}layers:\n- cat: {merge}\n").infer()
+    assert ([*report.outputs.values()], report.total.params) == ([(5, 8, 8)], 25)
 
 
 def test_the_layers_for_a_bilinear_layer_have_its_parameters() -> None:

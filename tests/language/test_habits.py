@@ -85,7 +85,7 @@ def hint(item: str) -> str:
         ("'x = F.dropout(x, 0.5, training=self.training)'", "write `- dropout: {p: 0.5}`; dropout has no argument training"),
         ("'F.conv2d(x, w)'", "write `- conv2d: {out_channels: …, kernel_size: …}`, and give w by name"),
         ("'torch.flatten(x, 1)'", "write `- flatten: {start_dim: 1}`"),
-        ("'torch.cat([a, b], dim=1)'", "write `- cat: {branches: [a, b], dim: 1}`; a and b are no names "
+        ("'torch.cat([a, b], dim=1)'", "write `- cat: {branches: [a, b], dim: 1}`; a and b are not names "
          "here: write `input` for the input, a list of layers for a branch, or `name: a` below the layer that is meant"),
         ("'torch.add(x, residual)'", "write `- add: [[], residual]`; residual is not a name here: write `input` for the input, a "
          "list of layers for a branch, or `name: residual` below the layer that is meant"),
@@ -94,7 +94,8 @@ def hint(item: str) -> str:
          "input or `name: q` below the layer that is meant"),
         ("'torch.cat(features, 1)'", "write its inputs as `- cat: {branches: […, …], dim: 1}`, each a name, a list of layers, or "
          "[] for the layer above"),
-        ("'torch.add(x, 1)'", "a number changes no size: remove the item"),
+        ("'torch.add(x, 1)'", "write `- add: {other: 1}`"),
+        ("'torch.sub(x, 1)'", "a number changes no size: remove the item"),
         ("x * 0.5", "a number changes no size: remove the item"),
         ("conv + relu", "`shapecalc layers` lists the kinds"),
         ("global-avg-pol", "did you mean global_avg_pool?"),
@@ -128,8 +129,8 @@ def hint(item: str) -> str:
          "write each call as an item of its own, in order, without those that change no size"),
         ("{relu: {}, inputs: a}", "write `from:`"),
         ("{relu: {}, if: false}", "write `when:`"),
-        ("path: [relu, {fc: 10}]", "branches side by side are lists under `- concat:` or `- add:`, as `- - relu`; other layers need "
-         "nothing around them: list them here, or as the block path under `blocks:`, with `- path` here"),
+        ("path: [relu, {fc: 10}]", "layers in sequence need no name: list them here; or move path to "
+         "`blocks:`, and write `- path` here, or `[path]` in the list of a `- concat:` or `- add:` for a branch"),
         ("{add: [{nn.Sequential: [relu, {fc: 10}]}, input]}",
          "layers in sequence are one branch: write them as a list, `- - relu` and below it `  - fc: …`"),
         ("x = self.conv(x)",
@@ -301,7 +302,7 @@ def test_a_hint_that_is_followed_to_the_letter(size: str, item: str, fixed: str,
          "its outputs are a multiple of its input channels: write depth_multiplier: 2 for twice as many"),
         ("slice: {dim: 1, index: 0}", "write start: 0, end: 1 for index 0, and `- squeeze: 1` after it for axis 1"),
         ("cat: {xs: 3}", "known here: axis, branches, dim"),
-        ("mul: 0.5", "write its inputs as a list, mul: [a, b]; a number changes no size: remove the item"),
+        ("div: 0.5", "write its inputs as a list, div: [a, b]; a number changes no size: remove the item"),
         ("InputLayer", "an input is not a layer: remove the item, and write `input:` with its size at the top"),
         ("Bidirectional: {lstm: 64}", "write `bidirectional: true` among the arguments of the LSTM or GRU"),
         ("TimeDistributed: {dense: 8}", "write the layer within it alone: linear works at every position of a sequence"),

@@ -174,7 +174,8 @@ REFUSALS: list[tuple[str, dict[str, Any], list[tuple[int, ...]], str]] = [
     ("pixel_unshuffle", {"downscale_factor": 4}, [(3, 1, 2)],
      "downscale_factor (=4) must divide height of the input (=1) | an input of 3×4×4 would fit"),
     ("channel_shuffle", {"groups": 2}, [CHW], "groups (=2) must divide channels of the input (=3) | groups: 1 would fit"),
-    ("sub", {}, [CHW], "sub expects 2 inputs, but has 1"),
+    ("sub", {}, [CHW], "sub expects 2 inputs, but has 1 | "
+     "name both: `- sub: [a, b]`; for a number minus its input, write `- sub: {other: 1}`"),
     ("mul", {"other": 2}, [CHW, CHW], "mul with a number as other expects 1 input, but has 2"),
     ("sub", {"other": 2}, [CHW, CHW], "sub with a number as other expects 1 input, but has 2"),
     ("bilinear", {"out_features": 4}, [(7, 5), (5,)],

@@ -263,6 +263,7 @@ def test_an_lstm_in_words_of_keras(given, note):
         ("1x784", ["flatten", {"Linear": 128}, {"Linear": 10}], {}),
         ("1x1000", [{"Conv1d": {"out_channels": 4, "kernel_size": 3}}, "flatten", {"Linear": 10}], {}),
         ("32x20x64", ["relu", "softmax"], {}),
+        ("3x8x8", [{"mul": 0.5}, {"add": {"other": 1}}], {}),
         ("56x56x96", ["layer_norm", {"linear": 384}, "gelu", {"linear": 96}], {"layout": "HWC"}),
         ({"a": "32x9", "b": "31x7"}, [{"Linear": 4, "from": "a"}, {"Linear": 4, "from": "b"},
                                       {"concat": {"dim": 1}, "from": ["linear1", "linear2"]}], {}),

@@ -388,7 +388,7 @@ net.yaml:3:1: the line is indented with tabs
 net.yaml:2:1: a second document begins here
     2 │ ---
       │ ^^^
-   one file is one specification: remove the `---`""",
+   one file is one specification: remove the `---` and what follows it, or move that to another file""",
     "? [1, 2]\n: 3\n": """\
 net.yaml:1:3: a key is a word, not a list
     1 │ ? [1, 2]

@@ -112,7 +112,9 @@ def _recurrent(site: Site) -> Operation:
 def _stacked(given: dict[str, Any], kind: str) -> Operation:
     """Return the operation of several layers with their states."""
     if kind != "lstm" or given["bidirectional"] or not given["return_sequences"]:
-        raise NoCounterpartError("states of several layers, which are no LSTM in one direction that outputs every step")
+        raise NoCounterpartError(
+            "states of several layers that are not an LSTM in one direction that outputs every step"
+        )
     bias = "" if given["bias"] else ", use_bias=False"
     return call(f"stacked_lstm({{*}}, units={{units}}, num_layers={{depth}}{bias}, name={{name}})",
                 units=given["hidden_size"], depth=given["num_layers"])  # fmt: skip

@@ -85,7 +85,7 @@ def _reshape(call: CaffeCall) -> Data:
     count = params.integer("num_axes", -1, -1)
     last = len(full) if count == -1 else first + count
     if not 0 <= first <= last <= len(full):
-        raise LayerError(f"its axis and num_axes are none of an input of {len(full)} axes")
+        raise LayerError(f"its axis and num_axes are beyond the {len(full)} axes of its input")
     sizes = list(stated)
     for i, size in enumerate(stated):
         if size == 0 and first + i >= last:

@@ -49,7 +49,7 @@ def _check_mask(call: SectionCall, mask: Option | None) -> None:
     beyond = [number for number in mask.numbers() if not 0 <= number < num] if mask else []
     if mask and beyond:
         hint = f"boxes are counted from 0: write num={max(beyond) + 1}" if max(beyond) >= num else ""
-        raise OptionError(f"mask: {beyond[0]} is none of its num={num} boxes", mask.mark, hint=hint)
+        raise OptionError(f"mask: {beyond[0]} is not one of its num={num} boxes", mask.mark, hint=hint)
     pairs = (anchors.text.partition("#")[0].rstrip(",").count(",") + 1) // 2 if anchors else num
     if anchors and pairs < num:
         call.warn(

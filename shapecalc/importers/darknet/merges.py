@@ -65,7 +65,7 @@ def _shortcut(call: SectionCall) -> SectionOutput:
         inputs = [call.emit("mul", *pair, is_map=x.is_map) for pair in zip(inputs, factors, strict=True)]
     elif sort != "none":
         option = call.option("weights_type")
-        message = f"weights_type is {sort[:40]}: it is none, per_feature or per_channel"
+        message = f"weights_type is {sort[:40]}: it can be none, per_feature or per_channel"
         hint = COMMENTS if "#" in sort else ""
         raise OptionError(message, option.mark if option else None, hint=hint)
     return call.activated(call.emit("add", *inputs, is_map=x.is_map), "linear")

@@ -138,7 +138,7 @@ class OpsCall:
         """Return a tensor with these sizes, with the batch; one may be -1. Errors: `LayerError`."""
         full, own = list(sizes), x.full(self.batch)
         if full.count(-1) > 1 or min(full, default=0) < -1:
-            raise LayerError(f"its sizes {full} are none")
+            raise LayerError(f"its sizes {full} are not valid: one of them may be -1, no other less than 0")
         at = full.index(-1) if -1 in full else -1
         if at >= 0:
             known = prod(size for size in full if size != -1)

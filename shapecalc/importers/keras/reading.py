@@ -21,7 +21,7 @@ FORMAT = "a Keras model"
 HDF5, ZIP = b"\x89HDF", b"PK\3\4"
 
 _CONFIG = "config.json"
-_FORMS = {".keras": "zip archive", ".h5": "HDF5 file", ".hdf5": "HDF5 file"}
+_FORMS = {".keras": "a zip archive", ".h5": "an HDF5 file", ".hdf5": "an HDF5 file"}
 """What files of these names are; some hold JSON all the same."""
 _ATTRIBUTE = "model_config"
 _LARGEST = 2**28
@@ -56,7 +56,7 @@ def _of_text(data: bytes | mmap.mmap, name: str) -> Any:
     check_first_bytes(data, name, FORMAT)
     form = next((form for end, form in _FORMS.items() if name.lower().endswith(end)), "")
     if form and data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
-        raise broken(name, FORMAT, f"it is no {form}, as Keras writes under this name")
+        raise broken(name, FORMAT, f"it is not {form}, as Keras writes under this name")
     if len(data) > _LARGEST:
         raise broken(name, FORMAT, f"its JSON has {len(data):,} bytes")
     return parsed(data[:], name)

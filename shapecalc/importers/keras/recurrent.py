@@ -120,7 +120,7 @@ def _cells(call: LayerCall) -> list[Any]:
         inner = cell.get("config")
         cells = inner.get("cells") if isinstance(inner, dict) else None
         if not isinstance(cells, list) or not cells:
-            raise LayerError("its stack of cells has none")
+            raise LayerError("its stack of cells is empty")
         return cells
     return [cell]
 

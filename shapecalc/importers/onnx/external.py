@@ -97,7 +97,7 @@ class Neighbours:
 
     def _opened(self, location: str) -> Any:
         """Return a file of the same folder that was opened; None for any other."""
-        wrong = "its name is none of a file beside the model"
+        wrong = "its name is not that of a file beside the model"
         is_name = location not in ("", ".", "..") and not {"/", "\\", "\0", ":"} & set(location)
         if self.folder is None:
             wrong = "only files are looked for beside files"

@@ -127,7 +127,7 @@ class NodeCall(ImportedCall):
             raise LayerError(f"its shape {wanted} keeps an axis that its input does not have")
         sizes = [dims[i] if size == 0 and not zero else size for i, size in enumerate(wanted)]
         if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
-            raise LayerError(f"its shape {wanted} is none")
+            raise LayerError(f"its shape {wanted} is not valid: one of them may be -1, no other less than 0")
         if -1 in sizes:
             known = prod(size for size in sizes if size != -1)
             if not known or prod(dims) % known:

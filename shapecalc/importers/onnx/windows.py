@@ -34,7 +34,7 @@ def _padding(call: NodeCall, x: Data, kernel: list[int], stride: list[int], dila
             total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
             pairs.append((total // 2, total - total // 2) if word == "SAME_UPPER" else (total - total // 2, total // 2))
     elif word != "NOTSET":
-        raise LayerError(f"its auto_pad {word} is none")
+        raise LayerError(f"its auto_pad cannot be {word}")
     if all(before == after for before, after in pairs):
         return _alike([before for before, _ in pairs])
     return [list(pair) for pair in pairs]

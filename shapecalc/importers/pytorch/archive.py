@@ -94,4 +94,4 @@ def _document(archive: zipfile.ZipFile, entry: str, name: str) -> Any:
     except RecursionError:
         raise broken(name, FORMAT, f"its {entry} is nested too deeply") from None
     except ValueError as error:
-        raise broken(name, FORMAT, f"its {entry} is no JSON: {str(error)[:120]}") from None
+        raise broken(name, FORMAT, f"its {entry} is not JSON: {str(error)[:120]}") from None

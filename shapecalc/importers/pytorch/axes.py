@@ -26,7 +26,7 @@ FARTHEST = 2**63 - 1
 def _viewed(call: AtenCall, dims: tuple[int, ...]) -> tuple[int, ...]:
     wanted = call.ints("size", ()) if "size" in call.arguments else call.ints("shape", ())
     if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
-        raise LayerError(f"its size {wanted} is none")
+        raise LayerError(f"its size {wanted} is not valid: one of them may be -1, no other less than 0")
     if -1 not in wanted:
         return tuple(wanted)
     known = prod(size for size in wanted if size != -1)
@@ -212,7 +212,9 @@ def _pad(call: AtenCall) -> Data:
     x = call.x()
     sizes = call.ints("padding" if "padding" in call.arguments else "pad", ())
     if len(sizes) % 2 or len(sizes) // 2 > x.rank:
-        raise LayerError(f"its padding {sizes} is none of an input with {x.rank} axes")
+        raise LayerError(
+            f"its padding {sizes} is for more axes than the {x.rank} of its input, or has an odd number of sizes"
+        )
     mode = _PADS.get(
         call.name.rstrip("123d") if call.name[-1] == "d" and call.name[-2] in "123" else call.name, "zeros"
     )

@@ -46,7 +46,7 @@ def _onednn(call: AtenCall) -> Any:
     """One direction of one layer, as an LSTM is decomposed to on a CPU."""
     weights = call.weights("weight0", "weight1", "weight2", "weight3")
     if call.number("mode", 0) != _LSTM or len(weights) < 4 or weights[0].rank != 2:
-        raise NotCoveredError("it is no LSTM")
+        raise NotCoveredError("it is not an LSTM")
     arguments: dict[str, Any] = {"hidden_size": call.number("hidden_size", 0), "input_size": weights[0].dims[1]}
     if not all(weight.learned for weight in weights[2:]):
         weights, arguments["bias"] = weights[:2], False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -15,9 +16,11 @@ from shapecalc.language.expressions.operands import (
     Piece,
     bounded,
     described,
+    is_plain,
     items_of,
     number_of,
     on_any,
+    short,
     truth_of,
 )
 from shapecalc.language.expressions.syntax import HINT, NO_VARIABLE, OPERATORS_REFUSED, REFUSED, one_line
@@ -124,12 +127,29 @@ def _read_binary(reader: Reader, node: ast.BinOp) -> Run:
     right, right_piece = reader.read(node.right), reader.piece(node.right)
     piece = reader.piece(node)
 
+    divides = isinstance(node.op, (ast.Div, ast.FloorDiv, ast.Mod))
+
     def run(variables: Mapping[str, Any]) -> Any:
         a = number_of(left(variables), left_piece)
         b = number_of(right(variables), right_piece)
+        if divides:
+            _check_divisor(b, piece, right_piece, variables)
         return bounded(work(a, b, piece), piece)
 
     return run
+
+
+def _check_divisor(value: Any, piece: Piece, divisor: Piece, variables: Mapping[str, Any]) -> None:
+    """Enforce that a divisor is not 0: the error names the variables of it that are 0, or else the whole of it."""
+    if not is_plain(value) or value != 0:
+        return
+    words = dict.fromkeys(re.findall(r"[^\W\d]\w*", divisor.text))
+    zeros = [word for word in words if is_plain(variables.get(word)) and variables[word] == 0]
+    if not zeros and words:
+        zeros = [short(divisor.text)]
+    piece.refuse(
+        "{} divides by zero" + (f": {' and '.join(zeros)} {'is' if len(zeros) == 1 else 'are'} 0" if zeros else "")
+    )
 
 
 def _read_logic(reader: Reader, node: ast.BoolOp) -> Run:
@@ -235,6 +255,7 @@ def _read_rounded_quotient(reader: Reader, node: ast.BinOp, work: Callable[[Any,
 
     def run(variables: Mapping[str, Any]) -> Any:
         a, b = number_of(left(variables), left_piece), number_of(right(variables), right_piece)
+        _check_divisor(b, piece, right_piece, variables)
         result = bounded(divided(work, a, b, piece), piece)
         return int(result) if isinstance(result, float) else result
 

@@ -20,6 +20,7 @@ _WHOLE = (
     (r"(?=[${])\$?\(?\{{0,2}\s*([A-Za-z_]\w*)\s*\}{0,2}\)?", lambda found: f"write the variable alone: `{found[1]}`"),
     (r"\$?\{+\s*([^{},:]*[A-Za-z_][^{},:]*?)\s*\}+", lambda found: f"write the expression alone: `{found[1]}`"),
     (r"(?a:(\d+(\s*x\s*\d+)+))", _listed),
+    (r"…|\.\.\.", lambda found: f"write the value itself in place of {found[0]}"),
     (r"(\w+) [x×] (\w+)", lambda found: f"write `{found[1]} * {found[2]}` to multiply"),
     (r"([^?:]+?)\s*\?\s*([^?:]+?)\s*:\s*([^?:]+)", lambda found: f"write `{found[2]} if {found[1]} else {found[3]}`"),
     (r"((\S+) if (?:(?!\belse\b).)+)", lambda found: f"write `{found[1]} else …`, with what it is otherwise"),

@@ -118,6 +118,11 @@ class Padding(PerAxis):
             error.hint = keeps if value else f"write {self.name}: 0"
             raise error
         if isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value):
+            number = next((item for item in value if type(item) is int), None)
+            if number is not None:
+                message = f"{self.name} has a pair for one axis, and a number for another"
+                hint = f"give a pair for each: {number} before and after is [{number}, {number}]"
+                raise LayerError(message, hint=hint, argument=self.name)
             return tuple(self._pair(item) for item in value)
         return super().read(value)
 

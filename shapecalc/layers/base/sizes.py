@@ -69,7 +69,7 @@ class Sizes(Integers):
         super().__init__(doc, default, minimum=-1 if inferred else 1, **rest)
         self.inferred = inferred
         self.scalar = scalar
-        self.expected = "a list of sizes, or sizes as 7x7x256" + (" (one may be -1)" if inferred else "")
+        self.expected = "a list of sizes, or sizes as 3x224x224" + (" (one may be -1)" if inferred else "")
         self.one = "a whole number of at least 1" + (", or -1 for the size to infer" if inferred else "")
 
     def read(self, value: Any) -> Any:
@@ -100,7 +100,7 @@ class NamedSizes(Sizes):
 
     def __init__(self, doc: str, default: Any = REQUIRED, **rest: Any) -> None:
         super().__init__(doc, default, scalar=True, **rest)
-        self.expected = "sizes as 7x7x256, a list of them, or sizes by name"
+        self.expected = "sizes as 3x224x224, a list of them, or sizes by name"
 
     def read(self, value: Any) -> Any:
         pairs: list[tuple[str, Any]] = [("", value)]

@@ -127,7 +127,8 @@ class Sub(NumberMerge):
 
     def constraints(self, *inputs: Shape) -> Iterator[Constraint]:
         if self.other is None and len(inputs) == 1:
-            raise LayerError("sub expects 2 inputs, but has 1", argument="other")
+            hint = "name both: `- sub: [a, b]`; for a number minus its input, write `- sub: {other: 1}`"
+            raise LayerError("sub expects 2 inputs, but has 1", argument="other", hint=hint)
         yield from super().constraints(*inputs)
 
 

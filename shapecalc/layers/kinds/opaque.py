@@ -72,7 +72,7 @@ class NamedOperation(Opaque):
     def output(self, *inputs: Shape) -> Any:
         if self.output_sizes is None:
             if not inputs:
-                raise LayerError("it has neither an input nor output_sizes", hint="write output_sizes: 7x7x256")
+                raise LayerError("it has neither an input nor output_sizes", hint="write output_sizes: 3x224x224")
             return inputs[0]
         return super().output(*inputs)
 

@@ -75,7 +75,7 @@ class _Pad(Layer):
     mode: Any
 
     padding = Padding(
-        "elements added on each side: a number, one for each spatial axis, or [start, end] pairs",
+        "elements added on each side: a number, one for each spatial axis, or [before, after] pairs",
         minimum=-MAX_SIZE,
         symbol="p",
         always=True,
@@ -115,7 +115,7 @@ class Pad(_Pad):
     """Padding of the spatial axes with zeros or elements of the input; negative padding crops.
 
     `dim` names other axes in place of the spatial ones, in any tensor: the channels (shortcut A of He et al. 2015), the
-    length of a sequence. Padding is then one number for all of them, one for each, or a [start, end] pair for each.
+    length of a sequence. Padding is then one number for all of them, one for each, or a [before, after] pair for each.
     """
 
     kind = "pad"
@@ -153,7 +153,7 @@ class Pad(_Pad):
             raise LayerError(
                 f"padding has {count_noun(len(value), 'number')}, but dim names {len(axes)} "
                 f"{'axis' if len(axes) == 1 else 'axes'}",
-                hint="give one number for all axes of dim, one for each, or a [start, end] pair for each",
+                hint="give one number for all axes of dim, one for each, or a [before, after] pair for each",
                 argument="padding",
             )
         return _paired(value, axes, x)
@@ -203,7 +203,7 @@ class Crop(Layer):
     saves = NOTHING
     also = ("cropping", "cropping1d", "cropping2d", "cropping3d", "center_crop", "centre_crop")
 
-    cropping = Padding("elements cropped on each side: one number, one for each spatial axis, or [start, end] pairs",
+    cropping = Padding("elements cropped on each side: one number, one for each spatial axis, or [before, after] pairs",
                        None, role=CROPPING)  # fmt: skip
     size = PerAxis("spatial size of the output, cropped in the centre", None)
 
