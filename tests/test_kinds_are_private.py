@@ -49,7 +49,6 @@ OTHERWISE = {
     "blocks": ("the language's word for blocks", {"cli.training", "language.document", "language.schema",
                                                   "model.locations", "model.report",
                                                   "questions.memory.training.checkpointing"}),
-    "cell": ("a cell of a notebook", {"cli.notebook"}),
     "center": (_STYLE, {"renderers.pictures.raster"}),
     "channels": (_AXIS, {"language.inputs", "language.schema", "questions.explain.leaves", "questions.sweep.plan"}),
     "convention": (_KEY, {"model.report"}),
