@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from _generate import index, mathml, reference  # noqa: E402
+from pygments.lexers.special import TextLexer  # noqa: E402
 
 import shapecalc  # noqa: E402
 
@@ -42,6 +43,7 @@ html_math_renderer = "mathml"
 
 def setup(app: Any) -> dict[str, bool]:
     """Connect what is generated."""
+    app.add_lexer("console", TextLexer)  # shells' colours of variables would colour arguments
     app.add_html_math_renderer("mathml", (mathml.visit, None), (mathml.visit_block, None))
     app.connect("builder-inited", lambda app: reference.write(Path(app.srcdir) / "reference"))
     app.connect("source-read", index.add_tree)

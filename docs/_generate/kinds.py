@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import shapecalc
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["files"]
 
+_TITLE_ENDS = re.compile(r"[:;.]| \(|, (?:then|and what) ")
+
 
 def files() -> dict[str, str]:
     """Return the text of each file by its path."""
     found = {}
-    listed = ["# Layer kinds", "", "One page for each family. `shapecalc layers KIND` prints the same.", ""]
+    listed = ["# Layer kinds", "", "A page for each family; `shapecalc layers KIND` prints the part of a kind.", ""]
     for family, (doc, classes) in families().items():
-        pages = [f"# {title(family)}", "", markdown_doc(doc), ""]
+        pages = [f"# {title(doc)}", "", markdown_doc(doc), ""]
         for cls in classes:
             pages += [draw_markdown(kind_of(cls)).replace("### ", "## ", 1), ""]
             drawing = picture(cls)
@@ -30,15 +33,15 @@ def files() -> dict[str, str]:
                 pages += [f"![The feature maps of the first example of {cls.kind}, to scale]({cls.kind}.svg)", ""]
         found[f"kinds/{family}.md"] = "\n".join(pages)
         words = ", ".join([f"[`{cls.kind}`](kinds/{family}.md#{cls.kind})" for cls in classes])
-        listed += [f"- [{title(family)}](kinds/{family}.md): {words}"]
+        listed += [f"- [{title(doc)}](kinds/{family}.md)  \n  {words}"]
     listed += ["", "```{toctree}", ":hidden:", "", *[f"kinds/{family}" for family in families()], "```", ""]
     found["kinds.md"] = "\n".join(listed)
     return found
 
 
-def title(family: str) -> str:
-    """Return the title of the page of a family."""
-    return family.replace("_", " ").capitalize()
+def title(doc: str) -> str:
+    """Return the title of the page of a family: how its description begins."""
+    return _TITLE_ENDS.split(doc)[0]
 
 
 def picture(cls: type[Layer]) -> str:

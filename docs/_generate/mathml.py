@@ -15,7 +15,7 @@ _LETTERS = re.compile(r'(?:<mi mathvariant="normal">\w</mi>){2,}')
 
 def of_latex(latex: str, display: str = "inline") -> str:
     """Return a formula as MathML, in which a word (the `in` of an index) is one identifier, not one for each letter."""
-    return _LETTERS.sub(lambda found: f"<mi>{re.sub('<[^>]*>', '', found[0])}</mi>", convert(latex, display))
+    return _LETTERS.sub(lambda found: f"<mi>{re.sub('<[^>]*>', '', found[0])}</mi>", convert(latex, display=display))
 
 
 def visit(translator: Any, node: Any) -> None:

@@ -11,8 +11,6 @@ from shapecalc.renderers.explanations.markdown import markdown_doc
 
 __all__ = ["files"]
 
-_ANNOTATION_OF_SELF = re.compile(r"^\(self(?:, )?")
-
 
 def files() -> dict[str, str]:
     """Return the text of each file by its path."""
@@ -43,21 +41,21 @@ def described(name: str, thing: Any, level: str, has_signature: bool = True) -> 
 
 
 def signature(function: Any) -> str:
-    """Return the signature of a function, on several lines if it is long."""
-    written = _ANNOTATION_OF_SELF.sub("(", str(inspect.signature(function)).replace("'", ""))
-    if len(written) < 80:
-        return written
-    listed = ["self", "/"]
-    parts, kind = [], None
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name in listed[:1]:
-            continue
-        if parameter.kind is parameter.KEYWORD_ONLY and kind not in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL):
-            parts.append("*")
-        kind = parameter.kind
-        parts.append(str(parameter).replace("'", ""))
-    returned = str(inspect.signature(function).return_annotation).strip("'")
-    return "(\n" + "".join(f"    {part},\n" for part in parts) + f") -> {returned}"
+    """Return the signature of a function, with a line for each parameter if it is long."""
+    known = inspect.signature(function)
+    parts = [_parameter(one) for one in known.parameters.values() if one.name != "self"]
+    kinds = [one.kind for one in known.parameters.values() if one.name != "self"]
+    if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        parts.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
+    line = f"({', '.join(parts)})"
+    written = line if len(line) < 60 else "(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+    return f"{written} -> {known.return_annotation}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{stars}{parameter.name}: {parameter.annotation}{default}"
 
 
 def members(cls: type) -> list[tuple[str, Any]]:
@@ -84,6 +82,6 @@ def paragraphs(thing: Any) -> list[str]:
         if paragraph.startswith(">>>"):
             lines += ["```python", paragraph, "```", ""]
         else:
-            lines += [markdown_doc(" ".join(part.split())) for part in re.split(r"\n(?=Errors: )", paragraph)]
-            lines.append("")
+            for part in re.split(r"\n(?=Errors: )", paragraph):
+                lines += [markdown_doc(" ".join(part.split())), ""]
     return lines
