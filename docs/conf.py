@@ -36,6 +36,7 @@ html_theme = "furo"
 html_title = f"shapecalc {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False
 html_math_renderer = "mathml"

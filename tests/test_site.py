@@ -82,7 +82,7 @@ class Page(HTMLParser):
 def site(tmp_path_factory):
     """The folder of the site, and its pages by their path."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", folder / "trees",
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-b", "html", "-d", folder / "trees",
                DOCS, folder / "html"]  # fmt: skip
     built = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
     assert (built.returncode, built.stderr) == (0, "")

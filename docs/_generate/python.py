@@ -82,6 +82,6 @@ def paragraphs(thing: Any) -> list[str]:
         if paragraph.startswith(">>>"):
             lines += ["```python", paragraph, "```", ""]
         else:
-            for part in re.split(r"\n(?=Errors: )", paragraph):
+            for part in re.split(r"\n(?=Errors: |- )", paragraph):
                 lines += [markdown_doc(" ".join(part.split())), ""]
     return lines
