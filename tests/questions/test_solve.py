@@ -19,7 +19,7 @@ from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import find_fixes, read_budget, read_range, slides
 from shapecalc.questions.solve.costs import cost_of_change
-from shapecalc.renderers.solve import draw_budget, draw_fixes
+from shapecalc.renderers.answers.solve import draw_budget, draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
+from shapecalc.renderers.answers.serving import memory_note
 from shapecalc.renderers.blocks import Code, Items, Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.renderers.serving import memory_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
