@@ -738,6 +738,60 @@ INPUTS = {
 }
 
 OTHERS = {
+    "a transformer layer on a map that it names": (
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {max_pool: 2, name: pool}
+        - {TransformerEncoderLayer: {d_model: 64, nhead: 4, norm_first: true}, from: stem}
+        - concat: [[{permute: [2, 1]}, {reshape: [64, 30, 30]}, {max_pool: 2}], pool]
+        """,
+        "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
+        "stem_to_tokens in place of stem",
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {max_pool: 2, name: pool}
+        - {to_tokens: {}, from: stem, name: stem_to_tokens}
+        - {TransformerEncoderLayer: {d_model: 64, nhead: 4, norm_first: true}, from: stem_to_tokens}
+        - concat: [[{permute: [2, 1]}, {reshape: [64, 30, 30]}, {max_pool: 2}], pool]
+        """,
+    ),
+    "a transformer layer on a map within a block": (
+        """
+        input: 3x32x32
+        blocks:
+          body:
+            layers:
+            - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+            - {max_pool: 2, name: pool}
+            - {TransformerEncoderLayer: {d_model: 64, nhead: 4}, from: stem, name: encoder}
+            - global_avg_pool: {}
+              from: pool
+            - concat: [[{mean: 1, from: encoder}], global_avg_pool1]
+        layers:
+        - body
+        """,
+        "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
+        "stem_to_tokens in place of stem",
+        """
+        input: 3x32x32
+        blocks:
+          body:
+            layers:
+            - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+            - {max_pool: 2, name: pool}
+            - {to_tokens: {}, from: stem, name: stem_to_tokens}
+            - {TransformerEncoderLayer: {d_model: 64, nhead: 4}, from: stem_to_tokens, name: encoder}
+            - global_avg_pool: {}
+              from: pool
+            - concat: [[{mean: 1, from: encoder}], global_avg_pool1]
+        layers:
+        - body
+        """,
+    ),
     "the width of a transformer layer": (
         """
         input: 50x64
