@@ -759,6 +759,44 @@ OTHERS = {
         - concat: [[{permute: [2, 1]}, {reshape: [64, 30, 30]}, {max_pool: 2}], pool]
         """,
     ),
+    "attention below the name of its input": (
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {global_avg_pool: , name: pool}
+        - from: stem
+          MultiheadAttention: {embed_dim: 64, num_heads: 8}
+        - concat: [[{mean: 1}], pool]
+        """,
+        "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
+        "stem_to_tokens in place of stem",
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {global_avg_pool: , name: pool}
+        - {to_tokens: {}, from: stem, name: stem_to_tokens}
+        - from: stem_to_tokens
+          MultiheadAttention: {embed_dim: 64, num_heads: 8}
+        - concat: [[{mean: 1}], pool]
+        """,
+    ),
+    "a transformer layer that begins the second branch": (
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - add: [[to_tokens], [{TransformerEncoderLayer: {d_model: 64, nhead: 4}}]]
+        """,
+        "axis 1 of its input is 64: write `- to_tokens` before it",
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - add: [[to_tokens], [to_tokens, {TransformerEncoderLayer: {d_model: 64, nhead: 4}}]]
+        """,
+    ),
     "a transformer layer on a map within a block": (
         """
         input: 3x32x32
