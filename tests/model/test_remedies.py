@@ -764,10 +764,8 @@ OTHERS = {
         input: 3x32x32
         layers:
         - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
-        - {global_avg_pool: , name: pool}
         - from: stem
           MultiheadAttention: {embed_dim: 64, num_heads: 8}
-        - concat: [[{mean: 1}], pool]
         """,
         "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
         "stem_to_tokens in place of stem",
@@ -775,11 +773,9 @@ OTHERS = {
         input: 3x32x32
         layers:
         - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
-        - {global_avg_pool: , name: pool}
         - {to_tokens: {}, from: stem, name: stem_to_tokens}
         - from: stem_to_tokens
           MultiheadAttention: {embed_dim: 64, num_heads: 8}
-        - concat: [[{mean: 1}], pool]
         """,
     ),
     "a transformer layer that begins the second branch": (
