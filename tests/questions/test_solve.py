@@ -231,6 +231,16 @@ def test_that_no_setting_was_found_is_said_of_the_range_searched():
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "steps"), [("0.5:1.5", " in steps of 1"), ("0.5:1.5:0.5", " in steps of 0.5"), ("1:2", "")]
+)
+def test_the_steps_of_fractions_are_shown(values, steps):
+    """Between 0.5 and 1.5 nothing is tried."""
+    answer = solve("mobilenet_v1", find=dict([read_range(f"width={values}")]), params="20M")
+    low, high = values.split(":")[:2]
+    assert f"searched: width from {low} to {high}{steps};" in draw_budget(answer)
+
+
 def test_an_unmet_budget_reports_the_minimum():
     answer = solve("unet", find=["width"], params=500)
     assert (answer.meeting, answer.minimum.settings) == (0, {"width": 1})

@@ -112,7 +112,7 @@ def _searched(answer: BudgetSolutions) -> str:
         if count == 1:
             ranges.append(f"{name} {_number(low)}")
             continue
-        steps = f" in steps of {_number(step)}" if step is not None and step != 1 else ""
+        steps = f" in steps of {_number(step)}" if step is not None and (step != 1 or type(low) is not int) else ""
         values = f"{count:,} values of " if step is None else ""
         ranges.append(f"{values}{name} from {_number(low)} to {_number(high)}{steps}")
     return f"searched: {', '.join(ranges)}; {answer.how}" if ranges else ""
