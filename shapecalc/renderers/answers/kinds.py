@@ -83,6 +83,7 @@ def draw_markdown(kind: Kind) -> str:
     if kind.rules:
         lines += [f"Formulas: {markdown(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
     lines += ["```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
+    lines += ["Examples:", ""] if kind.examples else []
     for written, result, source in _examples(kind):
         lines.append(f"- `{written}`: {markdown(result)} ({markdown(source)})")
     return "\n".join(lines)

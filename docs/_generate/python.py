@@ -1,0 +1,87 @@
+"""The page of the public Python names, from their docstrings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import shapecalc
+from shapecalc.renderers.explanations.markdown import markdown_doc
+
+__all__ = ["files"]
+
+
+def files() -> dict[str, str]:
+    """Return the text of each file by its path."""
+    found = {name: getattr(shapecalc, name) for name in shapecalc.__all__}
+    classes = {name: one for name, one in found.items() if inspect.isclass(one)}
+    errors = {name: one for name, one in classes.items() if issubclass(one, Exception)}
+    lines = ["# Python", "", "All that `import shapecalc` offers; every other name is private and may change.",
+             "[Use it on my own nn.Module](../pytorch.md) and [Use it in a notebook](../notebooks.md) show it in use.",
+             ""]  # fmt: skip
+    for title, names in (("Functions", found.keys() - classes.keys()), ("Classes", classes.keys() - errors.keys()),
+                         ("Errors", errors.keys())):  # fmt: skip
+        lines += [f"## {title}", ""]
+        for name in sorted(names):
+            lines += described(name, found[name], "###", not issubclass(errors.get(name, int), Exception))
+    return {"python.md": "\n".join(lines)}
+
+
+def described(name: str, thing: Any, level: str, has_signature: bool = True) -> list[str]:
+    """Return a section: the name, the signature, the docstring, and the members of a class."""
+    lines = [f"{level} `{name}`", ""]
+    if inspect.isroutine(thing):
+        lines += ["```python", f"{name}{signature(thing)}", "```", ""]
+    lines += paragraphs(thing)
+    if inspect.isclass(thing) and has_signature:
+        for member, value in members(thing):
+            lines += described(f"{name}.{member}", value, f"{level}#")
+    return lines
+
+
+def signature(function: Any) -> str:
+    """Return the signature of a function, with a line for each parameter if it is long."""
+    known = inspect.signature(function)
+    parts = [_parameter(one) for one in known.parameters.values() if one.name != "self"]
+    kinds = [one.kind for one in known.parameters.values() if one.name != "self"]
+    if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        parts.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
+    line = f"({', '.join(parts)})"
+    written = line if len(line) < 60 else "(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+    return f"{written} -> {known.return_annotation}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{stars}{parameter.name}: {parameter.annotation}{default}"
+
+
+def members(cls: type) -> list[tuple[str, Any]]:
+    """Return the public methods and properties of a class that users call."""
+    names = [name for name in dir(cls) if not name.startswith("_") and name not in PRIVATE.get(cls.__name__, ())]
+    found = [(name, inspect.getattr_static(cls, name)) for name in names]
+    return [(name, one) for name, one in found if inspect.isroutine(one) or isinstance(one, property)]
+
+
+PRIVATE = {
+    "Network": ("problems", "rebuilt", "reread", "unmet", "with_overrides"),
+    "Report": (
+        "batch_to_dict", "blocks_of", "cut_short", "gap_to_dict", "line", "lines", "max_depth", "notes_to_dict",
+        "samples", "shape_of", "tensor_shapes", "with_doubt",
+    ),
+}  # fmt: skip
+"""Members that other modules of shapecalc use, and users have no need of."""
+
+
+def paragraphs(thing: Any) -> list[str]:
+    """Return a docstring as Markdown."""
+    lines = []
+    for paragraph in (inspect.getdoc(thing) or "").split("\n\n"):
+        if paragraph.startswith(">>>"):
+            lines += ["```python", paragraph, "```", ""]
+        else:
+            for part in re.split(r"\n(?=Errors: |- )", paragraph):
+                lines += [markdown_doc(" ".join(part.split())), ""]
+    return lines
