@@ -23,7 +23,7 @@ from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shapecalc.renderers.check import Checked
+    from shapecalc.renderers.answers.check import Checked
 
 __all__ = ["command"]
 
@@ -70,7 +70,7 @@ def command(
 
 def _shown(result: Checked) -> int:
     """Print the verdict on a specification as soon as it is known, and its problems; return the exit status."""
-    from shapecalc.renderers.check import draw_verdict
+    from shapecalc.renderers.answers.check import draw_verdict
 
     emit(draw_verdict(result, terminal_width()))
     _show_problems(result)
@@ -85,7 +85,7 @@ def _show_problems(result: Checked) -> None:
 
 
 def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
-    from shapecalc.renderers.check import check_contract, draw_annotations, draw_table, draw_verdict
+    from shapecalc.renderers.answers.check import check_contract, draw_annotations, draw_table, draw_verdict
 
     if format_ == "json":
         emit_json(check_contract(results), output)
@@ -109,7 +109,7 @@ def _bundled() -> Iterator[str]:
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) -> Checked:
     """Return the problems of a specification, its members included."""
     from shapecalc.language.members import find_origins
-    from shapecalc.renderers.check import Checked
+    from shapecalc.renderers.answers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
     warnings: dict[Problem, None] = {}

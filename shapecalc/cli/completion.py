@@ -205,7 +205,7 @@ def _sortable(_: click.Context) -> Iterable[str]:
 
 
 def _sortable_by_speed(_: click.Context) -> Iterable[str]:
-    from shapecalc.renderers.speed import SORTABLE
+    from shapecalc.renderers.answers.speed import SORTABLE
 
     return SORTABLE
 

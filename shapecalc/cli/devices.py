@@ -44,6 +44,6 @@ def command(words: Sequence[str], show: str | None, format_: str, output: str | 
     if format_ == "json":
         emit_json({"version": 1, "devices": [device.to_dict() for device in devices]}, output)
     else:
-        from shapecalc.renderers.speed import draw_devices
+        from shapecalc.renderers.answers.speed import draw_devices
 
         emit(draw_devices(devices, format_, **layout_of(output, format_)), output, format_, "Devices")

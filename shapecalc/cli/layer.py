@@ -151,7 +151,7 @@ def _command_of(cls: type[Layer], word: str) -> click.Command:
         own = {field: options.pop(field) for field in _Request._fields}
         _work_out(cls, word, _Request(**own), options)
 
-    from shapecalc.renderers.examples import example_lines
+    from shapecalc.renderers.answers.examples import example_lines
 
     example = "\n".join(example_lines(cls))
     return _Kind(
@@ -260,7 +260,7 @@ def _written(network: Network, request: _Request) -> str:
         return found.render(request.format_, width=layout["width"])
     report = network.infer(batch=request.batch, layout=request.layout)
     if request.format_ == "text" and len(report) == 1:
-        from shapecalc.renderers.brief import draw_row
+        from shapecalc.renderers.answers.brief import draw_row
 
         return draw_row(report, layout["width"])
     from shapecalc.renderers import render

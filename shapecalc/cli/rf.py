@@ -92,7 +92,7 @@ def _show(
     if format_ == "json":
         emit_json(fields.region_dict(*place) if place else fields.to_dict(), output)
         return
-    from shapecalc.renderers.receptive_field import draw_fields, draw_region
+    from shapecalc.renderers.answers.receptive_field import draw_fields, draw_region
 
     layout_ = layout_of(output, format_)
     if place:

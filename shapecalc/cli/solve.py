@@ -47,7 +47,8 @@ __all__ = ["command"]
     metavar="NAME[=A:B:STEP]",
     multiple=True,
     shell_complete=completed("searched"),
-    help="SPEC: search the values of a variable, or input sizes (--for input); A and B may be fractions.",
+    help="SPEC: search the values of a variable, or input sizes (--for input); A, B and STEP (1 if left out) may be "
+    "fractions.",
 )
 @click.option("--params", metavar="N", help="SPEC: the maximum number of parameters: 5M, 300k.")
 @click.option("--macs", metavar="N", help="SPEC: the maximum number of MACs, for the batch: 300M, 1.5G.")

@@ -98,7 +98,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
         hint = hint_for_order(f"{options['sort'] or ''} {more[0]}") or hint
         raise UsageError(Problem(f"unexpected argument {more[0]}", hint=hint))
     from shapecalc.questions.sweep.driver import Job  # numpy is an extra
-    from shapecalc.renderers.sweep import ROWS_SHOWN
+    from shapecalc.renderers.answers.sweep import ROWS_SHOWN
 
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
@@ -117,7 +117,7 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     interruption = _run(job, options["jobs"])
     if interruption is None or not (output or options["plot"]):
         if format_ in _PAGES:
-            from shapecalc.renderers.sweep import draw_sweep
+            from shapecalc.renderers.answers.sweep import draw_sweep
 
             drawn = draw_sweep(job, _reason(job), format_, **layout_of(output, format_))
             emit(drawn, output, format_, job.title())

@@ -28,7 +28,11 @@ __all__ = ["command"]
 @input_option
 @set_option
 @depth_option()
-@click.option("--fold/--no-fold", default=None, help="Show modules that are repeated and alike as one line.")
+@click.option(
+    "--fold/--no-fold",
+    default=None,
+    help="Show modules that are repeated and alike as one line.  [default: fold, except in CSV]",
+)
 @output_formats("text", "json", "csv", "markdown", "html")
 def command(
     path: str, against: str | None, inputs: Sequence[str], settings: Sequence[str], depth: int | str | None,

@@ -142,7 +142,7 @@ def _read(value: Value, blocks: Mapping[str, Any]) -> Entry | Problem | _Unknown
         return Problem(
             "a layer is a kind (relu) or a kind with its arguments (conv: {…}), not a list",
             value.mark,
-            hint="branches go inside add, mul or concat",
+            hint="write layers in sequence as items of their own; branches go inside add, mul or concat",
         )
     own: dict[str, Value] = {}
     others: list[tuple[Scalar, Value]] = []

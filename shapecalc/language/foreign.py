@@ -22,7 +22,6 @@ _KINDS = """
 layernorm2d layernorm3d channelnorm | write `- layer_norm: {axis: channels}`
 input inputlayer placeholder | an input is not a layer: remove the item, and write `input:` with its size at the top
 bidirectional | write `bidirectional: true` among the arguments of the LSTM or GRU
-bilinear | write `- {einsum: {equation: 'i,j->ij'}, from: [a, b]}`, `- flatten`, `- linear: …`; `upsample` for a resize
 timedistributed | write the layer within it alone: linear works at every position of a sequence
 rearrange reduce | write reshape and permute in its place, with sizes: `shapecalc layers reshape permute`
 weightnorm | write `parametrization: weight_norm` among the arguments of the layer

@@ -213,7 +213,9 @@ def _numbered(name: str, known: Collection[str], stated: Collection[str]) -> str
                 return f"did you mean {cls.kind}{number}?"
             shown = f"{unnamed[0]} to {unnamed[-1]}" if len(unnamed) > 1 else unnamed[0]
             outputs = f'; its outputs are "{shown}[0]", "{shown}[1]", …' if shown in unnamed and _cuts(cls) else ""
-            return f"layers of kind {cls.kind} without a name are called {shown} here, in order{outputs}"
+            if len(unnamed) == 1:
+                return f"the layer of kind {cls.kind} without a name is called {shown} here{outputs}"
+            return f"layers of kind {cls.kind} without a name are called {shown} here, in order"
     return ""
 
 

@@ -145,7 +145,7 @@ def _reasons(
         found.append(("pieces of the length", _on_cut_length(graph, node, layer, sizing, read[0].order)))
     if layer.looks_up:
         found.append(("token ids", on_token_ids(graph, node)))
-    if order and read and read[0].order not in ("", order):
+    if order and read and read[0].order not in ("", order) and not _is_part_of_another(graph, node):
         found.append(("order of axes", _on_order(graph, layer, sizing.inputs[0], read[0])))
     return [(reason, doubt) for reason, doubt in found if doubt]
 

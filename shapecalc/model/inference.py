@@ -88,14 +88,12 @@ def sizings_of(graph: Graph) -> tuple[list[Sizing | None], list[Problem]]:
                 in_terms_of,
                 in_variables,
                 is_made_of_others,
-                reads_input_of_composite,
                 with_doubt_of_input,
                 with_inputs,
             )
 
             if node.block >= 0 and is_made_of_others(graph.blocks[node.block].kind):
-                kind = graph.blocks[node.block].kind
-                error = in_terms_of(kind, error, lambda: reads_input_of_composite(graph, index, sizings))
+                error = in_terms_of(error, graph, index, lambda: sizings)
             else:
                 error.place(lambda layer: location_of(layer, graph, index, sizings))
             error.why = with_inputs(graph, node, inputs, error)

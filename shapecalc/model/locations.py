@@ -84,7 +84,8 @@ def location_of(
         meant = f"{graph.nodes[ref.node].name}[{layer.input if layer.input in fitting else fitting[0]}]"
         return f"write {meant} in place of {graph.name_of(ref)}: it is {'×'.join(map(str, layer.due))}"
     is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
-    if is_above and len(node.inputs) == 1 and not has_from(node.mark):
+    begins_branch = node.layer is not None and not node.layer.branches and node.mark is not None and node.mark.line > 0
+    if (is_above or begins_branch) and len(node.inputs) == 1 and not has_from(node.mark):
         return layer.before(name_of_node)
     prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
     full = _name_of(graph, ref, node.block)
@@ -156,9 +157,14 @@ def _name_of(graph: Graph, ref: Reference, block: int) -> str:
 
 
 def has_from(mark: Mark | None) -> bool:
-    """Return whether an item at a location names its input, on its own line or on those below that belong to it."""
+    """Return whether an item at a location names its input, on its own line or on those around that belong to it."""
     if mark is None or not mark.line:
         return False
+    above = mark.line
+    while mark.column > 1 < above and not mark.source.line(above)[: mark.column - 1].strip():
+        above -= 1
+        if re.match(r"[\s-]*from\s*:", mark.source.line(above)):
+            return True
     number, line = mark.line, mark.source.line(mark.line)
     while line and not re.search(r"(?:^|[\s{,])from\s*:", line):
         number += 1

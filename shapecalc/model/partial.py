@@ -10,14 +10,14 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.layers.base.layer import KINDS, Composite
 from shapecalc.model.checks import NO_BATCH
 from shapecalc.model.graph import Reference
-from shapecalc.model.locations import has_from
+from shapecalc.model.locations import has_from, location_of
 from shapecalc.model.rows import can_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.dims import Dim
-    from shapecalc.errors import Problem
+    from shapecalc.errors import Insertion, Problem
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Graph, Node
@@ -78,12 +78,15 @@ def is_made_of_others(kind: str) -> bool:
     return cls is not None and issubclass(cls, Composite)
 
 
-def in_terms_of(kind: str, error: LayerError, reads_input: Callable[[], bool]) -> LayerError:
+def in_terms_of(
+    error: LayerError, graph: Graph, index: int, sizings: Callable[[], Sequence[Sizing | None]]
+) -> LayerError:
     """Return an error within a composite in terms of its own arguments: `d_model`, not the `embed_dim` that it sets.
 
     A hint is left out unless it is about one of them, or inserts a layer that stands before the whole composite as
-    well (`reads_input` is whether it does): the layers within are not written in the specification.
+    well: the layers within are not written in the specification.
     """
+    kind = graph.blocks[graph.nodes[index].block].kind
     cls = KINDS[kind]
     assert issubclass(cls, Composite)
     message, hint = error.message, error.hint
@@ -93,7 +96,10 @@ def in_terms_of(kind: str, error: LayerError, reads_input: Callable[[], bool]) -
             message = re.sub(rf"\b{name} \(=", f"{own} (=", message)
             proposed = re.fullmatch(rf"{name}: (\w+(?: or \w+)?) would fit.*", hint)
             found = f"{own}: {proposed[1]} would fit" if proposed else found
-    inserted = Hint(lambda: hint if reads_input() else "") if error.insertions() else ""
+    inserted: str | Hint = ""
+    if error.insertions():
+        error.place(lambda layer: _location_before_composite(layer, graph, index, sizings()))
+        inserted = Hint(lambda: error.hint if _input_of_composite(graph, index, sizings()) else "")
     return LayerError(message, error.why, found or inserted, too_small=error.too_small, sides=error.sides)
 
 
@@ -102,18 +108,39 @@ def reads_input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing 
 
     It is not if the layer has several inputs, or the composite names its input.
     """
-    node = graph.nodes[index]
-    block = node.block
-    before = index - 1
-    while before >= 0 and graph.nodes[before].block == block:
-        before -= 1
-    (ref, *others) = node.inputs
-    while not others and ref.node > before:
+    ref = _input_of_composite(graph, index, sizings)
+    return ref == Reference(_first_of_composite(graph, index) - 1) and not has_from(graph.nodes[index].mark)
+
+
+def _first_of_composite(graph: Graph, index: int) -> int:
+    """Return the first layer of the composite that a layer is in."""
+    block = graph.nodes[index].block
+    while index > 0 and graph.nodes[index - 1].block == block:
+        index -= 1
+    return index
+
+
+def _input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> Reference | None:
+    """Return the input of the composite that a layer in it reads, in its sizes unchanged and alone; None if none."""
+    first = _first_of_composite(graph, index)
+    (ref, *others) = graph.nodes[index].inputs
+    while not others and ref.node >= first:
         sizing = sizings[ref.node]
         if sizing is None or [x.sizes for x in sizing.inputs] != [sizing.outputs[ref.output].sizes]:
-            return False
+            return None
         (ref, *others) = graph.nodes[ref.node].inputs
-    return not others and ref == Reference(before) and not has_from(node.mark)
+    return None if others else ref
+
+
+def _location_before_composite(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> str:
+    """Return the text that says where to write a layer on the input of the composite that a layer is in; or empty."""
+    ref, first = _input_of_composite(graph, index, sizings), _first_of_composite(graph, index)
+    if ref is None:
+        return ""
+    node = graph.nodes[index]
+    whole = node._replace(inputs=(ref,), block=graph.blocks[node.block].parent)
+    written = graph._replace(nodes=(*graph.nodes[:first], whole, *graph.nodes[first + 1 :]))
+    return location_of(layer, written, first, sizings)
 
 
 def in_variables(problem: Problem, fields: Mapping[str, Sequence[str]]) -> Problem:

@@ -78,7 +78,7 @@ class Comparison(Answer, _ComparisonFields):
     """Networks side by side; ratios are to the first."""
 
     __slots__ = ()
-    drawn_by = "comparison.draw_comparison"
+    drawn_by = "answers.comparison.draw_comparison"
     table = "networks"
 
     @property
@@ -184,7 +184,7 @@ class Difference(Answer, _DifferenceFields):
     """The differences between two networks: every layer of both, aligned, in order."""
 
     __slots__ = ()
-    drawn_by = "difference.draw_difference"
+    drawn_by = "answers.difference.draw_difference"
     table = "layers"
 
     @property

@@ -13,7 +13,7 @@ from searching import some
 
 from shapecalc.cli.layer import command
 from shapecalc.layers import KINDS
-from shapecalc.renderers.examples import example_command
+from shapecalc.renderers.answers.examples import example_command
 
 CONV = "layer conv --input 227x227x3 --layout hwc --out-channels 96 --kernel-size 11 --stride 4"
 CASES = [(kind, number) for kind, cls in KINDS.items() for number in range(len(cls.examples))]

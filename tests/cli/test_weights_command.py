@@ -104,3 +104,5 @@ def test_no_depth_folds(tmp_path: Path) -> None:
     assert "a.0–2.w ×3" in run("weights", path).out
     assert "a.1.w " in run("weights", path, "--no-fold").out
     assert run("weights", path, "--format", "csv", "--fold").out.count("\n") == 2
+    assert run("weights", path, "--format", "csv").out.count("\n") == 4
+    assert "[default: fold, except in CSV]" in " ".join(run("weights", "--help").out.split())

@@ -209,19 +209,6 @@ def test_named_lists_of_layers_become_blocks_that_are_branches(merge: str) -> No
     assert ([*report.outputs.values()], report.total.params) == ([(5, 8, 8)], 25)
 
 
-def test_the_layers_for_a_bilinear_layer_have_its_parameters() -> None:
-    """Of torch.nn.Bilinear(10, 20, 5): 5×10×20 weights and 5 biases."""
-    inputs = "inputs: {a: 10, b: 20}\nlayers:\n"
-    with pytest.raises(SpecError) as caught:
-        shapecalc.load(f"{inputs}- Bilinear: {{out_features: 5}}\n  from: [a, b]\n")
-    items = "{einsum: {equation: 'i,j->ij'}, from: [a, b]}", "flatten", "linear: "
-    assert all(f"`- {item}" in caught.value.problems[0].hint for item in items)
-    report = shapecalc.load(
-        inputs + "".join(f"- {item}" + ("5\n" if item[-1] == " " else "\n") for item in items)
-    ).infer()
-    assert (report.total.params, [*report.outputs.values()]) == (1005, [(5,)])
-
-
 @pytest.mark.parametrize(
     ("layers", "output"),
     [

@@ -164,6 +164,13 @@ def test_rows_of_a_reshape_whose_number_was_the_batch(size, row, is_doubtful):
         assert notes(size, ["flatten"]) == ()
 
 
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_norm_within_a_layer_whose_width_is_stated_is_not_doubted(norm_first):
+    """It cannot be given an axis: d_model is that of the features, or there is an error."""
+    layer = {"TransformerEncoderLayer": {"d_model": 10, "nhead": 2, "norm_first": norm_first}}
+    assert notes("3x10x10", [{"conv": {"out_channels": 8, "kernel_size": 1}}, layer]) == ()
+
+
 def test_a_tensor_that_is_added_to_itself():
     conv = {"conv": {"out_channels": 4, "kernel_size": 1}, "name": "a"}
     note = ("add1 adds a to itself: name the other input too, as in add: [a, …]",)

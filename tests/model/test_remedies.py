@@ -738,6 +738,94 @@ INPUTS = {
 }
 
 OTHERS = {
+    "a transformer layer on a map that it names": (
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {max_pool: 2, name: pool}
+        - {TransformerEncoderLayer: {d_model: 64, nhead: 4, norm_first: true}, from: stem}
+        - concat: [[{permute: [2, 1]}, {reshape: [64, 30, 30]}, {max_pool: 2}], pool]
+        """,
+        "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
+        "stem_to_tokens in place of stem",
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {max_pool: 2, name: pool}
+        - {to_tokens: {}, from: stem, name: stem_to_tokens}
+        - {TransformerEncoderLayer: {d_model: 64, nhead: 4, norm_first: true}, from: stem_to_tokens}
+        - concat: [[{permute: [2, 1]}, {reshape: [64, 30, 30]}, {max_pool: 2}], pool]
+        """,
+    ),
+    "attention below the name of its input": (
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - from: stem
+          MultiheadAttention: {embed_dim: 64, num_heads: 8}
+        """,
+        "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
+        "stem_to_tokens in place of stem",
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - {to_tokens: {}, from: stem, name: stem_to_tokens}
+        - from: stem_to_tokens
+          MultiheadAttention: {embed_dim: 64, num_heads: 8}
+        """,
+    ),
+    "a transformer layer that begins the second branch": (
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - add: [[to_tokens], [{TransformerEncoderLayer: {d_model: 64, nhead: 4}}]]
+        """,
+        "axis 1 of its input is 64: write `- to_tokens` before it",
+        """
+        input: 3x32x32
+        layers:
+        - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+        - add: [[to_tokens], [to_tokens, {TransformerEncoderLayer: {d_model: 64, nhead: 4}}]]
+        """,
+    ),
+    "a transformer layer on a map within a block": (
+        """
+        input: 3x32x32
+        blocks:
+          body:
+            layers:
+            - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+            - {max_pool: 2, name: pool}
+            - {TransformerEncoderLayer: {d_model: 64, nhead: 4}, from: stem, name: encoder}
+            - global_avg_pool: {}
+              from: pool
+            - concat: [[{mean: 1, from: encoder}], global_avg_pool1]
+        layers:
+        - body
+        """,
+        "axis 1 of its input is 64: write `- {to_tokens: {}, from: stem, name: stem_to_tokens}` before it, and "
+        "stem_to_tokens in place of stem",
+        """
+        input: 3x32x32
+        blocks:
+          body:
+            layers:
+            - {conv: {out_channels: 64, kernel_size: 3}, name: stem}
+            - {max_pool: 2, name: pool}
+            - {to_tokens: {}, from: stem, name: stem_to_tokens}
+            - {TransformerEncoderLayer: {d_model: 64, nhead: 4}, from: stem_to_tokens, name: encoder}
+            - global_avg_pool: {}
+              from: pool
+            - concat: [[{mean: 1, from: encoder}], global_avg_pool1]
+        layers:
+        - body
+        """,
+    ),
     "the width of a transformer layer": (
         """
         input: 50x64
@@ -1301,10 +1389,7 @@ def test_outputs_are_named_only_of_kinds_that_have_several() -> None:
         kind = layer.partition(":")[0]
         with pytest.raises(shapecalc.SpecError) as caught:
             shapecalc.load(f"input: 4x8\nlayers:\n- {layer}\n- add: [{kind}1, {kind}2]\n").infer()
-        assert (
-            caught.value.problems[0].hint
-            == f"layers of kind {kind} without a name are called {kind}1 here, in order{more}"
-        )
+        assert caught.value.problems[0].hint == f"the layer of kind {kind} without a name is called {kind}1 here{more}"
 
 
 def test_factors_that_no_transpose_fits_have_no_hint_for_one() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import shapecalc
 from shapecalc.questions.compare import TOTALS, compare, diff, totals_of
-from shapecalc.renderers.difference import draw_difference
+from shapecalc.renderers.answers.difference import draw_difference
 
 
 def infer(layers, size=(3, 8, 8)):

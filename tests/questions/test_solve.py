@@ -19,7 +19,7 @@ from shapecalc.model.inference import size_layer, sizings_of
 from shapecalc.network import kind_of, solve
 from shapecalc.questions.solve import find_fixes, read_budget, read_range, slides
 from shapecalc.questions.solve.costs import cost_of_change
-from shapecalc.renderers.solve import draw_budget, draw_fixes
+from shapecalc.renderers.answers.solve import draw_budget, draw_fixes
 
 SLIDING = sorted(kind for kind, cls in KINDS.items() if slides(cls))
 
@@ -229,6 +229,16 @@ def test_that_no_setting_was_found_is_said_of_the_range_searched():
         "unet: at most 8,000,000,000 MACs: no setting searched meets this; each has a shape error\n\n"
         "searched: input from 1 to 99; many settings in one pass"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"), [("0.5:1.5", " in steps of 1"), ("0.5:1.5:0.5", " in steps of 0.5"), ("1:2", "")]
+)
+def test_the_steps_of_fractions_are_shown(values, steps):
+    """Between 0.5 and 1.5 nothing is tried."""
+    answer = solve("mobilenet_v1", find=dict([read_range(f"width={values}")]), params="20M")
+    low, high = values.split(":")[:2]
+    assert f"searched: width from {low} to {high}{steps};" in draw_budget(answer)
 
 
 def test_an_unmet_budget_reports_the_minimum():

@@ -64,7 +64,7 @@ class Formulas(Answer, _FormulasFields):
     """
 
     __slots__ = ()
-    drawn_by = "formula.draw_formulas"
+    drawn_by = "answers.formula.draw_formulas"
     has_formulas = True
 
     def python_names(self) -> dict[str, str]:

@@ -147,7 +147,7 @@ class Memory(Answer, _MemoryFields):
     """
 
     __slots__ = ()
-    drawn_by = "memory.draw_memory"
+    drawn_by = "answers.memory.draw_memory"
     table = "layers"
 
     @property

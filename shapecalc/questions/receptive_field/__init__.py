@@ -98,7 +98,7 @@ class ReceptiveFields(Answer):
     """
 
     __slots__ = ("_axes", "_fields", "_indices", "_lanes", "misaligned", "report")
-    drawn_by = "receptive_field.draw_fields"
+    drawn_by = "answers.receptive_field.draw_fields"
     table = "layers"
 
     def __init__(self, report: Report) -> None:

@@ -88,7 +88,7 @@ class LegalSizes(Answer, _LegalSizesFields):
     """The sizes that a network's inputs may have. `verified` is the number of sizes at which plain inference agreed."""
 
     __slots__ = ()
-    drawn_by = "sizes.draw_sizes"
+    drawn_by = "answers.sizes.draw_sizes"
     table = "inputs"
 
     def to_dict(self) -> dict[str, Any]:

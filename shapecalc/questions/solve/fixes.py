@@ -86,7 +86,7 @@ class Fixes(Answer, _FixesFields):
     """
 
     __slots__ = ()
-    drawn_by = "solve.draw_fixes"
+    drawn_by = "answers.solve.draw_fixes"
     table = "fixes"
 
     def to_dict(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class BudgetSolutions(Answer, _BudgetSolutionsFields):
     """
 
     __slots__ = ()
-    drawn_by = "solve.draw_budget"
+    drawn_by = "answers.solve.draw_budget"
     table = "solutions"
 
     @property

@@ -61,7 +61,7 @@ class WindowSolutions(Answer, _WindowSolutionsFields):
     """Every solution in the range that was searched, most common first; if there are none, the nearest outputs."""
 
     __slots__ = ()
-    drawn_by = "solve.draw_window"
+    drawn_by = "answers.solve.draw_window"
     table = "solutions"
 
     def to_dict(self) -> dict[str, Any]:

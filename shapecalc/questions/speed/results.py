@@ -170,7 +170,7 @@ class Speed(Answer):
         "decoding", "device", "layers", "network", "prompt", "report", "roofline", "stored",
         "why_no_decoding", "widths",
     )  # fmt: skip
-    drawn_by = "speed.draw_speed"
+    drawn_by = "answers.speed.draw_speed"
     table = "layers"
 
     def __init__(  # noqa: PLR0913  (each is a field)

@@ -36,7 +36,7 @@ class Sweep(Answer):
     """
 
     __slots__ = ("_columns", "_sizes", "grid", "names")
-    drawn_by = "sweep.draw_result"
+    drawn_by = "answers.sweep.draw_result"
     table = "rows"
 
     def __init__(self, names: Sequence[str], columns: dict[str, Any], sizes: dict[Any, Any], grid: SweepGrid) -> None:

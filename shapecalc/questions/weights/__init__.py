@@ -46,7 +46,7 @@ class Weights(Answer):
     there, with the names of their tensors.
     """
 
-    drawn_by = "weights.draw_weights"
+    drawn_by = "answers.weights.draw_weights"
     table = "tensors"
     __slots__ = (
         "containers",

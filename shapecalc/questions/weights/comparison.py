@@ -57,7 +57,7 @@ class WeightsComparison(Answer):
     that is not compared; `has_other_prefix` is whether a program that loads it would fail for that.
     """
 
-    drawn_by = "weights_comparison.draw_comparison"
+    drawn_by = "answers.weights_comparison.draw_comparison"
     table = "mismatches"
     __slots__ = ("checkpoint", "has_other_prefix", "matching", "mismatches", "name", "notes", "prefixes")
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
 from shapecalc.questions.memory import Memory, memory
+from shapecalc.renderers.answers.memory import ORDERS, amounts_of
+from shapecalc.renderers.answers.serving import show_bits
 from shapecalc.renderers.cells import show_bytes
-from shapecalc.renderers.memory import ORDERS, amounts_of
 from shapecalc.renderers.pictures.charts.bars import ROW, Bar, bars, names, width_of
 from shapecalc.renderers.pictures.charts.heads import TEXT, chart, name_and_inputs
 from shapecalc.renderers.pictures.charts.timeline import LiveStep, Timeline
 from shapecalc.renderers.pictures.letters import text_width
 from shapecalc.renderers.pictures.scene import Label, outline_of, polyline
-from shapecalc.renderers.serving import show_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.renderers.answers.serving import show_bits
 from shapecalc.renderers.cells import show_scaled
 from shapecalc.renderers.pictures.charts.axes import across, log_axis, up
 from shapecalc.renderers.pictures.charts.heads import chart, legend
 from shapecalc.renderers.pictures.charts.points import Labels
 from shapecalc.renderers.pictures.scene import Dots, Outline, Polygon, polyline
-from shapecalc.renderers.serving import show_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

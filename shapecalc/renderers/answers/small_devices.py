@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.renderers.answers.serving import cache_name
 from shapecalc.renderers.blocks import Paragraph, Table
 from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.renderers.serving import cache_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

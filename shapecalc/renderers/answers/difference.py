@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.questions.compare import ADDED, CHANGED, REMOVED, SAME, facts_of, telling_totals, totals_of
+from shapecalc.renderers.answers.comparison import FIGURES, batch_note
 from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS, SIZE
-from shapecalc.renderers.comparison import FIGURES, batch_note
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.text.cells import cell_width, cut_off, shorten, wrap
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
+from shapecalc.renderers.answers.serving import memory_note
 from shapecalc.renderers.blocks import Note, Table, Title, draw_blocks
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.listing import listing
-from shapecalc.renderers.serving import memory_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

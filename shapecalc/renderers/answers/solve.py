@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import count_noun
+from shapecalc.renderers.answers.serving import memory_note
 from shapecalc.renderers.blocks import Code, Items, Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.renderers.serving import memory_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -112,7 +112,7 @@ def _searched(answer: BudgetSolutions) -> str:
         if count == 1:
             ranges.append(f"{name} {_number(low)}")
             continue
-        steps = f" in steps of {_number(step)}" if step is not None and step != 1 else ""
+        steps = f" in steps of {_number(step)}" if step is not None and (step != 1 or type(low) is not int) else ""
         values = f"{count:,} values of " if step is None else ""
         ranges.append(f"{values}{name} from {_number(low)} to {_number(high)}{steps}")
     return f"searched: {', '.join(ranges)}; {answer.how}" if ranges else ""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.renderers.answers.serving import show_bits
 from shapecalc.renderers.cells import show_bytes
-from shapecalc.renderers.serving import show_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
-from shapecalc.renderers.bars import show_share
-from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
-from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
-from shapecalc.renderers.drawing import TableLine
-from shapecalc.renderers.footer import opening
-from shapecalc.renderers.serving import (
+from shapecalc.renderers.answers.serving import (
     attention_notes,
     cache_name,
     context_notes,
@@ -23,8 +18,13 @@ from shapecalc.renderers.serving import (
     show_both,
     weights_note,
 )
-from shapecalc.renderers.small_devices import draw_placement, placement_notes
-from shapecalc.renderers.training import training_amounts, training_notes
+from shapecalc.renderers.answers.small_devices import draw_placement, placement_notes
+from shapecalc.renderers.answers.training import training_amounts, training_notes
+from shapecalc.renderers.bars import show_share
+from shapecalc.renderers.blocks import Note, Paragraph, Table, Title, draw_blocks
+from shapecalc.renderers.cells import NOTHING, show_bytes, show_size
+from shapecalc.renderers.drawing import TableLine
+from shapecalc.renderers.footer import opening
 from shapecalc.renderers.view import check_depth
 from shapecalc.text.cells import shorten
 

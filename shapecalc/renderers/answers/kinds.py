@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.escaping import json_text, markdown
 from shapecalc.layers.base.arguments import REQUIRED
 from shapecalc.questions.explain.kinds import arguments_of, axes_of, examples_of, families, inputs_of
+from shapecalc.renderers.answers.examples import as_yaml
 from shapecalc.renderers.blocks import Code, Items, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.drawing import TableLine
-from shapecalc.renderers.examples import as_yaml
 from shapecalc.renderers.explanations.markdown import markdown_doc, markdown_list
 from shapecalc.renderers.explanations.text import text_lines
 from shapecalc.text.cells import PROSE, wrap

@@ -9,13 +9,13 @@ from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.questions.speed import MEMORY
 from shapecalc.renderers import selection_of
+from shapecalc.renderers.answers.serving import show_bits
 from shapecalc.renderers.blocks import BLOCK_FORMATS, Note, Table, check_format, draw_blocks
 from shapecalc.renderers.cells import NOTHING, TEXT, Sort, show_scaled, show_time, unchanged
 from shapecalc.renderers.columns import COLUMNS, Column
 from shapecalc.renderers.drawing import TableLine
 from shapecalc.renderers.footer import opening
 from shapecalc.renderers.listing import listing
-from shapecalc.renderers.serving import show_bits
 from shapecalc.renderers.view import View
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""How the answer to each question is shown: a file for each."""
