@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import shapecalc
 from shapecalc.questions.explain.kinds import families, kind_of
+from shapecalc.renderers.answers.kinds import draw_markdown
 from shapecalc.renderers.explanations.markdown import markdown_doc
-from shapecalc.renderers.kinds import draw_markdown
 
 if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
@@ -18,8 +18,8 @@ __all__ = ["files"]
 
 INTRO = """\
 A page for each family; `shapecalc layers KIND` prints what it has on one kind. The names after *Also* are those of
-PyTorch, Keras and others; capitals do not matter: `Conv2d`. Formulas come from the code that computes the numbers, run on
-symbols. Each example names the source of its figures, and a test checks it."""
+PyTorch, Keras and others; capitals do not matter: `Conv2d`. Formulas come from the code that computes the numbers, run
+on symbols. Each example names the source of its figures, and a test checks it."""
 
 _TITLE_ENDS = re.compile(r"[:;.]| \(|, (?:then|and what) ")
 
