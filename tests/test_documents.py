@@ -252,3 +252,17 @@ def test_yes_and_no_are_values_only_where_true_or_false_is_expected(word):  # as
 
 def test_unreleased_changes_are_listed():
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_reference_of_the_site_is_generated(monkeypatch):
+    """Its pages, without Sphinx: tests/test_site.py builds them."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from _generate import commands, kinds, python
+
+    doc, classes = kinds.families()["pool"]
+    monkeypatch.setattr(kinds, "families", lambda: {"pool": (doc, classes[:1])})
+    files = {**kinds.files(), **commands.files(), **python.files()}
+    assert {*files} == {"kinds.md", "kinds/pool.md", "kinds/max_pool.svg", "commands.md", "python.md"}
+    assert "- `max_pool: {kernel_size: 3, stride: 2}`: 55×55×96 → 27×27×96 (HWC)" in files["kinds/pool.md"]
+    assert "$ shapecalc draw --help\nUsage: shapecalc draw [OPTIONS] SPEC\n" in files["commands.md"]
+    assert "#### `Network.infer`\n\n```python\nNetwork.infer(\n    *,\n    input: Any = None,\n" in files["python.md"]
