@@ -6,10 +6,11 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from shapecalc.renderers.kinds import draw_markdown
+
 import shapecalc
 from shapecalc.questions.explain.kinds import families, kind_of
 from shapecalc.renderers.explanations.markdown import markdown_doc
-from shapecalc.renderers.kinds import draw_markdown
 
 if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
