@@ -23,7 +23,9 @@ def files() -> dict[str, str]:
     lines = ["# Commands", "", "What each command prints with `--help` on a terminal of 80 columns.",
              "Formats and shared options: [Output](../output.md); exit codes: [Budgets in CI](../ci.md).",
              "", *console("shapecalc", top)]  # fmt: skip
-    groups = [(title, _NAME.findall(text)) for title, text in _GROUP.findall(top)]
+    known = cli.list_commands(click.Context(cli))
+    listed = [(title, _NAME.findall(text)) for title, text in _GROUP.findall(top)]
+    groups = [(title, names) for title, names in listed if {*names} <= {*known}]
     for title, names in groups:
         lines += [f"## {title}", ""] if len(groups) > 1 else []
         for name in names:

@@ -10,6 +10,7 @@ from shapecalc.renderers.kinds import draw_markdown
 
 import shapecalc
 from shapecalc.questions.explain.kinds import families, kind_of
+from shapecalc.renderers.answers.kinds import draw_markdown
 from shapecalc.renderers.explanations.markdown import markdown_doc
 
 if TYPE_CHECKING:
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["files"]
 
+INTRO = """\
+A page for each family; `shapecalc layers KIND` prints what it has on one kind. The names after *Also* are those of
+PyTorch, Keras and others; capitals do not matter: `Conv2d`. Formulas come from the code that computes the numbers, run
+on symbols. Each example names the source of its figures, and a test checks it."""
+
 _TITLE_ENDS = re.compile(r"[:;.]| \(|, (?:then|and what) ")
 
 
 def files() -> dict[str, str]:
     """Return the text of each file by its path."""
     found = {}
-    listed = ["# Layer kinds", "", "A page for each family; `shapecalc layers KIND` prints the part of a kind.", ""]
+    listed = ["# Layer kinds", "", INTRO, ""]
     for family, (doc, classes) in families().items():
         pages = [f"# {title(doc)}", "", markdown_doc(doc), ""]
         for cls in classes:
