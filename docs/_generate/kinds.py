@@ -6,8 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.renderers.kinds import draw_markdown
-
 import shapecalc
 from shapecalc.questions.explain.kinds import families, kind_of
 from shapecalc.renderers.answers.kinds import draw_markdown
