@@ -247,6 +247,6 @@ LEFT_OUT = {
     "whole models, which are specs here": "Transformer TransformerEncoder TransformerDecoder",
     "bases of other classes": "RNNCellBase RNNBase",
     "give a number for two inputs, as losses do": "CosineSimilarity PairwiseDistance",
-    "not there yet": "Bilinear EmbeddingBag CrossMapLRN2d",
+    "not there yet": "EmbeddingBag CrossMapLRN2d",
 }
 """Modules of PyTorch that have no kind, and why."""

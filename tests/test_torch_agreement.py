@@ -506,6 +506,10 @@ def multiplied(draw: Draw) -> Iterator[Trial]:
         return torch.bmm(*joined).unflatten(0, (BATCH, -1)) if ranks == 3 else torch.bmm(*joined)
 
     yield Trial("bmm", {}, (a, b), lambda: bmm)
+    pair = (*leading, draw.randint(1, 4)), (*(s + draw.choice((0,) * 9 + (1,)) for s in leading), draw.randint(1, 4))
+    features = {"in1_features": pair[0][-1], "in2_features": pair[1][-1] + draw.choice((0,) * 9 + (1,)),
+                "out_features": draw.randint(1, 4), "bias": draw.random() < 0.5}  # fmt: skip
+    yield Trial("bilinear", features, pair, lambda: nn.Bilinear(**features))
     equation = draw.choice(EQUATIONS)
     letters = {letter: draw.randint(1, 4) for letter in "bhidjkl"}
     terms = equation.partition("->")[0].split(",")

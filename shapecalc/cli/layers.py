@@ -29,7 +29,7 @@ def command(kinds: Sequence[str], format_: str, output: str | None) -> None:
     """
     from shapecalc.layers import KINDS
     from shapecalc.questions.explain.kinds import kind_of  # they load every family of kinds
-    from shapecalc.renderers import kinds as drawing
+    from shapecalc.renderers.answers import kinds as drawing
     from shapecalc.renderers.answers.examples import draw_examples_to_try
 
     width = layout_of(output, format_)["width"]

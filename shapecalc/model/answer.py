@@ -13,8 +13,8 @@ __all__ = ["Answer"]
 class Answer:
     """An answer that displays itself: `print(answer)`, a table in a notebook, Markdown, JSON, a data frame. Immutable.
 
-    `drawn_by` is the function of `renderers` that draws it, after its module (`answers.memory.draw_memory`); `table` is the
-    list of `to_dict()` that is its table, for a data frame; `has_formulas` is whether a notebook displays Markdown,
+    `drawn_by` is the function of `renderers` that draws it, after its module (`answers.memory.draw_memory`); `table` is
+    the list of `to_dict()` that is its table, for a data frame; `has_formulas` is whether a notebook displays Markdown,
     whose formulas all of them typeset, in place of HTML, whose formulas some do not.
     """
 

@@ -124,7 +124,7 @@ def test_whole_modules_are_refused_by_name(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     for way in ("zip", "before 1.6"):
         with pytest.raises(
-            CheckpointError, match=r"its pickle names torch\.nn\.modules\.linear\.Linear, which is no part"
+            CheckpointError, match=r"its pickle names torch\.nn\.modules\.linear\.Linear, which is not part"
         ):
             saved(torch, torch.nn.Linear(2, 3), tmp_path / "m.pt", way)
 

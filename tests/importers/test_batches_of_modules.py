@@ -216,12 +216,14 @@ MODULES = {
               fc=nn.Linear(8, 3)), sizes((5, "b", 8))),
     "computed positions, batch second": (
         Calls(lambda self, x: self.fc(torch.cat([x, (2 * self.p.relu() + self.p).expand(-1, x.size(1), -1)], 2)),
-              p=parameter(5, 1, 8), fc=nn.Linear(16, 3)), sizes((5, "b", 8))),
+              p=parameter(6, 1, 8), fc=nn.Linear(16, 3)), sizes((6, "b", 8))),
     "fixed positions, batch second": (
         Calls(lambda self, x: self.fc(x + self.p[: x.size(0)]), p=nn.Buffer(torch.zeros(50, 1, 8)), fc=nn.Linear(8, 3)),
         sizes((5, "b", 8))),
     "halves of features": (Calls(lambda self, x: self.f(torch.cat(self.f(x).chunk(2, -1)[::-1], -1)), f=nn.Linear(8, 8)),
                            sizes(("b", 5, 8))),
+    "joints as one batch": (Calls(lambda self, x: self.f(x.flatten(0, 1)).view(x.size(0), 4, 5, 8), f=nn.Conv1d(6, 5, 3)),
+                            sizes(("b", 4, 6, 10))),
     "two images as one batch": (Calls(twice, f=nn.Conv2d(3, 4, 3)), sizes(("b", 3, 6, 6), ("b", 3, 6, 6))),
     "three vectors as one batch": (Calls(thrice, f=nn.Linear(8, 4)), sizes(("b", 8), ("b", 8), ("b", 8))),
     "learned queries with a batch of one": (Calls(lambda self, x: F.scaled_dot_product_attention(self.q, x, x),

@@ -85,3 +85,16 @@ def test_what_is_shown_of_a_whole_input_is_called_so():
     assert "40 MACs for the whole input: convolutions" in text
     assert "with the batch of the example. Bytes: the output of each layer for the whole input" in text
     assert "one sample" not in text
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize(("op", "weights", "due"), [
+    ("Conv", [tensor("w", [4, 1, 3])], ((4, 18), 12, 216)), ("MaxPool", [], ((1, 18), 0, 0)),
+])  # fmt: skip
+def test_an_axis_of_one_is_the_channel_of_what_reads_maps(batch, op, weights, due):
+    """Sizes, parameters and MACs are those of nn.Conv1d(1, 4, 3, bias=False) and nn.MaxPool1d(3, 1) on one sample."""
+    read = node(op, ["x", "w"] if weights else ["x"], ["y"], kernel_shape=[3])
+    report = report_of([read], [("x", (batch, 1, 20))], weights, (batch, *due[0]))
+    assert (report.rows[-1].output_shape, report.total.params, report.total.macs) == due
+    assert report.inputs == {"x": (1, 20)}
+    assert not report.graph.includes_batch

@@ -22,6 +22,8 @@ _FIRST_BATCH = re.compile(r"(?i)n|unk__\d+|none|\?|s\d+|")
 _LENGTH = re.compile(r"(?i)t|l|.*(seq|len|time|frame|token|step).*")
 """Names of the dimension of a sequence's length."""
 _RECURRENT = ("LSTM", "GRU", "RNN")
+_OF_MAPS = re.compile(r".*Conv(Transpose|Integer)?|(Global)?(Max|Average)Pool|(Batch|Instance)Normalization")
+"""Operations on maps: their input has its batch first."""
 
 
 def batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
@@ -37,6 +39,8 @@ def batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
     is_state = reading == SECOND and dims[0] == 1 and any(node.op in _RECURRENT for node in graph.nodes)
     if len(dims) == 3 and (dims[0] != 1 or is_state):
         users = [node for node in graph.nodes if info.name in node.inputs[:1]]
+        if any(_OF_MAPS.fullmatch(node.op) for node in users):
+            return 0
         is_recurrent = any(node.op in _RECURRENT and not _batch_first(node) for node in users)
         is_second = isinstance(dims[1], str) and (dims[1] in ("n", "N") or is_length)
         is_alone = dims[1] == 1 and (is_length or (isinstance(dims[0], int) and dims[0] > 1))
