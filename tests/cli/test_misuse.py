@@ -86,7 +86,7 @@ layers:
         (["memory", "resnet18", "--checkpoint", "block"], "   did you mean blocks?\n"),
         (["memory", "resnet18", "--checkpoint"], "Error: Option '--checkpoint' requires an argument. BLOCKS: Use "
          "activation (gradient) checkpointing: save only the inputs of blocks, and recompute the rest. `blocks` for "
-         "every block, a number"),
+         "each block, N for groups"),
         (["layer", "conv", "--kernel-size"], "Error: Option '--kernel-size' requires an argument.\n"),
         (["solve", "conv", "--input", "3x32x32", "--output", "16"], "give the same number of each, 1 to 3\n"
          "   sizes are without channels: write 32x32 for the input and 16x16 for the output\n"),

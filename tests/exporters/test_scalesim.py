@@ -107,7 +107,7 @@ def test_a_separable_convolution_is_a_depthwise_and_a_pointwise_one():
 
 
 def test_what_has_no_rows_is_refused():
-    with pytest.raises(shapecalc.UsageError, match=r"locally_connected1 .* it is no convolution"):
+    with pytest.raises(shapecalc.UsageError, match=r"locally_connected1 .* it is not a convolution"):
         shapecalc.load(
             {"input": "3x8x8", "layers": [{"locally_connected": {"out_channels": 4, "kernel_size": 3}}]}
         ).convert("scalesim")

@@ -53,14 +53,14 @@ def test_a_subclass_of_model_that_was_made_as_a_functional_one():
     assert load(functional(entry(8), inner)).infer().total.params == 27
 
 
-@pytest.mark.parametrize(("name", "form"), [("m.h5", "HDF5 file"), ("m.HDF5", "HDF5 file"), ("m.keras", "zip archive")])
+@pytest.mark.parametrize(("name", "form"), [("m.h5", "an HDF5 file"), ("m.HDF5", "an HDF5 file"), ("m.keras", "a zip archive")])
 def test_text_under_another_name(tmp_path, name, form):
     path = tmp_path / name
     path.write_text("some text")
     with pytest.raises(shapecalc.SpecError) as caught:
         shapecalc.load(path)
     assert str(caught.value) == (
-        f"{path} cannot be read as a Keras model: it is no {form}, as Keras writes under this name\n"
+        f"{path} cannot be read as a Keras model: it is not {form}, as Keras writes under this name\n"
         "   check that the file is whole, and that it is a Keras model"
     )
     path.write_text("\ufeff " + json.dumps(sequential(entry(8), layer("Dense", "d", units=3))))
