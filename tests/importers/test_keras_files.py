@@ -53,7 +53,9 @@ def test_a_subclass_of_model_that_was_made_as_a_functional_one():
     assert load(functional(entry(8), inner)).infer().total.params == 27
 
 
-@pytest.mark.parametrize(("name", "form"), [("m.h5", "an HDF5 file"), ("m.HDF5", "an HDF5 file"), ("m.keras", "a zip archive")])
+@pytest.mark.parametrize(
+    ("name", "form"), [("m.h5", "an HDF5 file"), ("m.HDF5", "an HDF5 file"), ("m.keras", "a zip archive")]
+)
 def test_text_under_another_name(tmp_path, name, form):
     path = tmp_path / name
     path.write_text("some text")

@@ -150,9 +150,10 @@ class Linear(_Connected):
 
 
 class Bilinear(Layer):
-    """Bilinear form of two inputs along their last axes: each output feature is the sum of x₁ᵢ · wᵢⱼ · x₂ⱼ.
+    """Bilinear form of two inputs along their last axes: each output feature is the sum of x1[i]·w[i, j]·x2[j].
 
-    The inputs have the same axes but for the last. Its MACs are those of x₁ with the weight, and of that with x₂.
+    The inputs have the same axes but for the last. Its MACs are those of the first with the weight, and of that with
+    the second.
     """
 
     kind = "bilinear"
