@@ -93,6 +93,7 @@ class Scope:
         self.mark: Mark | None = None
         self.frozen = False
         self.stack: tuple[str, ...] = ()
+        self.broken_copies: list[tuple[re.Pattern[str], tuple[Flow, ...]]] = []
 
     def made_up_name(self, kind: str) -> str:
         """Return the name of an unnamed layer: its kind and its number in the list."""
@@ -118,6 +119,9 @@ class Scope:
         for name in [*(given.items if isinstance(given, ListValue) else [given]), *numbered]:
             if isinstance(name, Scalar) and isinstance(name.value, str) and name.text not in self.flows:
                 self.define(name.text, flow, (end - 1, end))
+                parts = re.split(r"\{[^{}]*\}", name.text)
+                if len(parts) > 1:  # its copies have names that an expression gives: `c2` of `c{i}`
+                    self.broken_copies.append((re.compile(".+".join(map(re.escape, parts))), flow))
 
     def define(self, name: str, flows: tuple[Flow, ...], span: tuple[int, int]) -> None:
         """Bind a name to the outputs of a layer or block."""
@@ -133,6 +137,7 @@ class Scope:
         """Release the tensors of the names when all are resolved: scopes and references would keep each other alive."""
         for scope in self.waiting:
             scope.flows = dict.fromkeys(scope.flows, ())
+            scope.broken_copies = []
             scope.inputs = dict.fromkeys(scope.inputs, Reference(-1))
         self.waiting.clear()
 
@@ -173,14 +178,6 @@ class Scope:
         message = f"no layer, block or input is called {pending.name} here"
         return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
 
-    def _of_broken_copies(self, name: str) -> tuple[Flow, ...] | None:
-        """Return what a copy refers to of a repeated item with a problem, `c2` of `c{i}`; None for any other name."""
-        for template, flows in self.flows.items():
-            parts = re.split(r"\{[^{}]*\}", template)
-            if len(parts) > 1 and re.fullmatch(".+".join(map(re.escape, parts)), name):
-                return flows
-        return None
-
     def look_up(
         self,
         pending: Pending,
@@ -194,7 +191,7 @@ class Scope:
         """
         flows = self.flows.get(pending.name)
         if flows is None:
-            flows = self._of_broken_copies(pending.name)
+            flows = next((flow for copies, flow in self.broken_copies if copies.fullmatch(pending.name)), None)
         if flows is None:
             return self._unknown(pending, blocks, self._outputs_of(dependents()), within)
         output = pending.output
