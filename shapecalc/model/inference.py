@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 from shapecalc.dims import holds, prod
 from shapecalc.errors import LayerError, Problem, ShapeError, count_noun
 from shapecalc.layers.base.arguments import show
-from shapecalc.layers.base.layer import Layer
 from shapecalc.layers.base.shape import HWC, UNKNOWN, Shape
 from shapecalc.model.checks import check_inputs, with_hint
 from shapecalc.model.report import Report
-from shapecalc.model.rows import Row, Sizing, Totals, can_share, count, own
+from shapecalc.model.rows import Row, Sizing, Totals, can_share, count, inactive_of, own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.dims import Dim
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.model.graph import Graph, Node
 
 MAX_ELEMENTS = 10**30
@@ -191,9 +191,7 @@ def counted(layer: Layer, inputs: tuple[Shape, ...], output: Any) -> Sizing:
     weights, biases = count(weight_shapes)
     buffers: Dim = sum(prod(sizes) for sizes in buffer_shapes.values()) if buffer_shapes else 0
     macs = layer.macs(output, *inputs)
-    inactive: Dim = 0
-    if type(layer).active_weights is not Layer.active_weights:
-        inactive = weights + biases - sum(count(layer.active_weights(*inputs)))
+    inactive = inactive_of(layer, inputs, weights + biases)
     return Sizing(inputs, outputs, weight_shapes, buffer_shapes, weights, biases, buffers, macs, inactive)
 
 

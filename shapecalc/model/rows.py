@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: NamedTuple compiles each annotation that is a string, at every start.
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from shapecalc.dims import Dim, prod, total
@@ -12,7 +12,8 @@ from shapecalc.layers.base.layer import Layer, WeightShapes, is_bias
 from shapecalc.layers.base.shape import Shape
 from shapecalc.model.graph import Node
 
-__all__ = ["ReportLine", "Row", "Sizing", "Totals", "can_share", "count", "layers_in_words", "once", "own", "sum_rows"]
+__all__ = ["ReportLine", "Row", "Sizing", "Totals", "can_share", "count", "inactive_of", "layers_in_words", "once",
+           "own", "sum_rows"]  # fmt: skip
 
 _T = TypeVar("_T")
 
@@ -47,12 +48,16 @@ def own(node: Node, sizing: Sizing) -> Sizing:
         return sizing
     shapes = {name: sizes for name, sizes in sizing.weight_shapes.items() if name not in node.held}
     weights, biases = count(shapes)
-    inactive: Dim = 0
-    if node.layer and type(node.layer).active_weights is not Layer.active_weights:
-        active = node.layer.active_weights(*sizing.inputs)
-        used = count({name: sizes for name, sizes in active.items() if name not in node.held})
-        inactive = weights + biases - sum(used)
+    inactive = inactive_of(node.layer, sizing.inputs, weights + biases, node.held) if node.layer else 0
     return sizing._replace(weight_shapes=shapes, weights=weights, biases=biases, inactive=inactive)
+
+
+def inactive_of(layer: Layer, inputs: tuple[Shape, ...], params: Dim, held: Collection[str] = ()) -> Dim:
+    """Return how many of its `params` one token does not use: all but the active weights that are not `held`."""
+    if type(layer).active_weights is Layer.active_weights:
+        return 0
+    active = layer.active_weights(*inputs)
+    return params - sum(count({name: sizes for name, sizes in active.items() if name not in held}))
 
 
 def can_share(sizing: Sizing, owner: Sizing) -> bool:
