@@ -163,15 +163,14 @@ def find_name_fault(key: Scalar) -> Problem | None:
     """Return the problem of the name of a variable. It must be ASCII: Python normalises other letters."""
     if key.text in RESERVED:
         why = f"it is reserved for {_RESERVED_FOR.get(key.text, 'expressions')}"
+        hint = "choose another name, here and where it is used"
     elif key.text.isidentifier() and key.text.isascii():
         return None
     else:
         why = "a name has ASCII letters, digits and _ only"
-    joined = re.sub(r"[-. ]", "_", key.text)
-    is_meant = joined != key.text and joined.isidentifier() and joined.isascii() and joined not in RESERVED
-    hint = f"write {joined}, here and where it is used" if is_meant else ""
-    if key.text in RESERVED:
-        hint = "choose another name, here and where it is used"
+        joined = re.sub(r"[-. ]", "_", key.text)
+        is_meant = joined.isidentifier() and joined.isascii() and joined not in RESERVED
+        hint = f"write {joined}, here and where it is used" if is_meant else ""
     return Problem(f"'{key.text}' cannot be the name of a variable: {why}", key.mark, hint=hint)
 
 
