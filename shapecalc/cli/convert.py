@@ -58,6 +58,6 @@ def command(
     check_name(output or "", chosen)
     network = load_network(spec, inputs, settings)
     written = network.convert(chosen, depth=depth)
-    lost = lost_widths(network.infer(), chosen)
+    lost = lost_widths(network.graph, chosen)
     warn([lost] if lost else [])
     emit(written, output, chosen)

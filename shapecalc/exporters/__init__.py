@@ -18,6 +18,7 @@ from shapecalc.escaping import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
 
 __all__ = ["FORMATS", "check_name", "convert", "format_of_file", "lost_widths"]
@@ -80,13 +81,13 @@ def convert(
     return f"# {note}\n{written}" if note and isinstance(written, str) else written
 
 
-def lost_widths(report: Report, to: str) -> Problem | None:
+def lost_widths(graph: Graph, to: str) -> Problem | None:
     """Return a warning where weights are quantised: no format of networks says how wide they are stored."""
-    how = report.graph.stored.quantised if report.graph.stored else ""
+    how = graph.stored.quantised if graph.stored else ""
     if not how or not FORMATS[to].pruned:
         return None
     message = (
-        f"weights of {clean(report.name)} are quantised ({how}): {to} does not keep that, and has them in full width"
+        f"weights of {clean(graph.name)} are quantised ({how}): {to} does not keep that, and has them in full width"
     )
     hint = "sizes, parameters and MACs are the same; for its memory, read the file itself, or give --weights"
     return Problem(message, hint=hint)
