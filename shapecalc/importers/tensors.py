@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "UncoveredError",
-    "Unsized", "batch_after", "common_axis", "fits", "on_axis", "rearrangement", "sizes_text",
+    "Unsized", "batch_after", "common_axis", "fits", "inferred_sizes", "on_axis", "rearrangement", "sizes_text",
 ]  # fmt: skip
 
 
@@ -209,3 +209,21 @@ def fits(x: Data | Constant, axis: int, b: int) -> bool:
 def sizes_text(sizes: Sequence[Any]) -> str:
     """Return the sizes of a tensor as a text: one that is not known is `?`."""
     return "×".join("?" if size is None else str(size) for size in sizes) or "a scalar"
+
+
+def inferred_sizes(what: str, given: Sequence[int], elements: int, sizes: Sequence[int] | None = None) -> list[int]:
+    """Return the sizes of a reshape, of which one may be given as -1: what the others leave of the elements.
+
+    `what` they are called, and those that were `given`, are for the error; `sizes` are these as they are meant, if
+    otherwise. Errors: `LayerError` for others, and where they do not divide the elements.
+    """
+    found = [*(given if sizes is None else sizes)]
+    be, do = ("are", "do") if what.endswith("s") else ("is", "does")
+    if found.count(-1) > 1 or min(found, default=0) < -1:
+        raise LayerError(f"its {what} {given} {be} not valid: one of them may be -1, no other less than 0")
+    if -1 in found:
+        known = prod(size for size in found if size != -1)
+        if not known or elements % known:
+            raise LayerError(f"its {what} {given} {do} not divide the {elements:,} elements of its input")
+        found[found.index(-1)] = elements // known
+    return found

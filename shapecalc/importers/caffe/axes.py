@@ -10,7 +10,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.caffe.operations import layer_type, where
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.rearranging import joined, permuted
-from shapecalc.importers.tensors import FIXED, LOST
+from shapecalc.importers.tensors import FIXED, LOST, inferred_sizes
 
 if TYPE_CHECKING:
     from shapecalc.importers.caffe.operations import CaffeCall
@@ -93,12 +93,7 @@ def _reshape(call: CaffeCall) -> Data:
         sizes[i] = full[first + i] if size == 0 else size
     if sizes.count(-1) > 1:
         raise LayerError("more than one of its dims is -1: only one can be inferred")
-    elements = prod(full[first:last])
-    if -1 in sizes:
-        known = prod(size for size in sizes if size != -1)
-        if not known or elements % known:
-            raise LayerError(f"its dims {stated} do not divide the {elements:,} elements of its input")
-        sizes[sizes.index(-1)] = elements // known
+    sizes = inferred_sizes("dims", stated, prod(full[first:last]), sizes)
     inferred = first + stated.index(-1) if -1 in stated else -1
     return _arranged(call, x, (*full[:first], *sizes, *full[last:]), inferred)
 

@@ -11,7 +11,7 @@ from shapecalc.importers.keras.calls import layer
 from shapecalc.importers.keras.tf_names import keras_name
 from shapecalc.importers.keras.trees import array_of
 from shapecalc.importers.table import OperationTable
-from shapecalc.importers.tensors import Constant, Data
+from shapecalc.importers.tensors import Constant, Data, inferred_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,16 +136,9 @@ class OpsCall:
 
     def reshaped(self, x: Data, sizes: Sequence[int]) -> Data:
         """Return a tensor with these sizes, with the batch; one may be -1. Errors: `LayerError`."""
-        full, own = list(sizes), x.full(self.batch)
-        if full.count(-1) > 1 or min(full, default=0) < -1:
-            raise LayerError(f"its sizes {full} are not valid: one of them may be -1, no other less than 0")
-        at = full.index(-1) if -1 in full else -1
-        if at >= 0:
-            known = prod(size for size in full if size != -1)
-            if not known or prod(own) % known:
-                raise LayerError(f"its sizes {full} do not divide the {prod(own):,} elements of its input")
-            full[at] = prod(own) // known
-        return self.call.frame.reshape(self.call.place, x, tuple(full), at)
+        given = list(sizes)
+        full = inferred_sizes("sizes", given, prod(x.full(self.batch)))
+        return self.call.frame.reshape(self.call.place, x, tuple(full), given.index(-1) if -1 in given else -1)
 
     def unsqueezed(self, x: Data, axes: Sequence[int]) -> Data:
         """Return a tensor with further axes of size 1. Errors: `LayerError`."""

@@ -15,7 +15,7 @@ from shapecalc.importers.onnx.messages import MOST_ITEMS
 from shapecalc.importers.onnx.places import place_by_weights
 from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.table import OperationTable
-from shapecalc.importers.tensors import Constant, Data
+from shapecalc.importers.tensors import Constant, Data, inferred_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -126,14 +126,7 @@ class NodeCall(ImportedCall):
         if any(size == 0 and not zero and i >= len(dims) for i, size in enumerate(wanted)):
             raise LayerError(f"its shape {wanted} keeps an axis that its input does not have")
         sizes = [dims[i] if size == 0 and not zero else size for i, size in enumerate(wanted)]
-        if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
-            raise LayerError(f"its shape {wanted} is not valid: one of them may be -1, no other less than 0")
-        if -1 in sizes:
-            known = prod(size for size in sizes if size != -1)
-            if not known or prod(dims) % known:
-                raise LayerError(f"its shape {wanted} does not divide the {prod(dims):,} elements of its input")
-            sizes[sizes.index(-1)] = prod(dims) // known
-        return tuple(sizes)
+        return tuple(inferred_sizes("shape", wanted, prod(dims), sizes))
 
     def _squeezed(self, dims: tuple[int, ...]) -> tuple[int, ...]:
         axes = self.listed("axes", 1)

@@ -10,7 +10,7 @@ from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated, repeated_axis
-from shapecalc.importers.tensors import Batch, Constant, Data, on_axis
+from shapecalc.importers.tensors import Batch, Constant, Data, inferred_sizes, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +25,7 @@ FARTHEST = 2**63 - 1
 
 def _viewed(call: AtenCall, dims: tuple[int, ...]) -> tuple[int, ...]:
     wanted = call.ints("size", ()) if "size" in call.arguments else call.ints("shape", ())
-    if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
-        raise LayerError(f"its size {wanted} is not valid: one of them may be -1, no other less than 0")
-    if -1 not in wanted:
-        return tuple(wanted)
-    known = prod(size for size in wanted if size != -1)
-    if not known or prod(dims) % known:
-        raise LayerError(f"its size {wanted} does not divide the {prod(dims):,} elements of its input")
-    return on_axis(wanted, wanted.index(-1), prod(dims) // known)
+    return tuple(inferred_sizes("size", wanted, prod(dims)))
 
 
 def _flattened(call: AtenCall, dims: tuple[int, ...]) -> tuple[int, ...]:
