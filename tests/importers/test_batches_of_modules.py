@@ -216,7 +216,7 @@ MODULES = {
               fc=nn.Linear(8, 3)), sizes((5, "b", 8))),
     "computed positions, batch second": (
         Calls(lambda self, x: self.fc(torch.cat([x, (2 * self.p.relu() + self.p).expand(-1, x.size(1), -1)], 2)),
-              p=parameter(6, 1, 8), fc=nn.Linear(16, 3)), sizes((6, "b", 8))),
+              p=parameter(5, 1, 8), fc=nn.Linear(16, 3)), sizes((5, "b", 8))),
     "fixed positions, batch second": (
         Calls(lambda self, x: self.fc(x + self.p[: x.size(0)]), p=nn.Buffer(torch.zeros(50, 1, 8)), fc=nn.Linear(8, 3)),
         sizes((5, "b", 8))),

@@ -85,7 +85,7 @@ def readings_of(infos: Sequence[ValueInfo], program: Program) -> list[Reading]:
     apart = {tuple(one.axes.values()): one for one in [*others[::-1], *found]}
     ordered = [one for one in [*found, *others] if apart[tuple(one.axes.values())] is one][: _MOST - 1]
     if ordered and any(split_target(node.target)[0] in (*REPEATS, "add") for node in program.graph.nodes):
-        ordered[1:1] = [ordered[0]._replace(repeats=axes) for axes in ((1, 0), (0,))]
+        ordered[1:] = [ordered[0]._replace(repeats=(1, 0)), *ordered[1:], ordered[0]._replace(repeats=(0,))]
     return [
         *ordered,
         _reading(infos, dict.fromkeys([info.name for info in infos], -1), maps, 0, 2)._replace(is_lost=True),
