@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.text.amounts import spans_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -119,13 +121,7 @@ def _arithmetic(residues: Sequence[int], period: int) -> str:
 
 def _runs(numbers: Sequence[int]) -> list[str]:
     """Return sorted numbers as runs in words: `3`, `5 to 9`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return [f"{a}" if a == b else f"{a} to {b}" if b > a + 1 else f"{a}, {b}" for a, b in runs]
+    return [f"{a}" if a == b else f"{a} to {b}" if b > a + 1 else f"{a}, {b}" for a, b in spans_of(numbers)]
 
 
 def find_pattern(belongs: Sequence[bool], *, final: bool) -> SizeSet | None:

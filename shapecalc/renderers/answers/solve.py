@@ -9,6 +9,7 @@ from shapecalc.renderers.answers.serving import memory_note
 from shapecalc.renderers.blocks import Code, Items, Note, Paragraph, Table, Title, draw_blocks
 from shapecalc.renderers.cells import ARGUMENTS
 from shapecalc.renderers.drawing import TableLine
+from shapecalc.text.amounts import spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -76,13 +77,7 @@ def _window_rows(solutions: Sequence[WindowSolution], *, output: bool = False) -
 
 
 def _spans(values: Sequence[int]) -> str:
-    spans: list[list[int]] = []
-    for value in values:
-        if spans and value == spans[-1][1] + 1:
-            spans[-1][1] = value
-        else:
-            spans.append([value, value])
-    return ", ".join(f"{a:,} to {b:,}" if b > a else f"{a:,}" for a, b in spans)
+    return ", ".join(f"{a:,} to {b:,}" if b > a else f"{a:,}" for a, b in spans_of(values))
 
 
 def draw_budget(
