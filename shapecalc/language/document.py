@@ -132,6 +132,7 @@ def _read_unknown_keys(
     from shapecalc.language.keys_beside import meant_key, unknown_key  # only when something is wrong
 
     variables: dict[str, Value] = {}
+    given = frozenset(keys)  # without those that others are read as
     used = words_in([item for word, item in keys.items() if word in ("layers", "blocks", "input", "inputs")])
     for key, item in value.pairs:
         if key.text in KEYS:
@@ -141,7 +142,7 @@ def _read_unknown_keys(
             problems.append(Problem(f"a specification has no key {key.text}", key.mark, hint=hint))
             variables[key.text] = item
             continue
-        problems.append(unknown_key(key, KEYS, value.keys()))
+        problems.append(unknown_key(key, KEYS, given))
         if problems.unlisted:  # the rest are only counted
             continue
         meant = meant_key(key.text, KEYS)

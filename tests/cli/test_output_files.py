@@ -29,6 +29,7 @@ COMMANDS = {
     "devices": ("h100",),
     "convert": ("SPEC", "--to", "dot"),
     "diff": ("SPEC", "SPEC"),
+    "draw": ("SPEC",),
     "explain": ("SPEC",),
     "formula": ("SPEC",),
     "layer": ("relu", "--input", "3"),
@@ -97,7 +98,7 @@ def test_a_file_has_the_same_content_as_the_screen(spec, name):
 @pytest.mark.parametrize("target", ["net.yaml", "parts/block.yaml"])
 def test_no_command_overwrites_its_specification(spec, name, target):
     before = everything(".")
-    given = ["--format", "json"]
+    given = ["--format", "svg" if name == "draw" else "json"]
     if name == "convert":  # which can write .yaml
         given = ["--to", "yaml"]
     else:

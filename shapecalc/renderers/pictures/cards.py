@@ -26,6 +26,12 @@ _PAD = 10.0
 _GAP = 12.0
 _NARROWEST = 132.0
 _WIDEST = 236.0
+_WIDEST_SIZE = 520.0
+"""A box is as wide as its size needs, up to here."""
+
+_BESIDE = 130.0
+"""The room that parameters keep beside a long size."""
+
 _ONE_LINE = 26.0
 _TWO_LINES = 44.0
 _STACKED = 4.0
@@ -58,8 +64,22 @@ class CardText(NamedTuple):
         """The width at which nothing is cut."""
         above = text_width(self._head, _SIZE, bold=True) + (_GAP + text_width(self.name, _SMALL) if self.name else 0)
         below = text_width(self.size, _SIZE) + (_GAP + text_width(self.params, _SMALL) if self.params else 0)
-        around = 2 * _PAD + (_STACKED if self.copies > 1 else 0)
-        return around + (max(above, below) if self.params else above + _GAP + below)
+        return self._around + (max(above, below) if self.params else above + _GAP + below)
+
+    @property
+    def _least_width(self) -> float:
+        """The width at which its size is not cut."""
+        return self._around + text_width(self.size, _SIZE) + _GAP + self._beside
+
+    @property
+    def _beside(self) -> float:
+        """The room that what is beside the size keeps."""
+        wanted = text_width(self.params, _SMALL) if self.params else text_width(self._head, _SIZE, bold=True)
+        return min(wanted, _BESIDE)
+
+    @property
+    def _around(self) -> float:
+        return 2 * _PAD + (_STACKED if self.copies > 1 else 0)
 
     @property
     def _head(self) -> str:
@@ -67,9 +87,10 @@ class CardText(NamedTuple):
 
     def width(self, common: float) -> float:
         """The width of the box where most have a common one."""
+        least = min(self._least_width, _WIDEST_SIZE)
         if self.is_small or self.is_terminal:
-            return _even(min(self.natural_width, _WIDEST))
-        return common
+            return _even(max(min(self.natural_width, _WIDEST), least))
+        return max(common, _even(least))
 
     def marks(self, x: float, y: float, width: float, height: float, key: str) -> Iterator[Mark]:
         """Yield the box and its texts at a place."""
@@ -82,14 +103,12 @@ class CardText(NamedTuple):
         yield Rectangle(x, y, width, height, self.fill, "ink", radius, 1.0, self.is_unknown, self.title, f"box {key}")
         left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
         base = y + (17.0 if self.params else height / 2 + 4.2)
+        size = _fitted(self.size, _SIZE, room - _GAP - self._beside)
         if self.params:
-            size = _fitted(self.size, _SIZE, room - _GAP - text_width(self.params, _SMALL))
             yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
             params = _fitted(self.params, _SMALL, room - _GAP - text_width(size, _SIZE))
             yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
         else:
-            wanted = min(text_width(self._head, _SIZE, bold=True), room * 0.4)
-            size = _fitted(self.size, _SIZE, room - _GAP - wanted)
             yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
             room -= text_width(size, _SIZE) + _GAP
         head = _fitted(self._head, _SIZE, room, bold=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, inf, isfinite, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT
@@ -51,7 +51,7 @@ def axis_of(values: Sequence[float], name: str, start: float, end: float) -> Plo
     """Return an axis around values, which need not be near 0: logarithmic if they are far apart."""
     found = [value for value in values if isfinite(value)] or [0.0, 1.0]
     low, high = min(found), max(found)
-    if low > 0 and high / low > _WIDE_RANGE:
+    if low > 0 and _WIDE_RANGE < high / low < inf:
         room = (high / low) ** 0.06
         return log_axis(low / room, high * room, name, start, end)
     room = (high - low) * 0.06 or abs(high) * 0.5 or 1.0
