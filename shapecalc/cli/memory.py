@@ -86,9 +86,9 @@ def command(  # noqa: PLR0913  (each is an option of its own)
 
     Exit status 1 if it does not fit --flash or --sram.
     """
+    network = load_network(spec, inputs, settings, layout or "")
     if plot:
         check_plot(plot, output, "plotting memory")
-    network = load_network(spec, inputs, settings, layout or "")
     result = network.memory(batch=batch, layout=layout or "", **options)
     emit_answer(result, output, format_, result.name, layers=layers, depth=all_or_depth(depth))
     if plot:

@@ -225,6 +225,8 @@ def check_picture(format_: str, output: str | None, what: str = "a picture") -> 
 def check_plot(path: str, output: str | None, what: str) -> None:
     """Check the file of a plot beside the one of `--output`, before there is anything to write.
 
+    The files that the command reads are read before: a plot does not replace them.
+
     Errors: `UsageError`, `MissingExtraError`.
     """
     from shapecalc.files import check_writable, find_target

@@ -87,9 +87,10 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
     if device is None:
         hint = "write for instance --device h100; `shapecalc devices` lists the bundled ones"
         raise UsageError(Problem("no device is named", hint=hint))
+    network = load_network(spec, inputs, settings, layout or "")
     if plot:
         check_plot(plot, output, "plotting a roofline")
-    found = load_network(spec, inputs, settings, layout or "").speed(
+    found = network.speed(
         device, batch=batch, layout=layout or "", weights=weights, weights_of=weights_of, activations=activations,
         kv_bits=kv_bits,
         prompt=prompt, context=context,

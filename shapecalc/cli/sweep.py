@@ -103,10 +103,10 @@ def command(spec: str, more: Sequence[str], settings: Sequence[str], inputs: Seq
     format_, output = options["format_"], options["output"]
     if format_ == "parquet" and not output:
         raise UsageError(Problem("Parquet cannot be shown on the screen", hint="name a file: --output sweep.parquet"))
-    if options["plot"]:
-        check_plot(options["plot"], output, "plotting a front")
     memory = asked_of_memory(options)
     plan = _plan_of(spec, settings, inputs, options["batch"], options["layout"] or "", **memory)
+    if options["plot"]:
+        check_plot(options["plot"], output, "plotting a front")
     warn(plan.network.graph.warnings)
     job = Job(
         plan, where=options["where"], pareto=options["pareto"] or "", sort=options["sort"] or "", top=options["top"],

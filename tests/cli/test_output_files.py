@@ -109,6 +109,17 @@ def test_no_command_overwrites_its_specification(spec, name, target):
     assert everything(".") == before
 
 
+@pytest.mark.parametrize("words", [("memory", "net.svg"), ("speed", "net.svg", "--device", "h100")])
+def test_a_plot_over_the_specification_leaves_the_output_too(spec, words):
+    shutil.copyfile("net.yaml", "net.svg")
+    Path("old.json").write_bytes(b"old")
+    before = everything(".")
+    ran = run(*words, "-o", "old.json", "--plot", "net.svg")
+    assert (ran.status, ran.out) == (2, "")
+    assert "net.svg is an input of this command: it is not overwritten" in ran.err
+    assert everything(".") == before
+
+
 def test_standard_input_and_bundled_files_are_not_overwritten(spec, monkeypatch):
     before = everything(".")
     with open("net.yaml", "rb") as stream:
