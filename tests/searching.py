@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
+from shapecalc.language.files import bundled_members
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["WHOLE", "examples", "some", "turns"]
+__all__ = ["FAMILY_ENDS", "WHOLE", "examples", "some", "turns"]
 
 
 WHOLE = [True]
 """Whether this run may include `slow` tests: set by `conftest` before any test is collected."""
+
+
+FAMILY_ENDS = [
+    members[i][1]
+    for members in ([*pairs] for _, pairs in groupby(bundled_members(), lambda pair: pair[0]))
+    for i in sorted({0, len(members) - 1})
+]
+"""The first and the last network of every bundled file: what is drawn of those between them looks alike."""
 
 
 def examples(times: float) -> settings:

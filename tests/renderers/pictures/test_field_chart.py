@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 from scene_laws import check_chart, keyed
-from searching import some
+from searching import FAMILY_ENDS, some
 
 import shapecalc
 from shapecalc.errors import UsageError
-from shapecalc.language.files import bundled_members
 from shapecalc.questions.receptive_field import receptive_fields
 from shapecalc.questions.receptive_field.tracing import input_lengths
 from shapecalc.renderers.pictures.scene import Curve, Label
-
-ZOO = [name for _, name in bundled_members()]
 
 
 def report_of(name):
@@ -59,7 +56,7 @@ def check_squares(report, scene):
     return len(names)
 
 
-@pytest.mark.parametrize("name", some(ZOO, 8))
+@pytest.mark.parametrize("name", some(FAMILY_ENDS, 8))
 def test_the_squares_are_the_numbers_of_rf(name):
     report = report_of(name)
     if not input_lengths(report):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 from scene_laws import check_chart, keyed
-from searching import some
+from searching import FAMILY_ENDS, some
 
 import shapecalc
 from shapecalc.errors import UsageError
-from shapecalc.language.files import bundled_members
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.pictures.charts.memory import steps_of
 from shapecalc.renderers.pictures.scene import Curve, Label
-
-ZOO = [name for _, name in bundled_members()]
 
 
 def drawn_peak(scene):
@@ -32,7 +29,7 @@ def peak_words(scene):
     return keyed(scene, "peak words", Label)[""].text
 
 
-@pytest.mark.parametrize("name", some(ZOO, 6))
+@pytest.mark.parametrize("name", some(FAMILY_ENDS, 6))
 def test_the_drawn_peak_is_that_of_the_answer(name):
     found = shapecalc.load(name).memory()
     scene = found.draw().scene
@@ -45,7 +42,7 @@ def test_the_drawn_peak_is_that_of_the_answer(name):
     assert keyed(scene, "total At the peak", Label)[""].text == show_bytes(peak)
 
 
-@pytest.mark.parametrize("name", some(ZOO, 4))
+@pytest.mark.parametrize("name", some(FAMILY_ENDS, 4))
 def test_the_peak_of_training_is_drawn(name):
     found = shapecalc.load(name).memory(optimizer="adam")
     scene = found.draw().scene

@@ -7,23 +7,20 @@ from itertools import pairwise
 
 import pytest
 from scene_laws import check_chart, keyed
-from searching import some
+from searching import FAMILY_ENDS, some
 
 import shapecalc
 from shapecalc.errors import ShapecalcError, UsageError
-from shapecalc.language.files import bundled_members
 from shapecalc.renderers.pictures.charts.shares import MOST, OF
 from shapecalc.renderers.pictures.scene import Label
 from shapecalc.renderers.view import View
-
-ZOO = [name for _, name in bundled_members()]
 
 
 def scene_of(report, **options):
     return report.draw("shares", **options).scene
 
 
-@pytest.mark.parametrize("name", some(ZOO, 6))
+@pytest.mark.parametrize("name", some(FAMILY_ENDS, 6))
 def test_lines_and_totals_are_those_of_the_table(name):
     report = shapecalc.load(name).infer()
     scene = scene_of(report)
@@ -52,7 +49,7 @@ def scene_total(scene, column):
     return keyed(scene, f"total {column}", Label)[""].text
 
 
-@pytest.mark.parametrize("name", some(ZOO, 4))
+@pytest.mark.parametrize("name", some(FAMILY_ENDS, 4))
 def test_bars_are_as_long_as_their_shares_and_all_shares_are_drawn(name):
     report = shapecalc.load(name).infer()
     for column in OF:
