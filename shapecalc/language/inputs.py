@@ -131,14 +131,16 @@ def _hint_without_batch(value: Value, argument: Argument, variables: Mapping[str
 
 
 def _hint_for_sizes(value: Value, variables: Mapping[str, Any]) -> str:
-    """Return the hint for sizes with another sign between them, or without a number; empty for anything else."""
-    if not isinstance(value, Scalar) or len(value.text) > _LONGEST:
+    """Return the hint for sizes with another sign between them, or for one that is no number; empty for others."""
+    items = value.items if isinstance(value, ListValue) else [value]
+    text = "x".join([item.text if isinstance(item, Scalar) else "[]" for item in items[:_LONGEST]])
+    if len(text) > _LONGEST:
         return ""
-    sizes = re.split(r"\s*[xX×*:;/]\s*|\s+", value.text.strip())
+    sizes = re.split(r"\s*[xX×*:;/]\s*|\s+", text.strip())
     if len(sizes) > 1 and all(size.isdecimal() or size in variables for size in sizes):
         has_names = any(size in variables for size in sizes)
         written = f"[{', '.join(sizes)}]" if has_names else "x".join(sizes)
-        return f"write {written}" if written != value.text and "0" not in sizes else ""
+        return f"write {written}" if isinstance(value, Scalar) and written != text and "0" not in sizes else ""
     if len(sizes) < 2 or not all(re.fullmatch(r"(?a:\d+)|[?_]|None|none|null|[HWhw]", size) for size in sizes):
         return ""
     known = [size if size.isdecimal() else _SIZE for size in sizes]

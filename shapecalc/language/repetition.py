@@ -238,7 +238,8 @@ def hint_for_values(name: str, value: Value) -> str:
     if not isinstance(value, Scalar):
         return ""
     if _is_number(value) and name in _COUNTERS:
-        return clean(_over(name, value.text))
+        one = "" if name in ("i", "_") else f"; or {name}: [{value.text}] for one layer"
+        return clean(f"{_over(name, value.text)}{one}")
     parts = split_parts(value.text) if len(value.text) <= LONGEST else []
     return clean(f"write {name}: [{', '.join(parts) if len(parts) > 1 else f'{value.text}, …'}]")
 

@@ -204,7 +204,7 @@ class Scope:
                 return Problem(f"{pending.name} has no output called {output}", pending.mark, hint=hint)
             output = names.index(output)
         if len(flows) > 1 and output >= len(flows):
-            return Problem(f"{pending.name} has {len(flows)} outputs: there is no output {output}",
+            return Problem(f"{pending.name} has {len(flows)} outputs: there is no {pending.name}[{output}]",
                            pending.mark,
                            hint=f"they are {pending.name}[0] to {pending.name}[{len(flows) - 1}]")  # fmt: skip
         flow = flows[output if len(flows) > 1 else 0]

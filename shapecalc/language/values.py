@@ -217,6 +217,8 @@ def _at_its_place(error: LayerError, value: Value, raw: Any) -> Problem:
     rounded = "// gives the quotient rounded down" if "/" in culprit.text else f"write floor({culprit.text}) or ceil(…)"
     hint = rounded if isinstance(found, float) else error.hint
     of_loop = "; i counts from 0" if re.search(r"\bi\b", culprit.text) else ""
+    if of_loop and found == 0:
+        hint = hint or "write " + re.sub(r"\bi\b", "i + 1" if culprit.text == "i" else "(i + 1)", culprit.text)
     return problem._replace(why=(f"{short(culprit.text)} is {show(found)}{of_loop}", *problem.why), hint=hint)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.dims import EQUAL, holds, prod
 from shapecalc.errors import Insertion, LayerError, count_noun, hint_of
 from shapecalc.layers.base.arguments import STATED
-from shapecalc.layers.base.layer import normalise_word, stated_rank
+from shapecalc.layers.base.layer import FEATURES_LAST, normalise_word, stated_rank
 from shapecalc.layers.base.ranks import wrong_rank
 
 if TYPE_CHECKING:
@@ -69,11 +69,26 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
         )
         if hint and constraint.relation == EQUAL and layer.arguments[stated[0].argument].role == STATED:
             hint += ", or leave it out: it is inferred"
+        if not (batch or hint) and (projection := _projection(constraint, layer, inputs)):
+            hint = place(projection)
         return "; ".join(filter(None, (batch, hint)))
 
     if error.proposals:
         error.suggest(work)
     return error
+
+
+def _projection(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Insertion | None:
+    """Return the fully connected layer that gives an input the features that are due; None where it would not fit."""
+    left, relation, right = constraint[:3]
+    if relation != EQUAL or layer.axis_order != FEATURES_LAST:
+        return None
+    for i, x in enumerate(inputs):
+        if x.rank > 1 and x.sizes[-1] == left:
+            projected = x._replace(sizes=(*x.sizes[:-1], right))
+            if _fits(layer, *inputs[:i], projected, *inputs[i + 1 :]):
+                return Insertion(f"linear: {right}", i)
+    return None
 
 
 def _moved_axis(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -> Insertion | None:

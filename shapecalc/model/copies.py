@@ -10,6 +10,7 @@ from shapecalc.errors import Hint, LayerError
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.model.checks import check_inputs
 from shapecalc.model.inference import inputs_of, sizings_of
+from shapecalc.source import Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -111,7 +112,7 @@ def _copies_that_fit(graph: Graph, sizings: Sequence[Sizing | None], index: int)
         return 0
     for mark in (node.mark, *(mark for _, mark in node.uses)):
         times = key_beside(mark.source.text, mark, "repeat") if mark and mark.source.text else None
-        if times:
+        if isinstance(times, Scalar):
             return len(before) if times.text == str(len(copies)) else 0
     return 0
 

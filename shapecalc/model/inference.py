@@ -203,7 +203,7 @@ def problem_at(node: Node, error: LayerError) -> Problem:
 
 def _no_such_output(giver: Node, output: int, outputs: int) -> LayerError:
     return LayerError(
-        f"{giver.name} has {count_noun(outputs, 'output')}: there is no output {output}",
+        f"{giver.name} has {count_noun(outputs, 'output')}: there is no {giver.name}[{output}]",
         hint=f"its outputs are {giver.name}[0] to {giver.name}[{outputs - 1}]"
         if outputs > 1
         else f"write {giver.name} alone",

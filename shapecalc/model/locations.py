@@ -44,16 +44,15 @@ def branches_at(text: str, mark: Mark) -> Value | None:
     return given.get("branches") if isinstance(given, MapValue) else given
 
 
-def key_beside(text: str, mark: Mark, word: str) -> Scalar | None:
-    """Return the value of a layer-level key of the item at a mark, if it is one word; None if there is none."""
+def key_beside(text: str, mark: Mark, word: str) -> Value | None:
+    """Return the value of a layer-level key of the item at a mark; None if there is none."""
     root, _ = read_text(text, mark.source.name)
     waiting: list[Value] = [root] if root else []
     while waiting:
         value = waiting.pop()
         if isinstance(value, MapValue):
             if any(key.mark[1:3] == mark[1:3] for key, _ in value.pairs):
-                found = value.get(word)
-                return found if isinstance(found, Scalar) else None
+                return value.get(word)
             waiting += [item for _, item in value.pairs]
         elif isinstance(value, ListValue):
             waiting += value.items
@@ -82,16 +81,18 @@ def location_of(
     fitting = [i for i, output in enumerate(source.outputs) if output.sizes == layer.due] if source else []
     if fitting:
         meant = f"{graph.nodes[ref.node].name}[{layer.input if layer.input in fitting else fitting[0]}]"
-        return f"write {meant} in place of {graph.name_of(ref)}: it is {'×'.join(map(str, layer.due))}"
+        return f'write "{meant}" in place of {graph.name_of(ref)}: it is {"×".join(map(str, layer.due))}'
     is_above = ref == Reference(index - 1) or (ref.node < 0 and not index)
     begins_branch = node.layer is not None and not node.layer.branches and node.mark is not None and node.mark.line > 0
     if (is_above or begins_branch) and len(node.inputs) == 1 and not has_from(node.mark):
         return layer.before(name_of_node)
     prefix = f"{graph.blocks[node.block].name}." if node.block >= 0 else ""
     full = _name_of(graph, ref, node.block)
-    if prefix and not full.startswith(prefix):  # an input of the block
-        return _location_on_input(layer, node, name_of_node)
     name = full.removeprefix(prefix)
+    if prefix and name == full:  # an input of the block
+        name = _written_from(layer, node)
+        if name != full and not re.fullmatch(r"input\d*", name):
+            return _location_on_input(layer, node, name_of_node)
     if _is_within(graph, ref.node, node):
         return f"write {layer.items()} after {name}, at the end of its branch"
     begins = next((i for i in range(index, 0, -1) if not _is_within(graph, i - 1, node)), 0)
@@ -102,26 +103,43 @@ def location_of(
     others = [other for number, other in enumerate(node.inputs) if number != layer.input]
     is_merge = node.layer is not None and node.layer.branches and not has_from(node.mark)
     if begins < index or (is_merge and Reference(index - 1) in others):  # else another would begin at the item
-        is_empty = begins < index and graph.nodes[begins].inputs == (ref,)
-        return _in_place_of(layer, "[]" if is_empty else from_, is_alone=_is_alone(node.mark))
+        written = _written_branch(layer, node) or ("[]" if graph.nodes[begins].inputs == (ref,) else from_)
+        return _in_place_of(layer, written, is_alone=_is_alone(node.mark))
     return f"write {layer.items(from_, own)} before {name_of_node}, and {own} in place of {name}"
 
 
 def _location_on_input(layer: Insertion, node: Node, name_of_node: str) -> str:
     """Return the text that says where to write a layer on an input of a block, which has the name that a merge has."""
-    mark = node.mark
-    if node.layer and node.layer.branches and mark and mark.line and not has_from(mark):
-        given = branches_at(mark.source.text, mark)
-        branch = given.items[layer.input] if isinstance(given, ListValue) and layer.input < len(given.items) else None
-        is_alone = isinstance(given, Scalar) and layer.input == 1
-        if is_alone or isinstance(branch, Scalar):
-            name = given if is_alone else branch
-            assert isinstance(name, Scalar)
-            return _in_place_of(layer, f'"{name.text}"' if name.quoted else name.text, is_alone=is_alone)
-        if isinstance(branch, ListValue) and not branch.items:
-            return _in_place_of(layer, "[]")
+    if written := _written_branch(layer, node):
+        return _in_place_of(layer, written, is_alone=_is_alone(node.mark))
     on = f"on its input {layer.input + 1}" if len(node.inputs) > 1 else f"before {name_of_node}"
     return f"write {layer.items()} {on}"
+
+
+def _written_from(layer: Insertion, node: Node) -> str:
+    """Return the name that an item has for its input under `from:`; empty for none."""
+    mark = node.mark
+    given = key_beside(mark.source.text, mark, "from") if mark and mark.line else None
+    items = given.items if isinstance(given, ListValue) else [given]
+    item = items[layer.input] if layer.input < len(items) else None
+    return item.text if isinstance(item, Scalar) else ""
+
+
+def _written_branch(layer: Insertion, node: Node) -> str:
+    """Return what a merge has as a branch, a name or the empty list; empty for a list of layers and for none."""
+    mark = node.mark
+    if not (node.layer and node.layer.branches and mark and mark.line):
+        return ""
+    given = branches_at(mark.source.text, mark)
+    if isinstance(given, ListValue):
+        branch = given.items[layer.input] if layer.input < len(given.items) else None
+    else:  # one name: the first input is the layer above
+        branch = given if layer.input == 1 else None
+    if isinstance(branch, ListValue):
+        return "" if branch.items else "[]"
+    if not isinstance(branch, Scalar) or branch.value is None:
+        return ""
+    return f'"{branch.text}"' if branch.quoted else branch.text
 
 
 def _in_place_of(layer: Insertion, given: str, *, is_alone: bool = False) -> str:
@@ -132,8 +150,8 @@ def _in_place_of(layer: Insertion, given: str, *, is_alone: bool = False) -> str
 
 def _is_alone(mark: Mark | None) -> bool:
     """Return whether a merge at a location has one name in place of a list, `add: shortcut`."""
-    behind = mark.source.line(mark.line)[mark.column - 1 + mark.length :] if mark and mark.line else ""
-    return re.fullmatch(r"\s*:\s*[^\s\[{#][^{}]*", behind) is not None
+    given = branches_at(mark.source.text, mark) if mark and mark.line else None
+    return isinstance(given, Scalar) and given.value is not None
 
 
 def _is_within(graph: Graph, index: int, node: Node) -> bool:

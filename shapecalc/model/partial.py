@@ -99,7 +99,8 @@ def in_terms_of(
     inserted: str | Hint = ""
     if error.insertions():
         error.place(lambda layer: _location_before_composite(layer, graph, index, sizings()))
-        inserted = Hint(lambda: error.hint if _input_of_composite(graph, index, sizings()) else "")
+        (layer, *_) = error.insertions()
+        inserted = Hint(lambda: error.hint if _input_of_composite(graph, index, sizings(), layer.input) else "")
     return LayerError(message, error.why, found or inserted, too_small=error.too_small, sides=error.sides)
 
 
@@ -108,7 +109,7 @@ def reads_input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing 
 
     It is not if the layer has several inputs, or the composite names its input.
     """
-    ref = _input_of_composite(graph, index, sizings)
+    ref = _input_of_composite(graph, index, sizings) if len(graph.nodes[index].inputs) == 1 else None
     return ref == Reference(_first_of_composite(graph, index) - 1) and not has_from(graph.nodes[index].mark)
 
 
@@ -120,27 +121,32 @@ def _first_of_composite(graph: Graph, index: int) -> int:
     return index
 
 
-def _input_of_composite(graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> Reference | None:
-    """Return the input of the composite that a layer in it reads, in its sizes unchanged and alone; None if none."""
+def _input_of_composite(
+    graph: Graph, index: int, sizings: Sequence[Sizing | None], number: int = 0
+) -> Reference | None:
+    """Return the input of the composite that an input of a layer in it is, in its sizes unchanged; None if none."""
     first = _first_of_composite(graph, index)
-    (ref, *others) = graph.nodes[index].inputs
-    while not others and ref.node >= first:
+    ref = graph.nodes[index].inputs[number]
+    is_alone = len(graph.nodes[index].inputs) == 1
+    while ref.node >= first:
         sizing = sizings[ref.node]
-        if sizing is None or [x.sizes for x in sizing.inputs] != [sizing.outputs[ref.output].sizes]:
+        if not is_alone or sizing is None or [x.sizes for x in sizing.inputs] != [sizing.outputs[ref.output].sizes]:
             return None
-        (ref, *others) = graph.nodes[ref.node].inputs
-    return None if others else ref
+        ref = graph.nodes[ref.node].inputs[0]
+    return ref
 
 
 def _location_before_composite(layer: Insertion, graph: Graph, index: int, sizings: Sequence[Sizing | None]) -> str:
     """Return the text that says where to write a layer on the input of the composite that a layer is in; or empty."""
-    ref, first = _input_of_composite(graph, index, sizings), _first_of_composite(graph, index)
+    ref, first = _input_of_composite(graph, index, sizings, layer.input), _first_of_composite(graph, index)
     if ref is None:
         return ""
     node = graph.nodes[index]
-    whole = node._replace(inputs=(ref,), block=graph.blocks[node.block].parent)
+    within = [one for one in graph.nodes[first:] if one.block == node.block]
+    outer = [*dict.fromkeys(ref for one in within for ref in one.inputs if ref.node < first)]
+    whole = node._replace(inputs=tuple(outer), block=graph.blocks[node.block].parent)
     written = graph._replace(nodes=(*graph.nodes[:first], whole, *graph.nodes[first + 1 :]))
-    return location_of(layer, written, first, sizings)
+    return location_of(layer._replace(input=outer.index(ref)), written, first, sizings)
 
 
 def in_variables(problem: Problem, fields: Mapping[str, Sequence[str]]) -> Problem:

@@ -24,6 +24,22 @@ def hint_and_rest(text: str, fixed: str) -> tuple[str, list[str]]:
 
 
 AXES = {
+    "a decoder on the output of an encoder of another width": (
+        """
+        inputs: {src: [10, 64], tgt: [7, 32]}
+        layers:
+        - {transformer_encoder_layer: {d_model: 64, num_heads: 4, dim_feedforward: 64}, from: src, name: enc}
+        - {transformer_decoder_layer: {d_model: 32, num_heads: 4, dim_feedforward: 64}, from: [tgt, enc]}
+        """,
+        "write `- {linear: 32, from: enc, name: enc_linear}` before it, and enc_linear in place of enc",
+        """
+        inputs: {src: [10, 64], tgt: [7, 32]}
+        layers:
+        - {transformer_encoder_layer: {d_model: 64, num_heads: 4, dim_feedforward: 64}, from: src, name: enc}
+        - {linear: 32, from: enc, name: enc_linear}
+        - {transformer_decoder_layer: {d_model: 32, num_heads: 4, dim_feedforward: 64}, from: [tgt, enc_linear]}
+        """,
+    ),
     "a convolution of a sequence": (
         """
         input: 100x64
@@ -1290,7 +1306,7 @@ def test_hints_that_are_followed_to_the_letter(name: str) -> None:
 def test_the_projection_has_no_argument_of_another_block() -> None:
     blocks = "blocks:\n  own:\n    args: {c: 4}\n    layers: [conv: {out_channels: c, kernel_size: 1}]\n"
     (problem,) = shapecalc.load(f"input: 3x8x8\n{blocks}layers:\n- add: [[own: 16], []]\n").problems()
-    assert problem.hint.endswith("write `[{conv: {out_channels: 16, kernel_size: 1}, from: input}]` in place of input")
+    assert problem.hint.endswith("write `[{conv: {out_channels: 16, kernel_size: 1}}]` in place of []")
 
 
 def test_a_branch_of_its_own_has_the_stride_itself() -> None:

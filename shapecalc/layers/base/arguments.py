@@ -184,8 +184,8 @@ class Integer(Argument):
             raise LayerError(f"{self.name} is {show(value)}: the maximum is 10^12", argument=self.name, found=value)
         return value
 
-    def refuse_number(self, value: float) -> LayerError:
-        """Return the error for a number that is out of range."""
+    def refuse_number(self, value: float | None) -> LayerError:
+        """Return the error for a number that is out of range, or for what stands in place of one in a list."""
         return LayerError(f"{self.name} must be {self.one}, not {show(value)}", argument=self.name, found=value)
 
     def schema(self) -> dict[str, Any]:

@@ -43,6 +43,16 @@ class Integers(_List, Integer):
         super().__init__(doc, default, minimum=minimum, **rest)
         self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
 
+    def read(self, value: Any) -> Any:
+        wrong = (
+            [item for item in value if item is None or isinstance(item, bool)]
+            if isinstance(value, (list, tuple))
+            else ()
+        )
+        if wrong:
+            raise self.refuse_number(wrong[0])
+        return super().read(value)
+
     def schema_of_one(self) -> dict[str, Any]:
         return super().schema_of_one() if self.minimum > -MAX_SIZE else {"type": "integer"}
 
