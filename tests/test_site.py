@@ -7,19 +7,20 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-if not os.environ.get("SHAPECALC_REQUIRE_SITE"):
-    for module in ("sphinx", "myst_parser", "furo", "latex2mathml"):
-        pytest.importorskip(module)
-
 from shapecalc.cli import cli
 from shapecalc.layers import KINDS
 
-pytestmark = pytest.mark.slow
+NEEDED = [name for name in ("sphinx", "myst_parser", "furo", "latex2mathml") if not find_spec(name)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(NEEDED) and not os.environ.get("SHAPECALC_REQUIRE_SITE"), reason=f"needs {NEEDED}"),
+]
 
 DOCS = Path(__file__).parent.parent / "docs"
 LOADED = {

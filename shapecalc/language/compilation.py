@@ -9,6 +9,7 @@ from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
+from shapecalc.language.expressions.operands import shown_value
 from shapecalc.language.inputs import (
     input_shape,
     missing_input,
@@ -22,7 +23,7 @@ from shapecalc.language.reports import TooMuchError
 from shapecalc.language.scope import Scope, declared_names, read_name, read_reference, reference_text
 from shapecalc.language.turns import turns_of
 from shapecalc.language.unused import unused_names
-from shapecalc.language.values import BadValueError, bad, condition, describe, named_pairs, plain, shown_value, word
+from shapecalc.language.values import BadValueError, bad, condition, describe, named_pairs, plain, word
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference

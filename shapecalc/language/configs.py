@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, did_you_mean
 from shapecalc.language.config_fields import NEVER_NULL, mistyped, nearest_types, no_pair, read_fields
+from shapecalc.language.expressions.operands import shown_value
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
 from shapecalc.language.stored import read_stored
-from shapecalc.language.values import BadValueError, condition, plain, shown_value
+from shapecalc.language.values import BadValueError, condition, plain
 from shapecalc.layers import find_kind
 from shapecalc.model.graph import StatedContext
 from shapecalc.model.naming import Naming

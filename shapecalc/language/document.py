@@ -205,8 +205,11 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
     if isinstance(value, ListValue):
         return BlockDefinition(name, {}, value, (), key.mark)
     if not isinstance(value, MapValue):
-        hint = f"write for instance {clean(name)}: {{args: {{planes: required}}, layers: [relu]}}"
-        raise bad(f"the block {name} must be a mapping with `layers:`, not {describe(value)}", value.mark, hint)
+        from shapecalc.layers import find_kind  # only when something is wrong
+
+        hint = f"write {clean(name)}: [{value.text if find_kind(value.text) else 'relu, …'}]"
+        raise bad(f"the block {name} must be a list of layers, or a mapping with them, not {describe(value)}",
+                  value.mark, hint)  # fmt: skip
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
         if inner.text in _BLOCK_KEYS:

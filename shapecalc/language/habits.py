@@ -103,8 +103,8 @@ def _sequence(word: str, items: Sequence[Value], place: Place) -> str:
     if word[:1].isupper():
         return SEQUENCE
     return (
-        f"layers in sequence need no name: list them here; or move {word} to `blocks:`, and write `- {word}` here, or "
-        f"`[{word}]` in the list of a `- concat:` or `- add:` for a branch"
+        f"in sequence, list its layers here, without the name {word}; as a branch, move {word} to `blocks:`, and write "
+        f"`[{word}]` in the list of a `- concat:` or `- add:`"
     )
 
 
@@ -137,8 +137,11 @@ def _no_layer(text: str) -> str:
 
 def _chain(text: str) -> str:
     """Return the hint for calls in a chain: `x.flatten(2).transpose(1, 2)`."""
-    is_chain = len(text) <= LONGEST and re.fullmatch(r"[\w., =]*[\w.]\(.*\)\.\w+\(.*\)", text)
-    return "write each call as an item of its own, in order, without those that change no size" if is_chain else ""
+    if len(text) > LONGEST or not re.fullmatch(r"[\w., =]*[\w.]\(.*\)\.\w+\(.*\)", text):
+        return ""
+    names = re.match(r"(\w+)(?:, *\w+)+ *=", text)
+    unpacked = f", and `name: parts` below the last: {names[1]} is `parts[0]`" if names else ""
+    return f"write each call as an item of its own, in order, without those that change no size{unpacked}"
 
 
 def _hint_for_index(text: str) -> str:

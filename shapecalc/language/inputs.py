@@ -39,6 +39,8 @@ def input_shape(value: Value, layout: str, variables: Mapping[str, Any], argumen
         sizes = argument_value(value, argument, variables)
     except BadValueError as error:
         hint = _hint_without_batch(value, argument, variables) or _hint_for_sizes(value, variables)
+        if isinstance(value, Scalar) and value.value is None:
+            hint = f"write for instance {'224x224x3' if last else '3x224x224'}"
         raise BadValueError(error.problem._replace(hint=hint or error.problem.hint)) from None
     return Shape(sizes, last, is_map=len(sizes) >= 3)
 

@@ -85,7 +85,7 @@ def _as_sequence(unknown: Unknown) -> str:
     shown = [flow_text(branch) for branch in branches]
     sequence = f"[{', '.join(shown[at[0] : at[-1] + 1])}]"
     listed = f"[{', '.join([*shown[: at[0]], sequence, *(shown[at[-1] + 1 :] if len(at) < len(shown) else ['[]'])])}]"
-    return f"layers in sequence are one branch: write `{listed}`" if len(listed) <= _LONGEST else ""
+    return f"layers in sequence are one branch: write the list as `{listed}`" if len(listed) <= _LONGEST else ""
 
 
 def hint_within(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from shapecalc.errors import Hint, Mark, Problems
     from shapecalc.language.expressions import ExpressionError
@@ -24,10 +24,8 @@ __all__ = [
     "condition",
     "evaluate",
     "is_plain",
-    "items_within",
     "named_pairs",
     "plain",
-    "shown_value",
     "word",
 ]
 
@@ -279,30 +277,11 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
         named = isinstance(value.value, str) and short(value.text)
         shown = f"but {named} is {show(found)}" if named else f"not {describe(value)}"
         due = f"{named} {'> 0' if isinstance(found, (int, float)) else '== …'}" if named else str(bool(found)).lower()
-        raise bad(f"{what} must be true or false, {shown}", value.mark, clean(f"write {what}: {due}"))
+        hint = f"write {what}: {due}"
+        if named and named.isidentifier() and found in (0, 1):
+            hint = f"write {named}: {str(bool(found)).lower()}"
+        raise bad(f"{what} must be true or false, {shown}", value.mark, clean(hint))
     return found
-
-
-def shown_value(value: Any) -> str:
-    """Return a value as an error shows it."""
-    if isinstance(value, (list, tuple)):
-        shown = ["[…]" if isinstance(item, (list, tuple)) else shown_value(item) for item in value[:_TOLD]]
-        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
-    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
-
-
-_TOLD = 8
-
-
-def items_within(values: Iterable[Any]) -> int:
-    """Return how many items the lists among values have, nested lists included."""
-    waiting = [value for value in values if isinstance(value, (list, tuple))]
-    count = 0
-    while waiting:
-        items = waiting.pop()
-        count += len(items)
-        waiting += [item for item in items if isinstance(item, (list, tuple))]
-    return count
 
 
 def named_pairs(value: Value | None, what: str, problems: Problems, default: str = "") -> list[tuple[Scalar, Value]]:

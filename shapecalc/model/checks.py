@@ -61,7 +61,7 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
         if moved and (not batch or inputs[0].rank == 2):  # length × features, or a batch of vectors
             axis = inputs[0].sizes.index(constraint.right) + 1
             hint = f"axis {axis} of its input is {constraint.right}: {place(moved)}"
-            return f"{hint}; or, if {inputs[0].sizes[0]} is the batch, leave it out: {NO_BATCH}" if batch else hint
+            return f"{hint}; or, if {inputs[0].sizes[0]} is the batch, leave that out: {NO_BATCH}" if batch else hint
         hint = hint_of(
             proposal
             for proposal in stated

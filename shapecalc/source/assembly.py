@@ -119,7 +119,7 @@ class TreeBuilder:
                     f"the alias `*{anchor}` is inside its own anchor",
                     mark,
                     why=("the value would contain itself",),
-                    hint="write the value in full here",
+                    hint="remove the alias, or write what it stands for",
                 )
             )
         if len(self.stack) + height > MAX_DEPTH:

@@ -104,10 +104,10 @@ FOLLOWED = [
      (256,), 148),
     # a residual branch that is written as branches, and one without its other branch
     (MAP + "- add: {}\n", "[{conv: {out_channels: 4, kernel_size: 1}}, relu, a]",
-     "layers in sequence are one branch: write `{}`; otherwise a branch of one layer is a list: write `[relu]`",
+     "layers in sequence are one branch: write the list as `{}`; otherwise a branch of one layer is a list: write `[relu]`",
      "[[{conv: {out_channels: 4, kernel_size: 1}}, relu], a]", (4, 8, 8), 168),
     (MAP + "- add: {}\n", "[{conv: {out_channels: 4, kernel_size: 1}}, relu]",
-     "layers in sequence are one branch: write `{}`; otherwise a branch of one layer is a list: write `[relu]`",
+     "layers in sequence are one branch: write the list as `{}`; otherwise a branch of one layer is a list: write `[relu]`",
      "[[{conv: {out_channels: 4, kernel_size: 1}}, relu], []]", (4, 8, 8), 168),
     ("input: 3x8x8\nblocks: {enc: [{conv: {out_channels: 3, kernel_size: 1}, name: c}, relu]}\nlayers:\n- enc\n- add: {}\n",
      "[c, enc1]", "did you mean enc1.c?", "[enc1.c, enc1]", (3, 8, 8), 12),

@@ -129,8 +129,8 @@ def hint(item: str) -> str:
          "write each call as an item of its own, in order, without those that change no size"),
         ("{relu: {}, inputs: a}", "write `from:`"),
         ("{relu: {}, if: false}", "write `when:`"),
-        ("path: [relu, {fc: 10}]", "layers in sequence need no name: list them here; or move path to "
-         "`blocks:`, and write `- path` here, or `[path]` in the list of a `- concat:` or `- add:` for a branch"),
+        ("path: [relu, {fc: 10}]", "in sequence, list its layers here, without the name path; as a branch, move path to "
+         "`blocks:`, and write `[path]` in the list of a `- concat:` or `- add:`"),
         ("{add: [{nn.Sequential: [relu, {fc: 10}]}, input]}",
          "layers in sequence are one branch: write them as a list, `- - relu` and below it `  - fc: …`"),
         ("x = self.conv(x)",
@@ -380,7 +380,7 @@ FOLLOWED = [
     (MORE + "- x.repeat(1, 2, 1, 1)\n", "write `- tile: [2, 1, 1]` to repeat the input along its axes",
      MORE + "- tile: [2, 1, 1]\n", (8, 4, 4), 148),
     (SKIP + "- add:\n" + IN_PLACE,
-     "layers in sequence are one branch: write `[[{conv: {out_channels: 4, kernel_size: 3, padding: 1}}, batch_norm, relu], []]`; "
+     "layers in sequence are one branch: write the list as `[[{conv: {out_channels: 4, kernel_size: 3, padding: 1}}, batch_norm, relu], []]`; "
      "otherwise a branch of one layer is a list: write `[relu]`",
      SKIP + "- add:\n" + LISTED + "  - []\n", (4, 8, 8), 304),
     (SKIP + "- concat:\n  - Sequential:\n" + IN_PLACE + "  - []\n",

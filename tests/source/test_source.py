@@ -320,7 +320,7 @@ net.yaml:1:11: the alias `*x` is inside its own anchor
     1 │ a: &x [1, *x]
       │           ^^
    the value would contain itself
-   write the value in full here"""
+   remove the alias, or write what it stands for"""
     )
 
 

@@ -43,16 +43,6 @@ class Integers(_List, Integer):
         super().__init__(doc, default, minimum=minimum, **rest)
         self.expected = "a list of whole numbers" + (f" of at least {minimum}" if minimum > -MAX_SIZE else "")
 
-    def read(self, value: Any) -> Any:
-        wrong = (
-            [item for item in value if item is None or isinstance(item, bool)]
-            if isinstance(value, (list, tuple))
-            else ()
-        )
-        if wrong:
-            raise self.refuse_number(wrong[0])
-        return super().read(value)
-
     def schema_of_one(self) -> dict[str, Any]:
         return super().schema_of_one() if self.minimum > -MAX_SIZE else {"type": "integer"}
 
@@ -87,6 +77,9 @@ class Sizes(Integers):
             value = read_sizes(value) or value
         if self.scalar and isinstance(value, (list, tuple)) and not value:
             return ()
+        wrong = [item for item in value if item is None or isinstance(item, bool)] if isinstance(value, list) else ()
+        if wrong:
+            raise self.refuse_number(wrong[0])
         sizes = super().read(value)
         if any(type(size) is int and size == 0 for size in sizes):
             raise self.refuse_number(0)

@@ -96,7 +96,7 @@ class Upsample(Layer):
         if self.align_corners is not None and self.mode in ("nearest", "area", "nearest-exact"):
             raise LayerError(
                 f"align_corners has no effect in mode {self.mode}, which does not interpolate",
-                hint="leave it out, or give mode: linear, bilinear, bicubic or trilinear",
+                hint="leave it out, or give mode: linear (sequence), bilinear or bicubic (image), trilinear (volume)",
                 argument="align_corners",
             )
 
