@@ -203,7 +203,7 @@ def test_named_lists_of_layers_become_blocks_that_are_branches(merge: str) -> No
     with pytest.raises(SpecError) as caught:
         shapecalc.load("input: 4x8x8\nlayers:\n" + "".join(f"- {name}: {layers}\n" for name, layers in lists.items()))
     for name, problem in zip(lists, caught.value.problems, strict=True):
-        assert f"or move {name} to `blocks:`, and write `- {name}` here, or `[{name}]` in the list of a" in problem.hint
+        assert f"as a branch, move {name} to `blocks:`, and write `[{name}]` in the list of a" in problem.hint
     blocks = "".join(f"  {name}: {layers}\n" for name, layers in lists.items())
     report = shapecalc.load(f"input: 4x8x8\nblocks:\n{blocks}layers:\n- cat: {merge}\n").infer()
     assert ([*report.outputs.values()], report.total.params) == ([(5, 8, 8)], 25)
