@@ -73,6 +73,7 @@ class BlockDefinition(NamedTuple):
     def by_name(self, entry: Entry) -> Entry | None:
         """Return an item whose value is a list with its values as arguments by name; None where they are too many."""
         items = entry.value.items if isinstance(entry.value, ListValue) else []
+        items = items[0].items if len(items) == 1 and isinstance(items[0], ListValue) else items
         if not 0 < len(items) <= len(self.arguments):
             return None
         pairs = [(Scalar(name, name, item.mark), item) for name, item in zip(self.arguments, items, strict=False)]

@@ -51,7 +51,7 @@ num_layers num_blocks | write `repeat:` beside {kind}, not under it, for several
 input_shape batch_input_shape input_dim | remove it: the size of the input is `input:` at the top
 attn_mask attention_mask mask src_mask tgt_mask | remove it: a mask changes no size; a causal one is `is_causal: true`
 key_padding_mask src_key_padding_mask | remove it: a mask changes no size
-query key value | write the names of the inputs beside {kind}, not under it: `from: [query, key, value]`
+query key value | write `from: [QUERY, KEY, VALUE]` below it, each the name of a layer, or one for all
 expect | expectations are at the top of the file; those of a layer are `expect: {layer: {NAME: {output: …}}}`
 act use_act | an activation is a layer of its own: write `- relu` as the next item
 bn use_bn batch_norm norm use_norm | a normalisation is a layer of its own: write `- batch_norm` as the next item

@@ -86,6 +86,9 @@ _KEYS = {
 }
 """Keys of a specification under names of other programs."""
 
+_TRAINING = "optimizer lr learning_rate epochs loss criterion scheduler weight_decay momentum seed device"
+"""Settings of training, which change no size."""
+
 
 def unknown_key(key: Scalar, known: Collection[str], given: Collection[str] = ()) -> Problem:
     """Return the problem of a key that a specification does not have; `given` are those of the file."""
@@ -95,6 +98,8 @@ def unknown_key(key: Scalar, known: Collection[str], given: Collection[str] = ()
         there = next((word for word in ("input", "inputs") if word in given and meant in ("input", "inputs")), "")
         if there:
             return f"remove it: the file has `{there}:`"
+        if not meant and key.text.lower() in _TRAINING.split():
+            return "remove it: a setting of training changes no size"
         return f"did you mean {meant}?" if meant else str(did_you_mean(key.text, known))
 
     return Problem(f"a specification has no key {key.text}", key.mark, hint=Hint(work))

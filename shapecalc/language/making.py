@@ -93,7 +93,8 @@ class Maker:
                     good = False
                 elif name in given:
                     words = "one argument is given twice" + (f": {key.text} is {name}" if key.text != name else "")
-                    self.report(Problem(words, key.mark, entry.kind, also=(("first here:", given[name]),)), scope)
+                    also = (("first here:", given[name]),)
+                    self.report(Problem(words, key.mark, entry.kind, hint="remove one of the two", also=also), scope)
                     good = False
                 else:
                     given[name] = key.mark

@@ -176,6 +176,8 @@ class Scope:
         habit = hint_for_reference(unknown, blocks) or hint_within(within(pending.name))
         hint = habit or did_you_mean(pending.name, names)
         message = f"no layer, block or input is called {pending.name} here"
+        if pending.name in blocks and habit:
+            message = f"{pending.name} is a block, and not the name of a layer or of an input here"
         return Problem(message, pending.mark, why=(_INSIDE,) if self.stack else (), hint=hint)
 
     def look_up(

@@ -16,6 +16,7 @@ from shapecalc.model.readings import (
     MIN_IMAGE,
     as_product,
     as_square_image,
+    hints_on_batch,
     is_batch_of_images,
     is_batch_of_turned_images,
     is_image,
@@ -93,8 +94,8 @@ def _with_hints_of_causes(graph: Graph, problems: list[Problem]) -> list[Problem
     if len(index_of) > _MOST_NODES:
         return problems
     sizings = cache(lambda: sizings_of(graph)[0])  # once for all hints, if one needs them
-    every = (hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream, hints_of_forgotten,
-             hints_on_repeats)  # fmt: skip
+    every = (hints_on_batch, hints_on_branches, hints_on_shortcuts, hints_for_copies, hints_on_upstream,
+             hints_of_forgotten, hints_on_repeats)  # fmt: skip
     for hints in every:
         with_hint = hints(graph, sizings)
         if with_hint:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
 
-__all__ = ["NO_BATCH", "check_inputs", "check_number", "with_hint"]
+__all__ = ["NO_BATCH", "OR_BATCH", "check_inputs", "check_number", "with_hint"]
 
 
 def check_inputs(layer: Layer, inputs: Sequence[Shape]) -> None:
@@ -61,7 +61,7 @@ def with_hint(constraint: Constraint, layer: Layer, inputs: tuple[Shape, ...]) -
         if moved and (not batch or inputs[0].rank == 2):  # length × features, or a batch of vectors
             axis = inputs[0].sizes.index(constraint.right) + 1
             hint = f"axis {axis} of its input is {constraint.right}: {place(moved)}"
-            return f"{hint}; or, if {inputs[0].sizes[0]} is the batch, leave that out: {NO_BATCH}" if batch else hint
+            return f"{hint}{OR_BATCH}{inputs[0].sizes[0]} is the batch, leave that out: {NO_BATCH}" if batch else hint
         hint = hint_of(
             proposal
             for proposal in stated
@@ -169,6 +169,8 @@ def _rank_hint(layer: Layer, x: Shape, rank: int) -> str:
 
 
 NO_BATCH = "sizes are given without the batch axis"
+OR_BATCH = "; or, if "
+"""What is between the hint that moves an axis and the one that takes it for the batch."""
 _IMAGE_CHANNELS = (1, 3, 4)
 
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import LayerError
+from shapecalc.errors import Hint, LayerError
 from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import FEATURES_LAST, Layer
 from shapecalc.layers.base.shape import UNKNOWN, Shape
-from shapecalc.model.checks import NO_BATCH, check_inputs
+from shapecalc.model.checks import NO_BATCH, OR_BATCH, check_inputs
 from shapecalc.model.graph import ONE_AXIS
 from shapecalc.model.inference import inputs_of, sizings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from shapecalc.dims import Dim
+    from shapecalc.errors import Problem
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
@@ -30,6 +31,7 @@ __all__ = [
     "as_product",
     "as_square_image",
     "batch_note",
+    "hints_on_batch",
     "is_batch_of_images",
     "is_batch_of_turned_images",
     "is_image",
@@ -82,6 +84,19 @@ def needs_all_axes(graph: Graph) -> bool:
     """Return whether a layer has a shape error for its number of axes without the first of the inputs."""
     less = graph._replace(inputs={name: shape.without_first_axis() for name, shape in graph.inputs.items()})
     return len(graph.nodes) <= _MOST_NODES and _first_refusal(less) < _first_refusal(graph)
+
+
+def hints_on_batch(graph: Graph, _: object) -> Callable[[int, Problem], Problem]:
+    """Return what takes the batch out of a hint, where a layer needs the axis that it would be."""
+
+    def with_hint(_: int, problem: Problem) -> Problem:
+        def work() -> str:
+            first, others, _ = problem.hint.partition(OR_BATCH)
+            return first if others and needs_all_axes(graph) else problem.hint
+
+        return problem._replace(hint=Hint(work))
+
+    return with_hint
 
 
 def _first_refusal(graph: Graph) -> int:

@@ -177,14 +177,15 @@ def spatial_axes(layer: Any, x: Shape) -> tuple[WindowAxis, ...]:
         raise wrong_rank(layer.kind, x)
     padding = layer.padding
     word = padding if isinstance(padding, str) else ""
-    if word == "causal" and rank != 1:
-        raise LayerError(
-            f"causal padding needs one spatial axis, but the input has {rank}",
-            hint="use padding: same, or [before, after] pairs",
-            argument="padding",
-        )
     kernels, strides = each_axis(layer, "kernel_size", rank), each_axis(layer, "stride", rank)
     dilations = each_axis(layer, "dilation", rank)
+    if word == "causal" and rank != 1:
+        pairs = [[dilation * (kernel - 1), 0] for dilation, kernel in zip(dilations, kernels, strict=True)]
+        raise LayerError(
+            f"causal padding needs one spatial axis, but the input has {rank}",
+            hint=f"padding: {pairs} is causal along each axis; padding: same, which pads both sides, is not",
+            argument="padding",
+        )
     paddings = (0,) * rank if word else each_axis(layer, "padding", rank)
     rounding = layer.rounding
     axes = []

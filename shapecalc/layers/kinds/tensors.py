@@ -134,7 +134,7 @@ class Chunk(_Cut):
         def error() -> LayerError:
             return LayerError(
                 f"an axis of {size} does not split into {self.chunks} pieces",
-                (f"pieces of {ceil_div(size, self.chunks)} use it up before the last",),
+                (f"each piece would be {ceil_div(size, self.chunks)}, and the last one empty",),
                 "use fewer chunks, or split with sizes",
                 "chunks",
             )
