@@ -194,22 +194,22 @@ def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinitio
     blocks = {}
     for key, item in named_pairs(value, "blocks", problems):
         try:
-            blocks[key.text] = _block(key, item, problems)
+            block = _block(key, item, problems)
+            blocks[block.name] = block
         except BadValueError as error:
             problems.append(error.problem)
     return blocks
 
 
 def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
-    name = word(key, "the name of a block")
+    name, stated = _name_of_block(key, problems)
     if isinstance(value, ListValue):
-        return BlockDefinition(name, {}, value, (), key.mark)
+        value = MapValue([(Scalar("layers", "layers", key.mark), value)], key.mark)
     if not isinstance(value, MapValue):
         from shapecalc.layers import find_kind  # only when something is wrong
 
         hint = f"write {clean(name)}: [{value.text if find_kind(value.text) else 'relu, …'}]"
-        raise bad(f"the block {name} must be a list of layers, or a mapping with them, not {describe(value)}",
-                  value.mark, hint)  # fmt: skip
+        raise bad(f"the block {name} must be a list of layers, not {describe(value)}", value.mark, hint)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
         if inner.text in _BLOCK_KEYS:
@@ -224,10 +224,9 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
             parts.setdefault(meant, item)
     layers = parts.get("layers")
     if not isinstance(layers, ListValue):
-        hint = "write each layer after a dash: - relu"
-        raise bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, hint)
+        raise _without_list(name, key, value, layers)
     arguments: dict[str, Value | None] = {}
-    for argument, default in named_pairs(parts.get("args"), "args", problems, _REQUIRED):
+    for argument, default in named_pairs(parts.get("args", stated), "args", problems, _REQUIRED):
         if _is_variable_name(argument, problems):
             required = isinstance(default, Scalar) and default.value == _REQUIRED and not default.quoted
             arguments[argument.text] = None if required else default
@@ -236,6 +235,24 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
     outputs = parts.get("outputs")
     items = outputs.items if isinstance(outputs, ListValue) else [outputs] if outputs else []
     return BlockDefinition(name, arguments, layers, tuple(items), key.mark)
+
+
+def _name_of_block(key: Scalar, problems: Problems) -> tuple[str, Value | None]:
+    """Return the name of a block, and the arguments that are stated in it."""
+    name = word(key, "the name of a block")
+    if "(" not in name:
+        return name, None
+    from shapecalc.language.habits import as_function  # only when something is wrong
+
+    return as_function(key, problems)
+
+
+def _without_list(name: str, key: Scalar, value: MapValue, layers: Value | None) -> BadValueError:
+    """Return the error of a block without a list of layers."""
+    first = layers.text if isinstance(layers, Scalar) and layers.value is not None else "relu, …"
+    is_in_line = layers is not None or not value.pairs or value.pairs[0][0].mark.line == key.mark.line
+    hint = f"write layers: [{first}]" if is_in_line else "write each layer after a dash: - relu"
+    return bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, clean(hint))
 
 
 def _used_blocks(keys: dict[str, Value], reader: Reader | None, problems: Problems) -> dict[str, BlockDefinition]:

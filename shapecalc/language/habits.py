@@ -6,7 +6,7 @@ import keyword
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import did_you_mean
+from shapecalc.errors import Problem, did_you_mean
 from shapecalc.escaping import clean
 from shapecalc.language.calls import EQUALS, LONGEST, Call, named, read_call, split_parts
 from shapecalc.language.files import hint_for_network
@@ -15,17 +15,18 @@ from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, n
 from shapecalc.language.translation import SEQUENCE, Place, as_next_item, hint_for_call, layer_after
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import normalise_word
-from shapecalc.source import ListValue, MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, read_text, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from shapecalc.errors import Hint
+    from shapecalc.errors import Hint, Problems
     from shapecalc.layers.base.layer import Layer
     from shapecalc.source import Value
 
 __all__ = [
     "Place",
+    "as_function",
     "hint_for_argument",
     "hint_for_block",
     "hint_for_block_arguments",
@@ -39,6 +40,9 @@ __all__ = [
 
 def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     """Return the hint for a word that is no kind; empty where it is none of these habits."""
+    if turned := re.fullmatch(r"(\w+)\.(?:T|mT|t\(\))", key.text):
+        written = f"{turned[1]}.transpose(-2, -1)"
+        key = Scalar(written, written, key.mark)
     call = read_call(key.text)
     cls = find_kind(call.word) if call else None
     if call and cls and call.prefix and call.arguments is None:
@@ -167,13 +171,24 @@ def without_call(text: str) -> str:
 
 
 def hint_for_block(word: str, blocks: Collection[str]) -> str:
-    """Return the hint for a block that is called, or was defined, as a function; empty for any other word."""
-    if word in blocks:
-        return f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name"
-    defined = next((block for block in blocks if block.startswith(f"{word}(") and block.endswith(")")), "")
-    parts = [part.partition("=") for part in split_parts(defined[len(word) + 1 : -1])]
-    given = ", ".join(f"{one.strip()}: {default.strip() or 'required'}" for one, _, default in parts)
-    return clean(f"write the block as `{word}: {{args: {{{given}}}, layers: […]}}`") if defined else ""
+    """Return the hint for a block that is called as a function; empty for any other word."""
+    return f"a block is used as `- {clean(word)}: {{…}}`, with its arguments by name" if word in blocks else ""
+
+
+def as_function(key: Scalar, problems: Problems) -> tuple[str, Value | None]:
+    """Return the name and the `args:` of a block that is defined as a function, `res(c, stride=1)`, which is a problem.
+
+    Any other name is returned as it is.
+    """
+    found = re.fullmatch(r"([A-Za-z_]\w*)\((.*)\)", key.text) if len(key.text) <= LONGEST else None
+    if not found:
+        return key.text, None
+    parts = [part.partition("=") for part in split_parts(found[2]) if part.strip()]
+    given = ", ".join(f"{name.strip()}: {default.strip() or 'required'}" for name, _, default in parts)
+    hint = f"write `{found[1]}:`, and `args: {{{given}}}` below it, above its `layers:`"
+    message = f"the block {found[1]} has its arguments in its name"
+    problems.append(Problem(message, key.mark, hint=clean(hint)))
+    return found[1], read_text(f"{{{given}}}", "")[0]
 
 
 def hint_for_argument(text: str, value: Value, cls: type[Layer]) -> str:

@@ -51,13 +51,14 @@ def hint_for_reference(unknown: Unknown, blocks: Mapping[str, BlockDefinition]) 
     if name.removeprefix("-").isdigit():
         return "layers are referred to by name, not by number: give that one a `name:`"
     hint = _further_input(unknown, blocks.get(unknown.inside)) or _several(unknown)
-    if not hint and unknown.branches:
+    is_of_programs = name in _OF_PROGRAMS.split() and name not in known and name not in blocks
+    if not hint and unknown.branches and not is_of_programs:
         is_sequence = name not in blocks and sum(_is_in_place(branch, known) for branch in unknown.branches) > 1
         hint = _branch_of(name, () if is_sequence else known, blocks)
         if hint and is_sequence:
             written = _as_sequence(unknown)
             hint = f"{written}; otherwise {hint}" if written else hint + _IN_SEQUENCE
-    if not hint and name in _OF_PROGRAMS.split() and name not in known:
+    if not hint and is_of_programs:
         above = "`[]` for the layer above, " if unknown.branches and not unknown.is_alone else ""
         hint = f"write {above}`input` for the input, or `name: {name}` below the layer that is meant"
     return clean(hint or _copy(name, known) or _numbered(name, known, unknown.stated) or _attribute(name, known))

@@ -71,7 +71,11 @@ def hint_for_expression(text: str, known: Collection[str]) -> str:
     if operand.item:
         return f"write `{operand.item}`{note_on(operand.names, known)}"
     if isinstance(tree, ast.BinOp) and any(map(_is_scalar, (tree.left, tree.right))):
-        return "a number changes no size: remove the item"
+        other = tree.right if _is_scalar(tree.left) else tree.left
+        is_name = isinstance(other, ast.Name) or _is_scalar(other)
+        return "a number changes no size: remove " + (
+            "the item" if is_name else f"it: write `- {ast.unparse(other)}` alone"
+        )
     return f"write `- {cls.kind}:` with a list of its branches: a name, a list of layers, or [] for the layer above"
 
 

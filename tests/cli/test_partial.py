@@ -168,7 +168,7 @@ def test_sharing_and_outputs_beyond_the_error():
     assert report.outputs == {"chunk1[1]": (4, 8, 8)}
     assert [problem.headline for problem in caught.value.problems] == [
         "conv1 (conv): the 9×9 window does not fit its 8×8 input",
-        "outputs: chunk1 has 2 outputs: there is no output 5",
+        "outputs: chunk1 has 2 outputs: there is no chunk1[5]",
     ]
 
 
@@ -200,7 +200,7 @@ def test_a_missing_output_is_an_error(command):
     ran = run(name, *(more or ["-"]), text=text)
     assert "Traceback" not in ran.err
     if name != "compare":
-        assert "chunk1 has 2 outputs: there is no output 5" in " ".join((ran.err + ran.out).split()), ran.out
+        assert "chunk1 has 2 outputs: there is no chunk1[5]" in " ".join((ran.err + ran.out).split()), ran.out
 
 
 BLOCKS = """\

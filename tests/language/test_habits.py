@@ -129,6 +129,10 @@ def hint(item: str) -> str:
          "write each call as an item of its own, in order, without those that change no size"),
         ("{relu: {}, inputs: a}", "write `from:`"),
         ("{relu: {}, if: false}", "write `when:`"),
+        ("k.T", "write `- transpose: {dim0: -2, dim1: -1}`; if k is not the layer above, write `name: k` below that layer and "
+         "`from: k` below this one"),
+        ("F.max_pool2d(x, 2) / 2", "a number changes no size: remove it: write `- F.max_pool2d(x, 2)` alone"),
+        ("x / 8", "a number changes no size: remove the item"),
         ("path: [relu, {fc: 10}]", "in sequence, list its layers here, without the name path; as a branch, move path to "
          "`blocks:`, and write `[path]` in the list of a `- concat:` or `- add:`"),
         ("{add: [{nn.Sequential: [relu, {fc: 10}]}, input]}",

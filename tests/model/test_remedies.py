@@ -1467,7 +1467,7 @@ def test_branches_with_keys_are_written_as_a_list(item: str) -> None:
 def test_what_programs_call_the_input_of_a_residual_connection() -> None:
     for item, hint in {
         "add: [[relu], x]": "write `[]` for the layer above, `input` for the input, or `name: x` below the layer that is meant",
-        "add: identity": "a branch of one layer is a list: write `[identity]`",
+        "add: identity": "write `input` for the input, or `name: identity` below the layer that is meant",
         "add: residual": "write `input` for the input, or `name: residual` below the layer that is meant",
         "{relu: null, from: x}": "write `input` for the input, or `name: x` below the layer that is meant",
     }.items():
