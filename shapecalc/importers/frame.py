@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.rows import Sizing
 
-__all__ = ["FailedError", "Frame", "NotCoveredError", "SeveralMapsError"]
+__all__ = ["FailedError", "Frame", "JoinedBatchError", "NotCoveredError"]
 
 _NONE: frozenset[str] = frozenset()
 
 
-class SeveralMapsError(NotCoveredError):
-    """A layer on maps is used on several of each sample: it can be used on one after the other. `x` are these maps."""
+class JoinedBatchError(NotCoveredError):
+    """Several samples of a layer are one of the network: it can be used on one after the other. `x` has them all."""
 
     def __init__(self, x: Data) -> None:
         self.x = x

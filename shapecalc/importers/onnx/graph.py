@@ -9,6 +9,7 @@ from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
 from shapecalc.importers.combining import as_rows
+from shapecalc.importers.each import worked
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.onnx.arity import missing_input
@@ -262,7 +263,7 @@ class Importing(Inlining):
         if operation:
             before = len(self.frame.nodes)
             try:
-                return every_output(call, operation(call))
+                return every_output(call, worked(call, operation))
             except NotCoveredError as error:
                 self.frame.forget(before)
                 call.absorbed, reason = (), str(error)

@@ -200,6 +200,8 @@ def _reshaped(before: Sequence[int | str], after: Sequence[int | str], axes: tup
     starts = {(prod(old[:i]), old[i] == 1): axis for i, axis in reversed(list(enumerate(axes)))}  # type: ignore[arg-type]
     if len(old) > _LONGEST and old[0] == 1 and new[0] != 1:  # a batch of one is joined to the axis after it
         starts[1, False] = axes[0]
+    elif 1 < len(new) < len(old) and old[0] == 1 and new[0] == old[1]:  # a batch of one, or an axis before the batch
+        return None
     found = []
     for i, size in enumerate(new):
         found.append(starts.pop((prod(new[:i]), size == 1), -1))  # type: ignore[arg-type]
