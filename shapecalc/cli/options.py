@@ -239,6 +239,10 @@ _SEVERAL = r"[^\s'\"\[\](){}]*,[^'\"\[\](){}]*|(?a:-?[\d.]+(?::-?[\d.]+){1,2})"
 """Several values, as `sweep` reads them: 8,16 or 8:64:8."""
 
 
+_SETTABLE = r"[\w.:/-]*[^\W\d][\w.:/-]*"
+"""The name of a variable, or of an input of an imported file: `onnx::Cast_1`."""
+
+
 def read_settings(pairs: Iterable[str], option: str = "--set") -> dict[str, Any]:
     """Return the variables of `--set NAME=VALUE`, with values parsed as in a specification."""
     from shapecalc.language.values import BadValueError, plain
@@ -248,7 +252,7 @@ def read_settings(pairs: Iterable[str], option: str = "--set") -> dict[str, Any]
     for pair in pairs:
         name, equals, text = pair.partition("=")
         name = name.strip()
-        if not equals or not name.isidentifier():
+        if not equals or not re.fullmatch(_SETTABLE, name):
             raise UsageError(
                 Problem(f"{option} {pair} is not NAME=VALUE", hint=f"write for instance {option} width=32")
             )
