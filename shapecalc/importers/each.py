@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["worked"]
 
-_MOST = 32
+_MOST = 10_000
+"""How many layers one graph has at most for parts of joined batches."""
 
 Call = TypeVar("Call", bound="ImportedCall")
 
@@ -36,8 +37,11 @@ def _of_each(call: Call, work: Callable[[Call], Any], x: Data) -> Any:
     Errors: `NotCoveredError` for too many.
     """
     count = _joined(x)
-    if not 1 < count <= _MOST:
+    if count < 2:
         raise NotCoveredError("the first axis of its input is not the batch alone")
+    if call.frame.parts + count > _MOST:
+        raise NotCoveredError(f"it is used on {count:,} samples of one of the network, which are too many to show each")
+    call.frame.parts += count
     joined = [
         one for one in dict.fromkeys(call.tensors()) if one == x or (one.batch.axis >= 0 and _joined(one) == count)
     ]

@@ -87,6 +87,7 @@ class Frame:
         self._layers: dict[Any, Layer] = {}
         self._sizings: dict[Any, Sizing] = {}
         self.owners = WeightOwners()
+        self.parts = 0  # the layers that work on a part of a joined batch
         self.sources: dict[int, list[str]] = {}
         """The tensors of the file that are weights of each node."""
         self._parameters: dict[Any, Data] = {}

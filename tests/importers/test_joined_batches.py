@@ -8,6 +8,7 @@ import pytest
 from crafted_onnx import INT64, model, node, tensor, value
 
 import shapecalc
+from shapecalc.errors import ShapeError
 
 
 def totals(network):
@@ -43,6 +44,18 @@ def test_maps_of_frames_cost_what_each_of_them_does(batch):
     file = joined(batch, FRAMES, [-1, 3, 8, 8], [4, 2], OF_FRAMES, ((4, 3, 8, 8), (4, 2)))
     params = 6 * 3 * 9 + 6 + 2 * 6 + 2 * 6 + 6 * 2 * 4
     assert totals(shapecalc.load(file)) == (params, 4 * (6 * 27 * 64 + 6 * 8 * 16), [(4, 2)])
+
+
+def patches(count):
+    nodes = [FRAMES[0], node("Relu", ["c"], ["z"])]
+    return joined(1, nodes, [-1, 3, 2, 2], [count, 6, 2, 2], OF_FRAMES[:2], ((count, 3, 2, 2), (count, 6, 2, 2)))
+
+
+def test_many_patches_are_read_but_not_any_number():
+    due = 100 * 6 * 27 * 4
+    assert totals(shapecalc.load(patches(100))) == (6 * 27 + 6, due, [(100, 6, 2, 2)])
+    with pytest.raises(ShapeError, match="it is used on 10,001 samples of one of the network, which are too many"):
+        shapecalc.load(patches(10_001)).infer()
 
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
@@ -98,6 +111,22 @@ def frames(torch):
     return Frames(), (4, 3, 8, 8), torch.float32
 
 
+def time_first(torch):
+    nn = torch.nn
+
+    class TimeFirst(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.maps, self.steps, self.pool = nn.Conv2d(3, 4, 3), nn.Conv1d(4, 6, 3), nn.AvgPool2d(2)
+
+        def forward(self, x):
+            b, t, *size = x.shape
+            y = self.pool(self.maps(x.transpose(0, 1).reshape(t * b, *size)))
+            return self.steps(y.view(t, b, *y.shape[1:]).mean((3, 4)).permute(1, 2, 0))
+
+    return TimeFirst(), (5, 3, 8, 8), torch.float32
+
+
 def dual_path(torch):
     nn = torch.nn
 
@@ -143,7 +172,7 @@ def own_counts(torch, module, example):
     nn, macs = torch.nn, []
 
     def hook(layer, given, out):
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d)):
             macs.append(out.numel() * layer.weight[0].numel())
         elif isinstance(layer, nn.ConvTranspose2d):
             macs.append(given[0].numel() * layer.weight[0].numel())
@@ -163,7 +192,7 @@ def own_counts(torch, module, example):
 @pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("made", [frames, dual_path, words])
+@pytest.mark.parametrize("made", [frames, time_first, dual_path, words])
 @pytest.mark.parametrize("batch", [1, 2, "dynamic"])
 @pytest.mark.parametrize("written", ["memory", "torchscript", "dynamo"])
 def test_a_module_counts_what_pytorch_computes(made, batch, written):
