@@ -167,6 +167,25 @@ def words(torch):
     return Words(), (4, 6), torch.int64
 
 
+def first_states(torch):
+    nn = torch.nn
+
+    class FirstStates(nn.Module):
+        """A first state for each sequence, and one step of another layer after its last one."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.steps, self.cell = nn.Linear(6, 5), nn.GRU(6, 5, batch_first=True), nn.GRUCell(5, 4)
+
+        def forward(self, x):
+            b, k, *size = x.shape
+            x = x.reshape(b * k, *size)
+            y, h = self.steps(x, self.first(x[:, 0]).unsqueeze(0))
+            return self.cell(y[:, -1], self.first(x[:, 1])[:, :4]).view(b, k, 4) + h.view(b, k, 5)[:, :, 1:]
+
+    return FirstStates(), (3, 7, 6), torch.float32
+
+
 def own_counts(torch, module, example):
     """Return the parameters of a module, and the MACs of its layers by what each is called with, over the batch."""
     nn, macs = torch.nn, []
@@ -181,6 +200,8 @@ def own_counts(torch, module, example):
         elif isinstance(layer, nn.RNNBase):
             matrices = sum(one.numel() for name, one in layer.named_parameters() if name.startswith("weight"))
             macs.append(given[0].shape[0] * given[0].shape[1] * matrices)
+        elif isinstance(layer, nn.GRUCell):
+            macs.append(len(out) * (layer.weight_ih.numel() + layer.weight_hh.numel()))
 
     hooks = [layer.register_forward_hook(hook) for layer in module.modules()]
     out = module(example)
@@ -192,7 +213,7 @@ def own_counts(torch, module, example):
 @pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("made", [frames, time_first, dual_path, words])
+@pytest.mark.parametrize("made", [frames, time_first, dual_path, words, first_states])
 @pytest.mark.parametrize("batch", [1, 2, "dynamic"])
 @pytest.mark.parametrize("written", ["memory", "torchscript", "dynamo"])
 def test_a_module_counts_what_pytorch_computes(made, batch, written):

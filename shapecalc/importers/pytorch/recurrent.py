@@ -99,6 +99,8 @@ def _cell(call: AtenCall) -> Any:
     states = call.get("hx", [])
     states = states if isinstance(states, list) else [states]
     x = call.x("input")
+    if x.shape.rank == 2 and x.batch.axis == 0 and not x.batch.own:
+        raise JoinedBatchError(x)
     given = [_without_batch(call, state, 0, 2) if state.batch.is_fixed and x.batch.own else state
              for state in states if isinstance(state, Data)]  # fmt: skip
     kind = "rnn_cell" if call.name.startswith("rnn") else call.name
