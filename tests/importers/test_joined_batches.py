@@ -88,6 +88,23 @@ def test_a_recurrent_layer_runs_over_each_chunk(op, directions, batch):
     assert totals(shapecalc.load(file)) == (params, 3 * 5 * directions * rows * (6 + 4), [(3, 5, directions * 4)])
 
 
+@pytest.mark.parametrize("batch", [1, 2, "batch"])
+def test_each_chunk_has_its_own_first_state(batch):
+    """A linear layer makes it of the first step: its new axis is not the batch, also of a batch of one."""
+    weights = [tensor("w", [1, 12, 6]), tensor("r", [1, 12, 4]), tensor("b", [1, 24]), tensor("v", [6, 4]),
+               tensor("first", [], [0], INT64), tensor("axes", [1], [0], INT64)]  # fmt: skip
+    nodes = [
+        node("Transpose", ["j"], ["t"], perm=[1, 0, 2]),
+        node("Gather", ["j", "first"], ["g"], axis=1),
+        node("MatMul", ["g", "v"], ["m"]),
+        node("Unsqueeze", ["m", "axes"], ["h"]),
+        node("GRU", ["t", "w", "r", "b", "", "h"], ["", "z"], hidden_size=4),
+    ]
+    file = joined(batch, nodes, [-1, 5, 6], [3, 4], weights, ((3, 5, 6), (3, 4)))
+    macs = 3 * (6 * 4 + 5 * 12 * (6 + 4))
+    assert totals(shapecalc.load(file)) == (12 * (6 + 4) + 24 + 6 * 4, macs, [(3, 4)])
+
+
 # Modules of PyTorch, in memory and as both of its exporters write them.
 
 
