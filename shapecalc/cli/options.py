@@ -237,6 +237,7 @@ def parameters_of(*options: Callable[..., Any]) -> list[click.Parameter]:
 
 _SEVERAL = r"[^\s'\"\[\](){}]*,[^'\"\[\](){}]*|(?a:-?[\d.]+(?::-?[\d.]+){1,2})"
 """Several values, as `sweep` reads them: 8,16 or 8:64:8."""
+_SETTABLE = r"[\w.:/-]*[^\W\d][\w.:/-]*"  # as onnx::Cast_1
 
 
 def read_settings(pairs: Iterable[str], option: str = "--set") -> dict[str, Any]:
@@ -248,10 +249,9 @@ def read_settings(pairs: Iterable[str], option: str = "--set") -> dict[str, Any]
     for pair in pairs:
         name, equals, text = pair.partition("=")
         name = name.strip()
-        if not equals or not name.isidentifier():
-            raise UsageError(
-                Problem(f"{option} {pair} is not NAME=VALUE", hint=f"write for instance {option} width=32")
-            )
+        if not equals or not re.fullmatch(_SETTABLE, name):
+            hint = f"write for instance {option} width=32"
+            raise UsageError(Problem(f"{option} {pair} is not NAME=VALUE", hint=hint))
         if not text.strip():
             raise UsageError(Problem(f"{option} {pair} has no value", hint=f"write for instance {option} {name}=32"))
         if name in found:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError, SeveralMapsError
+from shapecalc.importers.frame import JoinedBatchError, NotCoveredError
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from typing_extensions import Self
 
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.tensors import NodePlace
@@ -46,6 +49,23 @@ class ImportedCall:
         self.place = place
         self.inputs = tuple(inputs)
         self.frame = frame
+        self.absorbed: tuple[str, ...] = ()
+        """The outputs of later nodes, one after the other, that this one stands for too."""
+
+    def is_used(self, output: int) -> bool:  # noqa: ARG002  (formats know more)
+        """Return whether one of its outputs is used."""
+        return True
+
+    def tensors(self) -> list[Data]:
+        """Return its inputs that are data, also those within lists."""
+        several = [one if isinstance(one, list) else [one] for one in self.inputs]
+        return [x for one in several for x in one if isinstance(x, Data)]
+
+    def with_tensors(self, others: Mapping[Data, Data]) -> Self:
+        """Return the call with other inputs in place of these."""
+        found = copy(self)
+        found.inputs = tuple([_replaced(one, others) for one in self.inputs])
+        return found
 
     def given(self, index: int) -> Tensor | None:
         """Return an input that may be left out."""
@@ -91,5 +111,11 @@ class ImportedCall:
         if x.batch.axis < 0 and x.shape.sizes[:1] == (1,):
             return self.frame.without_axis(self.place, x, 0)._replace(batch=Batch(0, own=True))
         if not x.batch.own and x.batch.axis <= 0:
-            raise SeveralMapsError(x)
+            raise JoinedBatchError(x)
         raise NotCoveredError("the first axis of its input is not the batch alone")
+
+
+def _replaced(given: Any, others: Mapping[Data, Data]) -> Any:
+    if isinstance(given, list):
+        return [_replaced(one, others) for one in given]
+    return others.get(given, given) if isinstance(given, Data) else given

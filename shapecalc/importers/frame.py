@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.rows import Sizing
 
-__all__ = ["FailedError", "Frame", "NotCoveredError", "SeveralMapsError"]
+__all__ = ["FailedError", "Frame", "JoinedBatchError", "NotCoveredError"]
 
 _NONE: frozenset[str] = frozenset()
 
 
-class SeveralMapsError(NotCoveredError):
-    """A layer on maps is used on several of each sample: it can be used on one after the other. `x` are these maps."""
+class JoinedBatchError(NotCoveredError):
+    """Several samples of a layer are one of the network: it can be used on one after the other. `x` has them all."""
 
     def __init__(self, x: Data) -> None:
         self.x = x
@@ -87,6 +87,7 @@ class Frame:
         self._layers: dict[Any, Layer] = {}
         self._sizings: dict[Any, Sizing] = {}
         self.owners = WeightOwners()
+        self.parts = 0  # the layers that work on a part of a joined batch
         self.sources: dict[int, list[str]] = {}
         """The tensors of the file that are weights of each node."""
         self._parameters: dict[Any, Data] = {}

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.tensors import FIXED, LOST, NO_BATCH, Batch, Constant, Data, fits, on_axis
+from shapecalc.importers.tensors import FIXED, LOST, NO_BATCH, Batch, Constant, Data, fits, on_axis, rearrangement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from shapecalc.importers.call import ImportedCall
 
 __all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
-           "repeated", "repeated_axis"]  # fmt: skip
+           "repeated", "repeated_axis", "with_ones"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -106,6 +106,27 @@ def cut(call: ImportedCall, x: Data, axis: int, start: int, end: int, step: int 
     if step != 1:
         arguments["step"] = step
     return call.one("slice", x, **arguments)
+
+
+def with_ones(call: ImportedCall, x: Data, sizes_of: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Data:
+    """Return a tensor with axes of size 1 more or less, as `sizes_of` makes sizes of others. Errors: `LayerError`.
+
+    A batch that is joined with others stays on its axis: a new axis of 1 is not the batch, as it may be in a reshape.
+    """
+    at = x.batch.axis
+    if at < 0 or x.batch.own or x.shape.sizes[at] == 1:
+        return call.frame.reshape(call.place, x, sizes_of(x.full(call.frame.batch)))
+    after = sizes_of(on_axis(x.shape.sizes, at, _OTHER))
+    axis = after.index(_OTHER)
+    sizes, batch = on_axis(after, axis, x.shape.sizes[at]), x.batch._replace(axis=axis)
+    if sizes == x.shape.sizes:
+        return x
+    kind, arguments = rearrangement(x.shape.sizes, sizes)
+    return call.one(kind, x, batch=batch, **arguments)
+
+
+_OTHER = -7
+"""A size that no axis has."""
 
 
 def padded(call: ImportedCall, x: Data, pairs: Mapping[int, Sequence[int]], mode: str = "zeros") -> Data:

@@ -167,6 +167,9 @@ def batch_after(x: Data, full: tuple[int, ...], b: int) -> Batch:
     for i, size in enumerate(full):
         if size == b and products[i] == before:
             return Batch(i, own=True)
+    stays = [i for i, size in enumerate(full) if products[i] == prod(own[:at]) and size == own[at]]
+    if stays and not x.batch.own:
+        return x.batch._replace(axis=stays[0])
     found = [
         Batch(i, outer=before // products[i])
         for i, size in enumerate(full)

@@ -98,3 +98,39 @@ def test_an_axis_of_one_is_the_channel_of_what_reads_maps(batch, op, weights, du
     assert (report.rows[-1].output_shape, report.total.params, report.total.macs) == due
     assert report.inputs == {"x": (1, 20)}
     assert not report.graph.includes_batch
+
+
+def with_steps(batch, steps):
+    """A map, to which what a linear layer makes of a number for each sample is added, as in a U-Net of diffusion."""
+    nodes = [
+        node("Cast", ["t"], ["f"], to=1),
+        node("Unsqueeze", ["f", "last"], ["u"]),
+        node("Mul", ["u", "w"], ["a"]),
+        node("Sin", ["a"], ["s"]),
+        node("Cos", ["a"], ["c"]),
+        node("Concat", ["s", "c"], ["e"], axis=-1),
+        node("Gemm", ["e", "v", "b"], ["l"], transB=1),
+        node("Unsqueeze", ["l", "both"], ["m"]),
+        node("Conv", ["x", "k"], ["h"], kernel_shape=[1, 1]),
+        node("Add", ["h", "m"], ["y"]),
+    ]
+    weights = [
+        tensor("last", [1], [1], INT64), tensor("both", [2], [2, 3], INT64), tensor("w", [1, 3], [1.0, 0.1, 0.01]),
+        tensor("v", [5, 6]), tensor("b", [5]), tensor("k", [5, 4, 1, 1]),
+    ]  # fmt: skip
+    return model(nodes, [value("x", (batch, 4, 8, 8)), value("t", (steps,), INT64)],
+                 [value("y", (batch, 5, 8, 8))], weights=weights)  # fmt: skip
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(1, 1), (2, 2), (3, 3), ("batch", "batch"), (2, 1), ("batch", 1)])
+def test_an_input_as_long_as_the_batch_has_a_number_for_each_sample(batch, steps):
+    """MACs are those of one sample: 6 · 5 of the linear layer, 4 · 5 · 8 · 8 of the convolution."""
+    network = shapecalc.load(with_steps(batch, steps))
+    report = network.infer()
+    assert (network.warnings, report.graph.includes_batch, report.total.macs) == ((), False, 6 * 5 + 4 * 5 * 8 * 8)
+    assert (report.inputs["t"], report.outputs) == ((1,) if steps == 1 else (), {"y": (5, 8, 8)})
+
+
+def test_numbers_for_other_than_each_sample_are_a_list():
+    report = report_of([node("Add", ["x", "t"], ["y"])], [("x", (2, 4)), ("t", (4,))], (), (2, 4))
+    assert (report.inputs["t"], report.outputs["y"]) == ((4,), (4,))

@@ -111,14 +111,14 @@ def test_dynamic_dimensions_are_swept_and_compared(tmp_path):
     assert "8×4" in differing.out
 
 
-def conditional(dims=(), kind=INT64):
-    """An `If` on whether the input `sr` is 16000."""
+def conditional(dims=(), kind=INT64, sr="sr"):
+    """An `If` on whether an input is 16000."""
     branches = {
         name: as_graph(graph([node(op, ["x"], [name])], [], [value(name, None)]))
         for name, op in (("then_branch", "Relu"), ("else_branch", "Tanh"))
     }
-    nodes = [node("Equal", ["sr", "k"], ["c"]), node("If", ["c"], ["y"], "choice", **branches)]
-    return model(nodes, [value("x", [1, 4]), value("sr", list(dims), kind)], [value("y", None)],
+    nodes = [node("Equal", [sr, "k"], ["c"]), node("If", ["c"], ["y"], "choice", **branches)]
+    return model(nodes, [value("x", [1, 4]), value(sr, list(dims), kind)], [value("y", None)],
                  weights=[tensor("k", [], [16000], INT64)])  # fmt: skip
 
 
@@ -130,6 +130,13 @@ def test_an_input_with_a_value_decides_which_branch_is_taken(rate, kind, tmp_pat
     words = str(rate)
     for option in ("--value", "--set"):
         assert kind in run("summary", str(write(tmp_path, data)), option, f"sr={words}").out
+
+
+def test_an_input_that_pytorch_named_has_the_value_that_the_hint_writes(tmp_path):
+    path = str(write(tmp_path, conditional([1], sr="onnx::Cast_1")))
+    hint = run("summary", path).err.splitlines()[-1].strip()
+    assert hint == "give its value: --value 'onnx::Cast_1=[1]'"
+    assert "tanh" in run("summary", path, "--value", "onnx::Cast_1=[1]").out
 
 
 def test_the_input_that_a_condition_depends_on_is_named():

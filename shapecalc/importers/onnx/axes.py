@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted
+from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, with_ones
 from shapecalc.importers.tensors import Constant, on_axis
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @operation("Reshape", "Squeeze", "Unsqueeze", "Flatten")
 def _rearrange(call: NodeCall) -> Data:
     x = call.data(0)
+    if call.node.op.endswith("queeze"):
+        return with_ones(call, x, call.new_sizes)
     wanted = (call.listed("shape", 1) or []) if call.node.op == "Reshape" else []
     inferred = wanted.index(-1) if -1 in wanted else -1
     return call.frame.reshape(call.place, x, call.new_sizes(x.full(call.frame.batch)), inferred)

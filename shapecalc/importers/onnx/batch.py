@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from shapecalc.importers.readings import NOWHERE, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shapecalc.importers.inputs import ValueInfo
     from shapecalc.importers.onnx.messages import GraphMessage, NodeMessage
 
-__all__ = ["batch_axis", "sequences_of"]
+__all__ = ["batch_axes", "sequences_of"]
 
 _BATCH = re.compile(r"(?i).*batch.*|b|bs|bsz|nb")
 """Names of the dimension of the batch, wherever it is."""
@@ -26,7 +26,15 @@ _OF_MAPS = re.compile(r".*Conv(Transpose|Integer)?|(Global)?(Max|Average)Pool|(B
 """Operations on maps: their input has its batch first."""
 
 
-def batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
+def batch_axes(infos: Sequence[ValueInfo], graph: GraphMessage, reading: str) -> dict[str, int]:
+    """Return the axis of the batch in each input; -1 for none. A list as long as it has a number for each sample."""
+    axes = {info.name: _batch_axis(info, graph, reading) for info in infos}
+    sizes = {(info.dims or ())[at] for info in infos if (at := axes[info.name]) >= 0}
+    alone = [info.name for info in infos if len(sizes) == 1 and info.dims == tuple(sizes) != (1,)]
+    return {**axes, **dict.fromkeys(alone, 0)}
+
+
+def _batch_axis(info: ValueInfo, graph: GraphMessage, reading: str) -> int:
     """Return the axis of the batch in an input: the first, if it may be one; -1 for none."""
     dims = info.dims or ()
     if reading == NOWHERE or not dims:

@@ -9,10 +9,11 @@ from shapecalc.errors import LayerError, Problem, UsageError, count_noun
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
 from shapecalc.importers.combining import as_rows
+from shapecalc.importers.each import worked
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.onnx.arity import missing_input
-from shapecalc.importers.onnx.batch import batch_axis, sequences_of
+from shapecalc.importers.onnx.batch import batch_axes, sequences_of
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.inlining import Inlining
 from shapecalc.importers.onnx.messages import GraphMessage
@@ -70,7 +71,7 @@ class Importing(Inlining):
         infos = [info for info in model.graph.inputs if info.name not in model.graph.weights]
         self.values = input_values(infos, variables)
         sized = [info for info in infos if info.name not in self.values]
-        axes = {info.name: batch_axis(info, model.graph, reading) for info in sized}
+        axes = batch_axes(sized, model.graph, reading)
         self.given = {key: value for key, value in variables.items() if key in self.values}
         dimensions = {key: value for key, value in variables.items() if key not in self.values}
         others = [info.name for info in infos if may_have_value(info)]
@@ -262,7 +263,7 @@ class Importing(Inlining):
         if operation:
             before = len(self.frame.nodes)
             try:
-                return every_output(call, operation(call))
+                return every_output(call, worked(call, operation))
             except NotCoveredError as error:
                 self.frame.forget(before)
                 call.absorbed, reason = (), str(error)

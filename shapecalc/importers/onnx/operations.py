@@ -50,8 +50,6 @@ class NodeCall(ImportedCall):
         super().__init__(place, inputs, frame)
         self.node = node
         self.opset = opset
-        self.absorbed: tuple[str, ...] = ()
-        """The outputs of later nodes, one after the other, that this one stands for too."""
         self.uses = _NO_USES
         """What the graph around it does with its tensors."""
         self.is_of_constants = False
@@ -63,6 +61,11 @@ class NodeCall(ImportedCall):
             found = place_by_weights(self.place._replace(blocks=()), weights)
             return found if found.name != self.place.name else self.place
         return place_by_weights(self.place, weights)
+
+    def is_used(self, output: int) -> bool:
+        """Return whether one of its outputs is used."""
+        name = "".join(self.node.outputs[output : output + 1])
+        return bool(name) and self.uses.is_used(name)
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.frame import JoinedBatchError, NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import Batch, Constant, Data, sizes_text
 
@@ -67,6 +67,8 @@ def _without_batch(call: NodeCall, x: Data, axis: int) -> Data:
     """Return a tensor whose batch is at an axis. Errors: `LayerError`."""
     if x.batch == Batch(axis, own=True):
         return x
+    if not x.batch.own and x.batch.axis == axis and x.shape.sizes[axis] > 1:
+        raise JoinedBatchError(x)
     full = x.full(call.frame.batch)
     if call.frame.batch > 1 or len(full) != 3 or full[axis] != 1:
         raise LayerError(

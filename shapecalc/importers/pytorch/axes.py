@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,17 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, repeated, repeated_axis
+from shapecalc.importers.rearranging import (
+    along,
+    cut,
+    expanded,
+    joined,
+    padded,
+    permuted,
+    repeated,
+    repeated_axis,
+    with_ones,
+)
 from shapecalc.importers.tensors import Batch, Constant, Data, inferred_sizes, on_axis
 
 if TYPE_CHECKING:
@@ -82,6 +93,8 @@ def _reshape(call: AtenCall) -> Data | Constant | None:
         if prod(dims) != prod(x.dims):
             raise LayerError(f"it makes {prod(dims):,} elements of {prod(x.dims):,}")
         return x._replace(dims=dims)
+    if make in (_squeezed, _unsqueezed):
+        return with_ones(call, x, partial(make, call))
     wanted = call.get("size", call.get("shape")) if make is _viewed else None
     inferred = wanted.index(-1) if isinstance(wanted, list) and -1 in wanted else -1
     return call.frame.reshape(call.place, x, make(call, x.full(call.frame.batch)), inferred)

@@ -132,7 +132,7 @@ def _said(infos: Sequence[ValueInfo], program: Program) -> tuple[dict[str, int],
         if isinstance(first, Ref) and first.name in traced and len(node.outputs) == 1:
             after = stated.get(node.outputs[0], ())
             if op in _RESHAPES:
-                axes = _reshaped(stated.get(first.name, ()), after, traced[first.name].axes)
+                axes = _reshaped(stated.get(first.name, ()), after, traced[first.name].axes, traced[first.name].rank)
             else:
                 axes = _after(op, node, traced[first.name].axes)
             if axes is not None and len(axes) == len(after):
@@ -190,8 +190,13 @@ _LONGEST = 3
 """The axes of a sequence with its batch. In what has more, as a map, the batch is the first."""
 
 
-def _reshaped(before: Sequence[int | str], after: Sequence[int | str], axes: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Return the axes of an input after a reshape: one is still the axis that began after as many elements."""
+def _reshaped(
+    before: Sequence[int | str], after: Sequence[int | str], axes: tuple[int, ...], rank: int
+) -> tuple[int, ...] | None:
+    """Return the axes of an input of a rank after a reshape: one is still that which began after as many elements.
+
+    What is joined with the batch, the first axis of a map, is the batch, wherever that stands in it.
+    """
     names = dict.fromkeys(name for size in (*before, *after) if type(size) is str for name in symbols_of(size))
     symbols = {name: _LARGE + 2 * i for i, name in enumerate(names)}
     old, new = ([plain_size(size, symbols) for size in sizes] for sizes in (before, after))
@@ -200,9 +205,14 @@ def _reshaped(before: Sequence[int | str], after: Sequence[int | str], axes: tup
     starts = {(prod(old[:i]), old[i] == 1): axis for i, axis in reversed(list(enumerate(axes)))}  # type: ignore[arg-type]
     if len(old) > _LONGEST and old[0] == 1 and new[0] != 1:  # a batch of one is joined to the axis after it
         starts[1, False] = axes[0]
+    elif 1 < len(new) < len(old) and old[0] == 1 and new[0] == old[1]:  # a batch of one, or an axis before the batch
+        return None
     found = []
     for i, size in enumerate(new):
-        found.append(starts.pop((prod(new[:i]), size == 1), -1))  # type: ignore[arg-type]
+        start, end = prod(new[:i]), prod(new[: i + 1])  # type: ignore[arg-type]
+        joined = [axes[j] for j in range(len(old)) if start <= prod(old[:j]) < prod(old[: j + 1]) <= end]  # type: ignore[arg-type]
+        axis = starts.pop((start, size == 1), -1)
+        found.append(0 if rank > _LONGEST and 0 in joined else axis)
     return tuple(found)
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import Guard
-from shapecalc.importers.frame import FailedError, Frame, NotCoveredError, SeveralMapsError
+from shapecalc.importers.each import worked
+from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of, unknown_size
-from shapecalc.importers.pytorch.each import of_each_map
 from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
@@ -25,7 +25,7 @@ from shapecalc.importers.understanding import Understanding
 from shapecalc.model.graph import Graph, Node, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from shapecalc.importers.inputs import ValueInfo
     from shapecalc.importers.pytorch.batch import Reading
@@ -199,7 +199,7 @@ class ModuleImport:
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
             stated = self._stated(graph, node) if self.is_as_stated else [None]
             if learned and work and plain in PRODUCTS:
-                self._worked(call, work)  # for its MACs: what it computes is a weight
+                worked(call, work)  # for its MACs: what it computes is a weight
             return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
         if depends_on_data([size for one in node.outputs for size in graph.stated.get(one, ())]):
@@ -207,18 +207,11 @@ class ModuleImport:
         if work:
             before = len(self.frame.nodes)
             try:
-                return self._every_output(call, self._worked(call, work))
+                return self._every_output(call, worked(call, work))
             except NotCoveredError as error:
                 self.frame.forget(before)
                 reason = str(error)
         return self._opaque(call, self._stated(graph, node), reason)
-
-    @staticmethod
-    def _worked(call: AtenCall, work: Callable[[AtenCall], Any]) -> Any:
-        try:
-            return work(call)
-        except SeveralMapsError as error:
-            return of_each_map(call, work, error.x)
 
     def _number(self, call: AtenCall, stated: Any) -> Any:
         found = plain_size(stated, self.symbols) if isinstance(stated, str) else stated

@@ -21,6 +21,8 @@ from shapecalc.layers import find_kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from typing_extensions import Self
+
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.pytorch.program import AtenNode, StoredInput
     from shapecalc.importers.tensors import Batch, NodePlace
@@ -72,6 +74,12 @@ class AtenCall(ImportedCall):
         self.used = used
         self.stored: Mapping[str, StoredInput] = {}
         """The tensors that the module holds, by what identifies them."""
+
+    def with_tensors(self, others: Mapping[Data, Data]) -> Self:
+        """Return the call with other inputs in place of these."""
+        found = super().with_tensors(others)
+        found.arguments = dict(zip(self.arguments, found.inputs, strict=True))
+        return found
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an argument; the default where it is left out, or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.frame import JoinedBatchError, NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
@@ -74,6 +74,8 @@ def _without_batch(call: AtenCall, x: Data, axis: int, rank: int = 3) -> Data:
     """Return a tensor of rank axes whose batch is at one. Errors: `LayerError`, `NotCoveredError`."""
     if x.batch == Batch(axis, own=True) or (x.rank == rank - 1 and not x.batch.own):
         return x
+    if not x.batch.own and x.batch.axis == axis and x.shape.sizes[axis] > 1:
+        raise JoinedBatchError(x)
     full = x.full(call.frame.batch)
     if call.frame.batch > 1 or len(full) != rank or full[axis] != 1:
         raise NotCoveredError(f"its input is {'×'.join(map(str, full))}, with the batch not along axis {axis}")
@@ -97,6 +99,8 @@ def _cell(call: AtenCall) -> Any:
     states = call.get("hx", [])
     states = states if isinstance(states, list) else [states]
     x = call.x("input")
+    if x.shape.rank == 2 and x.batch.axis == 0 and not x.batch.own:
+        raise JoinedBatchError(x)
     given = [_without_batch(call, state, 0, 2) if state.batch.is_fixed and x.batch.own else state
              for state in states if isinstance(state, Data)]  # fmt: skip
     kind = "rnn_cell" if call.name.startswith("rnn") else call.name
