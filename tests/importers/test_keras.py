@@ -254,7 +254,13 @@ WRONG = {
                  "   check that the file is whole, and that it is a Keras model"),
     "subclass": ({"class_name": "Mine", "config": {}, "registered_name": "Mine", "module": None},
                  "<bytes> cannot be read as a Keras model: the layers of Mine are in its Python code\n"
-                 "   Keras writes down those of functional and sequential models alone"),
+                 "   make a functional model of it, which is read: "
+                 "inputs = keras.Input(…); keras.Model(inputs, model.call(inputs))"),
+    "subclass that was built": ({"class_name": "Mine", "config": {}, "registered_name": "Mine", "module": None,
+                                 "build_config": {"input_shape": [None, 32, 32, 3]}},
+                                "<bytes> cannot be read as a Keras model: the layers of Mine are in its Python code\n"
+                                "   make a functional model of it, which is read: "
+                                "inputs = keras.Input((32, 32, 3)); keras.Model(inputs, model.call(inputs))"),
     "a layer": (layer("Dense", "d", units=3),
                 "<bytes> cannot be read as a Keras model: it is a layer Dense, not a model\n"
                 "   check that the file is whole, and that it is a Keras model"),

@@ -83,3 +83,28 @@ def test_models_that_several_models_hold_are_shared(keras):
     report = shapecalc.from_keras(model).infer()
     assert report.total.params == model.count_params() == 243  # where they are used first, not again within outer
     assert [*report.outputs.values()] == [(8,), (3,)]
+
+
+def test_subclassed_model(keras):
+    """What the error says to do works: the hint's own code, run."""
+    import numpy as np
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.drop = keras.layers.Conv2D(8, 3), keras.layers.Dropout(0.5)
+            self.flatten, self.fc = keras.layers.Flatten(), keras.layers.Dense(10)
+
+        def call(self, x, training=False):
+            return self.fc(self.flatten(self.drop(keras.ops.relu(self.conv(x)), training=training)))
+
+    model = Net()
+    model(np.zeros((1, 32, 32, 3)))
+    with pytest.raises(shapecalc.SpecError, match="which is read: ") as caught:
+        shapecalc.from_keras(model)
+    statement, expression = str(caught.value).partition("which is read: ")[2].splitlines()[0].split("; ")
+    names = {"keras": keras, "model": model}
+    exec(statement, names)
+    report = shapecalc.from_keras(eval(expression, names)).infer()
+    assert report.total.params == model.count_params()
+    assert [row.kind for row in report.rows] == ["conv", "relu", "dropout", "flatten", "linear"]

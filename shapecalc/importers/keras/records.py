@@ -48,7 +48,16 @@ def _not_stated(record: LayerRecord, name: str) -> SpecError:
     if record.is_own and record.op not in _FUNCTIONAL:
         return broken(name, FORMAT, f"it is a layer {record.title}, not a model")
     message = f"{name} cannot be read as {FORMAT}: the layers of {record.title} are in its Python code"
-    return SpecError(Problem(message, hint="Keras writes down those of functional and sequential models alone"))
+    made = f"inputs = keras.Input({_sample_size(record.build)}); keras.Model(inputs, model.call(inputs))"
+    return SpecError(Problem(message, hint=f"make a functional model of it, which is read: {made}"))
+
+
+def _sample_size(build: dict[str, Any]) -> str:
+    """Return the size of one sample that a model was built for, as an argument of `keras.Input`."""
+    sizes = build.get("input_shape")
+    if not isinstance(sizes, list) or not all(size is None or isinstance(size, int) for size in sizes[1:]):
+        return "…"
+    return str(tuple(sizes[1:]))
 
 
 def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecord:
