@@ -296,15 +296,49 @@ def test_the_memory_of_weights_is_that_of_their_types_in_the_file():
     found = report_of(nodes, [("x", (1, 3, 8, 8))], weights)
     assert found.graph.stored[:2] == ("8", "32")
     network = shapecalc.load(model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=weights))
-    assert network.memory().weights == 64 * 27 + 64
+    assert network.memory().weights == 64 * 27 + 64 * 4
     half = [node("MatMul", ["x", "w"], ["y"])]
     assert report_of(half, [("x", (1, 9, 6))], [tensor("w", [6, 4], kind=10)]).graph.stored[:2] == ("16", "16")
     assert report_of(half, [("x", (1, 9, 6))], [tensor("w", [6, 4])]).graph.stored is None
-    mixed = [*half[:0], node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "v"], ["y"])]
-    stored = report_of(mixed, [("x", (1, 9, 6))], [tensor("w", [6, 6], kind=10), tensor("v", [6, 4])]).graph.stored
-    assert stored.note == (
-        "the weights of <bytes> have several widths (36 elements of 16 bits, 24 elements of 32 bits): give one with --weights"
-    )
+
+
+def test_tensors_of_several_widths_have_their_own_bytes():
+    """By arithmetic: a bias of int32, as QDQ has it, a table in half precision before weights of 4 bits, and float64."""
+    nodes = [
+        node("DequantizeLinear", ["q", "s"], ["w"]),
+        node("DequantizeLinear", ["b", "s"], ["c"]),
+        node("Conv", ["x", "w", "c"], ["y"]),
+    ]
+    weights = [tensor("q", [8, 3, 3, 3], kind=3), tensor("s", [], [0.5]), tensor("b", [8], kind=6)]
+    memory = shapecalc.load(model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=weights)).memory()
+    assert memory.weights == 8 * 27 + 8 * 4
+    assert "8 bits, as <bytes> says; 8 parameters: 32 bits, on average 8.86 bits" in memory.render(width=200)
+    nodes = [node("Gather", ["e", "x"], ["a"]), node("MatMulNBits", ["a", "w", "s"], ["b"], "", "com.microsoft", K=64, N=8, bits=4, block_size=32),
+             node("MatMul", ["b", "v"], ["y"])]  # fmt: skip
+    weights = [
+        tensor("e", [100, 64], kind=10),
+        tensor("w", [8, 2, 16], kind=2),
+        tensor("s", [16], kind=10),
+        tensor("v", [8, 5], kind=11),
+    ]
+    net = shapecalc.load(model(nodes, [value("x", (1, 9), 7)], [value("y", None)], weights=weights))
+    assert net.memory().weights == 100 * 64 * 2 + 64 * 8 // 2 + 40 * 8
+    assert net.memory(weights=32).weights == 4 * (6400 + 512 + 40)
+    assert net.speed("h100").stored == net.memory().weights
+    lstm = [
+        node(
+            "DynamicQuantizeLSTM",
+            ["x", "w", "r", "b", "", "", "", "", "ws", "wz", "rs", "rz"],
+            ["y"],
+            "",
+            "com.microsoft",
+            hidden_size=4,
+        )
+    ]
+    weights = [tensor("w", [1, 6, 16], kind=3), tensor("r", [1, 4, 16], kind=3), tensor("b", [1, 32]),
+               *[tensor(name, [1], [0.5]) for name in ("ws", "rs")], *[tensor(name, [1], [0], kind=3) for name in ("wz", "rz")]]  # fmt: skip
+    net = shapecalc.load(model(lstm, [value("x", (5, 1, 6))], [value("y", None)], weights=weights))
+    assert net.memory().weights == 16 * 10 + 32 * 4
 
 
 QUANTISED = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, SpecError
 from shapecalc.importers.files import broken
@@ -11,6 +11,9 @@ from shapecalc.importers.keras.reading import FORMAT
 from shapecalc.importers.keras.sequential import chained
 from shapecalc.importers.keras.structure import LayerRecord, ModelRecord, RecordError
 from shapecalc.importers.keras.trees import TensorRef, changed, changed_tree, from_nodes, tensors_of, with_stated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["read_layer", "read_model"]
 
@@ -52,7 +55,7 @@ def _not_stated(record: LayerRecord, name: str) -> SpecError:
     return SpecError(Problem(message, hint=f"make a functional model of it, which is read: {made}"))
 
 
-def _sample_size(build: dict[str, Any]) -> str:
+def _sample_size(build: Mapping[str, Any]) -> str:
     """Return the size of one sample that a model was built for, as an argument of `keras.Input`."""
     sizes = build.get("input_shape")
     if not isinstance(sizes, list) or not all(size is None or isinstance(size, int) for size in sizes[1:]):
