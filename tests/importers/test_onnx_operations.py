@@ -154,6 +154,31 @@ def test_a_mask_that_hides_nothing_is_one():
     assert scores([0.0] * 81, [9, 9]).total.params == 0
 
 
+def test_zeros_for_each_head_or_that_are_looked_up_are_a_bias():
+    """As `nn.Parameter(torch.zeros(heads, length, length))`, and BEiT's `relative_position_bias_table`, before training."""
+    assert scores([0.0] * 81, [1, 1, 9, 9]).total.params == 0
+    assert scores([0.0] * 4 * 81, [1, 4, 9, 9]).total.params == 4 * 81
+    look_up = [node("Gather", ["m", "at"], ["g"]), node("Reshape", ["g", "sizes"], ["b"]), node("Transpose", ["b"], ["t"], perm=[2, 0, 1]),
+               node("Add", ["x", "t"], ["s"]), node("Softmax", ["s"], ["y"])]  # fmt: skip
+    weights = [
+        tensor("m", [25, 4], [0.0] * 100),
+        tensor("at", [81], [i % 25 for i in range(81)], INT64),
+        tensor("sizes", [3], [9, 9, 4], INT64),
+    ]
+    assert report_of(look_up, [("x", (1, 4, 9, 9))], weights).total.params == 100
+
+
+@pytest.mark.parametrize("op", ["MelWeightMatrix", "RandomNormal"])
+def test_a_matrix_that_an_operation_computes_is_no_parameter(op):
+    """10×9 by 9×8: `[n_fft // 2 + 1, num_mel_bins]`, as ONNX says of MelWeightMatrix."""
+    stored = [tensor("bins", [], [8], INT64), tensor("length", [], [16], INT64), tensor("rate", [], [8192], INT64),
+              tensor("low", [], [0.0]), tensor("high", [], [4096.0])]  # fmt: skip
+    is_mel = op == "MelWeightMatrix"
+    made = node(op, ["bins", "length", "rate", "low", "high"], ["m"]) if is_mel else node(op, [], ["m"], shape=[9, 8])
+    report = report_of([made, node("MatMul", ["x", "m"], ["y"])], [("x", (1, 10, 9))], stored if is_mel else [])
+    assert (report.total.params, report.total.macs, report.rows[-1].output_shape) == (0, 10 * 9 * 8, (10, 8))
+
+
 def test_a_tensor_that_is_compared_and_multiplied_is_a_parameter():
     nodes = [
         node("Greater", ["m", "zero"], ["c"]),
