@@ -179,6 +179,15 @@ def test_a_matrix_that_an_operation_computes_is_no_parameter(op):
     assert (report.total.params, report.total.macs, report.rows[-1].output_shape) == (0, 10 * 9 * 8, (10, 8))
 
 
+def test_what_is_scattered_into_zeros_is_one_of_each_sample():
+    """`torch.zeros(2, 9).scatter_(1, x.argmax(1, keepdim=True), 1.0)`, of two samples."""
+    nodes = [node("ConstantOfShape", ["size"], ["zeros"]), node("ArgMax", ["x"], ["at"], axis=1, keepdims=1),
+             node("ScatterElements", ["zeros", "at", "ones"], ["s"], axis=1), node("MatMul", ["s", "w"], ["y"])]  # fmt: skip
+    weights = [tensor("size", [2], [2, 9], INT64), tensor("ones", [2, 1], [1.0, 1.0]), tensor("w", [9, 4])]
+    report = report_of(nodes, [("x", (2, 9))], weights, (2, 4))
+    assert (report.rows[-1].output_shape, report.total.macs) == ((4,), 36)
+
+
 def test_a_tensor_that_is_compared_and_multiplied_is_a_parameter():
     nodes = [
         node("Greater", ["m", "zero"], ["c"]),
