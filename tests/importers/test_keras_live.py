@@ -108,3 +108,25 @@ def test_subclassed_model(keras):
     report = shapecalc.from_keras(eval(expression, names)).infer()
     assert report.total.params == model.count_params()
     assert [row.kind for row in report.rows] == ["conv", "relu", "dropout", "flatten", "linear"]
+
+
+OPERATIONS = {
+    "cumsum": lambda ops, x: ops.cumsum(x, axis=1),
+    "one_hot": lambda ops, x: ops.one_hot(ops.argmax(x, axis=-1), 5),
+    "fft": lambda ops, x: ops.fft((x, x))[0],
+    "fft2": lambda ops, x: ops.fft2((x, x))[1],
+    "rfft": lambda ops, x: ops.rfft(x)[1],
+    "irfft": lambda ops, x: ops.irfft(ops.rfft(x)),
+    "stft": lambda ops, x: ops.stft(x, 4, 2, 4)[0],
+    "diff": lambda ops, x: ops.diff(x, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_without_parameters_and_macs(keras, name):
+    inputs = keras.Input((8, 6))
+    model = keras.Model(inputs, OPERATIONS[name](keras.ops, keras.layers.Dense(6)(inputs)))
+    report = shapecalc.from_keras(model).infer()
+    assert [tuple(one) for one in report.outputs.values()] == [model.output_shape[1:]]
+    assert ", 0 unknown; " in " ".join(report.notes)
+    assert (report.total.params, report.total.macs) == (42, 288)

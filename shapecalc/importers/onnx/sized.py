@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
 
 
-@operation("CumSum", "CumProd", "Trilu", "ScatterND", "ReverseSequence", "TensorScatter", "Bernoulli", "RandomNormalLike", "RandomUniformLike", "EyeLike", "RotaryEmbedding",
+@operation("CumSum", "CumProd", "Trilu", "ScatterND", "ReverseSequence", "TensorScatter", "Bernoulli",
+           "RandomNormalLike", "RandomUniformLike", "EyeLike", "RotaryEmbedding",
            "MeanVarianceNormalization", "RegexFullMatch")  # fmt: skip
 def _as_large(call: NodeCall) -> Data:
     """An operation whose output has the size of its first input."""
