@@ -415,3 +415,9 @@ def test_momentum_is_what_keras_keeps_and_pytorch_replaces(words, momentum):
     text = net.convert("keras")
     assert ("momentum" in text) == (momentum != 0.01)
     assert f"momentum={words.get('momentum')}" in text or not words
+
+
+def test_the_nodes_of_the_last_line_add_up():
+    cast = {**layer("Cast", "c", ["a"], dtype="float16"), "module": "keras.src.ops.core"}
+    report = load(functional(entry(8), layer("Dense", "a", ["x"], units=4), cast, layer("ReLU", "b", ["c"]))).infer()
+    assert report.notes[0].startswith("3 nodes: 2 layers, 1 without a layer, 0 unknown")
