@@ -204,8 +204,7 @@ def _scaled(call: ImportedCall, kind: str, x: Data, weight: Constant | None) -> 
     index = call.frame.index(x, axes[0])
     if index < 0 or x.shape.sizes[index] != weight.dims[axes[0] - (x.rank - weight.rank)]:
         return None
-    added: dict[str, Any] = {"scale": False, "bias": True} if kind == "add" else {}
-    return call.one("layer_scale", x, dim=index + 1, weights=[weight], **added)
+    return call.one("bias_add" if kind == "add" else "layer_scale", x, dim=index + 1, weights=[weight])
 
 
 def reduced(

@@ -346,7 +346,7 @@ def test_tensors_of_several_widths_have_their_own_bytes():
     weights = [tensor("q", [8, 3, 3, 3], kind=3), tensor("s", [], [0.5]), tensor("b", [8], kind=6)]
     memory = shapecalc.load(model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=weights)).memory()
     assert memory.weights == 8 * 27 + 8 * 4
-    assert "8 bits, as <bytes> says; 8 parameters: 32 bits, on average 8.86 bits" in memory.render(width=200)
+    assert "8 bits, as <bytes> says; 8 elements: 32 bits, on average 8.86 bits" in memory.render(width=200)
     nodes = [node("Gather", ["e", "x"], ["a"]), node("MatMulNBits", ["a", "w", "s"], ["b"], "", "com.microsoft", K=64, N=8, bits=4, block_size=32),
              node("MatMul", ["b", "v"], ["y"])]  # fmt: skip
     weights = [

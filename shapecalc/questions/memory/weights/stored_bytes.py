@@ -203,7 +203,7 @@ def _with_widths(storing: Storing, report: Report, widths: Mapping[str, int]) ->
             if source in widths:
                 found[f"{row.name}.{name}"] = formats[widths[source]]
                 elements[widths[source]] += prod(sizes)
-    listed = {count_noun(count, "parameter"): f"{bits} bits" for bits, count in elements.items()}
+    listed = {count_noun(count, "element"): f"{bits} bits" for bits, count in elements.items()}
     return storing._replace(their_own=found, listed=listed)
 
 
