@@ -111,6 +111,7 @@ def _cases() -> Iterator[Case]:
     yield Case("layer_scale", {}, SEQUENCE, "Scale(8)")
     yield Case("layer_scale", {"bias": True}, SEQUENCE, "Scale(8, bias=True)")
     yield Case("layer_scale", {"bias": True, "scale": False}, SEQUENCE, "Add(8)")
+    yield Case("bias_add", {}, SEQUENCE, "Add(8)")
     yield Case("normalization", {"axis": -1}, SEQUENCE, "Standardised(8)")
     yield Case("normalize", {}, MAP, "F.normalize")
     yield Case("normalize", {"p": 1, "dim": 3}, MAP, "lambda x: F.normalize(x, 1, 3)")

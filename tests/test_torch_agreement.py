@@ -738,7 +738,7 @@ WITHOUT_COUNTERPART = {
     "unknown": "named_operation opaque",
     "a loop over a cell: tests/layers/test_recurrent_of_a_cell.py": "recurrent",
     "transformers': tests/layers/test_state_space.py": "gated_delta_net mamba mamba2",
-    "what each model writes for itself": "class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
+    "what each model writes for itself": "bias_add class_token constant disentangled_attention experts layer_scale moe multi_head_latent_attention "
     "normalization parameter position_embedding rotary_embedding softcap "
     "sinusoidal_embedding swiglu mask_token to_map unused_parameter",
 }

@@ -27,7 +27,8 @@ __all__ = ["FORMATS", "check_name", "convert", "format_of_file", "lost_widths"]
 class _Format(NamedTuple):
     """A format: its module, what it is in one line, the ends of the names of its files, and whether blocks collapse.
 
-    `pruned` is what it leaves out: nothing; `layers` that no output depends on; or `measures` too, as losses.
+    `pruned` is what it leaves out: nothing; `layers` that no output depends on; or `measures` too, as losses. One that
+    `keeps_unused` has such layers where they have parameters; in others an output has to depend on a layer.
     """
 
     module: str
@@ -35,15 +36,18 @@ class _Format(NamedTuple):
     suffixes: tuple[str, ...]
     has_depth: bool = False
     pruned: str = ""
+    keeps_unused: bool = False
 
 
 FORMATS = {
     "yaml": _Format("yaml", "a specification of shapecalc, with blocks and repeats found again", (".yaml", ".yml"),
                     pruned="layers"),
-    "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",), pruned="measures"),
+    "pytorch": _Format("pytorch", "source of a PyTorch module, with blocks as classes", (".py",), pruned="measures",
+                       keeps_unused=True),
     "keras": _Format("keras", "source of a Keras model, of the functional API, with blocks as functions", (),
                      pruned="measures"),
-    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",), pruned="measures"),
+    "onnx": _Format("onnx", "a model for onnxruntime and Netron, without weights", (".onnx",), pruned="measures",
+                    keeps_unused=True),
     "dot": _Format("dot", "a graph for Graphviz, with blocks as clusters", (".dot", ".gv"), has_depth=True),
     "mermaid": _Format("mermaid", "a flowchart for Mermaid, with blocks as subgraphs",
                        (".mmd", ".mermaid"), has_depth=True),
@@ -76,7 +80,7 @@ def convert(
     if found.pruned:
         from shapecalc.exporters.pruning import pruned  # pictures and tables have all layers
 
-        report, note = pruned(report, measures=found.pruned == "measures")
+        report, note = pruned(report, measures=found.pruned == "measures", keeps_unused=found.keeps_unused)
     written: str | bytes = import_module(f"shapecalc.exporters.{found.module}").write(report, depth, reread)
     return f"# {note}\n{written}" if note and isinstance(written, str) else written
 

@@ -21,15 +21,15 @@ __all__ = ["pruned"]
 _SHOWN = 4
 
 
-def pruned(report: Report, *, measures: bool) -> tuple[Report, str]:
-    """Return a report without layers that no output depends on, and a sentence about them; empty if there are none.
+def pruned(report: Report, *, measures: bool, keeps_unused: bool) -> tuple[Report, str]:
+    """Return a report without layers that no output depends on, and sentences about them; empty if there are none.
 
-    Those with parameters or MACs stay: totals are never others. With `measures`, losses and accuracies that are
+    In a format that `keeps_unused`, those with parameters or MACs stay. With `measures`, losses and accuracies that are
     outputs are left out too, with the inputs that they alone read; what they measure is an output then.
     """
     graph = report.graph
     outputs, measured = _without_measures(graph, _learned(report)) if measures else (graph.outputs, set())
-    needed = _needed(report, outputs, measured)
+    needed = graph.needed_for([ref.node for ref in outputs] + (_counted(report, measured) if keeps_unused else []))
     spare = [row for index, row in enumerate(report.rows) if index not in needed and index not in measured]
     if not spare and not measured:
         return report, ""
@@ -39,6 +39,9 @@ def pruned(report: Report, *, measures: bool) -> tuple[Report, str]:
         sentences.append(f"Left out, as for training alone: {_names(rows)}.")
     if spare:
         sentences.append(f"Left out, as no output depends on it: {_names(spare)}.")
+        params = sum(row.weights + row.biases for row in spare)
+        if params:
+            sentences.append(f"The network that was given has {params:,} more parameters, in what is left out.")
     small = _kept(graph, needed, outputs, _read_by_measures_alone(graph, needed, outputs) if measured else set())
     return infer(small, batch=report.batch, layout=report.layout, convention=report.convention), " ".join(sentences)
 
@@ -82,15 +85,15 @@ def _without_measures(graph: Graph, learned: set[int]) -> tuple[tuple[Reference,
     return (outputs, left_out) if outputs else (graph.outputs, set())
 
 
-def _needed(report: Report, outputs: Sequence[Reference], left_out: Collection[int]) -> set[int]:
-    """Return the layers that outputs depend on, and those with parameters or MACs, and what these depend on."""
-    ends = {ref.node for ref in outputs}
+def _counted(report: Report, left_out: Collection[int]) -> list[int]:
+    """Return the layers with parameters or MACs, and those of which these are unknown."""
+    found = []
     for index, row in enumerate(report.rows):
         counts = row.weights or row.biases or row.buffers or row.macs
         is_unknown = row.node.layer is None or row.node.layer.is_unknown
         if index not in left_out and (counts or is_unknown):
-            ends.add(index)
-    return report.graph.needed_for(ends)
+            found.append(index)
+    return found
 
 
 def _read_by_measures_alone(graph: Graph, needed: Collection[int], outputs: Sequence[Reference]) -> set[int]:

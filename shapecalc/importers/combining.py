@@ -26,6 +26,7 @@ __all__ = [
     "product",
     "reduced",
     "rows",
+    "scattered_into",
 ]
 
 
@@ -203,8 +204,7 @@ def _scaled(call: ImportedCall, kind: str, x: Data, weight: Constant | None) -> 
     index = call.frame.index(x, axes[0])
     if index < 0 or x.shape.sizes[index] != weight.dims[axes[0] - (x.rank - weight.rank)]:
         return None
-    added: dict[str, Any] = {"scale": False, "bias": True} if kind == "add" else {}
-    return call.one("layer_scale", x, dim=index + 1, weights=[weight], **added)
+    return call.one("bias_add" if kind == "add" else "layer_scale", x, dim=index + 1, weights=[weight])
 
 
 def reduced(
@@ -260,3 +260,12 @@ def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Dat
     more = index.rank - 1 if x.batch.axis > axis else 0
     positions = call.frame.as_data(call.place, index, index.dims)
     return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)
+
+
+def scattered_into(call: ImportedCall, x: Data | Constant, put: Sequence[Any]) -> Data:
+    """Return what elements are put into: a constant, as zeros, is one for each sample if there are elements of each."""
+    batches = [one.batch for one in put if isinstance(one, Data) and one.batch.own]
+    at = batches[0].axis if batches else -1
+    if not isinstance(x, Constant) or x.learned or at < 0 or x.dims[at : at + 1] != (call.frame.batch,):
+        return call.as_data(x)
+    return call.frame.as_data(call.place, x, (*x.dims[:at], *x.dims[at + 1 :]))._replace(batch=batches[0])

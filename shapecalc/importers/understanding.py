@@ -91,6 +91,8 @@ class Understanding:
         parts = [f"{count_noun(sum(counts.values()), self.node)}: {count_noun(counts[LAYER], 'layer')}"]
         if self.has_arithmetic:
             parts.append(f"{counts[ARITHMETIC]:,} shape arithmetic")
+        elif counts[ARITHMETIC]:
+            parts.append(f"{counts[ARITHMETIC]:,} without a layer")
         parts.append(f"{counts[UNKNOWN]:,} unknown")
         if counts[UNSIZED]:
             parts.append(f"{counts[UNSIZED]:,} without a size")

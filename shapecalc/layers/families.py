@@ -220,6 +220,7 @@ FAMILIES = {
         dotproductattention scaleddotproductattention sdpa
     """,
     "scaling": """
+        addbias biasadd channelbias
         channelaffine channelscale layerscale scale
         crosschannelnormalization localresponsenorm localresponsenormalization lrn
         l2norm l2normalization l2normalize normalize unitnormalization

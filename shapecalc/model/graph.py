@@ -102,7 +102,8 @@ class Stored(NamedTuple):
     """How the file of a model says that it is stored: formats of weights and activations, and the name of the file.
 
     `note` is what of it is not understood; `unconverted` are the modules, by their names in the library, whose weights
-    keep 16 bits; `quantised` is how weights are quantised, in words: `int8, int4`.
+    keep 16 bits; `quantised` is how weights are quantised, in words: `int8, int4`. `widths` are the bits of tensors of
+    the file that have others than `weights`.
     """
 
     weights: str
@@ -111,6 +112,7 @@ class Stored(NamedTuple):
     note: str = ""
     unconverted: tuple[str, ...] = ()
     quantised: str = ""
+    widths: dict[str, int] = {}  # noqa: RUF012  (never changed)
 
 
 class StatedContext(NamedTuple):

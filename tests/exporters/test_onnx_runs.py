@@ -177,6 +177,7 @@ WITH_WEIGHTS = {
     "layer_norm: {axis: [1, 3]}": "F.layer_norm(x.permute(0, 2, 1, 3), (8, 6), weight, bias).permute(0, 2, 1, 3)",
     "rms_norm": "F.rms_norm(x, (6,), weight, 1e-5)",
     "layer_scale": "x * weight[:, None, None]",
+    "bias_add": "x + bias[:, None, None]",
     "prelu: {per: channel}": "F.prelu(x, weight)",
     "einsum_dense: {equation: 'abcd,dce->abe', output_shape: [8, 3], bias_axes: e}":
         "torch.einsum('abcd,dce->abe', x, weight) + bias",

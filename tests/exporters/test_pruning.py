@@ -55,14 +55,29 @@ def test_of_many_some_are_named():
     assert text.startswith("# Left out, as no output depends on it: r0 (relu), r1 (relu), r2 (relu), r3 (relu) and 2 ")
 
 
-def test_what_has_parameters_stays():
-    """Totals are those of the report."""
-    net = network([("fc", Linear(out_features=4), [-1]), ("r", ReLU(), [0]), ("own", Linear(out_features=2), [1]),
-                   ("end", ReLU(), [0])], [3])  # fmt: skip
-    assert not net.convert("pytorch").startswith("#")
-    assert net.convert("pytorch").count("nn.Linear(") == 2
-    with pytest.raises(shapecalc.UsageError, match=r"^r \(relu\) and 1 more layer cannot be written as a spec"):
-        net.convert("yaml")
+DEAD = network(
+    [("fc", Linear(out_features=4), [-1]), ("r", ReLU(), [0]), ("own", Linear(out_features=2), [1]),
+     ("end", ReLU(), [0])], [3],
+)  # fmt: skip
+
+
+def test_an_unused_layer_with_parameters_stays_where_the_format_has_it():
+    assert not DEAD.convert("pytorch").startswith("#")
+    assert "30 parameters" in DEAD.convert("pytorch")
+    assert DEAD.convert("pytorch").count("nn.Linear(") == 2
+    assert Network(read_bytes(DEAD.convert("onnx"), "a.onnx")).infer().total.params == 30
+
+
+@pytest.mark.parametrize(("to", "total"), [("yaml", "params: 20\n"), ("keras", "20 parameters")])
+def test_elsewhere_it_is_left_out_with_its_parameters(to, total):
+    """A model of Keras has the layers that its outputs depend on, and so has a specification."""
+    text = DEAD.convert(to)
+    assert text.startswith(
+        "# Left out, as no output depends on it: r (relu), own (linear). "
+        "The network that was given has 10 more parameters, in what is left out.\n"
+    )
+    assert total in text
+    assert text.lower().count("linear" if to == "yaml" else "dense(") == (2 if to == "yaml" else 1)
 
 
 def test_pictures_have_all_layers():

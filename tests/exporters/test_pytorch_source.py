@@ -150,6 +150,8 @@ KINDS = [
     ("3x8x8", {"layer_scale": {"bias": True}}),
     ("3x8x8", {"layer_scale": {"bias": True, "scale": False}}),
     ("5x8", {"layer_scale": {}}),
+    ("3x8x8", {"bias_add": {}}),
+    ("5x8", {"bias_add": {}}),
     ("3x8x8", {"batch_norm": {"scale": False}}),
     ("3x8x8", {"batch_norm": {"affine": False}}),
     ("3x8x8", {"pixel_unshuffle": 2}),

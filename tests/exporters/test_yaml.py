@@ -277,7 +277,7 @@ def test_weights_that_do_not_count_are_named(tmp_path):
     assert "params: 28\n" in text  # 20 + 4 + 4, by arithmetic
 
 
-def test_what_no_output_depends_on_cannot_be_written():
+def test_what_no_output_depends_on_is_left_out_but_not_its_weights():
     own = shapecalc.load(
         {
             "input": [4],
@@ -287,11 +287,13 @@ def test_what_no_output_depends_on_cannot_be_written():
     )
     shared = own.graph.nodes[2]._replace(inputs=(Reference(-1),))
     graph = own.graph._replace(nodes=(*own.graph.nodes[:2], shared), outputs=(Reference(2),))
-    with pytest.raises(shapecalc.UsageError) as error:
-        shapecalc.Network(Origin(graph)).convert("yaml")
-    assert error.value.problems[0].message == (
-        "linear2 (linear) cannot be written as a specification, which leaves out what no output depends on"
+    text = shapecalc.Network(Origin(graph)).convert("yaml")
+    assert text.startswith(
+        "# Left out, as no output depends on it: linear2 (linear). "
+        "The network that was given has 25 more parameters, in what is left out.\n"
     )
+    assert "share: linear1" in text
+    assert shapecalc.load(text).check().total.params == 20
 
 
 RECORDED = Path(__file__).parent.parent / "data" / "pt2"

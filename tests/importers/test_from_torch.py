@@ -377,3 +377,35 @@ def test_a_formula_is_of_the_length_of_a_sequence_and_not_of_its_features():
     network = exported(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), torch.zeros(2, 6, 16), "6x16", 0, 1)
     assert str(network.formula(what="macs").formulas["macs"]) == "32*L**2 + 2048*L"
     assert network.legal_sizes().axes[0].given == (6,)
+
+
+class Lengths(nn.Module):
+    """A tagger of sentences of several lengths, as they are packed in PyTorch's own examples: two recurrent layers."""
+
+    def __init__(self, *, keyword):
+        super().__init__()
+        self.keyword = keyword
+        self.embed = nn.Embedding(50, 8)
+        self.first = nn.LSTM(8, 16, 2, batch_first=True, bidirectional=True)
+        self.second = nn.GRU(32, 6, batch_first=True)
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, x, lengths):
+        rnn = nn.utils.rnn
+        packed = rnn.pack_padded_sequence(self.embed(x), lengths, batch_first=True, enforce_sorted=False)
+        packed, _ = self.first(input=packed) if self.keyword else self.first(packed)
+        packed, state = self.second(packed)
+        padded, _ = rnn.pad_packed_sequence(packed, batch_first=True)
+        assert padded.shape == (3, 7, 6)
+        assert state.shape == (1, 3, 6)
+        return self.fc(padded)
+
+
+@pytest.mark.parametrize("keyword", [False, True])
+def test_packed_sequences_are_read_as_padded_ones(keyword):
+    module = Lengths(keyword=keyword)
+    report = shapecalc.from_torch(module, torch.zeros(3, 7, dtype=torch.long), torch.tensor([5, 7, 2])).infer()
+    assert report.total.params == sum(one.numel() for one in module.parameters())
+    assert [row.kind for row in report.rows if row.kind != "opaque"] == ["embedding", "lstm", "gru", "linear"]
+    shapes = {row.name: row.output_shapes[0] for row in report.rows}
+    assert (shapes["first"], shapes["second"], shapes["fc"]) == ((7, 32), (7, 6), (7, 4))

@@ -254,7 +254,13 @@ WRONG = {
                  "   check that the file is whole, and that it is a Keras model"),
     "subclass": ({"class_name": "Mine", "config": {}, "registered_name": "Mine", "module": None},
                  "<bytes> cannot be read as a Keras model: the layers of Mine are in its Python code\n"
-                 "   Keras writes down those of functional and sequential models alone"),
+                 "   make a functional model of it, which is read: "
+                 "inputs = keras.Input(…); keras.Model(inputs, model.call(inputs))"),
+    "subclass that was built": ({"class_name": "Mine", "config": {}, "registered_name": "Mine", "module": None,
+                                 "build_config": {"input_shape": [None, 32, 32, 3]}},
+                                "<bytes> cannot be read as a Keras model: the layers of Mine are in its Python code\n"
+                                "   make a functional model of it, which is read: "
+                                "inputs = keras.Input((32, 32, 3)); keras.Model(inputs, model.call(inputs))"),
     "a layer": (layer("Dense", "d", units=3),
                 "<bytes> cannot be read as a Keras model: it is a layer Dense, not a model\n"
                 "   check that the file is whole, and that it is a Keras model"),
@@ -409,3 +415,9 @@ def test_momentum_is_what_keras_keeps_and_pytorch_replaces(words, momentum):
     text = net.convert("keras")
     assert ("momentum" in text) == (momentum != 0.01)
     assert f"momentum={words.get('momentum')}" in text or not words
+
+
+def test_the_nodes_of_the_last_line_add_up():
+    cast = {**layer("Cast", "c", ["a"], dtype="float16"), "module": "keras.src.ops.core"}
+    report = load(functional(entry(8), layer("Dense", "a", ["x"], units=4), cast, layer("ReLU", "b", ["c"]))).infer()
+    assert report.notes[0].startswith("3 nodes: 2 layers, 1 without a layer, 0 unknown")

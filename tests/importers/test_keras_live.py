@@ -83,3 +83,50 @@ def test_models_that_several_models_hold_are_shared(keras):
     report = shapecalc.from_keras(model).infer()
     assert report.total.params == model.count_params() == 243  # where they are used first, not again within outer
     assert [*report.outputs.values()] == [(8,), (3,)]
+
+
+def test_subclassed_model(keras):
+    """What the error says to do works: the hint's own code, run."""
+    import numpy as np
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.drop = keras.layers.Conv2D(8, 3), keras.layers.Dropout(0.5)
+            self.flatten, self.fc = keras.layers.Flatten(), keras.layers.Dense(10)
+
+        def call(self, x, training=False):
+            return self.fc(self.flatten(self.drop(keras.ops.relu(self.conv(x)), training=training)))
+
+    model = Net()
+    model(np.zeros((1, 32, 32, 3)))
+    with pytest.raises(shapecalc.SpecError, match="which is read: ") as caught:
+        shapecalc.from_keras(model)
+    statement, expression = str(caught.value).partition("which is read: ")[2].splitlines()[0].split("; ")
+    names = {"keras": keras, "model": model}
+    exec(statement, names)
+    report = shapecalc.from_keras(eval(expression, names)).infer()
+    assert report.total.params == model.count_params()
+    assert [row.kind for row in report.rows] == ["conv", "relu", "dropout", "flatten", "linear"]
+
+
+OPERATIONS = {
+    "cumsum": lambda ops, x: ops.cumsum(x, axis=1),
+    "one_hot": lambda ops, x: ops.one_hot(ops.argmax(x, axis=-1), 5),
+    "fft": lambda ops, x: ops.fft((x, x))[0],
+    "fft2": lambda ops, x: ops.fft2((x, x))[1],
+    "rfft": lambda ops, x: ops.rfft(x)[1],
+    "irfft": lambda ops, x: ops.irfft(ops.rfft(x)),
+    "stft": lambda ops, x: ops.stft(x, 4, 2, 4)[0],
+    "diff": lambda ops, x: ops.diff(x, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_without_parameters_and_macs(keras, name):
+    inputs = keras.Input((8, 6))
+    model = keras.Model(inputs, OPERATIONS[name](keras.ops, keras.layers.Dense(6)(inputs)))
+    report = shapecalc.from_keras(model).infer()
+    assert [tuple(one) for one in report.outputs.values()] == [model.output_shape[1:]]
+    assert ", 0 unknown; " in " ".join(report.notes)
+    assert (report.total.params, report.total.macs) == (42, 288)

@@ -19,8 +19,6 @@ UNKNOWN = {
     "category encoding": "no kind makes a vector of counts",
     "one-hot encoding": "no kind makes one-hot vectors",
     "lambda": "its function is not read",
-    "operation cumulative sum": "no kind has running sums",
-    "operation one hot": "no kind makes one-hot vectors",
 }
 """Models with a layer that is opaque, with the reason."""
 

@@ -154,6 +154,40 @@ def test_a_mask_that_hides_nothing_is_one():
     assert scores([0.0] * 81, [9, 9]).total.params == 0
 
 
+def test_zeros_for_each_head_or_that_are_looked_up_are_a_bias():
+    """As `nn.Parameter(torch.zeros(heads, length, length))`, and BEiT's `relative_position_bias_table`, before training."""
+    assert scores([0.0] * 81, [1, 1, 9, 9]).total.params == 0
+    assert scores([0.0] * 4 * 81, [1, 4, 9, 9]).total.params == 4 * 81
+    look_up = [node("Gather", ["m", "at"], ["g"]), node("Reshape", ["g", "sizes"], ["b"]), node("Transpose", ["b"], ["t"], perm=[2, 0, 1]),
+               node("Add", ["x", "t"], ["s"]), node("Softmax", ["s"], ["y"])]  # fmt: skip
+    weights = [
+        tensor("m", [25, 4], [0.0] * 100),
+        tensor("at", [81], [i % 25 for i in range(81)], INT64),
+        tensor("sizes", [3], [9, 9, 4], INT64),
+    ]
+    assert report_of(look_up, [("x", (1, 4, 9, 9))], weights).total.params == 100
+
+
+@pytest.mark.parametrize("op", ["MelWeightMatrix", "RandomNormal"])
+def test_a_matrix_that_an_operation_computes_is_no_parameter(op):
+    """10×9 by 9×8: `[n_fft // 2 + 1, num_mel_bins]`, as ONNX says of MelWeightMatrix."""
+    stored = [tensor("bins", [], [8], INT64), tensor("length", [], [16], INT64), tensor("rate", [], [8192], INT64),
+              tensor("low", [], [0.0]), tensor("high", [], [4096.0])]  # fmt: skip
+    is_mel = op == "MelWeightMatrix"
+    made = node(op, ["bins", "length", "rate", "low", "high"], ["m"]) if is_mel else node(op, [], ["m"], shape=[9, 8])
+    report = report_of([made, node("MatMul", ["x", "m"], ["y"])], [("x", (1, 10, 9))], stored if is_mel else [])
+    assert (report.total.params, report.total.macs, report.rows[-1].output_shape) == (0, 10 * 9 * 8, (10, 8))
+
+
+def test_what_is_scattered_into_zeros_is_one_of_each_sample():
+    """`torch.zeros(2, 9).scatter_(1, x.argmax(1, keepdim=True), 1.0)`, of two samples."""
+    nodes = [node("ConstantOfShape", ["size"], ["zeros"]), node("ArgMax", ["x"], ["at"], axis=1, keepdims=1),
+             node("ScatterElements", ["zeros", "at", "ones"], ["s"], axis=1), node("MatMul", ["s", "w"], ["y"])]  # fmt: skip
+    weights = [tensor("size", [2], [2, 9], INT64), tensor("ones", [2, 1], [1.0, 1.0]), tensor("w", [9, 4])]
+    report = report_of(nodes, [("x", (2, 9))], weights, (2, 4))
+    assert (report.rows[-1].output_shape, report.total.macs) == ((4,), 36)
+
+
 def test_a_tensor_that_is_compared_and_multiplied_is_a_parameter():
     nodes = [
         node("Greater", ["m", "zero"], ["c"]),
@@ -296,15 +330,49 @@ def test_the_memory_of_weights_is_that_of_their_types_in_the_file():
     found = report_of(nodes, [("x", (1, 3, 8, 8))], weights)
     assert found.graph.stored[:2] == ("8", "32")
     network = shapecalc.load(model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=weights))
-    assert network.memory().weights == 64 * 27 + 64
+    assert network.memory().weights == 64 * 27 + 64 * 4
     half = [node("MatMul", ["x", "w"], ["y"])]
     assert report_of(half, [("x", (1, 9, 6))], [tensor("w", [6, 4], kind=10)]).graph.stored[:2] == ("16", "16")
     assert report_of(half, [("x", (1, 9, 6))], [tensor("w", [6, 4])]).graph.stored is None
-    mixed = [*half[:0], node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "v"], ["y"])]
-    stored = report_of(mixed, [("x", (1, 9, 6))], [tensor("w", [6, 6], kind=10), tensor("v", [6, 4])]).graph.stored
-    assert stored.note == (
-        "the weights of <bytes> have several widths (36 elements of 16 bits, 24 elements of 32 bits): give one with --weights"
-    )
+
+
+def test_tensors_of_several_widths_have_their_own_bytes():
+    """By arithmetic: a bias of int32, as QDQ has it, a table in half precision before weights of 4 bits, and float64."""
+    nodes = [
+        node("DequantizeLinear", ["q", "s"], ["w"]),
+        node("DequantizeLinear", ["b", "s"], ["c"]),
+        node("Conv", ["x", "w", "c"], ["y"]),
+    ]
+    weights = [tensor("q", [8, 3, 3, 3], kind=3), tensor("s", [], [0.5]), tensor("b", [8], kind=6)]
+    memory = shapecalc.load(model(nodes, [value("x", (1, 3, 8, 8))], [value("y", None)], weights=weights)).memory()
+    assert memory.weights == 8 * 27 + 8 * 4
+    assert "8 bits, as <bytes> says; 8 elements: 32 bits, on average 8.86 bits" in memory.render(width=200)
+    nodes = [node("Gather", ["e", "x"], ["a"]), node("MatMulNBits", ["a", "w", "s"], ["b"], "", "com.microsoft", K=64, N=8, bits=4, block_size=32),
+             node("MatMul", ["b", "v"], ["y"])]  # fmt: skip
+    weights = [
+        tensor("e", [100, 64], kind=10),
+        tensor("w", [8, 2, 16], kind=2),
+        tensor("s", [16], kind=10),
+        tensor("v", [8, 5], kind=11),
+    ]
+    net = shapecalc.load(model(nodes, [value("x", (1, 9), 7)], [value("y", None)], weights=weights))
+    assert net.memory().weights == 100 * 64 * 2 + 64 * 8 // 2 + 40 * 8
+    assert net.memory(weights=32).weights == 4 * (6400 + 512 + 40)
+    assert net.speed("h100").stored == net.memory().weights
+    lstm = [
+        node(
+            "DynamicQuantizeLSTM",
+            ["x", "w", "r", "b", "", "", "", "", "ws", "wz", "rs", "rz"],
+            ["y"],
+            "",
+            "com.microsoft",
+            hidden_size=4,
+        )
+    ]
+    weights = [tensor("w", [1, 6, 16], kind=3), tensor("r", [1, 4, 16], kind=3), tensor("b", [1, 32]),
+               *[tensor(name, [1], [0.5]) for name in ("ws", "rs")], *[tensor(name, [1], [0], kind=3) for name in ("wz", "rz")]]  # fmt: skip
+    net = shapecalc.load(model(lstm, [value("x", (5, 1, 6))], [value("y", None)], weights=weights))
+    assert net.memory().weights == 16 * 10 + 32 * 4
 
 
 QUANTISED = [

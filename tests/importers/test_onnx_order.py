@@ -61,11 +61,36 @@ def test_the_order_of_the_file_is_kept_otherwise():
     ]  # fmt: skip
 
 
+def message_of(nodes):
+    with pytest.raises(ShapeError) as caught:
+        network(nodes).infer()
+    return caught.value.problems[0].message
+
+
 def test_nodes_that_need_each_other_are_an_error_alone():
     nodes = [node("Relu", ["b"], ["a"]), node("Relu", ["a"], ["b"])]
-    with pytest.raises(ShapeError, match="its input b is the output of no node before it"):
-        network(nodes).infer()
+    cycle = "node[0] Relu → node[1] Relu → node[0] Relu"
+    assert message_of(nodes) == f"its input a depends on itself, in a cycle: {cycle}"
     assert network(nodes).warnings[0].message.startswith("the output y")
+    assert message_of([node("Relu", ["nowhere"], ["y"])]) == "its input nowhere is the output of no node before it"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(5))))
+def test_a_cycle_is_named_in_the_order_in_which_its_nodes_use_each_other(order):
+    nodes = [node("Neg", ["x"], ["n"]), node("Add", ["n", "c"], ["a"]), node("Abs", ["a"], ["b"]), node("Exp", ["b"], ["c"]),
+             node("Relu", ["c"], ["y"])]  # fmt: skip
+    ops = ["Neg", "Add", "Abs", "Exp", "Relu"]
+    message = message_of([nodes[i] for i in order])
+    ring = [order.index(i) for i in (1, 2, 3)]
+    first = ring.index(min(ring))
+    numbers = [*ring[first:], *ring[: first + 1]]
+    assert message.endswith("in a cycle: " + " → ".join(f"node[{i}] {ops[order[i]]}" for i in numbers))
+
+
+def test_of_a_long_cycle_some_nodes_are_named():
+    nodes = [node("Relu", [f"t{i}"], [f"t{(i + 1) % 9}"]) for i in range(9)]
+    named = " → ".join(f"node[{i}] Relu" for i in range(4))
+    assert message_of(nodes).endswith(f"{named} → 5 more → node[0] Relu")
 
 
 def test_a_long_chain_in_reverse_is_read_in_time():

@@ -182,10 +182,10 @@ def test_an_lstm_that_is_quantised_as_it_runs():
         (node("FusedMatMul", ["x", "v"], ["y"], transB=1), ["linear"], (9, 6), 48, 9 * 48),
         (node("QuickGelu", ["x"], ["y"], alpha=1.0), ["silu"], (9, 8), 0, 0),
         (node("QuickGelu", ["x"], ["y"]), ["quick_gelu"], (9, 8), 0, 0),
-        (node("BiasGelu", ["x", "b"], ["y"]), ["layer_scale", "gelu"], (9, 8), 8, 0),
+        (node("BiasGelu", ["x", "b"], ["y"]), ["bias_add", "gelu"], (9, 8), 8, 0),
         (node("FastGelu", ["x"], ["y"]), ["gelu"], (9, 8), 0, 0),
         (node("SkipLayerNormalization", ["x", "x", "g", "b"], ["y"]), ["add", "layer_norm"], (9, 8), 16, 0),
-        (node("SkipSimplifiedLayerNormalization", ["x", "x", "g", "b"], ["y"]), ["add", "layer_scale", "rms_norm"], (9, 8),
+        (node("SkipSimplifiedLayerNormalization", ["x", "x", "g", "b"], ["y"]), ["add", "bias_add", "rms_norm"], (9, 8),
          16, 0),
     ],
 )  # fmt: skip

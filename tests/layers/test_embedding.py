@@ -67,6 +67,8 @@ def test_layer_scale_finds_the_channels(
     for words, learned in (({}, 1), ({"bias": True}, 2), ({"bias": True, "scale": False}, 1)):
         found = sized("layer_scale", shape, layout=layout, dim=dim, **words)
         assert found.weights + found.biases == learned * channels
+    found = sized("bias_add", shape, layout=layout, dim=dim)
+    assert (found.weights, found.biases) == (0, channels)
 
 
 @pytest.mark.parametrize(

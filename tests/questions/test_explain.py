@@ -510,3 +510,20 @@ def test_a_batch_in_every_format():
     assert "batch" not in shapecalc.load("alexnet").explain("conv2").to_dict()
     for format_ in ("markdown", "latex", "html"):
         assert "for a batch of 8" in " ".join(found.render(format_).split())
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "arguments", "lines"),
+    [
+        ([2, 5, 4], [2, 4, 3], {}, ["S_out = S_1 = 2", "R_out = R_1 = 5", "K_out = K_2 = 3", "MACs S_1·R_1·K_2·K_1 = 2·5·3·4 = 120", "K_1 = R_2: 4 = 4"]),
+        ([5, 4], [3, 4], {"transpose_b": True}, ["R_out = R_1 = 5", "K_out = K_2 = 3", "K_1 = R_2: 4 = 4", "K_2×R_2 = 3×4"]),
+        ([4], [4, 3], {}, ["output K_out = K_2 = 3", "K_1 = R_2: 4 = 4"]),
+        ([7, 2, 5, 4], [4, 3], {}, ["G_out = G_1 = 7", "S_out = S_1 = 2", "G number of groups of these"]),
+    ],
+)  # fmt: skip
+def test_the_axes_of_matrices_are_rows_and_columns(left, right, arguments, lines):
+    spec = {"inputs": {"a": left, "b": right}, "layers": [{"matmul": arguments or None, "from": ["a", "b"]}]}
+    text = " ".join(str(shapecalc.load(spec).explain()).split())
+    for line in lines:
+        assert line in text
+    assert "sequences" not in text

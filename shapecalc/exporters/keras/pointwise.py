@@ -195,7 +195,7 @@ def _local_response_norm(site: Site) -> Operation:
     return call(forward, size=given["size"], alpha=given["alpha"], beta=given["beta"], k=float(given["k"]))
 
 
-@writes("layer_scale")
+@writes("layer_scale", "bias_add")
 def _layer_scale(site: Site) -> Operation:
     return layer_scale(site, "size")
 

@@ -112,7 +112,7 @@ def _weight_of(site: LayerSite, name: str, axes: Sequence[int], rank: int) -> st
     return tensor if tuple(sizes) == site.weights[name] else site.op("Reshape", tensor, site.graph.numbers(*sizes))
 
 
-@writes("layer_scale", order=OWN)
+@writes("layer_scale", "bias_add", order=OWN)
 def _layer_scale(site: LayerSite) -> str:
     axes, found = site.layer._axes(site.x), site.names[0]  # type: ignore[attr-defined]  # noqa: SLF001
     if list(axes) != sorted(axes):

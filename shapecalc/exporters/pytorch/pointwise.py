@@ -153,7 +153,7 @@ def _local_response_norm(site: Site) -> Operation:
     )
 
 
-@writes("layer_scale")
+@writes("layer_scale", "bias_add")
 def _layer_scale(site: Site) -> Operation:
     return layer_scale(site, "features")
 

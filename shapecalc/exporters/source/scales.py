@@ -32,7 +32,7 @@ def with_scales(
     shared = {node.shares for node in report.graph.nodes}
     for index, (row, site) in enumerate(zip(report.rows, sites, strict=True)):
         before = row.node.inputs[0].node if row.node.inputs else -1
-        if row.kind != "layer_scale" or before < 0 or report.rows[before].kind != "batch_norm":
+        if row.kind not in ("layer_scale", "bias_add") or before < 0 or report.rows[before].kind != "batch_norm":
             continue
         norm, sizes = report.rows[before], [*site.weights.values()]
         given = words("weight" in site.weights, "bias" in site.weights)

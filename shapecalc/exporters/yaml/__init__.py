@@ -15,7 +15,6 @@ from shapecalc.exporters.yaml.scope import allowed
 from shapecalc.exporters.yaml.text import WIDTH, DefinitionText
 from shapecalc.exporters.yaml.values import UnwritableError, mapping, size_text, value_text, word
 from shapecalc.layers import find_kind
-from shapecalc.model.rows import layers_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +42,6 @@ def write(report: Report, _: int | str | None, reread: Callable[[str], Report] |
 
     Errors: `UsageError` where there is none.
     """
-    _check_every_layer(report)
     operations = [
         operation(row.node.layer, row.sizing.inputs[0] if row.sizing.inputs else None)
         for row in report.rows
@@ -81,18 +79,6 @@ def _without_hierarchy(report: Report, operations: Sequence[Operation], text: st
     except UnwritableError:
         return ""
     return found if found.count("\n") < lines * _MUCH_SHORTER else ""
-
-
-def _check_every_layer(report: Report) -> None:
-    """Raise `UsageError` for layers that the specification language has no words for."""
-    graph = report.graph
-    needed = graph.needed_for(ref.node for ref in graph.outputs)
-    spare = [row for index, row in enumerate(report.rows) if index not in needed]
-    if spare:
-        message = (
-            f"{layers_in_words(spare)} cannot be written as a specification, which leaves out what no output depends on"
-        )
-        raise UsageError(Problem(message, spare[0].node.mark))
 
 
 def _difference(report: Report, again: Report) -> str:

@@ -136,11 +136,11 @@ def _along(call: CaffeCall, x: Data, param: str, *, scale: bool, bias: bool, cou
     last = x.rank if count == -1 else first + count
     if last > x.rank:
         raise LayerError(f"it has {count} axes from axis {first} on, but its input has {x.rank} axes")
-    arguments = where(not scale, scale=False) | where(bias, bias=True)
     axes = [call.frame.within(x, axis) for axis in range(first, last)]
     if not axes:
         return _scalar(call, x, scale=scale, bias=bias)
-    return call.one("layer_scale", x, **arguments, dim=axes[0] if len(axes) == 1 else axes)
+    kind = "layer_scale" if scale else "bias_add"
+    return call.one(kind, x, **where(scale and bias, bias=True), dim=axes[0] if len(axes) == 1 else axes)
 
 
 def _scalar(call: CaffeCall, x: Data, *, scale: bool, bias: bool) -> Data:

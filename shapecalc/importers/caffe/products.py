@@ -39,7 +39,7 @@ def _embed(call: CaffeCall) -> Data:
     bias = params.flag("bias_term", default=True)
     table: dict[str, Any] = {"num_embeddings": params.integer("input_dim", 0, 1), "embedding_dim": outputs(params)}
     found = call.one("embedding", x, part="table" if bias else "", **table)
-    return call.one("layer_scale", found, dim=found.shape.rank, scale=False, bias=True) if bias else found
+    return call.one("bias_add", found, dim=found.shape.rank) if bias else found
 
 
 def _check_continuation(call: CaffeCall, x: Data) -> None:

@@ -242,6 +242,12 @@ class ModelImport:
         sizes = [call.stated.get(i) for i in range(max(call.stated, default=0) + 1)]
         if call.record.op == "Lambda" and sizes == [None] and isinstance(call.argument("output_shape"), list):
             sizes = [(None, *call.argument("output_shape"))]
+        kind = "opaque"
+        if call.record.is_op:
+            from shapecalc.importers.keras.operations import WITHOUT_MACS  # few models have one
+
+            if call.record.op in WITHOUT_MACS:  # of real and imaginary parts one may be stated
+                kind, sizes = "named_operation", [shape or next(filter(None, sizes), None) for shape in sizes]
         if not self.is_as_stated:
             sizes = [None]
         if any(shape is None or not _is_known(shape) for shape in sizes):
@@ -254,7 +260,7 @@ class ModelImport:
             )
         steps = data[0].shape.sizes[:1] if data and data[0].batch == Batch(0) else ()
         shapes = [[*steps, *shape[1:]] for shape in sizes if shape]
-        return call.emit("opaque", *data, output_sizes=shapes, op_type=call.record.title)
+        return call.emit(kind, *data, output_sizes=shapes, op_type=call.record.title)
 
     def _compare(self, record: LayerRecord, number: int, scope: _Scope) -> None:
         """Compare the sizes of the outputs of a call with those that the file states."""

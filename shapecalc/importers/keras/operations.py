@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Function = Callable[["OpsCall"], Any]
 
-__all__ = ["OpsCall", "convert", "operation", "vector", "whole_values"]
+__all__ = ["WITHOUT_MACS", "OpsCall", "convert", "operation", "vector", "whole_values"]
 
 operation: OperationTable[Function] = OperationTable("keras", ("ops_pointwise", "ops_axes", "ops_index", "ops_windows"))
 
@@ -55,6 +55,15 @@ def whole_values(tree: Any) -> list[int] | None:
 def vector(values: list[int]) -> Constant:
     """Return whole numbers as a known tensor of one axis."""
     return Constant((len(values),), tuple(values))
+
+
+_WITH_MACS = ("GaussianBlur",)
+"""Convolutions with a window that is no parameter."""
+WITHOUT_MACS = (
+    "RFFT", "IRFFT", "STFT", "ISTFT", "Unfold", "ViewAsComplex", "ViewAsReal", "SegmentSum",
+    "SegmentMax", "Diff", "Bincount", "Digitize", "Searchsorted", "Histogram", "Scatter", "Nonzero", "InTopK",
+)  # fmt: skip
+"""Operations without parameters and MACs: their outputs have the sizes that the file states."""
 
 
 class OpsCall:
@@ -159,6 +168,8 @@ class OpsCall:
         return self.call.frame.reshape(self.call.place, x, kept)
 
     def same(self, *further: Data) -> Data:
-        """Return an opaque layer with an output of the size of its input: a function that has no kind here."""
+        """Return an output of the size of its input: of a function that has no kind here, and no MACs as a rule."""
         x = self.x
-        return self.call.one("opaque", x, *further, output_sizes=[list(x.shape.sizes)], op_type=self.name)
+        if self.name in _WITH_MACS:
+            return self.one("opaque", x, *further, output_sizes=[list(x.shape.sizes)], op_type=self.name)
+        return self.one("named_operation", x, *further, op_type=self.name)

@@ -137,4 +137,4 @@ def _one_hot(op: OpsCall) -> Data:
     if op.whole("axis", 2, -1) not in (-1, x.rank):
         raise NotCoveredError("its axis is not the last")
     sizes = [*x.shape.sizes, op.whole(("num_classes", "depth"), 1, 1)]
-    return op.one("opaque", x, output_sizes=[sizes], op_type=op.name)
+    return op.one("named_operation", x, output_sizes=[sizes], op_type=op.name)

@@ -48,7 +48,7 @@ _ACTIVATIONS = {
 _SAME = (
     "Cbrt", "Exp2", "Sinc", "I0", "Cumsum", "Cumprod", "Sort", "Argsort", "Arccosh", "Arcsinh", "Arctanh",
     "Erfc", "Erfinv", "Logaddexp", "NanToNum", "Tril", "Triu", "Deg2rad", "Rad2deg", "Isfinite", "Isinf", "Angle",
-    "BitwiseNot", "BitwiseInvert", "SparseSigmoid", "SparsePlus", "Squareplus", "Threshold", "Sparsemax", "FFT",
+    "BitwiseNot", "BitwiseInvert", "SparseSigmoid", "SparsePlus", "Squareplus", "Threshold", "Sparsemax",
     "SliceUpdate", "ScatterUpdate", "RGBToHSV", "HSVToRGB", "GaussianBlur", "AffineTransform",
 )  # fmt: skip
 _PASSED = ("Cast", "SaturateCast", "StopGradient", "Copy", "ConvertToTensor", "Array", "View", "Identity", "Real",
@@ -120,6 +120,17 @@ def _softmax(op: OpsCall) -> Data:
 @operation("Glu")
 def _glu(op: OpsCall) -> Data:
     return op.one("glu", op.x, dim=op.call.frame.within(op.x, op.whole("axis", 1, -1)))
+
+
+@operation("FFT", "FFT2", "IFFT2")
+def _fourier(op: OpsCall) -> Any:
+    """Complex numbers, in Keras 3 as their real and their imaginary parts."""
+    parts = op.tensors("x")
+    if len(parts) < 2:
+        return op.same()
+    data = [op.as_data(part) for part in parts]
+    sizes = list(data[0].shape.sizes)
+    return op.call.emit("named_operation", *data, output_sizes=[sizes, sizes], op_type=op.name)
 
 
 @operation(*_SAME)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, SpecError
 from shapecalc.importers.files import broken
@@ -11,6 +11,9 @@ from shapecalc.importers.keras.reading import FORMAT
 from shapecalc.importers.keras.sequential import chained
 from shapecalc.importers.keras.structure import LayerRecord, ModelRecord, RecordError
 from shapecalc.importers.keras.trees import TensorRef, changed, changed_tree, from_nodes, tensors_of, with_stated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["read_layer", "read_model"]
 
@@ -48,7 +51,16 @@ def _not_stated(record: LayerRecord, name: str) -> SpecError:
     if record.is_own and record.op not in _FUNCTIONAL:
         return broken(name, FORMAT, f"it is a layer {record.title}, not a model")
     message = f"{name} cannot be read as {FORMAT}: the layers of {record.title} are in its Python code"
-    return SpecError(Problem(message, hint="Keras writes down those of functional and sequential models alone"))
+    made = f"inputs = keras.Input({_sample_size(record.build)}); keras.Model(inputs, model.call(inputs))"
+    return SpecError(Problem(message, hint=f"make a functional model of it, which is read: {made}"))
+
+
+def _sample_size(build: Mapping[str, Any]) -> str:
+    """Return the size of one sample that a model was built for, as an argument of `keras.Input`."""
+    sizes = build.get("input_shape")
+    if not isinstance(sizes, list) or not all(size is None or isinstance(size, int) for size in sizes[1:]):
+        return "…"
+    return str(tuple(sizes[1:]))
 
 
 def read_layer(raw: Any, place: str, depth: int, parent: str = "") -> LayerRecord:

@@ -60,9 +60,9 @@ def _window(call: NodeCall) -> Constant | None:
 @folds("MelWeightMatrix")
 def _mel_weights(call: NodeCall) -> Constant | None:
     bins, length = (int((known(call, i).items or ())[0]) for i in range(2))
-    return Constant((length // 2 + 1, bins))
+    return Constant((length // 2 + 1, bins), is_computed=True)
 
 
 @folds("RandomNormal", "RandomUniform")
 def _random(call: NodeCall) -> Constant | None:
-    return Constant(tuple(call.numbers("shape")))
+    return Constant(tuple(call.numbers("shape")), is_computed=True)

@@ -145,7 +145,7 @@ def _attention(call: NodeCall) -> Data:
             own = bias._replace(
                 dims=x.shape.sizes[-1:], items=None, sources=tuple([f"{one}[{i}]" for one in bias.sources])
             )
-            parts[i] = call.one("layer_scale", x, dim=2, scale=False, bias=True, weights=[own])
+            parts[i] = call.one("bias_add", x, dim=2, weights=[own])
     return attended(
         call, (parts[0], parts[1], parts[2]), (heads, heads), is_causal=call.number("unidirectional", 0) > 0
     )

@@ -20,7 +20,7 @@ from shapecalc.importers.onnx.messages import GraphMessage
 from shapecalc.importers.onnx.opaque import GivenSizes, opaque, reason_of
 from shapecalc.importers.onnx.operations import NodeCall, every_output
 from shapecalc.importers.onnx.operations import operation as operations
-from shapecalc.importers.onnx.order import in_order
+from shapecalc.importers.onnx.order import cycle_text, in_order
 from shapecalc.importers.onnx.places import place_of
 from shapecalc.importers.onnx.sequences import TensorList
 from shapecalc.importers.onnx.uses import TensorUses
@@ -84,6 +84,7 @@ class Importing(Inlining):
         self.understanding = Understanding()
         self.factors: set[str] = set()
         self.made: set[str] = set()
+        self.cycles: dict[str, str] = {}
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -177,7 +178,12 @@ class Importing(Inlining):
             message = f"{by} uses the output {name} of {needed}, which is after it: the nodes are read in another order"
             self.understanding.warnings.append(Problem(message, hint="onnx.checker refuses such a file"))
 
-        for number, node in in_order(graph.nodes, scope, uses.users, late):
+        def cyclic(numbers: Sequence[int]) -> None:
+            paths = [place_of(graph.nodes[one], f"{path}node[{one}]").path for one in numbers]
+            cycle = cycle_text(paths)
+            self.cycles |= {name: cycle for one in numbers for name in graph.nodes[one].outputs}
+
+        for number, node in in_order(graph.nodes, scope, uses.users, late, cyclic):
             if not node.outputs or node.outputs[0] in absorbed:
                 self.understanding.counts[LAYER if node.outputs else ARITHMETIC] += 1
                 continue
@@ -227,6 +233,8 @@ class Importing(Inlining):
                     return f"its output {twice[0]} is also that of a node before it"
             self.made.update(call.node.outputs)
         for name in call.node.inputs:
+            if name in self.cycles and name not in scope:
+                return f"its input {name} depends on itself, in a cycle: {self.cycles[name]}"
             if name and name not in scope:
                 return f"its input {name} is the output of no node before it"
         if Unsized in map(type, call.inputs):

@@ -1,8 +1,9 @@
 """Masks of attention among the tensors that a file stores: fractions, but not learned.
 
 A mask is added to scores before a softmax, and has two values: 0 where a position is seen, and a large negative one
-where it is not; or only zeros. A tensor that is only compared with others is one too. The elements of no other tensor
-are looked at, and of a large one only some.
+where it is not; or only zeros. But zeros of each head, or that are looked up, are a bias of positions that was not
+trained yet. A tensor that is only compared with others is one too. The elements of no other tensor are looked at, and
+of a large one only some.
 """
 
 from __future__ import annotations
@@ -70,10 +71,13 @@ def stored_masks(graph: GraphMessage, reader: WireReader, neighbours: Neighbours
     for node in graph.nodes:
         for name in node.inputs:
             users.setdefault(name, []).append(node)
-    added = {name for node in graph.nodes if _plain(node.op) == "Softmax" and node.inputs
-             for name in _added(node.inputs[0], makers, graph)}  # fmt: skip
-    tensors = [graph.weights[name] for name in sorted(added)]
-    hides = {tensor.name: _hides(tensor, reader, neighbours) for tensor in tensors}
+    added: dict[str, bool] = {}
+    for node in graph.nodes:
+        if _plain(node.op) == "Softmax" and node.inputs:
+            for name, looked_up in _added(node.inputs[0], makers, graph):
+                added[name] = looked_up or added.get(name, False)
+    hides = {name: _hides(graph.weights[name], reader, neighbours, is_bias=looked_up or name in graph.parameters)
+             for name, looked_up in sorted(added.items())}  # fmt: skip
     compared = [name for name in graph.weights if name in users and _is_compared(name, users)]
     unread = [name for name, answer in hides.items() if answer is None and name not in compared]
     return frozenset([*(name for name, answer in hides.items() if answer), *compared]), unread
@@ -84,16 +88,16 @@ def _plain(op: str) -> str:
     return op.removeprefix("QLinear")
 
 
-def _added(scores: str, makers: dict[str, NodeMessage], graph: GraphMessage) -> list[str]:
-    """Return the stored tensors that are added to scores."""
-    waiting, found = [(scores, 0)], []
+def _added(scores: str, makers: dict[str, NodeMessage], graph: GraphMessage) -> list[tuple[str, bool]]:
+    """Return the stored tensors that are added to scores, and whether rows of them are looked up."""
+    waiting, found = [(scores, 0, False)], []
     while waiting:
-        name, depth = waiting.pop()
+        name, depth, looked_up = waiting.pop()
         node = makers.get(name)
         if name in graph.weights:
-            found.append(name)
+            found.append((name, looked_up))
         elif node is not None and depth < _DEEPEST and _plain(node.op) in {*_BEFORE, *_MOVES}:
-            waiting += [(one, depth + 1) for one in node.inputs]
+            waiting += [(one, depth + 1, looked_up or node.op == "Gather") for one in node.inputs]
     return found
 
 
@@ -112,10 +116,10 @@ def _is_compared(name: str, users: dict[str, list[NodeMessage]]) -> bool:
     return compared
 
 
-def _hides(tensor: TensorMessage, reader: WireReader, neighbours: Neighbours) -> bool | None:
+def _hides(tensor: TensorMessage, reader: WireReader, neighbours: Neighbours, *, is_bias: bool) -> bool | None:
     """Return whether the elements of a tensor are 0 and one large negative value, or all 0, which hides nothing.
 
-    None where they are in another file, and could not be read.
+    All 0, it is none if it `is_bias`, or has several heads. None where they are in another file, and could not be read.
     """
     values: set[float] = set(tensor.items or ())
     if tensor.items is None:
@@ -136,6 +140,8 @@ def _hides(tensor: TensorMessage, reader: WireReader, neighbours: Neighbours) ->
     if tensor.type not in FLOATS:  # quantised: which of two values is 0 depends on its zero point
         return len(values) <= 2 and prod(tensor.dims) > 1
     seen, hidden = max(values, default=1), min(values, default=1)
+    if hidden == 0 and (is_bias or any(size > 1 for size in tensor.dims[-3:-2])):
+        return False
     return len(values) <= 2 and prod(tensor.dims) > 1 and seen == 0 and (hidden == 0 or hidden <= _LEAST_HIDDEN)
 
 

@@ -34,7 +34,7 @@ def _matmul(call: NodeCall) -> Data:
     a, b = call.given(0), call.given(1)
     if a is None or b is None:
         raise LayerError("it needs two inputs")
-    if isinstance(a, Data) and isinstance(b, Constant) and b.rank == 2:
+    if isinstance(a, Data) and isinstance(b, Constant) and b.rank == 2 and not b.is_computed:
         a = rows(call, a)
         return linear(call, a, b, (b.dims[0], b.dims[1]), _bias_after(call, b.dims[1]))
     return product(call, a, b)

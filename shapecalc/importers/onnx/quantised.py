@@ -86,5 +86,5 @@ def _of_few_bits(call: NodeCall) -> Data:
     if not isinstance(packed, Constant) or features < 1 or outputs < 1:
         raise LayerError("it needs stored weights, and their numbers K and N")
     bias = call.constant(5)
-    own = packed._replace(dims=(features, outputs))
+    own = packed._replace(dims=(features, outputs), learned=True)
     return linear(call, rows(call, x), own, (features, outputs), bias)

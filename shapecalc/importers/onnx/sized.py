@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import merged, reduced
+from shapecalc.importers.combining import merged, reduced, scattered_into
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import LOST, Batch, Data, on_axis
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
 
 
-@operation("CumSum", "CumProd", "Trilu", "ScatterElements", "ScatterND", "Scatter", "ReverseSequence", "TensorScatter",
-           "Bernoulli", "RandomNormalLike", "RandomUniformLike", "EyeLike", "RotaryEmbedding",
+@operation("CumSum", "CumProd", "Trilu", "ScatterND", "ReverseSequence", "TensorScatter", "Bernoulli",
+           "RandomNormalLike", "RandomUniformLike", "EyeLike", "RotaryEmbedding",
            "MeanVarianceNormalization", "RegexFullMatch")  # fmt: skip
 def _as_large(call: NodeCall) -> Data:
     """An operation whose output has the size of its first input."""
     return _sized(call, call.data(0))
+
+
+@operation("ScatterElements", "Scatter")
+def _scattered(call: NodeCall) -> Data:
+    """Elements that are put into a tensor."""
+    return _sized(call, scattered_into(call, call.given(0) or call.data(0), call.inputs[1:]))
 
 
 def _sized(call: NodeCall, x: Data, sizes: tuple[int, ...] | None = None, batch: Batch | None = None) -> Data:

@@ -6,7 +6,6 @@ from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import count_noun
 from shapecalc.importers.onnx.messages import BITS
 from shapecalc.model.graph import Stored
 
@@ -18,29 +17,25 @@ __all__ = ["stored_as"]
 
 _USUAL = 32
 _HALF = 16
-_MOST_OTHERS = 0.1
-"""The part of the elements that may be of other widths: biases, and the weights of norms, beside quantised weights."""
 
 
 def stored_as(graph: GraphMessage, frame: Frame, name: str) -> Stored | None:
-    """Return the width of the weights that layers hold; None for 32 bits. A note says where several are frequent."""
+    """Return the width of most of the weights that layers hold, and of which others are; None if all have 32 bits."""
     elements: Counter[int] = Counter()
     held, packed = frame.owners.held(), _packed(graph)
+    bits_of = {}
     for tensor in graph.weights.values():
         if tensor.name in held:
             bits, count = packed.get(tensor.name) or (BITS.get(tensor.type, _USUAL), prod(tensor.dims))
+            bits_of[tensor.name] = bits
             elements[bits] += count
-    if not elements:
+    if not elements or {*elements} == {_USUAL}:
         return None
     quantised = ", ".join([f"{bits} bits" for bits in sorted(elements, reverse=True) if bits < _HALF])
-    (width, most), *others = elements.most_common()
-    if sum(count for _, count in others) > _MOST_OTHERS * most:
-        listed = ", ".join(f"{count_noun(count, 'element')} of {bits} bits" for bits, count in elements.most_common())
-        return Stored("", "", "", f"the weights of {name} have several widths ({listed}): give one with --weights",
-                      quantised=quantised)  # fmt: skip
-    if width == _USUAL:
-        return Stored("", "", "", quantised=quantised) if quantised else None
-    return Stored(str(width), str(_HALF if width == _HALF else _USUAL), name, quantised=quantised)
+    most = elements.most_common(1)[0][0]
+    others = {tensor: bits for tensor, bits in bits_of.items() if bits != most}
+    activations = _HALF if most == _HALF else _USUAL
+    return Stored(str(most), str(activations), name, quantised=quantised, widths=others)
 
 
 def _packed(graph: GraphMessage) -> dict[str, tuple[int, int]]:

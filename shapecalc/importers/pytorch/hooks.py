@@ -19,12 +19,16 @@ _MOST_CALLS = 100_000
 
 
 class _Recorded:
-    """One call of a module: its path, the module, its inputs, its output tensors, and the calls within it."""
+    """One call of a module: its path, the module, its inputs, its output tensors, and the calls within it.
 
-    def __init__(self, path: str, module: Any, given: Any) -> None:
+    `packed` is the sequence of several lengths that it was called with: its input is then the padded one.
+    """
+
+    def __init__(self, path: str, module: Any, given: Any, packed: Any = None) -> None:
         self.path = path
         self.module = module
         self.given = given
+        self.packed = packed
         self.outputs: list[Any] = []
         self.inner: list[_Recorded] = []
 
@@ -77,18 +81,35 @@ class _Recorder:
         return root
 
     def _begin(self, path: str) -> Any:
-        def begin(module: Any, args: Any, kwargs: Any) -> None:
-            self.open.append(_Recorded(path, module, (args, kwargs)))
+        def begin(module: Any, args: Any, kwargs: Any) -> Any:
+            packed = args[0] if args else kwargs.get("input")
+            if not isinstance(module, self.torch.nn.RNNBase) or not isinstance(packed, self._rnn.PackedSequence):
+                self.open.append(_Recorded(path, module, (args, kwargs)))
+                return None
+            padded, _ = self._rnn.pad_packed_sequence(packed, module.batch_first)
+            given = ((padded, *args[1:]), kwargs) if args else ((), {**kwargs, "input": padded})
+            self.open.append(_Recorded(path, module, given, packed))
+            return given
 
         return begin
 
-    def _end(self, _: Any, args: Any, kwargs: Any, output: Any) -> None:
+    def _end(self, module: Any, args: Any, kwargs: Any, output: Any) -> Any:
         del args, kwargs
         call = self.open.pop()
         call.outputs = tensors_of(self.torch, output)
         self.count += 1
         if self.count <= _MOST_CALLS:
             self.open[-1].inner.append(call)
+        if call.packed is None:
+            return None
+        _, lengths = self._rnn.pad_packed_sequence(call.packed)
+        is_sorted = call.packed.sorted_indices is None
+        packed = self._rnn.pack_padded_sequence(output[0], lengths, module.batch_first, enforce_sorted=is_sorted)
+        return packed, output[1]
+
+    @property
+    def _rnn(self) -> Any:
+        return self.torch.nn.utils.rnn
 
 
 def tensors_of(torch: Any, value: Any) -> list[Any]:
@@ -142,6 +163,8 @@ class _Chain:
         """Add the nodes of a call that can be exported by itself, and else those of the calls within it."""
         if not call.outputs:
             return
+        if call.packed is not None:
+            self._pad(tensors_of(self.torch, call.given)[0])
         inputs = [self._found(one, call.path) for one in tensors_of(self.torch, call.given)]
         part = self._part(call)
         suffix = f"_{len(self.nodes)}"
@@ -159,6 +182,12 @@ class _Chain:
             arguments = {f"input{i}": Ref(name) for i, name in enumerate(inputs)}
             self.nodes.append(AtenNode(type(call.module).__name__, arguments, tuple(outputs), call.path))
             self.last = outputs[0]
+
+    def _pad(self, padded: Any) -> None:
+        """Take a padded sequence for the last tensor, if that has its size: it was packed, with its lengths."""
+        if self.stated.get(self.last) == tuple(padded.shape):
+            self.names[id(padded)] = self.last
+            self.kept.append(padded)
 
     def _part(self, call: _Recorded) -> Program | None:
         """Return the program of a module by itself, if it can be exported."""

@@ -35,7 +35,7 @@ __all__ = ["AtenCall", "find_operation", "operation", "scalar", "split_target"]
 _PARAMETRIZATION = "parametrization"
 
 operation: OperationTable[Operation] = OperationTable(
-    "pytorch", ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent", "unchanged")
+    "pytorch", ("windows", "pointwise", "axes", "products", "norms", "selection", "recurrent", "unchanged", "sized")
 )
 
 

@@ -9,6 +9,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import at_positions, picked, reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation, scalar
+from shapecalc.importers.pytorch.sized import picked_together
 from shapecalc.importers.rearranging import along, of_each_sample
 from shapecalc.importers.tensors import Batch, Constant, Data
 
@@ -76,7 +77,10 @@ def _at(call: AtenCall, x: Data, index: Any, axis: int) -> Data:
 def _index(call: AtenCall) -> Data:
     x, indices = call.x(), call.get("indices", [])
     given = [(axis, one) for axis, one in enumerate(indices) if one is not None]
-    for axis, index in given if len(given) == 1 else _each_alone(given):
+    apart = given if len(given) == 1 else _each_alone(given)
+    if not apart:
+        return picked_together(call, x, given)
+    for axis, index in apart:
         x = _at(call, x, index, axis)
     return x
 
@@ -84,13 +88,13 @@ def _index(call: AtenCall) -> Data:
 def _each_alone(given: Sequence[tuple[int, Any]]) -> list[tuple[int, Constant]]:
     """Return positions along several axes, each of which varies along one axis of the output: a column, and a row.
 
-    Errors: `NotCoveredError` for others, which pick single elements.
+    None for others, which pick single elements.
     """
     first, found = given[0][0] if given else 0, []
     for i, (axis, index) in enumerate(given):
         dims = (1,) * (len(given) - index.rank) + index.dims if isinstance(index, Constant) else ()
         if len(dims) != len(given) or axis != first + i or any(size != 1 for j, size in enumerate(dims) if j != i):
-            raise NotCoveredError("it picks along several axes at once")
+            return []
         found.append((axis, index._replace(dims=(dims[i],))))
     return found
 

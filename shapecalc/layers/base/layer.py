@@ -443,8 +443,8 @@ class Layer:
         """Whether it is written to work in place, as PyTorch's `inplace=True`."""
         return False
 
-    def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, str]:
-        """Return the letters of the axes of the first input and of the output in `explain`; empty for the usual ones.
+    def axis_letters(self, *inputs: Any, **_: Any) -> tuple[str, ...]:
+        """Return the letters of the axes of inputs, the first ones, and of the output in `explain`; empty: the usual.
 
         The usual ones are those of a feature map, or of a sequence of features.
         """

@@ -23,6 +23,8 @@ GROUP = "matrices"
 __all__ = ["BatchMatmul", "Matmul"]
 
 _Sizes = tuple[Dim, ...]
+_STACKS = "BAGS"
+"""The letters of the axes before those of the matrices in `explain`."""
 
 
 class Matmul(Layer):
@@ -84,6 +86,16 @@ class Matmul(Layer):
 
     def macs(self, output: Shape, a: Shape, b: Shape) -> Dim:
         return output.elements * self._operands(a, b)[0][-1]
+
+    def axis_letters(self, a: Shape, b: Shape) -> tuple[str, ...]:
+        """Rows R and columns K of matrices; of vectors, those of the row on the left and the column on the right."""
+        most = max(a.rank, b.rank)
+        if most - 2 > len(_STACKS):
+            return "", "", ""
+        left, right = "KR" if self.transpose_a else "RK", "KR" if self.transpose_b else "RK"
+        stacks = [_STACKS[len(_STACKS) - max(x.rank - 2, 0) :] for x in (a, b)]
+        operands = (stacks[0] + left if a.rank > 1 else "K", stacks[1] + right if b.rank > 1 else "R")
+        return *operands, max(stacks, key=len) + "R" * (a.rank > 1) + "K" * (b.rank > 1)
 
 
 def _placed(layer: Insertion, place: Callable[[Insertion], str]) -> str:

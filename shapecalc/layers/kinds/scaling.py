@@ -20,24 +20,44 @@ if TYPE_CHECKING:
 
 GROUP = "norms"
 
-__all__ = ["LayerScale", "LocalResponseNorm", "Normalize"]
+__all__ = ["BiasAdd", "LayerScale", "LocalResponseNorm", "Normalize", "PerChannel"]
 
 
-class LayerScale(Layer):
-    """Layer scale: multiplies every channel by a learned factor, and with `bias` adds a learned number to it.
+class PerChannel(Layer):
+    """What has learned numbers for each channel, or for each position of axes that it is told."""
 
-    The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another, or
-    several, with a factor for each position. ConvNeXt, CaiT, BEiT; Caffe's Scale (`bias_term` is `bias`) and, with
-    `scale: false`, its Bias.
-    """
-
-    kind = "layer_scale"
     in_calls = ("channels",)
-    also = ("channel_scale", "scale", "channel_affine")
     elementwise = True
 
     dim = AxisNumbers("the axis of the channels", None, channels=True, also=["axis"])
     channels = Stated("number of channels", also=["num_channels"])
+
+    def _axes(self, x: Shape) -> list[int]:
+        if self.dim is None:
+            return [x.channel_axis if x.is_map or x.rank > 2 else x.rank - 1]
+        return axis_indices(self.dim, x)
+
+    def constraints(self, x: Shape) -> Iterator[Constraint]:
+        need_rank(self.kind, x, 1, "channels")
+        if self.channels is not None:
+            channels = prod(self._sizes(x))
+            yield Constraint(channels, EQUAL, self.channels, "channels of the input", "channels")
+
+    def _sizes(self, x: Shape) -> tuple[Dim, ...]:
+        return tuple([x.sizes[axis] for axis in self._axes(x)])
+
+
+class LayerScale(PerChannel):
+    """Layer scale: multiplies every channel by a learned factor, and with `bias` adds a learned number to it.
+
+    The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another, or
+    several, with a factor for each position. ConvNeXt, CaiT, BEiT; Caffe's Scale (`bias_term` is `bias`). A bias alone
+    is `bias_add`.
+    """
+
+    kind = "layer_scale"
+    also = ("channel_scale", "scale", "channel_affine")
+
     scale = Flag("learn the factors", True)
     bias = Flag("learn a number to add for each channel", False, also=["bias_term"])
 
@@ -54,23 +74,29 @@ class LayerScale(Layer):
         if not self.scale and not self.bias:
             raise LayerError("it has neither scale nor bias", hint="leave scale out, or give bias: true")
 
-    def _axes(self, x: Shape) -> list[int]:
-        if self.dim is None:
-            return [x.channel_axis if x.is_map or x.rank > 2 else x.rank - 1]
-        return axis_indices(self.dim, x)
-
-    def constraints(self, x: Shape) -> Iterator[Constraint]:
-        need_rank(self.kind, x, 1, "channels")
-        if self.channels is not None:
-            channels = prod(self._sizes(x))
-            yield Constraint(channels, EQUAL, self.channels, "channels of the input", "channels")
-
-    def _sizes(self, x: Shape) -> tuple[Dim, ...]:
-        return tuple([x.sizes[axis] for axis in self._axes(x)])
-
     def weights(self, x: Shape) -> WeightShapes:
         sizes = self._sizes(x)
         return {**({"weight": sizes} if self.scale else {}), **({"bias": sizes} if self.bias else {})}
+
+
+class BiasAdd(PerChannel):
+    """Bias: adds a learned number to every channel, as the bias of a layer does; TensorFlow's `bias_add`, Caffe's Bias.
+
+    The channels are the channel axis of a feature map, and the last axis of any other tensor; `dim` names another, or
+    several, with a number for each position.
+    """
+
+    kind = "bias_add"
+    also = ("add_bias", "channel_bias")
+    saves = NOTHING
+
+    examples = (
+        Example({}, (64, 112, 112), (64, 112, 112), 64, 0, "Caffe's bias_layer.cpp: a number for each channel"),
+        Example({"channels": 768}, (197, 768), (197, 768), 768, 0, "tf.nn.bias_add's documentation: of the last axis"),
+    )
+
+    def weights(self, x: Shape) -> WeightShapes:
+        return {"bias": self._sizes(x)}
 
 
 class Normalize(Layer):

@@ -52,9 +52,15 @@ LETTERS = {
     "N": "number of sequences",
     "M": "number of groups of them",
     "T": "time steps",
+    "R": "rows",
+    "K": "columns",
+    "S": "number of matrices",
+    "G": "number of groups of these",
 }
 """The meanings of the letters of axes."""
 
+_NO_SPACE = "CTRKSG"
+"""Letters of axes that are no spatial ones, among those that kinds declare."""
 _SPACE = {1: "L", 2: "HW", 3: "DHW"}
 _PLAIN = {1: "F", 2: "LF", 3: "NLF", 4: "MNLF", 5: "BMNLF", 6: "ABMNLF"}
 _AXES = {2: "hw", 3: "dhw"}
@@ -123,7 +129,7 @@ def named_axes(
     is_spatial = bool(own) or (is_map and rank - 1 in _SPACE)
     named = []
     for letter in own or letters(rank, is_map=is_map, channels_last=shape.channels_last):
-        role = "space" if is_spatial and letter not in "CT" else letter
+        role = "space" if is_spatial and letter not in _NO_SPACE else letter
         named.append((f"{letter}_{below}", origin._replace(role=f"{origin.sort}{origin.place} {role}")))
     return named
 

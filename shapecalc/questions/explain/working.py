@@ -182,7 +182,7 @@ class _Worker:
         below = [str(i + 1) for i in range(len(self.shapes))] if len(self.shapes) > 1 else ["in"]
         for i, x in enumerate(self.shapes):
             is_map = x.is_regarded or (x.is_map and not self.sequences)
-            own = "" if i else self.letters[0]
+            own = self.letters[i] if i < len(self.letters) - 1 else ""
             named = named_axes(x, LeafOrigin(INPUT, place=i), below[i], is_map=is_map, own=own)
             _write_on(x.sizes, named)
         for i, (shape, leaves) in enumerate(zip(shapes, given, strict=True)):
@@ -204,7 +204,7 @@ class _Worker:
         kept = isinstance(shape, Watched) and self.shapes[0].is_regarded and shape.rank == self.shapes[0].rank
         below = "out" if outputs == 1 else f"out{index + 1}"
         is_map = kept or (shape.is_map and not self.sequences)
-        own = "" if index else self.letters[1]
+        own = "" if index else self.letters[-1]
         return named_axes(shape, LeafOrigin(OUTPUT, place=index), below, is_map=is_map, own=own)
 
     def _outputs(

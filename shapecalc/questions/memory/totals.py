@@ -139,7 +139,7 @@ class MemoryQuestion(NamedTuple):
         weights, file = self.options.get("weights"), graph.stored
         if weights is not None or file is None:
             return parse_format(USUAL_BITS if weights is None else weights).bits
-        return None if file.unconverted else parse_format(file.weights or USUAL_BITS).bits
+        return None if file.unconverted or file.widths else parse_format(file.weights or USUAL_BITS).bits
 
     def plan(self, graph: Graph) -> Live | None:
         """Return what is the same for all settings with the structure of a network; None with shape errors.

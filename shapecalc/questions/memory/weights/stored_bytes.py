@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from fnmatch import translate
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.errors import Problem, UsageError, count_noun, did_you_mean
 from shapecalc.model.rows import once
 from shapecalc.questions.memory.results import WeightFormat
 from shapecalc.questions.memory.weights.format_tables import EXPERTS
@@ -18,7 +20,7 @@ from shapecalc.text.given import read_names
 from shapecalc.text.units import plain_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from fractions import Fraction
 
     from shapecalc.model.report import Report
@@ -45,15 +47,15 @@ UNCONVERTED = Uniform(16)
 class Storing(NamedTuple):
     """How weights are stored: the format of all, and of layers whose name, or a block's around them, fits a pattern.
 
-    A later pattern takes precedence over those before it. Tensors that are `unconverted` (layer, a dot, name) have 16
-    bits unless a pattern is theirs; `modules` are what the file of the model names them by, and `note` is what of these
-    is not understood.
+    A later pattern takes precedence over those before it. Some tensors (layer, a dot, name) have formats of `their_own`
+    in the file of the model, unless a pattern is theirs; `listed` is what these are to people, with the format, and
+    `note` is what of it is not understood.
     """
 
     format: Format
     others: tuple[tuple[str, Format], ...] = ()
-    unconverted: frozenset[str] = frozenset()
-    modules: tuple[str, ...] = ()
+    their_own: dict[str, Uniform] = {}  # noqa: RUF012  (never changed)
+    listed: dict[str, str] = {}  # noqa: RUF012  (never changed)
     note: str = ""
 
     @property
@@ -133,9 +135,7 @@ class _Sized:
 
     def bytes_of(self, index: int, tensor: Tensor) -> int:
         """Return the bytes of a tensor of a layer, or of a part of it with other sizes."""
-        other = self.chosen[index]
-        if not other and f"{tensor.layer}.{tensor.name}" in self.storing.unconverted:
-            other = UNCONVERTED
+        other = self.chosen[index] or self.storing.their_own.get(f"{tensor.layer}.{tensor.name}")
         key = (tensor.sizes, tensor.role, tensor.number, id(other))
         if key not in self.known:
             own = self.storing.format
@@ -171,19 +171,47 @@ def choose_storing(report: Report, weights: Any, weights_of: Any, trained: Any =
         usual = USUAL_BITS if trained is None else trained
         return read_storing(usual if weights is None else weights, weights_of), ""
     storing = read_storing(own.weights or USUAL_BITS, weights_of)
+    if own.widths:
+        return _with_widths(storing, report, own.widths), own.origin
     if not own.unconverted:
         return storing, own.origin
     found = unconverted_of(report, own.unconverted)
     note = "" if found.is_whole else f"modules that {own.origin} keeps unquantised are not all read"
-    modules = own.unconverted if found.tensors else ()
-    return storing._replace(unconverted=found.tensors, modules=modules, note=note), own.origin
+    listed = dict.fromkeys(own.unconverted, str(UNCONVERTED.bits)) if found.tensors else {}
+    their_own = dict.fromkeys(found.tensors, UNCONVERTED)
+    return storing._replace(their_own=their_own, listed=listed, note=note), own.origin
+
+
+def _with_widths(storing: Storing, report: Report, widths: Mapping[str, int]) -> Storing:
+    """Return how weights are stored where tensors of the file have other widths than most.
+
+    A layer has its tensors in the order of the file's where these are as many; else its vectors have the width of the
+    smallest of them, and its matrices that of the largest.
+    """
+    formats = {bits: Uniform(bits) for bits in {*widths.values()}}
+    found: dict[str, Uniform] = {}
+    elements: Counter[int] = Counter()
+    for row in report.rows:
+        stored = report.graph.tensors.get(row.name, {})
+        if row.node.shares >= 0 or widths.keys().isdisjoint(stored):
+            continue
+        shapes, names = row.sizing.weight_shapes, [*stored]
+        if len(shapes) != len(names):
+            by_size = sorted(names, key=lambda name: prod(stored[name]))
+            names = [by_size[-1 if len(sizes) > 1 else 0] for sizes in shapes.values()]
+        for (name, sizes), source in zip(shapes.items(), names, strict=True):
+            if source in widths:
+                found[f"{row.name}.{name}"] = formats[widths[source]]
+                elements[widths[source]] += prod(sizes)
+    listed = {count_noun(count, "element"): f"{bits} bits" for bits, count in elements.items()}
+    return storing._replace(their_own=found, listed=listed)
 
 
 def average_bits(report: Report, storing: Storing, stored: Sequence[int]) -> int | Fraction:
     """Return the bits of a weight, on average if they are not the same for all."""
     bits = storing.format.bits
     parameters = report.total.weights + report.total.biases
-    if bits is not None and (not (storing.others or storing.unconverted) or not parameters):
+    if bits is not None and (not (storing.others or storing.their_own) or not parameters):
         return bits
     from fractions import Fraction
 
@@ -194,7 +222,7 @@ def weight_format(storing: Storing, origin: str) -> WeightFormat | None:
     """Return the format of weights for an answer; None for a number of bits that was asked for."""
     if not storing.is_named and not storing.others and not origin:
         return None
-    others = dict.fromkeys(storing.modules, str(UNCONVERTED.bits))
+    others = dict(storing.listed)
     others |= {pattern: format_.name or str(plain_bits(format_.bits or 0)) for pattern, format_ in storing.others}
     name = storing.format.name or f"{plain_bits(storing.format.bits or 0)} bits"
     return WeightFormat(name, storing.format.source, others, origin)
