@@ -21,7 +21,7 @@ def files() -> dict[str, str]:
     """Return the text of each file by its path."""
     top = help_of("shapecalc", cli)
     lines = ["# Commands", "", "What each command prints with `--help` on a terminal of 80 columns.",
-             "Formats and shared options: [Output](../output.md); exit codes: [Budgets in CI](../ci.md).",
+             "Formats and shared options: [Output](../output.md); exit status: [Use it in scripts](../scripts.md).",
              "", *console("shapecalc", top)]  # fmt: skip
     known = cli.list_commands(click.Context(cli))
     listed = [(title, _NAME.findall(text)) for title, text in _GROUP.findall(top)]
