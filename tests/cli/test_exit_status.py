@@ -87,9 +87,9 @@ def test_signals(name, status, tmp_path):
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "shapecalc", "check", str(pipe)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        with suppress(BrokenPipeError), open(pipe, "w") as stream:  # which opens when it is being read
-            stream.write("input: 4\n")
-            process.send_signal(getattr(signal, name))
-            out, _ = process.communicate()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with process, suppress(BrokenPipeError), open(pipe, "w") as stream:  # which opens when it is being read
+        stream.write("input: 4\n")
+        process.send_signal(getattr(signal, name))
+        out, _ = process.communicate()
     assert (process.returncode, out) == (status, b"")
