@@ -115,6 +115,16 @@ def test_nothing_is_loaded_from_another_host(site, pages):
         assert not re.search(REMOTE_IN_CSS, file.read_text(encoding="utf-8")), file.name
 
 
+def test_no_script_loads_from_another_host(site):
+    scripts = [*site.rglob("*.js")]
+    assert len(scripts) > 5
+    for file in scripts:
+        assert not re.search(REMOTE_IN_SCRIPT, file.read_text(encoding="utf-8")), file.name
+    assert re.search(REMOTE_IN_SCRIPT, 'tag.src = "https://cdn.example/x.js"')
+    assert re.search(REMOTE_IN_SCRIPT, "fetch('//cdn.example/x')")
+
+
+REMOTE_IN_SCRIPT = r"""(?:\b(?:src|href|url)\s*[=:]|\b(?:fetch|import|importScripts|open|Request)\s*\(?|\bfrom)\s*["'`](?:https?:)?//"""
 REMOTE_IN_CSS = r"""(?:url\(|@import)\s*["']?(?:https?:)?//"""
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 import shapecalc
+from shapecalc.layers.base.layer import Composite
 from shapecalc.questions.explain.kinds import families, kind_of
 from shapecalc.renderers.answers.kinds import draw_markdown
 from shapecalc.renderers.explanations.markdown import markdown_doc
 
 if TYPE_CHECKING:
-    from shapecalc.layers.base.layer import Layer
+    from shapecalc.layers.base.layer import Example, Layer
 
 __all__ = ["files"]
 
@@ -21,6 +21,7 @@ A page for each family; `shapecalc layers KIND` prints what it has on one kind. 
 PyTorch, Keras and others; capitals do not matter: `Conv2d`. Formulas come from the code that computes the numbers, run
 on symbols. Each example names the source of its figures, and a test checks it."""
 
+_SHOWN = {True: "the layers that it consists of", False: "its input and output to scale"}
 _TITLE_ENDS = re.compile(r"[:;.]| \(|, (?:then|and what) ")
 
 
@@ -32,10 +33,10 @@ def files() -> dict[str, str]:
         pages = [f"# {title(doc)}", "", markdown_doc(doc), ""]
         for cls in classes:
             pages += [draw_markdown(kind_of(cls)).replace("### ", "## ", 1), ""]
-            drawing = picture(cls)
-            if drawing:
+            if drawing := picture(cls):
                 found[f"kinds/{cls.kind}.svg"] = drawing
-                pages += [f"![The feature maps of the first example of {cls.kind}, to scale]({cls.kind}.svg)", ""]
+                pages += [f"The first example: {_SHOWN[issubclass(cls, Composite)]}.", ""]
+                pages += [f"![A picture of {cls.kind}]({cls.kind}.svg)", ""]
         found[f"kinds/{family}.md"] = "\n".join(pages)
         words = ", ".join([f"[`{cls.kind}`](kinds/{family}.md#{cls.kind})" for cls in classes])
         listed += [f"- [{title(doc)}](kinds/{family}.md)  \n  {words}"]
@@ -50,13 +51,23 @@ def title(doc: str) -> str:
 
 
 def picture(cls: type[Layer]) -> str:
-    """Return the picture of the first example of a kind, where it changes the size of a feature map; else nothing."""
+    """Return the picture of the first example of a kind, or nothing.
+
+    That of a composite is the graph of its layers; of a kind that changes the size of a map, both maps to scale.
+    """
     example = cls.examples[0] if cls.examples else None
-    if example is None or not isinstance(example.input, tuple) or not isinstance(example.output, tuple):
+    if example is None or not (issubclass(cls, Composite) or changes_a_map(example)):
         return ""
-    if len(example.input) < 3 or example.output in ((), example.input):
-        return ""
-    layer = json.dumps({cls.kind: example.arguments})
-    size = "x".join(map(str, example.input))
-    text = f"name: {cls.kind}\nlayout: {example.layout}\ninput: {size}\nlayers: [{layer}]\n"
-    return str(shapecalc.load(text).infer().draw("volumes").svg)
+    listed = example.input if isinstance(example.input, list) else [example.input]
+    inputs = {f"input{i}" if i > 1 else "input": list(sizes) for i, sizes in enumerate(listed, 1)}
+    layer = {cls.kind: example.arguments, **({"from": [*inputs]} if len(inputs) > 1 else {})}
+    spec = {"name": cls.kind, "layout": example.layout, "inputs": inputs, "layers": [layer]}
+    report = shapecalc.load(spec).infer()
+    drawn = report.draw("graph", depth="all") if issubclass(cls, Composite) else report.draw("volumes")
+    return str(drawn.svg)
+
+
+def changes_a_map(example: Example) -> bool:
+    """Return whether a feature map is given, and another size is the output."""
+    one_each = isinstance(example.input, tuple) and isinstance(example.output, tuple)
+    return one_each and len(example.input) > 2 and example.output not in ((), example.input)
