@@ -146,7 +146,9 @@ def test_solve_checks_the_rank_in_the_name():
     assert run("solve", "Conv2d", "--input", "32x32", "--output", "16x16").status == 0
 
 
-@pytest.mark.parametrize(("kind", "inputs"), [("matmul", "2"), ("concat", "1 or more"), ("lstm", "1 to 3"), ("conv", "")])
+@pytest.mark.parametrize(
+    ("kind", "inputs"), [("matmul", "2"), ("concat", "1 or more"), ("lstm", "1 to 3"), ("conv", "")]
+)
 def test_a_kinds_page_shows_the_number_of_inputs(kind, inputs):
     for format_ in ("markdown", "html"):
         page = run("layers", kind, "--format", format_).out
