@@ -195,6 +195,17 @@ PICTURES = {name: command for page in DOCUMENTS for name, command in pictures_of
 """The pictures of the documents, and the commands that draw them."""
 
 
+@pytest.mark.parametrize("style", ["graph", "volumes"])
+def test_the_sizes_of_pictures_are_those_of_the_page(style):
+    text = (ROOT / "docs" / "pictures-compared.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(rf"^\| shapecalc, `{style}` \| (.+) \|$", text, re.MULTILINE)
+    drawn = []
+    for name in ("alexnet", "unet", "resnet50", "inception_v3"):
+        picture = shapecalc.load(name).infer().draw(style).svg
+        drawn.append("×".join(re.search(r'width="(\d+)" height="(\d+)"', picture).groups()))
+    assert stated == " | ".join(drawn)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_pictures_are_up_to_date(name, request, tmp_path):
     assert run(*PICTURES[name].split(), tmp_path / name).status == 0
