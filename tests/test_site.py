@@ -16,6 +16,7 @@ if not os.environ.get("SHAPECALC_REQUIRE_SITE"):
     for module in ("sphinx", "myst_parser", "furo", "latex2mathml"):
         pytest.importorskip(module)
 
+import shapecalc
 from shapecalc.cli import cli
 from shapecalc.layers import KINDS
 
@@ -158,6 +159,22 @@ def test_every_kind_has_its_section(pages):
         assert any(f"{cls.family}.html#" in link for link in pages["reference/kinds.html"].links)
 
 
+def test_the_first_example_of_a_kind_is_a_specification_and_a_command(pages, tmp_path):
+    shown = [text for path, page in pages.items() if path.startswith("reference/kinds/") for text in page.texts["pre"]]
+    checked = 0
+    for name, cls in KINDS.items():
+        for example in cls.examples[:1]:
+            (spec,) = [text for text in shown if text.startswith(f"name: {name}\n")]
+            file = tmp_path / "example.yaml"
+            file.write_text(spec, encoding="utf-8")
+            total = shapecalc.load(file).infer().total
+            assert (total.params, total.macs) == (example.params, example.macs), name
+            (command,) = [text for text in shown if text.startswith(f"$ shapecalc layer {name} ")]
+            assert f"{example.params:,}" in command or not example.params, name
+            checked += 1
+    assert checked > 150
+
+
 def test_every_command_has_its_section(pages):
     page = pages["reference/commands.html"]
     headings = [text.removesuffix("¶") for text in [*page.texts["h2"], *page.texts.get("h3", [])]]
@@ -177,8 +194,6 @@ def test_help_is_what_the_command_prints(pages):
 
 
 def test_every_public_name_has_its_section(pages):
-    import shapecalc
-
     headings = [text.removesuffix("¶") for text in pages["reference/python.html"].texts["h3"]]
     assert sorted(headings) == sorted(shapecalc.__all__)
 

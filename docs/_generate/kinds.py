@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from click.testing import CliRunner
 
 import shapecalc
+from shapecalc.cli import cli
 from shapecalc.layers.base.layer import Composite
 from shapecalc.questions.explain.kinds import families, kind_of
+from shapecalc.renderers.answers.examples import as_yaml, example_command, example_lines
 from shapecalc.renderers.answers.kinds import draw_markdown
 from shapecalc.renderers.explanations.markdown import markdown_doc
 
@@ -33,9 +38,10 @@ def files() -> dict[str, str]:
         pages = [f"# {title(doc)}", "", markdown_doc(doc), ""]
         for cls in classes:
             pages += [draw_markdown(kind_of(cls)).replace("### ", "## ", 1), ""]
+            pages += worked_example(cls) if cls.examples else []
             if drawing := picture(cls):
                 found[f"kinds/{cls.kind}.svg"] = drawing
-                pages += [f"The first example: {_SHOWN[issubclass(cls, Composite)]}.", ""]
+                pages += [f"As a picture: {_SHOWN[issubclass(cls, Composite)]}.", ""]
                 pages += [f"![A picture of {cls.kind}]({cls.kind}.svg)", ""]
         found[f"kinds/{family}.md"] = "\n".join(pages)
         words = ", ".join([f"[`{cls.kind}`](kinds/{family}.md#{cls.kind})" for cls in classes])
@@ -58,13 +64,39 @@ def picture(cls: type[Layer]) -> str:
     example = cls.examples[0] if cls.examples else None
     if example is None or not (issubclass(cls, Composite) or changes_a_map(example)):
         return ""
+    report = shapecalc.load(specification(cls, example)).infer()
+    drawn = report.draw("graph", depth="all") if issubclass(cls, Composite) else report.draw("volumes")
+    return str(drawn.svg)
+
+
+def specification(cls: type[Layer], example: Example) -> dict[str, Any]:
+    """Return the specification of a network of one layer, an example of a kind."""
     listed = example.input if isinstance(example.input, list) else [example.input]
     inputs = {f"input{i}" if i > 1 else "input": list(sizes) for i, sizes in enumerate(listed, 1)}
     layer = {cls.kind: example.arguments, **({"from": [*inputs]} if len(inputs) > 1 else {})}
-    spec = {"name": cls.kind, "layout": example.layout, "inputs": inputs, "layers": [layer]}
-    report = shapecalc.load(spec).infer()
-    drawn = report.draw("graph", depth="all") if issubclass(cls, Composite) else report.draw("volumes")
-    return str(drawn.svg)
+    return {"name": cls.kind, "layout": example.layout, "inputs": inputs, "layers": [layer]}
+
+
+def worked_example(cls: type[Layer]) -> list[str]:
+    """Return the first example of a kind as a specification, and as a command with its output."""
+    spec = specification(cls, cls.examples[0])
+    (layer,) = spec["layers"]
+    written = [
+        f"name: {cls.kind}",
+        *([f"layout: {spec['layout']}"] if spec["layout"] != "CHW" else []),
+        "inputs:" if spec["inputs"] else "inputs: {}",
+        *[f"  {name}: {as_yaml(sizes)}" for name, sizes in spec["inputs"].items()],
+        "layers:",
+        f"  - {cls.kind}: {as_yaml(layer[cls.kind])}" if layer[cls.kind] else f"  - {cls.kind}:",
+        *([f"    from: {as_yaml(layer['from'])}"] if "from" in layer else []),
+    ]
+    options = [] if issubclass(cls, Composite) else ["--explain"]
+    words = [*shlex.split(example_command(cls, cls.examples[0]))[1:], *options]
+    ran = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return ["The first example as a specification, and as a command with its output:", "",
+            "```yaml", *written, "```", "",
+            "```console", "$ " + " ".join(["\n".join(example_lines(cls)), *options]), ran.output.rstrip(), "```", ""]  # fmt: skip
 
 
 def changes_a_map(example: Example) -> bool:
