@@ -94,9 +94,10 @@ def worked_example(cls: type[Layer]) -> list[str]:
     words = [*shlex.split(example_command(cls, cls.examples[0]))[1:], *options]
     ran = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert ran.exit_code == 0, ran.output
+    command = "\n".join(example_lines(cls))
     return ["The first example as a specification, and as a command with its output:", "",
             "```yaml", *written, "```", "",
-            "```console", "$ " + " ".join(["\n".join(example_lines(cls)), *options]), ran.output.rstrip(), "```", ""]  # fmt: skip
+            "```console", " ".join(["$", command, *options]), ran.output.rstrip(), "```", ""]  # fmt: skip
 
 
 def changes_a_map(example: Example) -> bool:
