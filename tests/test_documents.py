@@ -197,13 +197,11 @@ PICTURES = {name: command for page in DOCUMENTS for name, command in pictures_of
 
 @pytest.mark.parametrize("style", ["graph", "volumes"])
 def test_the_sizes_of_pictures_are_those_of_the_page(style):
-    text = (ROOT / "docs" / "pictures-compared.md").read_text(encoding="utf-8")
-    (stated,) = re.findall(rf"^\| shapecalc, `{style}` \| (.+) \|$", text, re.MULTILINE)
-    drawn = []
+    cells = [f"\n| shapecalc, `{style}`"]
     for name in ("alexnet", "unet", "resnet50", "inception_v3"):
-        picture = shapecalc.load(name).infer().draw(style).svg
-        drawn.append("×".join(re.search(r'width="(\d+)" height="(\d+)"', picture).groups()))
-    assert stated == " | ".join(drawn)
+        svg = shapecalc.load(name).infer().draw(style).svg
+        cells.append("×".join(re.search(r'width="(\d+)" height="(\d+)"', svg).groups()))
+    assert " | ".join(cells) in (ROOT / "docs" / "pictures-compared.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", PICTURES)
