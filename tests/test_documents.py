@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
 
 import shapecalc
+from shapecalc.layers import KINDS
 from shapecalc.questions.solve import costs
 
 ROOT = Path(__file__).parent.parent
@@ -97,6 +98,36 @@ def test_links_are_valid(document):
             assert (document.parent / target).exists(), target
 
 
+def anchors(text):
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    titles = [title.lower() for title in re.findall(r"^#+ (.+)$", outside, re.MULTILINE)]
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
+
+
+def sections_linked(text):
+    """Return the links of a page to sections of pages: the page, which is empty for the same one, and the anchor."""
+    return re.findall(
+        r"(?:\]\(|^\[[^]]+\]: )(?!https?://(?!github.com/shapecalc))([^)#\s]*)#([^)\s]+)", text, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+def test_links_to_sections_are_valid(document):
+    for page, anchor in sections_linked(document.read_text(encoding="utf-8")):
+        if page.startswith("https://") and not page.startswith(HERE[0]):
+            continue  # a page that GitHub makes
+        if page.startswith(HERE[0]):
+            target = ROOT / page.removeprefix(HERE[0])
+        else:
+            target = document.parent / page if page else document
+        assert anchor in anchors(target.read_text(encoding="utf-8")), (page, anchor)
+
+
+def test_links_to_sections_are_found():
+    assert sum(len(sections_linked(page.read_text(encoding="utf-8"))) for page in DOCUMENTS) > 10
+
+
 def test_links_of_the_readme_are_absolute():
     found = targets((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(found) > 10
@@ -162,6 +193,15 @@ def shown_on(text):
 
 PICTURES = {name: command for page in DOCUMENTS for name, command in pictures_of(page).items()}
 """The pictures of the documents, and the commands that draw them."""
+
+
+@pytest.mark.parametrize("style", ["graph", "volumes"])
+def test_the_sizes_of_pictures_are_those_of_the_page(style):
+    cells = [f"\n| shapecalc, `{style}`"]
+    for name in ("alexnet", "unet", "resnet50", "inception_v3"):
+        svg = shapecalc.load(name).infer().draw(style).svg
+        cells.append("×".join(re.search(r'width="(\d+)" height="(\d+)"', svg).groups()))
+    assert " | ".join(cells) in (ROOT / "docs" / "pictures-compared.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -264,5 +304,27 @@ def test_the_reference_of_the_site_is_generated(monkeypatch):
     files = {**kinds.files(), **commands.files(), **python.files()}
     assert {*files} == {"kinds.md", "kinds/pool.md", "kinds/max_pool.svg", "commands.md", "python.md"}
     assert "- `max_pool: {kernel_size: 3, stride: 2}`: 55×55×96 → 27×27×96 (HWC)" in files["kinds/pool.md"]
+    assert "- [`shapecalc sizes unet`](../solve.md#which-input-sizes-are-legal)" in files["commands.md"]
     assert "$ shapecalc draw --help\nUsage: shapecalc draw [OPTIONS] SPEC\n" in files["commands.md"]
     assert "#### `Network.infer`\n\n```python\nNetwork.infer(\n    *,\n    input: Any = None,\n" in files["python.md"]
+
+
+def test_pictures_of_kinds(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from _generate import kinds
+
+    drawn = {kind: kinds.picture(KINDS[kind]) for kind in ("conv", "transformer_decoder_layer", "relu", "lstm")}
+    assert "55×55" in drawn["conv"]
+    assert "the square roots of sizes" in drawn["conv"]
+    assert all(text in drawn["transformer_decoder_layer"] for text in (">input2<", ">multihead_attn<", ">layer_norm3<"))
+    assert (drawn["relu"], drawn["lstm"]) == ("", "")
+
+
+def test_links_of_the_reference_lead_to_sections(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from _generate import commands
+
+    found = sections_linked(commands.files()["commands.md"])
+    assert len(found) > 40
+    for page, anchor in found:
+        assert anchor in anchors((ROOT / "docs" / page.removeprefix("../")).read_text(encoding="utf-8")), (page, anchor)

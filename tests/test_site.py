@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import shapecalc
 from shapecalc.cli import cli
 from shapecalc.layers import KINDS
 
@@ -116,6 +117,16 @@ def test_nothing_is_loaded_from_another_host(site, pages):
         assert not re.search(REMOTE_IN_CSS, file.read_text(encoding="utf-8")), file.name
 
 
+def test_no_script_loads_from_another_host(site):
+    scripts = [*site.rglob("*.js")]
+    assert len(scripts) > 5
+    for file in scripts:
+        assert not re.search(REMOTE_IN_SCRIPT, file.read_text(encoding="utf-8")), file.name
+    assert re.search(REMOTE_IN_SCRIPT, 'tag.src = "https://cdn.example/x.js"')
+    assert re.search(REMOTE_IN_SCRIPT, "fetch('//cdn.example/x')")
+
+
+REMOTE_IN_SCRIPT = r"""(?:\b(?:src|href|url)\s*[=:]|\b(?:fetch|import|importScripts|open|Request)\s*\(?|\bfrom)\s*["'`](?:https?:)?//"""
 REMOTE_IN_CSS = r"""(?:url\(|@import)\s*["']?(?:https?:)?//"""
 
 
@@ -149,6 +160,22 @@ def test_every_kind_has_its_section(pages):
         assert any(f"{cls.family}.html#" in link for link in pages["reference/kinds.html"].links)
 
 
+def test_the_first_example_of_a_kind_is_a_specification_and_a_command(pages, tmp_path):
+    shown = [text for path, page in pages.items() if path.startswith("reference/kinds/") for text in page.texts["pre"]]
+    checked = 0
+    for name, cls in KINDS.items():
+        for example in cls.examples[:1]:
+            (spec,) = [text for text in shown if text.startswith(f"name: {name}\n")]
+            file = tmp_path / "example.yaml"
+            file.write_text(spec, encoding="utf-8")
+            total = shapecalc.load(file).infer().total
+            assert (total.params, total.macs) == (example.params, example.macs), name
+            (command,) = [text for text in shown if text.startswith(f"$ shapecalc layer {name} ")]
+            assert f"{example.params:,}" in command or not example.params, name
+            checked += 1
+    assert checked > 150
+
+
 def test_every_command_has_its_section(pages):
     page = pages["reference/commands.html"]
     headings = [text.removesuffix("¶") for text in [*page.texts["h2"], *page.texts.get("h3", [])]]
@@ -168,8 +195,6 @@ def test_help_is_what_the_command_prints(pages):
 
 
 def test_every_public_name_has_its_section(pages):
-    import shapecalc
-
     headings = [text.removesuffix("¶") for text in pages["reference/python.html"].texts["h3"]]
     assert sorted(headings) == sorted(shapecalc.__all__)
 

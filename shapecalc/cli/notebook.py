@@ -73,8 +73,10 @@ class _Magic:
              layout: str | None, style: str, theme: str, **options: Any) -> None:  # fmt: skip
         """Display the network of a cell, and keep it under the name. Errors: `ShapecalcError`."""
         if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
-            raise UsageError(Problem(f"{name} is not a name in Python", hint=f"write for instance {_NAME} net"))
-        specification = read_specification(f"\n{cell}", "cell")  # below the line of the magic, so that lines agree
+            near = name.replace("-", "_")
+            hint = f"write for instance {_NAME} {near if near != name and near.isidentifier() else 'net'}"
+            raise UsageError(Problem(f"{name} is not a name in Python", hint=hint))
+        specification = read_specification(f"\n{cell}", name or "cell")  # below the magic, so that lines agree
         network = load_network(Member(specification), inputs, settings, layout or "")
         if name is not None:
             self.shell.push({name: network})

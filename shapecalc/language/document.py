@@ -194,8 +194,7 @@ def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinitio
     blocks = {}
     for key, item in named_pairs(value, "blocks", problems):
         try:
-            block = _block(key, item, problems)
-            blocks[block.name] = block
+            blocks[(block := _block(key, item, problems)).name] = block
         except BadValueError as error:
             problems.append(error.problem)
     return blocks
@@ -240,18 +239,18 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
 def _name_of_block(key: Scalar, problems: Problems) -> tuple[str, Value | None]:
     """Return the name of a block, and the arguments that are stated in it."""
     name = word(key, "the name of a block")
-    if "(" not in name:
-        return name, None
-    from shapecalc.language.habits import as_function  # only when something is wrong
+    if "(" in name:
+        from shapecalc.language.habits import as_function  # only when something is wrong
 
-    return as_function(key, problems)
+        return as_function(key, problems)
+    return name, None
 
 
 def _without_list(name: str, key: Scalar, value: MapValue, layers: Value | None) -> BadValueError:
     """Return the error of a block without a list of layers."""
-    first = layers.text if isinstance(layers, Scalar) and layers.value is not None else "relu, …"
-    is_in_line = layers is not None or not value.pairs or value.pairs[0][0].mark.line == key.mark.line
-    hint = f"write layers: [{first}]" if is_in_line else "write each layer after a dash: - relu"
+    first = layers.text if isinstance(layers, Scalar) and layers.text else "relu, …"
+    on_one_line = layers is not None or not value.pairs or value.pairs[0][0].mark.line == key.mark.line
+    hint = f"write layers: [{first}]" if on_one_line else "write each layer after a dash: - relu"
     return bad(f"the block {name} must have a list under `layers:`", (layers or key).mark, clean(hint))
 
 

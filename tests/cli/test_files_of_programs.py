@@ -146,6 +146,16 @@ def test_solve_checks_the_rank_in_the_name():
     assert run("solve", "Conv2d", "--input", "32x32", "--output", "16x16").status == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "inputs"), [("matmul", "2"), ("concat", "1 or more"), ("lstm", "1 to 3"), ("conv", "")]
+)
+def test_a_kinds_page_shows_the_number_of_inputs(kind, inputs):
+    for format_ in ("markdown", "html"):
+        page = run("layers", kind, "--format", format_).out
+        assert (f"Inputs: {inputs}." in page) == bool(inputs)
+    assert f"inputs {inputs or 1} " in " ".join(run("layers", kind).out.split())
+
+
 @pytest.mark.parametrize(("kind", "axes"), [
     ("conv", "channels and 1, 2 or 3 spatial axes; as many as a name with 1d, 2d or 3d in it states"),
     ("pixel_shuffle", "channels and 2 spatial axes"),

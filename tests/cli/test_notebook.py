@@ -67,6 +67,15 @@ def test_the_network_of_a_cell_is_kept_under_a_name(shell):
     assert shell.shown[2]["conv1"].output_shape == (24, 26, 20)
 
 
+def test_the_name_of_a_cell_is_the_title_of_a_network_without_one(shell):
+    unnamed = DIGITS.replace("name: digits\n", "")
+    assert unnamed != DIGITS
+    for line, cell, title in [("net", unnamed, "net"), ("", unnamed, "cell"), ("net", DIGITS, "digits")]:
+        shell.shown.clear()
+        run_cell(shell, line, cell)
+        assert str(shell.shown[0]).startswith(f"{title} · input 1×28×28\n")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -94,7 +103,7 @@ def error_of(shell, line, cell):
 def test_an_error_has_the_line_of_the_cell_and_a_hint(shell):
     """The line of the magic is the first of the cell, as a notebook numbers them."""
     assert error_of(shell, "net", DIGITS.replace("conv:", "cov:")) == (
-        "cell:6:5: there is no kind of layer called cov\n"
+        "net:6:5: there is no kind of layer called cov\n"
         "    6 │   - cov: {out_channels: 20, kernel_size: 5}\n"
         "      │     ^^^\n"
         "   did you mean conv?"
@@ -105,7 +114,7 @@ def test_an_error_has_the_line_of_the_cell_and_a_hint(shell):
 
 def test_a_shape_error_shows_the_layers_before_it(shell):
     text = error_of(shell, "net", DIGITS.replace("kernel_size: 5", "kernel_size: 29"))
-    assert text.startswith("cell:6:5: conv1 (conv): the 29×29 window does not fit its 28×28 input\n")
+    assert text.startswith("net:6:5: conv1 (conv): the 29×29 window does not fit its 28×28 input\n")
     assert shell.shown == [], "there is no layer before it"
     error_of(shell, "", DIGITS.replace("max_pool: 2", "max_pool: 25"))
     assert [row.name for row in shell.shown[0].rows] == ["conv1"]
@@ -120,8 +129,8 @@ def test_a_shape_error_shows_the_layers_before_it(shell):
         ("--style", "Option '--style' requires an argument."),
         ("--style volume", "'volume' is not one of graph, volumes"),
         ("--style volumes --direction right", "the style volumes has no option direction\n   it is an option of graph"),
-        ("my-net", "my-net is not a name in Python\n   write for instance %%shapecalc net"),
-        ("class", "class is not a name in Python"),
+        ("my-net", "my-net is not a name in Python\n   write for instance %%shapecalc my_net"),
+        ("class", "class is not a name in Python\n   write for instance %%shapecalc net"),
         ("net 'a", "net 'a: no closing quotation"),
         ("net other", "unexpected extra argument (other)"),
         ("--set clases=3", "there is no variable clases to set\n   did you mean classes?"),
@@ -202,7 +211,7 @@ def test_ipython_shows_an_error_without_a_traceback(ipython):
     result, found = ipython(f"%%shapecalc net\n{DIGITS.replace('kernel_size', 'kernel')}")
     assert not result.success
     text = found.stdout + found.stderr
-    assert text.startswith("cell:6:")
+    assert text.startswith("net:6:")
     assert "did you mean kernel_size?" in text
     assert "Traceback" not in text
     assert ".py" not in text

@@ -75,14 +75,15 @@ def draw_markdown(kind: Kind) -> str:
     for paragraph in kind.doc.split("\n\n"):
         lines += [markdown_doc(" ".join(paragraph.split())), ""]
     lines += [f"Also: {', '.join([f'`{word}`' for word in kind.also])}.", ""] if kind.also else []
-    lines += [f"Axes of the input: {axes_of(kind)}.", ""] if kind.ranks else []
+    for sentence in _on_inputs(kind):
+        lines += [sentence, ""]
     if kind.arguments:
         lines += ["| argument | symbol | meaning | value | default | also |", "|---|---|---|---|---|---|"]
         lines += [_row(argument) for argument in kind.arguments]
         lines.append("")
     if kind.rules:
         lines += [f"Formulas: {markdown(_rules_heading(kind))}.", "", *markdown_list(kind.rules), ""]
-    lines += ["```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
+    lines += ["It expands to the layers:", "", "```yaml", kind.layers.rstrip(), "```", ""] if kind.layers else []
     lines += ["Examples:", ""] if kind.examples else []
     for written, result, source in _examples(kind):
         lines.append(f"- `{written}`: {markdown(result)} ({markdown(source)})")
@@ -94,7 +95,7 @@ def draw_html(kind: Kind) -> str:
     blocks: list[Block] = [Title(kind.name)]
     blocks += [Paragraph(" ".join(paragraph.split())) for paragraph in kind.doc.split("\n\n")]
     blocks += [Paragraph(f"Also: {', '.join(kind.also)}.")] if kind.also else []
-    blocks += [Paragraph(f"Axes of the input: {axes_of(kind)}.")] if kind.ranks else []
+    blocks += map(Paragraph, _on_inputs(kind))
     if kind.arguments:
         lines = [
             TableLine((one.name, one.symbol, one.doc, one.expected, _default(one), ", ".join(one.also)))
@@ -132,6 +133,12 @@ def _entry(kind: Kind) -> dict[str, Any]:
         **({"layers": kind.layers} if kind.layers else {}),
         "examples": examples_of(kind),
     }
+
+
+def _on_inputs(kind: Kind) -> list[str]:
+    """Return sentences on the inputs of a kind: how many, if not one, and their axes."""
+    numbers = [] if kind.inputs == (1, 1) else [f"Inputs: {inputs_of(kind)}."]
+    return [*numbers, f"Axes of the input: {axes_of(kind)}."] if kind.ranks else numbers
 
 
 def _row(argument: Argument) -> str:

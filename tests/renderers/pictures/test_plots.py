@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from math import dist
 
 import pytest
 from hypothesis import given
@@ -167,6 +168,20 @@ def test_names_in_a_roofline_cover_no_point():
         "3 layers compute-bound",
     ):
         assert text in shown
+
+
+@pytest.mark.parametrize("name", some(["densenet201", "inception_v3", "mobilenet_v2", "resnet50", "alexnet"], 3))
+def test_a_name_in_a_roofline_is_at_its_point_or_has_a_line_to_it(name):
+    scene = shapecalc.load(name).speed("h100").draw().scene
+    drawn = keyed(scene, "layer ", Dots)
+    points = {key: dots.points[0] for key, dots in drawn.items()}
+    lines = keyed(scene, "words ", Curve)
+    for key, label in keyed(scene, "words ", Label).items():
+        if f"{key} leader" in lines:
+            assert lines[f"{key} leader"].start == points[key], key
+        else:
+            near = min(points, key=lambda other: dist((label.x, label.y), points[other]))
+            assert dist(points[near], points[key]) < drawn[near].radius, "its own is nearest, or at the same position"
 
 
 @pytest.mark.parametrize("name", some(["resnet50", "alexnet", "gpt2", "bert-base-uncased", "vgg16", "unet"], 6))

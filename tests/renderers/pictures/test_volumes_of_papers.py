@@ -290,3 +290,10 @@ def test_labels_are_legible():
     for name in ("alexnet", "unet", "bert-base-uncased"):
         _, picture = picture_of(name)
         assert min(mark.size for mark in picture.scene.marks if isinstance(mark, Label)) >= 9
+
+
+@pytest.mark.parametrize(("name", "tallest"), [("ssd300_vgg16", 1.2), ("segformer", 1.1)])
+def test_branches_in_different_columns_share_their_height(name, tallest):
+    """The heads of SSD stand below one another: each begins right below the arrow of the one before it."""
+    scene = shapecalc.load(name).infer().draw("volumes").scene
+    assert scene.height < tallest * scene.width

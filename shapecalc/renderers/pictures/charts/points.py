@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import hypot
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
@@ -24,7 +25,7 @@ _LONGEST = 230.0
 _NEAR = 5.0
 """The distance of the points of a line that are covered by nothing."""
 
-_FAR = 26.0
+_FAR = 20.0
 """A label farther away than this has a line to its point."""
 
 _PLACES = (
@@ -79,8 +80,8 @@ class Labels:
             place = label.outline
             if self.within.contains(place) and not any(place.meets(other, 1) for other in self.used):
                 self.used.append(place)
-                if abs(down) > _FAR:
-                    near = label.x + (3 if anchor == "right" else -3), label.y - NOTE * 0.3
+                if hypot(right, down) > _FAR:
+                    near = label.x + {"left": -3, "middle": 0, "right": 3}[anchor], label.y - NOTE * 0.3
                     yield polyline((at, near), "quiet", 0.5, key=f"{key} leader")
                 yield Rectangle(
                     place.left - 1, place.top, place.width + 2, place.height, "paper", "", key=f"{key} ground"

@@ -118,7 +118,7 @@ class _Plot:
             (ridge[0], -4), f"ridge {shown} FLOP/B", "ridge words", places=((6, 0, "left"), (-6, 0, "right"))
         )
         peak = f"{self.roofline.peak.format} peak {show_scaled(self.peak, 'FLOP/s')}"
-        yield from self.labels.beside((_WIDE, end[1]), peak, "peak words", places=((-2, -20, "right"),))
+        yield from self.labels.beside((_WIDE, end[1]), peak, "peak words", places=((-2, -19, "right"),))
         middle = self.at(self.x.low**0.6 * self.ridge**0.4)
         memory = f"memory {show_scaled(self.roofline.bandwidth, 'B/s')}"
         yield from self.labels.beside(middle, memory, "memory words", places=((-10, -8, "right"), (10, 18, "left")))

@@ -147,21 +147,41 @@ class MapGrid:
         is_close = not self.wraps and self._may_overlap()
         y = 0.0
         for row in sorted({*self.row_of.values()}):
-            lowest = y
+            taken = {column: y for column, number in self.row_of.items() if number == row}
+            lowest = middle = y
             for lane in sorted(lane for lane in self.spans if lane[0] == row):
                 here = [item for item in self.items if self._lane(item) == lane]
                 tracks = [track for (_, target), track in self.tracks.items() if self._lane(self.items[target]) == lane]
+                half = max(item.box.height + item.box.back for item in here) / 2
+                runs = self._runs(lane)
+                if not is_close:  # as high as what is above it in its columns lets it be
+                    y = max(taken[column] for column in (taken if tracks else self.spans[lane]))
+                    y = max(y, max([middle, *[taken[column] for column in runs]]) - _ABOVE - half)
                 y += _TRACK * (max(tracks) + 1) + 4 if tracks else 0
                 self.top[lane] = y
-                half = max(item.box.height + item.box.back for item in here) / 2
                 self.lane_y[lane] = y + _ABOVE + half
                 below = max(_BELOW if size_texts(item.map.sides)[1] else 6 for item in here)
                 self.bottoms[lane] = y + _ABOVE + 2 * half + below
                 y = self.bottoms[lane] + max(len(item.caption) for item in here) * LINE + _BETWEEN
                 lowest = max(lowest, y)
-                y = self.lane_y[lane] + _BETWEEN if is_close else y
+                middle = self.lane_y[lane] + _BETWEEN
+                for column in [*runs, *(taken if tracks else ())]:
+                    taken[column] = max(taken[column], middle)
+                taken.update({column: max(taken[column], y) for column in self.spans[lane]})
+                y = middle if is_close else y
             self.row_bottom[row] = lowest - _BETWEEN / 2
             y = lowest + _BETWEEN
+
+    def _runs(self, lane: tuple[int, int]) -> set[int]:
+        """Return the columns through which arrows run at the middle of a lane."""
+        found: set[int] = set()
+        for source, target in self.edges:
+            a, b = self.items[source], self.items[target]
+            way = self.way(source, target)
+            if self._lane(a if way == "first along" else b) == lane and "over" not in way:
+                begin = self._first(lane[0]) if way == "next row" else a.place.column + 1
+                found.update(column for column in range(begin, b.place.column) if column in self.middle)
+        return found
 
     def _may_overlap(self) -> bool:
         """Return whether a lane may begin right below the middle of the one above it: no arrow would cross a box.
