@@ -191,13 +191,13 @@ def _variables(value: Value | None, problems: Problems) -> dict[str, Value]:
 
 
 def _blocks(value: Value | None, problems: Problems) -> dict[str, BlockDefinition]:
-    blocks = {}
+    blocks = []
     for key, item in named_pairs(value, "blocks", problems):
         try:
-            blocks[(block := _block(key, item, problems)).name] = block
+            blocks.append(_block(key, item, problems))
         except BadValueError as error:
             problems.append(error.problem)
-    return blocks
+    return {block.name: block for block in blocks}
 
 
 def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
