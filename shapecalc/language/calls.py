@@ -113,7 +113,8 @@ def read_call(text: str) -> Call | None:
     if not end or (behind and _closing(behind) != len(behind)):  # layers are called in turn: Dense(10)(x)
         return None
     operands = tuple(split_parts(behind[1:-1]))
-    if not target and assigned and not operands and found[2][:1].isupper():  # not what a function returns
+    is_named = assigned and (not operands or "," in assigned[0])  # `x = Dense(10)(x)` is only the tensor that follows
+    if not target and assigned and is_named and found[2][:1].isupper():  # not what a function returns
         target = assigned[2]
     return _not_lazy(Call(found[1], found[2], tuple(split_parts(rest[1 : end - 1])), target, operands))
 

@@ -279,7 +279,7 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
         due = f"{named} {'> 0' if isinstance(found, (int, float)) else '== …'}" if named else str(bool(found)).lower()
         hint = f"write {what}: {due}"
         if named and named.isidentifier() and found in (0, 1):
-            hint = f"write {named}: {str(bool(found)).lower()}"
+            hint = f"set {named} to {str(bool(found)).lower()}"
         raise bad(f"{what} must be true or false, {shown}", value.mark, clean(hint))
     return found
 
