@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["GraphBuilder", "Proto"]
 
 _STEPS_OF_A_BLOCK = 4
+_MOST_TRIALS = 8
 
 
 class GraphBuilder(Written):
@@ -52,7 +53,7 @@ class GraphBuilder(Written):
         self._bodies: dict[str, ListValue] = {}
         self._lists = items_within(variables.values())
         self._work: dict[str, Effort] = {}
-        self._tried: set[str] = set()
+        self._tried: list[str] = []
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -282,14 +283,14 @@ class GraphBuilder(Written):
     ) -> None:  # fmt: skip
         """Replace the problems of a block whose first argument is a list by one, if its items as arguments fit better.
 
-        That is tried once for a block, and not within a trial; its steps count towards the limit.
+        That is tried a few times for a block, and not within a trial; its steps count towards the limit.
         """
         named = block.by_name(entry)
-        if named is None or block.name in self._tried:
+        if named is None or self._tried.count(block.name) == _MOST_TRIALS:
             return
-        self._tried.add(block.name)
+        self._tried.append(block.name)
         trial = GraphBuilder(self.blocks, self.variables)
-        trial._tried, trial.steps = {*self.blocks}, self.steps
+        trial._tried, trial.steps = [*self.blocks] * _MOST_TRIALS, self.steps
         around = Scope(scope.prefix, scope.inputs, set(), scope.waiting)
         around.stack = scope.stack
         try:

@@ -294,7 +294,9 @@ def named_pairs(value: Value | None, what: str, problems: Problems, default: str
     if isinstance(value, MapValue):
         return value.pairs
     pairs: list[tuple[Scalar, Value]] = []
-    hint = "write it as {name: value}"
+    hint = "write it as {NAME: …}"
+    if what.startswith("the variant"):
+        hint = "write it as {vars: {NAME: …}}"
     for item in value.items if isinstance(value, ListValue) else ():
         named = item.get(_NAME) if isinstance(item, MapValue) else None
         if isinstance(item, MapValue) and isinstance(named, Scalar):
