@@ -263,7 +263,9 @@ def _raw_text(scalar: Scalar, argument: Argument, variables: Mapping[str, Any]) 
         return evaluate(scalar, variables)
     except BadValueError as error:
         why = (f"{argument.name} must be {argument.expected}",) if re.fullmatch(r"[\w.]+", text) else ()
-        raise BadValueError(error.problem._replace(why=why)) from None
+        switch = _SWITCHES.get(text.lower()) if is_flag else None
+        hint = error.problem.hint if switch is None else f"write {argument.name}: {str(switch).lower()}"
+        raise BadValueError(error.problem._replace(why=why, hint=hint)) from None
 
 
 def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:

@@ -334,12 +334,12 @@ MEANT = {
     "a batch of sequences": (
         "32x20x64", [{"LSTM": {"input_size": 64, "hidden_size": 8}}],
         "sizes are given without the batch axis: write 20x64, not 32x20x64, if 32 is the batch\n"
-        "otherwise add a permute and a reshape or flatten before it",
+        "otherwise write `- flatten: {start_dim: 1, end_dim: 2}` before it, for steps along all axes but the last",
         ("20x64", []), (20, 8)),
     "a batch of token ids": (
         "32x20", [{"embedding": {"num_embeddings": 9, "embedding_dim": 4}}, {"GRU": {"hidden_size": 8}}],
         "sizes are given without the batch axis: write 20, not 32x20, if 32 is the batch\n"
-        "otherwise add a permute and a reshape or flatten before it",
+        "otherwise write `- flatten: {start_dim: 1, end_dim: 2}` before it, for steps along all axes but the last",
         (20, []), (20, 8)),
     "a batch of two inputs": (
         {"a": "32x20x4", "b": "32x20x4"}, [{"add": ["a", "b"]}, {"RNN": 8}],
@@ -354,7 +354,7 @@ MEANT = {
     "a batch of series": (
         "32x20x1", [{"LSTM": {"input_size": 1, "hidden_size": 8}}],
         "sizes are given without the batch axis: write 20x1, not 32x20x1, if 32 is the batch\n"
-        "otherwise add a permute and a reshape or flatten before it",
+        "otherwise write `- flatten: {start_dim: 1, end_dim: 2}` before it, for steps along all axes but the last",
         ("20x1", []), (20, 8)),
     "one axis of a sequence": (
         20, [{"LSTM": {"input_size": 1, "hidden_size": 8}}],

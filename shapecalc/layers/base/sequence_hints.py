@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Insertion
@@ -20,13 +21,21 @@ def length_hint(x: Shape, features: Any) -> str | Callable[[Callable[[Insertion]
     if x.is_map and x.rank > 2 and features in (None, x.channels):
         return _tokens
     if x.rank != 1:
-        return "add a permute and a reshape or flatten before it"
+        is_ready = x.rank > 2 and (features == x.sizes[-1] or (features is None and not x.is_map))
+        return partial(_joined, x.rank) if is_ready else "add a permute and a reshape or flatten before it"
     return _one_step if features == x.sizes[0] else _one_feature
 
 
 def _tokens(place: Callable[[Insertion], str]) -> str:
     """Return the hint for a feature map: its positions are the steps."""
     return f"{place(Insertion('to_tokens'))}, for its positions as steps"
+
+
+def _joined(rank: int, place: Callable[[Insertion], str]) -> str:
+    """Return the hint for features at positions along several axes: as steps along one."""
+    return (
+        f"{place(Insertion(f'flatten: {{start_dim: 1, end_dim: {rank - 1}}}'))}, for steps along all axes but the last"
+    )
 
 
 def _one_feature(place: Callable[[Insertion], str]) -> str:
