@@ -36,6 +36,8 @@ def pytest_configure(config):
     # A shell starts background jobs with interrupts ignored, and the commands of the tests would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.name != "nt":  # and `nohup` ignores hangups
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Where comparisons with PyTorch are required, it must be installed: nothing is skipped without it.
     if os.environ.get("SHAPECALC_REQUIRE_TORCH"):
         import torch  # noqa: F401

@@ -91,5 +91,5 @@ def test_signals(name, status, tmp_path):
     with process, suppress(BrokenPipeError), open(pipe, "w") as stream:  # which opens when it is being read
         stream.write("input: 4\n")
         process.send_signal(getattr(signal, name))
-        out, _ = process.communicate()
+        out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (status, b"")
