@@ -14,6 +14,7 @@ from shapecalc.language.foreign import changes_nothing, hint_for_foreign_argumen
 from shapecalc.language.tensors import RUNNING, as_merge, hint_for_expression, note_on
 from shapecalc.language.translation import SEQUENCE, Place, as_next_item, hint_for_call, layer_after
 from shapecalc.layers import find_kind
+from shapecalc.layers.base.arguments import STATED
 from shapecalc.layers.base.layer import normalise_word
 from shapecalc.source import ListValue, MapValue, Scalar, read_text, short
 
@@ -47,7 +48,7 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     cls = find_kind(call.word) if call else None
     if call and cls and call.prefix and call.arguments is None:
         wrapped = hint_for_wrapped(call.word, cls, value, place.known, "- ") if isinstance(value, ListValue) else ""
-        return wrapped or clean(f"write `- {call.word}{_as_written(value, cls)}`")
+        return wrapped or _of_two_readings(call, cls, value) or clean(f"write `- {call.word}{_as_written(value, cls)}`")
     hint = _no_layer(key.text) or (hint_for_call(call, place) if call else _hint_for_index(key.text))
     hint = hint or ("" if call else _chain(key.text) or hint_for_expression(key.text, place.known))
     if hint:
@@ -69,6 +70,18 @@ def hint_for_kind(key: Scalar, value: Value | None, place: Place) -> str:
     if not hint and value is None and key.text in place.known:
         hint = f"{key.text} is a layer or an input: write `from: {key.text}` beside the layer whose input it is"
     return clean(hint)
+
+
+def _of_two_readings(call: Call, cls: type[Layer], value: Value | None) -> str:
+    """Return the hint for one value alone, `nn.Upsample: 2`, that is another argument in a call; empty for others."""
+    first, in_call = cls.first_argument(call.word), cls.arguments[cls.in_calls[0]] if cls.in_calls else None
+    values = items_of(value) if value is not None and not isinstance(value, MapValue) else []
+    if not first or not in_call or in_call.role == STATED or first is in_call or len(values) != 1:
+        return ""
+    return clean(
+        f"write `- {call.word}: {{{first.name}: {values[0]}}}`, or {{{in_call.name}: {values[0]}}} as "
+        f"{call.prefix}{call.word}({values[0]}) has it"
+    )
 
 
 def _values(call: Call, value: Value | None) -> list[str]:

@@ -132,6 +132,9 @@ def hint(item: str) -> str:
         ("k.T", "write `- transpose: {dim0: -2, dim1: -1}`; if k is not the layer above, write `name: k` below that layer and "
          "`from: k` below this one"),
         ("F.max_pool2d(x, 2) / 2", "a number changes no size: remove it: write `- F.max_pool2d(x, 2)` alone"),
+        ("nn.Upsample: 2", "write `- Upsample: {scale_factor: 2}`, or {size: 2} as nn.Upsample(2) has it"),
+        ("nn.Upsample: [2]", "write `- Upsample: {scale_factor: 2}`, or {size: 2} as nn.Upsample(2) has it"),
+        ("nn.Linear: 10", "write `- Linear: 10`"),
         ("x / 8", "a number changes no size: remove the item"),
         ("path: [relu, {fc: 10}]", "in sequence, list its layers here, without the name path; as a branch, move path to "
          "`blocks:`, and write `[path]` in the list of a `- concat:` or `- add:`"),
