@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Mark, Problem
 from shapecalc.language.entries import Effort, Entry, branches_of, listed, read_entry, work_of, wrong_number
 from shapecalc.language.expansion import MAX_LAYERS, Proto, Written, key_of
-from shapecalc.language.expressions.operands import items_within, shown_value
 from shapecalc.language.making import Maker, uncounted_weights
 from shapecalc.language.reports import Reports, TooMuchError
 from shapecalc.language.scope import (
@@ -21,10 +20,10 @@ from shapecalc.language.scope import (
     varies_by_turn,
 )
 from shapecalc.language.turns import is_on, turns_of
-from shapecalc.language.values import BadValueError, bad, condition
+from shapecalc.language.values import BadValueError, bad, condition, items_within
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Composite, Layer
-from shapecalc.source import ListValue, MapValue, Scalar, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, read_text, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

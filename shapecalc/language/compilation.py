@@ -9,7 +9,6 @@ from shapecalc.errors import Problem, Problems, UsageError, did_you_mean
 from shapecalc.language.builder import GraphBuilder
 from shapecalc.language.contexts import read_context
 from shapecalc.language.expectations import read_expectations
-from shapecalc.language.expressions.operands import shown_value
 from shapecalc.language.inputs import (
     input_shape,
     missing_input,
@@ -27,7 +26,7 @@ from shapecalc.language.values import BadValueError, bad, condition, describe, n
 from shapecalc.layers.base.shape import CHW, LAYOUTS, UNKNOWN, Shape
 from shapecalc.layers.base.sizes import Sizes
 from shapecalc.model.graph import Expectation, Graph, Reference
-from shapecalc.source import ListValue, MapValue, Scalar, short
+from shapecalc.source import ListValue, MapValue, Scalar, short, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

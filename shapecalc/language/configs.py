@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Problem, SpecError, did_you_mean
 from shapecalc.language.config_fields import NEVER_NULL, mistyped, nearest_types, no_pair, read_fields
-from shapecalc.language.expressions.operands import shown_value
 from shapecalc.language.files import bundled_keys, read_bytes
 from shapecalc.language.rotations import wrong_rotations
 from shapecalc.language.scope import reference_text
@@ -31,7 +30,7 @@ from shapecalc.language.values import BadValueError, condition, plain
 from shapecalc.layers import find_kind
 from shapecalc.model.graph import StatedContext
 from shapecalc.model.naming import Naming
-from shapecalc.source import ListValue, MapValue, Scalar, read_text
+from shapecalc.source import ListValue, MapValue, Scalar, read_text, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from shapecalc.layers.base.arguments import show
 from shapecalc.source import ListValue, MapValue, Scalar, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from shapecalc.errors import Hint, Mark, Problems
     from shapecalc.language.expressions import ExpressionError
@@ -24,6 +24,7 @@ __all__ = [
     "condition",
     "evaluate",
     "is_plain",
+    "items_within",
     "named_pairs",
     "plain",
     "word",
@@ -284,6 +285,17 @@ def condition(value: Value, variables: Mapping[str, Any], what: str) -> bool:
             hint = f"set {named} to {str(bool(found)).lower()}"
         raise bad(f"{what} must be true or false, {shown}", value.mark, clean(hint))
     return found
+
+
+def items_within(values: Iterable[Any]) -> int:
+    """Return how many items the lists among values have, nested lists included."""
+    waiting = [value for value in values if isinstance(value, (list, tuple))]
+    count = 0
+    while waiting:
+        items = waiting.pop()
+        count += len(items)
+        waiting += [item for item in items if isinstance(item, (list, tuple))]
+    return count
 
 
 def named_pairs(value: Value | None, what: str, problems: Problems, default: str = "") -> list[tuple[Scalar, Value]]:

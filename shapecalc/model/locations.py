@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shapecalc.model.graph import Reference
@@ -21,8 +22,14 @@ __all__ = ["argument_words", "branches_at", "entry_at", "has_from", "location_of
 
 def entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
     """Return the kind of the item at a mark, and what is written after it; None if there is none."""
-    root, _ = read_text(text, mark.source.name)
-    return next((pair for pair in _entries(root) if pair[0].mark[1:3] == mark[1:3]), None) if root else None
+    return _entries_of(text, mark.source.name).get(mark[1:3])
+
+
+@lru_cache(maxsize=1)
+def _entries_of(text: str, name: str) -> dict[tuple[int, int], tuple[Scalar, Value | None]]:
+    """Return the entries of a text by their line and column: many hints may be on one text."""
+    root, _ = read_text(text, name)
+    return {pair[0].mark[1:3]: pair for pair in _entries(root)} if root else {}
 
 
 def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:

@@ -14,7 +14,7 @@ from shapecalc.errors import MAX_PROBLEMS, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, MAX_VALUES, StopReadingError, TreeBuilder
 from shapecalc.source.decoding import MAX_BYTES, check_text, decode
 from shapecalc.source.reading import read_events
-from shapecalc.source.values import ListValue, MapValue, Scalar, Value, as_list, flow_text, short, words_in
+from shapecalc.source.values import ListValue, MapValue, Scalar, Value, as_list, flow_text, short, shown_value, words_in
 from shapecalc.source.words import MAX_DIGITS
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "read_object",
     "read_text",
     "short",
+    "shown_value",
     "words_in",
 ]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from shapecalc.errors import Mark, Source
 
-__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "flow_text", "short", "words_in"]
+__all__ = ["At", "ListValue", "MapValue", "Scalar", "Value", "as_list", "flow_text", "short", "shown_value", "words_in"]
 
 _SHOWN = 40  # characters of a text that are shown in a message
 
@@ -96,6 +96,17 @@ def short(text: str) -> str:
     """Return a text as one line, short enough for a message."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def shown_value(value: Any) -> str:
+    """Return a value as an error shows it."""
+    if isinstance(value, (list, tuple)):
+        shown = ["[…]" if isinstance(item, (list, tuple)) else shown_value(item) for item in value[:_TOLD]]
+        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
+    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
+
+
+_TOLD = 8
 
 
 def words_in(values: list[Value]) -> set[str]:

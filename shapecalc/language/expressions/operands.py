@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from shapecalc.errors import Hint
 
@@ -18,12 +18,10 @@ __all__ = [
     "described",
     "is_plain",
     "items_of",
-    "items_within",
     "name_of_kind",
     "number_of",
     "on_any",
     "short",
-    "shown_value",
     "truth_of",
 ]
 
@@ -61,28 +59,6 @@ def short(text: str) -> str:
     """Return a text as one line, short enough for a message."""
     line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
-
-
-def shown_value(value: Any) -> str:
-    """Return a value as an error shows it."""
-    if isinstance(value, (list, tuple)):
-        shown = ["[…]" if isinstance(item, (list, tuple)) else shown_value(item) for item in value[:_TOLD]]
-        return f"[{', '.join(shown)}{', …' if len(value) > _TOLD else ''}]"
-    return ("true" if value else "false") if isinstance(value, bool) else short(str(value))
-
-
-_TOLD = 8
-
-
-def items_within(values: Iterable[Any]) -> int:
-    """Return how many items the lists among values have, nested lists included."""
-    waiting = [value for value in values if isinstance(value, (list, tuple))]
-    count = 0
-    while waiting:
-        items = waiting.pop()
-        count += len(items)
-        waiting += [item for item in items if isinstance(item, (list, tuple))]
-    return count
 
 
 def described(value: Any, piece: Piece) -> str:
