@@ -72,7 +72,7 @@ def random_cluster(key, depth, rng):
     return Cluster(key, tuple(members), rng.choice([0, 20]), rng.choice([0, 40, 150]), rng.choice([0, 40, 150]))
 
 
-@turns(40, 1500)
+@turns(40, 400)
 @pytest.mark.parametrize("turned", [False, True])
 def test_random_graphs(turns, turned):
     for seed in range(turns):
@@ -88,7 +88,7 @@ def test_random_graphs(turns, turned):
         assert lay_out(top, edges, turned=turned) == found
 
 
-@turns(40, 1500)
+@turns(40, 400)
 def test_edges_in_any_direction(turns):
     """Blocks that are not convex: an edge may go from a later cluster to an earlier one, and back."""
     for seed in range(turns):
