@@ -22,7 +22,7 @@ FAMILIES = ("detection", "quantization")  # those left out: their outputs depend
 SIZES = {"segmentation": (1, 3, 128, 128), "optical_flow": (1, 3, 128, 128), "video": (1, 3, 16, 224, 224)}
 UNUSED = {"googlenet": "aux", "inception_v3": "AuxLogits"}
 """Modules that are used only in training: their parameters are named in a note, and not counted."""
-UNKNOWN = {"raft_large": 51, "raft_small": 51}
+UNKNOWN = {"raft_large": 17, "raft_small": 17}
 """Operations that no layer is: pools and samplings of 256 maps of each sample, RAFT's correlation volumes."""
 
 
