@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem
@@ -52,7 +53,7 @@ class GraphBuilder(Written):
         self._bodies: dict[str, ListValue] = {}
         self._lists = items_within(variables.values())
         self._work: dict[str, Effort] = {}
-        self._tried: list[str] = []
+        self._tried: Counter[str] = Counter()
 
     def expand(
         self, entries: Sequence[Value], scope: Scope, variables: Mapping[str, Any], flow: tuple[Flow, ...]
@@ -285,11 +286,11 @@ class GraphBuilder(Written):
         That is tried a few times for a block, and not within a trial; its steps count towards the limit.
         """
         named = block.by_name(entry)
-        if named is None or self._tried.count(block.name) == _MOST_TRIALS:
+        if named is None or self._tried[block.name] == _MOST_TRIALS:
             return
-        self._tried.append(block.name)
+        self._tried[block.name] += 1
         trial = GraphBuilder(self.blocks, self.variables)
-        trial._tried, trial.steps = [*self.blocks] * _MOST_TRIALS, self.steps
+        trial._tried, trial.steps = Counter(dict.fromkeys(self.blocks, _MOST_TRIALS)), self.steps
         around = Scope(scope.prefix, scope.inputs, set(), scope.waiting)
         around.stack = scope.stack
         try:
@@ -301,7 +302,7 @@ class GraphBuilder(Written):
             del self.problems[before:]
             first = next(iter(block.arguments))
             message = f"the whole list is the value of {first}, the first argument of the block {block.name}"
-            self.report(block.error(message, named.mark, entry.value).problem, scope)
+            self.report(block.error(message, named.mark, named.value).problem, scope)
 
     def _composite(
         self, cls: type[Composite], entry: Entry, scope: Scope, variables: Mapping[str, Any],

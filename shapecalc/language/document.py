@@ -320,7 +320,7 @@ def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
         return variants
     for key, item in pairs:
         parts: dict[str, Value] = {}
-        for inner, part in named_pairs(item, f"the variant {key.text}", problems):
+        for inner, part in named_pairs(item, f"the variant {key.text}", problems, example="{vars: {NAME: …}}"):
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part
             else:

@@ -284,7 +284,6 @@ def hint_for_block_arguments(
     if isinstance(value, MapValue):
         given = {key.text: _text(item) for key, item in value.pairs}
     elif isinstance(value, ListValue) and len(value.items) <= len(names):
-        value = value.items[0] if len(value.items) == 1 and isinstance(value.items[0], ListValue) else value
         given = dict(zip(names, map(_text, value.items), strict=False))
     elif isinstance(value, Scalar) and value.value is not None:
         given = {names[0]: _text(value)}

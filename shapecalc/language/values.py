@@ -298,19 +298,19 @@ def items_within(values: Iterable[Any]) -> int:
     return count
 
 
-def named_pairs(value: Value | None, what: str, problems: Problems, default: str = "") -> list[tuple[Scalar, Value]]:
+def named_pairs(
+    value: Value | None, what: str, problems: Problems, default: str = "", *, example: str = "{NAME: …}"
+) -> list[tuple[Scalar, Value]]:
     """Return the pairs of a mapping of names. A list in place of one is a problem, and is read as what it means.
 
-    Its items are mappings, or names that have the `default`.
+    Its items are mappings, or names that have the `default`. The hint for anything else is the `example`.
     """
     if value is None or (isinstance(value, Scalar) and value.value is None):
         return []
     if isinstance(value, MapValue):
         return value.pairs
     pairs: list[tuple[Scalar, Value]] = []
-    hint = "write it as {NAME: …}"
-    if what.startswith("the variant"):
-        hint = "write it as {vars: {NAME: …}}"
+    hint = f"write it as {example}"
     for item in value.items if isinstance(value, ListValue) else ():
         named = item.get(_NAME) if isinstance(item, MapValue) else None
         if isinstance(item, MapValue) and isinstance(named, Scalar):

@@ -17,32 +17,33 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import Sizing
     from shapecalc.source import Value
 
-__all__ = ["argument_words", "branches_at", "entry_at", "has_from", "location_of"]
+__all__ = ["argument_words", "branches_at", "entry_at", "has_from", "key_beside", "location_of"]
 
 
 def entry_at(text: str, mark: Mark) -> tuple[Scalar, Value | None] | None:
     """Return the kind of the item at a mark, and what is written after it; None if there is none."""
-    return _entries_of(text, mark.source.name).get(mark[1:3])
+    found = _entries_of(text, mark.source.name).get(mark[1:3])
+    return found[:2] if found else None
 
 
 @lru_cache(maxsize=1)
-def _entries_of(text: str, name: str) -> dict[tuple[int, int], tuple[Scalar, Value | None]]:
+def _entries_of(text: str, name: str) -> dict[tuple[int, int], tuple[Scalar, Value | None, MapValue | None]]:
     """Return the entries of a text by their line and column: many hints may be on one text."""
     root, _ = read_text(text, name)
-    return {pair[0].mark[1:3]: pair for pair in _entries(root)} if root else {}
+    return {entry[0].mark[1:3]: entry for entry in _entries(root)} if root else {}
 
 
-def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None]]:
-    """Yield every word of a text that may be a kind, with its arguments."""
+def _entries(root: Value) -> Iterator[tuple[Scalar, Value | None, MapValue | None]]:
+    """Yield every word of a text that may be a kind, with its arguments, and the mapping that it is a key of."""
     waiting: list[Value] = [root]
     while waiting:
         value = waiting.pop()
         if isinstance(value, ListValue):
             waiting += value.items
-            yield from ((item, None) for item in value.items if isinstance(item, Scalar))
+            yield from ((item, None, None) for item in value.items if isinstance(item, Scalar))
         elif isinstance(value, MapValue):
             waiting += [item for _, item in value.pairs]
-            yield from value.pairs
+            yield from ((key, item, value) for key, item in value.pairs)
 
 
 def branches_at(text: str, mark: Mark) -> Value | None:
@@ -53,17 +54,8 @@ def branches_at(text: str, mark: Mark) -> Value | None:
 
 def key_beside(text: str, mark: Mark, word: str) -> Value | None:
     """Return the value of a layer-level key of the item at a mark; None if there is none."""
-    root, _ = read_text(text, mark.source.name)
-    waiting: list[Value] = [root] if root else []
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, MapValue):
-            if any(key.mark[1:3] == mark[1:3] for key, _ in value.pairs):
-                return value.get(word)
-            waiting += [item for _, item in value.pairs]
-        elif isinstance(value, ListValue):
-            waiting += value.items
-    return None
+    found = _entries_of(text, mark.source.name).get(mark[1:3])
+    return found[2].get(word) if found and found[2] else None
 
 
 def argument_words(text: str, mark: Mark, block: str) -> MapValue | None:
