@@ -18,6 +18,8 @@ from shapecalc.importers.tensors import (
     Batch,
     Constant,
     Data,
+    FailedError,
+    JoinedBatchError,
     NodePlace,
     NotCoveredError,
     Unsized,
@@ -41,22 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["FailedError", "Frame", "JoinedBatchError", "NotCoveredError"]
 
 _NONE: frozenset[str] = frozenset()
-
-
-class JoinedBatchError(NotCoveredError):
-    """Several samples of a layer are one of the network: it can be used on one after the other. `x` has them all."""
-
-    def __init__(self, x: Data) -> None:
-        self.x = x
-        super().__init__("the first axis of its input is not the batch alone")
-
-
-class FailedError(Exception):
-    """A layer was added whose sizes cannot be: inference reports why. `index` is that of its node."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        super().__init__(index)
 
 
 class _Unresolved(Layer):
@@ -120,23 +106,35 @@ class Frame:
         Errors: `LayerError` where it cannot be made, `FailedError` where its sizes cannot be.
         """
         layer = self._layer(kind, arguments)
-        shapes = tuple([x.shape for x in inputs])
-        key = (id(layer), shapes)
-        sizing = self._sizings.get(key)
-        index, refs, mark = len(self.nodes), tuple([x.ref for x in inputs]), self.mark(place)
-        if sizing is None:
-            try:
-                sizing = self._sizings[key] = size_layer(layer, shapes)
-            except LayerError:
-                self._add(Node(place.name, layer, refs, mark), place)
-                raise FailedError(index) from None
-        shares, held = self.owners.shared(weights, sizing, index) if weights else (-1, _NONE)
-        self._add(Node(place.name, layer, refs, mark, (), shares, frozen, -1, held), place)
-        if weights:
-            self.sources[index] = [name for weight in weights if weight.learned for name in weight.sources]
+        refs = tuple([x.ref for x in inputs])
+        try:
+            sizing = self.sizing(layer, tuple([x.shape for x in inputs]))
+        except LayerError:
+            self._add(Node(place.name, layer, refs, self.mark(place)), place)
+            raise FailedError(len(self.nodes) - 1) from None
+        index = self.add_layer(place, layer, sizing, refs, weights, frozen=frozen)
         if len(sizing.outputs) == 1:
             return [(Reference(index), sizing.outputs[0])]
         return [(Reference(index, number), shape) for number, shape in enumerate(sizing.outputs)]
+
+    def sizing(self, layer: Layer, shapes: tuple[Shape, ...]) -> Sizing:
+        """Return the results of a layer for inputs of these shapes. Errors: `LayerError`."""
+        found = self._sizings.get((id(layer), shapes))
+        if found is None:
+            found = self._sizings[id(layer), shapes] = size_layer(layer, shapes)
+        return found
+
+    def add_layer(
+        self, place: NodePlace, layer: Layer, sizing: Sizing, refs: tuple[Reference, ...],
+        weights: Sequence[Constant] = (), *, frozen: bool = False,
+    ) -> int:  # fmt: skip
+        """Add a layer whose sizes are known, and return its index."""
+        index = len(self.nodes)
+        shares, held = self.owners.shared(weights, sizing, index) if weights else (-1, _NONE)
+        self._add(Node(place.name, layer, refs, self.mark(place), (), shares, frozen, -1, held), place)
+        if weights:
+            self.sources[index] = [name for weight in weights if weight.learned for name in weight.sources]
+        return index
 
     def fix_weights(self, index: int, names: Iterable[str]) -> None:
         """Note that these weights of a node are not learned: constants that the file states as such."""

@@ -19,13 +19,30 @@ if TYPE_CHECKING:
     from shapecalc.model.graph import Reference
 
 __all__ = [
-    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "UncoveredError",
-    "Unsized", "batch_after", "common_axis", "fits", "inferred_sizes", "on_axis", "rearrangement", "sizes_text",
+    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "FailedError", "JoinedBatchError", "NodePlace",
+    "NotCoveredError", "UncoveredError", "Unsized", "batch_after", "common_axis", "fits", "inferred_sizes", "on_axis",
+    "rearrangement", "sizes_text",
 ]  # fmt: skip
 
 
 class NotCoveredError(Exception):
     """A node is used in a way that no layer here is: it is opaque. The text says why."""
+
+
+class JoinedBatchError(NotCoveredError):
+    """Several samples of a layer are one of the network: it can be used on one after the other. `x` has them all."""
+
+    def __init__(self, x: Data) -> None:
+        self.x = x
+        super().__init__("the first axis of its input is not the batch alone")
+
+
+class FailedError(Exception):
+    """A layer was added whose sizes cannot be: inference reports why. `index` is that of its node."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        super().__init__(index)
 
 
 class UncoveredError(LayerError):

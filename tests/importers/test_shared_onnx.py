@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
+from alike_graphs import read_twice
 
 import shapecalc
 
@@ -57,3 +58,9 @@ def test_everything_in_them_is_understood(file):
     assert f"{sum(truth['ops'].values()):,} nodes: " in note
     assert ", 0 unknown; " in note
     assert "do not" not in note
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in FILES] or [None])
+def test_nodes_like_one_before_are_as_if_each_was_looked_at(path, monkeypatch):
+    network, hits = read_twice(monkeypatch, lambda: shapecalc.load(str(path)))
+    assert hits > len(network.graph.nodes) / 10

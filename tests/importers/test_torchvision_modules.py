@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from alike_graphs import read_twice
 
 import shapecalc
+from shapecalc.network import Network
 
 torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402  (only where there is torch)
@@ -47,11 +49,12 @@ def _no_random_weights(monkeypatch):
 
 
 @pytest.mark.parametrize("model", NAMES)
-def test_a_model_of_torchvision(model):
+def test_a_model_of_torchvision(model, monkeypatch):
     module = built(model)
     size = SIZES.get(family(model), (1, 3, 299, 299) if model == "inception_v3" else (1, 3, 224, 224))
     examples = (torch.zeros(size, device="meta"),) * (2 if family(model) == "optical_flow" else 1)
     network = shapecalc.from_torch(module, *examples)
+    read_twice(monkeypatch, lambda: Network(network.origin))
     report = network.infer()
     note = next(note for note in report.notes if " shape arithmetic, " in note)
     assert f", {UNKNOWN.get(model, 0)} unknown; " in note

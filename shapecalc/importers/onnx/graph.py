@@ -6,6 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.importers.alike import AlikeNodes
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
 from shapecalc.importers.combining import as_rows
@@ -81,6 +82,7 @@ class Importing(Inlining):
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
+        self.alike = AlikeNodes(self.frame)
         self.understanding = Understanding()
         self.factors: set[str] = set()
         self.made: set[str] = set()
@@ -207,16 +209,19 @@ class Importing(Inlining):
 
     def _results(self, call: NodeCall, scope: dict[str, Any], path: str, depth: int) -> Sequence[Any] | None:
         """Return the outputs of a node; None where it was inlined."""
-        node, taken = call.node, call.inputs
-        wrong = self._wrong(call, scope, depth)
-        if wrong:
+        node, taken, before = call.node, call.inputs, len(self.frame.nodes)
+        if wrong := self._wrong(call, scope, depth):
             return self._failed(call, taken, LayerError(wrong))
-        before = len(self.frame.nodes)
+        like = call.likeness
+        if again := self.alike.again(like, call.place, call.place_with):
+            return again
         try:
             with Guard(node.op):
                 if self.inline(call, scope, path, depth):
                     return None
-                return self._converted(call)
+                found = self._converted(call)
+            self.alike.note(like, before, found)
+            return found
         except FailedError as error:
             return [Unsized(Reference(error.index))] * max(len(node.outputs), 1)
         except (LayerError, UsageError) as error:

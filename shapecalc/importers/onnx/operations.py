@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.alike import likeness
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import MOST_ITEMS
@@ -20,6 +21,7 @@ from shapecalc.importers.tensors import Constant, Data, inferred_sizes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from shapecalc.importers.alike import Likeness
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.onnx.messages import NodeMessage
     from shapecalc.importers.tensors import NodePlace
@@ -40,6 +42,9 @@ operation: OperationTable[Operation] = OperationTable(
 
 _REWRITTEN = "pkg.onnxscript.rewriter.rule_name"
 """In the metadata of a node of PyTorch's newer exporter: the rules by which it was rewritten."""
+_WEIGHTED = frozenset(("Conv", "BatchNormalization", "LayerNormalization"))
+_ALIKE = _WEIGHTED | {"Relu", "Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Tanh", "Softmax", "Gelu"}
+"""Operations that become the same layer wherever their attributes and the sizes of their inputs are equal."""
 _NO_USES = TensorUses((), (), {})
 
 
@@ -54,6 +59,15 @@ class NodeCall(ImportedCall):
         """What the graph around it does with its tensors."""
         self.is_of_constants = False
         """Whether its inputs are constants, so that only the size of its output matters."""
+
+    @property
+    def likeness(self) -> Likeness | None:
+        """What the node has in common with those that become the same layer; None where there may be no other."""
+        node = self.node
+        if node.op not in _ALIKE or node.domain or len(node.outputs) != 1:
+            return None
+        arguments = (node.op, self.opset, *map(id, node.attributes.values()))
+        return likeness(arguments, self.inputs, with_weights=node.op in _WEIGHTED, owner=node.attributes)
 
     def place_with(self, weights: Sequence[Constant]) -> NodePlace:
         """Return where a layer with these weights is: in a file without modules, their names say so."""

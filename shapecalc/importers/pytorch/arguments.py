@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.importers.alike import likeness
 from shapecalc.importers.pytorch.operations import split_target
 from shapecalc.importers.pytorch.program import Ref
 from shapecalc.importers.tensors import Constant, Data, NodePlace, UncoveredError
@@ -12,9 +13,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shapecalc.errors import LayerError
+    from shapecalc.importers.alike import Likeness
     from shapecalc.importers.pytorch.program import AtenNode
 
-__all__ = ["constants_of", "place_of", "resolved", "sorts_of", "unknown_size"]
+__all__ = ["constants_of", "likeness_of", "place_of", "resolved", "sorts_of", "unknown_size"]
+
+
+_WEIGHTED = frozenset(("conv1d", "conv2d", "conv3d", "linear", "batch_norm", "layer_norm", "group_norm"))
+_ALIKE = _WEIGHTED.union(("relu", "add", "mul", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "gelu", "silu",
+                          "softmax"))  # fmt: skip
+"""Operations that become the same layer wherever their arguments and the sizes of their tensors are equal."""
+_VALUES = frozenset((int, float, bool, str, type(None)))
+
+
+def likeness_of(node: AtenNode, scope: Mapping[str, Any]) -> Likeness | None:
+    """Return what a node has in common with those that become the same layer; None where there may be no other."""
+    op = split_target(node.target)[0]
+    if op not in _ALIKE or len(node.outputs) != 1:
+        return None
+    arguments: list[Any] = [node.target]
+    tensors = []
+    for name, value in node.arguments.items():
+        if type(value) is Ref:
+            arguments.append(name)
+            tensors.append(scope.get(value.name, value))
+        elif type(value) is list and _VALUES.issuperset(map(type, value)):
+            arguments.append((name, *value))
+        elif type(value) in _VALUES:
+            arguments += name, value
+        else:
+            return None
+    return likeness(tuple(arguments), tensors, with_weights=op in _WEIGHTED)
 
 
 def place_of(node: AtenNode, where: str) -> NodePlace:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError
+from shapecalc.importers.alike import AlikeNodes
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
 from shapecalc.importers.call import Guard
 from shapecalc.importers.each import worked
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import input_tensors
-from shapecalc.importers.pytorch.arguments import constants_of, place_of, resolved, sorts_of, unknown_size
+from shapecalc.importers.pytorch.arguments import constants_of, likeness_of, place_of, resolved, sorts_of, unknown_size
 from shapecalc.importers.pytorch.expressions import depends_on_data, plain_size
 from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
@@ -65,8 +66,10 @@ class ModuleImport:
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch, reading.repeats)
+        self.alike = AlikeNodes(self.frame)
         self.understanding = Understanding()
         self.stored = {one.identity: one for one in program.stored.values()}
+        self.is_trained = all(one.trainable for one in self.stored.values() if one.kind == PARAMETER)
         self.used: Collection[str] = ()
         self.folding = Folding(name, self.stored)
         self.views = Views()
@@ -132,7 +135,11 @@ class ModuleImport:
             where = f"{path}node[{number}]"
             place = place_of(node, where)
             before = len(self.frame.nodes)
-            found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
+            like = likeness_of(node, scope) if self.is_trained else None
+            found: Sequence[Any] | None = self.alike.again(like, place)
+            if found is None:
+                found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
+                self.alike.note(like, before, found)
             if found is None:  # inlined: its own nodes were counted
                 continue
             scope.update(zip(node.outputs, found, strict=False))
