@@ -98,6 +98,7 @@ class Constant(NamedTuple):
     `learned` is whether it is one of the weights that the file holds, and not made by an operation; `unread` says in
     which other file its elements are, and why they were not read there; `is_of_no_batch` is whether no axis is the
     batch, though it is none of these weights; `is_computed` is whether it is no weight, whatever it is multiplied by.
+    `parts` are the tensors that it has some elements of: what is joined of all of them is learned again.
     """
 
     dims: tuple[int, ...]
@@ -107,6 +108,7 @@ class Constant(NamedTuple):
     unread: str = ""
     is_of_no_batch: bool = False
     is_computed: bool = False
+    parts: tuple[str, ...] = ()
 
     @property
     def batch(self) -> Batch:

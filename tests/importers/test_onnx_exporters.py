@@ -59,6 +59,51 @@ def test_a_recurrent_layer_of_a_static_file_has_other_lengths():
     assert (report.outputs["y"], [row.kind for row in report.rows]) == ((9, 16), ["lstm"])
 
 
+def test_a_recurrent_layer_whose_gates_the_file_orders():
+    """Of more than 1,024 elements: the newer exporter writes how it orders them, and does not do it itself."""
+    at = {f"at{i}": tensor(f"at{i}", [1], [i], INT64) for i in (0, 16, 32, 48, 64)}
+    parts = {"i": (0, 16), "f": (16, 32), "g": (32, 48), "o": (48, 64)}
+    nodes = []
+    for side, stored in (("w", "r.weight_ih_l0"), ("r", "r.weight_hh_l0")):
+        cut = [node("Slice", [stored, f"at{low}", f"at{high}", "at0"], [f"{side}.{gate}"])
+               for gate, (low, high) in parts.items()]  # fmt: skip
+        joined = node("Concat", [f"{side}.{gate}" for gate in "iofg"], [f"{side}.iofg"], axis=0)
+        nodes += [*cut, joined, node("Unsqueeze", [f"{side}.iofg", "at0"], [side])]
+    nodes += [node("LSTM", ["x", "w", "r", "b"], ["first", "h"], hidden_size=16),
+              node("Squeeze", ["first", "one"], ["y"])]  # fmt: skip
+    weights = [*at.values(), tensor("one", [1], [1], INT64), tensor("b", [1, 128])]
+    stored = [tensor("r.weight_ih_l0", [64, 8]), tensor("r.weight_hh_l0", [64, 16])]
+    report = shapecalc.load(
+        model(nodes, [value("x", [5, 1, 8])], [value("y", None)], weights=[*weights, *stored])
+    ).infer()
+    assert [row.kind for row in report.rows] == ["lstm"]
+    assert (report.outputs["y"], report.total.params) == ((5, 16), 64 * 8 + 64 * 16 + 128)
+    assert report.total.macs == 5 * 64 * (8 + 16)
+    assert not any("the weights that the file computes" in note for note in report.notes)
+
+
+def of_two_products(made, stored):
+    """The parameters of two products, each with a weight of 8×8 that these nodes make."""
+    ints = [tensor(f"at{i}", [1], [i], INT64) for i in (0, 1, 4, 8, 9)]
+    nodes = [*made, node("MatMul", ["x", "v"], ["h"]), node("MatMul", ["h", "w"], ["y"])]
+    data = model(nodes, [value("x", [1, 3, 8])], [value("y", None)], weights=[*ints, tensor("stored", stored)])
+    return shapecalc.load(data).infer().total.params
+
+
+def cut_rows(name, low, high):
+    return node("Slice", ["stored", f"at{low}", f"at{high}", "at0"], [name])
+
+
+def test_a_weight_whose_rows_two_layers_order_anew_counts_once():
+    halves = [cut_rows("top", 0, 4), cut_rows("bottom", 4, 8)]
+    joined = [node("Concat", ["bottom", "top"], [name], axis=0) for name in "vw"]
+    assert of_two_products([*halves, *joined], [8, 8]) == 64
+
+
+def test_parts_of_a_stored_tensor_count_in_each_layer():
+    assert of_two_products([cut_rows("v", 0, 8), cut_rows("w", 1, 9)], [9, 8]) == 128
+
+
 @pytest.mark.parametrize(
     ("target", "size"), [((5, 3, 4, 4), (5, 4, 4)), ((5, 3, -1, 2), (5, 8, 2)), ((15, 16), (5, 16)), ((5, 48), (5, 16))]
 )
@@ -95,6 +140,28 @@ def group_norm(scale=(1.0,) * 4, shift=(0.0,) * 4):
         tensor("w", [8, 1, 1], [1.0] * 8), tensor("v", [8, 1, 1], [0.0] * 8),
     ]  # fmt: skip
     return nodes, (1, 8, 14, 14), weights
+
+
+def test_ones_and_zeros_in_bfloat16_are_read():
+    nodes, size, _ = group_norm()
+    ints = [tensor("to", [3], [0, 4, -1], INT64), tensor("back", [4], [1, 8, 14, 14], INT64)]
+    stored = {
+        "ones": ([4], b"\x80\x3f" * 4),
+        "zeros": ([4], bytes(8)),
+        "w": ([8, 1, 1], bytes(16)),
+        "v": ([8, 1, 1], bytes(16)),
+    }
+    folded = [
+        ("ones", (4,), "val_0"),
+        ("zeros", (4,), "val_1"),
+        ("w", (8, 1, 1), "g.weight"),
+        ("v", (8, 1, 1), "g.bias"),
+    ]
+    for one, params in ((b"\x80\x3f", 16), (b"\x00\x3f", 20)):  # a half is a scale
+        stored["ones"] = [4], one * 4
+        weights = [*ints, *(tensor(name, dims, kind=16, raw=raw) for name, (dims, raw) in stored.items())]
+        report = shapecalc.load(exported(nodes, size, weights, ["g.weight", "g.bias"], folded)).infer()
+        assert report.total.params == params
 
 
 @pytest.mark.parametrize(("sources", "params"), [((("g.weight", "val_1"), ("g.bias",)), 16), ((("val_2",), ()), 0)])

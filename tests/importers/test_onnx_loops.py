@@ -301,3 +301,19 @@ def test_an_operation_on_several_inputs_has_the_size_of_the_first():
     report = report_of(nodes, (1, 6, 8), [tensor("i", [1, 6, 1], [0] * 6, INT64)])
     assert layers(report)[-1] == ("named_operation", (6, 8))
     assert len(report.rows[-1].node.inputs) == 2
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_list_of_unknown_length_has_the_size_that_is_stated_of_what_is_joined_of_it(batch):
+    """As PyTorch's newer exporter writes nn.EmbeddingBag: a loop over bags, whose counter no node uses."""
+    nodes = [node("Bags", ["x"], ["count", "list"], domain="own"), node("ConcatFromSequence", ["list"], ["joined"], axis=0),
+             node("Cast", ["joined"], ["bags"], to=1), node("MatMul", ["bags", "w"], ["y"])]  # fmt: skip
+    stated = [value("bags", [batch, 8])]
+    data = model(nodes, [value("x", [batch, 12])], [value("y", None)], weights=[MATRIX], stated=stated)
+    report = shapecalc.load(data).infer()
+    assert layers(report)[1:] == [("linear", (8,))]
+    assert (report.rows[0].kind, report.rows[0].output_shapes[1], report.total.macs) == ("opaque", (8,), 64)
+    used = [*nodes, node("Relu", ["count"], ["z"])]
+    file = model(used, [value("x", [batch, 12])], [value("y", None), value("z", None)], weights=[MATRIX], stated=stated)
+    with pytest.raises(ShapeError, match="the file does not state the size of its output count"):
+        shapecalc.load(file).infer()

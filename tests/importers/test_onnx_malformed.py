@@ -171,3 +171,13 @@ def test_equal_messages_are_read_once_and_others_apart():
     assert [data[span.start : span.end] for one in (first, second) for span in one["items"]] == [b"12", b"13"]
     assert longer == [{"name": "a" * 300}] * 2
     assert longer[0] is not longer[1]
+
+
+def test_what_an_operation_made_before_it_was_not_covered_is_left_out():
+    """A residual sum whose normalisation has scales of another size: no layer is left that the opaque one could use."""
+    nodes = [node("SkipLayerNormalization", ["x", "y", "g"], ["z"], domain="com.microsoft"), node("Relu", ["z"], ["o"])]
+    inputs, weights = [value("x", [1, 6, 4]), value("y", [1, 6, 4])], [tensor("g", [5])]
+    report = shapecalc.load(
+        model(nodes, inputs, [value("o", None)], weights=weights, stated=[value("z", [1, 6, 4])])
+    ).infer()
+    assert [(row.kind, row.output_shape) for row in report.rows] == [("opaque", (6, 4)), ("relu", (6, 4))]

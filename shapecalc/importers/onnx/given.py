@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.dims import plain_of
 from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.importers.onnx.messages import FLOATS, STRING
+from shapecalc.importers.onnx.elements import FLOATS, STRING
 from shapecalc.importers.tensors import Constant
 
 if TYPE_CHECKING:

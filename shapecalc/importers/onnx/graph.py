@@ -15,6 +15,7 @@ from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.inputs import input_tensors
 from shapecalc.importers.onnx.arity import missing_input
 from shapecalc.importers.onnx.batch import batch_axes, sequences_of
+from shapecalc.importers.onnx.factors import made_of, sized, weights_in
 from shapecalc.importers.onnx.given import input_values, may_have_value
 from shapecalc.importers.onnx.inlining import Inlining
 from shapecalc.importers.onnx.messages import GraphMessage
@@ -274,12 +275,12 @@ class Importing(Inlining):
                 call.inputs = (as_rows(call, first) if is_product else call.data(0), *call.inputs[1:])
         reason = "" if operation else reason_of(node.op)
         if operation:
-            before = len(self.frame.nodes)
+            before, inputs = len(self.frame.nodes), call.inputs
             try:
                 return every_output(call, worked(call, operation))
             except NotCoveredError as error:
                 self.frame.forget(before)
-                call.absorbed, reason = (), str(error)
+                call.inputs, call.absorbed, reason = inputs, (), str(error)
         return opaque(call, self.model.graph, self.sizes, self.known, reason)
 
     def _folded(self, call: NodeCall, operation: Any) -> Sequence[Any]:
@@ -303,14 +304,12 @@ class Importing(Inlining):
         if found is None:
             reason = "its output is not known, though it depends on no input"
             return opaque(call, self.model.graph, self.sizes, self.known, reason)
-        sources = first.sources if isinstance(first, Constant) and call.node.op in _MOVES else ()
-        if not sources:
-            self.factors.update(
-                name for x in call.inputs if isinstance(x, Constant) and x.learned for name in x.sources
-            )
-        learned = isinstance(first, Constant) and first.learned and bool(sources)
         many = [found] if isinstance(found, (Data, Constant)) else found
-        return [Constant(x.full(1), () if 0 in x.full(1) else None, sources, learned) for x in many]
+        if isinstance(first, Constant) and call.node.op in _MOVES and first.sources:
+            return [sized(x)._replace(sources=first.sources, learned=first.learned) for x in many]
+        constants = [x for x in call.inputs if isinstance(x, Constant)]
+        self.factors.update(weights_in(constants))
+        return [made_of(constants, sized(x), self.model.graph.weights) for x in many]
 
     def _compare(self, call: NodeCall, found: Sequence[Any], graph: GraphMessage, place: NodePlace) -> None:
         """Compare the sizes of outputs with those that the file states."""

@@ -14,7 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.checkpoints.wire import Span
-from shapecalc.importers.onnx.messages import FLOATS
+from shapecalc.importers.onnx.elements import FLOATS
 
 if TYPE_CHECKING:
     from shapecalc.checkpoints.wire import WireReader

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.checkpoints.wire import Span, WireError, WireReader, signed
 from shapecalc.importers.inputs import ValueInfo
+from shapecalc.importers.onnx.elements import BITS, FLOATS, FORMATS, elements
 from shapecalc.importers.onnx.fields import MODEL
 from shapecalc.importers.tensors import Constant
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.onnx.external import Neighbours, OutsideData
 
 __all__ = [
-    "BITS",
-    "FLOATS",
     "MOST_ITEMS",
-    "STRING",
     "FunctionMessage",
     "GraphMessage",
     "Model",
@@ -41,14 +39,6 @@ _MOST_NODES = 500_000
 _MOST_AXES = 64
 _LARGEST = 2**40
 
-_FORMATS = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 10: "e", 11: "d", 12: "I", 13: "Q"}
-"""The formats of `struct` of the elements of a raw payload, by the numbers of their types (TensorProto.DataType)."""
-BITS = {**{code: 8 * struct.calcsize(word) for code, word in _FORMATS.items()}, 14: 64, 15: 128, 16: 16, 17: 8, 18: 8,
-         19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
-FLOATS = frozenset((1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24))
-"""The types of fractions: what is learned is of one of them."""
-STRING = 8
-"""The type of texts."""
 _EXTERNAL = 1
 
 _SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
@@ -289,20 +279,20 @@ class _Texts:
         """Return the elements of a small tensor in another file: of fractions only a few, as they may be weights."""
         if count == 0:
             return ()
-        if outside is None or code not in _FORMATS or count > (_FEW if code in FLOATS else MOST_ITEMS):
+        if outside is None or code not in FORMATS or count > (_FEW if code in FLOATS else MOST_ITEMS):
             return None
         data = self.neighbours.read(outside, 0, outside.length)
-        return None if data is None else struct.unpack(f"<{count}{_FORMATS[code]}", data)
+        return None if data is None else elements(data, count, code, FORMATS[code])
 
     def _items(self, message: dict[str, Any], count: int, code: int) -> tuple[Any, ...] | None:
         """Return the elements of a small tensor, however they are stored; None where they are not there."""
         if count == 0:
             return ()
-        for key, word in (("raw", _FORMATS.get(code, "")), ("floats", "f"), ("doubles", "d")):
+        for key, word in (("raw", FORMATS.get(code, "")), ("floats", "f"), ("doubles", "d")):
             spans = [span for span in message.get(key, ()) if isinstance(span, Span)]
             data = b"".join(self.reader.data[span.start : span.end] for span in spans) if word else b""
             if data and len(data) == count * struct.calcsize(f"<{word}"):
-                return struct.unpack(f"<{count}{word}", data)
+                return elements(data, count, code if key == "raw" else 0, word)
         for key in ("longs", "ints", "unsigned"):
             found: list[int] = []
             for span in message.get(key, ()):

@@ -26,6 +26,8 @@ _COUNTED = {"NonZero": _FOUND, "Unique": _FOUND, "NonMaxSuppression": _KEPT.form
 """Operations whose output has no batch, and a size that depends on the data."""
 _REASONS = {**_COUNTED, "If": "its condition is computed from data", "Scan": "it has more steps than are worked out",
             "Loop": "how often it runs is only known when it does"}  # fmt: skip
+_KEEP = ("ConcatFromSequence", "Cast", "CastLike", "Identity")
+"""Operations whose output has the size that is stated for the list of tensors that is their input."""
 _SOME = 100
 _INFERRED = ("If", "Scan")
 """Of these ONNX' own shape inference may know the size, if the file does not state it."""
@@ -73,9 +75,10 @@ def opaque(call: NodeCall, graph: GraphMessage, inputs: InputSizes, given: Given
     has_batch = any(x.batch.own for x in data) and call.node.op not in _COUNTED
     first = data[0].rank if data else 0
     found: list[tuple[tuple[int, ...], Batch]] = []
-    for name in call.node.outputs:
-        info, sizes = graph.stated.get(name), given.of(name)
-        stated = None if inputs.are_others else inputs.stated(info) if name else ((1,), False)
+    for i, name in enumerate(call.node.outputs):
+        info, sizes = _stated(call, name, graph), given.of(name)
+        stated = None if inputs.are_others else inputs.stated(info)
+        stated = stated if call.is_used(i) else ((1,), False)
         if sizes is not None:
             rank = len(info.dims) if info is not None and info.dims is not None else 0
             is_whole = len(sizes) == rank or (not rank and sizes[:1] == (call.frame.batch,) and len(sizes) == first)
@@ -89,6 +92,15 @@ def opaque(call: NodeCall, graph: GraphMessage, inputs: InputSizes, given: Given
             raise _unsized(call, name, reason, graph, inputs)
     outputs = call.frame.emit(call.place, "opaque", {"output_sizes": [one for one, _ in found], "op_type": op}, data)
     return [Data(ref, shape, batch) for (ref, shape), (_, batch) in zip(outputs, found, strict=True)]
+
+
+def _stated(call: NodeCall, name: str, graph: GraphMessage) -> ValueInfo | None:
+    """Return what the file states of the size of a tensor, or of what it has become once nodes only joined it."""
+    after = call.uses.only_user(name)
+    while name not in graph.stated and after is not None and after.op in _KEEP:
+        name = after.outputs[0]
+        after = call.uses.only_user(name)
+    return graph.stated.get(name)
 
 
 def _unsized(call: NodeCall, name: str, reason: str, graph: GraphMessage, inputs: InputSizes) -> LayerError:

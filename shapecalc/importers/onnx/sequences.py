@@ -97,6 +97,8 @@ def _split(call: NodeCall) -> Any:
 
 @operation("ConcatFromSequence")
 def _joined(call: NodeCall) -> Any:
+    if isinstance(call.given(0), Data):  # a list of which only the whole size is known
+        return call.data(0)
     tensors, axis = _tensors(call), call.number("axis", 0)
     return stacked(call, tensors, axis) if call.number("new_axis", 0) else joined(call, tensors, axis)
 

@@ -31,6 +31,8 @@ class TensorUses:
         self.users = _users(nodes)
         self.outputs = outputs
         self.scope = scope
+        self._nodes = nodes
+        self._constants: set[str] | None = None
 
     def is_used(self, name: str) -> bool:
         """Return whether a tensor is an input of any node, or an output of the graph."""
@@ -58,6 +60,8 @@ class TensorUses:
 
     def feed_weights(self, name: str) -> bool:
         """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
+        if self._constants is None:
+            self._constants = _constants_of(self._nodes, self.scope)
         waiting, seen = [name], {name}
         while waiting and len(seen) < _MOST_FOLLOWED:
             tensor = waiting.pop()
@@ -65,11 +69,20 @@ class TensorUses:
                 if node.op in _WITH_WEIGHTS:
                     if tensor in node.inputs[1:]:
                         return True
-                elif all(not one or one in seen or isinstance(self.scope.get(one), Constant) for one in node.inputs):
+                elif self._constants.issuperset(filter(None, node.inputs)):
                     new = [one for one in node.outputs if one not in seen]
                     waiting += new
                     seen.update(new)
         return False
+
+
+def _constants_of(nodes: Sequence[NodeMessage], scope: Mapping[str, Any]) -> set[str]:
+    """Return the tensors that depend on no input, of a graph of which only what is around it is known."""
+    found = {name for name, x in scope.items() if isinstance(x, Constant)}
+    for node in nodes:
+        if found.issuperset(filter(None, node.inputs)):
+            found.update(node.outputs)
+    return found
 
 
 def _users(nodes: Sequence[NodeMessage]) -> dict[str, list[NodeMessage]]:

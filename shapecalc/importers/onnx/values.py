@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.call import OF_MALFORMED
-from shapecalc.importers.onnx.messages import FLOATS, MOST_ITEMS
+from shapecalc.importers.onnx.elements import FLOATS
+from shapecalc.importers.onnx.messages import MOST_ITEMS
 from shapecalc.importers.table import OperationTable
 from shapecalc.importers.tensors import Constant, Data
 

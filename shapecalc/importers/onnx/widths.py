@@ -6,7 +6,7 @@ from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
-from shapecalc.importers.onnx.messages import BITS
+from shapecalc.importers.onnx.elements import BITS
 from shapecalc.model.graph import Stored
 
 if TYPE_CHECKING:
