@@ -20,16 +20,27 @@ Result = tuple[str, float, float, str]
 """The name of a measurement, its figure, its limit (negative: a minimum), and its unit."""
 
 
+_STARTER = """
+import os, sys, time
+start = time.perf_counter()
+no_output = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[no_output])
+_, status, usage = os.wait4(child, 0)
+print(status, time.perf_counter() - start, usage.ru_maxrss)
+"""
+
+
 def process(command: list[str]) -> tuple[float, float]:
-    """Return the wall seconds and the peak memory (MiB) of a whole process."""
-    start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
+    """Return the wall seconds and the peak memory (MiB) of a whole process.
+
+    It is started by a small process: what Linux says of a child's memory begins with that of the one that starts it.
+    """
+    starter = [sys.executable, "-I", "-S", "-c", _STARTER, *command]
+    ran = subprocess.run(starter, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, check=True)
+    status, seconds, memory = map(float, ran.stdout.split())
     if status:
         raise SystemExit(f"{command} failed")
-    child.returncode = 0
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, memory / 1024
 
 
 def paired(command: list[str], other: list[str], runs: int = RUNS) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 from searching import WHOLE
 
@@ -41,3 +42,21 @@ def pytest_configure(config):
     # Where comparisons with PyTorch are required, it must be installed: nothing is skipped without it.
     if os.environ.get("SHAPECALC_REQUIRE_TORCH"):
         import torch  # noqa: F401
+
+
+_LISTED = {}
+
+
+@pytest.fixture
+def listed_once(monkeypatch):
+    """`specs` infers every bundled network once, not in every test of the list."""
+    from shapecalc.cli import specs
+
+    listed = specs._listed
+
+    def known(one):
+        if one.name not in _LISTED:
+            _LISTED[one.name] = listed(one)
+        return _LISTED[one.name]
+
+    monkeypatch.setattr(specs, "_listed", known)

@@ -9,7 +9,7 @@ import ast
 from functools import cache
 
 import pytest
-from test_architecture import ARROWS, FILES, name_of
+from test_architecture import FILES, arrows_of_all, name_of
 
 from shapecalc.layers import KINDS, kind_words
 from shapecalc.layers.base.layer import Layer
@@ -157,7 +157,7 @@ def test_no_argument_is_read_from_a_layer_by_name():
 
 
 def test_no_kind_is_imported_by_name():
-    users = {name for name, others in ARROWS.items() if any(".layers.kinds" in other for other in others)}
+    users = {name for name, others in arrows_of_all().items() if any(".layers.kinds" in other for other in others)}
     assert {name for name in users if not name.startswith("shapecalc.layers.kinds.")} == set()
 
 

@@ -98,3 +98,16 @@ def test_child_processes_of_tests_receive_interrupts() -> None:
     code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units, or there is none")
+def test_benchmarks_measure_the_memory_of_a_process_without_that_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from measuring import process
+
+    filled = b"x" * (300 << 20)
+    memory = [process([sys.executable, "-I", "-c", code])[1] for code in ("pass", "x = b'x' * (100 << 20)")]
+    assert memory[0] < 40, len(filled)
+    assert 99 < memory[1] - memory[0] < 110
+    with pytest.raises(SystemExit, match="failed"):
+        process([sys.executable, "-c", "raise SystemExit(1)"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from shapecalc.renderers.listing import ListedNetwork
 
 __all__ = ["command"]
+
+
+class _Bundled(NamedTuple):
+    """What the specification of a bundled network says of it: enough to choose it by, before anything is inferred."""
+
+    name: str
+    title: str
+    family: str
+    task: str
+    source: str
+    member: Member
+
+    def words(self) -> str:
+        """Return the text that is searched for words."""
+        return f"{self.name}\n{self.title}\n{self.family}\n{self.task}\n{self.source}"
 
 
 @click.command(short_help="List the bundled networks, or print one.")
@@ -70,12 +85,10 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         return
     maximum = parse_count(max_params, "--max-params") if max_params else None
     minimum = parse_count(min_params, "--min-params") if min_params else 0
-    entries = list(_entries())
-    entries = _kept(entries, "family", family)
-    entries = _kept(entries, "task", task)
-    entries = [e for e in entries if minimum <= e.params and (maximum is None or e.params <= maximum)]
-    for word in words:
-        entries = [entry for entry in entries if word.lower() in entry.words().lower()]
+    found = _kept(list(_bundled()), "family", family)
+    found = _kept(found, "task", task)
+    found = [one for one in found if all(word.lower() in one.words().lower() for word in words)]
+    entries = [entry for entry in map(_listed, found) if minimum <= entry.params <= (maximum or entry.params)]
     if sort:
         entries.sort(key=attrgetter(sort.lstrip("-")), reverse=sort.startswith("-"))
     if not entries:
@@ -93,34 +106,35 @@ def command(  # noqa: PLR0913, PLR0917  (each is an option of its own)
         emit(draw_networks(entries, format_, **layout_of(output, format_)), output, format_, "Bundled networks")
 
 
-def _kept(entries: list[ListedNetwork], field: str, wanted: str | None) -> list[ListedNetwork]:
+def _kept(found: list[_Bundled], field: str, wanted: str | None) -> list[_Bundled]:
     if wanted is None:
-        return entries
-    kept = [entry for entry in entries if getattr(entry, field).lower() == wanted.lower()]
+        return found
+    kept = [one for one in found if getattr(one, field).lower() == wanted.lower()]
     if not kept:
-        known = {getattr(entry, field) for entry in entries}
+        known = {getattr(one, field) for one in found}
         raise UsageError(Problem(f"no bundled network has the {field} {wanted}", hint=did_you_mean(wanted, known)))
     return kept
 
 
-def _entries() -> Iterator[ListedNetwork]:
+def _bundled() -> Iterator[_Bundled]:
     from shapecalc.language.files import bundled_members
     from shapecalc.language.members import find_members
 
     for path in dict.fromkeys(path for path, _ in bundled_members()):
         for member in find_members(path):
-            yield _entry(member)
+            document, variant = member.specification.document, member.variant
+            assert document is not None
+            name = variant or os.path.splitext(os.path.basename(path))[0]
+            title = document.text("name", variant) or name
+            family, task = document.text("family") or title, document.text("task", variant)
+            yield _Bundled(name, title, family, task, document.text("source", variant), member)
 
 
-def _entry(member: Member) -> ListedNetwork:
-    """Return the entry of a network in the list."""
+def _listed(one: _Bundled) -> ListedNetwork:
+    """Return the entry of a network in the list, with its figures."""
     from shapecalc.network import load
     from shapecalc.renderers.listing import ListedNetwork
 
-    report = load(member).infer()
-    document = member.specification.document
-    assert document is not None
-    stem = member.variant or os.path.splitext(os.path.basename(member.file))[0]
-    family, task = document.text("family") or report.name, document.text("task")
-    total, source = report.total, report.graph.source
-    return ListedNetwork(stem, report.name, family, task, report.inputs, total.params, total.macs, source)
+    report = load(one.member).infer()
+    total = report.total
+    return ListedNetwork(one.name, one.title, one.family, one.task, report.inputs, total.params, total.macs, one.source)

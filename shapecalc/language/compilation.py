@@ -82,13 +82,13 @@ class Compilation:
             stopped = [error.problem]
             builder.instances.clear()
         graph = Graph(
-            name=self._text("name") or self.variant_name or _stem(self.file),
+            name=self.document.text("name", self.variant_name) or self.variant_name or _stem(self.file),
             inputs=self.inputs,
             nodes=settled.nodes,
             outputs=settled.outputs,
             output_names=names if len(names) == len(settled.outputs) else (),
             layout=self.layout,
-            source=self._text("source"),
+            source=self.document.text("source", self.variant_name),
             blocks=tuple(builder.instances),
             expectations=self._expectations(builder.problems),
             notes=(*settled.notes, *notes_on_products(self.notes, settled.nodes)),
@@ -119,12 +119,6 @@ class Compilation:
             return settle(builder, ends, stated=bool(names), inputs=self.input_marks), names
         finally:
             scope.release()
-
-    def _text(self, key: str) -> str:
-        value = self.variant.get(key)
-        if key == "name" and self.variant and value is None:
-            return self.variant_name
-        return value.text if isinstance(value, Scalar) else self.document.text(key)
 
     def _try(self, read: Any, *arguments: Any) -> Any:
         """Return the result of a reader; None if it fails, with its problem recorded."""

@@ -83,9 +83,9 @@ class Document(NamedTuple):
     mark: Mark
     incomplete: bool = False
 
-    def text(self, key: str) -> str:
-        """Return the text of a key, or an empty one if it is absent."""
-        value = self.keys.get(key)
+    def text(self, key: str, variant: str = "") -> str:
+        """Return the text of a key, of a variant before that of the whole; empty if it is absent."""
+        value = (self.variants[variant].keys.get(key) if variant else None) or self.keys.get(key)
         return value.text if isinstance(value, Scalar) and value.value is not None else ""
 
 
@@ -319,7 +319,7 @@ def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
         problems.append(Problem(f"there are {len(pairs):,} variants: at most {MAX_VARIANTS:,}", value.mark))
         return variants
     for key, item in pairs:
-        parts: dict[str, Value] = {}
+        parts: dict[str, Value] = {"name": key}
         for inner, part in named_pairs(item, f"the variant {key.text}", problems, example="{vars: {NAME: …}}"):
             if inner.text in _VARIANT_KEYS:
                 parts[inner.text] = part

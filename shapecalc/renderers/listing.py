@@ -32,10 +32,6 @@ class ListedNetwork(NamedTuple):
     macs: int
     source: str
 
-    def words(self) -> str:
-        """Return the text that is searched for words."""
-        return f"{self.name}\n{self.title}\n{self.family}\n{self.task}\n{self.source}"
-
     def to_dict(self) -> dict[str, Any]:
         """Return the network in the form of the JSON contract."""
         return {**self._asdict(), "inputs": {name: list(sizes) for name, sizes in self.inputs.items()}}

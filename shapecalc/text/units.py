@@ -36,8 +36,9 @@ _SEPARATED = r"[1-9]\d{0,2}(?:,\d{3}){1,9}"
 """A whole number with separators, as tables print it: 72,234."""
 _PLAIN = r"\d[\d_]{0,30}"
 _FRACTION = r"(?:\.\d{1,12})?"
-_AMOUNT = re.compile(rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([a-z]*)", re.ASCII | re.IGNORECASE)
-_TYPE = re.compile(r"(?:u?int|fp|bf|tf|float|bfloat)(\d{1,3})", re.ASCII | re.IGNORECASE)
+# Patterns are compiled when they are first used: every start imports this module, and few use one.
+_AMOUNT = rf"(?ai)((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([a-z]*)"
+_TYPE = r"(?ai)(?:u?int|fp|bf|tf|float|bfloat)(\d{1,3})"
 _MOST_BITS = 64
 
 FORMATS_OF_NUMBERS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "32", "16", "8", "4")
@@ -45,7 +46,7 @@ FORMATS_OF_NUMBERS = ("fp32", "fp16", "bf16", "fp8", "int8", "int4", "32", "16",
 
 
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
-_COUNT = re.compile(rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION}(?:e\d{{1,2}})?)\s*([a-z]?)", re.ASCII | re.IGNORECASE)
+_COUNT = rf"(?ai)((?:{_SEPARATED}|{_PLAIN}){_FRACTION}(?:e\d{{1,2}})?)\s*([a-z]?)"
 _MOST = 10**30
 
 
@@ -98,7 +99,7 @@ def parse_count(given: Any, what: str = "the number") -> int:
     """Return a count: of `5M`, `300k`, `1.5G`, `25,557,032`. Errors: `UsageError`."""
     if isinstance(given, (int, float)) and not isinstance(given, bool) and 1 <= given < _MOST:
         return int(given)
-    found = _COUNT.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = re.fullmatch(_COUNT, given.strip()) if isinstance(given, str) else None
     unit = _THOUSANDS.get(found[2].lower()) if found else None
     amount = _exactly(found[1], unit) if found and unit else 0
     if not 1 <= amount < _MOST:
@@ -112,7 +113,7 @@ def parse_count(given: Any, what: str = "the number") -> int:
 
 def bytes_of_count(given: Any) -> str:
     """Return the hint for a number of bytes in place of a count: of `5MB` that it is 5M; empty for any other."""
-    found = _AMOUNT.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = re.fullmatch(_AMOUNT, given.strip()) if isinstance(given, str) else None
     unit = found[2] if found and len(found[2]) > 1 and found[2].lower() in _UNITS else ""
     letter = "" if unit[:1] in "bB" else unit[:1]  # not of `bytes`
     return f"{unit} is a unit of bytes, not of a count: write {found[1]}{letter}" if found and unit else ""
@@ -125,7 +126,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
     """Return a number of bytes: of `24GiB`, `1.5 GiB`, `16GB` (decimal), `4096`. Errors: `UsageError`."""
     if type(given) is int and given > 0:
         return given
-    found = _AMOUNT.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = re.fullmatch(_AMOUNT, given.strip()) if isinstance(given, str) else None
     unit = _UNITS.get(found[2].lower()) if found else None
     if not found or unit is None:
         hint = _hint(given, "write for instance 512KiB, 24GiB, or 16GB (which is decimal: 16,000,000,000 bytes)")
@@ -140,9 +141,7 @@ def parse_bytes(given: Any, what: str = "the budget") -> int:
 
 
 _RATES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
-_RATE = re.compile(
-    rf"((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([kmgtp]?)(?:(b)|(?:fl)?op)(?:/s|ps|s(?:/s)?)", re.ASCII | re.IGNORECASE
-)
+_RATE = rf"(?ai)((?:{_SEPARATED}|{_PLAIN}){_FRACTION})\s*([kmgtp]?)(?:(b)|(?:fl)?op)(?:/s|ps|s(?:/s)?)"
 
 
 def parse_rate(given: Any, *, of_bytes: bool) -> int | None:
@@ -150,7 +149,7 @@ def parse_rate(given: Any, *, of_bytes: bool) -> int | None:
 
     Units are decimal. It is None for anything else, and for a rate of 0.
     """
-    found = _RATE.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = re.fullmatch(_RATE, given.strip()) if isinstance(given, str) else None
     if not found or bool(found[3]) != of_bytes:
         return None
     return _exactly(found[1], _RATES[found[2].lower()]) or None
@@ -160,9 +159,9 @@ def parse_bits(given: Any, what: str) -> int | Fraction:
     """Return the bits of a number format: of `8`, `4.5`, `int8`, `fp16`, `bf16`. Errors: `UsageError`."""
     is_number = isinstance(given, (int, float, str)) and not isinstance(given, bool)
     text = str(given).strip() if is_number else ""
-    found = _TYPE.fullmatch(text)
+    found = re.fullmatch(_TYPE, text)
     digits = found[1] if found else text
-    fraction = _EXACT_BITS.fullmatch(digits)
+    fraction = re.fullmatch(_EXACT_BITS, digits)
     if fraction and not found:
         from fractions import Fraction
 
@@ -186,12 +185,12 @@ def plain_bits(bits: int | Fraction) -> int | float:
     return bits if isinstance(bits, int) else round(float(bits), 4)
 
 
-_EXACT_BITS = re.compile(r"(\d{1,2})\.\d{1,6}", re.ASCII)
+_EXACT_BITS = r"(?a)(\d{1,2})\.\d{1,6}"
 
 
 def parse_tokens(given: Any, what: str = "the context") -> int:
     """Return a number of tokens: of `8192`, `8,192`, `8k` (8 × 1,024), `1M` (1,024 × 1,024). Errors: `UsageError`."""
-    found = _TOKENS.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = re.fullmatch(_TOKENS, given.strip()) if isinstance(given, str) else None
     number = int(found[1].replace(",", "")) * 1024 ** " km".index(found[2].lower() or " ") if found else given
     if type(number) is not int:
         from shapecalc.text.given import plain  # a number of numpy
@@ -203,18 +202,17 @@ def parse_tokens(given: Any, what: str = "the context") -> int:
     return number
 
 
-_TOKENS = re.compile(rf"((?:{_SEPARATED}|\d{{1,12}}))\s*([km]?)", re.ASCII | re.IGNORECASE)
+_TOKENS = rf"(?ai)((?:{_SEPARATED}|\d{{1,12}}))\s*([km]?)"
 MOST_TOKENS = 10**9
 """The most tokens that can be asked for."""
 
 
 _UNIT = r"(?:\s*([kmgtp]i?b|[kmgbt])\b)"
-_TOKEN = re.compile(
-    rf"'[^']*'|\"[^\"]*\"|(?<![\w.,])({_SEPARATED}(?![\d_]|,\d){_FRACTION}){_UNIT}?"
-    rf"|(?<![\w.])({_PLAIN}{_FRACTION}){_UNIT}|([^\W\d]\w*\s*\(|[\[(])|[])]",
-    re.ASCII | re.IGNORECASE,
+_TOKEN = (
+    rf"(?ai)'[^']*'|\"[^\"]*\"|(?<![\w.,])({_SEPARATED}(?![\d_]|,\d){_FRACTION}){_UNIT}?"
+    rf"|(?<![\w.])({_PLAIN}{_FRACTION}){_UNIT}|([^\W\d]\w*\s*\(|[\[(])|[])]"
 )
-_NO_FUNCTION = re.compile(r"(?:and|or|not|if|else)\s*\(")
+_NO_FUNCTION = r"(?:and|or|not|if|else)\s*\("
 
 
 def without_units(expression: str) -> str:
@@ -228,7 +226,7 @@ def without_units(expression: str) -> str:
     def plain(found: re.Match[str]) -> str:
         separated, unit, number, unit_of_number, opening = found.groups()
         if opening:
-            is_listed.append(opening != "(" and not _NO_FUNCTION.fullmatch(opening))
+            is_listed.append(opening != "(" and not re.fullmatch(_NO_FUNCTION, opening))
         elif found[0] in ("]", ")") and len(is_listed) > 1:
             is_listed.pop()
         elif separated:
@@ -238,7 +236,7 @@ def without_units(expression: str) -> str:
             return _in_units(number, unit_of_number)
         return found[0]
 
-    return _TOKEN.sub(plain, expression)
+    return re.sub(_TOKEN, plain, expression)
 
 
 def _in_units(number: str, unit: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -14,9 +13,10 @@ from running import run
 from searching import some
 
 import shapecalc
-from shapecalc.cli import check, specs
+from shapecalc.cli import check
 from shapecalc.language.files import bundled_members
 from shapecalc.language.schema import specification_schema
+from shapecalc.network import Network
 
 GOOD = "name: good\ninput: 3x8x8\nlayers: [relu]\nexpect: {params: 0, output: 3x8x8}\n"
 
@@ -150,16 +150,26 @@ def test_schema_errors_have_a_message_and_a_path(text, places):
     assert sorted(list(error.absolute_path)[:2] for error in errors) == places
 
 
-@cache
-def entries():
-    return tuple(specs._entries())
-
-
-@pytest.fixture
-def listed_once(monkeypatch):
-    """Every bundled network is inferred once, not for every test of the list."""
-    listed = entries()
-    monkeypatch.setattr(specs, "_entries", lambda: iter(listed))
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["googlenet"], ["googlenet", "googlenet_caffe"]),
+        (["--family", "lenet", "lenet5", "1998"], ["lenet5", "lenet5_1998", "lenet5_fc"]),
+        (["--task", "Classification", "krizhevsky", "quick"], ["cifar10_quick"]),
+        (["--min-params", "61k", "--family", "LeNet", "fc"], ["lenet5_fc"]),
+        (["no network like this"], []),
+        (["--family", "resnt"], []),
+    ],
+)
+def test_specs_infers_only_what_it_chooses_by_its_words(monkeypatch, arguments, names):
+    inferred = []
+    infer = Network.infer
+    monkeypatch.setattr(Network, "infer", lambda network: inferred.append(network.name) or infer(network))
+    ran = run("specs", *arguments, "--format", "json")
+    assert ran.status == (0 if names else 2)
+    found = json.loads(ran.out)["specs"] if names else []
+    assert [one["name"] for one in found] == names
+    assert [one["title"] for one in found] == inferred
 
 
 @pytest.mark.slow
@@ -196,8 +206,6 @@ def test_specs_on_a_narrow_terminal_keep_names_and_numbers(columns, headings):
         assert f"{entry['macs']:,}" in row
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("listed_once")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

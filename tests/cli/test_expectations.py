@@ -236,7 +236,7 @@ def test_separators_in_budgets_of_searches():
         run("solve", "unet", "--for", "width", "--params", "72,234").out
         == run("solve", "unet", "--for", "width", "--params", "72234").out
     )
-    assert run("specs", "--max-params", "61,706").out == run("specs", "--max-params", "61706").out
+    assert run("specs", "lenet", "--max-params", "61,706").out == run("specs", "lenet", "--max-params", "61706").out
 
 
 @pytest.mark.parametrize(

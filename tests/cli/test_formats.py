@@ -31,7 +31,7 @@ ASKED = {
     "schema": (),
     "sizes": ("lenet5",),
     "solve": ("conv", "--input", "227", "--output-size", "55"),
-    "specs": ("lenet",),
+    "specs": ("lenet5_fc",),
     "speed": ("lenet5", "--device", "h100"),
     "sweep": ("lenet5", "--input", "{32:40:4}x=x1"),
     "weights": (str(Path(__file__).parents[2] / "docs" / "tiny"),),

@@ -206,9 +206,9 @@ def test_another_spelling_of_a_choice_is_that_choice() -> None:
             run("memory", "lenet5", "--optimizer", word).out == run("memory", "lenet5", "--optimizer", "adamw8bit").out
         )
     assert (
-        run("specs", "--sort", "-PARAMS").out
-        == run("specs", "--sort", "-params").out
-        != run("specs", "--sort", "params").out
+        run("specs", "vgg", "--sort", "-PARAMS").out
+        == run("specs", "vgg", "--sort", "-params").out
+        != run("specs", "vgg", "--sort", "params").out
     )
 
 

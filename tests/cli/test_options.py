@@ -167,7 +167,6 @@ def test_every_sort_has_the_smallest_first():
     assert found == [params, params[::-1]]
 
 
-@pytest.mark.slow
 def test_the_bundled_networks_are_sorted_alike():
     listed = [run("specs", "vgg", "--sort", order, "--format", "json").out for order in ("params", "-params")]
     params = [[entry["params"] for entry in json.loads(out)["specs"]] for out in listed]

@@ -38,7 +38,7 @@ COMMANDS = {
     "rf": ("SPEC",),
     "schema": (),
     "sizes": ("SPEC",),
-    "specs": ("lenet",),
+    "specs": ("lenet5_fc",),
     "solve": ("SPEC", "--fix"),
     "speed": ("SPEC", "--device", "h100"),
     "summary": ("SPEC",),

@@ -8,13 +8,12 @@ import re
 import pytest
 import yaml
 from random_graphs import Origin
-from searching import some
+from searching import FAMILY_ENDS, some
 from test_scalesim import CANNOT, LAYERS
 
 import shapecalc
 from shapecalc.escaping import clean
 from shapecalc.exporters import convert
-from shapecalc.language.files import bundled_members
 
 REASONS = {pattern: reason for pattern, reason in CANNOT.items() if not reason.startswith("its strides differ")}
 """The networks of the zoo with a layer that is no problem: two different strides are none for SCALE-Sim alone."""
@@ -63,7 +62,7 @@ def check(net):
     return problems
 
 
-@pytest.mark.parametrize("name", some([name for _, name in bundled_members()], 20))
+@pytest.mark.parametrize("name", some(FAMILY_ENDS, 20))
 def test_the_problems_have_the_macs_of_the_report(name):
     net = shapecalc.load(name)
     reason = next((reason for pattern, reason in REASONS.items() if re.fullmatch(pattern, name)), "")

@@ -43,6 +43,18 @@ def test_commands_take_several_members():
     assert "params 56 448 8×" in " ".join(ran.out.split())
 
 
+def test_a_variant_has_texts_of_its_own_before_those_of_the_family():
+    texts = "name: Family\nsource: a paper\n"
+    own = FAMILY.replace("base: {}", "base: {name: Base, source: another}").replace(
+        "width: 16}", "width: 16}, name: [1]"
+    )
+    named = {variant: shapecalc.load(texts + own, variant=variant).graph for variant in ("", *PARAMS)}
+    assert [(graph.name, graph.source) for graph in named.values()] == [
+        ("Family", "a paper"), ("small", "a paper"), ("Base", "another"), ("large", "a paper")
+    ]  # fmt: skip
+    assert shapecalc.load(texts + FAMILY, variant="base").name == "base", "with nothing of its own"
+
+
 def test_the_first_variant_has_a_note():
     assert shapecalc.load("family.yaml").infer().notes == (NOTE,)
     assert shapecalc.load("family.yaml").infer().total.params == PARAMS["small"]

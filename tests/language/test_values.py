@@ -126,4 +126,4 @@ def test_a_number_alone_is_what_the_name_expects_first(item: str, output: tuple[
     """F.interpolate and torchvision's Resize expect a size; `upsample` a factor, as Keras' UpSampling."""
     text = f"input: 3x8x8\nlayers:\n- {item}\n"
     assert shapecalc.load(text).infer().outputs == {"upsample1": output}
-    jsonschema.validate(yaml.safe_load(text), specification_schema())
+    assert jsonschema.Draft202012Validator(specification_schema()).is_valid(yaml.safe_load(text))

@@ -64,10 +64,9 @@ OF_DECODERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 CASES = [
-    (name, options, batch)
-    for name in NETWORKS
-    for options in (*OF_ANY, *(OF_DECODERS if name not in ("no decoder", "a constant") else ()))
-    for batch in (1, 3)
+    (name, options, 3 if (i + j) % 2 else 1)
+    for i, name in enumerate(NETWORKS)
+    for j, options in enumerate((*OF_ANY, *(OF_DECODERS if name not in ("no decoder", "a constant") else ())))
 ]
 
 

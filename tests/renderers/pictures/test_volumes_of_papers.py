@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import pytest
 from scene_laws import around
@@ -266,10 +267,17 @@ def test_a_partial_report_shows_what_was_inferred(tmp_path):
 
 
 def test_too_many_maps_are_refused(tmp_path):
-    text = "input: 8x4x4\nlayers:\n" + "  - conv: {out_channels: 4, kernel_size: 1}\n" * 10_000
-    with pytest.raises(UsageError, match="10,001 feature maps at this depth: more than 150") as error:
-        inferred(tmp_path, text).draw("volumes")
+    text = "input: 8x4x4\nlayers:\n" + "  - conv: {out_channels: 4, kernel_size: 1}\n" * 3_000
+    report = inferred(tmp_path, text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match="3,001 feature maps at this depth: more than 150") as error:
+            report.draw("volumes")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert "draw it in the style graph" in str(error.value)
+    assert peak < 20 << 20, "a map has no set of all those before it"
 
 
 @pytest.mark.parametrize(

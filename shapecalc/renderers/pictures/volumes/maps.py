@@ -183,14 +183,9 @@ class _Builder:
             self._line_of += [number] * len(line.rows)
         self._used = self._used_outside()
         self._map_of_line: dict[int, int] = {}
-        self._ancestors: list[set[int]] = []
         for index, name in enumerate(report.graph.inputs):
             self._map_of_line[-1 - index] = len(self.maps)
-            self._append(FeatureMap(name, self._sides_of_input(index)))
-
-    def _append(self, one: FeatureMap) -> None:
-        self.maps.append(one)
-        self._ancestors.append({*one.sources}.union(*[self._ancestors[source] for source in one.sources]))
+            self.maps.append(FeatureMap(name, self._sides_of_input(index)))
 
     def _sides_of_input(self, index: int) -> Sides:
         """Return the sides of an input: what its axes are is decided by the layers that read it.
@@ -232,13 +227,23 @@ class _Builder:
             self._map_of_line[index] = last
             return
         self._map_of_line[index] = len(self.maps)
-        self._append(FeatureMap(line.name, sides, line, (), sources))
+        self.maps.append(FeatureMap(line.name, sides, line, (), sources))
 
     def _continues(self, line: ReportLine, sides: Sides, last: int, sources: Sequence[int]) -> bool:
         """Return whether a line only changes the values of the last of its sources, or adds what that was made of."""
         others = {*sources} - {last}
         is_same = self.maps[last].sides == sides and not any(map(_works, line.rows))
-        return is_same and others <= self._ancestors[last]
+        return is_same and self._is_made_of(last, others)
+
+    def _is_made_of(self, number: int, others: set[int]) -> bool:
+        """Return whether each of these maps is among those that a map is computed from."""
+        seen: set[int] = set()
+        waiting = [number] if others else []
+        while waiting:
+            near = [one for one in self.maps[waiting.pop()].sources if one >= min(others) and one not in seen]
+            seen.update(near)
+            waiting += near
+        return others <= seen
 
     def _sources(self, index: int) -> tuple[int, ...]:
         found: dict[int, None] = {}
