@@ -51,6 +51,15 @@ def test_ci_runs_the_slow_tests() -> None:
     assert '-m "slow or hypothesis" --hypothesis-profile=thorough\n' in ci
 
 
+def test_ci_keeps_what_is_compiled_and_compiles_only_what_is_used() -> None:
+    """Without the files of its modules compiled, a process takes 0.3 s of the processor in place of 0.06."""
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert ci.index("\nunset PYTHONDONTWRITEBYTECODE\n") < ci.index("README.md")
+    installs = re.findall(r"pip install .*--group.*", ci)
+    assert installs
+    assert all("--no-compile" in line for line in installs)
+
+
 def test_hypothesis_has_no_deadline(pytestconfig: pytest.Config) -> None:
     assert settings.default.deadline is None
 
