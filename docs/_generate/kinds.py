@@ -65,8 +65,11 @@ def picture(cls: type[Layer]) -> str:
     if example is None or not (issubclass(cls, Composite) or changes_a_map(example)):
         return ""
     report = shapecalc.load(specification(cls, example)).infer()
-    drawn = report.draw("graph", depth="all") if issubclass(cls, Composite) else report.draw("volumes")
-    return str(drawn.svg)
+    if issubclass(cls, Composite):
+        return report.draw("graph", depth="all").svg
+    drawn = report.draw("volumes")
+    fronts = [mark for mark in drawn.scene.marks if mark.key.startswith("front ")]
+    return drawn.svg if len(fronts) > 1 else ""  # where the axes alone change, there is one box
 
 
 def specification(cls: type[Layer], example: Example) -> dict[str, Any]:
