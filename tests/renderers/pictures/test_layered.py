@@ -178,6 +178,16 @@ def test_what_many_skips_pass_is_not_wrapped():
     assert found.height > 80 * 40
 
 
+def test_no_piece_is_for_little():
+    """A wide row of many boxes, and a chain below it: the page would be hardly smaller."""
+    cards = [Card(str(i), 100.0, 40.0) for i in range(39)]
+    top = Cluster("g", (*cards, *[Card(f"w{i}", 560.0, 40.0) for i in range(6)]))
+    edges = [(str(i), str(i + 1)) for i in range(38)] + [("38", f"w{i}") for i in range(6)]
+    found = lay_out(top, edges)
+    check(top, edges, found)
+    assert found.places["38"].x == found.places["0"].x
+
+
 def test_pieces_are_as_few_as_can_be_within_a_page():
     """A cluster of a large picture is as long as its page before it is wrapped."""
     edges = [(str(i), str(i + 1)) for i in range(99)]

@@ -21,7 +21,7 @@ LONGEST = 2000.0
 _STEPS = 60
 _STEP = 0.95
 _MOST_LINES = 6
-_WORTH = 0.75  # of the page, with a further line that goes on to the next piece
+_WORTH = (0.9, 0.75)  # of the page without: what it must be with pieces that one line joins, and that several join
 _GAP = 2 * BOX_GAP
 BELOW = LANE
 """From the end of a piece to the first line that goes on from there."""
@@ -70,7 +70,7 @@ def wrapped(
         enough = 0.0 if is_whole and lines == 1 else longest
         sizes = [extent(chosen) for chosen in choices]
         _, _, size, at = min((max(size, enough), len(choices[at]), size, at) for at, size in enumerate(sizes))
-        if size < extent(best) * (_WORTH if lines > 1 else 1):
+        if size < extent(best) * _WORTH[lines > 1]:
             best = choices[at]
     return best
 
