@@ -314,12 +314,14 @@ def test_pictures_of_kinds(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     from _generate import kinds
 
-    drawn = {kind: kinds.picture(KINDS[kind]) for kind in ("conv", "transformer_decoder_layer", "relu", "lstm",
+    drawn = {kind: kinds.picture(KINDS[kind])[1] for kind in ("conv", "transformer_decoder_layer", "relu", "lstm",
                                                                   "squeeze", "permute")}  # fmt: skip
     assert "55×55" in drawn["conv"]
     assert "the square roots of sizes" in drawn["conv"]
     assert all(text in drawn["transformer_decoder_layer"] for text in (">input2<", ">multihead_attn<", ">layer_norm3<"))
-    assert [kind for kind, svg in drawn.items() if not svg] == ["relu", "lstm", "squeeze", "permute"]
+    for kind in ("relu", "lstm", "squeeze", "permute"):
+        assert drawn[kind].count(">output<") == 1, kind  # both sizes, where there is no second map
+        assert f">{KINDS[kind].kind}<" in drawn[kind]
 
 
 def test_the_page_of_python_has_what_users_call(monkeypatch):
