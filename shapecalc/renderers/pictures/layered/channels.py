@@ -49,10 +49,10 @@ class Channels:
         self.pieces, self.width, self.height = pieces_of(self.sides, self.row_tops, self.breaks)
         self.piece = [index for index, piece in enumerate(self.pieces) for _ in range(piece.first, piece.end)]
 
-    def wrapped(self, longest: float, *, is_whole: bool, turned: bool) -> dict[int, int]:
+    def wrapped(self, longest: float, *, is_page: bool, turned: bool) -> dict[int, int]:
         """Return the breaks with which it would be in pieces: see `wrapping`."""
         cuts = {row: count for row in range(1, len(self.rows.rows)) if (count := self._lines_before(row))}
-        return wrapped(self.sides, self.row_tops, cuts, longest, is_whole=is_whole, turned=turned)
+        return wrapped(self.sides, self.row_tops, cuts, longest, is_page=is_page, turned=turned)
 
     def place(self, node: int) -> Point:
         """Return where the upper left corner of a node is."""

@@ -153,7 +153,8 @@ class _Nest:
         order(rows)
         fixed = [isinstance(node, _Port) or node in self.insides for node in nodes]
         channels = Channels(rows, place_across(rows), fixed)
-        if breaks := channels.wrapped(self.longest, is_whole=inside.cluster is self.top, turned=self.turned):
+        is_page = inside.cluster is self.top and not self.turned
+        if breaks := channels.wrapped(self.longest, is_page=is_page, turned=self.turned):
             channels = Channels(rows, place_across(rows, breaks), fixed, breaks)
         right, down = self._frame(inside, channels, [channels.place(number[one])[0] for one in tops])
         for node in nodes:

@@ -28,7 +28,7 @@ BELOW = LANE
 ABOVE = LANE + ARROW_ROOM
 """From the last of these lines to the beginning of the next piece."""
 _PAGE = 1.6
-_AROUND = 1.6  # what frames and lines need: by how much a page is larger than its boxes
+_AROUND = (1.6, 4.0)  # by how much a page is larger than its boxes: with frames whose heads are along, or beside rows
 
 
 class Strip(NamedTuple):
@@ -44,17 +44,17 @@ class Strip(NamedTuple):
 def longest_piece(cards: Iterable[Card], *, turned: bool) -> float:
     """Return how long a piece may be: as long as a page that all cards fit on, and at least `LONGEST`."""
     area = sum((card.width + BOX_GAP) * (card.height + CHANNEL) for card in cards)
-    return max(LONGEST, sqrt(_AROUND * area / _PAGE)) * (_PAGE if turned else 1)
+    return max(LONGEST, sqrt(_AROUND[turned] * area * (_PAGE if turned else 1 / _PAGE)))
 
 
 def wrapped(
     sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Mapping[int, int], longest: float, *,
-    is_whole: bool, turned: bool,
+    is_page: bool, turned: bool,
 ) -> dict[int, int]:  # fmt: skip
     """Return before which rows pieces end, of `cuts`, which have the number of lines that go on there.
 
     `sides` are where rows are from left to right, `tops` where they begin, and where the last one ends. What is not
-    longer than `longest` is one piece. The whole is a page where one line goes on; else pieces are as few as can be.
+    longer than `longest` is one piece. A page is as small as can be, if single lines go on; otherwise few lines do.
     """
     if tops[-1] <= longest or not cuts:
         return {}
@@ -65,13 +65,17 @@ def wrapped(
         return max(wide * (_PAGE if turned else 1 / _PAGE), long)
 
     best: dict[int, int] = {}
+    least = extent(best)
     for lines in sorted({count for count in cuts.values() if count <= _MOST_LINES}):
         choices = _choices(tops, {cut: count for cut, count in cuts.items() if count <= lines})
-        enough = 0.0 if is_whole and lines == 1 else longest
+        enough = 0.0 if is_page and lines == 1 else longest
         sizes = [extent(chosen) for chosen in choices]
-        _, _, size, at = min((max(size, enough), len(choices[at]), size, at) for at, size in enumerate(sizes))
-        if size < extent(best) * _WORTH[lines > 1]:
-            best = choices[at]
+        counts = [sum(chosen.values()) for chosen in choices]
+        _, count, size, at = min((max(size, enough), counts[at], size, at) for at, size in enumerate(sizes))
+        is_smaller = size < least * _WORTH[lines > 1]
+        is_simpler = count < sum(best.values()) and size <= max(least, longest)
+        if is_smaller or is_simpler:
+            best, least = choices[at], size
     return best
 
 
