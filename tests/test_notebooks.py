@@ -27,7 +27,8 @@ def output_of(cell):
     return json.dumps(cell["outputs"], ensure_ascii=False)
 
 
-def test_the_stored_outputs_are_those_of_the_program(request):
+def test_the_stored_outputs_are_those_of_the_program(request, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # a notebook has no terminal; workers of pytest-xdist say 80
     if not NEEDED:
         for module in ("nbclient", "ipykernel", "sympy"):
             pytest.importorskip(module)
