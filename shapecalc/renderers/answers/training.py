@@ -57,7 +57,7 @@ def training_notes(memory: Memory, training: Training) -> Iterator[str]:
     if training.parallelism:
         yield from _devices(training.parallelism, training, caches=bool(memory.kv_cache or memory.state_cache))
     if training.lora:
-        trained = f"{count_noun(training.trainable, 'parameter')} {'is' if training.trainable == 1 else 'are'} trained"
+        trained = f"{training.trainable:,} parameters are trained"
         bits = show_bits(memory.widths.weights)
         frozen = f"the weights of the network are frozen, at {bits} bits, without gradients or state"
         copies = " Beside experts, what adapters add is added to copies of their weights." if training.adapted else ""
