@@ -161,6 +161,12 @@ def test_a_long_chain_is_wrapped():
     assert turned.height > 300
 
 
+def test_a_very_long_chain_is_a_page():
+    count = 2000
+    found = lay_out(chain(count), [(str(i), str(i + 1)) for i in range(count - 1)])
+    assert 1.2 < found.width / found.height < 2
+
+
 def test_skips_go_on_with_a_chain_that_is_wrapped():
     edges = [(str(i), str(i + 1)) for i in range(99)] + [(str(i), str(99 - i)) for i in range(4)]
     for turned in (False, True):

@@ -18,7 +18,7 @@ __all__ = ["ABOVE", "BELOW", "Strip", "longest_piece", "pieces_of", "wrapped"]
 
 LONGEST = 2000.0
 """What is longer is wrapped, if it can be."""
-_STEPS = 60
+_STEPS = 100
 _STEP = 0.95
 _MOST_LINES = 6
 _WORTH = (0.9, 0.75)  # of the page without: what it must be with pieces that one line joins, and that several join
