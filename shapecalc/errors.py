@@ -401,8 +401,7 @@ class ShapecalcError(Exception):
 class SpecError(ShapecalcError):
     """The text is not a specification: its YAML, its keys, its names or its values are wrong.
 
-    `steps` is how many steps of expansion were made until then, as in `Graph.steps`; `warnings` are as in
-    `Graph.warnings`.
+    `steps` is how many steps of expansion were made until then; `warnings` are those of what was read.
     """
 
     def __init__(

@@ -133,11 +133,11 @@ class Network:
     ) -> Memory:
         """Return how many bytes the network needs: `net.memory(batch=8, optimizer="adamw", budget="24GiB")`.
 
-        The options are those of `shapecalc.questions.memory.memory`: bits of `weights`, `activations`, `buffers`;
+        The options are those of `shapecalc memory`: bits of `weights`, `activations`, `buffers`;
         `in_place`, `order`, `attention`, `budget`; of serving a decoder `context`, `kv_bits`, `prefill`, `logits`,
         `table`, `contexts`, `batches`; of training `training`, `optimizer`, `precision`, `mixed_precision`,
         `state_bits`, `loss`, `checkpoint`, `lora`, `devices`, `zero`, `tensor`, `sequence`, `pipeline`,
-        `microbatches`, `expert`; and for small devices those of `memory.small_devices`: `flash` and `sram` budgets,
+        `microbatches`, `expert`; and for small devices `flash` and `sram` budgets,
         `fold_batch_norm`, `patches`.
         Errors: as `infer`, and `UsageError`.
         """
@@ -159,7 +159,7 @@ class Network:
         """Return lower bounds on the time that the network needs on a device: `net.speed("h100", batch=8)`.
 
         `device` is the name of a bundled device (`shapecalc devices` lists them), the path of a file, or a mapping with
-        its keys. The options are those of `shapecalc.questions.speed.speed`: bits of `weights`, `activations`,
+        its keys. The options are those of `shapecalc speed`: bits of `weights`, `activations`,
         `kv_bits`; `prompt` and `context`, in tokens, for a decoder.
         Errors: as `infer`, `UsageError`, and `SpecError` for a wrong file of a device.
         """
@@ -322,7 +322,7 @@ class Network:
     def formula(
         self, symbols: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layer: str = "", layout: str = ""
     ) -> Formulas:
-        """Return closed formulas of the network, or of one layer or block: see `shapecalc.questions.formula`.
+        """Return closed formulas of the network, or of one layer or block.
 
         `symbols` are H, W (D, L) for axes of the input, N for the batch, or variables; `what` are of output, params,
         macs, active_params, weights, biases, trainable, buffers. `layout` (CHW or HWC) is the order of the axes of the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -313,11 +314,39 @@ def test_pictures_of_kinds(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     from _generate import kinds
 
-    drawn = {kind: kinds.picture(KINDS[kind]) for kind in ("conv", "transformer_decoder_layer", "relu", "lstm")}
+    drawn = {kind: kinds.picture(KINDS[kind])[1] for kind in ("conv", "transformer_decoder_layer", "relu", "lstm",
+                                                                  "squeeze", "permute")}  # fmt: skip
     assert "55×55" in drawn["conv"]
     assert "the square roots of sizes" in drawn["conv"]
     assert all(text in drawn["transformer_decoder_layer"] for text in (">input2<", ">multihead_attn<", ">layer_norm3<"))
-    assert (drawn["relu"], drawn["lstm"]) == ("", "")
+    for kind in ("relu", "lstm", "squeeze", "permute"):
+        assert drawn[kind].count(">output<") == 1, kind  # both sizes, where there is no second map
+        assert f">{KINDS[kind].kind}<" in drawn[kind]
+
+
+def test_the_page_of_python_has_what_users_call(monkeypatch):
+    """Members that no page shows in use are for other modules of shapecalc, and so are all of its modules."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from _generate import python
+
+    monkeypatch.setattr(shapecalc.Network, "helper_of_renderers", shapecalc.Network.infer, raising=False)
+    page = python.files()["python.md"]
+    shown = set(re.findall(r"^#### `(\w+\.\w+)`$", page, re.MULTILINE))
+    assert {"Network.infer", "Network.legal_sizes", "Report.draw", "Report.name", "Report.inputs"} <= shown
+    assert (
+        shown & {"Network.helper_of_renderers", "Network.with_overrides", "Report.lines", "Report.max_depth"} == set()
+    )
+    assert "<class" not in page
+
+
+def test_no_page_names_a_private_module(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    from _generate import python
+
+    modules = "|".join(one.name for one in pkgutil.iter_modules(shapecalc.__path__))
+    private = re.compile(rf"\bshapecalc\.(?:{modules})\b|\b(?:renderers|questions|importers|exporters)\.[a-z]")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS} | python.files()
+    assert {name: found for name, text in texts.items() if (found := private.findall(text))} == {}
 
 
 def test_links_of_the_reference_lead_to_sections(monkeypatch):

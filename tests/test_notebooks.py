@@ -28,7 +28,7 @@ def output_of(cell):
 
 
 def test_the_stored_outputs_are_those_of_the_program(request, monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)  # several workers of pytest set it, and errors are wrapped there
+    monkeypatch.delenv("COLUMNS", raising=False)  # a notebook has no terminal; workers of pytest-xdist say 80
     if not NEEDED:
         for module in ("nbclient", "ipykernel", "sympy"):
             pytest.importorskip(module)

@@ -26,7 +26,6 @@ A page for each family; `shapecalc layers KIND` prints what it has on one kind. 
 PyTorch, Keras and others; capitals do not matter: `Conv2d`. Formulas come from the code that computes the numbers, run
 on symbols. Each example names the source of its figures, and a test checks it."""
 
-_SHOWN = {True: "the layers that it consists of", False: "its input and output to scale"}
 _TITLE_ENDS = re.compile(r"[:;.]| \(|, (?:then|and what) ")
 
 
@@ -39,10 +38,9 @@ def files() -> dict[str, str]:
         for cls in classes:
             pages += [draw_markdown(kind_of(cls)).replace("### ", "## ", 1), ""]
             pages += worked_example(cls) if cls.examples else []
-            if drawing := picture(cls):
-                found[f"kinds/{cls.kind}.svg"] = drawing
-                pages += [f"As a picture: {_SHOWN[issubclass(cls, Composite)]}.", ""]
-                pages += [f"![A picture of {cls.kind}]({cls.kind}.svg)", ""]
+            if cls.examples:
+                shown, found[f"kinds/{cls.kind}.svg"] = picture(cls)
+                pages += [f"As a picture: {shown}.", "", f"![A picture of {cls.kind}]({cls.kind}.svg)", ""]
         found[f"kinds/{family}.md"] = "\n".join(pages)
         words = ", ".join([f"[`{cls.kind}`](kinds/{family}.md#{cls.kind})" for cls in classes])
         listed += [f"- [{title(doc)}](kinds/{family}.md)  \n  {words}"]
@@ -56,17 +54,20 @@ def title(doc: str) -> str:
     return _TITLE_ENDS.split(doc)[0]
 
 
-def picture(cls: type[Layer]) -> str:
-    """Return the picture of the first example of a kind, or nothing.
+def picture(cls: type[Layer]) -> tuple[str, str]:
+    """Return what is on the picture of the first example of a kind, and the picture.
 
-    That of a composite is the graph of its layers; of a kind that changes the size of a map, both maps to scale.
+    That of a composite is the graph of its layers; of a kind that changes the size of a map, both maps to scale; of
+    any other the graph of the layer.
     """
-    example = cls.examples[0] if cls.examples else None
-    if example is None or not (issubclass(cls, Composite) or changes_a_map(example)):
-        return ""
-    report = shapecalc.load(specification(cls, example)).infer()
-    drawn = report.draw("graph", depth="all") if issubclass(cls, Composite) else report.draw("volumes")
-    return str(drawn.svg)
+    report = shapecalc.load(specification(cls, cls.examples[0])).infer()
+    if issubclass(cls, Composite):
+        return "the layers that it consists of", report.draw("graph", depth="all").svg
+    if changes_a_map(cls.examples[0]):
+        drawn = report.draw("volumes")
+        if sum(mark.key.startswith("front ") for mark in drawn.scene.marks) > 1:
+            return "its input and output to scale", drawn.svg
+    return "its inputs and outputs with their sizes", report.draw("graph", direction="right").svg
 
 
 def specification(cls: type[Layer], example: Example) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import shapecalc
@@ -49,30 +51,35 @@ def signature(function: Any) -> str:
         parts.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
     line = f"({', '.join(parts)})"
     written = line if len(line) < 60 else "(\n" + "".join(f"    {part},\n" for part in parts) + ")"
-    return f"{written} -> {known.return_annotation}"
+    return f"{written} -> {_annotation(known.return_annotation)}"
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
     stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
     default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
-    return f"{stars}{parameter.name}: {parameter.annotation}{default}"
+    return f"{stars}{parameter.name}: {_annotation(parameter.annotation)}{default}"
+
+
+def _annotation(written: Any) -> str:
+    """Return a type as in the source: of a module without postponed annotations it is evaluated."""
+    return written if isinstance(written, str) else inspect.formatannotation(written).replace("typing.", "")
 
 
 def members(cls: type) -> list[tuple[str, Any]]:
-    """Return the public methods and properties of a class that users call."""
-    names = [name for name in dir(cls) if not name.startswith("_") and name not in PRIVATE.get(cls.__name__, ())]
-    found = [(name, inspect.getattr_static(cls, name)) for name in names]
+    """Return the methods and properties of a class that users call: others are for modules of shapecalc."""
+    found = [(name, inspect.getattr_static(cls, name)) for name in dir(cls) if name in in_use()]
     return [(name, one) for name, one in found if inspect.isroutine(one) or isinstance(one, property)]
 
 
-PRIVATE = {
-    "Network": ("problems", "rebuilt", "reread", "unmet", "with_overrides"),
-    "Report": (
-        "batch_to_dict", "blocks_of", "cut_short", "gap_to_dict", "line", "lines", "max_depth", "notes_to_dict",
-        "samples", "shape_of", "tensor_shapes", "with_doubt",
-    ),
-}  # fmt: skip
-"""Members that other modules of shapecalc use, and users have no need of."""
+@cache
+def in_use() -> set[str]:
+    """Return the names of members, `infer` of `net.infer()`, that the README and the pages show in use."""
+    root = Path(__file__).parents[2]
+    texts = [root / "README.md", *root.glob("docs/*.md"), *root.glob("docs/*.ipynb")]
+    return {name for text in texts for name in _MEMBER.findall(text.read_text(encoding="utf-8"))}
+
+
+_MEMBER = re.compile(r"(?<=[\w)\]])\.([a-z]\w*)")
 
 
 def paragraphs(thing: Any) -> list[str]:

@@ -145,7 +145,7 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
             layers += len(report.rows)
         for problem in wrong:  # without its hint, which is computed only for what is shown
             problems.setdefault(problem._replace(hint="", copies=1), problem)
-    summary = f"{name}, {params:,} parameters" if count == 1 else count_noun(count, "network")
+    summary = f"{name}, {count_noun(params, 'parameter')}" if count == 1 else count_noun(count, "network")
     return Checked(
         spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0, (*notes,),
         unchecked,

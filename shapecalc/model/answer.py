@@ -78,7 +78,7 @@ class Answer:
     def draw(self, style: str = "", **options: Any) -> Any:
         """Return a picture of the answer, as `shapecalc draw` makes it: `report.draw("volumes").save("net.svg")`.
 
-        `style` is one of `renderers.pictures.STYLES`, by default the first that draws such an answer; options are those
+        `style` is that of `shapecalc draw --style`, by default the first that draws such an answer; options are those
         of the style. A notebook shows the picture.
         Errors: `UsageError` for an unknown style or option, or an answer that no style draws.
         """

@@ -38,6 +38,14 @@ def test_one_line_per_file(tmp_path):
     assert run("check", good, bad).status == 1
 
 
+def test_one_parameter_is_in_the_singular(tmp_path):
+    one = tmp_path / "one.yaml"
+    one.write_text("name: one\ninput: [1]\nlayers:\n  - {fc: {out_features: 1, bias: false}, repeat: 2}\n")
+    assert "same as fc1: 1 parameter, 1 MAC" in " ".join(run("explain", one).out.split())
+    one.write_text("name: one\ninput: [1]\nlayers: [{fc: {out_features: 1, bias: false}}]\n")
+    assert run("check", one).out == f"ok     {one}: one, 1 parameter, no expectations\n"
+
+
 def test_each_verdict_is_printed_before_the_next_file_is_read(tmp_path, monkeypatch):
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text(GOOD)

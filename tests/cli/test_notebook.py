@@ -1,4 +1,4 @@
-"""`%%shapecalc` in a notebook: the magic with a shell that records what it displays, and with IPython's own."""
+"""`%%shapecalc` and `%shapecalc` in a notebook: the magics with a shell that records what it displays, and with IPython's own."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Shell:
 
     def __init__(self):
         self.shown, self.names, self.magics = [], {}, {}
+        self.user_ns = self.names
         self.push = self.names.update
         self.display_formatter = SimpleNamespace(format=lambda answer: (answer, {}))
         self.display_pub = SimpleNamespace(publish=lambda answer, _: self.shown.append(answer))
@@ -44,8 +45,8 @@ def shell():
     return made
 
 
-def run_cell(shell, line, cell):
-    return shell.magics["cell", "shapecalc"](line, cell)
+def run_cell(shell, line, cell=None):
+    return shell.magics["line_cell", "shapecalc"](line, cell)
 
 
 def test_a_cell_shows_a_table_and_a_picture(shell):
@@ -91,7 +92,30 @@ def test_the_options_are_those_of_draw(shell, line, words):
     assert (shell.shown[1].theme == "dark") == ("dark" in line)
 
 
-def error_of(shell, line, cell):
+def test_a_line_shows_a_network(shell, tmp_path):
+    assert run_cell(shell, "alexnet --style volumes --batch 2") is None
+    report, picture = shell.shown
+    assert report["fc1"].params == 37_752_832  # Krizhevsky et al. 2012, one tower: (6·6·256 + 1)·4096
+    assert report.batch == 2
+    assert "11×11" in picture.svg
+    file = tmp_path / "my digits.yaml"
+    file.write_text(DIGITS)
+    run_cell(shell, f"'{file}' --set classes=100 --input 1x32x32")
+    assert shell.shown[2]["fc1"].params == 392_100  # 20·14·14·100 + 100
+    assert shell.names == {}
+
+
+def test_a_line_shows_the_network_of_a_variable(shell):
+    run_cell(shell, "net", DIGITS)
+    run_cell(shell, "net --set classes=100 --style shares")
+    assert shell.shown[2]["fc1"].params == 288_100  # 20·12·12·100 + 100
+    assert "Where the parameters" in shell.shown[3].svg
+    shell.names["alexnet"] = "of another sort"
+    run_cell(shell, "alexnet")
+    assert shell.shown[4]["fc1"].params == 37_752_832
+
+
+def error_of(shell, line, cell=None):
     with pytest.raises(CellError) as caught:
         run_cell(shell, line, cell)
     assert caught.value.__cause__ is None
@@ -143,11 +167,30 @@ def test_wrong_use_of_the_line(shell, line, words, monkeypatch):
     assert shell.shown == []
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("alexnt", "did you mean alexnet?"),
+        ("", "Missing argument 'SPEC'"),
+        ("alexnet vgg16", "unexpected extra argument (vgg16)"),
+        ("alexnet --input 8x8x3", "conv1 (conv): the 11×11 window does not fit its 8×8 input"),
+        ("alexnet -o net.svg", "No such option '-o'"),
+    ],
+)
+def test_wrong_use_of_a_line_alone(shell, line, words, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["ipython"])
+    assert words in error_of(shell, line)
+    assert shell.shown == []
+
+
 @pytest.mark.parametrize("asked", ["--help", "-h"])
-def test_help_lists_the_options(shell, capsys, asked):
-    run_cell(shell, asked, DIGITS)
+@pytest.mark.parametrize(
+    ("cell", "usage"), [(DIGITS, "%%shapecalc [OPTIONS] [NAME]"), (None, "%shapecalc [OPTIONS] SPEC")]
+)
+def test_help_lists_the_options(shell, capsys, asked, cell, usage):
+    run_cell(shell, asked, cell)
     text = capsys.readouterr().out
-    assert text.startswith("Usage: %%shapecalc [OPTIONS] [NAME]\n")
+    assert text.startswith(f"Usage: {usage}\n")
     assert {"--style", "--set", "--input", "--depth"} <= {*text.replace(",", " ").split()}
     assert "--output" not in text
     assert shell.shown == []
@@ -205,6 +248,18 @@ def test_ipython_shows_the_table_the_picture_and_the_formulas(ipython):
         "notebooks prefer HTML, which some do not typeset"
     )
     assert r"$F_{\mathrm{out}} = 10$" in found.outputs[0].data["text/markdown"]
+
+
+def test_ipython_shows_a_network_by_its_name(ipython):
+    result, found = ipython("%shapecalc lenet5 --depth 1")
+    assert result.success
+    assert result.result is None
+    table, picture = [output.data for output in found.outputs]
+    assert "61,706" in table["text/plain"]  # LeCun et al. 1998, with all-connected C3
+    assert {*picture} == {"text/plain", "image/svg+xml"}
+    result, found = ipython("%shapecalc lenet")
+    assert not result.success
+    assert "Traceback" not in found.stdout + found.stderr
 
 
 def test_ipython_shows_an_error_without_a_traceback(ipython):

@@ -39,7 +39,9 @@ OVER = "over"
 def show_both(number: int) -> str:
     """Return a number of bytes in full, and in binary units where these are others."""
     shown = show_bytes(number)
-    return f"{number:,} bytes" if shown.endswith(" B") or not number else f"{number:,} bytes ({shown})"
+    return (
+        count_noun(number, "byte") if shown.endswith(" B") or not number else f"{count_noun(number, 'byte')} ({shown})"
+    )
 
 
 def show_bits(bits: int | Fraction) -> str:

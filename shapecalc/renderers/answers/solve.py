@@ -44,13 +44,15 @@ def draw_window(
     asked = f"{answer.kind}, {_size(answer.input)} → {_size(answer.output)}"
     asked += f", {ARGUMENTS.shown(answer.fixed)}" if answer.fixed else ""
     searched = "; ".join(f"{name} {_spans(values)}" for name, values in answer.searched.items())
-    footer = f"{answer.candidates:,} candidates tried: {searched}" if searched else ""
+    footer = f"{count_noun(answer.candidates, 'candidate')} tried: {searched}" if searched else ""
     if answer.solutions:
         shown = answer.solutions[:top]
         more = len(answer.solutions) - len(shown)
         blocks: list[Block] = [Title(asked), _window_rows(shown)]
         blocks += (
-            [Note(f"and {more:,} less common solutions (show all with --top {len(answer.solutions)})")] if more else []
+            [Note(f"and {count_noun(more, 'less common solution')} (show all with --top {len(answer.solutions)})")]
+            if more
+            else []
         )
     else:
         blocks = [Title(f"{asked}: no solution in the search range")]

@@ -143,7 +143,8 @@ def _notes(weights: Weights) -> Iterator[str]:
     if not weights.weights:
         yield "It holds no tensors."
     else:
-        yield f"{show_count(total.params)} parameters in {size:,} bytes ({show_bytes(size)})."
+        params = f"{show_count(total.params)} parameter{'' if total.params == 1 else 's'}"
+        yield f"{params} in {count_noun(size, 'byte')} ({show_bytes(size)})."
     if total.overhead:
         yield (
             "Packed weights are counted as the weights that they represent. Scales are their scales, zero points and "
@@ -160,7 +161,8 @@ def _notes(weights: Weights) -> Iterator[str]:
         held = f", with {count_noun(len(tensors), 'tensor')}" if tensors else ""
         yield f"Missing: {clean(name)}{held}. What it holds is not counted."
     if len(weights.missing) > _MISSING_SHOWN:
-        yield f"{len(weights.missing) - _MISSING_SHOWN:,} more files are missing."
+        more = len(weights.missing) - _MISSING_SHOWN
+        yield f"{count_noun(more, 'more file')} {'is' if more == 1 else 'are'} missing."
     yield from map(clean, weights.notes)
 
 

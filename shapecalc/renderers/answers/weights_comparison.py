@@ -92,7 +92,7 @@ def _notes(comparison: WeightsComparison) -> Iterator[str]:
             names = ", ".join(clean(name) for name in one.others)
             yield f"{clean(one.names[0])} is in the {where} {names}."
     if len(comparison.mismatches) > _SHOWN:
-        yield f"{len(comparison.mismatches) - _SHOWN:,} more lines: all are in JSON and CSV."
+        yield f"{count_noun(len(comparison.mismatches) - _SHOWN, 'more line')}: all are in JSON and CSV."
     yield from map(clean, comparison.notes)
 
 

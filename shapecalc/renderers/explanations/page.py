@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.dims.notation import NUMBER, SUM, TEXT, Tree
+from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.questions.explain.back_lines import trail_lines
 from shapecalc.questions.explain.items import Chain, ExplanationLine, Name
@@ -92,7 +93,7 @@ def _lines(layer: LayerExplanation) -> Sequence[ExplanationLine]:
 
 def _same(layer: LayerExplanation) -> list[ExplanationLine]:
     row = layer.row
-    costs = [f"{row.params:,} parameters" if row.params else "", f"{row.macs:,} MACs" if row.macs else ""]
+    costs = [count_noun(row.params, "parameter") if row.params else "", count_noun(row.macs, "MAC") if row.macs else ""]
     shown = ", ".join(filter(None, costs))
     first = ExplanationLine("same as", (Name(layer.same_as), f": {shown}" if shown else ""))
     return [first, *reason_lines(layer, brief=True)]

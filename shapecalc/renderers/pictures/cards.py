@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.model.rows import sum_rows
 from shapecalc.renderers.cells import show_size
@@ -157,7 +158,7 @@ def params_text(rows: Sequence[Row]) -> str:
     shared = next((row.shares for row in rows if row.shares and row.sizing.weight_shapes), "")
     params = sum_rows(tuple(rows)).params
     if params or not shared:
-        return f"{params:,} params" if params else ""
+        return count_noun(params, "param") if params else ""
     return f"shares {clean(shared)}" if len(rows) == 1 else "shared params"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from shapecalc.errors import Problem, UsageError
+from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.exporters.chart import Group, draw_chart
 from shapecalc.renderers.pictures import DIRECTIONS, check_choice
@@ -86,7 +86,8 @@ class _Graph:
 
     def _description(self) -> str:
         total = self.report.total
-        return f"{len(self.report.rows):,} layers, {total.params:,} parameters, {total.macs:,} MACs"
+        counts = (len(self.report.rows), "layer"), (total.params, "parameter"), (total.macs, "MAC")
+        return ", ".join(count_noun(number, noun) for number, noun in counts)
 
     def _write(self, group: Group, prefix: str, copies: int) -> None:
         """Write what is on boxes and frames: names are those within the frame around."""

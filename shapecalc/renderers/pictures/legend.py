@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
 from shapecalc.renderers.footer import incomplete
 from shapecalc.renderers.pictures.letters import fitted, text_width
@@ -65,4 +66,4 @@ def _totals(report: Report) -> str:
     total = report.total
     active = f" ({total.active_params:,} active)" if total.active_params != total.params else ""
     batch = f" · batch {report.batch:,}" if report.batch != 1 else ""
-    return f"{total.params:,} params{active} · {total.macs:,} MACs{batch}"
+    return f"{count_noun(total.params, 'param')}{active} · {count_noun(total.macs, 'MAC')}{batch}"

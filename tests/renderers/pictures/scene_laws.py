@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from itertools import combinations, pairwise
@@ -12,6 +13,9 @@ from shapecalc.renderers.pictures.scene import Label, Outline, Rectangle
 
 CELL = 64
 SLACK = 0.05
+ONE_OF_MANY = re.compile(
+    r"(?<![\w,.×])1 (param|parameter|MAC|layer|byte|element|variant|other|point|position|sample)s\b"
+)
 MARGIN = 19.9
 """Around a chart there is nothing."""
 
@@ -38,6 +42,8 @@ def check_page(scene, margin=0.0):
     for mark in scene.marks:
         assert page.contains(mark.outline), mark
     assert all(label.size >= 9 for label in labels(scene))
+    texts = [label.text for label in labels(scene)] + [getattr(mark, "title", "") for mark in scene.marks]
+    assert not [text for text in [scene.title, scene.description, *texts] if ONE_OF_MANY.search(text)]
 
 
 def check_chart(scene, bars="data"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scene_laws import check_graph, marks_of, vertices_of
+from scene_laws import check_graph, check_page, marks_of, vertices_of
 from searching import FAMILY_ENDS, some
 
 import shapecalc
@@ -85,6 +85,17 @@ def test_the_text_of_a_small_picture():
         "small",
         "584 params · 18,432 MACs",
     ]
+
+
+def test_one_parameter_is_in_the_singular():
+    spec = {"name": "one", "input": [1], "layers": [{"fc": {"out_features": 1, "bias": False}}]}
+    report = shapecalc.load(spec).infer()
+    scene = checked(report)
+    assert texts(scene, "v0")["params"] == "1 param"
+    assert {mark.text for mark in scene.marks if mark.key == "totals"} == {"1 param · 1 MAC"}
+    assert scene.description == "1 layer, 1 parameter, 1 MAC"
+    for style in ("volumes", "shares", "memory"):
+        check_page(report.draw(style).scene)
 
 
 def test_collapsed_blocks():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from scene_laws import Grid, around, check_overlaps, is_on_border
@@ -13,6 +13,7 @@ from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.layered.channels import Channels
 from shapecalc.renderers.pictures.layered.ordering import crossings, order
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
+from shapecalc.renderers.pictures.layered.wrapping import longest_piece
 from shapecalc.renderers.pictures.scene import Outline
 
 
@@ -160,10 +161,72 @@ def test_a_long_chain_is_wrapped():
     assert turned.height > 300
 
 
-def test_what_skips_pass_is_not_wrapped():
-    edges = [(str(i), str(i + 1)) for i in range(99)] + [("0", "99")]
+def test_a_very_long_chain_is_a_page():
+    count = 2000
+    found = lay_out(chain(count), [(str(i), str(i + 1)) for i in range(count - 1)])
+    assert 1.2 < found.width / found.height < 2
+
+
+def test_skips_go_on_with_a_chain_that_is_wrapped():
+    edges = [(str(i), str(i + 1)) for i in range(99)] + [(str(i), str(99 - i)) for i in range(4)]
+    for turned in (False, True):
+        found = lay_out(chain(100), edges, turned=turned)
+        check(chain(100), edges, found, turned=turned)
+        assert max(found.width / 3200, found.height / 2000) <= 1
+        inner = [found.routes[str(i), str(99 - i)] for i in range(4)]
+        for one, other in combinations(inner, 2):  # in the same order everywhere
+            assert not any(Outline.meets(around(*a), around(*b), 0.1) for a in pairwise(one) for b in pairwise(other))
+
+
+def test_what_many_skips_pass_is_not_wrapped():
+    edges = [(str(i), str(i + 1)) for i in range(99)] + [(str(i), str(99 - i)) for i in range(8)]
     found = lay_out(chain(100), edges)
-    assert found.height > 100 * 40
+    assert found.height > 80 * 40
+
+
+def test_no_piece_is_for_little():
+    """A wide row of many boxes, and a chain below it: the page would be hardly smaller."""
+    cards = [Card(str(i), 100.0, 40.0) for i in range(39)]
+    top = Cluster("g", (*cards, *[Card(f"w{i}", 560.0, 40.0) for i in range(6)]))
+    edges = [(str(i), str(i + 1)) for i in range(38)] + [("38", f"w{i}") for i in range(6)]
+    found = lay_out(top, edges)
+    check(top, edges, found)
+    assert found.places["38"].x == found.places["0"].x
+
+
+def test_pieces_are_as_few_as_can_be_within_a_page():
+    """A cluster of a large picture is as long as its page before it is wrapped."""
+    edges = [(str(i), str(i + 1)) for i in range(99)]
+    inner = Cluster("h", tuple(Card(f"h{i}", 100.0, 40.0) for i in range(100)))
+    others = [Card(str(i), 1000.0, 100.0) for i in range(100)]
+    top = Cluster("g", (inner, *others))
+    edges = [(f"h{i}", f"h{i + 1}") for i in range(99)] + [("h99", "0")] + edges
+    found = lay_out(top, edges)
+    check(top, edges, found)
+    page = longest_piece(cards_of(top), turned=False)
+    assert page > 2500
+    assert 2000 < found.places["h"].height <= page
+    assert found.places["h"].width < 3 * 100 + 2 * 60
+
+
+@turns(30, 400)
+@pytest.mark.parametrize("turned", [False, True])
+def test_random_graphs_in_many_pieces(turns, turned, monkeypatch):
+    monkeypatch.setattr("shapecalc.renderers.pictures.layered.wrapping.LONGEST", 150.0)
+    folded = 0
+    for seed in range(turns):
+        rng = random.Random(seed)
+        top = random_cluster("g", 2, rng)
+        keys = [card.key for card in cards_of(top)]
+        edges = dict.fromkeys(pairwise(keys))
+        for _ in range(rng.randint(0, len(keys))):
+            start, end = sorted(rng.choices(range(len(keys)), k=2))
+            edges[keys[start], keys[end]] = None
+        found = lay_out(top, edges, turned=turned)
+        check(top, edges, found, turned=turned)
+        down = [[y if not turned else x for x, y in points] for points in found.routes.values()]
+        folded += any(max(at) > at[-1] for at in down)
+    assert folded > turns / 3
 
 
 def test_lines_of_one_start_are_one_line():

@@ -76,7 +76,7 @@ def draw(report: Report, of: Any = tuple(OF), depth: int | str | None = "auto") 
         amounts = known[name].values(report, lines)
         columns.append(_Column(name, amounts, sum(filter(None, amounts))))
     shown, others, without = _chosen(columns, len(lines))
-    rows = [clean(lines[index].name) for index in shown] + ([f"{len(others):,} others"] if others else [])
+    rows = [clean(lines[index].name) for index in shown] + ([count_noun(len(others), "other")] if others else [])
     words = [_WORDS[column.name] for column in columns]
     listed = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
     about = f"Where the {listed} are, by layer{' or block' if any(line.is_block for line in lines) else ''}"

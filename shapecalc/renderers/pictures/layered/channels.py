@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE, STRAIGHT
-from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, wrapped
+from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, pieces_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -24,12 +25,16 @@ _SMALL = 10.0
 class Channels:
     """Rows and the channels below them from top to bottom, where each node is, and the corners of each segment.
 
-    `fixed` are nodes whose lines end where the segments say: those with ports. `width` and `height` are of all of it.
+    `fixed` are nodes whose lines end where the segments say: those with ports. Before the rows of `breaks` a new piece
+    begins, beside the one before; they have the number of lines that go on there. `width` and `height` are of it all.
     """
 
-    def __init__(self, rows: Rows, across: Sequence[float], fixed: Sequence[bool], *, turned: bool = False) -> None:
+    def __init__(
+        self, rows: Rows, across: Sequence[float], fixed: Sequence[bool], breaks: Mapping[int, int] | None = None
+    ) -> None:
         self.rows = rows
         self.across = across
+        self.breaks = breaks or {}
         self.ends: dict[Stretch, float] = {}
         for node in range(rows.real):
             self._spread(node, is_fixed=fixed[node])
@@ -39,10 +44,15 @@ class Channels:
         self.row_tops: list[float] = []
         self.row_ends: list[float] = []
         self._stack()
-        cuts = [row for row in range(1, len(rows.rows)) if self._is_cut(row)]
-        ends = [*self.row_tops, self.row_ends[-1]] if self.row_ends else [0.0]
-        self.pieces, self.width, self.height = wrapped(rows, across, ends, cuts, turned=turned)
+        self.sides = [self._reach(row) for row in rows.rows]
+        self.row_tops += self.row_ends[-1:] or [0.0]
+        self.pieces, self.width, self.height = pieces_of(self.sides, self.row_tops, self.breaks)
         self.piece = [index for index, piece in enumerate(self.pieces) for _ in range(piece.first, piece.end)]
+
+    def wrapped(self, longest: float, *, is_page: bool, turned: bool) -> dict[int, int]:
+        """Return the breaks with which it would be in pieces: see `wrapping`."""
+        cuts = {row: count for row in range(1, len(self.rows.rows)) if (count := self._lines_before(row))}
+        return wrapped(self.sides, self.row_tops, cuts, longest, is_page=is_page, turned=turned)
 
     def place(self, node: int) -> Point:
         """Return where the upper left corner of a node is."""
@@ -65,17 +75,42 @@ class Channels:
                 own = [(start, top), (start, at), (aside, at), (aside, track), (end, track), (end, bottom)]
                 points += [(x + here.right, y + here.down) for x, y in own]
                 continue
-            below, above = self.row_ends[rank] + here.down + BELOW, bottom + there.down - ABOVE
+            outer, upper = self._turns(rank, one.net)
+            below, lane = self.row_ends[rank] + here.down + BELOW + LANE * outer, here.lane + LANE * outer
+            above = self.row_tops[rank + 1] + there.down - ABOVE - LANE * upper
             start, end = start + here.right, end + there.right
-            points += [(start, top + here.down), (start, below), (here.lane, below), (here.lane, above)]
+            points += [(start, top + here.down), (start, below), (lane, below), (lane, above)]
             points += [(end, above), (end, bottom + there.down)]
         return points
 
-    def _is_cut(self, row: int) -> bool:
-        """Return whether a piece may end before a row: one line goes on, from a box to a box."""
-        joined = [one for node in self.rows.rows[row] for one in self.rows.ups[node]]
-        nodes = self.rows.rows[row - 1] + self.rows.rows[row]
-        return len(joined) == 1 and all(node < self.rows.real and self.rows.heights[node] for node in nodes)
+    def _lines_before(self, row: int) -> int:
+        """Return how many lines go on from the row above, if a piece may end between the two; otherwise 0."""
+        if any(
+            node < self.rows.real and not self.rows.heights[node]
+            for node in self.rows.rows[row - 1] + self.rows.rows[row]
+        ):
+            return 0  # ports are on a border
+        joined = {(one.net, one.upper) for node in self.rows.rows[row] for one in self.rows.ups[node]}
+        return len(joined) if len(joined) == len({net for net, _ in joined}) else 0
+
+    def _turns(self, rank: int, net: Hashable) -> tuple[int, int]:
+        """Return where a line is among those that go on to the next piece, so that those in the same order never cross.
+
+        First where it goes up beside the piece, from the inside outwards, then above the next piece, upwards.
+        """
+        starts: dict[Hashable, float] = {}
+        ends: dict[Hashable, float] = {}
+        for node in self.rows.rows[rank]:
+            for one in self.rows.downs[node]:
+                starts[one.net] = self._start(one)
+                ends[one.net] = min(self._end(one), ends.get(one.net, inf))
+        outer = sum(start > starts[net] for start in starts.values())
+        return outer, sorted(ends, key=ends.__getitem__).index(net)
+
+    def _reach(self, row: Sequence[int]) -> tuple[float, float]:
+        """Return where a row begins and ends, from left to right."""
+        left = min(self.across[node] - self.rows.widths[node] / 2 for node in row)
+        return left, max(self.across[node] + self.rows.widths[node] / 2 for node in row)
 
     def _start(self, one: Stretch) -> float:
         return self.across[one.upper] + one.upper_port
@@ -92,7 +127,7 @@ class Channels:
         room -= min(_INSET, room / 2)
         apart = min(LANE, room / (len(lines) // 2)) if len(lines) > 1 else 0.0
         at = [max(-room, min(self._start(one) - middle, room)) for one in lines]
-        if len(lines) == 1 and abs(self._start(lines[0]) - middle) > room:
+        if len(lines) == 1 and (self.rows.rank[node] in self.breaks or abs(self._start(lines[0]) - middle) > room):
             at = [0.0]
         for index in range(1, len(at)):
             at[index] = max(at[index], at[index - 1] + apart)

@@ -10,6 +10,8 @@ from shapecalc.renderers.pictures.layered.parts import BOX_GAP, LANE
 from shapecalc.renderers.pictures.layered.ranks import FORK
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
 
 __all__ = ["place_across"]
@@ -17,12 +19,16 @@ __all__ = ["place_across"]
 _SWEEPS = 10
 
 
-def place_across(rows: Rows) -> list[float]:
-    """Return the middle of each node, from left to right, of which the leftmost begins at 0."""
-    straight = [one for row in rows.rows for one in _straight(rows, row)]
-    stacks = _Stacks(rows, straight)
+def place_across(rows: Rows, breaks: Collection[int] = ()) -> list[float]:
+    """Return the middle of each node, from left to right, of which the leftmost begins at 0.
+
+    Nodes above a row of `breaks` are not in line with those below.
+    """
+    apart = {one for row in breaks for node in rows.rows[row] for one in rows.ups[node]}
+    straight = [one for row in rows.rows for one in _straight(rows, row) if one not in apart]
+    stacks = _Stacks(rows, straight, apart)
     if not stacks.sorted():
-        stacks = _Stacks(rows, [])
+        stacks = _Stacks(rows, [], apart)
         stacks.sorted()
     stacks.settle()
     at = [float(round(x)) for x in stacks.at]
@@ -70,8 +76,9 @@ def _main(rows: Rows, near: list[Stretch], *, upper: bool) -> Stretch | None:
 class _Stacks:
     """Nodes in stacks, which move from left to right as a whole; each node has a shift from its stack."""
 
-    def __init__(self, rows: Rows, straight: list[Stretch]) -> None:
+    def __init__(self, rows: Rows, straight: list[Stretch], apart: Collection[Stretch]) -> None:
         self.rows = rows
+        self.apart = apart
         self.stack = [-1] * len(rows.rank)
         self.shift = [0.0] * len(rows.rank)
         count = 0
@@ -121,7 +128,7 @@ class _Stacks:
         joined: list[list[tuple[int, float, bool]]] = [[] for _ in self.at]
         for one in self.rows.segments:
             upper, lower = self.stack[one.upper], self.stack[one.lower]
-            if upper != lower:
+            if upper != lower and one not in self.apart:
                 is_real = one.upper < self.rows.real and one.lower < self.rows.real
                 apart = self.shift[one.upper] + one.upper_port - self.shift[one.lower] - one.lower_port
                 joined[lower].append((upper, apart, is_real))

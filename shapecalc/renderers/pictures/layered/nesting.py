@@ -9,6 +9,7 @@ from shapecalc.renderers.pictures.layered.columns import place_across
 from shapecalc.renderers.pictures.layered.ordering import order
 from shapecalc.renderers.pictures.layered.parts import BORDER, STRAIGHT, Arrangement, Cluster, Placed
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
+from shapecalc.renderers.pictures.layered.wrapping import longest_piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +68,7 @@ class _Nest:
         self.inner_first: list[_Inside] = []
         self.routes: dict[tuple[str, str], list[tuple[str, _Local]]] = {}
         self._collect(top)
+        self.longest = longest_piece(self.cards.values(), turned=turned)
 
     def _collect(self, cluster: Cluster) -> None:
         inside = self.insides[cluster.key] = _Inside(cluster)
@@ -149,9 +151,11 @@ class _Nest:
             links[edge] = Link(number[start], number[end], of, *ports)
         rows = make_rows(sizes, [*links.values()], len(tops), len(bottoms))
         order(rows)
-        across = place_across(rows)
         fixed = [isinstance(node, _Port) or node in self.insides for node in nodes]
-        channels = Channels(rows, across, fixed, turned=self.turned)
+        channels = Channels(rows, place_across(rows), fixed)
+        is_page = inside.cluster is self.top and not self.turned
+        if breaks := channels.wrapped(self.longest, is_page=is_page, turned=self.turned):
+            channels = Channels(rows, place_across(rows, breaks), fixed, breaks)
         right, down = self._frame(inside, channels, [channels.place(number[one])[0] for one in tops])
         for node in nodes:
             x, y = channels.place(number[node])

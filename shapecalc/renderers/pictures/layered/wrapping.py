@@ -1,33 +1,38 @@
-"""A long chain in several pieces beside one another, as the columns of a newspaper; cut where one line goes on."""
+"""A long chain in several pieces beside one another, as the columns of a newspaper; cut where few lines go on."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.renderers.pictures.layered.parts import BOX_GAP, LANE
+from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, BOX_GAP, CHANNEL, LANE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from shapecalc.renderers.pictures.layered.ranks import Rows
+    from shapecalc.renderers.pictures.layered.parts import Card
 
-__all__ = ["ABOVE", "BELOW", "Strip", "wrapped"]
+__all__ = ["ABOVE", "BELOW", "Strip", "longest_piece", "pieces_of", "wrapped"]
 
 LONGEST = 2000.0
 """What is longer is wrapped, if it can be."""
-_MOST = 16
-_SLACK = 1.2  # a piece may be longer, before the rest of it is a piece of its own
+_STEPS = 100
+_STEP = 0.95
+_MOST_LINES = 6
+_WORTH = (0.9, 0.75)  # of the page without: what it must be with pieces that one line joins, and that several join
 _GAP = 2 * BOX_GAP
 BELOW = LANE
-"""From the end of a piece to the line that goes on from there."""
-ABOVE = 24.0
-"""From that line to the beginning of the next piece."""
+"""From the end of a piece to the first line that goes on from there."""
+ABOVE = LANE + ARROW_ROOM
+"""From the last of these lines to the beginning of the next piece."""
 _PAGE = 1.6
+_AROUND = (1.6, 4.0)  # by how much a page is larger than its boxes: with frames whose heads are along, or beside rows
 
 
 class Strip(NamedTuple):
-    """Rows up to one (exclusive) that are moved right and down together; the line after them goes up at `lane`."""
+    """Rows up to one (exclusive) that are moved right and down together; lines after them go up from `lane` on."""
 
     first: int
     end: int
@@ -36,63 +41,74 @@ class Strip(NamedTuple):
     lane: float
 
 
-def wrapped(
-    rows: Rows, across: Sequence[float], tops: Sequence[float], cuts: Sequence[int], *, turned: bool
-) -> tuple[list[Strip], float, float]:
-    """Return the pieces of rows, of which one may end before each of the `cuts`, and the size of them all.
+def longest_piece(cards: Iterable[Card], *, turned: bool) -> float:
+    """Return how long a piece may be: as long as a page that all cards fit on, and at least `LONGEST`."""
+    area = sum((card.width + BOX_GAP) * (card.height + CHANNEL) for card in cards)
+    return max(LONGEST, sqrt(_AROUND[turned] * area * (_PAGE if turned else 1 / _PAGE)))
 
-    `tops` are where rows begin, and where the last one ends.
+
+def wrapped(
+    sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Mapping[int, int], longest: float, *,
+    is_page: bool, turned: bool,
+) -> dict[int, int]:  # fmt: skip
+    """Return before which rows pieces end, of `cuts`, which have the number of lines that go on there.
+
+    `sides` are where rows are from left to right, `tops` where they begin, and where the last one ends. What is not
+    longer than `longest` is one piece. A page is as small as can be, if single lines go on; otherwise few lines do.
     """
-    sides = [_sides(rows, across, row) for row in range(len(rows.rows))]
-    if not sides:
-        return [], 0.0, 0.0
-    length = tops[-1]
-    best = _pieces(sides, tops, [])
-    if length <= LONGEST * (_PAGE if turned else 1) or not cuts:
-        return best
-    least = _extent(best, turned=turned)
-    for count in range(2, _MOST + 1):
-        chosen = _chosen(tops, cuts, length / count)
-        longest = max(tops[end] - tops[first] for first, end in pairwise([0, *chosen, len(tops) - 1]))
-        found = _pieces(sides, tops, _chosen(tops, cuts, longest * _SLACK))
-        extent = _extent(found, turned=turned)
-        if extent < least:
-            best, least = found, extent
+    if tops[-1] <= longest or not cuts:
+        return {}
+
+    def extent(chosen: dict[int, int]) -> float:
+        """Return the length of the page that these pieces fit on."""
+        _, wide, long = pieces_of(sides, tops, chosen)
+        return max(wide * (_PAGE if turned else 1 / _PAGE), long)
+
+    best: dict[int, int] = {}
+    least = extent(best)
+    for lines in sorted({count for count in cuts.values() if count <= _MOST_LINES}):
+        choices = _choices(tops, {cut: count for cut, count in cuts.items() if count <= lines})
+        enough = 0.0 if is_page and lines == 1 else longest
+        sizes = [extent(chosen) for chosen in choices]
+        counts = [sum(chosen.values()) for chosen in choices]
+        _, count, size, at = min((max(size, enough), counts[at], size, at) for at, size in enumerate(sizes))
+        is_smaller = size < least * _WORTH[lines > 1]
+        is_simpler = count < sum(best.values()) and size <= max(least, longest)
+        if is_smaller or is_simpler:
+            best, least = choices[at], size
     return best
 
 
-def _sides(rows: Rows, across: Sequence[float], row: int) -> tuple[float, float]:
-    left = min(across[node] - rows.widths[node] / 2 for node in rows.rows[row])
-    return left, max(across[node] + rows.widths[node] / 2 for node in rows.rows[row])
+def _choices(tops: Sequence[float], cuts: Mapping[int, int]) -> list[dict[int, int]]:
+    """Return some of the cuts, for longer and for shorter pieces."""
+    ends = [*cuts, len(tops) - 1]
+    at = [tops[end] for end in ends]
+    found: list[dict[int, int]] = []
+    for step in range(_STEPS):
+        chosen: dict[int, int] = {}
+        begin, last = 0.0, -1
+        while (last := max(bisect_right(at, begin + tops[-1] * _STEP**step) - 1, last + 1)) < len(cuts):
+            chosen[ends[last]] = cuts[ends[last]]
+            begin = at[last]
+        if chosen not in found[-1:]:
+            found.append(chosen)
+    return found
 
 
-def _extent(found: tuple[list[Strip], float, float], *, turned: bool) -> float:
-    """Return the height of the page that a layout fits on."""
-    _, wide, long = found
-    return max(wide, long / _PAGE) if turned else max(wide / _PAGE, long)
-
-
-def _chosen(tops: Sequence[float], cuts: Sequence[int], longest: float) -> list[int]:
-    """Return the cuts at which pieces are about this long, and longer only where there is no cut."""
-    chosen: list[int] = []
-    begin, last = 0.0, None
-    for cut in [*cuts, len(tops) - 1]:
-        if last is not None and tops[cut] - begin > longest:
-            chosen.append(last)
-            begin = tops[last]
-        last = cut
-    return chosen
-
-
-def _pieces(
-    sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Sequence[int]
+def pieces_of(
+    sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Mapping[int, int]
 ) -> tuple[list[Strip], float, float]:
+    """Return the pieces that end before these rows, and the size of them all."""
     pieces: list[Strip] = []
-    x = long = 0.0
-    for first, end in zip([0, *cuts], [*cuts, len(tops) - 1], strict=True):
+    x = long = before = 0.0
+    if not sides:
+        return pieces, x, long
+    for first, end in pairwise([0, *cuts, len(tops) - 1]):
         left, right = min(side[0] for side in sides[first:end]), max(side[1] for side in sides[first:end])
-        down = ABOVE + BELOW - tops[first] if first else 0.0
+        further = LANE * (cuts.get(end, 1) - 1)
+        down = before + ABOVE + BELOW - tops[first] if first else 0.0
         pieces.append(Strip(first, end, x - left, down, x + right - left + _GAP / 2))
-        x += right - left + _GAP
-        long = max(long, tops[end] + down)
-    return pieces, x - _GAP, long + (BELOW if cuts else 0.0)
+        x += right - left + _GAP + further
+        long = max(long, tops[end] + down + (BELOW + further if end in cuts else 0.0))
+        before = further
+    return pieces, x - _GAP, long

@@ -66,7 +66,7 @@ def _count(one: FeatureMap) -> Iterator[str]:
     if one.params is None:
         yield f"{UNKNOWN} params"
     elif one.params:
-        yield f"{show_count(one.params)} params"
+        yield f"{show_count(one.params)} param{'' if one.params == 1 else 's'}"
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:
