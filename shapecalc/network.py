@@ -462,11 +462,11 @@ def load(
 def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Network:
     """Return the network of a module of PyTorch: `from_torch(net, torch.zeros(1, 3, 32, 32))`.
 
-    It is called with these examples. An example is a tensor, of which only the size and type matter, with the batch as
-    its first axis; or a size without the batch: `from_torch(net, "3x32x32")`. A `torch.export.ExportedProgram` is given
-    alone, or with sizes for its dynamic dimensions. Nothing is computed, and the module stays as it is: torch.export
-    follows a copy of its structure, in evaluation mode, on fake tensors. Of a module that cannot be exported those
-    within it that can are shown one after the other, with a note.
+    It is called with these examples. An example is a tensor, of which only the size and type matter (a note says where
+    its values do), with the batch as its first axis; or a size without the batch: `from_torch(net, "3x32x32")`. A
+    `torch.export.ExportedProgram` is given alone, or with sizes for its dynamic dimensions. Nothing is computed, and
+    the module stays as it is: torch.export follows a copy of its structure, in evaluation mode, on fake tensors. Of a
+    module that cannot be exported those within it that can are shown one after the other, with a note.
     Errors: `UsageError` for what is no module, or fails with these examples; `MissingExtraError` without PyTorch.
     """
     from shapecalc.importers.pytorch.export import export_module  # it loads PyTorch
