@@ -198,7 +198,8 @@ class ModuleImport:
         work = find_operation(name)
         plain = name.removesuffix("_")
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
-            stated = self._stated(graph, node) if self.is_as_stated else [None]
+            is_of_weights = learned and all(x.learned for x in constants_of(call.arguments.values()))  # of any input
+            stated = self._stated(graph, node) if self.is_as_stated or is_of_weights else [None]
             if learned and work and plain in PRODUCTS:
                 worked(call, work)  # for its MACs: what it computes is a weight
             return self.folding.folded(call, work, stated, learned=learned)
