@@ -316,8 +316,7 @@ class Network:
         """
         from shapecalc.questions.sizes import find_sizes
 
-        self._check_any_size()
-        return find_sizes(self.graph, self._overridden)
+        return find_sizes(self._of_any_size(), self._overridden)
 
     def formula(
         self, symbols: str | Iterable[str] = (), *, what: str | Iterable[str] = (), layer: str = "", layout: str = ""
@@ -336,10 +335,9 @@ class Network:
         symbols = read_names(symbols, "symbols")
         problem = None if symbols == ("N",) else self._of_one_size()
         refit = refitted(self.graph, self._read_with) if problem else None
-        if problem and refit is None:
-            raise UsageError(problem)
+        graph = self._with_held_axes(problem) if problem and refit is None else self.graph
         layout = read_layout(layout) or self.graph.layout
-        return find_formulas(self.graph, self.rebuilt, symbols, what, layer, layout, refit)
+        return find_formulas(graph, self.rebuilt, symbols, what, layer, layout, refit)
 
     def reread(self, text: str) -> Network:
         """Return the network of another text of the specification, with the same overrides.
@@ -356,22 +354,34 @@ class Network:
             return None
         return None if problems else graph
 
-    def _check_any_size(self) -> None:
-        """Check that the layers are the same for any input size. Errors: `UsageError`."""
+    def _of_any_size(self) -> Graph:
+        """Return the graph with layers that are the same for any size of its free axes. Errors: `UsageError`."""
         problem = self._of_one_size()
-        if problem:
+        return self._with_held_axes(problem) if problem else self.graph
+
+    def _with_held_axes(self, problem: Problem) -> Graph:
+        """Return the graph with the axes held that its layers differ with. Errors: `UsageError` if none is free."""
+        from shapecalc.model.origin import held_graph
+
+        graph = held_graph(self)
+        if graph is None:
             raise UsageError(problem)
+        return graph
 
     def _of_one_size(self) -> Problem | None:
         """Return the problem of an imported file whose nodes compute with its input size.
 
         Those of a specification are the same for any size, as questions about several sizes at once need it.
         """
-        from shapecalc.model.origin import first_difference, has_text
+        from shapecalc.model.origin import first_difference, has_text, has_weights_for
 
         if has_text(self.origin):
             return None
         layer = first_difference(self)
+        if layer and has_weights_for(self, layer):
+            message = f"{layer} of {clean(self.origin.name)} has weights that are right for one size of the input only"
+            hint = "convert --to yaml writes a specification, in which the sizes of weights follow from the input"
+            return Problem(message, why=("the file stores them: with another size it does not fit",), hint=hint)
         if layer:
             message = f"{layer} of {clean(self.origin.name)} has numbers that are right for one size of the input only"
             why = ("of another size the file's layers are not the same: there is no formula for all sizes",)
@@ -462,11 +472,11 @@ def load(
 def from_torch(module: Any, *example_inputs: Any, **keyword_inputs: Any) -> Network:
     """Return the network of a module of PyTorch: `from_torch(net, torch.zeros(1, 3, 32, 32))`.
 
-    It is called with these examples. An example is a tensor, of which only the size and type matter, with the batch as
-    its first axis; or a size without the batch: `from_torch(net, "3x32x32")`. A `torch.export.ExportedProgram` is given
-    alone, or with sizes for its dynamic dimensions. Nothing is computed, and the module stays as it is: torch.export
-    follows a copy of its structure, in evaluation mode, on fake tensors. Of a module that cannot be exported those
-    within it that can are shown one after the other, with a note.
+    It is called with these examples. An example is a tensor, of which only the size and type matter (a note says where
+    its values do), with the batch as its first axis; or a size without the batch: `from_torch(net, "3x32x32")`. A
+    `torch.export.ExportedProgram` is given alone, or with sizes for its dynamic dimensions. Nothing is computed, and
+    the module stays as it is: torch.export follows a copy of its structure, in evaluation mode, on fake tensors. Of a
+    module that cannot be exported those within it that can are shown one after the other, with a note.
     Errors: `UsageError` for what is no module, or fails with these examples; `MissingExtraError` without PyTorch.
     """
     from shapecalc.importers.pytorch.export import export_module  # it loads PyTorch
@@ -614,9 +624,8 @@ def solve(  # noqa: PLR0913  (one for each option of the question)
         known = ", ".join([*network.graph.variables, backwards.INPUT])
         hint = f"choose some with --for (find= in Python): {known}"
         raise UsageError(Problem("name the variables to find", hint=hint))
-    if backwards.INPUT in wanted:
-        network._check_any_size()  # noqa: SLF001  (this module's)
-    answer = backwards.solve_budget(network.graph, network.rebuilt, wanted, budgets, question)
+    graph = network._of_any_size() if backwards.INPUT in wanted else network.graph  # noqa: SLF001  (this module's)
+    answer = backwards.solve_budget(graph, network.rebuilt, wanted, budgets, question)
     if not answer.searched or answer.solutions or answer.minimum:
         return answer
     return answer._replace(notes=(*answer.notes, *_why_none_fits(network)))

@@ -133,7 +133,8 @@ class Graph(NamedTuple):
     those of a whole batch, as where that is could not be found; `sequences` are inputs of length ×
     features; `tensors` are the tensors of a file that are weights of its layers, with their names and sizes there, by
     the names of the layers; `fields` are those of a model's config that each variable follows from; `is_folded` is
-    whether exporters of its format fold weights, or leave some out.
+    whether exporters of its format fold weights, or leave some out; `held` are axes of inputs that keep their sizes in
+    questions about others: the input's name, and which axis of its size.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Graph(NamedTuple):
     tensors: dict[str, dict[str, tuple[int, ...]]] = {}  # noqa: RUF012  (never written on)
     sequences: frozenset[str] = frozenset()
     is_folded: bool = False
+    held: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def sample(self) -> str:
@@ -172,12 +174,17 @@ class Graph(NamedTuple):
         names = self.output_names or tuple(self.name_of(ref) for ref in self.outputs)
         return dict(zip(names, self.outputs, strict=True))
 
-    def free_axes(self, name: str) -> tuple[int, ...]:
-        """Return the axes of an input that may have other sizes: the spatial ones, the length, or the only one."""
+    def sized_axes(self, name: str) -> tuple[int, ...]:
+        """Return the axes of an input besides channels or features: the spatial ones, the length, or the only one."""
         shape = self.inputs[name]
         if shape.rank == 1 or name in self.sequences:
             return (0,)
         return tuple([axis for axis in range(shape.rank) if axis != shape.channel_axis])
+
+    def free_axes(self, name: str) -> tuple[int, ...]:
+        """Return the axes of an input that may have other sizes: those besides channels that are not held."""
+        axes = self.sized_axes(name)
+        return tuple([axis for axis in axes if (name, axis) not in self.held]) if self.held else axes
 
     def readers(self) -> dict[int, int]:
         """Return how often each node, or input, is read: by layers, and as an output of the network."""

@@ -88,8 +88,15 @@ def _sizes(report: Report, columns: Sequence[str]) -> str:
     sizes = " ".join(["Sizes are", *([" or ".join(layouts) + ","] if layouts else []), end])
     if not {"output_bytes", "output_bytes_share"}.intersection(columns):
         return sizes
+    own = graph.stored.activations if graph.stored else ""
+    others = (
+        f"; memory counts {own} bits, as {clean(graph.stored.origin)} says"
+        if graph.stored and own not in ("", "32")
+        else ""
+    )
     return (
-        f"{sizes} Bytes: the output of each layer {report.samples}, in fp32 (elements × 4 bytes; 1 KiB is 1,024 bytes)."
+        f"{sizes} Bytes: the output of each layer {report.samples}, in fp32 (elements × 4 bytes; 1 KiB is 1,024 bytes)"
+        f"{others}."
     )
 
 

@@ -122,6 +122,51 @@ def test_a_module_that_cannot_be_exported_is_shown_by_its_parts():
                          "them is not known")  # fmt: skip
 
 
+class OneOfTwo(nn.Module):
+    """Which of its layers run depends on the values of its input; one is a leaf with parameters of its own."""
+
+    class Leaf(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(20))
+
+        def forward(self, x):
+            return x * self.scale if x.sum() > 0 else x * self.scale + 1
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head, self.leaf = nn.Linear(10, 20), nn.Linear(20, 20), nn.Linear(20, 2), self.Leaf()
+        self.shift = nn.Parameter(torch.ones(20))
+
+    def forward(self, x):
+        inner = self.a(x)
+        return self.head(self.leaf(self.b(inner) if x.sum() > 0 else inner) + self.shift)
+
+
+@pytest.mark.parametrize(("example", "unused"), [(torch.ones(1, 10), 0), (-torch.ones(1, 10), 420), ("10", 420)])
+def test_parameters_that_were_not_used_are_named_where_values_decide(example, unused):
+    module = OneOfTwo()
+    report = shapecalc.from_torch(module, example).infer()
+    assert report.total.params == sum(one.numel() for one in module.parameters()) - unused
+    notes = [note for note in report.notes if note.startswith("not used")]
+    assert notes == (["not used, and not counted: b.weight and 1 more (420 parameters)"] if unused else [])
+    values = "which modules run depends on the values of the example: others may run with other values"
+    assert report.notes.count(values) == 1
+
+
+def test_layers_of_keras_are_no_modules():
+    """With the backend torch they are, and torch.export sees constants in place of their weights."""
+    kind = type("Dense", (nn.Linear,), {"__module__": "keras.src.layers.core.dense"})
+    for module, message, hint in (
+        (kind(3, 2), "from_torch expects a module of PyTorch, and Dense is one of Keras", ""),
+        (nn.Sequential(nn.ReLU(), kind(3, 2)), "Sequential holds the layer 1 of Keras", ", by themselves"),
+    ):
+        with pytest.raises(UsageError) as error:
+            shapecalc.from_torch(module, "3")
+        (problem,) = error.value.problems
+        assert (problem.message, problem.hint) == (message, f"shapecalc.from_keras reads models of Keras{hint}")
+
+
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_bags_of_embeddings(mode):
     module = nn.Sequential(nn.EmbeddingBag(10, 8, mode=mode), nn.Linear(8, 4))

@@ -237,7 +237,7 @@ def test_questions_about_many_sizes_are_refused_where_the_size_is_that_of_stored
     data = model([node("MatMul", ["x", "w"], ["y"])], [value("x", [1, 9, 6])], [value("y", [1, 9, 4])],
                  weights=[tensor("w", [6, 4])])  # fmt: skip
     for question in (loaded(data).formula, loaded(data).legal_sizes):
-        with pytest.raises(UsageError, match="has numbers that are right for one size of the input only"):
+        with pytest.raises(UsageError, match="has weights that are right for one size of the input only"):
             question()
     assert report_of(data).total.params == 24
 

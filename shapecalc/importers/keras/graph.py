@@ -6,19 +6,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
-from shapecalc.escaping import clean
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
 from shapecalc.importers.keras.calls import OWN, LayerCall, free_name, layer
 from shapecalc.importers.keras.inputs import input_shapes
 from shapecalc.importers.keras.order import ordered
+from shapecalc.importers.keras.policies import Policies, weights_of
 from shapecalc.importers.keras.structure import INPUT
 from shapecalc.importers.keras.trees import Array, TensorRef, tensors_of
 from shapecalc.importers.tensors import Batch, Constant, Data, NodePlace, UncoveredError, Unsized
 from shapecalc.importers.understanding import UNKNOWN, UNSIZED, Understanding
 from shapecalc.layers.base.shape import HWC
-from shapecalc.model.graph import Graph, Reference, Stored
+from shapecalc.model.graph import Graph, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,6 @@ __all__ = ["ModelImport"]
 _DEEPEST = 32
 _MOST_CALLS = 200_000
 _MOST_OUTPUTS = 1024
-_MOST_SHOWN = 40
 _ALSO = ("query", "value", "key", "initial_state", "inputs")
 """Arguments by name that are inputs of layers; others, as masks, change no size."""
 
@@ -102,8 +101,7 @@ class ModelImport:
         self.understanding = Understanding("node", has_arithmetic=False)
         self.calls = 0
         self.depth = 0
-        self.quantised: dict[str, str] = {}
-        """The modes of quantised layers, by the keys of their records."""
+        self.policies = Policies()
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
@@ -117,17 +115,13 @@ class ModelImport:
             outputs, names = self._outputs(scope)
         else:
             self.frame.inputs.update({name: shape for name, (shape, _) in self.sizes.inputs.items()})
+        stored = self.policies.stored(self.frame, self.name)
         graph = graph_of(
             self.frame, self.name, outputs, title=self.model.name, layout=self.layout, output_names=tuple(names),
-            notes=tuple(self._notes()), warnings=tuple(self.understanding.warnings.listed()),
-            stored=self._stored(),
+            notes=tuple(self._notes()), warnings=tuple(self.understanding.warnings.listed()), stored=stored,
+            tensors=weights_of(self.frame) if stored and stored.widths else None,
         )  # fmt: skip
         return graph, self.problems
-
-    def _stored(self) -> Stored | None:
-        modes = ", ".join(dict.fromkeys(self.quantised.values()))
-        note = f"layers of {self.name} are quantised ({modes}): give their format with --weights"
-        return Stored("", "", "", note, quantised=modes) if modes else None
 
     def _outputs(self, scope: _Scope) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: what could not be found is none."""
@@ -145,7 +139,7 @@ class ModelImport:
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)
         left_out = [f"the batch of {self.sizes.batch} in the file is left out"] if self.sizes.batch > 1 else []
-        shared, quantised = self.frame.shared_tensors(), len(self.quantised)
+        shared, quantised = self.frame.shared_tensors(), len(self.policies.quantised)
         scales = [f"{count_noun(quantised, 'layer')} quantised: the scales are not counted"] if quantised else []
         return [understood, *left_out, *([shared] if shared else []), *scales]
 
@@ -188,11 +182,9 @@ class ModelImport:
             self.frame.forget(before)
             count[UNKNOWN if isinstance(error, UncoveredError) else UNSIZED] += 1
             return [self.frame.unresolved(place, record.op, refs, _layer_error(error))] * outputs
-        mode = _quantised(record)
-        if mode:
-            self.quantised[record.key] = mode
         if record.model is None:
             self.understanding.count(self.frame.nodes[before:], found)
+            self.policies.note(record, range(before, len(self.frame.nodes)), found)
         return found
 
     def _known(self, call: LayerCall) -> Sequence[Any]:
@@ -275,13 +267,6 @@ class ModelImport:
 
 
 _OF_TENSORFLOW = re.compile(r"^tf\.|compat\.v\d\.|__operators__\.")
-
-
-def _quantised(record: LayerRecord) -> str:
-    """Return how the weights of a layer are stored as integers, each channel with a scale; empty if they are not."""
-    policy = record.config.get("dtype")
-    inner = policy.get("config") if isinstance(policy, dict) else None
-    return clean(str(inner["mode"]))[:_MOST_SHOWN] if isinstance(inner, dict) and inner.get("mode") else ""
 
 
 def _own_name(record: LayerRecord) -> str:

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING
 
+from shapecalc.importers import widths
 from shapecalc.importers.onnx.elements import BITS
-from shapecalc.model.graph import Stored
 
 if TYPE_CHECKING:
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.onnx.messages import GraphMessage
+    from shapecalc.model.graph import Stored
 
 __all__ = ["stored_as"]
-
-_USUAL = 32
-_HALF = 16
 
 
 def stored_as(graph: GraphMessage, frame: Frame, name: str) -> Stored | None:
     """Return the width of most of the weights that layers hold, and of which others are; None if all have 32 bits."""
-    elements: Counter[int] = Counter()
     held, packed = frame.owners.held(), _packed(graph)
-    bits_of = {}
-    for tensor in graph.weights.values():
-        if tensor.name in held:
-            bits, count = packed.get(tensor.name) or (BITS.get(tensor.type, _USUAL), prod(tensor.dims))
-            bits_of[tensor.name] = bits
-            elements[bits] += count
-    if not elements or {*elements} == {_USUAL}:
-        return None
-    quantised = ", ".join([f"{bits} bits" for bits in sorted(elements, reverse=True) if bits < _HALF])
-    most = elements.most_common(1)[0][0]
-    others = {tensor: bits for tensor, bits in bits_of.items() if bits != most}
-    activations = _HALF if most == _HALF else _USUAL
-    return Stored(str(most), str(activations), name, quantised=quantised, widths=others)
+    return widths.stored_as(
+        (
+            (one.name, *(packed.get(one.name) or (BITS.get(one.type, widths.USUAL), prod(one.dims))))
+            for one in graph.weights.values()
+            if one.name in held
+        ),
+        name,
+    )
 
 
 def _packed(graph: GraphMessage) -> dict[str, tuple[int, int]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["export_module", "load_torch", "reason_of"]
 
 _LONGEST = 200
+_KERAS = ("keras", "tf_keras")
 
 
 def load_torch() -> Any:
@@ -80,7 +81,10 @@ def export_module(
         f"torch.export could not export {name} ({reason}): the modules in it that it could are shown one after the "
         "other, and what is computed between them is not known"
     )
-    return ExportedModule(name, program._replace(notes=(note,))), {}
+    notes = [note]
+    if "data-dependent" in reason:
+        notes.append("which modules run depends on the values of the example: others may run with other values")
+    return ExportedModule(name, program._replace(notes=tuple(notes))), {}
 
 
 def _failed(name: str, reason: str, given: Sequence[Any], examples: Sequence[Any]) -> Problem:
@@ -117,6 +121,7 @@ def _check_module(torch: Any, module: Any, examples: Sequence[Any], keywords: Ma
     if isinstance(module, torch.jit.ScriptModule):
         hint = "pass the module that torch.jit.script or torch.jit.trace was given"
         raise UsageError(Problem("from_torch expects the module itself, not its TorchScript", hint=hint))
+    _check_own(torch, module)
     if not isinstance(module, torch.nn.Module):
         what = type(module).__name__
         raise UsageError(f"from_torch expects a torch.nn.Module, not {what}")
@@ -124,6 +129,19 @@ def _check_module(torch: Any, module: Any, examples: Sequence[Any], keywords: Ma
         raise UsageError(Problem(f"from_torch needs an example of the input of {type(module).__name__}",
                                  hint="from_torch(module, torch.zeros(1, 3, 224, 224)), or its size without the batch: "
                                  'from_torch(module, "3x224x224")'))  # fmt: skip
+
+
+def _check_own(torch: Any, module: Any) -> None:
+    """Check that no module is a layer of Keras: what torch.export sees of its weights are constants."""
+    every = module.named_modules() if isinstance(module, torch.nn.Module) else [("", module)]
+    for path, one in every:
+        if any(cls.__module__.partition(".")[0] in _KERAS for cls in type(one).__mro__):
+            name = clean(type(one).__name__)
+            what = f"{clean(type(module).__name__)} holds the layer {clean(path)} of Keras" if path else ""
+            message = what or f"from_torch expects a module of PyTorch, and {name} is one of Keras"
+            raise UsageError(
+                Problem(message, hint=f"shapecalc.from_keras reads models of Keras{', by themselves' if path else ''}")
+            )
 
 
 def _copied(torch: Any, module: Any) -> Any:
@@ -183,10 +201,10 @@ def _example(torch: Any, given: Any, module: Any) -> Any:
     if isinstance(given, torch.Tensor):
         return given.to(device) if device.type == "meta" else given
     if isinstance(given, torch.Size):
-        return torch.empty(1, device=device).expand(given)
+        return torch.zeros(1, device=device).expand(given)
     is_size = isinstance(given, tuple) and bool(given) and all(type(size) is int for size in given)
     if is_size or isinstance(given, str):
-        return torch.empty(1, device=device).expand(1, *parse_sizes(given))
+        return torch.zeros(1, device=device).expand(1, *parse_sizes(given))
     if isinstance(given, (list, tuple)):
         return type(given)([_example(torch, one, module) for one in given])
     if isinstance(given, dict):

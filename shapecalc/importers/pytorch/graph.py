@@ -18,7 +18,7 @@ from shapecalc.importers.pytorch.operations import AtenCall, find_operation, spl
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.ranges import HINT, exported_for, wrong_sizes
 from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
-from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, unused_parameters
+from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, parameter_widths, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, UncoveredError, Unsized
@@ -97,6 +97,7 @@ class ModuleImport:
             notes=tuple(self._notes()), variables=self.sizes.variables, includes_batch=self.reading.is_lost,
             sequences=self.reading.sequences, warnings=tuple(self.understanding.warnings.listed()),
             tensors={key: (one.name, whole[one.name]) for key, one in self.stored.items()},
+            stored=parameter_widths(self.stored, self.frame.owners.held(), self.name),
         )  # fmt: skip
         return graph, self.problems
 
@@ -204,7 +205,8 @@ class ModuleImport:
         work = find_operation(name)
         plain = name.removesuffix("_")
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
-            stated = self._stated(graph, node) if self.is_as_stated else [None]
+            is_of_weights = learned and all(x.learned for x in constants_of(call.arguments.values()))  # of any input
+            stated = self._stated(graph, node) if self.is_as_stated or is_of_weights else [None]
             if learned and work and plain in PRODUCTS:
                 worked(call, work)  # for its MACs: what it computes is a weight
             return self.folding.folded(call, work, stated, learned=learned)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.pytorch.live import live_program
-from shapecalc.importers.pytorch.program import AtenNode, Program, ProgramGraph, Ref, StoredInput
+from shapecalc.importers.pytorch.live import bits_of, live_program
+from shapecalc.importers.pytorch.program import PARAMETER, AtenNode, Program, ProgramGraph, Ref, StoredInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -129,6 +129,7 @@ class _Chain:
         self.stated: dict[str, tuple[int | str, ...]] = {}
         self.stored: dict[str, StoredInput] = {}
         self.last = ""
+        self.modules = dict(module.named_modules(remove_duplicate=False))
         every = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         first: dict[int, str] = {}
         self.identities = {name: first.setdefault(id(one), name) for name, one in every}
@@ -141,6 +142,7 @@ class _Chain:
         for call in root.inner:
             self._add(call)
         outputs = tuple([Ref(self._found(result, "")) for result in root.outputs])
+        self._own("", recurse=True)  # what no node has is not used
         graph = ProgramGraph(inputs, tuple(self.nodes), outputs, self.stated, {})
         return Program(graph, inputs, self.stored, {})
 
@@ -155,9 +157,27 @@ class _Chain:
         own = self.names.get(id(tensor))
         if own is None:
             own = self._name(tensor, f"between_{len(self.nodes)}")
-            arguments = {"input": Ref(self.last)} if self.last else {}
-            self.nodes.append(AtenNode("forward", arguments, (own,), path.rpartition(".")[0]))
+            arguments, owner = {"input": Ref(self.last)} if self.last else {}, path.rpartition(".")[0]
+            self.nodes.append(AtenNode("forward", arguments | self._own(owner), (own,), owner))
         return own
+
+    def _own(self, path: str, *, recurse: bool = False) -> dict[str, Ref]:
+        """Return the parameters of a module, as arguments, that no node has so far; they are then stored.
+
+        Those of the modules in it are its own only where these are not called: `recurse`.
+        """
+        found: dict[str, Ref] = {}
+        module = self.modules.get(path)
+        known = {one.identity for one in self.stored.values()}
+        for name, tensor in module.named_parameters(recurse=recurse) if module is not None else ():
+            whole = f"{path}.{name}" if path else name
+            identity = self.identities.get(whole, whole)
+            if identity not in known:
+                dims = tuple([int(size) for size in tensor.shape])
+                own = StoredInput(whole, PARAMETER, dims, bool(tensor.requires_grad), identity, bits_of(tensor))
+                self.stored[f"own_{whole}"] = own
+                found[name] = Ref(f"own_{whole}")
+        return found
 
     def _add(self, call: _Recorded) -> None:
         """Add the nodes of a call that can be exported by itself, and else those of the calls within it."""
@@ -180,6 +200,7 @@ class _Chain:
         else:
             outputs = [self._name(one, f"out{suffix}_{i}") for i, one in enumerate(call.outputs)]
             arguments = {f"input{i}": Ref(name) for i, name in enumerate(inputs)}
+            arguments |= self._own(call.path, recurse=True)
             self.nodes.append(AtenNode(type(call.module).__name__, arguments, tuple(outputs), call.path))
             self.last = outputs[0]
 

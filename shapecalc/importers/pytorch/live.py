@@ -15,11 +15,12 @@ from shapecalc.importers.pytorch.program import (
     StoredInput,
 )
 from shapecalc.importers.pytorch.schema import line_of, module_of
+from shapecalc.importers.widths import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["live_program"]
+__all__ = ["bits_of", "live_program"]
 
 _KINDS = {"PARAMETER": PARAMETER, "BUFFER": BUFFER, "CONSTANT_TENSOR": CONSTANT}
 _LARGEST = 2**62
@@ -40,13 +41,18 @@ def live_program(exported: Any) -> Program:
             identity = first.setdefault(id(tensor), spec.target) if tensor is not None else spec.target
             trainable = bool(getattr(tensor, "requires_grad", False))
             dims = tuple([int(size) for size in graph.stated.get(name, ())])
-            stored[name] = StoredInput(spec.target, _KINDS[kind], dims, trainable, identity)
+            stored[name] = StoredInput(spec.target, _KINDS[kind], dims, trainable, identity, bits_of(tensor))
         elif kind == "USER_INPUT" and name in graph.stated:
             inputs.append(name)
         elif kind == "USER_INPUT" and getattr(spec.arg, "value", None) is not None:
             graph.numbers[name] = spec.arg.value
     ranges = {str(key): (_bound(span.lower), _bound(span.upper)) for key, span in exported.range_constraints.items()}
     return Program(graph, tuple(inputs), stored, ranges)
+
+
+def bits_of(tensor: Any) -> int:
+    """Return the bits of an element of a tensor; of none, the usual ones."""
+    return USUAL if tensor is None else 8 * int(tensor.element_size())
 
 
 def _bound(number: Any) -> int | None:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["BUFFER", "CONSTANT", "PARAMETER", "AtenNode", "Program", "ProgramGraph", "Ref", "StoredInput", "is_float"]
+__all__ = ["BUFFER", "CONSTANT", "PARAMETER", "AtenNode", "Program", "ProgramGraph", "Ref", "StoredInput", "bits_of",
+           "is_float"]  # fmt: skip
 
 PARAMETER, BUFFER, CONSTANT = "parameter", "buffer", "constant"
 
 _FLOATS = frozenset((6, 7, 8, 9, 10, 11, 13, 29, 30, 31, 32, 33))
 """The numbers of types of fractions: `ScalarType` of torch/_export/serde/schema.py, PyTorch 2.13."""
+
+_BITS = {1: 8, 2: 8, 3: 16, 4: 32, 5: 64, 6: 16, 7: 32, 8: 64, 13: 16, 28: 16, 29: 8, 30: 8, 31: 8, 32: 8, 33: 8}
+"""The bits of an element by the numbers of types, of the same source."""
+_USUAL = 32
 
 
 class Ref(NamedTuple):
@@ -37,7 +42,7 @@ class AtenNode(NamedTuple):
 class StoredInput(NamedTuple):
     """A tensor that the module holds: its name there, what it is, its size.
 
-    `identity` is the same for two names of one tensor.
+    `identity` is the same for two names of one tensor; `bits` are those of an element.
     """
 
     name: str
@@ -45,6 +50,7 @@ class StoredInput(NamedTuple):
     dims: tuple[int, ...]
     trainable: bool = False
     identity: str = ""
+    bits: int = _USUAL
 
 
 class ProgramGraph(NamedTuple):
@@ -74,3 +80,8 @@ class Program(NamedTuple):
 def is_float(dtype: Any) -> bool:
     """Return whether the number of a type is that of fractions."""
     return dtype in _FLOATS
+
+
+def bits_of(dtype: Any) -> int:
+    """Return the bits of an element by the number of a type."""
+    return _BITS.get(dtype, _USUAL)

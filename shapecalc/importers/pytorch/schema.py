@@ -21,6 +21,7 @@ from shapecalc.importers.pytorch.program import (
     ProgramGraph,
     Ref,
     StoredInput,
+    bits_of,
 )
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ class _Reader:
                 sort, key = _SPECS[kind]
                 own = value["arg"]["name"]
                 meta = document["tensor_values"].get(own) or {}
-                stored[own] = self._stored(value[key], sort, graph.stated.get(own), bool(meta.get("requires_grad")))
+                found = self._stored(value[key], sort, graph.stated.get(own), bool(meta.get("requires_grad")))
+                stored[own] = found._replace(bits=bits_of(meta.get("dtype")))
             elif kind == "user_input":
                 sort, arg = _only(value["arg"])
                 if sort == "as_tensor":

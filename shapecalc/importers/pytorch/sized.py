@@ -39,6 +39,38 @@ def _sized(call: AtenCall, x: Data, sizes: Sequence[Any] | None = None, batch: B
     return call.one("named_operation", x, *others, batch=batch, op_type=call.name, **more)
 
 
+@operation("pairwise_distance", "cosine_similarity")
+def _of_pairs(call: AtenCall) -> Data:
+    """A number for each two vectors along an axis: the last of a distance, the second by default of a similarity."""
+    is_distance = call.name == "pairwise_distance"
+    a, b = call.x("x1"), call.x("x2")
+    rank, keeps = max(a.rank, b.rank), is_distance and call.flag("keepdim", False)
+    operands, batch = call.frame.aligned(call.place, (a, b))
+    at = call.frame.axis(-1 if is_distance else call.number("dim", 1), rank)
+    if batch.own and at == batch.axis:
+        raise NotCoveredError("it works along the axis of the batch")
+    full = max((x.shape.sizes for x in operands), key=len)
+    sizes = [max(x.shape.sizes[i - len(full)] for x in operands if x.shape.rank >= len(full) - i)
+             for i in range(len(full))]  # fmt: skip
+    own = at - (batch.own and batch.axis < at)
+    sizes[own : own + 1] = [1] if keeps else []
+    batch = batch._replace(axis=batch.axis - (not keeps and batch.axis > at)) if batch.axis >= 0 else batch
+    return call.one("named_operation", *operands, batch=batch, op_type=call.name, output_sizes=[tuple(sizes)])
+
+
+@operation("cdist", "_cdist_forward")
+def _of_all_pairs(call: AtenCall) -> Data:
+    """The distance of each vector of one tensor to each of another: … × P × M and … × R × M make … × P × R."""
+    a, b = call.x("x1"), call.x("x2")
+    is_alike = a.rank == b.rank and (b.batch.axis < 0 or a.batch == b.batch)
+    if not is_alike and b.rank != 2:
+        raise NotCoveredError("its two inputs have the batch on different axes")
+    count = b.shape.sizes[call.frame.within(b, -2) - 1]
+    at = call.frame.within(a, -1) - 1
+    sizes = (*a.shape.sizes[:at], count)
+    return call.one("named_operation", a, b, op_type="cdist", output_sizes=[sizes])
+
+
 @operation("unfold", "unfold_copy")
 def _windows(call: AtenCall) -> Data:
     """Tensor.unfold: pieces of an axis, each on a new last axis."""

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import count_noun
 from shapecalc.importers.pytorch.operations import split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
+from shapecalc.importers.widths import stored_as
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from shapecalc.importers.pytorch.program import AtenNode, Program
+    from shapecalc.importers.pytorch.program import AtenNode, Program, StoredInput
+    from shapecalc.model.graph import Stored
 
-__all__ = ["PRODUCTS", "Uses", "refs_of", "unused_parameters"]
+__all__ = ["PRODUCTS", "Uses", "parameter_widths", "refs_of", "unused_parameters"]
 
 _WEIGHTS = (
     "weight",
@@ -66,6 +68,14 @@ def unused_parameters(program: Program, used: Collection[str]) -> list[str]:
     names = [one.name for one in spare.values()]
     shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
     return [f"not used, and not counted: {shown} ({count_noun(elements, 'parameter')})"]
+
+
+def parameter_widths(stored: Mapping[str, StoredInput], held: Collection[str], name: str) -> Stored | None:
+    """Return how wide the parameters are that layers hold; None if all have 32 bits. Both by their identities."""
+    return stored_as(
+        [(one.name, one.bits, prod(one.dims)) for key, one in stored.items() if one.kind == PARAMETER and key in held],
+        name,
+    )
 
 
 class Uses:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.combining import merged, product
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
+from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
     from shapecalc.importers.pytorch.operations import AtenCall
-    from shapecalc.importers.tensors import Constant, Data
 
 
 def alike(values: list[Any]) -> Any:
@@ -41,6 +42,9 @@ def _kernel(call: AtenCall) -> tuple[Constant, Constant | None]:
 @operation("conv1d", "conv2d", "conv3d", "convolution", "_convolution", "cudnn_convolution", "mkldnn_convolution",
            "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")  # fmt: skip
 def _conv(call: AtenCall) -> Data:
+    computed = call.tensor("weight")
+    if isinstance(computed, Data):
+        return _of_computed(call, computed)
     kernel, bias = _kernel(call)
     rank = kernel.rank - 2
     x = map_of(call, call.x("input", "self"), rank)
@@ -66,6 +70,34 @@ def _conv(call: AtenCall) -> Data:
                         weights=weights, **arguments)  # fmt: skip
     return call.one("conv", x, out_channels=kernel.dims[0], in_channels=kernel.dims[1] * groups, weights=weights,
                     **arguments)  # fmt: skip
+
+
+def _of_computed(call: AtenCall, kernel: Data) -> Data:
+    """Return a convolution with a kernel that is computed of data: the product of it and the windows of the map."""
+    if kernel.rank != 4 or kernel.batch.axis >= 0 or call.flag("transposed", "transpose" in call.name):
+        raise NotCoveredError("its weight is computed from data")
+    x, frame, groups = map_of(call, call.x("input", "self"), 2), call.frame, call.number("groups", 1)
+    channels, inputs, *window = kernel.full(1)
+    if isinstance(call.get("padding", 0), str) or channels % groups:
+        raise NotCoveredError("its weight is computed from data, and its padding is a word")
+    stride, padding = call.ints("stride", (1,), 2), call.ints("padding", (0,), 2)
+    dilation = call.ints("dilation", (1,), 2)
+    sizes = [(size + 2 * pad - step * (length - 1) - 1) // move + 1 for size, pad, step, length, move
+             in zip(x.shape.sizes[1:], padding, dilation, window, stride, strict=True)]  # fmt: skip
+    windows = call.one("unfold", x, kernel_size=window, stride=stride, padding=padding, dilation=dilation)
+    several, taps, b = ((groups,) if groups > 1 else ()), inputs * window[0] * window[1], frame.batch
+    if several:
+        windows = frame.reshape(call.place, windows, (b, groups, taps, sizes[0] * sizes[1]))
+    matrix = frame.reshape(call.place, kernel, (*several, channels // groups, taps))
+    found = frame.reshape(call.place, product(call, matrix, windows), (b, channels, *sizes))
+    found, bias = found._replace(shape=found.shape._replace(is_map=True)), call.tensor("bias")
+    if bias is None:
+        return found
+    if isinstance(bias, Constant) and bias.learned:
+        return call.one("bias_add", found, weights=[bias])
+    bias = bias._replace(dims=(channels, 1, 1)) if isinstance(bias, Constant) else bias
+    column = bias if isinstance(bias, Constant) else frame.reshape(call.place, bias, (channels, 1, 1))
+    return merged(call, "add", [found, column])
 
 
 @operation("torchvision.deform_conv2d")

@@ -37,9 +37,9 @@ def free_sizes(graph: Graph, name: str) -> tuple[Any, ...]:
 
 def axis_names(graph: Graph, name: str) -> tuple[str, ...]:
     """Return the names of the free axes of an input."""
-    if graph.inputs[name].rank == 1:
-        return ("size",)
-    return names_of_axes(len(graph.free_axes(name)))
+    axes = graph.sized_axes(name)
+    names = ("size",) if graph.inputs[name].rank == 1 else names_of_axes(len(axes))
+    return tuple([word for axis, word in zip(axes, names, strict=True) if (name, axis) not in graph.held])
 
 
 def varied(graph: Graph, axes: Sequence[InputAxis], sizes: Sequence[int]) -> Graph:
