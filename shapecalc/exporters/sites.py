@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.integers import IntegerTensors
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.axis_numbers import axis_index
 from shapecalc.layers.base.layer import CHANNELS_FIRST
@@ -13,7 +14,7 @@ from shapecalc.layers.base.per_axis import sides_of
 from shapecalc.layers.base.shape import CHW, HWC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
@@ -51,6 +52,10 @@ class Site:
     """Which inputs are the same for every sample: computed of parameters and constants alone."""
     rotary: Site | None = None
     """The last rotary embedding before it: how queries and keys of attention are rotated."""
+    integers: frozenset[int] = frozenset()
+    """The outputs that are of whole numbers."""
+    casts: Mapping[int, bool] = field(default_factory=dict)
+    """The inputs that are cast before it, by their numbers, and whether to whole numbers."""
 
     @property
     def x(self) -> Shape:
@@ -90,6 +95,12 @@ class Site:
             f"{{{i}}}.expand({other}.shape[0]{', -1' * x.rank})" if is_fixed else f"{{{i}}}"
             for i, (is_fixed, x) in enumerate(zip(self.fixed, self.inputs, strict=True))
         ]
+
+    @property
+    def other(self) -> float | None:
+        """The operand that is a number: a whole one, where the output is of whole numbers."""
+        other: float | None = self.given.get("other")
+        return int(other) if other is not None and 0 in self.integers else other
 
     @property
     def needs_map(self) -> bool:
@@ -141,7 +152,8 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
             used[ref.node].add(ref.output)
     is_fixed: list[bool] = []
     rotary: Site | None = None
-    for row, outputs in zip(report.rows, used, strict=True):
+    integers = IntegerTensors(report)
+    for index, (row, outputs) in enumerate(zip(report.rows, used, strict=True)):
         assert row.node.layer is not None
         weights = {name: tuple(sizes) for name, sizes in row.sizing.weight_shapes.items()}
         first = row.node.inputs[0].node if row.node.inputs else -1
@@ -150,7 +162,7 @@ def sites_of(report: Report, layout: str) -> Iterator[Site]:
         fixed = tuple([ref.node >= 0 and is_fixed[ref.node] for ref in row.node.inputs])
         is_fixed.append(all(fixed))
         site = Site(layer, layer.values(), sizing.inputs, sizing.outputs, weights, layout, frozenset(outputs), before,
-                    fixed, rotary)  # fmt: skip
+                    fixed, rotary, integers.outputs(index, len(sizing.outputs)), integers.casts(index))  # fmt: skip
         rotary = site if row.kind == ROTARY else rotary
         yield site
 

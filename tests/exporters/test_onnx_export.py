@@ -45,7 +45,7 @@ KINDS_THAT_CANNOT = {
 """Kinds of which no example can be expressed; the table in docs/convert.md has them."""
 
 SOME_THAT_CANNOT = {
-    ("avg_pool", "dilates averages"), ("conv", "parametrization"), ("gather", "GatherElements"),
+    ("avg_pool", "dilates averages"), ("conv", "parametrization"),
     ("grid_sample", "two spatial axes"), ("local_response_norm", "across channels"), ("lstm", "proj_size"),
     ("window_attention", "Swin v2"),
 }  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from shapecalc.exporters.integers import IntegerTensors
 from shapecalc.exporters.keras.arguments import default_of
 from shapecalc.exporters.keras.code import RESERVED, FunctionText, LayerNames
 from shapecalc.exporters.keras.helpers import HELPERS
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from shapecalc.exporters.keras.table import Site
     from shapecalc.exporters.structure.parts import Definition, Operation
-    from shapecalc.model.graph import Graph
     from shapecalc.model.report import Report
 
 __all__ = ["write"]
@@ -82,10 +82,10 @@ def _model(program: ModuleSource, main: Definition, named: LayerNames) -> Iterat
     is_one = len(given) == 1
     given = ["inputs"] if is_one else given
     yield f"def {program.names[id(main)]}():"
-    looked_up = _looked_up(graph)
+    integers = IntegerTensors(report).tensors
     for number, (name, shape) in enumerate(zip(given, graph.inputs.values(), strict=True)):
         sizes = ", ".join(map(str, shape.in_layout(HWC)))
-        more = ', dtype="int32"' if -1 - number in looked_up else ""
+        more = ', dtype="int32"' if (-1 - number, 0) in integers else ""
         more += "" if is_one else f', name="{name}"'
         yield f"    {name} = keras.Input(({sizes}{',' if shape.rank == 1 else ''}){more})"
     text = FunctionText(program, main, named, given)
@@ -94,16 +94,6 @@ def _model(program: ModuleSource, main: Definition, named: LayerNames) -> Iterat
     inputs = "inputs" if is_one else f"[{', '.join(given)}]"
     result = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
     yield f'    return keras.Model({inputs}, {result}, name="{_model_name(report.name)}")'
-
-
-def _looked_up(graph: Graph) -> set[int]:
-    """Return the nodes, and the inputs, whose tensors are indices of a table."""
-    found: set[int] = set()
-    for index in reversed(range(len(graph.nodes))):
-        node = graph.nodes[index]
-        if node.layer is not None and (node.layer.looks_up or (index in found and node.layer.view)):
-            found |= {ref.node for ref in node.inputs}
-    return found
 
 
 def _function_name(stem: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from shapecalc.exporters.integers import TRUTHS
 from shapecalc.exporters.keras.shapes import broadcast, check_kept
 from shapecalc.exporters.keras.table import NoCounterpartError, call, writes
 from shapecalc.layers.base.axis_numbers import axis_index
@@ -18,20 +19,16 @@ __all__: list[str] = []
 _NAMES = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "neg": "negative", "pow": "power",
           "remainder": "mod"}  # fmt: skip
 """Functions whose name in Keras is another."""
-_TRUTHS = frozenset({
-    "equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "logical_and", "logical_or", "logical_xor",
-    "logical_not", "isnan",
-})  # fmt: skip
-"""Functions whose output is true or false: 1 or 0, as it may be added and multiplied."""
 
 
 @writes("pointwise")
 def _pointwise(site: Site) -> Operation:
-    name, other = site.given["function"], site.given["other"]
+    name, other = site.given["function"], site.other
+    number = "int32" if site.integers else "float32"
     operands = [*broadcast(site), *(["{other}"] if other is not None else [])]
     more = {"other": other} if other is not None else {}
     if name == "cast":
-        return call('ops.cast({0}, "float32")')
+        return call(f'ops.cast({{0}}, "{number}")')
     if name == "fmod":  # with the sign of the first
         return call(f"ops.sign({operands[0]}) * ops.mod(ops.abs({operands[0]}), ops.abs({operands[1]}))", **more)
     if name == "reciprocal":
@@ -39,7 +36,7 @@ def _pointwise(site: Site) -> Operation:
     if name == "where":
         operands[0] = f'ops.cast({operands[0]}, "bool")'
     text = f"ops.{_NAMES.get(name, name)}({', '.join(operands)})"
-    return call(f'ops.cast({text}, "float32")' if name in _TRUTHS else text, **more)
+    return call(f'ops.cast({text}, "{number}")' if name in TRUTHS else text, **more)
 
 
 _REDUCTIONS = {

@@ -88,7 +88,7 @@ class Constant(layers.Layer):
         self.size = size
 
     def call(self, x):
-        return ops.zeros((ops.shape(x)[0], *self.size))
+        return ops.zeros((ops.shape(x)[0], *self.size), dtype=self.compute_dtype)
 ''',
     "WindowAttention": '''
 @keras.saving.register_keras_serializable()

@@ -39,7 +39,8 @@ def _class_token(site: Site) -> Operation:
 @writes("parameter", "constant")
 def _parameter(site: Site) -> Operation:
     name = "Parameter" if site.layer.kind == "parameter" else "Constant"
-    return module(name, size=tuple(site.outputs[0].sizes))
+    more = {"dtype": "int32"} if site.integers else {}
+    return module(name, size=tuple(site.outputs[0].sizes), **more)
 
 
 @writes("experts")

@@ -35,9 +35,9 @@ def _merge(name: str, sign: str) -> Callable[[Site], Operation]:
         ranks = [x.rank for x in site.inputs]
         count = len(ranks)
         _check_moved(site)
-        if site.given.get("other") is not None:
+        if site.other is not None:
             forward = f"ops.{name.lower()}({{0}}, {{other}})" if not sign else f"{{0}} {sign} {{other}}"
-            return call("{other} - {0}" if sign == "-" else forward, other=site.given["other"])
+            return call("{other} - {0}" if sign == "-" else forward, other=site.other)
         if len({*ranks}) == 1 and name and ranks[0] and not (name == "Subtract" and count != 2):
             if count == 1:
                 return call("{0}")

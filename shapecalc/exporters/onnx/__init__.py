@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
+from shapecalc.exporters.integers import IntegerTensors
 from shapecalc.exporters.onnx.builder import BATCH, NodeGraph
 from shapecalc.exporters.onnx.messages import FLOAT, INT64, graph_message, model_message, value_info
 from shapecalc.exporters.onnx.reasons import reason_of
@@ -87,11 +88,11 @@ class _Export:
         return model_message(graph, _IR, OPSET, ("shapecalc", __version__), doc)
 
     def _inputs(self) -> list[bytes]:
-        looked_up = {ref.node for node in self.graph.nodes if node.layer and node.layer.looks_up for ref in node.inputs}
+        integers = IntegerTensors(self.report).tensors
         found = []
         for number, (name, shape) in enumerate(self.graph.inputs.items(), 1):
             tensor = self.tensors[-number, 0] = self.builder.take(name)
-            if -number in looked_up:
+            if (-number, 0) in integers:
                 self.builder.integers.add(tensor)
             found.append(self._info(tensor, shape))
         return found
@@ -122,9 +123,10 @@ class _Export:
         if row.node.held - self.ties.get(row.name, {}).keys():
             raise NoCounterpartError(_PARTLY)
         names = [self.tensors[ref.node, ref.output] for ref in row.node.inputs]
-        if not where.layer.looks_up:
-            whole = set() if writer.keeps_integers else self.builder.integers
-            names = [self._as_numbers(name) if name in whole else name for name in names]
+        names = [
+            self._cast(name, to_integers=where.casts[number]) if number in where.casts else name
+            for number, name in enumerate(names)
+        ]
         fixed = bool(names) and all(name in self.builder.fixed for name in names)
         before = len(self.builder.nodes)
         site = LayerSite(where, self.builder, row, names, self._owners(row))
@@ -132,14 +134,20 @@ class _Export:
         if not row.node.held <= site.used_weights:
             raise NoCounterpartError(_PARTLY)
         found = [found] if isinstance(found, str) else list(found)
-        if writer.keeps_integers and names and names[0] in self.builder.integers:
-            self.builder.integers.update(found)
+        self.builder.integers.update([found[number] for number in where.integers])
         if fixed:
             self.builder.fixed.update([name for node in self.builder.nodes[before:] for name in node.outputs])
         return found
 
-    def _as_numbers(self, name: str) -> str:
-        return str(self.builder.op("Cast", name, to=FLOAT))
+    def _cast(self, name: str, *, to_integers: bool) -> str:
+        if to_integers == (name in self.builder.integers):
+            return name
+        found = str(self.builder.op("Cast", name, to=INT64 if to_integers else FLOAT))
+        if to_integers:
+            self.builder.integers.add(found)
+        if name in self.builder.fixed:
+            self.builder.fixed.add(found)
+        return found
 
     def _owners(self, row: Row) -> dict[str, str]:
         """Return the tensors that are the weights of a layer: its own, or those of its owner by name or by size."""

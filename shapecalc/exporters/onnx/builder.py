@@ -124,7 +124,12 @@ class NodeGraph:
             self.weights_alone.add(found)
         return found
 
-    def filled(self, dims: Sequence[int], value: float = 0.0, name: str = "") -> str:
+    def filled(self, dims: Sequence[int], value: float = 0.0, name: str = "", *, is_integer: bool = False) -> str:
         """Return a tensor of equal elements, in place of one that is stored."""
-        more: dict[str, Any] = {"value": tensor_message("", FLOAT, (1,), (value,))} if value else {}
+        of_type = INT64 if is_integer else FLOAT
+        more: dict[str, Any] = (
+            {"value": tensor_message("", of_type, (1,), (int(value) if is_integer else value,))}
+            if value or is_integer
+            else {}
+        )
         return str(self.op("ConstantOfShape", self.numbers(*dims), name=name, **more))

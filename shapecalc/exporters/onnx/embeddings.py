@@ -24,7 +24,7 @@ def positions(site: LayerSite, length: int) -> str:
 
 @writes("embedding", order=OWN)
 def _embedding(site: LayerSite) -> str:
-    return str(site.op("Gather", site.weight("weight"), site.as_integers(site.names[0]), axis=0))
+    return str(site.op("Gather", site.weight("weight"), site.names[0], axis=0))
 
 
 @writes("position_embedding")
@@ -89,7 +89,7 @@ def _parameter(site: LayerSite) -> str:
 
 @writes("constant")
 def _constant(site: LayerSite) -> str:
-    return _for_each(site, site.graph.filled(site.outputs[0].sizes))
+    return _for_each(site, site.graph.filled(site.outputs[0].sizes, is_integer=bool(site.integers)))
 
 
 def _for_each(site: LayerSite, tensor: str) -> str:

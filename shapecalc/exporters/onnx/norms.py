@@ -185,5 +185,4 @@ def _arg(site: LayerSite) -> str:
         flat = site.reshape(site.names[0], (-1,))
         found = site.op(op, flat, axis=1, keepdims=0)
         found = site.reshape(found, site.outputs[0].sizes)
-    site.graph.integers.add(found)
     return str(found)

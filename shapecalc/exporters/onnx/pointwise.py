@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.onnx.messages import BOOL, FLOAT, INT64
 from shapecalc.exporters.onnx.table import ALIKE, OWN, NoCounterpartError, writes
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ for _kind in (*_PLAIN, *_FUNCTIONS):
     writes(_kind)(_of_kind)
 
 
-@writes("dropout", "identity", "stochastic_depth", keeps_integers=True)
+@writes("dropout", "identity", "stochastic_depth")
 def _identity(site: LayerSite) -> str:
     return site.names[0]
 
@@ -216,7 +217,7 @@ def _merge(site: LayerSite) -> str:
     found, *others = site.broadcast()
     number = site.given.get("other")
     if number is not None:
-        others = [site.graph.number(float(number))]
+        others = [site.typed(number)]
     if number is not None and op == "Sub":
         found, others = others[0], [found]
     for other in others:
@@ -239,7 +240,7 @@ _LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logic
 _COMPOSED: dict[str, Callable[[LayerSite, str], Any]] = {
     "rsqrt": lambda site, x: site.op("Reciprocal", site.op("Sqrt", x)),
     "square": lambda site, x: site.op("Mul", x, x),
-    "cast": lambda _, x: x,
+    "cast": lambda site, x: _as_number(site, x) if site.integers else x,
     "log1p": lambda site, x: site.op("Log", _shifted(site, x, 1.0)),
     "expm1": lambda site, x: _shifted(site, site.op("Exp", x), -1.0),
     "log2": lambda site, x: site.scale(site.op("Log", x), 1 / math.log(2)),
@@ -254,7 +255,7 @@ def _pointwise(site: LayerSite) -> str:
     name, other = site.given["function"], site.given["other"]
     operands = site.broadcast()
     if other is not None:
-        operands.append(site.graph.number(float(other)))
+        operands.append(site.typed(other) if name == "where" else site.graph.number(float(other)))
     if name in _COMPOSED:
         return str(_COMPOSED[name](site, operands[0]))
     if name in _POINTWISE:
@@ -282,8 +283,8 @@ def _further(site: LayerSite, name: str, operands: list[str]) -> str:
 
 
 def _as_number(site: LayerSite, x: str) -> str:
-    return str(site.op("Cast", x, to=1))
+    return str(site.op("Cast", x, to=INT64 if site.integers else FLOAT))
 
 
 def _as_truth(site: LayerSite, x: str) -> str:
-    return str(site.op("Cast", x, to=9))
+    return str(site.op("Cast", x, to=BOOL))

@@ -35,7 +35,7 @@ def _stack(site: LayerSite) -> str:
     return str(site.op("Concat", *parts, axis=at + 1))
 
 
-@writes("flatten", keeps_integers=True)
+@writes("flatten")
 def _flatten(site: LayerSite) -> str:
     x, out = site.names[0], site.outputs[0]
     if out.rank == 1:
@@ -50,7 +50,7 @@ def _rearranged(site: LayerSite) -> str:
     return site.from_own(y, site.outputs[0])
 
 
-@writes("reshape", "unflatten", "squeeze", "unsqueeze", keeps_integers=True)
+@writes("reshape", "unflatten", "squeeze", "unsqueeze")
 def _reshape(site: LayerSite) -> str:
     return _rearranged(site)
 
@@ -61,7 +61,7 @@ def _permute(site: LayerSite) -> str:
     return site.transpose(site.names[0], [0, *[axis + 1 for axis in order]])
 
 
-@writes("slice", keeps_integers=True)
+@writes("slice")
 def _slice(site: LayerSite) -> str:
     given, axis = site.given, site.axis(site.given["dim"])
     step = given["step"]
@@ -116,7 +116,7 @@ def _roll(site: LayerSite) -> str:
     return x
 
 
-@writes("gather", order=OWN, keeps_integers=True)
+@writes("gather", order=OWN)
 def _gather(site: LayerSite) -> str:
     given = site.given
     axis = axis_of(given["dim"], site.x.rank) + 1 if given["dim"] != "channels" else site.x.channel_axis + 1
@@ -125,9 +125,25 @@ def _gather(site: LayerSite) -> str:
         if not given["keepdim"]:
             return str(site.op("Gather", site.names[0], site.graph.number(at[0]), axis=axis))
         return str(site.op("Gather", site.names[0], site.graph.numbers(*at), axis=axis))
-    if given["mode"] != "elements":
-        raise NoCounterpartError("ONNX picks at the positions of each sample with GatherElements alone")
-    return str(site.op("GatherElements", site.whole(0), site.as_integers(site.whole(1)), axis=axis))
+    if given["mode"] == "elements":
+        return str(site.op("GatherElements", site.whole(0), site.whole(1), axis=axis))
+    return _picked(site, axis)
+
+
+def _picked(site: LayerSite, axis: int) -> str:
+    """Add a gather at positions: those of constants, or of each sample, with the axis in front."""
+    x, index = site.inputs
+    if site.names[1] in site.graph.fixed:
+        positions = site.op("Reshape", site.names[1], site.graph.numbers(*index.sizes))
+        return str(site.op("Gather", site.names[0], positions, axis=axis))
+    before, after = [*range(1, axis)], [*range(axis + 1, x.rank + 1)]
+    moved = site.transpose(site.whole(0), [0, axis, *before, *after]) if before else site.whole(0)
+    found = site.op("GatherND", moved, site.reshape(site.names[1], (*index.sizes, 1)), batch_dims=1)
+    if not before:
+        return str(found)
+    new = 1 + index.rank
+    last = new + len(before)
+    return site.transpose(found, [0, *range(new, last), *range(1, new), *range(last, last + len(after))])
 
 
 @writes("top_k", order=OWN)
@@ -136,7 +152,6 @@ def _top_k(site: LayerSite) -> Any:
     axis = axis_of(given["dim"], site.x.rank) + 1
     values, indices = site.op("TopK", site.names[0], site.graph.numbers(given["k"]), outputs=2, axis=axis,
                               largest=int(given.get("largest", True)))  # fmt: skip
-    site.graph.integers.add(indices)
     return [values, indices]
 
 

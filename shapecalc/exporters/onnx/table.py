@@ -78,6 +78,10 @@ class LayerSite(Site):
         """Return a tensor with its axes as ONNX has them, from those of the report."""
         return self.transpose(x, [0, shape.rank, *range(1, shape.rank)]) if is_mixed(shape) else x
 
+    def typed(self, value: float) -> str:
+        """Return a constant number of the type of the output."""
+        return self.graph.number(int(value) if 0 in self.integers else float(value))
+
     def scale(self, x: str, factor: float) -> str:
         """Add a product with a number."""
         return str(self.op("Mul", x, self.graph.number(float(factor))))
@@ -86,10 +90,6 @@ class LayerSite(Site):
         """Add a slice along an axis."""
         numbers = self.graph.numbers
         return str(self.op("Slice", x, numbers(start), numbers(end), numbers(axis), numbers(step)))
-
-    def as_integers(self, x: str) -> str:
-        """Return a tensor as whole numbers."""
-        return x if x in self.graph.integers else str(self.op("Cast", x, to=7))
 
     def project(self, x: str, weight: str, bias: str | None = None, rank: int = 2) -> str:
         """Add a fully connected layer on the last axis: the weight is (outputs, inputs), `rank` without the batch."""
@@ -132,25 +132,21 @@ class Writer(NamedTuple):
     """How a kind is written: the function, and the order of the axes of the tensors that it works on.
 
     OWN is that of the report; ALIKE that of the report, unless all are maps alike, whose single elements it works on;
-    MAP that of ONNX, with its first input as a map, which it reads though it is none. `keeps_integers` is whether
-    whole numbers stay whole numbers.
+    MAP that of ONNX, with its first input as a map, which it reads though it is none.
     """
 
     function: Callable[[LayerSite], Result]
     order: str = ""
-    keeps_integers: bool = False
 
 
 _WRITERS: dict[str, Writer] = {}
 
 
-def writes(
-    *kinds: str, order: str = "", keeps_integers: bool = False
-) -> Callable[[Callable[[LayerSite], Result]], Callable[[LayerSite], Result]]:
+def writes(*kinds: str, order: str = "") -> Callable[[Callable[[LayerSite], Result]], Callable[[LayerSite], Result]]:
     """Return a decorator that adds a function for kinds to the table."""
 
     def add(function: Callable[[LayerSite], Result]) -> Callable[[LayerSite], Result]:
-        _WRITERS.update(dict.fromkeys(kinds, Writer(function, order, keeps_integers)))
+        _WRITERS.update(dict.fromkeys(kinds, Writer(function, order)))
         return function
 
     return add

@@ -25,7 +25,7 @@ def pad(site: LayerSite, x: str, sides: dict[int, tuple[int, int]], mode: str = 
     rank = site.x.rank + 1
     before = [sides.get(axis, (0, 0))[0] for axis in range(rank)]
     after = [sides.get(axis, (0, 0))[1] for axis in range(rank)]
-    more = [site.graph.number(float(value))] if value else []
+    more = [site.typed(value)] if value else []
     return str(site.op("Pad", x, site.graph.numbers(*before, *after), *more, mode=_MODES[mode]))
 
 
@@ -146,7 +146,6 @@ def _pool(site: LayerSite) -> str | list[str]:
     if not site.given.get("return_indices"):
         return str(site.op(op, x, **attributes))
     found = site.op(op, x, outputs=2, **attributes)
-    site.graph.integers.add(found[1])
     return list(found)
 
 

@@ -35,6 +35,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.PReLU": {"num_parameters": 1},
     "nn.Softplus": {"beta": 1.0, "threshold": 20.0},
     "nn.Hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "Constant": {"integer": False},
     "GatherAt": {"elements": False},
     "ChannelLinear": {"bias": True},
     "nn.LayerNorm": {"eps": 1e-05, "elementwise_affine": True, "bias": True},

@@ -68,20 +68,21 @@ _NUMBERS = ("pow", "remainder")
 @broadcast_in_own_order
 def _pointwise(site: Site) -> Operation:
     """Write a function; what is true or false is 1 or 0, as it may be added and multiplied."""
-    name, other = site.given["function"], site.given["other"]
+    name, other = site.given["function"], site.other
+    number = ".long()" if site.integers else ".float()"
     operands = [*broadcast(site), *(["{other}"] if other is not None else [])]
     more = {"other": other} if other is not None else {}
     if name in _SIGNS:
         text = f" {_SIGNS[name]} ".join(operands)
-        return call(text if name in _NUMBERS else f"({text}).float()", **more)
+        return call(text if name in _NUMBERS else f"({text}){number}", **more)
     if name in _TRUTHS:
-        return call(f"({f' {_TRUTHS[name]} '.join([f'{one}.bool()' for one in operands])}).float()")
+        return call(f"({f' {_TRUTHS[name]} '.join([f'{one}.bool()' for one in operands])}){number}")
     if name == "where":
         return call(f"torch.where({operands[0]}.bool(), {', '.join(operands[1:])})", **more)
     if name in ("logical_not", "isnan"):
-        return call("(~{0}.bool()).float()" if name == "logical_not" else "{0}.isnan().float()")
+        return call(f"(~{{0}}.bool()){number}" if name == "logical_not" else f"{{0}}.isnan(){number}")
     if name == "cast":
-        return call("{0}.float()")
+        return call(f"{{0}}{number}")
     return call(f"torch.{name}({', '.join(operands)})", **more)
 
 

@@ -148,9 +148,9 @@ class MaskToken(nn.Module):
 class Constant(nn.Module):
     """A tensor that is not trained, the same for every sample: its elements are not known, and are zeros here."""
 
-    def __init__(self, size):
+    def __init__(self, size, integer=False):
         super().__init__()
-        self.register_buffer("value", torch.zeros(1, *size))
+        self.register_buffer("value", torch.zeros(1, *size, dtype=torch.long if integer else None))
 
     def forward(self):
         return self.value

@@ -21,8 +21,7 @@ __all__ = ["LAST_STEP", "with_states"]
 @writes("embedding")
 def _embedding(site: Site) -> Operation:
     rows, features = site.weights["weight"]
-    forward = "{m}({0}.long())" if site.fixed[0] else "{m}({0})"  # constants of a source are fractions
-    return module("nn.Embedding", forward, num_embeddings=rows, embedding_dim=features)
+    return module("nn.Embedding", num_embeddings=rows, embedding_dim=features)
 
 
 @writes("position_embedding")
@@ -56,7 +55,7 @@ def _parameter(site: Site) -> Operation:
 
 @writes("constant")
 def _constant(site: Site) -> Operation:
-    return module("Constant", "{m}()", size=tuple(site.outputs[0].sizes))
+    return module("Constant", "{m}()", size=tuple(site.outputs[0].sizes), integer=bool(site.integers))
 
 
 @writes("experts")

@@ -41,7 +41,7 @@ def _by_sign(sign: str) -> Callable[[Site], Operation]:
 
 def _with_number(site: Site, text: str) -> Operation:
     """Return an operation with a number, or, where that is not known, with a note on what it leaves out."""
-    other = site.given["other"]
+    other = site.other
     if other is None:
         return call("{0}", note=f"{site.layer.kind}: with a number that is not known")
     return call(text, other=other)

@@ -14,7 +14,7 @@ from shapecalc.escaping import clean
 from shapecalc.exporters.sites import NoCounterpartError
 from shapecalc.exporters.source.reasons import reason_of
 from shapecalc.exporters.structure.parts import Operation
-from shapecalc.layers.base.shape import CHW
+from shapecalc.layers.base.shape import CHW, HWC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -53,7 +53,8 @@ def operations_of(
     found = []
     for row, site in zip(report.rows, sites, strict=True):
         try:
-            found.append(finish(row, site, _operation(site, writers.get(site.layer.kind, _refuse))))
+            operation = _operation(site, writers.get(site.layer.kind, _refuse))
+            found.append(finish(row, site, _cast(site, operation)))
         except NoCounterpartError as error:  # noqa: PERF203  (its row is named)
             message = f"{clean(row.name)} ({row.kind}) cannot be written for {framework}: {error}"
             raise UsageError(Problem(message, row.node.mark)) from None
@@ -67,6 +68,30 @@ def _operation(site: Site, write: Writer) -> Operation:
     if len(site.inputs) > 1 or len(site.outputs) > 1:
         raise NoCounterpartError("several sequences with channels last")
     return moved(write(site.as_map()), ["0"], back=site.stays_alike(site.outputs[0]))
+
+
+_CASTS = {CHW: ("{}.float()", "{}.long()"), HWC: ('ops.cast({}, "float32")', 'ops.cast({}, "int32")')}
+"""How a tensor is cast to fractions and to whole numbers, by the layout of the framework."""
+
+
+_PROMOTING = frozenset({"add", "average", "concat", "div", "maximum", "minimum", "mul", "pointwise", "sub"})
+"""Kinds that frameworks write for whole numbers, and for both in one."""
+
+
+def _cast(site: Site, operation: Operation) -> Operation:
+    """Return an operation with those of its inputs cast that have another type than it needs."""
+    if not site.casts:
+        return operation
+
+    def cast(found: re.Match[str]) -> str:
+        to_integers = site.casts.get(int(found[1]))
+        stays = to_integers is None or (not to_integers and site.layer.kind in _PROMOTING)
+        return found[0] if stays else _CASTS[site.layout][bool(to_integers)].format(found[0])
+
+    name, _, forward = operation.kind.partition("|")
+    first, *steps = forward.replace("{*}", ", ".join([f"{{{i}}}" for i in range(len(site.inputs))])).split(";")
+    first = re.sub(r"\{(\d)\}(?!\.shape\[0\])", cast, first)
+    return operation._replace(kind=f"{name}|{';'.join([first, *steps])}")
 
 
 def moved(operation: Operation, inputs: Collection[str], *, back: bool, to_first: bool = True) -> Operation:
