@@ -229,9 +229,15 @@ def reduced(
 
 
 def picked(call: ImportedCall, x: Data, index: Data, axis: int) -> Data:
-    """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
-    if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
-        raise NotCoveredError("it picks from data at positions that are data")
+    """Return what is at positions that are data themselves. Errors: `NotCoveredError`.
+
+    Positions of each sample among the rows of all samples are its own: `x.flatten(0, 1)[i + arange(b) * n]`.
+    """
+    if index.batch.axis >= 0 and (x.batch.axis < 0 or x.batch == Batch(axis) or call.frame.batch > 1):
+        if x.batch.axis >= 0 and x.batch != Batch(axis):
+            raise NotCoveredError("it picks from data at positions that are data")
+        batch = index.batch._replace(axis=axis + index.batch.axis)
+        return call.one("gather", x, index, batch=batch, dim=axis + 1)
     index = call.frame.whole(call.place, index)
     if call.frame.index(x, axis) < 0:
         x = call.frame.whole(call.place, x)

@@ -80,7 +80,8 @@ class Constant(NamedTuple):
 
     `learned` is whether it is one of the weights that the file holds, and not made by an operation; `unread` says in
     which other file its elements are, and why they were not read there; `is_of_no_batch` is whether no axis is the
-    batch, though it is none of these weights; `is_computed` is whether it is no weight, whatever it is multiplied by.
+    batch, though it is none of these weights; `is_computed` is whether it is no weight, whatever it is multiplied by;
+    `is_range` is whether it counts along its only axis that is longer than 1.
     """
 
     dims: tuple[int, ...]
@@ -90,6 +91,7 @@ class Constant(NamedTuple):
     unread: str = ""
     is_of_no_batch: bool = False
     is_computed: bool = False
+    is_range: bool = False
 
     @property
     def batch(self) -> Batch:

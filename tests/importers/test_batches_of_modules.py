@@ -130,6 +130,13 @@ def thrice(self, x, y, z):
     return both.view(2, -1, 4).mean(0) + last
 
 
+def of_neighbours(self, x):
+    """The two nearest of the positions of each sample, picked from those of all samples, as DGCNN does."""
+    b, n, _ = x.shape
+    nearest = (x @ x.transpose(1, 2)).topk(2)[1] + torch.arange(b).view(-1, 1, 1) * n
+    return self.fc(x.reshape(b * n, -1)[nearest.view(-1)].view(b, n, 2, -1)).amax(2)
+
+
 def parameter(*sizes):
     return nn.Parameter(torch.zeros(sizes))
 
@@ -228,6 +235,10 @@ MODULES = {
     "three vectors as one batch": (Calls(thrice, f=nn.Linear(8, 4)), sizes(("b", 8), ("b", 8), ("b", 8))),
     "learned queries with a batch of one": (Calls(lambda self, x: F.scaled_dot_product_attention(self.q, x, x),
                                                   q=parameter(1, 2, 5, 8)), sizes(("b", 2, 7, 8))),
+    "features at a position of each sample": (
+        Calls(lambda self, x: self.fc(self.emb(x).flatten(0, 1)[x.argmax(1) + torch.arange(len(x)) * 5]),
+              emb=nn.Embedding(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, "token"))),
+    "features of neighbours": (Calls(of_neighbours, fc=nn.Linear(8, 3)), sizes(("b", 5, 8))),
     "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
                              g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
 }  # fmt: skip
@@ -235,7 +246,8 @@ OTHERWISE_OF_ONE = {
     "two images as one batch", "three vectors as one batch",
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
-    "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros", "learned queries",
+    "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros",
+    "learned queries", "features at a position of each sample", "features of neighbours",
 }  # fmt: skip
 """Modules whose rows of one sample are others, of the same totals: an axis of 1 is not told, or nothing is repeated."""
 

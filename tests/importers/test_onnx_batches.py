@@ -134,3 +134,54 @@ def test_an_input_as_long_as_the_batch_has_a_number_for_each_sample(batch, steps
 def test_numbers_for_other_than_each_sample_are_a_list():
     report = report_of([node("Add", ["x", "t"], ["y"])], [("x", (2, 4)), ("t", (4,))], (), (2, 4))
     assert (report.inputs["t"], report.outputs["y"]) == ((4,), (4,))
+
+
+def of_the_last_token(batch, form):
+    """x[arange(b), i] as PyTorch's exporters write it: rows of all samples, at positions with the number of a sample."""
+    rows = [tensor("rows", [2], [-1, 4], INT64), tensor("starts", [batch], [7 * i for i in range(batch)], INT64)]
+    number = tensor("number", [batch, 1], list(range(batch)), INT64)
+    last = tensor("last", [1], [-1], INT64)
+    nodes = {
+        "older": [node("Flatten", ["x"], ["r"], axis=2), node("Add", ["i", "starts"], ["at"]),
+                  node("Gather", ["r", "at"], ["p"])],
+        "rows": [node("Reshape", ["x", "rows"], ["r"]), node("Add", ["starts", "i"], ["at"]),
+                 node("Unsqueeze", ["at", "last"], ["u"]), node("GatherND", ["r", "u"], ["p"])],
+        "newer": [node("Unsqueeze", ["i", "last"], ["u"]), node("Concat", ["number", "u"], ["at"], axis=-1),
+                  node("GatherND", ["x", "at"], ["p"])],
+    }[form]  # fmt: skip
+    return model([node("ArgMax", ["t"], ["i"], axis=-1, keepdims=0), *nodes, node("Gemm", ["p", "w"], ["y"])],
+                 [value("x", (batch, 7, 4)), value("t", (batch, 7), INT64)], [value("y", (batch, 5))],
+                 weights=[*rows, number, last, tensor("w", [4, 5])])  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("form", ["older", "rows", "newer"])
+def test_features_at_a_position_of_each_sample_are_of_one_sample(batch, form):
+    network = shapecalc.load(of_the_last_token(batch, form))
+    report = network.infer()
+    assert (network.warnings, report.graph.includes_batch) == ((), False)
+    assert (report.rows[-1].output_shape, report.total.macs) == ((5,), 4 * 5)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("first", "x", "i", "due"), [
+    (1, (7, 4), (3, 1), (3, 4)), (1, (7, 4), (3, 2), (3,)), (2, (7, 4, 6), (7, 1), (7, 6)),
+])  # fmt: skip
+def test_elements_are_picked_for_each_of_the_first_axes(batch, first, x, i, due):
+    """Sizes are those of ONNX' definition of GatherND: batch_dims axes, those of the indices, the rest."""
+    nodes = [node("GatherND", ["x", "i"], ["p"], batch_dims=first), node("Relu", ["p"], ["y"])]
+    report = report_of(nodes, [("x", (batch, *x)), ("i", (batch, *i), INT64)], (), (batch, *due))
+    assert (report.rows[-1].output_shape, report.graph.includes_batch) == (due, False)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_row_of_what_is_the_same_for_all_samples_is_picked_for_each(batch):
+    nodes = [node("Relu", ["w"], ["r"]), node("Gather", ["r", "i"], ["p"], axis=1), node("Relu", ["p"], ["y"])]
+    report = report_of(nodes, [("i", (batch, 3), INT64)], [tensor("w", [6, 5])], (6, batch, 3))
+    assert (report.rows[-1].output_shape, report.graph.includes_batch) == ((6, 3), False)
+
+
+def test_positions_of_each_sample_in_that_of_another_are_of_the_whole_input():
+    nodes = [node("Gather", ["x", "i"], ["p"], axis=1), node("Relu", ["p"], ["y"])]
+    report = report_of(nodes, [("x", (2, 7, 4)), ("i", (2, 3), INT64)], (), (2, 2, 3, 4))
+    assert (report.rows[-1].output_shape, report.graph.includes_batch) == ((2, 2, 3, 4), True)
