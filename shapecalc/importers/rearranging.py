@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
+__all__ = ["along", "cut", "divided", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
            "repeated", "repeated_axis", "with_ones"]  # fmt: skip
 
 
@@ -89,6 +89,44 @@ def along(call: ImportedCall, x: Data, axis: int) -> tuple[Data, int]:
     return x, call.frame.within(x, axis) - 1
 
 
+def divided(call: ImportedCall, x: Data, axis: int, pieces: Callable[[int], list[int]]) -> list[Data]:
+    """Return the pieces of an axis, whose sizes depend on its own: of batches that were joined, whole ones.
+
+    Errors: `NotCoveredError`.
+    """
+    b, are_batches = call.frame.batch, _are_batches(call, x, axis)
+    if are_batches:
+        whole = pieces(x.shape.sizes[axis] * b)
+        if any(size % b for size in whole):
+            raise NotCoveredError("it cuts a batch in two")
+        sizes = [size // b for size in whole]
+    else:
+        x, axis = along(call, x, axis)
+        sizes = pieces(x.shape.sizes[axis])
+    if len(sizes) == 1:
+        return [x]
+    if min(sizes) < 1:
+        raise NotCoveredError("one of its pieces is empty")
+    if len(set(sizes)) == 1 and sizes[0] * len(sizes) == x.shape.sizes[axis]:
+        found = call.emit("chunk", x, batch=x.batch, chunks=len(sizes), dim=axis + 1)
+    else:
+        found = call.emit("split", x, batch=x.batch, sizes=sizes, dim=axis + 1)
+    return [_batches(call, one, axis) for one in found] if are_batches else found
+
+
+def _are_batches(call: ImportedCall, x: Data, axis: int) -> bool:
+    """Return whether an axis is that of several batches, one after the other."""
+    is_joined = call.frame.batch > 1 and x.batch.axis == axis and not x.batch.own
+    return is_joined and x.batch.outer == x.shape.sizes[axis]
+
+
+def _batches(call: ImportedCall, x: Data, axis: int) -> Data:
+    """Return a piece of several batches that were joined along an axis: one of them has an axis of its own again."""
+    if x.shape.sizes[axis] > 1:
+        return x._replace(batch=Batch(axis, outer=x.shape.sizes[axis]))
+    return call.frame.without_axis(call.place, x, axis)._replace(batch=Batch(axis, own=True))
+
+
 def cut(call: ImportedCall, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
     """Return the part of an axis from `start` to `end`, which may be beyond it. Errors: `LayerError`."""
     size = x.full(call.frame.batch)[axis]
@@ -97,6 +135,9 @@ def cut(call: ImportedCall, x: Data, axis: int, start: int, end: int, step: int 
         raise LayerError(f"it keeps nothing of axis {axis}, whose size is {size}")
     if kept == range(size):
         return x
+    if _are_batches(call, x, axis) and step == 1 and not (kept[0] % call.frame.batch or len(kept) % call.frame.batch):
+        first, count = kept[0] // call.frame.batch, len(kept) // call.frame.batch
+        return _batches(call, call.one("slice", x, dim=axis + 1, start=first, end=first + count), axis)
     x = x if call.frame.index(x, axis) >= 0 or call.frame.batch > 1 else call.frame.whole(call.place, x)
     arguments: dict[str, Any] = {"dim": call.frame.within(x, axis)}
     if start not in (0, -size) or step < 0:

@@ -80,7 +80,7 @@ class Importing(Inlining):
         self.sizes = input_tensors(sized, axes, dimensions, self.known.of_inputs, self.problems, name, others)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
-        self.frame = Frame(name, self.sizes.batch)
+        self.frame = Frame(name, self.sizes.batch, repeats=(0, 1))
         self.understanding = Understanding()
         self.factors: set[str] = set()
         self.made: set[str] = set()

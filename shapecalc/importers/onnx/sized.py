@@ -131,6 +131,7 @@ def _short_fourier(call: NodeCall) -> Data:
 @operation("TfIdfVectorizer")
 def _counts_of_words(call: NodeCall) -> Data:
     x = call.data(0)
+    call.frame.within(x, -1)
     return _sized(call, x, (*x.shape.sizes[:-1], max(call.numbers("ngram_indexes"), default=0) + 1))
 
 
