@@ -302,7 +302,7 @@ def assert_the_same(module, examples, *, is_other_of_one):
 
 
 AS_ONNX = {
-    "written into a part", "overwritten in part",  # what is not used is left out, and what is written is an output
+    "written into a part", "written step by step", "overwritten in part",  # what is not used is left out, and what is written is an output
     "audio",  # the batch normalisation is a part of the convolution
     "linear on one token", "one step of attention with weights",  # three samples of one token, or a sample of three
     "learned states",  # a constant of the file

@@ -40,7 +40,9 @@ def batch_axes(infos: Sequence[ValueInfo], graph: GraphMessage, reading: str) ->
     are_lists = not sizes and all(len(info.dims or ()) == 1 and info.type in _IDS for info in infos)
     if are_lists:  # an id for each sample
         sizes = {(info.dims or ())[0] for info in infos}
-    lists = [info.name for info in infos if info.dims == tuple(sizes) and (are_lists or info.dims != (1,))]
+    lists = [
+        info.name for info in infos if info.dims and info.dims == tuple(sizes) and (are_lists or info.dims != (1,))
+    ]
     return {**axes, **dict.fromkeys(lists, 0)}
 
 
