@@ -92,6 +92,7 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     if at >= 0:
         return call.one("matmul", *data, batch=Batch(0 if is_row else at, own=True))
     batch = call.frame.carried(data, rank)
+    data = call.frame.of_joined(call.place, data, rank) if not mixed else data
     if call.frame.batch > 1 and batch.axis >= rank - 2:
         raise NotCoveredError("it multiplies samples of the batch with each other")
     return call.one("matmul", *data, batch=batch)

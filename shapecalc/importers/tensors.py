@@ -7,20 +7,22 @@ numbers that are known, as sizes and axes), which is folded.
 from __future__ import annotations
 
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
 
 __all__ = [
-    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "NodePlace", "NotCoveredError", "UncoveredError",
-    "Unsized", "batch_after", "common_axis", "fits", "inferred_sizes", "on_axis", "rearrangement", "sizes_text",
+    "FIXED", "LOST", "NO_BATCH", "Batch", "Constant", "Data", "JoinedBatchError", "NodePlace", "NotCoveredError",
+    "UncoveredError", "Unsized", "batch_after", "common_axis", "fits", "inferred_sizes", "on_axis", "rearrangement",
+    "sizes_text",
 ]  # fmt: skip
 
 
@@ -81,7 +83,8 @@ class Constant(NamedTuple):
     `learned` is whether it is one of the weights that the file holds, and not made by an operation; `unread` says in
     which other file its elements are, and why they were not read there; `is_of_no_batch` is whether no axis is the
     batch, though it is none of these weights; `is_computed` is whether it is no weight, whatever it is multiplied by;
-    `is_range` is whether it counts along its only axis that is longer than 1.
+    `is_range` is whether it counts along its only axis that is longer than 1; `repeated` is the axis along which a
+    weight is the same for each sample of the batch.
     """
 
     dims: tuple[int, ...]
@@ -92,6 +95,7 @@ class Constant(NamedTuple):
     is_of_no_batch: bool = False
     is_computed: bool = False
     is_range: bool = False
+    repeated: int = -1
 
     @property
     def batch(self) -> Batch:
@@ -106,6 +110,18 @@ class Constant(NamedTuple):
     def full(self, batch: int) -> tuple[Any, ...]:  # noqa: ARG002  (as that of data)
         """Return the sizes."""
         return self.dims
+
+
+class JoinedBatchError(NotCoveredError):
+    """Several samples of a layer are one of the network: it can be used on one after the other.
+
+    `x` has them all; `others` are inputs that are the same for all samples, as they are for those of one.
+    """
+
+    def __init__(self, x: Data, others: Mapping[Data, Data] = MappingProxyType({})) -> None:
+        self.x = x
+        self.others = others
+        super().__init__("the first axis of its input is not the batch alone")
 
 
 class Unsized(NamedTuple):

@@ -138,6 +138,15 @@ def of_neighbours(self, x):
     return self.fc(x.reshape(b * n, -1)[nearest.view(-1)].view(b, n, 2, -1)).amax(2)
 
 
+def of_chunks(self, x):
+    """Learned queries, and a token before them, for each chunk of a sequence; and a learned state for each."""
+    b, k, n, features = x.shape
+    x = x.reshape(b * k, n, features)
+    x = torch.cat([self.c.repeat(b * k, 1, 1), x], 1)
+    x = self.a(self.q.expand(b * k, -1, -1), x, x, need_weights=False)[0]
+    return self.gru(x, self.h.expand(-1, b * k, -1).contiguous())[0].reshape(b, k, -1, 4)
+
+
 def parameter(*sizes):
     return nn.Parameter(torch.zeros(sizes))
 
@@ -239,6 +248,9 @@ MODULES = {
     "features at a position of each sample": (
         Calls(lambda self, x: self.fc(self.emb(x).flatten(0, 1)[x.argmax(1) + torch.arange(len(x)) * 5]),
               emb=nn.Embedding(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, "token"))),
+    "learned queries and states of chunks": (
+        Calls(of_chunks, q=parameter(1, 3, 16), c=parameter(1, 1, 16), h=parameter(2, 1, 4), a=nn.MultiheadAttention(16, 4, batch_first=True),
+              gru=nn.GRU(16, 4, 2, batch_first=True)), sizes(("b", 6, 5, 16))),
     "features of neighbours": (Calls(of_neighbours, fc=nn.Linear(8, 3)), sizes(("b", 5, 8))),
     "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
                              g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
@@ -248,7 +260,7 @@ OTHERWISE_OF_ONE = {
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
     "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros",
-    "learned queries", "features at a position of each sample", "features of neighbours",
+    "learned queries", "learned queries and states of chunks", "features at a position of each sample", "features of neighbours",
 }  # fmt: skip
 """Modules whose rows of one sample are others, of the same totals: an axis of 1 is not told, or nothing is repeated."""
 
@@ -305,10 +317,8 @@ AS_ONNX = {
     "written into a part", "written step by step", "overwritten in part",  # what is not used is left out, and what is written is an output
     "audio",  # the batch normalisation is a part of the convolution
     "linear on one token", "one step of attention with weights",  # three samples of one token, or a sample of three
-    "learned states",  # a constant of the file
     "fixed positions, batch second",  # learned, as far as the file says
     "step of a diffusion",  # a list of three numbers
-    "learned queries, batch second", "queries in zeros, batch second", "queries in zeros",  # of all samples in the file
 }  # fmt: skip
 """Modules whose ONNX file says something else than the module."""
 

@@ -185,3 +185,48 @@ def test_positions_of_each_sample_in_that_of_another_are_of_the_whole_input():
     nodes = [node("Gather", ["x", "i"], ["p"], axis=1), node("Relu", ["p"], ["y"])]
     report = report_of(nodes, [("x", (2, 7, 4)), ("i", (2, 3), INT64)], (), (2, 2, 3, 4))
     assert (report.rows[-1].output_shape, report.graph.includes_batch) == ((2, 2, 3, 4), True)
+    assert "where the batch is could not be found: sizes and MACs are of the whole input of the file" in report.notes
+
+
+def made_for(batch, values):
+    """Learned queries as the newer exporter stores them: expanded to the batch of its example."""
+    nodes = [node("MatMul", ["q", "w"], ["m"]), node("MatMul", ["m", "x"], ["s"]), node("Softmax", ["s"], ["y"])]
+    weights = [tensor("q", [batch, 2, 4], values), tensor("w", [4, 5], [0.1 * i for i in range(20)])]
+    return model(nodes, [value("x", (batch, 5, 7))], [value("y", (batch, 2, 7))], weights=weights)
+
+
+QUERIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_weight_that_is_stored_for_each_sample_counts_once(batch):
+    """MACs are those of nn.Linear(4, 5) on 2 queries and of a product of 2 × 5 and 5 × 7."""
+    report = shapecalc.load(made_for(batch, QUERIES * batch)).infer()
+    assert (report.total.params, report.total.macs) == (8 + 20, 2 * 4 * 5 + 2 * 5 * 7)
+    assert (report.outputs["y"], report.graph.includes_batch) == ((2, 7), False)
+
+
+@pytest.mark.parametrize("values", [[*QUERIES, *QUERIES[::-1]], [0.0] * 16])
+def test_a_weight_that_differs_or_says_nothing_is_whole(values):
+    """As attention without a batch, of two heads."""
+    report = shapecalc.load(made_for(2, values)).infer()
+    assert (report.total.params, report.graph.includes_batch) == (16 + 20, True)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_learned_first_state_that_is_stored_for_each_sample_counts_once(batch, count):
+    """Of 3 chunks of each sample as well: nn.GRU(6, 4) has 12·(6 + 4) + 24 parameters."""
+    nodes = [node("Reshape", ["x", "join"], ["j"]), node("Transpose", ["j"], ["t"], perm=[1, 0, 2]),
+             node("GRU", ["t", "w", "r", "b", "", "h"], ["", "z"], hidden_size=4),
+             node("Reshape", ["z", "split"], ["y"])]  # fmt: skip
+    weights = [tensor("w", [1, 12, 6]), tensor("r", [1, 12, 4]), tensor("b", [1, 24]),
+               tensor("h", [1, batch * count, 4], QUERIES[:4] * batch * count),
+               tensor("join", [3], [batch * count, 5, 6], INT64),
+               tensor("split", [3], [batch, count, 4], INT64)]  # fmt: skip
+    network = shapecalc.load(model(nodes, [value("x", (batch, count, 5, 6))], [value("y", (batch, count, 4))],
+                                   weights=weights))  # fmt: skip
+    report = network.infer()
+    states = 4 if batch > 1 else 4 * count
+    assert (report.total.params, report.total.macs) == (12 * 10 + 24 + states, count * 5 * 12 * 10)
+    assert (network.warnings, report.outputs["y"], report.graph.includes_batch) == ((), (count, 4), False)

@@ -333,14 +333,14 @@ def test_attention_to_another_length_is_that_of_one_sample(batch, options):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_attention_whose_batch_is_not_found_says_so():
-    """Learned keys and values are repeated for each of 3 samples."""
+def test_attention_with_learned_keys_and_values_is_that_of_one_sample():
+    """They are repeated for each of 3 samples."""
     torch = pytest.importorskip("torch")
     inputs = [torch.randn(length, 3, 16) for length in (5, 7, 7)]
     file, macs = older(attention(add_bias_kv=True), *inputs)
     report = shapecalc.load(file).infer()
-    assert (report.total.macs, report.graph.includes_batch) == (macs, True)
-    assert "where the batch is could not be found" in " ".join(report.notes)
+    assert (report.total.macs * 3, report.graph.includes_batch) == (macs, False)
+    assert "the batch of 3 in the file is left out" in report.notes
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.rearranging import cut, divided, expanded, joined, padded, permuted, with_ones
+from shapecalc.importers.rearranging import cut, divided, expanded, joined, padded, permuted, tiled, with_ones
 from shapecalc.importers.tensors import Constant, on_axis
 
 if TYPE_CHECKING:
@@ -100,8 +99,4 @@ def _tile(call: NodeCall) -> Data:
     x, repeats = call.data(0), call.items(1)
     if repeats is None or len(repeats) != x.rank:
         raise LayerError("it has not a number of repeats for each axis")
-    if x.batch.own:
-        if repeats[x.batch.axis] != 1:
-            raise NotCoveredError("it repeats the samples of the batch")
-        repeats = [n for axis, n in enumerate(repeats) if axis != x.batch.axis]
-    return x if all(n == 1 for n in repeats) else call.one("tile", x, dims=[int(n) for n in repeats])
+    return tiled(call, x, [int(n) for n in repeats])
