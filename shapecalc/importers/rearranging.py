@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "divided", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
-           "repeated", "repeated_axis", "tiled", "tiled_axes", "with_ones"]  # fmt: skip
+__all__ = ["along", "cut", "divided", "excess_padding", "expanded", "joined", "of_each_sample",
+           "padded", "permuted", "repeated", "repeated_axis", "tiled", "tiled_axes", "with_ones"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:

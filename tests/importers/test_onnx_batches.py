@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from crafted_onnx import INT64, model, node, tensor, value
+from crafted_onnx import FLOAT, INT64, model, node, tensor, value
 
 import shapecalc
+from shapecalc.errors import ShapeError
 from shapecalc.renderers import render
 
 
@@ -230,3 +231,101 @@ def test_a_learned_first_state_that_is_stored_for_each_sample_counts_once(batch,
     states = 4 if batch > 1 else 4 * count
     assert (report.total.params, report.total.macs) == (12 * 10 + 24 + states, count * 5 * 12 * 10)
     assert (network.warnings, report.outputs["y"], report.graph.includes_batch) == ((), (count, 4), False)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("are_apart", [True, False])
+def test_boxes_of_several_samples_are_as_many_for_each(batch, are_apart):
+    """The head of Fast R-CNN on 4 boxes: they are an input of all boxes, or of those of each sample."""
+    nodes = [
+        node("Conv", ["x", "k"], ["f"], kernel_shape=[1, 1]),
+        *([] if are_apart else [node("Reshape", ["boxes", "rows"], ["all"])]),
+        node("Slice", ["boxes" if are_apart else "all", "one", "five", "axis"], ["corners"]),
+        node("RoiAlign", ["f", "corners", "numbers"], ["r"], output_height=3, output_width=3),
+        node("ConvTranspose", ["r", "m"], ["masks"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", ["r"], ["a"]),
+        node("Gemm", ["a", "w"], ["y"]),
+    ]  # fmt: skip
+    weights = [tensor("k", [5, 3, 1, 1]), tensor("w", [45, 6]), tensor("m", [5, 2, 2, 2]),
+               tensor("rows", [2], [-1, 5], INT64), tensor("axis", [1], [1], INT64), tensor("one", [1], [1], INT64),
+               tensor("five", [1], [5], INT64),
+               tensor("numbers", [4 * batch], [i // 4 for i in range(4 * batch)], INT64)]  # fmt: skip
+    boxes = (4 * batch, 5) if are_apart else (batch, 4, 5)
+    network = shapecalc.load(model(nodes, [value("x", (batch, 3, 8, 8)), value("boxes", boxes)],
+                                   [value("y", (4 * batch, 6)), value("masks", (4 * batch, 2, 6, 6))], weights=weights))  # fmt: skip
+    report = network.infer()
+    assert (network.warnings, report.graph.includes_batch) == ((), False)
+    assert report.outputs == {"y": (4, 6), "masks": (4, 2, 6, 6)}
+    assert report.total.macs == 15 * 64 + 4 * 45 * 6 + 4 * 5 * 2 * 4 * 9
+
+
+def unequal_boxes(due):
+    nodes = [node("Conv", ["x", "k"], ["f"], kernel_shape=[1, 1]), node("RoiAlign", ["f", "boxes", "i"], ["y"])]
+    return model(nodes, [value("x", (2, 3, 8, 8)), value("boxes", (3, 4)), value("i", (3,), INT64)],
+                 [value("y", due)], weights=[tensor("k", [5, 3, 1, 1])])  # fmt: skip
+
+
+def test_boxes_that_are_not_as_many_for_each_sample_are_unknown():
+    report = shapecalc.load(unequal_boxes((3, 5, 1, 1))).infer()
+    assert (report.rows[-1].kind, report.rows[-1].output_shape) == ("opaque", (3, 5, 1, 1))
+
+
+def test_a_value_is_only_asked_for_where_it_decides_a_size():
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(unequal_boxes(None)).infer()
+    assert "its boxes are not as many for each sample of the batch" in str(caught.value)
+    assert "give it, without the batch: --input y=" in str(caught.value)
+
+
+def of_pairs(batch, size):
+    """CLIP in small: the products of the features of each image with those of each text."""
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["p"]), node("Flatten", ["p"], ["i"]),
+        node("Transpose", ["t"], ["columns"], perm=[1, 0]), node("MatMul", ["i", "columns"], ["of_images"]),
+        node("Transpose", ["of_images"], ["of_texts"], perm=[1, 0]),
+    ] if len(size) == 3 else [
+        node("Relu", ["x"], ["i"]), node("Transpose", ["t"], ["columns"], perm=[1, 0]),
+        node("MatMul", ["i", "columns"], ["of_images"]), node("Relu", ["of_images"], ["of_texts"]),
+    ]  # fmt: skip
+    outputs = [value("of_images", (batch, batch)), value("of_texts", (batch, batch))]
+    return model(nodes, [value("x", (batch, *size)), value("t", (batch, 6), FLOAT)], outputs)
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_sample_that_is_compared_with_all_of_the_batch_stays_one(batch):
+    report = shapecalc.load(of_pairs(batch, (6, 8, 8))).infer()
+    assert (report.outputs, report.total.macs) == ({"of_images": (batch,), "of_texts": (batch,)}, batch * 6)
+    note = f"where samples are compared with each other, each is with the {batch} of the batch"
+    assert (note in report.notes, report.graph.includes_batch) == (True, False)
+
+
+def test_rows_that_may_be_no_samples_are_compared_as_a_whole():
+    report = shapecalc.load(of_pairs(3, (6,))).infer()
+    assert (report.outputs["of_images"], report.graph.includes_batch) == ((3, 3), True)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_known_positions_of_each_sample_among_the_rows_of_all(batch):
+    """As PyTorch's older exporter writes the mask of BERT: x[arange(b)[:, None], arange(5)]."""
+    starts = tensor("starts", [batch, 1], [7 * i for i in range(batch)], INT64)
+    nodes = [node("Reshape", ["x", "rows"], ["r"]), node("Add", ["starts", "first"], ["i"]),
+             node("Gather", ["r", "i"], ["p"]), node("Relu", ["p"], ["y"])]  # fmt: skip
+    weights = [tensor("rows", [2], [-1, 4], INT64), tensor("first", [5], list(range(5)), INT64), starts]
+    report = report_of(nodes, [("x", (batch, 7, 4))], weights, (batch, 5, 4))
+    assert report.graph.includes_batch is False
+    assert report.rows[-1].output_shape in ((5, 4), (1, 5, 4)[batch > 1 :])
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_elements_of_what_is_the_same_for_all_samples_are_picked_for_each(batch):
+    """As RoBERTa's types of tokens, zeros that are expanded to the batch; and its opposite."""
+    nodes = [
+        node("Expand", ["types", "size"], ["e"]), node("GatherElements", ["e", "i"], ["p"], axis=1),
+        node("Expand", ["known", "size"], ["k"]), node("GatherElements", ["i", "k"], ["q"], axis=1),
+        node("Add", ["p", "q"], ["y"]),
+    ]  # fmt: skip
+    weights = [tensor("types", [1, 7], [0] * 7, INT64), tensor("known", [1, 7], list(range(7)), INT64),
+               tensor("size", [2], [batch, 7], INT64)]  # fmt: skip
+    one = model(nodes, [value("i", (batch, 7), INT64)], [value("y", (batch, 7), INT64)], weights=weights)
+    report = shapecalc.load(one).infer()
+    assert (report.outputs, report.graph.includes_batch) == ({"y": (7,)}, False)

@@ -97,6 +97,15 @@ def group_norm(scale=(1.0,) * 4, shift=(0.0,) * 4):
     return nodes, (1, 8, 14, 14), weights
 
 
+def test_a_table_that_is_stored_again_as_its_transpose_counts_once():
+    """The output projection of GPT-2, which is its embedding: PyTorch's newer exporter stores both."""
+    nodes = [node("Gather", ["t", "x"], ["e"]), node("MatMul", ["e", "val_1"], ["y"])]
+    weights = [tensor("t", [30, 8], [0.1 * i for i in range(240)]), tensor("val_1", [8, 30], [0.2] * 240)]
+    file = exported(nodes, (1, 6), weights, ["t"], [("val_1", (8, 30), "t")])
+    report = shapecalc.load(file).infer()
+    assert (report.total.params, report.total.macs) == (240, 6 * 240)
+
+
 @pytest.mark.parametrize(("sources", "params"), [((("g.weight", "val_1"), ("g.bias",)), 16), ((("val_2",), ()), 0)])
 def test_the_ones_and_zeros_of_a_group_norm_are_no_parameters_but_its_weight_and_bias_are(sources, params):
     """Without affine PyTorch 2.13 multiplies with stored ones as well."""

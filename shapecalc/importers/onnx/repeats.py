@@ -54,6 +54,9 @@ def stored(model: Model, weight: TensorMessage, b: int) -> Constant:
     found = weight.constant(is_quantised=name in model.quantised)
     if name in model.masks or name in model.scales:
         found = found._replace(learned=False)
+    own = model.graph.folded.get(name, frozenset()) & model.graph.parameters
+    if len(own) == 1 and (first := model.graph.weights.get(next(iter(own)))) and prod(first.dims) == prod(found.dims):
+        found = found._replace(sources=(first.name,))  # that parameter, transposed
     alike = model.repeated.get(name)
     if alike is None or b == 1 or all(size % b for size in weight.dims[:2]):
         return found

@@ -10,6 +10,7 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real
 from shapecalc.importers.onnx.windows import convolution
+from shapecalc.importers.picking import boxes_of_samples
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -31,15 +32,13 @@ def _grid_sample(call: NodeCall) -> Data:
 
 @operation("RoiAlign")
 def _roi_align(call: NodeCall) -> Data:
-    if call.frame.batch > 1:
-        raise NotCoveredError("its boxes are of several samples of the batch")
     size = [call.number("output_height", 1), call.number("output_width", 1)]
-    boxes = call.frame.whole(call.place, call.data(1))
+    boxes = boxes_of_samples(call, call.data(1))
     more: dict[str, Any] = {}
     if call.number("sampling_ratio", 0) > 0:
         more["sampling_ratio"] = call.number("sampling_ratio", 0)
     scale = real(call, "spatial_scale", 1.0)
-    return call.one("roi_align", call.as_map(), boxes, batch=LOST, output_size=size, spatial_scale=scale, **more)
+    return call.one("roi_align", call.as_map(), boxes, batch=boxes.batch, output_size=size, spatial_scale=scale, **more)
 
 
 @operation("MaxUnpool")

@@ -7,20 +7,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.picking import at_positions
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.rearranging import (
-    along,
-    cut,
-    expanded,
-    joined,
-    padded,
-    permuted,
-    tiled,
-    tiled_axes,
-    with_ones,
-)
+from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, tiled, tiled_axes, with_ones
 from shapecalc.importers.tensors import Constant, Data, inferred_sizes, on_axis
 
 if TYPE_CHECKING:

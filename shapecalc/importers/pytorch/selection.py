@@ -6,8 +6,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions, picked, reduced
+from shapecalc.importers.combining import reduced
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.picking import at_positions, picked, picked_elements
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.pytorch.sized import picked_together
 from shapecalc.importers.rearranging import divided, of_each_sample
@@ -101,15 +102,7 @@ def _each_alone(given: Sequence[tuple[int, Any]]) -> list[tuple[int, Constant]]:
 
 @operation("gather", "take_along_dim")
 def _gather(call: AtenCall) -> Data:
-    x, index = call.x(), call.x("index", "indices")
-    at = index.batch.axis if index.batch.own else -1
-    if at >= 0 and x.batch.is_fixed and x.rank == index.rank:
-        x = call.frame.one_sample(call.place, x, at)._replace(batch=index.batch)
-    if x.batch != index.batch:
-        if call.frame.batch > 1:
-            raise NotCoveredError("its inputs have the batch on different axes")
-        x, index = call.frame.whole(call.place, x), call.frame.whole(call.place, index)
-    return call.one("gather", x, index, dim=call.frame.within(x, call.number("dim", 0)), mode="elements")
+    return picked_elements(call, call.x(), call.x("index", "indices"), call.number("dim", 0))
 
 
 @operation("topk")
