@@ -16,17 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_rows",
-    "at_positions",
     "einsum",
     "is_number",
     "linear",
     "merged",
     "number_in",
-    "picked",
     "product",
     "reduced",
     "rows",
-    "scattered_into",
 ]
 
 
@@ -74,10 +71,8 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     mixed = at >= rank - 2 or (min(sides) >= 0 and sides[0] != sides[1])
     apart = [x for x in (a, b) if at >= 0 and not fits(x, at - (rank - x.rank), call.frame.batch)]
     if (mixed or apart) and not is_row:
-        if call.frame.batch > 1 and not mixed and isinstance(apart[0], Constant):
-            raise LayerError("its inputs differ along the batch axis")
         if call.frame.batch > 1:
-            raise NotCoveredError("it multiplies samples of the batch with each other")
+            return _across_samples(call, a, b, () if mixed else apart)
         a, b = (call.frame.whole(call.place, x) if isinstance(x, Data) else x for x in (a, b))
         at = -1
     data = []
@@ -92,9 +87,32 @@ def product(call: ImportedCall, a: Data | Constant, b: Data | Constant) -> Data:
     if at >= 0:
         return call.one("matmul", *data, batch=Batch(0 if is_row else at, own=True))
     batch = call.frame.carried(data, rank)
+    data = call.frame.of_joined(call.place, data, rank) if not mixed else data
     if call.frame.batch > 1 and batch.axis >= rank - 2:
         raise NotCoveredError("it multiplies samples of the batch with each other")
     return call.one("matmul", *data, batch=batch)
+
+
+def _across_samples(call: ImportedCall, a: Data | Constant, b: Data | Constant, apart: Sequence[Any]) -> Data:
+    """Return a product that compares each sample with all of the batch, as CLIP does images with texts.
+
+    Only where the batch is sure, as that of maps: rows of a sequence that is taken for one are compared so as well.
+    Errors: `LayerError`, `NotCoveredError` for other products of samples with each other.
+    """
+    frame, are_maps = call.frame, any(shape.rank >= _OF_MAPS for shape in call.frame.inputs.values())
+    if are_maps and (a.batch, b.batch) == (Batch(0, own=True), Batch(1, own=True)):
+        frame.notes[f"where samples are compared with each other, each is with the {frame.batch} of the batch"] = None
+        one, other = call.as_data(a), call.as_data(b)
+        sizes = [(*other.shape.sizes, frame.batch)]
+        every = call.one("named_operation", other, batch=LOST, output_sizes=sizes, op_type="batch")
+        return call.one("matmul", one, every, batch=one.batch)
+    if apart and isinstance(apart[0], Constant):
+        raise LayerError("its inputs differ along the batch axis")
+    raise NotCoveredError("it multiplies samples of the batch with each other")
+
+
+_OF_MAPS = 3
+"""The axes of a map without its batch."""
 
 
 def _of_rows(call: ImportedCall, a: Data | Constant, b: Data | Constant, at: int) -> Data:
@@ -226,46 +244,3 @@ def reduced(
     if "arg" in kind:
         dims = dims[0]
     return call.one(kind, x, batch=batch, dim=dims, keepdim=keeps, **(more or {}))
-
-
-def picked(call: ImportedCall, x: Data, index: Data, axis: int) -> Data:
-    """Return what is at positions that are data themselves: in batches of one, as it picks from all samples."""
-    if call.frame.batch > 1 and (x.batch.axis >= 0 or index.batch.axis >= 0):
-        raise NotCoveredError("it picks from data at positions that are data")
-    index = call.frame.whole(call.place, index)
-    if call.frame.index(x, axis) < 0:
-        x = call.frame.whole(call.place, x)
-    more = index.rank - 1 if x.batch.axis > axis else 0
-    return call.one(
-        "gather", x, index, batch=x.batch._replace(axis=x.batch.axis + more), dim=call.frame.within(x, axis)
-    )
-
-
-def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Data:
-    """Return what is at known positions of an axis. Errors: `LayerError`, `NotCoveredError`."""
-    if call.frame.batch == 1 and call.frame.index(x, axis) < 0:
-        if index.rank == 0:  # the only sample of the batch
-            return x._replace(batch=LOST)
-        x = call.frame.whole(call.place, x)
-    at = call.frame.within(x, axis)
-    size = x.shape.sizes[at - 1]
-    if index.rank == 0:
-        batch = LOST if x.batch.axis == axis else x.batch._replace(axis=x.batch.axis - (x.batch.axis > axis))
-        position = index.items[0] if index.items else 0
-        if not -size <= position < size:
-            raise LayerError(f"it picks position {position} of axis {axis}, whose size is {size}")
-        return call.one("gather", x, batch=batch, index=[int(position)], dim=at, keepdim=False)
-    if index.rank == 1 and index.items is not None and index.dims[0] <= 64:
-        return call.one("gather", x, index=[int(item) for item in index.items], dim=at)
-    more = index.rank - 1 if x.batch.axis > axis else 0
-    positions = call.frame.as_data(call.place, index, index.dims)
-    return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)
-
-
-def scattered_into(call: ImportedCall, x: Data | Constant, put: Sequence[Any]) -> Data:
-    """Return what elements are put into: a constant, as zeros, is one for each sample if there are elements of each."""
-    batches = [one.batch for one in put if isinstance(one, Data) and one.batch.own]
-    at = batches[0].axis if batches else -1
-    if not isinstance(x, Constant) or x.learned or at < 0 or x.dims[at : at + 1] != (call.frame.batch,):
-        return call.as_data(x)
-    return call.frame.as_data(call.place, x, (*x.dims[:at], *x.dims[at + 1 :]))._replace(batch=batches[0])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shapecalc.importers.frame import JoinedBatchError, NotCoveredError
-from shapecalc.importers.tensors import Batch, Data
+from shapecalc.importers.tensors import LOST, Batch, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["worked"]
+__all__ = ["check_joined", "worked"]
 
 _MOST = 10_000
 """How many layers one graph has at most for parts of joined batches."""
@@ -28,14 +28,35 @@ def worked(call: Call, work: Callable[[Call], Any]) -> Any:
     try:
         return work(call)
     except JoinedBatchError as error:
-        return _of_each(call, work, error.x)
+        return _of_each(call, work, error)
 
 
-def _of_each(call: Call, work: Callable[[Call], Any], x: Data) -> Any:
-    """Return the outputs of a layer for each of the samples that are joined to the batch of `x`, stacked again.
+def check_joined(call: ImportedCall, x: Data, axis: int, states: Sequence[Any], at: int) -> None:
+    """Check that a layer over steps, with the batch at an axis, has no joined batch. Errors: `JoinedBatchError`.
+
+    Its states, which have the batch at another, may be the same for all samples. Of a file with one sample, what has
+    lost its batch has it there.
+    """
+    is_lost = x.batch == LOST and call.frame.batch == 1 and x.rank == _OF_SEQUENCES
+    if x.batch.own or x.shape.sizes[axis] < 2 or (x.batch.axis != axis and not is_lost):
+        return
+    count, frame = x.shape.sizes[axis], call.frame
+    fixed = [one for one in states if isinstance(one, Data) and one.shape.sizes[at] in (count, count * frame.batch)
+             and (one.batch.is_fixed or (one.batch == LOST and is_lost))]  # fmt: skip
+    others = {one: frame.first_part(call.place, one, at, count)._replace(batch=Batch(at)) for one in fixed}
+    joined = x._replace(batch=Batch(axis))
+    raise JoinedBatchError(joined, {**others, x: joined})
+
+
+_OF_SEQUENCES = 3
+
+
+def _of_each(call: Call, work: Callable[[Call], Any], error: JoinedBatchError) -> Any:
+    """Return the outputs of a layer for each of the samples that are joined to a batch, stacked again.
 
     Errors: `NotCoveredError` for too many.
     """
+    x, others = error.x, error.others
     count = _joined(x)
     if count < 2:
         raise NotCoveredError("the first axis of its input is not the batch alone")
@@ -43,9 +64,10 @@ def _of_each(call: Call, work: Callable[[Call], Any], x: Data) -> Any:
         raise NotCoveredError(f"it is used on {count:,} samples of one of the network, which are too many to show each")
     call.frame.parts += count
     joined = [
-        one for one in dict.fromkeys(call.tensors()) if one == x or (one.batch.axis >= 0 and _joined(one) == count)
-    ]
-    parts = [_parts(call, one, count) for one in joined]
+        one for one in dict.fromkeys(call.tensors())
+        if one == x or one in others or (one.batch.axis >= 0 and _joined(one) == count)
+    ]  # fmt: skip
+    parts = [_parts(call, others.get(one, one), count) for one in joined]
     made: list[list[Any]] = []
     for part in zip(*parts, strict=True):
         trial = call.with_tensors(dict(zip(joined, part, strict=True)))

@@ -29,6 +29,7 @@ from shapecalc.importers.tensors import (
     rearrangement,
     sizes_text,
 )
+from shapecalc.importers.understanding import UnresolvedLayer
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.layer import Layer
 from shapecalc.model.graph import Node, Reference
@@ -43,18 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["FailedError", "Frame", "JoinedBatchError", "NotCoveredError"]
 
 _NONE: frozenset[str] = frozenset()
-
-
-class _Unresolved(Layer):
-    """Stands for a node that could not be read: its sizes are unknown, and inference reports why."""
-
-    inputs = (0, None)
-    is_unread = True
-    error: LayerError
-
-    def constraints(self, *_: Shape) -> Any:
-        error = self.error
-        raise LayerError(error.message, error.why, error.hint)
 
 
 class Frame:
@@ -73,6 +62,7 @@ class Frame:
         self._layers: dict[Any, Layer] = {}
         self._sizings: dict[Any, Sizing] = {}
         self.owners = WeightOwners()
+        self.joined: set[int] = set()  # how many samples of a layer are joined to the batch
         self.parts = 0  # the layers that work on a part of a joined batch
         self.sources: dict[int, list[str]] = {}
         """The tensors of the file that are weights of each node."""
@@ -169,7 +159,7 @@ class Frame:
 
     def unresolved(self, place: NodePlace, kind: str, inputs: Sequence[Reference], error: LayerError) -> Unsized:
         """Add a node that could not be read: inference reports the error, and goes on where it can."""
-        layer = object.__new__(_Unresolved)
+        layer = object.__new__(UnresolvedLayer)
         layer.__dict__.update({"kind": kind or "?", "error": error})
         self._add(Node(place.name, layer, tuple(inputs), self.mark(place)), place)
         return Unsized(Reference(len(self.nodes) - 1))
@@ -266,6 +256,8 @@ class Frame:
             here, there = count_noun(prod(own), "element"), count_noun(prod(full), "element")
             raise LayerError(f"it makes {sizes_text(full)} ({there}) of its input, which is {sizes_text(own)} ({here})")
         batch = batch_after(x, full, self.batch)
+        if self.batch > 1 and batch == Batch(batch.axis) != LOST:
+            self.joined.add(full[batch.axis] // self.batch)
         if batch.axis < 0:
             sizes = full
         elif batch.own:
@@ -298,11 +290,16 @@ class Frame:
                 found.append(self.one_sample(place, x, axis) if covers and not is_own else x)
         if at >= 0:
             return found, Batch(at, own=True)
-        batch = self.carried(operands, rank)
-        if self.batch > 1 and batch.axis >= 0:
-            size = next(x.shape.sizes[x.batch.axis] for x in operands if isinstance(x, Data) and x.batch.axis >= 0)
-            found = [self.first_part(place, x, batch.axis - (rank - x.rank), size) for x in found]
-        return found, batch
+        return self.of_joined(place, found, rank), self.carried(operands, rank)
+
+    def of_joined(self, place: NodePlace, operands: list[Data], rank: int) -> list[Data]:
+        """Return operands without what is repeated for the batch, where that is joined with others in one of them."""
+        carrier = next((x for x in operands if x.batch.axis >= 0), None)
+        if carrier is None or self.batch == 1:
+            return operands
+        at = carrier.batch.axis + rank - carrier.rank
+        size = carrier.shape.sizes[carrier.batch.axis]
+        return [self.first_part(place, x, at - (rank - x.rank), size) for x in operands]
 
     def first_part(self, place: NodePlace, x: Data, axis: int, size: int) -> Data:
         """Return a tensor that depends on no input without what is repeated for the batch, a factor of an axis."""

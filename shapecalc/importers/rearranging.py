@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["along", "cut", "excess_padding", "expanded", "joined", "of_each_sample", "padded", "permuted",
-           "repeated", "repeated_axis", "with_ones"]  # fmt: skip
+__all__ = ["along", "cut", "divided", "excess_padding", "expanded", "joined", "of_each_sample",
+           "padded", "permuted", "repeated", "repeated_axis", "tiled", "tiled_axes", "with_ones"]  # fmt: skip
 
 
 def excess_padding(padding: Any, kernel: Any) -> tuple[int, int] | None:
@@ -64,6 +64,7 @@ def joined(call: ImportedCall, given: Sequence[Data | Constant], axis: int) -> D
         data = [call.frame.whole(call.place, x) for x in map(call.as_data, parts)]
         return call.one("concat", *data, batch=LOST, dim=axis + 1)
     data = [_without_batch(call, x, at) for x in parts]
+    data = data if at >= 0 else call.frame.of_joined(call.place, data, data[0].rank)
     batch = next(x.batch for x in data if x.batch.own) if at >= 0 else call.frame.carried(data, data[0].rank)
     return call.one("concat", *data, batch=batch, dim=axis + 1 - (0 <= at < axis))
 
@@ -89,6 +90,44 @@ def along(call: ImportedCall, x: Data, axis: int) -> tuple[Data, int]:
     return x, call.frame.within(x, axis) - 1
 
 
+def divided(call: ImportedCall, x: Data, axis: int, pieces: Callable[[int], list[int]]) -> list[Data]:
+    """Return the pieces of an axis, whose sizes depend on its own: of batches that were joined, whole ones.
+
+    Errors: `NotCoveredError`.
+    """
+    b, are_batches = call.frame.batch, _are_batches(call, x, axis)
+    if are_batches:
+        whole = pieces(x.shape.sizes[axis] * b)
+        if any(size % b for size in whole):
+            raise NotCoveredError("it cuts a batch in two")
+        sizes = [size // b for size in whole]
+    else:
+        x, axis = along(call, x, axis)
+        sizes = pieces(x.shape.sizes[axis])
+    if len(sizes) == 1:
+        return [x]
+    if min(sizes) < 1:
+        raise NotCoveredError("one of its pieces is empty")
+    if len(set(sizes)) == 1 and sizes[0] * len(sizes) == x.shape.sizes[axis]:
+        found = call.emit("chunk", x, batch=x.batch, chunks=len(sizes), dim=axis + 1)
+    else:
+        found = call.emit("split", x, batch=x.batch, sizes=sizes, dim=axis + 1)
+    return [_batches(call, one, axis) for one in found] if are_batches else found
+
+
+def _are_batches(call: ImportedCall, x: Data, axis: int) -> bool:
+    """Return whether an axis is that of several batches, one after the other."""
+    is_joined = call.frame.batch > 1 and x.batch.axis == axis and not x.batch.own
+    return is_joined and x.batch.outer == x.shape.sizes[axis]
+
+
+def _batches(call: ImportedCall, x: Data, axis: int) -> Data:
+    """Return a piece of several batches that were joined along an axis: one of them has an axis of its own again."""
+    if x.shape.sizes[axis] > 1:
+        return x._replace(batch=Batch(axis, outer=x.shape.sizes[axis]))
+    return call.frame.without_axis(call.place, x, axis)._replace(batch=Batch(axis, own=True))
+
+
 def cut(call: ImportedCall, x: Data, axis: int, start: int, end: int, step: int = 1) -> Data:
     """Return the part of an axis from `start` to `end`, which may be beyond it. Errors: `LayerError`."""
     size = x.full(call.frame.batch)[axis]
@@ -97,6 +136,9 @@ def cut(call: ImportedCall, x: Data, axis: int, start: int, end: int, step: int 
         raise LayerError(f"it keeps nothing of axis {axis}, whose size is {size}")
     if kept == range(size):
         return x
+    if _are_batches(call, x, axis) and step == 1 and not (kept[0] % call.frame.batch or len(kept) % call.frame.batch):
+        first, count = kept[0] // call.frame.batch, len(kept) // call.frame.batch
+        return _batches(call, call.one("slice", x, dim=axis + 1, start=first, end=first + count), axis)
     x = x if call.frame.index(x, axis) >= 0 or call.frame.batch > 1 else call.frame.whole(call.place, x)
     arguments: dict[str, Any] = {"dim": call.frame.within(x, axis)}
     if start not in (0, -size) or step < 0:
@@ -153,6 +195,13 @@ def repeated_axis(call: ImportedCall, own: Sequence[int], sizes: Sequence[int]) 
     return next((axis for axis in axes if own[axis] == 1 and sizes[axis] == b > 1), -1)
 
 
+def _joined_axis(call: ImportedCall, own: Sequence[int], sizes: Sequence[int]) -> int:
+    """Return the axis along which what has no batch is repeated for all samples that are joined to it; -1 for none."""
+    axes = [axis for axis in call.frame.repeats if len(own) == 3]
+    each = [call.frame.batch * count for count in call.frame.joined]
+    return next((axis for axis in axes if own[axis] == 1 and sizes[axis] in each), -1)
+
+
 def of_each_sample(call: ImportedCall, x: Data | Constant) -> Data | Constant:
     """Return a constant that is made for every sample of the batch, as states of zeros, as one that has the batch."""
     at = repeated_axis(call, (1,) * x.rank, x.dims) if isinstance(x, Constant) and x.batch == FIXED else -1
@@ -180,6 +229,8 @@ def expanded(call: ImportedCall, x: Data | Constant, wanted: Sequence[int]) -> D
         data = call.frame.without_axis(call.place, data, at)
         batch = Batch(at, own=True)
         data = data._replace(batch=batch)
+    elif batch.is_fixed and (at := _joined_axis(call, own, sizes)) >= 0:
+        batch = Batch(at)
     if batch.own and sizes[batch.axis] != b:  # the only sample of the batch is repeated
         data, batch = call.frame.whole(call.place, data), LOST
     if batch.own:
@@ -196,3 +247,28 @@ def repeated(call: ImportedCall, batch: Batch, own: Sequence[int], sizes: Sequen
     b = call.frame.batch
     may_be = batch == NO_BATCH and any(size != a and size // a % b == 0 for a, size in zip(own, sizes, strict=False))
     return FIXED if may_be and b > 1 else batch
+
+
+def tiled(call: ImportedCall, x: Data, repeats: list[int]) -> Data:
+    """Return a tensor that is repeated so often along each axis. Errors: `NotCoveredError`."""
+    b, full = call.frame.batch, x.full(call.frame.batch)
+    at = repeated_axis(call, full, repeats) if not x.batch.own else -1
+    at = _joined_axis(call, full, repeats) if at < 0 and x.batch.is_fixed else at
+    if at >= 0:  # for each sample of the batch
+        x, repeats = expanded(call, x, on_axis(full, at, repeats[at])), list(on_axis(repeats, at, 1))
+    elif x.batch.is_fixed and len(full) == 3 and repeats == [b, 1, 1] and b > 1:
+        return x._replace(batch=Batch(0))  # so many for each sample, as biases of heads
+    if x.batch.own and repeats[x.batch.axis] != 1:
+        if b > 1:
+            raise NotCoveredError("it repeats the samples of the batch")
+        x = call.frame.whole(call.place, x)
+    elif x.batch.own:
+        repeats = [n for axis, n in enumerate(repeats) if axis != x.batch.axis]
+    return x if all(n == 1 for n in repeats) else tiled_axes(call, x, repeats)
+
+
+def tiled_axes(call: ImportedCall, x: Data, repeats: list[int]) -> Data:
+    """Return a tensor without its batch that is repeated so often along each axis."""
+    own = x.shape.sizes
+    sizes = [size * count for size, count in zip(own, repeats, strict=True)]
+    return call.one("tile", x, batch=repeated(call, x.batch, own, sizes), dims=repeats)

@@ -7,12 +7,13 @@ numbers that are known, as sizes and axes), which is folded.
 from __future__ import annotations
 
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.errors import Mark
     from shapecalc.layers.base.shape import Shape
@@ -27,14 +28,6 @@ __all__ = [
 
 class NotCoveredError(Exception):
     """A node is used in a way that no layer here is: it is opaque. The text says why."""
-
-
-class JoinedBatchError(NotCoveredError):
-    """Several samples of a layer are one of the network: it can be used on one after the other. `x` has them all."""
-
-    def __init__(self, x: Data) -> None:
-        self.x = x
-        super().__init__("the first axis of its input is not the batch alone")
 
 
 class FailedError(Exception):
@@ -97,8 +90,10 @@ class Constant(NamedTuple):
 
     `learned` is whether it is one of the weights that the file holds, and not made by an operation; `unread` says in
     which other file its elements are, and why they were not read there; `is_of_no_batch` is whether no axis is the
-    batch, though it is none of these weights; `is_computed` is whether it is no weight, whatever it is multiplied by.
-    `parts` are the tensors that it has some elements of: what is joined of all of them is learned again.
+    batch, though it is none of these weights; `is_computed` is whether it is no weight, whatever it is multiplied by;
+    `is_range` is whether it counts along its only axis that is longer than 1; `repeated` is the axis along which a
+    weight is the same for each sample of the batch; `parts` are the tensors that it has some elements of: what is
+    joined of all of them is learned again.
     """
 
     dims: tuple[int, ...]
@@ -108,6 +103,8 @@ class Constant(NamedTuple):
     unread: str = ""
     is_of_no_batch: bool = False
     is_computed: bool = False
+    is_range: bool = False
+    repeated: int = -1
     parts: tuple[str, ...] = ()
 
     @property
@@ -123,6 +120,18 @@ class Constant(NamedTuple):
     def full(self, batch: int) -> tuple[Any, ...]:  # noqa: ARG002  (as that of data)
         """Return the sizes."""
         return self.dims
+
+
+class JoinedBatchError(NotCoveredError):
+    """Several samples of a layer are one of the network: it can be used on one after the other.
+
+    `x` has them all; `others` are inputs that are the same for all samples, as they are for those of one.
+    """
+
+    def __init__(self, x: Data, others: Mapping[Data, Data] = MappingProxyType({})) -> None:
+        self.x = x
+        self.others = others
+        super().__init__("the first axis of its input is not the batch alone")
 
 
 class Unsized(NamedTuple):

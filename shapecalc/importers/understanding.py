@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, Problems, count_noun
+from shapecalc.errors import LayerError, Problem, Problems, count_noun
 from shapecalc.importers.tensors import UncoveredError, Unsized, sizes_text
+from shapecalc.layers.base.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shapecalc.errors import Mark
+    from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Node
 
-__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "UNSIZED", "Understanding", "few_warnings"]
+__all__ = ["ARITHMETIC", "LAYER", "UNKNOWN", "UNSIZED", "Understanding", "UnresolvedLayer", "few_warnings"]
 
 LAYER, ARITHMETIC, UNKNOWN, UNSIZED = "layer", "arithmetic", "unknown", "unsized"
 """What nodes are: layers, arithmetic of sizes, none that is read; or without a size, at an error or after one."""
@@ -26,6 +28,18 @@ _MOST_WARNINGS = 20
 def few_warnings() -> Problems:
     """Return an empty list of warnings on a file: it keeps the first ones, and counts the rest."""
     return Problems(most=_MOST_WARNINGS, noun="warning")
+
+
+class UnresolvedLayer(Layer):
+    """Stands for a node that could not be read: its sizes are unknown, and inference reports why."""
+
+    inputs = (0, None)
+    is_unread = True
+    error: LayerError
+
+    def constraints(self, *_: Shape) -> Any:
+        error = self.error
+        raise LayerError(error.message, error.why, error.hint)
 
 
 class Understanding:

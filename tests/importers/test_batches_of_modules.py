@@ -5,6 +5,7 @@ MACs are half of what PyTorch's FLOP counter counts for one sample, where it cou
 
 from __future__ import annotations
 
+import io
 import math
 
 import pytest
@@ -130,6 +131,22 @@ def thrice(self, x, y, z):
     return both.view(2, -1, 4).mean(0) + last
 
 
+def of_neighbours(self, x):
+    """The two nearest of the positions of each sample, picked from those of all samples, as DGCNN does."""
+    b, n, _ = x.shape
+    nearest = (x @ x.transpose(1, 2)).topk(2)[1] + torch.arange(b).view(-1, 1, 1) * n
+    return self.fc(x.reshape(b * n, -1)[nearest.view(-1)].view(b, n, 2, -1)).amax(2)
+
+
+def of_chunks(self, x):
+    """Learned queries, and a token before them, for each chunk of a sequence; and a learned state for each."""
+    b, k, n, features = x.shape
+    x = x.reshape(b * k, n, features)
+    x = torch.cat([self.c.repeat(b * k, 1, 1), x], 1)
+    x = self.a(self.q.expand(b * k, -1, -1), x, x, need_weights=False)[0]
+    return self.gru(x, self.h.expand(-1, b * k, -1).contiguous())[0].reshape(b, k, -1, 4)
+
+
 def parameter(*sizes):
     return nn.Parameter(torch.zeros(sizes))
 
@@ -228,6 +245,13 @@ MODULES = {
     "three vectors as one batch": (Calls(thrice, f=nn.Linear(8, 4)), sizes(("b", 8), ("b", 8), ("b", 8))),
     "learned queries with a batch of one": (Calls(lambda self, x: F.scaled_dot_product_attention(self.q, x, x),
                                                   q=parameter(1, 2, 5, 8)), sizes(("b", 2, 7, 8))),
+    "features at a position of each sample": (
+        Calls(lambda self, x: self.fc(self.emb(x).flatten(0, 1)[x.argmax(1) + torch.arange(len(x)) * 5]),
+              emb=nn.Embedding(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, "token"))),
+    "learned queries and states of chunks": (
+        Calls(of_chunks, q=parameter(1, 3, 16), c=parameter(1, 1, 16), h=parameter(2, 1, 4), a=nn.MultiheadAttention(16, 4, batch_first=True),
+              gru=nn.GRU(16, 4, 2, batch_first=True)), sizes(("b", 6, 5, 16))),
+    "features of neighbours": (Calls(of_neighbours, fc=nn.Linear(8, 3)), sizes(("b", 5, 8))),
     "image and time": (Calls(lambda self, x, t: self.f(x) + self.g(t)[:, :, None, None], f=nn.Conv2d(3, 4, 3),
                              g=nn.Embedding(9, 4)), sizes(("b", 3, 9, 9), ("b", "token"))),
 }  # fmt: skip
@@ -235,7 +259,8 @@ OTHERWISE_OF_ONE = {
     "two images as one batch", "three vectors as one batch",
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
-    "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros", "learned queries",
+    "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros",
+    "learned queries", "learned queries and states of chunks", "features at a position of each sample", "features of neighbours",
 }  # fmt: skip
 """Modules whose rows of one sample are others, of the same totals: an axis of 1 is not told, or nothing is repeated."""
 
@@ -286,6 +311,40 @@ def assert_the_same(module, examples, *, is_other_of_one):
         torch.backends.mha.set_fastpath_enabled(True)
         assert report.total.macs == counter.get_total_flops() // 2
     return report
+
+
+AS_ONNX = {
+    "written into a part", "written step by step", "overwritten in part",  # what is not used is left out, and what is written is an output
+    "audio",  # the batch normalisation is a part of the convolution
+    "linear on one token", "one step of attention with weights",  # three samples of one token, or a sample of three
+    "fixed positions, batch second",  # learned, as far as the file says
+    "step of a diffusion",  # a list of three numbers
+}  # fmt: skip
+"""Modules whose ONNX file says something else than the module."""
+
+
+def exports(module):
+    """Whether the older exporter of ONNX knows all of a module: not PyTorch's own layers of transformers."""
+    return not any(
+        isinstance(one, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)) for one in module.modules()
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in AS_ONNX and exports(MODULES[name][0])])
+def test_an_onnx_file_of_several_samples_has_the_totals_of_one(name):
+    module, examples = MODULES[name]
+    module = module.eval()
+    with torch.no_grad():  # equal parameters are one in the file
+        for one in module.parameters():
+            one.uniform_(-0.1, 0.1)
+    file = io.BytesIO()
+    torch.onnx.export(module, tuple(examples(3)), file, dynamo=False, opset_version=17)
+    network = shapecalc.load(file.getvalue())
+    report, due = network.infer(), shapecalc.from_torch(module, *examples(3)).infer()
+    assert (network.warnings, report.graph.includes_batch) == ((), False)
+    assert list(report.inputs.values()) == list(due.inputs.values())
+    assert list(report.outputs.values()) == list(due.outputs.values())
+    assert (report.total.params, report.total.macs) == (due.total.params, due.total.macs)
 
 
 @pytest.mark.parametrize(

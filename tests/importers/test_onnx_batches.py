@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from crafted_onnx import INT64, model, node, tensor, value
+from crafted_onnx import FLOAT, INT64, model, node, tensor, value
 
 import shapecalc
+from shapecalc.errors import ShapeError
 from shapecalc.renderers import render
 
 
@@ -134,3 +135,197 @@ def test_an_input_as_long_as_the_batch_has_a_number_for_each_sample(batch, steps
 def test_numbers_for_other_than_each_sample_are_a_list():
     report = report_of([node("Add", ["x", "t"], ["y"])], [("x", (2, 4)), ("t", (4,))], (), (2, 4))
     assert (report.inputs["t"], report.outputs["y"]) == ((4,), (4,))
+
+
+def of_the_last_token(batch, form):
+    """x[arange(b), i] as PyTorch's exporters write it: rows of all samples, at positions with the number of a sample."""
+    rows = [tensor("rows", [2], [-1, 4], INT64), tensor("starts", [batch], [7 * i for i in range(batch)], INT64)]
+    number = tensor("number", [batch, 1], list(range(batch)), INT64)
+    last = tensor("last", [1], [-1], INT64)
+    nodes = {
+        "older": [node("Flatten", ["x"], ["r"], axis=2), node("Add", ["i", "starts"], ["at"]),
+                  node("Gather", ["r", "at"], ["p"])],
+        "rows": [node("Reshape", ["x", "rows"], ["r"]), node("Add", ["starts", "i"], ["at"]),
+                 node("Unsqueeze", ["at", "last"], ["u"]), node("GatherND", ["r", "u"], ["p"])],
+        "newer": [node("Unsqueeze", ["i", "last"], ["u"]), node("Concat", ["number", "u"], ["at"], axis=-1),
+                  node("GatherND", ["x", "at"], ["p"])],
+    }[form]  # fmt: skip
+    return model([node("ArgMax", ["t"], ["i"], axis=-1, keepdims=0), *nodes, node("Gemm", ["p", "w"], ["y"])],
+                 [value("x", (batch, 7, 4)), value("t", (batch, 7), INT64)], [value("y", (batch, 5))],
+                 weights=[*rows, number, last, tensor("w", [4, 5])])  # fmt: skip
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("form", ["older", "rows", "newer"])
+def test_features_at_a_position_of_each_sample_are_of_one_sample(batch, form):
+    network = shapecalc.load(of_the_last_token(batch, form))
+    report = network.infer()
+    assert (network.warnings, report.graph.includes_batch) == ((), False)
+    assert (report.rows[-1].output_shape, report.total.macs) == ((5,), 4 * 5)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("first", "x", "i", "due"), [
+    (1, (7, 4), (3, 1), (3, 4)), (1, (7, 4), (3, 2), (3,)), (2, (7, 4, 6), (7, 1), (7, 6)),
+])  # fmt: skip
+def test_elements_are_picked_for_each_of_the_first_axes(batch, first, x, i, due):
+    """Sizes are those of ONNX' definition of GatherND: batch_dims axes, those of the indices, the rest."""
+    nodes = [node("GatherND", ["x", "i"], ["p"], batch_dims=first), node("Relu", ["p"], ["y"])]
+    report = report_of(nodes, [("x", (batch, *x)), ("i", (batch, *i), INT64)], (), (batch, *due))
+    assert (report.rows[-1].output_shape, report.graph.includes_batch) == (due, False)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_row_of_what_is_the_same_for_all_samples_is_picked_for_each(batch):
+    nodes = [node("Relu", ["w"], ["r"]), node("Gather", ["r", "i"], ["p"], axis=1), node("Relu", ["p"], ["y"])]
+    report = report_of(nodes, [("i", (batch, 3), INT64)], [tensor("w", [6, 5])], (6, batch, 3))
+    assert (report.rows[-1].output_shape, report.graph.includes_batch) == ((6, 3), False)
+
+
+def test_positions_of_each_sample_in_that_of_another_are_of_the_whole_input():
+    nodes = [node("Gather", ["x", "i"], ["p"], axis=1), node("Relu", ["p"], ["y"])]
+    report = report_of(nodes, [("x", (2, 7, 4)), ("i", (2, 3), INT64)], (), (2, 2, 3, 4))
+    assert (report.rows[-1].output_shape, report.graph.includes_batch) == ((2, 2, 3, 4), True)
+    assert "where the batch is could not be found: sizes and MACs are of the whole input of the file" in report.notes
+
+
+def made_for(batch, values):
+    """Learned queries as the newer exporter stores them: expanded to the batch of its example."""
+    nodes = [node("MatMul", ["q", "w"], ["m"]), node("MatMul", ["m", "x"], ["s"]), node("Softmax", ["s"], ["y"])]
+    weights = [tensor("q", [batch, 2, 4], values), tensor("w", [4, 5], [0.1 * i for i in range(20)])]
+    return model(nodes, [value("x", (batch, 5, 7))], [value("y", (batch, 2, 7))], weights=weights)
+
+
+QUERIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_weight_that_is_stored_for_each_sample_counts_once(batch):
+    """MACs are those of nn.Linear(4, 5) on 2 queries and of a product of 2 × 5 and 5 × 7."""
+    report = shapecalc.load(made_for(batch, QUERIES * batch)).infer()
+    assert (report.total.params, report.total.macs) == (8 + 20, 2 * 4 * 5 + 2 * 5 * 7)
+    assert (report.outputs["y"], report.graph.includes_batch) == ((2, 7), False)
+
+
+@pytest.mark.parametrize("values", [[*QUERIES, *QUERIES[::-1]], [0.0] * 16])
+def test_a_weight_that_differs_or_says_nothing_is_whole(values):
+    """As attention without a batch, of two heads."""
+    report = shapecalc.load(made_for(2, values)).infer()
+    assert (report.total.params, report.graph.includes_batch) == (16 + 20, True)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_learned_first_state_that_is_stored_for_each_sample_counts_once(batch, count):
+    """Of 3 chunks of each sample as well: nn.GRU(6, 4) has 12·(6 + 4) + 24 parameters."""
+    nodes = [node("Reshape", ["x", "join"], ["j"]), node("Transpose", ["j"], ["t"], perm=[1, 0, 2]),
+             node("GRU", ["t", "w", "r", "b", "", "h"], ["", "z"], hidden_size=4),
+             node("Reshape", ["z", "split"], ["y"])]  # fmt: skip
+    weights = [tensor("w", [1, 12, 6]), tensor("r", [1, 12, 4]), tensor("b", [1, 24]),
+               tensor("h", [1, batch * count, 4], QUERIES[:4] * batch * count),
+               tensor("join", [3], [batch * count, 5, 6], INT64),
+               tensor("split", [3], [batch, count, 4], INT64)]  # fmt: skip
+    network = shapecalc.load(model(nodes, [value("x", (batch, count, 5, 6))], [value("y", (batch, count, 4))],
+                                   weights=weights))  # fmt: skip
+    report = network.infer()
+    states = 4 if batch > 1 else 4 * count
+    assert (report.total.params, report.total.macs) == (12 * 10 + 24 + states, count * 5 * 12 * 10)
+    assert (network.warnings, report.outputs["y"], report.graph.includes_batch) == ((), (count, 4), False)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("are_apart", [True, False])
+def test_boxes_of_several_samples_are_as_many_for_each(batch, are_apart):
+    """The head of Fast R-CNN on 4 boxes: they are an input of all boxes, or of those of each sample."""
+    nodes = [
+        node("Conv", ["x", "k"], ["f"], kernel_shape=[1, 1]),
+        *([] if are_apart else [node("Reshape", ["boxes", "rows"], ["all"])]),
+        node("Slice", ["boxes" if are_apart else "all", "one", "five", "axis"], ["corners"]),
+        node("RoiAlign", ["f", "corners", "numbers"], ["r"], output_height=3, output_width=3),
+        node("ConvTranspose", ["r", "m"], ["masks"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", ["r"], ["a"]),
+        node("Gemm", ["a", "w"], ["y"]),
+    ]  # fmt: skip
+    weights = [tensor("k", [5, 3, 1, 1]), tensor("w", [45, 6]), tensor("m", [5, 2, 2, 2]),
+               tensor("rows", [2], [-1, 5], INT64), tensor("axis", [1], [1], INT64), tensor("one", [1], [1], INT64),
+               tensor("five", [1], [5], INT64),
+               tensor("numbers", [4 * batch], [i // 4 for i in range(4 * batch)], INT64)]  # fmt: skip
+    boxes = (4 * batch, 5) if are_apart else (batch, 4, 5)
+    network = shapecalc.load(model(nodes, [value("x", (batch, 3, 8, 8)), value("boxes", boxes)],
+                                   [value("y", (4 * batch, 6)), value("masks", (4 * batch, 2, 6, 6))], weights=weights))  # fmt: skip
+    report = network.infer()
+    assert (network.warnings, report.graph.includes_batch) == ((), False)
+    assert report.outputs == {"y": (4, 6), "masks": (4, 2, 6, 6)}
+    assert report.total.macs == 15 * 64 + 4 * 45 * 6 + 4 * 5 * 2 * 4 * 9
+
+
+def unequal_boxes(due):
+    nodes = [node("Conv", ["x", "k"], ["f"], kernel_shape=[1, 1]), node("RoiAlign", ["f", "boxes", "i"], ["y"])]
+    return model(nodes, [value("x", (2, 3, 8, 8)), value("boxes", (3, 4)), value("i", (3,), INT64)],
+                 [value("y", due)], weights=[tensor("k", [5, 3, 1, 1])])  # fmt: skip
+
+
+def test_boxes_that_are_not_as_many_for_each_sample_are_unknown():
+    report = shapecalc.load(unequal_boxes((3, 5, 1, 1))).infer()
+    assert (report.rows[-1].kind, report.rows[-1].output_shape) == ("opaque", (3, 5, 1, 1))
+
+
+def test_a_value_is_only_asked_for_where_it_decides_a_size():
+    with pytest.raises(ShapeError) as caught:
+        shapecalc.load(unequal_boxes(None)).infer()
+    assert "its boxes are not as many for each sample of the batch" in str(caught.value)
+    assert "give it, without the batch: --input y=" in str(caught.value)
+
+
+def of_pairs(batch, size):
+    """CLIP in small: the products of the features of each image with those of each text."""
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["p"]), node("Flatten", ["p"], ["i"]),
+        node("Transpose", ["t"], ["columns"], perm=[1, 0]), node("MatMul", ["i", "columns"], ["of_images"]),
+        node("Transpose", ["of_images"], ["of_texts"], perm=[1, 0]),
+    ] if len(size) == 3 else [
+        node("Relu", ["x"], ["i"]), node("Transpose", ["t"], ["columns"], perm=[1, 0]),
+        node("MatMul", ["i", "columns"], ["of_images"]), node("Relu", ["of_images"], ["of_texts"]),
+    ]  # fmt: skip
+    outputs = [value("of_images", (batch, batch)), value("of_texts", (batch, batch))]
+    return model(nodes, [value("x", (batch, *size)), value("t", (batch, 6), FLOAT)], outputs)
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_sample_that_is_compared_with_all_of_the_batch_stays_one(batch):
+    report = shapecalc.load(of_pairs(batch, (6, 8, 8))).infer()
+    assert (report.outputs, report.total.macs) == ({"of_images": (batch,), "of_texts": (batch,)}, batch * 6)
+    note = f"where samples are compared with each other, each is with the {batch} of the batch"
+    assert (note in report.notes, report.graph.includes_batch) == (True, False)
+
+
+def test_rows_that_may_be_no_samples_are_compared_as_a_whole():
+    report = shapecalc.load(of_pairs(3, (6,))).infer()
+    assert (report.outputs["of_images"], report.graph.includes_batch) == ((3, 3), True)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_known_positions_of_each_sample_among_the_rows_of_all(batch):
+    """As PyTorch's older exporter writes the mask of BERT: x[arange(b)[:, None], arange(5)]."""
+    starts = tensor("starts", [batch, 1], [7 * i for i in range(batch)], INT64)
+    nodes = [node("Reshape", ["x", "rows"], ["r"]), node("Add", ["starts", "first"], ["i"]),
+             node("Gather", ["r", "i"], ["p"]), node("Relu", ["p"], ["y"])]  # fmt: skip
+    weights = [tensor("rows", [2], [-1, 4], INT64), tensor("first", [5], list(range(5)), INT64), starts]
+    report = report_of(nodes, [("x", (batch, 7, 4))], weights, (batch, 5, 4))
+    assert report.graph.includes_batch is False
+    assert report.rows[-1].output_shape in ((5, 4), (1, 5, 4)[batch > 1 :])
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_elements_of_what_is_the_same_for_all_samples_are_picked_for_each(batch):
+    """As RoBERTa's types of tokens, zeros that are expanded to the batch; and its opposite."""
+    nodes = [
+        node("Expand", ["types", "size"], ["e"]), node("GatherElements", ["e", "i"], ["p"], axis=1),
+        node("Expand", ["known", "size"], ["k"]), node("GatherElements", ["i", "k"], ["q"], axis=1),
+        node("Add", ["p", "q"], ["y"]),
+    ]  # fmt: skip
+    weights = [tensor("types", [1, 7], [0] * 7, INT64), tensor("known", [1, 7], list(range(7)), INT64),
+               tensor("size", [2], [batch, 7], INT64)]  # fmt: skip
+    one = model(nodes, [value("i", (batch, 7), INT64)], [value("y", (batch, 7), INT64)], weights=weights)
+    report = shapecalc.load(one).infer()
+    assert (report.outputs, report.graph.includes_batch) == ({"y": (7,)}, False)

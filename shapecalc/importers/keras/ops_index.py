@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions, einsum, picked, product
+from shapecalc.importers.combining import einsum, product
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.operations import operation, vector, whole_values
 from shapecalc.importers.keras.trees import Array, SliceKey
+from shapecalc.importers.picking import at_positions, picked
 from shapecalc.importers.rearranging import cut, permuted
 from shapecalc.importers.tensors import Constant, Data
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, with_ones
+from shapecalc.importers.rearranging import cut, divided, expanded, joined, padded, permuted, tiled, with_ones
 from shapecalc.importers.tensors import Constant, on_axis
 
 if TYPE_CHECKING:
@@ -40,19 +39,20 @@ def _concat(call: NodeCall) -> Data:
 
 @operation("Split")
 def _split(call: NodeCall) -> Any:
-    x, axis = along(call, call.data(0), call.number("axis", 0))
-    size, count = x.shape.sizes[axis], len(call.node.outputs)
+    x = call.data(0)
+    return divided(call, x, call.frame.axis(call.number("axis", 0), x.rank), lambda size: _pieces(call, size))
+
+
+def _pieces(call: NodeCall, size: int) -> list[int]:
+    """Return the sizes of the pieces of an axis. Errors: `LayerError`."""
+    count = len(call.node.outputs)
     sizes = call.listed("split", 1)
     if sizes is None:
         piece = -(-size // (call.number("num_outputs", count) or 1))
         sizes = [piece] * (count - 1) + [size - piece * (count - 1)]
     if len(sizes) != count:
         raise LayerError(f"it has {len(sizes)} pieces and {count} outputs")
-    if count == 1:
-        return [x]
-    if len(set(sizes)) == 1 and sizes[0] * count == size:
-        return call.emit("chunk", x, batch=x.batch, chunks=count, dim=axis + 1)
-    return call.emit("split", x, batch=x.batch, sizes=sizes, dim=axis + 1)
+    return sizes
 
 
 @operation("Slice")
@@ -99,8 +99,4 @@ def _tile(call: NodeCall) -> Data:
     x, repeats = call.data(0), call.items(1)
     if repeats is None or len(repeats) != x.rank:
         raise LayerError("it has not a number of repeats for each axis")
-    if x.batch.own:
-        if repeats[x.batch.axis] != 1:
-            raise NotCoveredError("it repeats the samples of the batch")
-        repeats = [n for axis, n in enumerate(repeats) if axis != x.batch.axis]
-    return x if all(n == 1 for n in repeats) else call.one("tile", x, dims=[int(n) for n in repeats])
+    return tiled(call, x, [int(n) for n in repeats])

@@ -24,6 +24,7 @@ from shapecalc.importers.onnx.operations import NodeCall, every_output
 from shapecalc.importers.onnx.operations import operation as operations
 from shapecalc.importers.onnx.order import cycle_text, in_order
 from shapecalc.importers.onnx.places import place_of
+from shapecalc.importers.onnx.repeats import of_each_sample, stored
 from shapecalc.importers.onnx.sequences import TensorList
 from shapecalc.importers.onnx.uses import TensorUses
 from shapecalc.importers.onnx.values import fold, folds
@@ -36,7 +37,7 @@ from shapecalc.model.graph import Graph, Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.importers.onnx.messages import FunctionMessage, Model, TensorMessage
+    from shapecalc.importers.onnx.messages import FunctionMessage, Model
     from shapecalc.importers.tensors import NodePlace
 
 __all__ = ["Importing"]
@@ -82,16 +83,20 @@ class Importing(Inlining):
         self.sizes = input_tensors(sized, axes, dimensions, self.known.of_inputs, self.problems, name, others)
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
-        self.frame = Frame(name, self.sizes.batch)
+        self.frame = Frame(name, self.sizes.batch, repeats=(0, 1))
         self.alike = AlikeNodes(self.frame)
         self.understanding = Understanding()
         self.factors: set[str] = set()
+        self.are_repeated = self.frame.batch > 1 and any(model.repeated.values())
         self.made: set[str] = set()
         self.cycles: dict[str, str] = {}
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
-        scope: dict[str, Any] = {name: self._stored(weight) for name, weight in self.model.graph.weights.items()}
+        b = self.frame.batch
+        scope: dict[str, Any] = {
+            name: stored(self.model, weight, b) for name, weight in self.model.graph.weights.items()
+        }
         scope.update(self.values)
         for name, (shape, batch) in self.sizes.inputs.items():
             scope[name] = self.frame.add_input(name, shape, batch)
@@ -111,12 +116,6 @@ class Importing(Inlining):
             tensors={name: (name, weight.dims) for name, weight in self.model.graph.weights.items()}, is_folded=True,
         )  # fmt: skip
         return graph, self.problems
-
-    def _stored(self, weight: TensorMessage) -> Constant:
-        """Return a tensor of the file: learned if it is of fractions, or stands for them, and no mask or scale."""
-        model, name = self.model, weight.name
-        found = weight.constant(is_quantised=name in model.quantised)
-        return found._replace(learned=False) if name in model.masks or name in model.scales else found
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
@@ -194,6 +193,8 @@ class Importing(Inlining):
             call = NodeCall(node, place, [scope.get(name) if name else None for name in node.inputs], opset, self.frame)
             call.uses = uses
             before = len(self.frame.nodes)
+            if self.are_repeated:
+                call.inputs = of_each_sample(call)
             found = self._results(call, scope, f"{place.path}: ", depth)
             if found is None:  # inlined: its own nodes were counted
                 continue

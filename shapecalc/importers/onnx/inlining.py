@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.messages import GraphMessage
 from shapecalc.importers.onnx.sequences import stacked
 from shapecalc.importers.onnx.uses import with_attributes
+from shapecalc.importers.picking import at_positions
 from shapecalc.importers.tensors import Constant, Data, Unsized
 
 if TYPE_CHECKING:

@@ -49,15 +49,17 @@ def computed(graph: GraphMessage) -> list[str]:
     """Return the stored tensors that stand for no parameter, though of fractions: an exporter computed them.
 
     As the first states of a cell, and what it makes of these, or the scale of a normalisation without one. What it has
-    computed of a parameter that is not stored itself, or of one alone with as many elements, stands for that.
+    computed of one parameter that is not stored itself, or of one alone with as many elements, stands for that.
     """
     found = []
-    for name, sources in graph.folded.items():
-        tensor = graph.weights.get(name)
-        own = [graph.weights.get(one) for one in sources & graph.parameters]
+    parameters = {name: sources & graph.parameters for name, sources in graph.folded.items() if name in graph.weights}
+    stands = frozenset().union(*[own for own in parameters.values() if len(own) == 1])
+    for name, sources in parameters.items():
+        own = [graph.weights.get(one) for one in sources]
         alone = own[0] if len(own) == 1 else None
-        is_it = alone is not None and tensor is not None and prod(alone.dims) == prod(tensor.dims)
-        if None not in own and not is_it:
+        is_it = alone is not None and prod(alone.dims) == prod(graph.weights[name].dims)
+        are_there = all(one in graph.weights or (len(sources) > 1 and one in stands) for one in sources)
+        if are_there and not is_it:
             found.append(name)
     return found
 

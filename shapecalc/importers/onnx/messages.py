@@ -121,7 +121,8 @@ class Model(NamedTuple):
 
     `masks` are the names of stored tensors that are masks of attention, or constants; `notes` are on those that may be;
     `unread` are notes on other files in which its elements could not be read; `quantised` are the names of tensors of
-    whole numbers that stand for fractions, `scales` of those by which they do.
+    whole numbers that stand for fractions, `scales` of those by which they do; `repeated` are the axes along which all
+    parts of a stored tensor are the same.
     """
 
     graph: GraphMessage
@@ -132,6 +133,7 @@ class Model(NamedTuple):
     unread: tuple[str, ...] = ()
     quantised: frozenset[str] = frozenset()
     scales: frozenset[str] = frozenset()
+    repeated: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 def read_model(reader: WireReader, neighbours: Neighbours) -> Model:

@@ -113,7 +113,8 @@ def _unsized(call: NodeCall, name: str, reason: str, graph: GraphMessage, inputs
     is_inferred = is_own and (node.op in _INFERRED or node.op not in _REASONS)
     if is_inferred and not inputs.are_others and len(graph.stated) == len(graph.outputs):
         hint += ", or have onnx.shape_inference.infer_shapes write it into the file"
-    deciding = _deciding(node, graph, inputs)
+    is_of_values = node.op in _REASONS or "computed from data" in reason
+    deciding = _deciding(node, graph, inputs) if is_of_values else []
     if deciding:
         reason = f"{reason}, of the input {' and '.join(info.name for info in deciding)}"
         hint = "give its value: " + " ".join(f"--value {value_like(info, inputs.inputs)}" for info in deciding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.each import check_joined
 from shapecalc.importers.frame import JoinedBatchError, NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.tensors import Batch, Constant, Data, sizes_text
@@ -39,14 +40,22 @@ def _recurrent(call: NodeCall) -> Any:
     if peephole is not None:
         arguments["peephole"] = True
     first = call.number("layout", 0) == 1
-    states = [_without_batch(call, found, 0 if first else 1) for found in (call.given(5), call.given(6))
-              if isinstance(found, Data)]  # fmt: skip
-    x = _without_batch(call, call.data(0), 0 if first else 1)
+    call.inputs = (*call.inputs[:5], *[_state(call, one) for one in call.inputs[5:7]], *call.inputs[7:])
+    at = 0 if first else 1
+    check_joined(call, call.data(0), at, call.inputs[5:7], at)
+    states = [_without_batch(call, found, at) for found in call.inputs[5:7] if isinstance(found, Data)]
+    x = _without_batch(call, call.data(0), at)
     taken = [found for found in weights if isinstance(found, Constant)]
     found = call.emit(call.node.op.lower(), x, *states, batch=Batch(1, own=True), weights=taken, **arguments)
     y, *last = found
     last = [state._replace(batch=Batch(0 if first else 1, own=True)) for state in last]
     return [_all_steps(call, y, directions, hidden, first=first), *last]
+
+
+def _state(call: NodeCall, state: Any) -> Any:
+    """Return a first state: a layer of its own where it is stored and not 0, as what is learned is."""
+    is_learned = isinstance(state, Constant) and state.learned and any(state.items or ())
+    return call.as_data(state) if is_learned else state
 
 
 def _check_sizes(call: NodeCall, directions: int, rows: int, hidden: int) -> None:

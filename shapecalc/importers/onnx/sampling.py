@@ -10,6 +10,7 @@ from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
 from shapecalc.importers.onnx.pointwise import real
 from shapecalc.importers.onnx.windows import convolution
+from shapecalc.importers.picking import boxes_of_samples
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -31,15 +32,13 @@ def _grid_sample(call: NodeCall) -> Data:
 
 @operation("RoiAlign")
 def _roi_align(call: NodeCall) -> Data:
-    if call.frame.batch > 1:
-        raise NotCoveredError("its boxes are of several samples of the batch")
     size = [call.number("output_height", 1), call.number("output_width", 1)]
-    boxes = call.frame.whole(call.place, call.data(1))
+    boxes = boxes_of_samples(call, call.data(1))
     more: dict[str, Any] = {}
     if call.number("sampling_ratio", 0) > 0:
         more["sampling_ratio"] = call.number("sampling_ratio", 0)
     scale = real(call, "spatial_scale", 1.0)
-    return call.one("roi_align", call.as_map(), boxes, batch=LOST, output_size=size, spatial_scale=scale, **more)
+    return call.one("roi_align", call.as_map(), boxes, batch=boxes.batch, output_size=size, spatial_scale=scale, **more)
 
 
 @operation("MaxUnpool")
@@ -80,28 +79,22 @@ def _fold(call: NodeCall) -> Data:
 @operation("GatherND")
 def _gather_nd(call: NodeCall) -> Data:
     """Rows at positions that several indices are of: one gather along the axes that they count, as one."""
-    x, index = call.data(0), call.given(1)
-    if index is None or call.number("batch_dims", 0):
-        raise NotCoveredError("it picks for each sample of the batch")
-    batch, own = LOST, _of_each_sample(x, index, call.frame.batch)
-    if own is not None:
-        batch, index = x.batch, own
-    elif call.frame.batch > 1 and (x.batch.axis >= 0 or (isinstance(index, Data) and index.batch.axis >= 0)):
-        raise NotCoveredError("it picks from data at positions that are data")
-    else:
-        x = call.frame.whole(call.place, x)
-        batch = x.batch if x.batch.is_fixed and isinstance(index, Constant) else LOST
-    positions = index if isinstance(index, Constant) else call.frame.whole(call.place, index)
-    *dims, count = positions.full(1)
-    sizes = x.shape.sizes
-    if not 0 < count <= len(sizes):
-        raise LayerError(f"its indices have {count} numbers, but its input has {len(sizes)} axes")
-    if not isinstance(positions, Constant) or not dims:
-        at = positions if isinstance(positions, Data) else call.frame.as_data(call.place, positions, positions.dims)
-        return call.one(
-            "named_operation", x, at, batch=batch, output_sizes=[(*dims, *sizes[count:])], op_type="GatherND"
-        )
-    joined = (prod(sizes[:count]), *sizes[count:])
+    x, index, first = call.data(0), call.given(1), call.number("batch_dims", 0)
+    if index is None:
+        raise LayerError("it has no indices")
+    count = index.full(1)[-1] if index.rank else 0
+    if not 0 < count <= x.rank - first:
+        raise LayerError(f"its indices have {count} numbers, but its input has {x.rank - first} axes")
+    if first or isinstance(index, Data):
+        return _picked_elements(call, x, index, first)
+    own = _of_each_sample(x, index, call.frame.batch)
+    if own is None and call.frame.batch > 1 and x.batch.axis >= 0:
+        raise NotCoveredError("it picks from all samples of the batch")
+    x = x if own is not None else call.frame.whole(call.place, x)
+    batch = x.batch if own is not None or x.batch.is_fixed else LOST
+    positions = own or index
+    *dims, count = positions.dims
+    joined = (prod(x.shape.sizes[:count]), *x.shape.sizes[count:])
     rows = call.frame.reshape(
         call.place, x._replace(batch=batch), joined if own is None else (call.frame.batch, *joined)
     )
@@ -110,9 +103,35 @@ def _gather_nd(call: NodeCall) -> Data:
     return call.one("gather", rows, at, batch=batch, dim=1)
 
 
-def _of_each_sample(x: Data, index: Data | Constant, batch: int) -> Constant | None:
+def _picked_elements(call: NodeCall, x: Data, index: Data | Constant, first: int) -> Data:
+    """Return rows at positions that are data, or are for each of the first axes. Errors: `NotCoveredError`.
+
+    Where one of their numbers counts samples, those of each sample are its own: `x[arange(b), i]`.
+    """
+    b, at, theirs = call.frame.batch, x.batch.axis, index.batch.axis
+    full = index.full(b)
+    end = first + full[-1]
+    sizes = [*x.full(b)[:first], *full[first:-1], *x.full(b)[end:]]
+    is_own = first <= at < end and ((end - first > 1) if x.batch.own else x.batch == Batch(first))
+    if theirs >= 0 and (at < 0 or is_own or (at == theirs < first and x.batch == index.batch)):
+        batch = index.batch
+    elif theirs < 0 <= at and (at >= end or at < first):
+        batch = x.batch._replace(axis=at + len(full) - 1 - end + first if at >= end else at)
+    elif b > 1 and max(at, theirs) >= 0:
+        raise NotCoveredError("it picks from data at positions that are data")
+    else:
+        batch = LOST
+        x = call.frame.whole(call.place, x)
+    if batch.own:
+        del sizes[batch.axis]
+    elif batch.axis >= 0:
+        sizes[batch.axis] //= b
+    return call.one("named_operation", x, call.data(1), batch=batch, output_sizes=[tuple(sizes)], op_type="GatherND")
+
+
+def _of_each_sample(x: Data, index: Constant, batch: int) -> Constant | None:
     """Return the positions within a sample, where every sample picks from itself, and at the same ones."""
-    if x.batch != Batch(0, own=True) or not isinstance(index, Constant) or not index.items or index.rank < 3:
+    if x.batch != Batch(0, own=True) or not index.items or index.rank < 3:
         return None
     count, each = index.dims[-1], prod(index.dims[1:-1])
     rows = [index.items[i : i + count] for i in range(0, len(index.items), count)]

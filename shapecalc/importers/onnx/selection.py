@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions, picked
-from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.picking import at_positions, picked, picked_elements
 from shapecalc.importers.tensors import Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -35,13 +34,7 @@ def _gather(call: NodeCall) -> Data:
 
 @operation("GatherElements")
 def _gather_elements(call: NodeCall) -> Data:
-    x, index = call.data(0), call.data(1)
-    if x.batch != index.batch:
-        if call.frame.batch > 1:
-            raise NotCoveredError("its inputs have the batch on different axes")
-        x, index = call.frame.whole(call.place, x), call.frame.whole(call.place, index)
-    at = call.frame.within(x, call.number("axis", 0))
-    return call.one("gather", x, index, dim=at, mode="elements")
+    return picked_elements(call, call.data(0), call.data(1), call.number("axis", 0))
 
 
 @operation("TopK")

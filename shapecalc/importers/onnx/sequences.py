@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.picking import at_positions
 from shapecalc.importers.rearranging import cut, joined
 from shapecalc.importers.tensors import Constant, Data
 

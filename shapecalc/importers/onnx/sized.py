@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import merged, reduced, scattered_into
+from shapecalc.importers.combining import merged, reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
+from shapecalc.importers.picking import boxes_of_samples, scattered_into
 from shapecalc.importers.tensors import LOST, Batch, Data, on_axis
 
 if TYPE_CHECKING:
@@ -95,10 +96,9 @@ def _grid(call: NodeCall) -> Data:
 
 @operation("MaxRoiPool")
 def _max_of_boxes(call: NodeCall) -> Data:
-    x, boxes, size = call.as_map(), call.given(1), call.numbers("pooled_shape")
-    if call.frame.batch > 1 or boxes is None:
-        raise NotCoveredError("its boxes are of several samples of the batch")
-    return _sized(call, x, (boxes.full(1)[0], x.shape.channels, *size), LOST)
+    x, stored, size = call.as_map(), call.constant(1), call.numbers("pooled_shape")
+    boxes = boxes_of_samples(call, call.as_data(stored._replace(learned=False)) if stored else call.data(1))
+    return _sized(call, x, (boxes.shape.sizes[0], x.shape.channels, *size), boxes.batch)
 
 
 @operation("DFT")
@@ -131,6 +131,7 @@ def _short_fourier(call: NodeCall) -> Data:
 @operation("TfIdfVectorizer")
 def _counts_of_words(call: NodeCall) -> Data:
     x = call.data(0)
+    call.frame.within(x, -1)
     return _sized(call, x, (*x.shape.sizes[:-1], max(call.numbers("ngram_indexes"), default=0) + 1))
 
 

@@ -16,6 +16,7 @@ __all__ = ["TensorUses", "captured_by", "inputs_behind", "with_attributes"]
 
 _WITH_WEIGHTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization", "LSTM", "GRU",
                  "RNN", "GroupNormalization", "InstanceNormalization", "PRelu")  # fmt: skip
+_RECURRENT, _STATES = ("LSTM", "GRU", "RNN"), (5, 6)
 _OF_TYPES = ("Cast", "QuantizeLinear", "DequantizeLinear")
 _MOST_FOLLOWED = 32
 
@@ -58,16 +59,21 @@ class TensorUses:
         users = self.users.get(name, [])
         return bool(users) and name not in self.outputs and all(node.op == op for node in users)
 
-    def feed_weights(self, name: str) -> bool:
+    @staticmethod
+    def is_weight(node: NodeMessage, index: int) -> bool:
+        """Return whether an input of a node is its weight: its first is none, nor are states of a recurrent layer."""
+        return node.op in _WITH_WEIGHTS and index > 0 and not (node.op in _RECURRENT and index in _STATES)
+
+    def feed_weights(self, made: str) -> bool:
         """Return whether a tensor becomes weights of a layer, perhaps after further operations on constants."""
         if self._constants is None:
             self._constants = _constants_of(self._nodes, self.scope)
-        waiting, seen = [name], {name}
+        waiting, seen = [made], {made}
         while waiting and len(seen) < _MOST_FOLLOWED:
             tensor = waiting.pop()
             for node in self.users.get(tensor, ()):
                 if node.op in _WITH_WEIGHTS:
-                    if tensor in node.inputs[1:]:
+                    if any(name == tensor and self.is_weight(node, i) for i, name in enumerate(node.inputs)):
                         return True
                 elif self._constants.issuperset(filter(None, node.inputs)):
                     new = [one for one in node.outputs if one not in seen]

@@ -7,21 +7,11 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.picking import at_positions
 from shapecalc.importers.pytorch.operations import operation, scalar
-from shapecalc.importers.rearranging import (
-    along,
-    cut,
-    expanded,
-    joined,
-    padded,
-    permuted,
-    repeated,
-    repeated_axis,
-    with_ones,
-)
-from shapecalc.importers.tensors import Batch, Constant, Data, inferred_sizes, on_axis
+from shapecalc.importers.rearranging import along, cut, expanded, joined, padded, permuted, tiled, tiled_axes, with_ones
+from shapecalc.importers.tensors import Constant, Data, inferred_sizes, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -259,33 +249,10 @@ def _repeat(call: AtenCall) -> Data:
     x = call.x()
     repeats = call.ints("repeats" if "repeats" in call.arguments else "dims", ())
     full = x.full(call.frame.batch)
-    repeats = [1] * (len(full) - len(repeats)) + repeats
     if len(repeats) > len(full):
         full = (*(1,) * (len(repeats) - len(full)), *full)
         x = call.frame.reshape(call.place, x, full)
-    if all(n == 1 for n in repeats):
-        return x
-    at = repeated_axis(call, full, repeats) if not x.batch.own else -1
-    if at >= 0:  # for each sample of the batch
-        x, repeats = expanded(call, x, on_axis(full, at, repeats[at])), list(on_axis(repeats, at, 1))
-        if all(n == 1 for n in repeats):
-            return x
-    if x.batch.is_fixed and len(full) == 3 and repeats == [call.frame.batch, 1, 1] and call.frame.batch > 1:
-        return x._replace(batch=Batch(0))  # so many for each sample, as biases of heads
-    if x.batch.own:
-        if repeats[x.batch.axis] != 1:
-            if call.frame.batch > 1:
-                raise NotCoveredError("it repeats the samples of the batch")
-            x = call.frame.whole(call.place, x)
-        else:
-            repeats = [n for axis, n in enumerate(repeats) if axis != x.batch.axis]
-    return _tiled(call, x, repeats)
-
-
-def _tiled(call: AtenCall, x: Data, repeats: list[int]) -> Data:
-    own = x.shape.sizes
-    sizes = [size * count for size, count in zip(own, repeats, strict=True)]
-    return call.one("tile", x, batch=repeated(call, x.batch, own, sizes), dims=repeats)
+    return tiled(call, x, [1] * (len(full) - len(repeats)) + repeats)
 
 
 @operation("repeat_interleave")
@@ -295,7 +262,7 @@ def _interleave(call: AtenCall) -> Data:
     x, axis = along(call, call.x(), call.number("dim", 0))
     dims = [1] * x.shape.rank
     dims[axis] = call.number("repeats", 1)
-    return _tiled(call, x, dims)
+    return tiled_axes(call, x, dims)
 
 
 @operation("roll")

@@ -21,6 +21,8 @@ __all__ = ["Folding"]
 
 _PARTS = ("split", "split_with_sizes", "chunk", "slice", "select", "narrow", "unbind", "tensor_split")
 """Operations whose outputs are parts of a weight."""
+_COUNTING = ("mul", "add", "sub", "view", "reshape", "unsqueeze", "_to_copy", "to", "clone")
+"""Operations after which numbers that count still do, in other steps."""
 
 
 class Folding:
@@ -39,8 +41,12 @@ class Folding:
         if learned and len(sources) == 1 and call.name.removesuffix("_") in _PARTS:
             return self._parts(call, sources[0], stated)
         is_of_no_batch = call.name not in REPEATS and all(x.batch == NO_BATCH or prod(x.dims) == 1 for x in given)
+        is_range = call.name in _COUNTING and sum(x.is_range for x in given) == 1 == sum(
+            prod(x.dims) > 1 for x in given
+        )
         return [
-            Constant(dims, None, sources if learned else (), learned, is_of_no_batch=is_of_no_batch) for dims in stated
+            Constant(dims, None, sources if learned else (), learned, is_of_no_batch=is_of_no_batch, is_range=is_range)
+            for dims in stated
         ]
 
     def _parts(self, call: AtenCall, source: str, stated: list[Any]) -> Sequence[Any]:

@@ -121,7 +121,7 @@ class ModuleImport:
         if other := exported_for(self.infos, self.reading.axes, self.sizes):
             left_out.append(other)
         unused = unused_parameters(self.program, self.used)
-        return [understood, *left_out, *([shared] if shared else []), *unused, *self.notes]
+        return [understood, *left_out, *([shared] if shared else []), *unused, *self.notes, *self.frame.notes]
 
     # The nodes.
 

@@ -161,8 +161,11 @@ def _merge(call: AtenCall) -> Data:
 def _for_each_sample(call: AtenCall, given: list[Data | Constant]) -> list[Data | Constant]:
     """Return operands with the batch, where a constant that is made for each sample is all that has it.
 
-    So `torch.zeros(5, x.size(1), 16) + query`, where the query is a parameter.
+    So `torch.zeros(5, x.size(1), 16) + query`, where the query is a parameter. `i + arange(b) * n` has the number of
+    each sample, to pick from what they have in common.
     """
+    if _MERGES[_plain(call, _MERGES)] in ("add", "sub"):
+        given = [x._replace(is_of_no_batch=False) if isinstance(x, Constant) and x.is_range else x for x in given]
     made = [isinstance(x, Constant) and x.batch == FIXED for x in given]
     if sum(made) != 1 or not all(x.batch.is_fixed for x in given):
         return given

@@ -162,7 +162,8 @@ def _attention(call: AtenCall) -> Data:
         arguments["enable_gqa"] = True
     if call.flag("is_causal", False):
         arguments["is_causal"] = True
-    return call.one("scaled_dot_product_attention", *data, batch=q.batch, **arguments)
+    batch = next((x.batch for x in (q, k, v) if not x.batch.is_fixed), q.batch)
+    return call.one("scaled_dot_product_attention", *data, batch=batch, **arguments)
 
 
 def prod_of(x: Tensor) -> int:

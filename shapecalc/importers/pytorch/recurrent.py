@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.each import check_joined
 from shapecalc.importers.frame import JoinedBatchError, NotCoveredError
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
@@ -62,6 +63,7 @@ def _over_steps(
 ) -> Any:
     """Return the outputs of a layer over the steps of a sequence."""
     at = 0 if call.flag("batch_first", False) else 1
+    check_joined(call, call.x("input"), at, states, 1)
     given = [_without_batch(call, state, 1) for state in states if isinstance(state, Data)]
     x = _without_batch(call, call.x("input"), at)
     y, *last = call.emit(kind, x, *given, batch=Batch(at, own=True), weights=weights, **arguments)

@@ -6,12 +6,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import at_positions, picked, reduced
+from shapecalc.importers.combining import reduced
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.picking import at_positions, picked, picked_elements
 from shapecalc.importers.pytorch.operations import operation, scalar
 from shapecalc.importers.pytorch.sized import picked_together
-from shapecalc.importers.rearranging import along, of_each_sample
-from shapecalc.importers.tensors import Batch, Constant, Data
+from shapecalc.importers.rearranging import divided, of_each_sample
+from shapecalc.importers.tensors import Constant, Data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,15 +102,7 @@ def _each_alone(given: Sequence[tuple[int, Any]]) -> list[tuple[int, Constant]]:
 
 @operation("gather", "take_along_dim")
 def _gather(call: AtenCall) -> Data:
-    x, index = call.x(), call.x("index", "indices")
-    at = index.batch.axis if index.batch.own else -1
-    if at >= 0 and x.batch.is_fixed and x.rank == index.rank:
-        x = call.frame.one_sample(call.place, x, at)._replace(batch=index.batch)
-    if x.batch != index.batch:
-        if call.frame.batch > 1:
-            raise NotCoveredError("its inputs have the batch on different axes")
-        x, index = call.frame.whole(call.place, x), call.frame.whole(call.place, index)
-    return call.one("gather", x, index, dim=call.frame.within(x, call.number("dim", 0)), mode="elements")
+    return picked_elements(call, call.x(), call.x("index", "indices"), call.number("dim", 0))
 
 
 @operation("topk")
@@ -133,33 +126,8 @@ def _sort(call: AtenCall) -> Any:
 @operation("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes",
            "tensor_split", "split_copy", "split_with_sizes_copy")  # fmt: skip
 def _split(call: AtenCall) -> Any:
-    x, b = call.x(), call.frame.batch
-    axis = call.frame.axis(call.number("dim", 0), x.rank)
-    are_batches = b > 1 and x.batch.axis == axis and not x.batch.own and x.batch.outer == x.shape.sizes[axis]
-    if are_batches:
-        whole = _pieces(call, x.shape.sizes[axis] * b)
-        if any(size % b for size in whole):
-            raise NotCoveredError("it cuts a batch in two")
-        sizes = [size // b for size in whole]
-    else:
-        x, axis = along(call, x, axis)
-        sizes = _pieces(call, x.shape.sizes[axis])
-    if len(sizes) == 1:
-        return [x]
-    if min(sizes) < 1:
-        raise NotCoveredError("one of its pieces is empty")
-    if len(set(sizes)) == 1:
-        found = call.emit("chunk", x, batch=x.batch, chunks=len(sizes), dim=axis + 1)
-    else:
-        found = call.emit("split", x, batch=x.batch, sizes=sizes, dim=axis + 1)
-    return [_batches(call, one, axis) for one in found] if are_batches else found
-
-
-def _batches(call: AtenCall, x: Data, axis: int) -> Data:
-    """Return a piece of several batches that were joined along an axis: one of them has an axis of its own again."""
-    if x.shape.sizes[axis] > 1:
-        return x._replace(batch=Batch(axis, outer=x.shape.sizes[axis]))
-    return call.frame.without_axis(call.place, x, axis)._replace(batch=Batch(axis, own=True))
+    x = call.x()
+    return divided(call, x, call.frame.axis(call.number("dim", 0), x.rank), lambda size: _pieces(call, size))
 
 
 def _pieces(call: AtenCall, size: int) -> list[int]:

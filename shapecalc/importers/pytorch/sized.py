@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
-from shapecalc.importers.combining import scattered_into
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.picking import scattered_into
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import Batch, Constant, Data, on_axis
 

@@ -37,7 +37,10 @@ def made(call: AtenCall, stated: tuple[int, ...] | None) -> Constant | None:
     """Return the tensor that an operation makes; None where its size is not known."""
     dims = _dims(call)
     dims = stated if dims is None else dims
-    return None if dims is None else Constant(dims, _items(call, dims), is_of_no_batch=call.name in _DIFFERENT)
+    if dims is None:
+        return None
+    is_range = call.name == "arange" and _range(call) is not None
+    return Constant(dims, _items(call, dims), is_of_no_batch=call.name in _DIFFERENT, is_range=is_range)
 
 
 def _dims(call: AtenCall) -> tuple[int, ...] | None:  # noqa: PLR0911  (one for each sort)

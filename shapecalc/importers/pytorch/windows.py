@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.combining import merged, product
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.picking import boxes_of_samples
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import Constant, Data
 
@@ -114,6 +115,22 @@ def _deformable(call: AtenCall) -> Data:
     return call.one("deformable_conv", x, offset, *masks, weights=weights, out_channels=kernel.dims[0],
                     in_channels=kernel.dims[1] * groups, kernel_size=alike(list(kernel.dims[2:])), groups=groups,
                     offset_groups=offsets, **sizes, **more)  # fmt: skip
+
+
+@operation("torchvision.roi_align", "torchvision.roi_pool")
+def _roi_align(call: AtenCall) -> Any:
+    """Boxes with the number of their sample in front: both return a map for each, and where its maxima are."""
+    x, boxes = map_of(call, call.x("input"), 2), boxes_of_samples(call, call.x("rois"))
+    boxes = call.one("slice", boxes, dim=2, start=1)
+    size = [call.number("pooled_height", 1), call.number("pooled_width", 1)]
+    more: dict[str, Any] = {}
+    if call.number("sampling_ratio", -1) > 0:
+        more["sampling_ratio"] = call.number("sampling_ratio", -1)
+    if call.flag("aligned", False):
+        more["aligned"] = True
+    scale = call.get("spatial_scale", 1.0)
+    found = call.one("roi_align", x, boxes, batch=boxes.batch, output_size=size, spatial_scale=scale, **more)
+    return [found] if call.name.endswith("pool") else found
 
 
 def _rank(call: AtenCall) -> int:
