@@ -31,13 +31,13 @@ from shapecalc.importers.tensors import (
 )
 from shapecalc.importers.understanding import UnresolvedLayer
 from shapecalc.layers import find_kind
-from shapecalc.layers.base.layer import Layer
 from shapecalc.model.graph import Node, Reference
 from shapecalc.model.inference import size_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.rows import Sizing
 

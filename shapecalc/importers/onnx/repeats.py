@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.importers.onnx.messages import BITS, FLOATS
+from shapecalc.importers.onnx.elements import BITS, FLOATS
 from shapecalc.importers.rearranging import expanded
 from shapecalc.importers.tensors import Constant, on_axis
 

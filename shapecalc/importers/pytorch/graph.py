@@ -133,8 +133,7 @@ class ModuleImport:
             self.used = uses.names
         scope.update({name: size for name, size in graph.numbers.items() if type(size) in (int, float, bool)})
         for number, node in enumerate(graph.nodes):
-            where = f"{path}node[{number}]"
-            place = place_of(node, where)
+            place = place_of(node, f"{path}node[{number}]")
             before = len(self.frame.nodes)
             like = likeness_of(node, scope) if self.is_trained else None
             found: Sequence[Any] | None = self.alike.again(like, place)
@@ -202,8 +201,7 @@ class ModuleImport:
             found = made(call, stated[0])
             return [found] if found is not None else self._opaque(call, stated, "its size is computed from data")
         data, learned = sorts_of(call.arguments.values())
-        work = find_operation(name)
-        plain = name.removesuffix("_")
+        work, plain = find_operation(name), name.removesuffix("_")
         if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
             is_of_weights = learned and all(x.learned for x in constants_of(call.arguments.values()))  # of any input
             stated = self._stated(graph, node) if self.is_as_stated or is_of_weights else [None]
