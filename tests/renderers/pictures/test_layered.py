@@ -203,7 +203,7 @@ def test_pieces_are_as_few_as_can_be_within_a_page():
     edges = [(f"h{i}", f"h{i + 1}") for i in range(99)] + [("h99", "0")] + edges
     found = lay_out(top, edges)
     check(top, edges, found)
-    page = longest_piece(cards_of(top), turned=False)
+    page = longest_piece(top, turned=False)
     assert page > 2500
     assert 2000 < found.places["h"].height <= page
     assert found.places["h"].width < 3 * 100 + 2 * 60

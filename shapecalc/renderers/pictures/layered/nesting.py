@@ -68,7 +68,7 @@ class _Nest:
         self.inner_first: list[_Inside] = []
         self.routes: dict[tuple[str, str], list[tuple[str, _Local]]] = {}
         self._collect(top)
-        self.longest = longest_piece(self.cards.values(), turned=turned)
+        self.longest = longest_piece(top, turned=turned)
 
     def _collect(self, cluster: Cluster) -> None:
         inside = self.insides[cluster.key] = _Inside(cluster)

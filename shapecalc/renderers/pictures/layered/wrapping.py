@@ -7,10 +7,10 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, BOX_GAP, CHANNEL, LANE
+from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, BORDER, BOX_GAP, CHANNEL, LANE, Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.renderers.pictures.layered.parts import Card
 
@@ -28,7 +28,6 @@ BELOW = LANE
 ABOVE = LANE + ARROW_ROOM
 """From the last of these lines to the beginning of the next piece."""
 _PAGE = 1.6
-_AROUND = (1.6, 4.0)  # by how much a page is larger than its boxes: with frames whose heads are along, or beside rows
 
 
 class Strip(NamedTuple):
@@ -41,10 +40,24 @@ class Strip(NamedTuple):
     lane: float
 
 
-def longest_piece(cards: Iterable[Card], *, turned: bool) -> float:
-    """Return how long a piece may be: as long as a page that all cards fit on, and at least `LONGEST`."""
-    area = sum((card.width + BOX_GAP) * (card.height + CHANNEL) for card in cards)
-    return max(LONGEST, sqrt(_AROUND[turned] * area * (_PAGE if turned else 1 / _PAGE)))
+def longest_piece(top: Cluster, *, turned: bool) -> float:
+    """Return how long a piece may be: as long as a page that all cards and frames fit on, and at least `LONGEST`."""
+    area, _ = _needs(top, turned=turned)
+    return max(LONGEST, sqrt(area * (_PAGE if turned else 1 / _PAGE)))
+
+
+def _needs(member: Card | Cluster, *, turned: bool) -> tuple[float, float]:
+    """Return about how much area cards and frames need with what is between them, and how long they are in one row."""
+    if not isinstance(member, Cluster):
+        length = (member.width if turned else member.height) + CHANNEL
+        return (member.width + BOX_GAP) * (member.height + CHANNEL), length
+    inside = [_needs(one, turned=turned) for one in member.members]
+    area, length = sum(one for one, _ in inside), sum(one for _, one in inside)
+    if not member.head or not length:
+        return area, length
+    beside = (member.head + BORDER if turned else 2 * BORDER) + BOX_GAP
+    along = (2 * BORDER if turned else member.head + BORDER) + CHANNEL
+    return area + beside * length + along * area / length, length + along
 
 
 def wrapped(
