@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.rearranging import of_each_sample
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ def _as_other(call: ImportedCall, x: Data, other: Data) -> Data:
 
 def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Data:
     """Return what is at known positions of an axis. Errors: `LayerError`, `NotCoveredError`."""
-    own = _of_own_rows(x, index, axis, call.frame.batch)
+    b = call.frame.batch
+    each = of_each_sample(call, index) if x.batch.is_fixed and _is_made_for(index, b) else index
+    if isinstance(each, Data) and each.batch.own:
+        return picked(call, x, each, axis)
+    own = _of_own_rows(x, index, axis, b)
     if own is not None:
         at_own = call.frame.as_data(call.place, own, own.dims)
         return call.one("gather", x, at_own, batch=Batch(axis, own=True), dim=axis + 1)
@@ -85,6 +90,12 @@ def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Dat
     more = index.rank - 1 if x.batch.axis > axis else 0
     positions = call.frame.as_data(call.place, index, index.dims)
     return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)
+
+
+def _is_made_for(index: Constant, b: int) -> bool:
+    """Return whether known positions are the same for each sample of a batch of b, as far as they are known."""
+    items = index.items
+    return b > 1 and index.rank > 1 and (items is None or items == items[: len(items) // b] * b)
 
 
 def _of_own_rows(x: Data, index: Constant, axis: int, b: int) -> Constant | None:

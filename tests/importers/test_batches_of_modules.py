@@ -248,6 +248,9 @@ MODULES = {
     "features at a position of each sample": (
         Calls(lambda self, x: self.fc(self.emb(x).flatten(0, 1)[x.argmax(1) + torch.arange(len(x)) * 5]),
               emb=nn.Embedding(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, "token"))),
+    "positions of a table, for each sample": (
+        Calls(lambda self, x: self.fc(x + self.p[torch.arange(x.size(1)).unsqueeze(0).repeat(x.size(0), 1)]),
+              p=parameter(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, 8))),
     "learned queries and states of chunks": (
         Calls(of_chunks, q=parameter(1, 3, 16), c=parameter(1, 1, 16), h=parameter(2, 1, 4), a=nn.MultiheadAttention(16, 4, batch_first=True),
               gru=nn.GRU(16, 4, 2, batch_first=True)), sizes(("b", 6, 5, 16))),
@@ -260,7 +263,7 @@ OTHERWISE_OF_ONE = {
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
     "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros",
-    "learned queries", "learned queries and states of chunks", "features at a position of each sample", "features of neighbours",
+    "learned queries", "learned queries and states of chunks", "positions of a table, for each sample", "features at a position of each sample", "features of neighbours",
 }  # fmt: skip
 """Modules whose rows of one sample are others, of the same totals: an axis of 1 is not told, or nothing is repeated."""
 
