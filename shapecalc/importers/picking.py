@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["at_positions", "boxes_of_samples", "picked", "picked_elements", "scattered_into"]
+__all__ = ["at_positions", "boxes_of_samples", "check_put", "picked", "picked_elements", "scattered_into"]
 
 
 def picked(call: ImportedCall, x: Data, index: Data, axis: int) -> Data:
@@ -114,6 +114,12 @@ def scattered_into(call: ImportedCall, x: Data | Constant, put: Sequence[Any]) -
     if not isinstance(x, Constant) or x.learned or at < 0 or x.dims[at : at + 1] != (call.frame.batch,):
         return call.as_data(x)
     return call.frame.as_data(call.place, x, (*x.dims[:at], *x.dims[at + 1 :]))._replace(batch=batches[0])
+
+
+def check_put(call: ImportedCall, x: Data, others: Sequence[Data]) -> None:
+    """Check that what has the batch is put into what has it. Errors: `NotCoveredError`."""
+    if call.frame.batch > 1 and x.batch.axis < 0 and any(one.batch.axis >= 0 for one in others):
+        raise NotCoveredError("it puts elements of all samples of the batch into one tensor")
 
 
 def boxes_of_samples(call: ImportedCall, boxes: Data) -> Data:

@@ -393,7 +393,14 @@ def test_a_dynamic_length_is_not_taken_for_the_batch(is_second, axes, tmp_path):
         assert shapecalc.load(file, input="9x16").infer().total.macs == of_other.total.macs
 
 
+def of_graph(self, x, edges):
+    """Messages along the edges of one graph, which are added to its nodes."""
+    h = self.fc(self.emb(x))
+    return torch.zeros_like(h).index_add(0, edges[1], self.fc(h[edges[0]])).sum(0)
+
+
 UNDECIDED = {
+    "a graph of nodes and edges": (of_graph, [(6,), (2, 11)]),
     "a mean over what may be the batch": (lambda self, x: self.fc(self.emb(x).mean(0)), [(12,)]),
     "ids of two lengths": (lambda self, x, y: self.fc(self.emb(x)).sum(0) + self.emb(y).sum(0), [(4,), (6,)]),
 }
