@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
+from shapecalc.importers.rearranging import of_each_sample
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from shapecalc.importers.call import ImportedCall
 
-__all__ = ["at_positions", "boxes_of_samples", "picked", "picked_elements", "scattered_into"]
+__all__ = ["at_positions", "boxes_of_samples", "check_put", "picked", "picked_elements", "scattered_into"]
 
 
 def picked(call: ImportedCall, x: Data, index: Data, axis: int) -> Data:
@@ -64,7 +65,11 @@ def _as_other(call: ImportedCall, x: Data, other: Data) -> Data:
 
 def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Data:
     """Return what is at known positions of an axis. Errors: `LayerError`, `NotCoveredError`."""
-    own = _of_own_rows(x, index, axis, call.frame.batch)
+    b = call.frame.batch
+    each = of_each_sample(call, index) if x.batch.is_fixed and _is_made_for(index, b) else index
+    if isinstance(each, Data) and each.batch.own:
+        return picked(call, x, each, axis)
+    own = _of_own_rows(x, index, axis, b)
     if own is not None:
         at_own = call.frame.as_data(call.place, own, own.dims)
         return call.one("gather", x, at_own, batch=Batch(axis, own=True), dim=axis + 1)
@@ -87,6 +92,12 @@ def at_positions(call: ImportedCall, x: Data, index: Constant, axis: int) -> Dat
     return call.one("gather", x, positions, batch=x.batch._replace(axis=x.batch.axis + more), dim=at)
 
 
+def _is_made_for(index: Constant, b: int) -> bool:
+    """Return whether known positions are the same for each sample of a batch of b, as far as they are known."""
+    items = index.items
+    return b > 1 and index.rank > 1 and (items is None or items == items[: len(items) // b] * b)
+
+
 def _of_own_rows(x: Data, index: Constant, axis: int, b: int) -> Constant | None:
     """Return the positions within a sample, where each picks the same ones of its own rows among those of all."""
     if b == 1 or x.batch != Batch(axis) or index.items is None or index.dims[:1] != (b,):
@@ -103,6 +114,12 @@ def scattered_into(call: ImportedCall, x: Data | Constant, put: Sequence[Any]) -
     if not isinstance(x, Constant) or x.learned or at < 0 or x.dims[at : at + 1] != (call.frame.batch,):
         return call.as_data(x)
     return call.frame.as_data(call.place, x, (*x.dims[:at], *x.dims[at + 1 :]))._replace(batch=batches[0])
+
+
+def check_put(call: ImportedCall, x: Data, others: Sequence[Data]) -> None:
+    """Check that what has the batch is put into what has it. Errors: `NotCoveredError`."""
+    if call.frame.batch > 1 and x.batch.axis < 0 and any(one.batch.axis >= 0 for one in others):
+        raise NotCoveredError("it puts elements of all samples of the batch into one tensor")
 
 
 def boxes_of_samples(call: ImportedCall, boxes: Data) -> Data:

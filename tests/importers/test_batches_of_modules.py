@@ -248,6 +248,9 @@ MODULES = {
     "features at a position of each sample": (
         Calls(lambda self, x: self.fc(self.emb(x).flatten(0, 1)[x.argmax(1) + torch.arange(len(x)) * 5]),
               emb=nn.Embedding(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, "token"))),
+    "positions of a table, for each sample": (
+        Calls(lambda self, x: self.fc(x + self.p[torch.arange(x.size(1)).unsqueeze(0).repeat(x.size(0), 1)]),
+              p=parameter(9, 8), fc=nn.Linear(8, 3)), sizes(("b", 5, 8))),
     "learned queries and states of chunks": (
         Calls(of_chunks, q=parameter(1, 3, 16), c=parameter(1, 1, 16), h=parameter(2, 1, 4), a=nn.MultiheadAttention(16, 4, batch_first=True),
               gru=nn.GRU(16, 4, 2, batch_first=True)), sizes(("b", 6, 5, 16))),
@@ -260,7 +263,7 @@ OTHERWISE_OF_ONE = {
     "encoder on one token", "one step of an encoder, batch second", "one step of attention with weights",
     "learned states", "a learned state of two layers", "one learned state for two layers",
     "computed positions, batch second", "learned queries, batch second", "queries in zeros, batch second", "queries in zeros",
-    "learned queries", "learned queries and states of chunks", "features at a position of each sample", "features of neighbours",
+    "learned queries", "learned queries and states of chunks", "positions of a table, for each sample", "features at a position of each sample", "features of neighbours",
 }  # fmt: skip
 """Modules whose rows of one sample are others, of the same totals: an axis of 1 is not told, or nothing is repeated."""
 
@@ -390,7 +393,14 @@ def test_a_dynamic_length_is_not_taken_for_the_batch(is_second, axes, tmp_path):
         assert shapecalc.load(file, input="9x16").infer().total.macs == of_other.total.macs
 
 
+def of_graph(self, x, edges):
+    """Messages along the edges of one graph, which are added to its nodes."""
+    h = self.fc(self.emb(x))
+    return torch.zeros_like(h).index_add(0, edges[1], self.fc(h[edges[0]])).sum(0)
+
+
 UNDECIDED = {
+    "a graph of nodes and edges": (of_graph, [(6,), (2, 11)]),
     "a mean over what may be the batch": (lambda self, x: self.fc(self.emb(x).mean(0)), [(12,)]),
     "ids of two lengths": (lambda self, x, y: self.fc(self.emb(x)).sum(0) + self.emb(y).sum(0), [(4,), (6,)]),
 }

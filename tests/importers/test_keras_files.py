@@ -104,3 +104,19 @@ def test_a_spectrogram_has_the_size_that_keras_states():
     assert "its input is not a wave for each sample" in error(sequential(entry(8, 8), layer("MelSpectrogram", "m")))
     wrong = layer("MelSpectrogram", "m", sequence_stride=0)
     assert "its sequence_stride must be 1 or more, not 0" in error(sequential(entry(8), wrong))
+
+
+def test_numbers_of_intervals_and_words_as_vectors_have_no_parameters():
+    # Keras 3.15, Discretization(bin_boundaries=[0., 1., 2.], output_mode=...).compute_output_shape((None, 6)).
+    cases = [
+        ("Discretization", {"bin_boundaries": [0.0, 1.0, 2.0], "output_mode": "multi_hot"}, (4,)),
+        ("Discretization", {"bin_boundaries": [0.0, 1.0, 2.0], "output_mode": "one_hot"}, (6, 4)),
+        ("Discretization", {"num_bins": 5, "output_mode": "count"}, (5,)),
+        ("CategoryEncoding", {"num_tokens": 7}, (7,)),
+        ("StringLookup", {"vocabulary_size": 9, "output_mode": "multi_hot"}, (9,)),
+        ("TextVectorization", {"output_sequence_length": 20}, (20,)),
+    ]
+    for op, config, size in cases:
+        report = load(sequential(entry(6), layer(op, "v", **config))).infer()
+        assert (report.rows[0].kind, report.rows[0].output_shape) == ("named_operation", size)
+        assert ", 0 unknown" in report.notes[0]

@@ -16,8 +16,6 @@ RECORDED = json.loads(gzip.decompress(FILE.read_bytes()))
 MODELS = [(f"{library}: {name}", found) for library, models in RECORDED.items() for name, found in models.items()]
 
 UNKNOWN = {
-    "category encoding": "no kind makes a vector of counts",
-    "one-hot encoding": "no kind makes one-hot vectors",
     "lambda": "its function is not read",
 }
 """Models with a layer that is opaque, with the reason."""

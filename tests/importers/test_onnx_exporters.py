@@ -173,6 +173,27 @@ def test_a_table_that_is_stored_again_as_its_transpose_counts_once():
     assert (report.total.params, report.total.macs) == (240, 6 * 240)
 
 
+@pytest.mark.parametrize(("name", "is_same", "params"), [
+    ("onnx::MatMul_9", True, 240), ("onnx::MatMul_9", False, 480), ("out.weight", True, 480),
+])  # fmt: skip
+def test_a_table_whose_transpose_the_older_exporter_stored_counts_once(name, is_same, params):
+    """The output projection of T5, by its elements: those that a module has itself are its own."""
+    table = [0.1 * i for i in range(240)]
+    turned = [table[8 * row + column] for column in range(8) for row in range(30)]
+    weights = [tensor("t", [30, 8], table), tensor(name, [8, 30], turned if is_same else table)]
+    nodes = [node("Gather", ["t", "x"], ["e"]), node("MatMul", ["e", name], ["y"])]
+    file = model(nodes, [value("x", (1, 6), INT64)], [value("y", (1, 6, 30))], weights=weights)
+    report = shapecalc.load(file).infer()
+    assert (report.total.params, report.total.macs) == (params, 6 * 240)
+
+
+def test_equal_elements_do_not_say_that_weights_are_tied():
+    weights = [tensor("t", [30, 8], [0.0] * 240), tensor("onnx::MatMul_9", [8, 30], [0.0] * 240)]
+    nodes = [node("Gather", ["t", "x"], ["e"]), node("MatMul", ["e", "onnx::MatMul_9"], ["y"])]
+    file = model(nodes, [value("x", (1, 6), INT64)], [value("y", (1, 6, 30))], weights=weights)
+    assert shapecalc.load(file).infer().total.params == 480
+
+
 @pytest.mark.parametrize(("sources", "params"), [((("g.weight", "val_1"), ("g.bias",)), 16), ((("val_2",), ()), 0)])
 def test_the_ones_and_zeros_of_a_group_norm_are_no_parameters_but_its_weight_and_bias_are(sources, params):
     """Without affine PyTorch 2.13 multiplies with stored ones as well."""

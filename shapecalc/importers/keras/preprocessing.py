@@ -84,18 +84,21 @@ def _by_number(call: LayerCall) -> Data:
     if mode == "int":
         return call.one("identity", call.data())
     size = call.argument("vocabulary_size") or call.argument("num_bins") or call.argument("max_tokens")
+    boundaries = call.argument("bin_boundaries")
+    if isinstance(boundaries, list) and call.record.op == "Discretization":
+        size = len(boundaries) + 1
     if type(size) is not int:
         raise NotCoveredError("its vocabulary is not in the file")
     return _encoded(call, call.data(), size, mode)
 
 
 def _encoded(call: LayerCall, x: Data, tokens: int, mode: str) -> Data:
-    """Return an opaque layer whose output has a position for each token: where a sample was, or one more axis."""
+    """Return a vector with a position for each token: where a number was, or one more axis. Nothing is learned."""
     if x.batch != OWN:
         raise NotCoveredError("the batch is not an axis of its own")
     own = x.shape.sizes
     before = own if mode == "one_hot" and own[-1:] != (1,) else own[:-1]
-    return call.one("opaque", x, output_sizes=[[*before, tokens]], op_type=call.record.op)
+    return call.one("named_operation", x, output_sizes=[[*before, tokens]], op_type=call.record.op)
 
 
 @layer("MelSpectrogram")
@@ -116,4 +119,4 @@ def _text_vectorization(call: LayerCall) -> Data:
     length = call.argument("output_sequence_length")
     if call.word("output_mode", "int") != "int" or type(length) is not int:
         raise NotCoveredError("the length of its output is not in its config")
-    return call.one("opaque", call.data(), output_sizes=[[length]], op_type=call.record.op)
+    return call.one("named_operation", call.data(), output_sizes=[[length]], op_type=call.record.op)

@@ -14,7 +14,7 @@ from shapecalc.importers.onnx.external import Neighbours
 from shapecalc.importers.onnx.graph import Importing
 from shapecalc.importers.onnx.masks import computed, stored_masks, was_constant
 from shapecalc.importers.onnx.messages import read_model
-from shapecalc.importers.onnx.repeats import repeated_along
+from shapecalc.importers.onnx.repeats import repeated_along, transposed_tables
 from shapecalc.importers.readings import best_reading
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _read(data: bytes | mmap.mmap, name: str, folder: str | None) -> OnnxFile:
                     quantised=quantised,
                     scales=found.scales,
                     repeated=repeated_along(graph, reader, neighbours),
+                    tied=transposed_tables(graph, reader, neighbours),
                 ),
             )
     except WireError as error:

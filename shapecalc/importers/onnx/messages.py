@@ -122,7 +122,7 @@ class Model(NamedTuple):
     `masks` are the names of stored tensors that are masks of attention, or constants; `notes` are on those that may be;
     `unread` are notes on other files in which its elements could not be read; `quantised` are the names of tensors of
     whole numbers that stand for fractions, `scales` of those by which they do; `repeated` are the axes along which all
-    parts of a stored tensor are the same.
+    parts of a stored tensor are the same, `tied` the tables of which one is the transpose.
     """
 
     graph: GraphMessage
@@ -134,6 +134,7 @@ class Model(NamedTuple):
     quantised: frozenset[str] = frozenset()
     scales: frozenset[str] = frozenset()
     repeated: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    tied: Mapping[str, str] = MappingProxyType({})
 
 
 def read_model(reader: WireReader, neighbours: Neighbours) -> Model:

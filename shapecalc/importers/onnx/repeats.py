@@ -1,6 +1,7 @@
-"""Stored tensors that an exporter made for each sample of a batch, whose parts along one of their axes are the same.
+"""Stored tensors that an exporter made of parameters: for each sample of a batch, or as the transpose of a table.
 
-As learned queries and first states, which are expanded to the batch of the example, and are then stored so.
+As learned queries and first states, which are expanded to the batch of the example: their parts along an axis are the
+same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.onnx.messages import GraphMessage, Model, TensorMessage
     from shapecalc.importers.onnx.operations import NodeCall
 
-__all__ = ["of_each_sample", "repeated_along", "stored"]
+__all__ = ["of_each_sample", "repeated_along", "stored", "transposed_tables"]
 
 _MOST = 2**24
 """The most bytes of a tensor that are compared."""
@@ -48,6 +49,33 @@ def repeated_along(graph: GraphMessage, reader: WireReader, neighbours: Neighbou
     return found
 
 
+def transposed_tables(graph: GraphMessage, reader: WireReader, neighbours: Neighbours) -> dict[str, str]:
+    """Return the tables of rows that an exporter has stored again as their transposes, by the names of these.
+
+    Weights are tied so: PyTorch's older exporter transposes those of a linear layer. Some elements are compared.
+    """
+    names = [name for node in graph.nodes if node.op == "Gather" for name in node.inputs[:1]]
+    tables = [graph.weights[name] for name in names if name in graph.weights]
+    by_size = {one.dims[::-1]: one for one in tables if len(one.dims) == _MATRIX and one.type in FLOATS}
+    found = {}
+    for tensor in graph.weights.values() if by_size else ():
+        other = by_size.get(tensor.dims)
+        is_made = tensor.name in graph.folded or tensor.name.startswith("onnx::")
+        if other is not None and is_made and tensor.type == other.type and other.name != tensor.name:
+            one, two = _Elements(tensor, reader, neighbours), _Elements(other, reader, neighbours)
+            at = [(i * 7919 % tensor.dims[0], i * 104_729 % tensor.dims[1]) for i in range(_COMPARED)]
+            values = [one.element(*index) for index in at]
+            are_same = None not in values and values == [two.element(*index[::-1]) for index in at]
+            if are_same and len(set(values)) > _COMPARED // 4:
+                found[tensor.name] = other.name
+    return found
+
+
+_MATRIX = 2
+_COMPARED = 64
+"""How many elements of two matrices are compared."""
+
+
 def stored(model: Model, weight: TensorMessage, b: int) -> Constant:
     """Return a tensor of a file whose batch is b: learned if it is of fractions, or stands for them, and no mask."""
     name = weight.name
@@ -57,6 +85,7 @@ def stored(model: Model, weight: TensorMessage, b: int) -> Constant:
     own = model.graph.folded.get(name, frozenset()) & model.graph.parameters
     if len(own) == 1 and (first := model.graph.weights.get(next(iter(own)))) and prod(first.dims) == prod(found.dims):
         found = found._replace(sources=(first.name,))  # that parameter, transposed
+    found = found._replace(sources=(model.tied[name],)) if name in model.tied else found
     alike = model.repeated.get(name)
     if alike is None or b == 1 or all(size % b for size in weight.dims[:2]):
         return found
@@ -85,6 +114,13 @@ class _Elements:
         self.width = BITS.get(tensor.type, 0) // 8
         size = self.width * prod(tensor.dims)
         self.size = size if (tensor.data or tensor.outside) and 0 < size <= _MOST else 0
+
+    def element(self, row: int, column: int) -> bytes | None:
+        """Return an element of a matrix."""
+        tensor = self.tensor
+        if not self.width or not (tensor.data or tensor.outside):
+            return None
+        return self._read(self.width * (row * tensor.dims[1] + column), self.width)
 
     def are_alike(self, axis: int) -> bool:
         """Return whether all parts along an axis are the same."""

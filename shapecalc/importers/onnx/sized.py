@@ -8,14 +8,14 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.combining import merged, reduced
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.onnx.operations import operation
-from shapecalc.importers.picking import boxes_of_samples, scattered_into
+from shapecalc.importers.picking import boxes_of_samples, check_put, scattered_into
 from shapecalc.importers.tensors import LOST, Batch, Data, on_axis
 
 if TYPE_CHECKING:
     from shapecalc.importers.onnx.operations import NodeCall
 
 
-@operation("CumSum", "CumProd", "Trilu", "ScatterND", "ReverseSequence", "TensorScatter", "Bernoulli",
+@operation("CumSum", "CumProd", "Trilu", "ReverseSequence", "TensorScatter", "Bernoulli",
            "RandomNormalLike", "RandomUniformLike", "EyeLike", "RotaryEmbedding",
            "MeanVarianceNormalization", "RegexFullMatch")  # fmt: skip
 def _as_large(call: NodeCall) -> Data:
@@ -23,7 +23,7 @@ def _as_large(call: NodeCall) -> Data:
     return _sized(call, call.data(0))
 
 
-@operation("ScatterElements", "Scatter")
+@operation("ScatterElements", "Scatter", "ScatterND")
 def _scattered(call: NodeCall) -> Data:
     """Elements that are put into a tensor."""
     return _sized(call, scattered_into(call, call.given(0) or call.data(0), call.inputs[1:]))
@@ -32,6 +32,8 @@ def _scattered(call: NodeCall) -> Data:
 def _sized(call: NodeCall, x: Data, sizes: tuple[int, ...] | None = None, batch: Batch | None = None) -> Data:
     """Return an operation on all inputs, of which x is the first, with these sizes, or those of x."""
     others = [found for found in call.inputs[1:] if isinstance(found, Data)]
+    if batch is None:
+        check_put(call, x, others)
     more: dict[str, Any] = {} if sizes is None else {"output_sizes": [sizes]}
     return call.one("named_operation", x, *others, batch=batch, op_type=call.node.op, **more)
 

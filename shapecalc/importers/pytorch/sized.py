@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
-from shapecalc.importers.picking import scattered_into
+from shapecalc.importers.picking import check_put, scattered_into
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import Batch, Constant, Data, on_axis
 
@@ -35,6 +35,8 @@ def _sized(call: AtenCall, x: Data, sizes: Sequence[Any] | None = None, batch: B
     """Return an operation on all inputs, of which x is the first, with these sizes, or those of x."""
     flat = [one for value in call.inputs[1:] for one in (value if isinstance(value, list) else [value])]
     others = [one for one in flat if isinstance(one, Data)]
+    if batch is None:
+        check_put(call, x, others)
     more: dict[str, Any] = {} if sizes is None else {"output_sizes": [tuple(sizes)]}
     return call.one("named_operation", x, *others, batch=batch, op_type=call.name, **more)
 
