@@ -63,6 +63,7 @@ def test_an_unknown_operation_is_opaque_and_its_parameters_count():
     assert [(row.name, row.kind, row.params) for row in report.rows] == [
         ("twist.weight", "parameter", 20), ("twist.twist", "opaque", 0),
     ]  # fmt: skip
+    assert "twist.twist is opaque (mine.twist): its MACs are unknown, and not in the totals" in report.notes
     assert understood(report) == "1 node: 0 layers, 0 shape arithmetic, 1 unknown; 1 stated size agrees"
 
 

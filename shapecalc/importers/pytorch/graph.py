@@ -254,7 +254,7 @@ class ModuleImport:
             self.understanding.without_batch += kept.count(-1)
         batches = [Batch(at, own=True) if at >= 0 else LOST for at in kept]
         shapes = [(*dims[:at], *dims[at + 1 :]) if at >= 0 else dims for dims, at in zip(full, kept, strict=True)]
-        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
+        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op, "weight_sizes": []}, data)
         outputs = iter([Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)])
         return [Constant(dims) if 0 in dims else next(outputs) for dims in stated]
 
