@@ -210,7 +210,7 @@ def test_sizes_that_the_file_states_are_compared():
         "the file states the size ?×7 of its output d, but it is 1×5"
     ]
     assert (
-        network.infer().notes[-1] == "2 nodes: 2 layers, 0 unknown; 0 stated sizes agree, 1 does not (network.warnings)"
+        network.infer().notes[-1] == "2 nodes: 2 layers, 0 unknown; 0 stated sizes agree, 1 does not (see the warnings)"
     )
 
 

@@ -104,3 +104,14 @@ def test_a_spectrogram_has_the_size_that_keras_states():
     assert "its input is not a wave for each sample" in error(sequential(entry(8, 8), layer("MelSpectrogram", "m")))
     wrong = layer("MelSpectrogram", "m", sequence_stride=0)
     assert "its sequence_stride must be 1 or more, not 0" in error(sequential(entry(8), wrong))
+
+
+def test_a_subclassed_model_of_a_file_without_modules_is_none_of_layers():
+    """As .h5 files are, which do not say whose class it is."""
+    hint = "make a functional model of it, which is read: inputs = keras.Input((8,))"
+    for more in ({}, {"module": None, "registered_name": "SubM"}):
+        text = error(
+            {"class_name": "SubM", "config": {"name": "sub"}, "build_config": {"input_shape": [None, 8]}, **more}
+        )
+        assert "the layers of SubM are in its Python code" in text
+        assert hint in text

@@ -81,7 +81,7 @@ class Importing(Inlining):
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
-        self.understanding = Understanding()
+        self.understanding = Understanding(is_dynamic=bool(self.sizes.variables))
         self.factors: set[str] = set()
         self.made: set[str] = set()
         self.cycles: dict[str, str] = {}

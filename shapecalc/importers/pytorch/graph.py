@@ -65,7 +65,7 @@ class ModuleImport:
         self.reading = reading
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch, reading.repeats)
-        self.understanding = Understanding()
+        self.understanding = Understanding(is_dynamic=bool(self.sizes.variables))
         self.stored = {one.identity: one for one in program.stored.values()}
         self.used: Collection[str] = ()
         self.folding = Folding(name, self.stored)
