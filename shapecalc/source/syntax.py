@@ -80,7 +80,7 @@ def _section(source: Source) -> Problem | None:
         return None
     message = f"`{short(first)}` begins a section of INI or TOML, and a specification is YAML"
     hint = "write `key: value`; a network of Darknet begins with [net]"
-    return Problem(message, Mark(source, number, 1, len(first)), hint=hint)
+    return Problem(message, Mark(source, number + 1, 1, len(first)), hint=hint)
 
 
 def _behind_item(mark: Mark) -> Problem | None:
