@@ -163,6 +163,13 @@ def test_a_size_has_the_type_of_the_module(kind):
     )
 
 
+def test_a_dynamic_size_of_which_the_export_allows_one_value_is_that():
+    """PyTorch's LSTM is exported for one length, whatever Dim.AUTO allows."""
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(nn.LSTM(8, 4, batch_first=True), (torch.zeros(2, 9, 8),), dynamic_shapes=({1: auto},))
+    assert shapecalc.from_torch(program, "9x8").infer().rows[-1].output_shapes[0] == (9, 4)
+
+
 def test_an_array_is_no_example():
     numpy = pytest.importorskip("numpy")
     with pytest.raises(UsageError) as error:
