@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["find_in_folder", "is_part", "read_index", "read_parts"]
 
 _LONGEST = 32 * 2**20
-_ENDINGS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt")
+_ENDINGS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pt2", ".onnx")
 _USUAL = ("model", "pytorch_model", "diffusion_pytorch_model", "consolidated", "adapter_model")
 _NO_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|rng_state.*|scaler)\.(bin|pt|pth)")
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.\w+)")

@@ -252,11 +252,19 @@ def _check_layout(info: ValueInfo, own: Sequence[int | str], given: Sequence[int
 
 def _usual(inputs: Mapping[str, Sequence[int | str]]) -> dict[str, tuple[int, ...]]:
     """Return sizes that inputs with dynamic dimensions may have."""
-    return {key: tuple([one if isinstance(one, int) else fitting(one, _example(own))[0] for one in own])
-            for key, own in inputs.items()}  # fmt: skip
+    return {
+        key: tuple([one if isinstance(one, int) else fitting(one, _example(own, i))[0] for i, one in enumerate(own)])
+        for key, own in inputs.items()
+    }
 
 
-def _example(own: Sequence[Any]) -> int:
+_FRAMES = 16
+
+
+def _example(own: Sequence[Any], axis: int) -> int:
+    """Return a size that an axis may have: few where it may be that of the frames of a clip."""
+    if len(own) >= 4 and axis < 2:
+        return _FRAMES
     return 224 if len(own) >= 3 else 128
 
 
@@ -272,7 +280,8 @@ def _dynamic(
     usual: dict[str, int] = {}
     examples = {key: "x".join(map(str, found)) for key, found in sizes.items()}
     for own in inputs.values():
-        values = dict(pair for one in own if isinstance(one, str) for pair in fitting(one, _example(own))[1].items())
+        values = dict(pair for i, one in enumerate(own) if isinstance(one, str)
+                      for pair in fitting(one, _example(own, i))[1].items())  # fmt: skip
         usual = {**{symbol: value for symbol, value in values.items() if symbol not in known}, **usual}
     if is_only:
         (only,) = examples.values()

@@ -45,12 +45,14 @@ class UnresolvedLayer(Layer):
 class Understanding:
     """What became of the nodes of a file, and which of the sizes that it states agree with those worked out here.
 
-    `node` is what the format calls a node; `has_arithmetic` is whether some of them only compute sizes.
+    `node` is what the format calls a node; `has_arithmetic` is whether some of them only compute sizes; `is_dynamic` is
+    whether dynamic dimensions have a size: a number that the file states may then be that of the exporter's example.
     """
 
-    def __init__(self, node: str = "node", *, has_arithmetic: bool = True) -> None:
+    def __init__(self, node: str = "node", *, has_arithmetic: bool = True, is_dynamic: bool = False) -> None:
         self.node = node
         self.has_arithmetic = has_arithmetic
+        self.is_dynamic = is_dynamic
         self.counts: Counter[str] = Counter()
         self.agreeing = 0
         self.differing = 0
@@ -95,6 +97,8 @@ class Understanding:
         if len(stated) == len(found) and all(a == b for a, b in known):
             self.agreeing += bool(known) or not stated
             return
+        if self.is_dynamic and len(stated) == len(found):
+            return
         message = f"the file states the size {sizes_text(stated)} of its output {name}, but it is {sizes_text(found)}"
         self.differing += 1
         self.warnings.append(Problem(message, mark(), kind))
@@ -112,6 +116,6 @@ class Understanding:
             parts.append(f"{counts[UNSIZED]:,} without a size")
         stated = f"; {count_noun(self.agreeing, 'stated size')} agree{'s' if self.agreeing == 1 else ''}"
         differ = (
-            f", {self.differing:,} do{'es' * (self.differing == 1)} not (network.warnings)" if self.differing else ""
+            f", {self.differing:,} do{'es' * (self.differing == 1)} not (see the warnings)" if self.differing else ""
         )
         return f"{', '.join(parts)}{stated if with_stated else ''}{differ}"

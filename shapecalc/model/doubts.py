@@ -93,11 +93,11 @@ def _origin(flow: _Flow, output: int) -> _Flow:
 
 def _of_unknown(graph: Graph, sizings: Sequence[Sizing]) -> tuple[str, ...]:
     """Return the note on the layers whose counts are unknown."""
-    found = []
+    found: tuple[list[str], list[str]] = [], []  # first those of which least is known
     for node, sizing in zip(graph.nodes, sizings, strict=True):
         if node.layer is not None and node.layer.is_unknown:
-            found.append(f"{node.name} {node.layer.doubt(*sizing.inputs)}")
-    return (_first(found),) if found else ()
+            found[not node.layer.has_unknown_weights].append(f"{node.name} {node.layer.doubt(*sizing.inputs)}")
+    return (_first([*found[0], *found[1]]),) if any(found) else ()
 
 
 def _first(doubts: Sequence[str]) -> str:

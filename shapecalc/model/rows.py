@@ -143,8 +143,14 @@ class Row(NamedTuple):
 
     @property
     def is_unknown(self) -> bool:
-        """Whether its parameters and MACs are unknown: the counts are then 0, and not those of the layer."""
+        """Whether its MACs, and perhaps its parameters, are unknown: the counts are then 0, and not the layer's."""
         unknown: bool = self._layer.is_unknown
+        return unknown
+
+    @property
+    def has_unknown_weights(self) -> bool:
+        """Whether its parameters are unknown."""
+        unknown: bool = self._layer.has_unknown_weights
         return unknown
 
     @property
@@ -228,7 +234,7 @@ class Row(NamedTuple):
             "trainable": not self.node.frozen,
             "buffers": self.buffers,
             "macs": self.macs,
-            **(dict.fromkeys(_COUNTS) if self.is_unknown else {}),
+            **(dict.fromkeys(_COUNTS) if self.has_unknown_weights else {"macs": None} if self.is_unknown else {}),
             "arguments": self.arguments,
             **({"shares": self.shares} if self.shares else {}),
         }
@@ -267,8 +273,13 @@ class ReportLine(NamedTuple):
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the counts of all of its layers are unknown."""
+        """Whether the MACs of all of its layers are unknown."""
         return bool(self.rows) and all(row.is_unknown for row in self.rows)
+
+    @property
+    def has_unknown_weights(self) -> bool:
+        """Whether the parameters of all of its layers are unknown."""
+        return bool(self.rows) and all(row.has_unknown_weights for row in self.rows)
 
     def may_repeat(self, before: "ReportLine") -> bool:
         """Return whether it may be the same again as a line: both of blocks, or of copies of one repeated layer."""

@@ -48,7 +48,12 @@ def _each(value: Callable[[ReportLine], Any]) -> Callable[[Report, Sequence[Repo
 
 def _count(name: str, times: int = 1) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:
     """Return a figure of each line, None where it is unknown."""
-    return _each(lambda line: None if line.is_unknown else times * getattr(line.total, name))
+
+    def value(line: ReportLine) -> Any:
+        unknown = line.is_unknown if name == "macs" else line.has_unknown_weights
+        return None if unknown else times * getattr(line.total, name)
+
+    return _each(value)
 
 
 def _argument(role: str) -> Callable[[Report, Sequence[ReportLine]], list[Any]]:

@@ -29,7 +29,7 @@ def decode(text: str | bytes, source: Source) -> str:
     """Return a file's bytes as text. Errors: `StopReadingError` if they are not text."""
     if len(text) > MAX_BYTES:
         if isinstance(text, bytes) and b"\0" in text[:_HEAD]:
-            raise StopReadingError(_binary(source))
+            raise StopReadingError(_binary(source, text))
         size = f"{len(text) / 2**20:,.1f} MiB"
         hint = f"a specification is at most {MAX_BYTES // 2**20} MiB"
         raise StopReadingError(Problem(f"the text is {size} long", Mark(source, 0, 0), hint=hint))
@@ -40,7 +40,7 @@ def decode(text: str | bytes, source: Source) -> str:
         return text.decode("utf-16" if is_wide else "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         if not is_wide and _OF_BINARIES.search(text):
-            raise StopReadingError(_binary(source)) from None
+            raise StopReadingError(_binary(source, text)) from None
         if is_wide:
             raise StopReadingError(
                 Problem("the file is not UTF-16 text", Mark(source, 0, 0), hint="save it as UTF-8")
@@ -52,8 +52,21 @@ def decode(text: str | bytes, source: Source) -> str:
         raise StopReadingError(Problem(message, mark, hint="save it as UTF-8")) from None
 
 
-def _binary(source: Source) -> Problem:
-    hint = "a specification is YAML, saved as UTF-8; `shapecalc weights` reads a checkpoint"
+_OTHERS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"\x93NUMPY", b"RIFF", b"BM")
+_PICKLE, _OF_TORCH = b"\x80", b"l\xfc\x9cF\xf9"
+"""First bytes of a pickle, and those of the number that torch.save began one with before it wrote archives."""
+
+
+def _is_no_checkpoint(head: bytes) -> bool:
+    """Return whether the first bytes are those of pictures, arrays of numpy, or pickles of other code than PyTorch."""
+    if head.startswith(_PICKLE):
+        return _OF_TORCH not in head
+    return head.startswith(_OTHERS) or (head.startswith(b"PK") and b".npy" in head)
+
+
+def _binary(source: Source, data: bytes) -> Problem:
+    checkpoint = "" if _is_no_checkpoint(data[:_HEAD]) else "; `shapecalc weights` reads a checkpoint"
+    hint = f"a specification is YAML, saved as UTF-8{checkpoint}"
     return Problem("the file is binary, not text", Mark(source, 0, 0), hint=hint)
 
 
@@ -61,7 +74,7 @@ def check_text(source: Source) -> None:
     """Check for characters that no YAML parser should read. Errors: `StopReadingError`."""
     text = source.text
     if "\0" in text:
-        raise StopReadingError(_binary(source))
+        raise StopReadingError(_binary(source, text.encode("utf-8", "replace")))
     found = UNREADABLE.search(text)
     if found:
         message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"

@@ -50,7 +50,7 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
     if other:
         return other
     problem, context = error.problem or "", error.context or ""
-    slip = _slip(mark, begin, problem, context)
+    slip = _slip(mark, begin, problem, context) or (_section(source) if "document start" in problem else None)
     if slip:
         return slip
     if "flow" not in context and re.fullmatch(r",\s*(#.*)?", source.line(mark.line)[mark.column - 1 :]):
@@ -70,6 +70,17 @@ def syntax_problem(error: MarkedYAMLError, source: Source) -> Problem:  # noqa: 
             at = begin if words == "simple key" else mark
             return Problem(message.format(_character(at)), at, hint=hint)
     return Problem(f"this is not YAML: {problem}", mark, why=(context,) if context else ())
+
+
+def _section(source: Source) -> Problem | None:
+    """Return the problem of a file of INI or TOML, which begins with a section: `[tool]`; None for any other."""
+    lines = enumerate(source.text.splitlines())
+    number, first = next(((i, line.strip()) for i, line in lines if line.strip()[:1] not in ("", "#", ";")), (0, ""))
+    if not re.fullmatch(r"\[\[?[\w.\" -]+\]\]?", first):
+        return None
+    message = f"`{short(first)}` begins a section of INI or TOML, and a specification is YAML"
+    hint = "write `key: value`; a network of Darknet begins with [net]"
+    return Problem(message, Mark(source, number + 1, 1, len(first)), hint=hint)
 
 
 def _behind_item(mark: Mark) -> Problem | None:

@@ -153,3 +153,13 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_checkpoint("a\0b")
     with pytest.raises(UsageError, match="is not a file"):
         read_checkpoint("/dev/zero")
+
+
+def test_the_only_archive_of_an_export_in_a_folder_is_read(tmp_path):
+    from shapecalc.checkpoints.shards import find_in_folder
+
+    for name in ("model.pt2", "net.onnx"):
+        file = tmp_path / name
+        file.write_bytes(b"")
+        assert find_in_folder(str(tmp_path)) == [str(file)]
+        file.unlink()

@@ -154,6 +154,32 @@ def test_parameters_that_were_not_used_are_named_where_values_decide(example, un
     assert report.notes.count(values) == 1
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_size_has_the_type_of_the_module(kind):
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).to(kind)
+    assert (
+        shapecalc.from_torch(module, "3x8x8").infer().notes
+        == shapecalc.from_torch(module.float(), "3x8x8").infer().notes
+    )
+
+
+def test_a_dynamic_size_of_which_the_export_allows_one_value_is_that():
+    """PyTorch's LSTM is exported for one length, whatever Dim.AUTO allows."""
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(nn.LSTM(8, 4, batch_first=True), (torch.zeros(2, 9, 8),), dynamic_shapes=({1: auto},))
+    assert shapecalc.from_torch(program, "9x8").infer().rows[-1].output_shapes[0] == (9, 4)
+
+
+def test_an_array_is_no_example():
+    numpy = pytest.importorskip("numpy")
+    with pytest.raises(UsageError) as error:
+        shapecalc.from_torch(nn.Conv2d(3, 8, 3), numpy.zeros((1, 3, 8, 8)))
+    (problem,) = error.value.problems
+    assert problem.message == "an example is a tensor of PyTorch, not ndarray"
+    assert problem.hint.startswith("give torch.as_tensor(array), ")
+    assert problem.hint.endswith(' or a size without the batch, "3x8x8"')
+
+
 def test_layers_of_keras_are_no_modules():
     """With the backend torch they are, and torch.export sees constants in place of their weights."""
     kind = type("Dense", (nn.Linear,), {"__module__": "keras.src.layers.core.dense"})

@@ -210,7 +210,7 @@ def test_sizes_that_the_file_states_are_compared():
         "the file states the size ?×7 of its output d, but it is 1×5"
     ]
     assert (
-        network.infer().notes[-1] == "2 nodes: 2 layers, 0 unknown; 0 stated sizes agree, 1 does not (network.warnings)"
+        network.infer().notes[-1] == "2 nodes: 2 layers, 0 unknown; 0 stated sizes agree, 1 does not (see the warnings)"
     )
 
 
@@ -339,6 +339,12 @@ def test_from_keras():
     live = Looks(sequential(entry(8), mine))
     live.outputs = [type("Tensor", (), {"shape": (None, 5)})()]
     assert shapecalc.from_keras(live).infer().rows[-1].output_shapes[0] == (5,)
+    weight, same = (type("Variable", (), {"name": "mine/w", "shape": shape}) for shape in ((5, 8), (3,)))
+    held = type("Layer", (), {"name": "mine", "built": True, "_trainable_variables": [weight, same, weight]})()
+    held._flatten_layers = lambda: [held, held]
+    live.layers = [held]
+    report = shapecalc.from_keras(live).infer()
+    assert (report.total.params, report.rows[-1].has_unknown_weights) == (43, False)
     with pytest.raises(shapecalc.UsageError, match="from_keras expects a model of Keras, not int"):
         shapecalc.from_keras(3)
     with pytest.raises(shapecalc.UsageError, match="from_keras expects a model, not the class Looks"):

@@ -120,3 +120,14 @@ def test_numbers_of_intervals_and_words_as_vectors_have_no_parameters():
         report = load(sequential(entry(6), layer(op, "v", **config))).infer()
         assert (report.rows[0].kind, report.rows[0].output_shape) == ("named_operation", size)
         assert ", 0 unknown" in report.notes[0]
+
+
+def test_a_subclassed_model_of_a_file_without_modules_is_none_of_layers():
+    """As .h5 files are, which do not say whose class it is."""
+    hint = "make a functional model of it, which is read: inputs = keras.Input((8,))"
+    for more in ({}, {"module": None, "registered_name": "SubM"}):
+        text = error(
+            {"class_name": "SubM", "config": {"name": "sub"}, "build_config": {"input_shape": [None, 8]}, **more}
+        )
+        assert "the layers of SubM are in its Python code" in text
+        assert hint in text

@@ -63,6 +63,26 @@ def test_applications(keras):
         keras.backend.clear_session()
 
 
+def test_layers_of_other_code_have_the_parameters_that_they_hold(keras):
+    @keras.saving.register_keras_serializable("shapecalc")
+    class Residual(keras.layers.Layer):
+        """A layer with a layer of two within, of which one is frozen, and running statistics."""
+
+        def __init__(self, **more):
+            super().__init__(**more)
+            self.conv, self.norm = keras.layers.Conv2D(4, 3, padding="same"), keras.layers.BatchNormalization()
+            self.conv.trainable = False
+
+        def call(self, x):
+            return x + self.norm(self.conv(x))
+
+    x, layer = keras.Input((8, 8, 4)), Residual()
+    model = keras.Model(x, keras.layers.Lambda(lambda y: y * 2)(layer(layer(x))))
+    report = shapecalc.from_keras(model).infer()
+    assert report.total.params == 4 * 4 * 9 + 4 + 8
+    assert report.notes[-1].startswith("residual is opaque (Residual): its MACs are unknown")
+
+
 def test_adapters_of_lora_within_attention(keras):
     x, m = keras.Input((5, 8)), keras.layers.MultiHeadAttention
     for arguments in ({}, {"use_gate": True}, {"value_dim": 3, "use_bias": False, "output_shape": (2, 3)}):

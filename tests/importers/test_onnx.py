@@ -153,7 +153,7 @@ def test_a_size_that_the_file_states_wrongly_is_a_warning():
     network = loaded(model(nodes, [value("x", [1, 4])], [value("y", [1, 4])], stated=[value("a", [1, 5])]))
     (warning,) = network.warnings
     assert warning.headline == "Relu: the file states the size 1×5 of its output a, but it is 1×4"
-    assert understood(network.infer()).endswith("1 stated size agrees, 1 does not (network.warnings)")
+    assert understood(network.infer()).endswith("1 stated size agrees, 1 does not (see the warnings)")
 
 
 def shape_chain(x="x"):

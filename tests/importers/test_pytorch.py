@@ -50,7 +50,7 @@ def test_a_size_that_differs_is_a_warning_with_the_node():
     document = small()
     document["graph_module"]["graph"]["tensor_values"]["p"]["sizes"][3] = {"as_int": 2}
     report = report_of(document)
-    assert understood(report).endswith("6 stated sizes agree, 1 does not (network.warnings)")
+    assert understood(report).endswith("6 stated sizes agree, 1 does not (see the warnings)")
     (warning,) = shapecalc.load(archive(document)).warnings
     assert warning.message == "the file states the size 1×3×1×2 of its output p, but it is 1×3×1×1"
     assert str(warning.mark).endswith("node[4] adaptive_avg_pool2d pool (net.py:12)")
@@ -63,6 +63,7 @@ def test_an_unknown_operation_is_opaque_and_its_parameters_count():
     assert [(row.name, row.kind, row.params) for row in report.rows] == [
         ("twist.weight", "parameter", 20), ("twist.twist", "opaque", 0),
     ]  # fmt: skip
+    assert "twist.twist is opaque (mine.twist): its MACs are unknown, and not in the totals" in report.notes
     assert understood(report) == "1 node: 0 layers, 0 shape arithmetic, 1 unknown; 1 stated size agrees"
 
 
@@ -279,3 +280,23 @@ def test_where_an_unknown_operation_loses_the_batch_a_note_says_so():
     assert "where the batch is after an unknown node is not known: sizes and MACs there are of all samples" in notes
     notes = report_of(program(nodes, {"x": (4, 6), "y": (4, 6), "z": (4, 5)})).notes
     assert not any("is not known" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("dims", "example"),
+    [((1, "t", 3, 32, 32), "16x3x32x32"), ((1, 3, "t", "h", "h"), "3x16x224x224"), ((1, 3, "h", "w"), "3x224x224"),
+     ((1, "t", 12), "128x12")],
+)  # fmt: skip
+def test_the_hint_on_a_dynamic_size_has_few_frames(dims, example):
+    document = program([node("aten.relu.default", "y", self=T("x"))], {"x": dims, "y": dims})
+    with pytest.raises(SpecError) as error:
+        report_of(document)
+    assert f"--input {example} " in str(error.value)
+
+
+def test_numbers_that_an_exporter_wrote_of_its_example_are_not_compared():
+    """A GRU that the exporter has run states the length of the example, where the input states a name."""
+    document = program([node("aten.relu.default", "y", self=T("x"))], {"x": (1, "t", 12), "y": (1, 50, 12)})
+    network = shapecalc.load(archive(document), input="70x12")
+    assert (network.infer().outputs["y"], network.warnings) == ((70, 12), ())
+    assert understood(network.infer()).endswith("; 0 stated sizes agree")

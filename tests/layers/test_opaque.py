@@ -52,6 +52,23 @@ def test_unknown_is_no_0_in_any_format():
     assert text.index("opaque1") < text.index("linear1"), "unknown before what is known"
 
 
+def test_weights_that_are_stated_count():
+    text = "input: 3\nlayers:\n- opaque: {output_sizes: 7, weight_sizes: {w: 3x7, bias: [7]}}\n- opaque: {output_sizes: 7, "
+    report = shapecalc.load(text + "weight_sizes: []}\n").infer()
+    assert [(row.weights, row.biases, row.has_unknown_weights) for row in report.rows] == [
+        (21, 7, False),
+        (0, 0, False),
+    ]
+    assert report.notes == ("opaque1 is opaque: its MACs are unknown, and not in the totals (and 1 layer more)",)
+    layers = json.loads(report.render("json"))["layers"]
+    assert [(layer["params"], layer["macs"]) for layer in layers] == [(28, None), (0, None)]
+    line = next(line for line in report.render("text", width=200).splitlines() if line.startswith("opaque1"))
+    assert line.split()[-6:-2] == ["21", "7", "28", "?"]
+    explained = " ".join(shapecalc.load(text + "weight_sizes: []}\n").explain("opaque1").render("text").split())
+    assert "MACs unknown" in explained
+    assert shapecalc.load(shapecalc.load(text + "weight_sizes: []}\n").convert("yaml")).infer().total.params == 28
+
+
 def test_explain_and_layer_say_unknown():
     assert "costs     unknown" in shapecalc.load(SPEC).explain("nms").render("text")
 

@@ -953,3 +953,13 @@ def test_many_brackets_that_are_never_closed_are_not_looked_for_far(monkeypatch:
     assert len(read("a: [" + "(b," * 2_000 + "c]")["a"]) == 2_001
     assert len(looked) == 2_000
     assert max(looked) == 300
+
+
+@pytest.mark.parametrize(
+    ("head", "is_named"),
+    [(b"\x89PNG\r\n\x1a\n\0\0", False), (b"\x93NUMPY\1\0", False), (b"PK\3\4\0\0arr_0.npy\0", False), (b"\x80\4\x95\0\0", False),
+     (b"PK\3\4\0\0archive/data.pkl\0", True), (b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\0", True), (b"\0\0\0\7", True)],
+)  # fmt: skip
+def test_only_what_may_be_a_checkpoint_is_sent_to_weights(head, is_named):
+    _, problems = read_text(head, "net.yaml")
+    assert ("`shapecalc weights` reads a checkpoint" in problems[0].hint) == is_named

@@ -252,7 +252,9 @@ class ModelImport:
             )
         steps = data[0].shape.sizes[:1] if data and data[0].batch == Batch(0) else ()
         shapes = [[*steps, *shape[1:]] for shape in sizes if shape]
-        return call.emit(kind, *data, output_sizes=shapes, op_type=call.record.title)
+        own = call.record.weights if kind == "opaque" else None
+        more: dict[str, Any] = {} if own is None else {"weight_sizes": own}
+        return call.emit(kind, *data, output_sizes=shapes, op_type=call.record.title, **more)
 
     def _compare(self, record: LayerRecord, number: int, scope: _Scope) -> None:
         """Compare the sizes of the outputs of a call with those that the file states."""

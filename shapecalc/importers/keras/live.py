@@ -79,9 +79,32 @@ def _with_shared(record: ModelRecord, model: Any, keys: dict[int, str]) -> Model
         layer = held.get(one.name)
         if layer is not None:
             inner = one.model and _with_shared(one.model, layer, keys)
-            one = one._replace(key=keys.setdefault(id(layer), one.key), model=inner)  # noqa: PLW2901
+            own = None if inner else _weights(layer)
+            one = one._replace(key=keys.setdefault(id(layer), one.key), model=inner, weights=own)  # noqa: PLW2901
         layers.append(one)
     return record._replace(layers=tuple(layers))
+
+
+def _weights(layer: Any) -> tuple[tuple[str, tuple[int, ...]], ...] | None:
+    """Return the names and sizes of the parameters of a layer and those within it; None where they are not known.
+
+    Source: `_trainable_variables` of keras/src/layers/layer.py of Keras 3.11, and of Keras 2 `_trainable_weights`:
+    frozen ones included.
+    """
+    try:
+        if not layer.built:
+            return None
+        every = {id(x): x for one in layer._flatten_layers() for x in _learned(one)}  # noqa: SLF001  (no public name)
+        return tuple(
+            [(f"{x.name}_{i}".replace("/", "_"), tuple(map(int, x.shape))) for i, x in enumerate(every.values())]
+        )
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _learned(layer: Any) -> Any:
+    found = getattr(layer, "_trainable_variables", None)
+    return layer._trainable_weights if found is None else found  # noqa: SLF001
 
 
 def _listed(layer: Any) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def _rooted(root: Any) -> Any:
 
 
 def _not_stated(record: LayerRecord, name: str) -> SpecError:
-    if record.is_own and record.op not in _FUNCTIONAL:
+    from shapecalc.importers.keras.calls import layer  # a .h5 file does not say whose class it is
+
+    if record.is_own and record.op not in _FUNCTIONAL and layer.find(record.op):
         return broken(name, FORMAT, f"it is a layer {record.title}, not a model")
     message = f"{name} cannot be read as {FORMAT}: the layers of {record.title} are in its Python code"
     made = f"inputs = keras.Input({_sample_size(record.build)}); keras.Model(inputs, model.call(inputs))"

@@ -30,7 +30,8 @@ class LayerRecord(NamedTuple):
 
     `op` is its class without the package that it is registered in; `is_own` is whether it is one of Keras itself;
     `build` is what the file states of the sizes that it was built for; `key` is the same for the same layer
-    only; `is_op` is whether it is an operation of `keras.ops`.
+    only; `is_op` is whether it is an operation of `keras.ops`; `weights` are the names and sizes of the parameters of
+    one in memory, None in a file.
     """
 
     op: str
@@ -44,6 +45,7 @@ class LayerRecord(NamedTuple):
     model: ModelRecord | None
     key: str
     is_op: bool = False
+    weights: tuple[tuple[str, tuple[int, ...]], ...] | None = None
 
 
 class ModelRecord(NamedTuple):

@@ -85,7 +85,7 @@ class Importing(Inlining):
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch, repeats=(0, 1))
         self.alike = AlikeNodes(self.frame)
-        self.understanding = Understanding()
+        self.understanding = Understanding(is_dynamic=bool(self.sizes.variables))
         self.factors: set[str] = set()
         self.are_repeated = self.frame.batch > 1 and any(model.repeated.values())
         self.made: set[str] = set()

@@ -201,15 +201,26 @@ def _example(torch: Any, given: Any, module: Any) -> Any:
     if isinstance(given, torch.Tensor):
         return given.to(device) if device.type == "meta" else given
     if isinstance(given, torch.Size):
-        return torch.zeros(1, device=device).expand(given)
+        return torch.zeros(1, device=device, dtype=_dtype(torch, module)).expand(given)
     is_size = isinstance(given, tuple) and bool(given) and all(type(size) is int for size in given)
     if is_size or isinstance(given, str):
-        return torch.zeros(1, device=device).expand(1, *parse_sizes(given))
+        return torch.zeros(1, device=device, dtype=_dtype(torch, module)).expand(1, *parse_sizes(given))
     if isinstance(given, (list, tuple)):
         return type(given)([_example(torch, one, module) for one in given])
     if isinstance(given, dict):
         return {key: _example(torch, one, module) for key, one in given.items()}
+    if hasattr(given, "__array__") and getattr(given, "shape", None):
+        size = "x".join(map(str, given.shape[1:])) or "3x224x224"
+        hint = (
+            f'give torch.as_tensor(array), with the type that the module expects, or a size without the batch, "{size}"'
+        )
+        raise UsageError(Problem(f"an example is a tensor of PyTorch, not {type(given).__name__}", hint=hint))
     return given
+
+
+def _dtype(torch: Any, module: Any) -> Any:
+    """Return the type of fractions that a module computes with: that of its first parameter of fractions."""
+    return next((one.dtype for one in module.parameters() if one.is_floating_point()), torch.get_default_dtype())
 
 
 def _size(given: Any) -> tuple[int, ...]:

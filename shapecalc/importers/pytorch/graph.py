@@ -67,7 +67,7 @@ class ModuleImport:
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch, reading.repeats)
         self.alike = AlikeNodes(self.frame)
-        self.understanding = Understanding()
+        self.understanding = Understanding(is_dynamic=bool(self.sizes.variables))
         self.stored = {one.identity: one for one in program.stored.values()}
         self.is_trained = all(one.trainable for one in self.stored.values() if one.kind == PARAMETER)
         self.used: Collection[str] = ()
@@ -259,7 +259,7 @@ class ModuleImport:
             self.understanding.without_batch += kept.count(-1)
         batches = [Batch(at, own=True) if at >= 0 else LOST for at in kept]
         shapes = [(*dims[:at], *dims[at + 1 :]) if at >= 0 else dims for dims, at in zip(full, kept, strict=True)]
-        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op}, data)
+        found = self.frame.emit(call.place, "opaque", {"output_sizes": shapes, "op_type": op, "weight_sizes": []}, data)
         outputs = iter([Data(ref, shape, batch) for (ref, shape), batch in zip(found, batches, strict=True)])
         return [Constant(dims) if 0 in dims else next(outputs) for dims in stated]
 

@@ -93,7 +93,9 @@ def _note(name: str, value: Any, stated: dict[str, tuple[int | str, ...]], numbe
 
 
 def _size(size: Any) -> int | str:
-    return size if isinstance(size, int) else str(size.node.expr)
+    """Return a size: a number also where the export found that a dynamic one has one value only."""
+    text = "" if isinstance(size, int) else str(size.node.expr)
+    return int(size) if not text or text.isdecimal() else text
 
 
 def _node(node: Any, value: Any, module: Any) -> AtenNode:

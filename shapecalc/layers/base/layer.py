@@ -125,7 +125,8 @@ class Layer:
     sum of products that can start from an element of another tensor, onto which the layer can add its output;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
     input, its weights); `only_training`, whether it has an effect only in training;
-    `is_unknown`, whether its parameters and MACs are not known, which is no count of 0; `measures`, whether its output
+    `is_unknown`, whether its MACs are not known, which is no count of 0, nor its parameters, unless it says
+    otherwise (`has_unknown_weights`); `measures`, whether its output
     is how good others are (a loss, an accuracy);
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, DERIVED: its inputs, for their own gradient alone, or UPCAST: its inputs, or copies
@@ -307,6 +308,11 @@ class Layer:
     def weights(self, *inputs: Any, **_: Any) -> WeightShapes:
         """Return the learned tensors, by name; the names of biases contain `bias`."""
         return {}
+
+    @property
+    def has_unknown_weights(self) -> bool:
+        """Whether its parameters are not known, as those of an unknown operation."""
+        return self.is_unknown
 
     def active_weights(self, *inputs: Any, **_: Any) -> WeightShapes:
         """Return the learned tensors with the sizes that one token uses: `weights`, unless experts are routed."""

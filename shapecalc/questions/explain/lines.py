@@ -143,7 +143,7 @@ def _cost_lines(layer: LayerExplanation) -> list[ExplanationLine]:
     counts, what = layer.working.counts, layer.what
     lines: list[ExplanationLine] = []
     none: list[str] = []
-    if layer.row.is_unknown:
+    if layer.row.has_unknown_weights:
         return [ExplanationLine("costs", ("unknown",))]
     if PARAMS in what:
         if layer.row.shares and counts[PARAMS].value:
@@ -156,7 +156,9 @@ def _cost_lines(layer: LayerExplanation) -> list[ExplanationLine]:
         if layer.row.buffers:
             lines += _buffer_lines(layer)
     if MACS in what:
-        if counts[MACS].value:
+        if layer.row.is_unknown:
+            lines.append(ExplanationLine("MACs", ("unknown",)))
+        elif counts[MACS].value:
             lines.append(ExplanationLine("MACs", (_equation(counts[MACS]),)))
         else:
             none.append("MACs")

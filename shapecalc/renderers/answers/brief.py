@@ -27,7 +27,9 @@ def draw_row(report: Report, width: int | None = None) -> str:
     several = "" if batch == 1 else f" × {batch:,} samples"
     entries = [("params", f"{row.params:,}", parts), ("MACs", f"{row.macs:,}", samples if row.macs else "")]
     if row.is_unknown:
-        entries = [("params", UNKNOWN, "unknown"), ("MACs", UNKNOWN, "unknown")]
+        entries[1:] = [("MACs", UNKNOWN, "unknown")]
+    if row.has_unknown_weights:
+        entries[0] = ("params", UNKNOWN, "unknown")
     if row.buffers:
         entries.insert(1, ("buffers", f"{row.buffers:,}", "running statistics and tables, not trained"))
     entries.append(
