@@ -225,22 +225,3 @@ class Timed(nn.Module):
 @pytest.mark.parametrize(("module", "sizes"), [(Placed(), (7, 8)), (Adapted(), (12,)), (Timed(), ())])
 def test_blocks_without_inputs_vectors_and_scalars(module, sizes):
     assert_the_same(module, torch.randn(2, *sizes))
-
-
-class Crossed(nn.Module):
-    """The scores of pairs, as of a graph attention network: a column and a row."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(8, 1)
-
-    def forward(self, x):
-        return self.fc(x) + self.fc(x).transpose(1, 2)
-
-
-def test_keras_names_the_tensors_whose_axes_do_not_fit():
-    network = shapecalc.from_torch(Crossed(), torch.randn(2, 6, 8))
-    with pytest.raises(shapecalc.UsageError) as found:
-        network.convert("keras")
-    reason = "Keras has the first axis of 1×6 last, as the channels of a feature map: it does not fit 6×1 then"
-    assert str(found.value).endswith(f"add (add) cannot be written for Keras: {reason}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.keras.layouts import in_own_order
 from shapecalc.exporters.keras.table import (
     NoCounterpartError,
     call,
-    first_is_last,
     module,
     moved_last,
     short,
@@ -96,8 +96,8 @@ def _conv_lstm(site: Site) -> Operation:
 
 
 @writes("einsum_dense")
+@in_own_order
 def _einsum_dense(site: Site) -> Operation:
-    _check_order(site)
     left, _, right = site.given["equation"].replace(" ", "").partition("->")
     term, _, kernel = left.partition(",")
     if "..." not in term and len(term) == site.x.rank:
@@ -109,16 +109,9 @@ def _einsum_dense(site: Site) -> Operation:
                   bias_axes=site.given["bias_axes"])  # fmt: skip
 
 
-def _check_order(site: Site) -> None:
-    """Raise `NoCounterpartError` for a kind that counts axes of a feature map with channels first."""
-    found = next((x for x in (*site.inputs, *site.outputs) if stored(x) != [*range(x.rank)]), None)
-    if found:
-        raise NoCounterpartError(first_is_last(found))
-
-
 @writes("einsum")
+@in_own_order
 def _einsum(site: Site) -> Operation:
-    _check_order(site)
     plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001
     equation = einsum_equation(plan.terms, plan.result, [True] * len(plan.terms))
     return call(f'ops.einsum("{equation}", {{*}})')
@@ -131,21 +124,26 @@ def _gather(site: Site) -> Operation:
         raise NoCounterpartError("positions that are data")
     if given["keepdim"]:
         return call("ops.take({0}, {index}, axis={axis})", index=[*given["index"]], axis=site.axis(given["dim"]))
-    _check_order(site)
+    return _picked(site)
+
+
+@in_own_order
+def _picked(site: Site) -> Operation:
+    given = site.given
     return call(f"{{0}}[{':, ' * site.axis(given['dim'])}{{index}}]", index=given["index"][0])
 
 
 @writes("tile")
+@in_own_order
 def _tile(site: Site) -> Operation:
-    _check_order(site)
     dims, more = site.given["dims"], site.outputs[0].rank - site.x.rank
     dims = (*[1] * (site.outputs[0].rank - len(dims)), *dims)
     return call(f"ops.tile({with_axes(more)}, {{repeats}})", repeats=(1, *dims))
 
 
 @writes("expand")
+@in_own_order
 def _expand(site: Site) -> Operation:
-    _check_order(site)
     after = site.outputs[0].sizes
     before = [1] * (len(after) - site.x.rank) + [*site.x.sizes]
     repeats = (1, *[size if own == 1 else 1 for own, size in zip(before, after, strict=True)])
