@@ -97,9 +97,40 @@ class Crossed(nn.Module):
         return self.fc(x) + self.fc(x).transpose(1, 2)
 
 
+class Masked(nn.Module):
+    """Attention with a mask that is added, of HF's ViT, and at positions that are constants, of Swin's biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(7, 4))
+        self.register_buffer("positions", torch.zeros(64, dtype=torch.long), persistent=False)
+
+    def forward(self, x):
+        q = x.view(1, 8, 4, 4).transpose(1, 2)
+        bias = self.table[self.positions].view(8, 8, 4).permute(2, 0, 1)
+        return nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=bias[None])
+
+
+class GroupedAttention(nn.Module):
+    """Attention over windows, of queries that share keys."""
+
+    def forward(self, x):
+        q, k = x.view(1, 2, 4, 4, 4), x.view(1, 2, 4, 4, 4)[:, :, :2]
+        return nn.functional.scaled_dot_product_attention(q, k, k, enable_gqa=True)
+
+
+class Picked(nn.Module):
+    """The tokens at positions that are computed."""
+
+    def forward(self, x):
+        at = x.mean(-1).topk(3, dim=1).indices
+        return x.gather(1, at[:, :, None].expand(-1, -1, 16)) + 1
+
+
 MAP, SEQUENCE = (1, 3, 16, 16), (1, 8, 16)
 MODULES = {
     "class token": (Tokens, MAP), "squeeze": (Squeezed, MAP), "non-local": (NonLocal, MAP), "PointNet": (OneAxis, SEQUENCE),
+    "mask": (Masked, SEQUENCE), "windows": (GroupedAttention, SEQUENCE), "picked": (Picked, SEQUENCE),
     "grouped keys": (Grouped, SEQUENCE), "positions": (Windows, MAP), "pairs": (Crossed, SEQUENCE),
 }  # fmt: skip
 

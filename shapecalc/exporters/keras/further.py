@@ -121,10 +121,25 @@ def _einsum(site: Site) -> Operation:
 def _gather(site: Site) -> Operation:
     given = site.given
     if given["index"] is None:
-        raise NoCounterpartError("positions that are data")
+        return _gather_at(site)
     if given["keepdim"]:
         return call("ops.take({0}, {index}, axis={axis})", index=[*given["index"]], axis=site.axis(given["dim"]))
     return _picked(site)
+
+
+@in_own_order
+def _gather_at(site: Site) -> Operation:
+    """Return a gather at positions: of each element, of all samples, or of each along the first axis."""
+    axis, index, out = site.axis(site.given["dim"]), site.inputs[1], site.outputs[0]
+    if site.given["mode"] == "elements":
+        return call("ops.take_along_axis({0}, {1}, axis={axis})", axis=axis)
+    if site.fixed[1]:
+        return call("ops.take({0}, {1}[0], axis={axis})", axis=axis)
+    if axis != 1:
+        raise NoCounterpartError("positions that are data, along another axis than the first")
+    sizes = (-1, index.elements, *[1] * (site.x.rank - 1))
+    return call("ops.take_along_axis({0}, ops.reshape({1}, {positions}), axis=1);ops.reshape({0}, {sizes})",
+                positions=sizes, sizes=(-1, *out.sizes))  # fmt: skip
 
 
 @in_own_order
