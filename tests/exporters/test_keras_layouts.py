@@ -127,10 +127,18 @@ class Picked(nn.Module):
         return x.gather(1, at[:, :, None].expand(-1, -1, 16)) + 1
 
 
+class Pooled(nn.Module):
+    """The token at a position of each sample, as of CLIP's text, and how far sums are."""
+
+    def forward(self, x):
+        at = x.sum(-1).argmax(1)
+        return x[torch.arange(x.shape[0]), at] + x.mean(1).cumsum(1)
+
+
 MAP, SEQUENCE = (1, 3, 16, 16), (1, 8, 16)
 MODULES = {
     "class token": (Tokens, MAP), "squeeze": (Squeezed, MAP), "non-local": (NonLocal, MAP), "PointNet": (OneAxis, SEQUENCE),
-    "mask": (Masked, SEQUENCE), "windows": (GroupedAttention, SEQUENCE), "picked": (Picked, SEQUENCE),
+    "mask": (Masked, SEQUENCE), "windows": (GroupedAttention, SEQUENCE), "picked": (Picked, SEQUENCE), "pooled": (Pooled, SEQUENCE),
     "grouped keys": (Grouped, SEQUENCE), "positions": (Windows, MAP), "pairs": (Crossed, SEQUENCE),
 }  # fmt: skip
 

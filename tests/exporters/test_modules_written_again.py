@@ -225,3 +225,14 @@ class Timed(nn.Module):
 @pytest.mark.parametrize(("module", "sizes"), [(Placed(), (7, 8)), (Adapted(), (12,)), (Timed(), ())])
 def test_blocks_without_inputs_vectors_and_scalars(module, sizes):
     assert_the_same(module, torch.randn(2, *sizes))
+
+
+class Pooled(nn.Module):
+    """The token at a position of each sample, as of CLIP's text, and sums so far, as of RoBERTa's positions."""
+
+    def forward(self, x):
+        return x[torch.arange(x.shape[0]), x.sum(-1).argmax(1)] + x.mean(1).cumsum(1)
+
+
+def test_a_position_of_each_sample_and_sums_so_far():
+    assert_the_same(Pooled(), torch.randn(3, 5, 4), text=".cumsum(1)")

@@ -130,16 +130,27 @@ def _gather(site: Site) -> Operation:
 @in_own_order
 def _gather_at(site: Site) -> Operation:
     """Return a gather at positions: of each element, of all samples, or of each along the first axis."""
-    axis, index, out = site.axis(site.given["dim"]), site.inputs[1], site.outputs[0]
+    axis = site.axis(site.given["dim"])
     if site.given["mode"] == "elements":
         return call("ops.take_along_axis({0}, {1}, axis={axis})", axis=axis)
     if site.fixed[1]:
         return call("ops.take({0}, {1}[0], axis={axis})", axis=axis)
     if axis != 1:
         raise NoCounterpartError("positions that are data, along another axis than the first")
-    sizes = (-1, index.elements, *[1] * (site.x.rank - 1))
+    return _gather_first(site)
+
+
+@writes("named_operation")
+def _named_operation(site: Site) -> Operation:
+    return call("ops.cumsum({0}, axis=1)") if site.named() == "cumsum" else _gather_first(site)
+
+
+@in_own_order
+def _gather_first(site: Site) -> Operation:
+    """Return a gather at positions of each sample, along the first axis."""
+    sizes = (-1, site.inputs[1].elements, *[1] * (site.x.rank - 1))
     return call("ops.take_along_axis({0}, ops.reshape({1}, {positions}), axis=1);ops.reshape({0}, {sizes})",
-                positions=sizes, sizes=(-1, *out.sizes))  # fmt: skip
+                positions=sizes, sizes=(-1, *site.outputs[0].sizes))  # fmt: skip
 
 
 @in_own_order
