@@ -192,3 +192,14 @@ def test_it_computes_what_the_module_computes(name, keras):  # noqa: F811  (the 
     report = network.infer()
     is_map = report.shape_of(*report.graph.outputs[0]).is_map
     torch.testing.assert_close(found, due.movedim(1, -1) if is_map else due, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not IS_REQUIRED, reason="it needs Keras: set SHAPECALC_REQUIRE_KERAS")
+@pytest.mark.parametrize("name", ["class token", "mask"])
+def test_a_saved_model_with_layers_of_its_own_loads_again(name, keras, tmp_path):  # noqa: F811  (the fixture)
+    module, size = MODULES[name]
+    model = made(keras, shapecalc.from_torch(module(), torch.randn(size)).convert("keras"), "cpu")
+    model.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    assert [weight.shape for weight in again.weights] == [weight.shape for weight in model.weights]
+    assert again.output_shape == model.output_shape
