@@ -104,8 +104,20 @@ def _named_by(name: str) -> str:
     return ends[max(ends, key=len)] if ends else ""
 
 
+def _check_binary(name: str) -> None:
+    """Check that the name of a file is not that of a model with its weights. Errors: `UsageError`."""
+    suffix = os.path.splitext(name)[1]
+    if suffix.lower() in _OF_KERAS:
+        message = f"{clean(name)}: Keras writes {suffix}, with the weights of the model"
+        raise UsageError(Problem(message, hint=f"for its source, write --to keras -o {clean(name)[: -len(suffix)]}.py"))
+    if suffix.lower() in _OF_PYTORCH:
+        message = f"{clean(name)}: PyTorch is written as source, without weights, not as {suffix}"
+        raise UsageError(Problem(message, hint=f"write -o {clean(name)[: -len(suffix)]}.py"))
+
+
 def check_name(name: str, to: str) -> None:
     """Check that the name of a file is not that of another format. Errors: `UsageError`."""
+    _check_binary(name)
     suffixes, named = FORMATS[to].suffixes or FORMATS[_SOURCE].suffixes, _named_by(name)
     if named and not name.lower().endswith(tuple([f".{one.rpartition('.')[2]}" for one in suffixes])):
         message = f"{clean(name)} is the name of another format ({named}) than {to}"
@@ -117,13 +129,8 @@ def format_of_file(name: str) -> str:
     found = _named_by(name)
     if found:
         return found
+    _check_binary(name)
     suffix = os.path.splitext(name)[1]
-    if suffix.lower() in _OF_KERAS:
-        message = f"{clean(name)}: Keras writes {suffix}, with the weights of the model"
-        raise UsageError(Problem(message, hint=f"for its source, write --to keras -o {clean(name)[: -len(suffix)]}.py"))
-    if suffix.lower() in _OF_PYTORCH:
-        message = f"{clean(name)}: PyTorch is written as source, without weights, not as {suffix}"
-        raise UsageError(Problem(message, hint=f"write -o {clean(name)[: -len(suffix)]}.py"))
     message = f"no format has the suffix {suffix}" if suffix else "the name has no suffix"
     own = [one.suffixes[0] for one in FORMATS.values() if one.suffixes]
     hint = f"name it {', '.join(own[:-1])} or {own[-1]}, or choose with --to"

@@ -34,7 +34,9 @@ def _index_input(layer: Layer) -> int:
     """Return the number of the input whose elements are indices; -1 for a layer without."""
     if layer.looks_up:
         return 0
-    return 1 if layer.kind == "gather" and layer.values()["index"] is None else -1
+    given = layer.values()
+    is_gather = layer.kind == "gather" and given["index"] is None
+    return 1 if is_gather or given.get("op_type") == "index" else -1
 
 
 def _is_whole(value: object) -> bool:
@@ -49,6 +51,8 @@ def _kept_inputs(layer: Layer, count: int) -> Sequence[int]:
     if layer.kind == "pointwise":
         name = given["function"]
         return range(name == "where", count) if name in _KEEPING_FUNCTIONS else ()
+    if str(given.get("op_type")).lower() == "cumsum":
+        return (0,)
     return range(1 if layer.kind == "gather" else count) if layer.kind in _KEEPS else ()
 
 

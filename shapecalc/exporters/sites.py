@@ -119,6 +119,18 @@ class Site:
         """Return whether an output is like the input: channels last, and no feature map."""
         return y.channels_last and not y.is_map and y.rank == self.x.rank
 
+    def named(self) -> str:
+        """Return the function of an operation by name of which all is known: `cumsum` of one axis, `index`.
+
+        `index` picks one position of each sample. Errors: `NoCounterpartError` for any other.
+        """
+        name, (x, *others) = str(self.given["op_type"]).lower(), self.inputs
+        if name == "cumsum" and x.rank == 1 and not others:
+            return name
+        if name == "index" and [one.rank for one in others] == [0] and self.outputs[0].sizes == x.sizes[1:]:
+            return name
+        raise NoCounterpartError("operations by name are not written")
+
     def refuse(self, *names: str) -> None:
         """Raise `NoCounterpartError` for arguments that are given and that its counterpart has not."""
         for name in names:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Axis", "NoWorkloadError", "Workload", "find_workloads"]
 
 _PLANE = 2
+_LENGTHS = "original0"
+"""The weight of a weight-normed convolution that has the lengths of its filters, which are multiplied once."""
+_MATRICES = ("matmul", "bmm")
+_ATTENTION = "scaled_dot_product_attention"
 
 
 class Axis(NamedTuple):
@@ -93,7 +97,11 @@ def _windows(row: Row, macs: int) -> Iterator[Workload]:
     x, y = row.sizing.inputs[0], row.sizing.outputs[0]
     if len(x.spatial) > _PLANE:
         raise NoWorkloadError(f"it has {len(x.spatial)} spatial axes, not 2")
-    kernels = {name: one for name, one in row.sizing.weight_shapes.items() if len(one) == len(x.spatial) + 2}
+    kernels = {
+        name: one
+        for name, one in row.sizing.weight_shapes.items()
+        if len(one) == len(x.spatial) + 2 and name != _LENGTHS
+    }
     first = next(iter(kernels.values()), ())
     if (
         kernels
@@ -121,6 +129,9 @@ def _products(row: Row, macs: int) -> Iterator[Workload]:
         raise NoWorkloadError("what it multiplies is unknown")
     found = layer.projections(*inputs)
     rest = macs
+    if layer.kind in _MATRICES or layer.kind == _ATTENTION:
+        yield from _products_of_tensors(row, macs)
+        return
     for part, one in found.items():
         if one.count != 1:
             raise NoWorkloadError("each position passes through some of its matrices")
@@ -137,3 +148,22 @@ def _products(row: Row, macs: int) -> Iterator[Workload]:
     queries, keys, size = inputs[0].sizes[-2], inputs[-1].sizes[-2], rest // (2 * pairs)
     yield Workload(f"{row.name}.scores", (Axis(queries),), size, keys, heads, has_heads=True)
     yield Workload(f"{row.name}.values", (Axis(queries),), keys, size, heads, has_heads=True)
+
+
+def _products_of_tensors(row: Row, macs: int) -> Iterator[Workload]:
+    """Yield the products of two tensors, with a group for each of their matrices: of attention by hand, or as one."""
+    inputs, out = row.sizing.inputs, row.sizing.outputs[0]
+    if row.kind == _ATTENTION:
+        (queries, size), (keys, width) = inputs[0].sizes[-2:], inputs[2].sizes[-2:]
+        heads = prod(out.sizes[:-2])
+        yield Workload(f"{row.name}.scores", (Axis(queries),), size, keys, heads, has_heads=True)
+        yield Workload(f"{row.name}.values", (Axis(queries),), keys, width, heads, has_heads=True)
+        return
+    if any(x.rank < _PLANE for x in inputs):
+        rows = prod(out.sizes)
+        yield Workload(row.name, (Axis(rows),), macs // rows, 1)
+        return
+    *leading, rows, columns = out.sizes
+    count = prod(leading)
+    inner = macs // (count * rows * columns)
+    yield Workload(row.name, (Axis(rows),), inner, columns, count, has_heads=count > 1)

@@ -77,6 +77,9 @@ def test_another_name_is_refused_and_nothing_written(tmp_path):
     ("to", "name", "told"),
     [
         ("pytorch", "net.onnx", "net.onnx is the name of another format (onnx) than pytorch\n   name it .py, or write --to onnx\n"),
+        ("keras", "net.keras",
+         "net.keras: Keras writes .keras, with the weights of the model\n   for its source, write --to keras -o net.py\n"),
+        ("pytorch", "net.pt", "net.pt: PyTorch is written as source, without weights, not as .pt\n   write -o net.py\n"),
         ("keras", "net.yml", "net.yml is the name of another format (yaml) than keras\n   name it .py, or write --to yaml\n"),
         ("timeloop", "net.csv", "net.csv is the name of another format (scalesim) than timeloop\n"
          "   name it .timeloop.yaml, or write --to scalesim\n"),

@@ -20,6 +20,11 @@ SPECS = {
     "half of it": ([{"mul": {"other": 0.5}}, {"add": {"other": 1}}, EMBEDDING], {"add1"}),
     "the largest": ([{"top_k": {"k": 2}, "name": "t"}, {"embedding": EMBEDDING["embedding"], "from": "t[1]"}], {"t[1]"}),
     "gathered": ([EMBEDDING, {"gather": {"dim": 1}, "from": ["embedding1", "x"]}], {"x"}),
+    "positions of what is no padding": ([{"pointwise": {"function": "not_equal", "other": 1}},
+        {"named_operation": {"op_type": "cumsum"}}, {"mul": None, "from": ["named_operation1", "pointwise1"]}, EMBEDDING],
+        {"pointwise1", "named_operation1", "mul1"}),
+    "the token of each sample": ([EMBEDDING, {"argmax": {"dim": 1}, "from": "x", "name": "a"},
+        {"named_operation": {"op_type": "index", "output_sizes": [8]}, "from": ["embedding1", "a"]}], {"x", "a"}),
     "also a fraction": ([EMBEDDING, {"linear": 8, "from": "x"}], {"x"}),
 }  # fmt: skip
 

@@ -227,20 +227,12 @@ def test_blocks_without_inputs_vectors_and_scalars(module, sizes):
     assert_the_same(module, torch.randn(2, *sizes))
 
 
-class Crossed(nn.Module):
-    """The scores of pairs, as of a graph attention network: a column and a row."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(8, 1)
+class Pooled(nn.Module):
+    """The token at a position of each sample, as of CLIP's text, and sums so far, as of RoBERTa's positions."""
 
     def forward(self, x):
-        return self.fc(x) + self.fc(x).transpose(1, 2)
+        return x[torch.arange(x.shape[0]), x.sum(-1).argmax(1)] + x.mean(1).cumsum(1)
 
 
-def test_keras_names_the_tensors_whose_axes_do_not_fit():
-    network = shapecalc.from_torch(Crossed(), torch.randn(2, 6, 8))
-    with pytest.raises(shapecalc.UsageError) as found:
-        network.convert("keras")
-    reason = "Keras has the first axis of 1×6 last, as the channels of a feature map: it does not fit 6×1 then"
-    assert str(found.value).endswith(f"add (add) cannot be written for Keras: {reason}")
+def test_a_position_of_each_sample_and_sums_so_far():
+    assert_the_same(Pooled(), torch.randn(3, 5, 4), text=".cumsum(1)")

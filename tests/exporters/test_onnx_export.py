@@ -40,13 +40,13 @@ CANNOT = {
 KINDS_THAT_CANNOT = {
     "accuracy", "circular_pad", "conv_lstm", "deformable_conv", "disentangled_attention", "experts", "fold",
     "fractional_max_pool", "gated_delta_net", "gru_cell", "locally_connected", "loss", "lstm_cell", "mamba", "mamba2",
-    "max_unpool", "named_operation", "opaque", "prior_box", "recurrent", "rnn_cell", "roi_align", "unfold", "unused_parameter",
+    "max_unpool", "opaque", "prior_box", "recurrent", "rnn_cell", "roi_align", "unfold", "unused_parameter",
 }  # fmt: skip
 """Kinds of which no example can be expressed; the table in docs/convert.md has them."""
 
 SOME_THAT_CANNOT = {
     ("avg_pool", "dilates averages"), ("conv", "parametrization"),
-    ("grid_sample", "two spatial axes"), ("local_response_norm", "across channels"), ("lstm", "proj_size"),
+    ("grid_sample", "two spatial axes"), ("local_response_norm", "across channels"), ("lstm", "proj_size"), ("named_operation", "by name"),
     ("window_attention", "Swin v2"),
 }  # fmt: skip
 """Kinds of which some examples cannot be expressed, with a part of the reason."""

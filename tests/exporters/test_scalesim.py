@@ -12,7 +12,6 @@ import shapecalc
 from shapecalc.language.files import bundled_members
 
 CANNOT = {
-    "clip-.*|siglip-.*": "(matmul)",
     "olmoe-.*|deepseek-.*|qwen3-30b.*|mixtral-.*|gpt-oss-.*": "(experts)",
     "(jamba|mamba-).*": "(mamba)",
     "mamba2-.*": "(mamba2)",
@@ -22,7 +21,6 @@ CANNOT = {
     "maxvit_t|swin_.*": "(window_attention)",
     "seq2seq_lstm": "(lstm)",
     "r3d_18|mc3_18|r2plus1d_18": "it has 3 spatial axes, not 2",
-    "wav2vec2-.*": "it is not a convolution",
 }
 """The networks of the zoo with a layer that has no rows, with the kind or the reason."""
 
@@ -89,6 +87,31 @@ def test_attention_is_two_products_in_each_head():
     assert names[-4:] == [f"multi_head_attention1.{one}" for one in ("scores0", "scores1", "values0", "values1")]
     assert "\nmulti_head_attention1.scores1, 6, 1, 1, 1, 4, 6, 1,\n" in table
     assert "\nmulti_head_attention1.values1, 6, 1, 1, 1, 6, 4, 1,\n" in table
+
+
+PRODUCTS = {
+    "attention by hand": ({"q": [4, 6, 8], "k": [4, 9, 8]}, [
+        {"matmul": {"transpose_b": True}, "from": ["q", "k"]}, "softmax", {"matmul": None, "from": ["softmax1", "k"]}],
+        "matmul10, 6, 1, 1, 1, 8, 9, 1,", 2 * 4 * 6 * 9 * 8),
+    "one matrix": ({"a": [6, 8], "b": [8, 5]}, [{"matmul": None, "from": ["a", "b"]}],
+                   "matmul1, 6, 1, 1, 1, 8, 5, 1,", 6 * 8 * 5),
+    "a vector": ({"a": [8], "b": [8, 5]}, [{"matmul": None, "from": ["a", "b"]}], "matmul1, ", 8 * 5),
+    "heads": ({"q": [4, 6, 8], "k": [4, 9, 8], "v": [4, 9, 3]}, [
+        {"scaled_dot_product_attention": None, "from": ["q", "k", "v"]}],
+        "scaled_dot_product_attention1.values3, 6, 1, 1, 1, 9, 3, 1,", 4 * 6 * 9 * (8 + 3)),
+    "weight norm": ({"x": [3, 8, 8]}, [{"conv": {"out_channels": 4, "kernel_size": 3, "parametrization": "weight_norm"}}],
+                    "conv1, 8, 8, 3, 3, 3, 4, 1,", 36 * 27 * 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_tensors_have_a_row_for_each_matrix(name):
+    inputs, layers, row, macs = PRODUCTS[name]
+    net = shapecalc.load({"inputs": inputs, "layers": layers})
+    table = net.convert("scalesim")
+    assert any(line.startswith(row) for line in table.splitlines()), table
+    assert macs_of(table) == net.infer().total.macs == macs
+    assert net.convert("timeloop")
 
 
 def test_a_separable_convolution_is_a_depthwise_and_a_pointwise_one():

@@ -6,8 +6,9 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.exporters.integers import TRUTHS
-from shapecalc.exporters.keras.shapes import broadcast, check_kept
+from shapecalc.exporters.keras.layouts import in_order_of_output, reduced_in_own_order
 from shapecalc.exporters.keras.table import NoCounterpartError, call, writes
+from shapecalc.exporters.source.operations import broadcast
 from shapecalc.layers.base.axis_numbers import axis_index
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _NAMES = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan
 
 
 @writes("pointwise")
+@in_order_of_output
 def _pointwise(site: Site) -> Operation:
     name, other = site.given["function"], site.other
     number = "int32" if site.integers else "float32"
@@ -50,10 +52,10 @@ _REDUCTIONS = {
 
 
 @writes("sum", "max", "min", "reduce")
+@reduced_in_own_order
 def _reduce(site: Site) -> Operation:
     name = site.given.get("function") or site.layer.kind
     dims = sorted([site.axis(axis + 1) for axis in site.layer._axes(site.x)])  # type: ignore[attr-defined]  # noqa: SLF001
-    check_kept(site)
     if not dims:
         return call("{0}")
     more = {}
@@ -68,9 +70,9 @@ def _reduce(site: Site) -> Operation:
 
 
 @writes("argmax", "argmin")
+@reduced_in_own_order
 def _arg(site: Site) -> Operation:
     dim = site.given["dim"]
-    check_kept(site)
     if dim is None:
         raise NoCounterpartError("the position in all elements")
     keep = ", keepdims=True" if site.given["keepdim"] else ""

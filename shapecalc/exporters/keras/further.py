@@ -5,10 +5,10 @@ from __future__ import annotations
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.keras.layouts import in_own_order
 from shapecalc.exporters.keras.table import (
     NoCounterpartError,
     call,
-    first_is_last,
     module,
     moved_last,
     short,
@@ -96,8 +96,8 @@ def _conv_lstm(site: Site) -> Operation:
 
 
 @writes("einsum_dense")
+@in_own_order
 def _einsum_dense(site: Site) -> Operation:
-    _check_order(site)
     left, _, right = site.given["equation"].replace(" ", "").partition("->")
     term, _, kernel = left.partition(",")
     if "..." not in term and len(term) == site.x.rank:
@@ -109,16 +109,9 @@ def _einsum_dense(site: Site) -> Operation:
                   bias_axes=site.given["bias_axes"])  # fmt: skip
 
 
-def _check_order(site: Site) -> None:
-    """Raise `NoCounterpartError` for a kind that counts axes of a feature map with channels first."""
-    found = next((x for x in (*site.inputs, *site.outputs) if stored(x) != [*range(x.rank)]), None)
-    if found:
-        raise NoCounterpartError(first_is_last(found))
-
-
 @writes("einsum")
+@in_own_order
 def _einsum(site: Site) -> Operation:
-    _check_order(site)
     plan = site.layer._plan(site.inputs)  # type: ignore[attr-defined]  # noqa: SLF001
     equation = einsum_equation(plan.terms, plan.result, [True] * len(plan.terms))
     return call(f'ops.einsum("{equation}", {{*}})')
@@ -128,24 +121,55 @@ def _einsum(site: Site) -> Operation:
 def _gather(site: Site) -> Operation:
     given = site.given
     if given["index"] is None:
-        raise NoCounterpartError("positions that are data")
+        return _gather_at(site)
     if given["keepdim"]:
         return call("ops.take({0}, {index}, axis={axis})", index=[*given["index"]], axis=site.axis(given["dim"]))
-    _check_order(site)
+    return _picked(site)
+
+
+@in_own_order
+def _gather_at(site: Site) -> Operation:
+    """Return a gather at positions: of each element, of all samples, or of each along the first axis."""
+    axis = site.axis(site.given["dim"])
+    if site.given["mode"] == "elements":
+        return call("ops.take_along_axis({0}, {1}, axis={axis})", axis=axis)
+    if site.fixed[1]:
+        return call("ops.take({0}, {1}[0], axis={axis})", axis=axis)
+    if axis != 1:
+        raise NoCounterpartError("positions that are data, along another axis than the first")
+    return _gather_first(site)
+
+
+@writes("named_operation")
+def _named_operation(site: Site) -> Operation:
+    return call("ops.cumsum({0}, axis=1)") if site.named() == "cumsum" else _gather_first(site)
+
+
+@in_own_order
+def _gather_first(site: Site) -> Operation:
+    """Return a gather at positions of each sample, along the first axis."""
+    sizes = (-1, site.inputs[1].elements, *[1] * (site.x.rank - 1))
+    return call("ops.take_along_axis({0}, ops.reshape({1}, {positions}), axis=1);ops.reshape({0}, {sizes})",
+                positions=sizes, sizes=(-1, *site.outputs[0].sizes))  # fmt: skip
+
+
+@in_own_order
+def _picked(site: Site) -> Operation:
+    given = site.given
     return call(f"{{0}}[{':, ' * site.axis(given['dim'])}{{index}}]", index=given["index"][0])
 
 
 @writes("tile")
+@in_own_order
 def _tile(site: Site) -> Operation:
-    _check_order(site)
     dims, more = site.given["dims"], site.outputs[0].rank - site.x.rank
     dims = (*[1] * (site.outputs[0].rank - len(dims)), *dims)
     return call(f"ops.tile({with_axes(more)}, {{repeats}})", repeats=(1, *dims))
 
 
 @writes("expand")
+@in_own_order
 def _expand(site: Site) -> Operation:
-    _check_order(site)
     after = site.outputs[0].sizes
     before = [1] * (len(after) - site.x.rank) + [*site.x.sizes]
     repeats = (1, *[size if own == 1 else 1 for own, size in zip(before, after, strict=True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.keras.layouts import in_own_order
 from shapecalc.exporters.keras.table import NoCounterpartError, call, module, norm_of, writes
 from shapecalc.exporters.source.scales import layer_scale
 
@@ -118,9 +119,8 @@ def _stochastic_depth(site: Site) -> Operation:
 
 
 @writes("linear")
+@in_own_order
 def _linear(site: Site) -> Operation:
-    if site.is_mixed:
-        raise NoCounterpartError("the last axis of a feature map, which is not that of its channels")
     return module(f"layers.Dense{norm_of(site)}", units=site.given["out_features"], use_bias="bias" in site.weights)
 
 
@@ -164,9 +164,10 @@ def _layer_norm(site: Site) -> Operation:
 
 
 @writes("rms_norm")
+@in_own_order
 def _rms_norm(site: Site) -> Operation:
     size = site.weights.get("weight", ())
-    if len(size) != 1 or "bias" in site.weights or size[0] != site.x.sizes[-1] or site.is_mixed:
+    if len(size) != 1 or "bias" in site.weights or size[0] != site.x.sizes[-1]:
         raise NoCounterpartError("several axes, or no scale")
     return module("layers.RMSNormalization", epsilon=site.given["eps"] or 1e-6)
 

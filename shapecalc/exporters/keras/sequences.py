@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.keras.layouts import in_own_order
 from shapecalc.exporters.keras.table import ROTARY, NoCounterpartError, call, module, stored, writes
-from shapecalc.exporters.source.operations import check_experts
+from shapecalc.exporters.source.operations import check_experts, with_axes
 from shapecalc.layers.base.per_axis import per_axis
 
 if TYPE_CHECKING:
@@ -203,14 +204,29 @@ def _own_attention(site: Site, widths: tuple[int, int, int, int], biases: tuple[
 @writes("scaled_dot_product_attention")
 def _scaled_dot_product_attention(site: Site) -> Operation:
     """Keras has the heads between positions and features, as the third axis."""
-    site.refuse("enable_gqa")
     tensors = (*site.inputs, site.outputs[0])
-    if len(site.inputs) > 3 or any(x.rank != 3 for x in tensors):
-        raise NoCounterpartError("a mask, or other axes than heads, positions and features")
+    if len(site.inputs) > 3 or site.given["enable_gqa"] or any(x.rank != 3 for x in tensors):
+        return _attention_by_products(site)
     swaps = [", 1, 2)" if stored(x) == [0, 1, 2] else ", 2, 3)" for x in tensors]
     inputs = ", ".join(f"ops.swapaxes({{{i}}}{swap}" for i, swap in enumerate(swaps[:3]))
     causal = ", is_causal=True" if site.given["is_causal"] else ""
     return call(f"ops.swapaxes(ops.dot_product_attention({inputs}{causal}){swaps[3]}")
+
+
+@in_own_order
+def _attention_by_products(site: Site) -> Operation:
+    """Return attention with a mask, which is added, grouped keys, or any axes before positions and features."""
+    q, k, *_ = site.inputs
+    rank = max(x.rank for x in site.inputs)
+    names = [with_axes(rank - x.rank, number) for number, x in enumerate(site.inputs)]
+    if site.given["is_causal"]:
+        raise NoCounterpartError("a mask beside the causal one, grouped keys, or further axes")
+    if site.given["enable_gqa"]:
+        groups = q.sizes[-3] // k.sizes[-3]
+        names[1:3] = [f"ops.repeat({name}, {groups}, axis=-3)" for name in names[1:3]]
+    scores = f"{names[0]} @ ops.swapaxes({names[1]}, -2, -1) * {{scale}}"
+    masked = " + ".join([scores, *names[3:]])
+    return call(f"ops.softmax({masked}) @ {names[2]}", scale=round(q.sizes[-1] ** -0.5, 9))
 
 
 @writes(ROTARY)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.keras.layouts import in_order_of_output, in_own_order, reduced_in_own_order
 from shapecalc.exporters.keras.table import (
     NoCounterpartError,
     call,
-    first_is_last,
+    is_moved,
     module,
     moved_last,
     order_of,
@@ -24,17 +25,17 @@ if TYPE_CHECKING:
     from shapecalc.exporters.keras.table import Site
     from shapecalc.exporters.structure.parts import Operation
 
-__all__ = ["broadcast", "check_kept"]
+__all__: list[str] = []
 
 _MERGES = {"add": ("Add", "+"), "mul": ("Multiply", "*"), "sub": ("Subtract", "-"), "average": ("Average", ""),
            "maximum": ("Maximum", ""), "minimum": ("Minimum", ""), "div": ("", "/")}  # fmt: skip
 
 
 def _merge(name: str, sign: str) -> Callable[[Site], Operation]:
+    @in_order_of_output
     def write(site: Site) -> Operation:
         ranks = [x.rank for x in site.inputs]
         count = len(ranks)
-        _check_moved(site)
         if site.other is not None:
             forward = f"ops.{name.lower()}({{0}}, {{other}})" if not sign else f"{{0}} {sign} {{other}}"
             return call("{other} - {0}" if sign == "-" else forward, other=site.other)
@@ -44,7 +45,7 @@ def _merge(name: str, sign: str) -> Callable[[Site], Operation]:
             return module(f"layers.{name}", "{m}([{*}])")
         if not sign:
             raise NoCounterpartError("tensors with different numbers of axes")
-        return call(f" {sign} ".join(broadcast(site)))
+        return call(f" {sign} ".join(operations.broadcast(site)))
 
     return write
 
@@ -53,23 +54,9 @@ for _kind, (_name, _sign) in _MERGES.items():
     writes(_kind)(_merge(_name, _sign))
 
 
-def broadcast(site: Site) -> list[str]:
-    """Return the inputs of an element-wise kind: those with fewer axes get more behind the batch."""
-    _check_moved(site)
-    return operations.broadcast(site)
-
-
-def _check_moved(site: Site) -> None:
-    """Raise `NoCounterpartError` where some inputs are feature maps with channels first, and others are not."""
-    moved = [x for x in site.inputs if stored(x) != [*range(x.rank)]]
-    others = [x for x in site.inputs if x not in moved or x.rank != moved[0].rank] if moved else []
-    if others:
-        raise NoCounterpartError(f"{first_is_last(moved[0])}: it does not fit {others[0].text} then")
-
-
 @writes("concat")
+@in_order_of_output
 def _concat(site: Site) -> Operation:
-    _check_moved(site)
     if len(site.inputs) == 1:
         return call("{0}")
     axis = site.axis(site.given["dim"])
@@ -77,18 +64,15 @@ def _concat(site: Site) -> Operation:
 
 
 @writes("stack")
+@in_own_order
 def _stack(site: Site) -> Operation:
-    if any(stored(x) != [*range(x.rank)] for x in site.inputs):
-        raise NoCounterpartError("feature maps with channels first")
     dim = site.given["dim"]
     return call("ops.stack([{*}], axis={axis})", axis=dim if dim < 0 else max(dim, 1))
 
 
 @writes("matmul", "bmm")
+@in_own_order
 def _matmul(site: Site) -> Operation:
-    _check_moved(site)
-    if any(stored(x) != [*range(x.rank)] for x in site.inputs):
-        raise NoCounterpartError("feature maps with channels first")
     if any(x.rank < 2 for x in site.inputs):
         if all(x.rank == 1 for x in site.inputs):
             return call("ops.sum({0} * {1}, axis=-1)")
@@ -100,6 +84,8 @@ def _matmul(site: Site) -> Operation:
 def _reshaped(site: Site) -> Operation:
     """Return the reshape to the output: of the elements in the order that they have here."""
     x, y = site.x, site.outputs[0]
+    if is_moved(x) and is_moved(y) and x.sizes[0] == y.sizes[0]:
+        return module("layers.Reshape", target_shape=(*y.sizes[1:], y.sizes[0]))
     before = permute([stored(x).index(axis) for axis in range(x.rank)])
     after = permute(stored(y))
     steps = [before] if before != "{0}" else []
@@ -154,19 +140,12 @@ def _roll(site: Site) -> Operation:
 
 
 @writes("mean")
+@reduced_in_own_order
 def _mean(site: Site) -> Operation:
     given = site.given
     axes = tuple(sorted(site.axis(dim) for dim in per_axis(given["dim"], 1)))
     axis = axes[0] if len(axes) == 1 else axes
-    check_kept(site)
     return call("ops.mean({0}, axis={axis}, keepdims={keepdims})", axis=axis, keepdims=given["keepdim"])
-
-
-def check_kept(site: Site) -> None:
-    """Raise `NoCounterpartError` for a feature map with channels first of which several axes stay."""
-    x, y = site.x, site.outputs[0]
-    if x.is_map and not x.channels_last and not y.is_map and y.rank > 1:
-        raise NoCounterpartError(f"{first_is_last(x)}, and works along others")
 
 
 @writes("channel_shuffle")

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.sites import ROTARY, NoCounterpartError, Site, sites_of
 from shapecalc.exporters.source.operations import Writers, call, module
+from shapecalc.layers.base.layer import CHANNELS_FIRST, FEATURES_LAST
 from shapecalc.layers.base.shape import HWC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.report import Report
 
-__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "first_is_last", "keras_sites", "module",
-           "moved_last", "norm_of",
-           "order_of", "permute", "short", "stored", "writes"]  # fmt: skip
+__all__ = ["ROTARY", "WRITERS", "NoCounterpartError", "Site", "call", "first_is_last", "is_moved", "keras_sites",
+           "module", "moved_last", "norm_of", "order_of", "permute", "short", "stored", "writes"]  # fmt: skip
 
 WRITERS = Writers()
 writes = WRITERS.of
@@ -30,29 +31,71 @@ writes = WRITERS.of
 def keras_sites(report: Report) -> Iterator[Site]:
     """Yield the site of each layer.
 
-    Where a permutation to channels first undoes another, its output is a feature map, of which Keras has the channels
-    last.
+    Which tensors are feature maps, whose channels Keras has last, follows from what makes them and what reads them: a
+    convolution outputs one, and a function of single elements keeps one. What a permutation, a reshape or a product
+    outputs is one where a kind reads it as channels and positions; heads of attention are none.
     """
     maps: dict[tuple[int, int], Shape] = {}
+    read = _read_as_maps(report)
     for index, site in enumerate(sites_of(report, HWC)):
         refs = report.graph.nodes[index].inputs
         inputs = tuple(maps.get(ref, x) for ref, x in zip(refs, site.inputs, strict=True))
-        outputs = site.outputs
-        if _makes_map(site, inputs):
-            outputs = tuple(one._replace(is_map=True) for one in outputs)
-        maps |= {(index, number): one for number, one in enumerate(outputs) if one.is_map}
+        outputs = tuple(
+            [
+                y._replace(is_map=_is_map(site, inputs, y, is_read=(index, number) in read))
+                for number, y in enumerate(site.outputs)
+            ]
+        )
+        maps |= {(index, number): one for number, one in enumerate(outputs)}
         yield replace(site, inputs=inputs, outputs=outputs)
 
 
-def _makes_map(site: Site, inputs: tuple[Shape, ...]) -> bool:
-    y = site.outputs[0]
-    if y.is_map or y.channels_last or y.rank < 2:
-        return False
-    if site.layer.kind in ("permute", "transpose"):
-        first = order_of(site)[0]
-        return not inputs[0].is_map and first == y.rank - 1 and order_of(site)[1:] == [*range(y.rank - 1)]
-    is_alike = site.layer.elementwise or site.layer.is_sum
-    return is_alike and any(x.is_map and x.rank == y.rank for x in inputs)
+_ORDERS = frozenset({"permute", "transpose"})
+_RESHAPES = frozenset({"flatten", "reshape", "unflatten"})
+_IN_ANY_ORDER = _ORDERS | _RESHAPES | {
+    "bmm", "einsum", "einsum_dense", "expand", "matmul", "scaled_dot_product_attention", "squeeze", "stack", "tile",
+    "unsqueeze",
+}  # fmt: skip
+"""Kinds whose output may be a map or not, whatever their inputs are."""
+
+
+def _is_free(layer: Layer) -> bool:
+    return layer.kind in _IN_ANY_ORDER or layer.axis_order_out == FEATURES_LAST
+
+
+def _read_as_maps(report: Report) -> set[tuple[int, int]]:
+    """Return the tensors that are read as channels and positions, by a kind or as an output of the network.
+
+    A kind that outputs a map if its input is one reads it as its output is read. A permutation reads a reshaped map as
+    well as any.
+    """
+    found: set[tuple[int, int]] = {ref for ref in report.graph.outputs if report.shape_of(*ref).is_map}
+    for index, row in reversed([*enumerate(report.rows)]):
+        layer, refs = row.node.layer, row.node.inputs
+        assert layer is not None
+        passes = not _is_free(layer) and any((index, number) in found for number in range(len(row.sizing.outputs)))
+        is_order = layer.kind in _ORDERS and refs[0].node >= 0 and report.rows[refs[0].node].kind in _RESHAPES
+        if layer.axis_order == CHANNELS_FIRST or is_order:
+            found.update(refs[:1])
+        elif passes:
+            found.update(refs)
+    return found
+
+
+def _is_map(site: Site, inputs: tuple[Shape, ...], y: Shape, *, is_read: bool) -> bool:
+    """Return whether an output is a feature map in Keras."""
+    layer = site.layer
+    if y.channels_last or y.rank < 2 or not inputs:
+        return y.is_map
+    if layer.kind in _ORDERS and is_read and not inputs[0].is_map:
+        return y.is_map or order_of(site) == [y.rank - 1, *range(y.rank - 1)]
+    if layer.kind in _RESHAPES and is_read and is_moved(inputs[0]) and inputs[0].sizes[0] == y.sizes[0]:
+        return True  # of positions, each with its channels
+    if _is_free(layer):
+        return y.is_map and is_read
+    if layer.axis_order_out == CHANNELS_FIRST:
+        return y.is_map
+    return any(x.is_map and x.rank == y.rank for x in inputs)
 
 
 def order_of(site: Site) -> list[int]:
@@ -71,6 +114,11 @@ def stored(x: Shape) -> list[int]:
     """Return the axes of a tensor here in the order in which Keras has them."""
     axes = [*range(x.rank)]
     return [*axes[1:], 0] if x.is_map and not x.channels_last and axes else axes
+
+
+def is_moved(x: Shape) -> bool:
+    """Return whether Keras has the axes of a tensor in another order."""
+    return x.rank > 1 and stored(x) != [*range(x.rank)]
 
 
 def permute(order: Sequence[int], value: str = "{0}") -> str:

@@ -21,7 +21,6 @@ _REASONS = {
     "locally_connected": "ONNX has no kernels that differ by position",
     "max_unpool": "ONNX counts its positions in the whole tensor, not in each map",
     "opaque": "its operation is not known",
-    "named_operation": "operations by name are not written",
     "prior_box": "ONNX has no prior boxes",
     "roi_align": "ONNX needs the number of the sample that each box is of",
     "unfold": "ONNX has no im2col",

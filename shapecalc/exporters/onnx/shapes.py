@@ -146,6 +146,13 @@ def _picked(site: LayerSite, axis: int) -> str:
     return site.transpose(found, [0, *range(new, last), *range(1, new), *range(last, last + len(after))])
 
 
+@writes("named_operation", order=OWN)
+def _named_operation(site: LayerSite) -> str:
+    if site.named() == "cumsum":
+        return str(site.op("CumSum", site.names[0], site.graph.number(1)))
+    return _picked(site, 1)
+
+
 @writes("top_k", order=OWN)
 def _top_k(site: LayerSite) -> Any:
     given = site.given

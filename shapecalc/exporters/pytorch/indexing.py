@@ -70,6 +70,13 @@ def _gather(site: Site) -> Operation:
     return call("{0}.select({dim}, {index})", dim=dim, index=index[0])
 
 
+@writes("named_operation")
+def _named_operation(site: Site) -> Operation:
+    if site.named() == "cumsum":
+        return call("{0}.cumsum(1)")
+    return call("{0}[torch.arange({0}.shape[0], device={0}.device), {1}]")
+
+
 @writes("top_k")
 def _top_k(site: Site) -> Operation:
     given = site.given

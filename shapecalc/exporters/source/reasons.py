@@ -13,7 +13,6 @@ _OF_BOTH = {
     "locally_connected": "{} has no kernels that differ by position",
     "multi_head_latent_attention": "its compressed keys and values are not written",
     "opaque": "its operation is not known",
-    "named_operation": "operations by name are not written",
     "prior_box": "{} has no prior boxes",
     "relative_position_bias": "its table of distances is not written",
     "roi_align": "{} has no regions of interest",
