@@ -208,7 +208,7 @@ def _parameters(graph: Graph, sizings: Sequence[Sizing | None]) -> set[int]:
     found: dict[int, int] = {}
     for index, (node, sizing) in enumerate(zip(graph.nodes, sizings, strict=True)):
         is_moved = bool(node.inputs) and all(ref.node in found for ref in node.inputs)
-        if sizing and (is_moved or node.kind == "parameter"):
+        if sizing and (is_moved or (not node.inputs and sizing.weight_shapes)):
             elements = sum([shape.elements for shape in sizing.outputs])
             if not is_moved or elements == sum([found[ref.node] for ref in node.inputs]):
                 found[index] = elements

@@ -7,6 +7,7 @@ import tracemalloc
 
 import pytest
 from scene_laws import around
+from searching import FAMILY_ENDS
 from test_volumes import Drawn, check_apart, check_edges, check_lengths, drawn, picture_of
 
 import shapecalc
@@ -305,3 +306,76 @@ def test_branches_in_different_columns_share_their_height(name, tallest):
     """The heads of SSD stand below one another: each begins right below the arrow of the one before it."""
     scene = shapecalc.load(name).infer().draw("volumes").scene
     assert scene.height < tallest * scene.width
+
+
+def arrows(maps):
+    return [(maps[source].name, one.name) for one in maps for source in one.sources]
+
+
+def test_a_skip_connection_over_one_map_has_an_arrow_of_its_own(tmp_path):
+    conv = "conv: {out_channels: 8, kernel_size: 3, padding: 1}"
+    report = inferred(tmp_path, f"input: 8x9x9\nlayers: [{conv}, relu, {{add: [[{conv}, relu], []]}}, {conv}]")
+    maps = feature_maps(report, "all")
+    assert arrows(maps) == [
+        ("input", "conv1"),
+        ("conv1", "conv2"),
+        ("conv2", "add1"),
+        ("conv1", "add1"),
+        ("add1", "conv3"),
+    ]
+    conv += ", relu"
+    report = inferred(tmp_path, f"input: 8x9x9\nlayers: [{conv}, {{add: [[{conv}, {conv}], []]}}, relu]")
+    maps = feature_maps(report, "all")
+    assert arrows(maps) == [("input", "conv1"), ("conv1", "conv2"), ("conv2", "conv3"), ("conv1", "conv3")]
+    assert [line.kind for line in maps[-1].merged] == ["relu", "add", "relu"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "due"),
+    [
+        (
+            "relu, {conv: {out_channels: 8, kernel_size: 1}, name: b}, {concat: [a, b], name: y}",
+            "a→relu1 relu1→b a→y b→y",
+        ),
+        ("{sigmoid: {}, name: g}, {mul: [a, g], name: y}", "a→g a→y g→y"),
+        ("{relu: {}, name: y}", ""),
+    ],
+)
+def test_a_value_that_is_read_elsewhere_is_a_map_of_its_own(tmp_path, layers, due):
+    conv = "{conv: {out_channels: 8, kernel_size: 1}, name: a}"
+    maps = feature_maps(inferred(tmp_path, f"input: 8x9x9\nlayers: [{conv}, {layers}]\noutput: y"), "all")
+    assert sorted(f"{source}→{name}" for source, name in arrows(maps)[1:]) == sorted(due.split())
+
+
+def test_an_output_of_the_network_is_a_map_of_its_own(tmp_path):
+    text = "input: 8x9x9\nlayers: [{conv: {out_channels: 8, kernel_size: 1}, name: a}, {relu: {}, name: b}]\noutputs: [a, b]"
+    assert [one.name for one in feature_maps(inferred(tmp_path, text), "all")] == ["input", "a", "b"]
+
+
+def test_a_map_ends_where_its_block_does(tmp_path):
+    text = ("input: 8x9x9\nblocks: {b: [batch_norm, {conv: {out_channels: 8, kernel_size: 1}}, relu]}\n"
+            "layers: [{b: {}, name: one}, {b: {}, name: two}, tanh]")  # fmt: skip
+    maps = feature_maps(inferred(tmp_path, text), "all")
+    assert [[line.name for line in one.merged] for one in maps] == [
+        [], [], ["one.relu1"], [], ["two.relu1", "tanh1"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", [1, "all"])
+def test_arrows_are_from_the_values_that_are_read(depth):
+    """Over the zoo: what is read outside of its map is the last value of that, and each has an arrow of its own."""
+    for name in FAMILY_ENDS:
+        report = shapecalc.load(name).infer()
+        maps = feature_maps(report, depth)
+        owner = {id(row): number for number, one in enumerate(maps) for row in one.rows}
+        ends = [{id(row) for row in ([one.line, *one.merged][-1] or one).rows} for one in maps]
+        for number, one in enumerate(maps):
+            drawn_before: set[int] = set()
+            for line in filter(None, (one.line, *one.merged)):
+                rows = [report.rows[ref.node] for row in line.rows for ref in row.node.inputs if ref.node >= 0]
+                others = {owner[id(row)] for row in rows if owner.get(id(row), number) != number}
+                assert all(id(row) in ends[owner[id(row)]] for row in rows if owner.get(id(row), number) != number), (
+                    line.name
+                )
+                assert others.isdisjoint(drawn_before), line.name
+                drawn_before |= others

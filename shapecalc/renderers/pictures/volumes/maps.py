@@ -182,9 +182,12 @@ class _Builder:
         for number, line in enumerate(lines):
             self._line_of += [number] * len(line.rows)
         self._used = self._used_outside()
+        self._readers = self._read_by()
         self._map_of_line: dict[int, int] = {}
+        self._end_of_map: list[int] = []  # the line whose output a map is, or the number of an input
         for index, name in enumerate(report.graph.inputs):
             self._map_of_line[-1 - index] = len(self.maps)
+            self._end_of_map.append(-1 - index)
             self.maps.append(FeatureMap(name, self._sides_of_input(index)))
 
     def _sides_of_input(self, index: int) -> Sides:
@@ -212,6 +215,16 @@ class _Builder:
                 found[line] = (ref.node, ref.output) if ref.node > node else (node, min(output, ref.output))
         return found
 
+    def _read_by(self) -> dict[int, set[int]]:
+        """Return the other lines that read an output of each line or input; -1, if it is one of the network's."""
+        found: dict[int, set[int]] = {}
+        refs = [(ref, self._line_of[i]) for i, row in enumerate(self.report.rows) for ref in row.node.inputs]
+        for ref, user in [*refs, *[(ref, -1) for ref in self.report.graph.outputs]]:
+            line = self._line_of[ref.node] if ref.node >= 0 else ref.node
+            if line != user or line < 0:
+                found.setdefault(line, set()).add(user)
+        return found
+
     def add(self, index: int) -> None:
         """Add the map of a line, or the line to the map before it."""
         line = self.lines[index]
@@ -220,20 +233,31 @@ class _Builder:
         sides = Sides.of(row.sizing.outputs[output if node >= 0 else 0])
         sources = self._sources(index)
         last = max(sources, default=-1)
-        if last >= 0 and self._continues(line, sides, last, sources):
+        if last >= 0 and self._continues(index, sides, last, sources):
             before = self.maps[last]
-            more = tuple([source for source in sources if source != last and source not in before.sources])
+            more = tuple([source for source in sources if source != last])
             self.maps[last] = before._replace(merged=(*before.merged, line), sources=before.sources + more)
-            self._map_of_line[index] = last
+            self._map_of_line[index], self._end_of_map[last] = last, index
             return
         self._map_of_line[index] = len(self.maps)
+        self._end_of_map.append(index)
         self.maps.append(FeatureMap(line.name, sides, line, (), sources))
 
-    def _continues(self, line: ReportLine, sides: Sides, last: int, sources: Sequence[int]) -> bool:
-        """Return whether a line only changes the values of the last of its sources, or adds what that was made of."""
+    def _continues(self, index: int, sides: Sides, last: int, sources: Sequence[int]) -> bool:
+        """Return whether a line only changes the values of the last of its sources, or adds what that was made of.
+
+        What it changes is read by it alone, and it is in the block of that, or around it. What it adds is not what that
+        was made of directly: there would be no second arrow from one to the other.
+        """
+        line, before = self.lines[index], self.maps[last]
         others = {*sources} - {last}
-        is_same = self.maps[last].sides == sides and not any(map(_works, line.rows))
-        return is_same and self._is_made_of(last, others)
+        is_same = before.sides == sides and not any(map(_works, line.rows))
+        if not is_same or not others.isdisjoint(before.sources):
+            return False
+        end = self._end_of_map[last]
+        around, own = line.name.rpartition(".")[0], (self.lines[end].name if end >= 0 else "")
+        is_around = not around or own.startswith(f"{around}.")
+        return is_around and self._readers.get(end, set()) <= {index} and self._is_made_of(last, others)
 
     def _is_made_of(self, number: int, others: set[int]) -> bool:
         """Return whether each of these maps is among those that a map is computed from."""
