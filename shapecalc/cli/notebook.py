@@ -78,7 +78,12 @@ class _Magic:
     ) -> None:
         """Display the network of a SPEC, or of a variable that holds one. Errors: `ShapecalcError`."""
         held = self.shell.user_ns.get(spec)
-        network = load_network(held if isinstance(held, Network) else spec, inputs, settings, layout or "")
+        try:
+            network = load_network(held if isinstance(held, Network) else spec, inputs, settings, layout or "")
+        except UsageError:
+            if held is None:
+                raise
+            network = load_network(held, inputs, settings, layout or "")  # its error says how to read such an object
         self.show(network, layout=layout, **options)
 
     def show_cell(

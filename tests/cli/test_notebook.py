@@ -167,6 +167,15 @@ def test_wrong_use_of_the_line(shell, line, words, monkeypatch):
     assert shell.shown == []
 
 
+def test_a_variable_that_is_no_network_says_how_it_is_read(shell):
+    shell.names.update(m=object(), lenet5=5)
+    assert error_of(shell, "m").startswith(
+        "a specification is a path, a name, text, a dict or a list of layers, not object"
+    )
+    run_cell(shell, "lenet5")
+    assert shell.shown[0].name == "LeNet-5", "a file or a bundled specification of that name is meant"
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
