@@ -10,7 +10,7 @@ import shapecalc
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402  (only where there is torch)
 
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class Tokens(nn.Module):
