@@ -84,12 +84,11 @@ def test_the_zoo_runs_and_agrees_and_is_read_again(keras):
         assert Counter(map(answer_of_keras, mine)) == Counter(map(answer_of_report, rows)), name
         own += len(mine)
         assert again.total.macs == report.total.macs - sum(row.macs for row in rows), name
-        stored = report.total.weights + report.total.biases - sum(row.weights + row.biases for row in rows)
-        assert again.total.weights + again.total.biases == stored, name
+        assert again.total.params == report.total.params, name
         assert again.total.buffers == report.total.buffers - sum(row.buffers for row in rows), name
         with_sizes = name not in CROPPED
         mine = weighted(report, with_sizes=with_sizes, without=kinds)
-        assert weighted(again, with_sizes=with_sizes) == mine, name
+        assert weighted(again, with_sizes=with_sizes, without={"opaque"}) == mine, name
     assert own > 50
 
 

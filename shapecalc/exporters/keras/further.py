@@ -132,7 +132,10 @@ def _gather_at(site: Site) -> Operation:
     """Return a gather at positions: of each element, of all samples, or of each along the first axis."""
     axis = site.axis(site.given["dim"])
     if site.given["mode"] == "elements":
-        return call("ops.take_along_axis({0}, {1}, axis={axis})", axis=axis)
+        kept = [":" if own == count or i == axis else f":{count}"
+                for i, (own, count) in enumerate(zip(site.x.sizes, site.inputs[1].sizes, strict=True), 1)]  # fmt: skip
+        part = "" if {*kept} == {":"} else f"[:, {', '.join(kept)}]"  # PyTorch leaves the rest out where there is more
+        return call(f"ops.take_along_axis({{0}}{part}, {{1}}, axis={{axis}})", axis=axis)
     if site.fixed[1]:
         return call("ops.take({0}, {1}[0], axis={axis})", axis=axis)
     if axis != 1:
