@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import UNKNOWN, show_size
+from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.scene import Label
 from shapecalc.text.amounts import show_count
@@ -62,11 +63,14 @@ def _details(one: FeatureMap) -> Iterator[str]:
 
 
 def _count(one: FeatureMap) -> Iterator[str]:
-    """Yield the number of parameters, which is never cut."""
+    """Yield the number of parameters, which is never cut, or whose parameters its layers share."""
     if one.params is None:
         yield f"{UNKNOWN} params"
     elif one.params:
         yield f"{show_count(one.params)} param{'' if one.params == 1 else 's'}"
+    else:
+        shared = [params_text(line.rows) for line in (one.line, *one.merged) if line]
+        yield from [fitted(text, _SMALL, _ROOM) for text in shared if text][:1]
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:
