@@ -213,6 +213,15 @@ def test_scalars_and_several_inputs_and_outputs():
     assert len(marks_of(scene, "box")) == 3 + 3 + 3
 
 
+@pytest.mark.parametrize("size", [[3, 32, 32], [10] * 28])
+def test_short_names_of_inputs_and_outputs_are_shown(size):
+    layers = [{"concat": ["x", "m"], "name": "y"}, {"relu": {}, "name": "q", "from": "m"}]
+    scene = checked(shapecalc.load({"inputs": {"x": size, "m": size}, "layers": layers, "outputs": ["y", "q"]}).infer())
+    names = {key: mark.text for key, mark in marks_of(scene, "name").items()}
+    kinds = {key: mark.text for key, mark in marks_of(scene, "kind").items()}
+    assert [names.get(key, "") for key in kinds if kinds[key] in ("input", "output")] == ["x", "m", "y", "q"]
+
+
 def test_a_network_that_is_too_large():
     layers = [{"fc": 4 + i % 2} for i in range(10_000)]
     with pytest.raises(shapecalc.UsageError) as error:
