@@ -121,9 +121,9 @@ class CardText(NamedTuple):
         name = _fitted(self.name, _SMALL, room) if room > min(_GAP, text_width(self.name, _SMALL) - 0.01) else ""
         if name not in ("", "…"):
             if self.params:
-                yield Label(right, base, name, _SMALL, "right", "quiet", key=f"name {key}")
+                yield Label(right, base, name, _SMALL, "right", "soft", key=f"name {key}")
             else:
-                yield Label(left + beside + 6.0, base, name, _SMALL, "left", "quiet", key=f"name {key}")
+                yield Label(left + beside + 6.0, base, name, _SMALL, "left", "soft", key=f"name {key}")
 
 
 def common_width(cards: Iterable[CardText]) -> float:

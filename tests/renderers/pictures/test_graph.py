@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scene_laws import check_graph, check_page, marks_of, vertices_of
+from scene_laws import LEAST_CONTRAST, check_graph, check_page, contrast, marks_of, vertices_of
 from searching import FAMILY_ENDS, some
 
 import shapecalc
@@ -167,6 +167,11 @@ def test_what_is_unknown_is_marked():
     scene = checked(shapecalc.load({"input": [8], "layers": layers}).infer())
     assert texts(scene, "v0")["params"] == "? params"
     assert marks_of(scene, "box")["v0"].dashed
+
+
+@pytest.mark.parametrize("role", [*COLOURS][[*COLOURS].index("group") :])
+def test_text_on_boxes_is_legible(role):
+    assert min(contrast(text, role) for text in ("ink", "soft")) >= LEAST_CONTRAST
 
 
 def test_the_legend_has_the_colours_that_occur():
