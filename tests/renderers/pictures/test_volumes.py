@@ -175,6 +175,7 @@ def test_laws(name, depth, scale):
     check_edges(picture)
     check_lengths(picture)
     check_heading(report, picture)
+    assert len({picture.captions(index)[0] for index in range(len(picture.maps))}) == len(picture.maps), "names differ"
     for index, one in enumerate(picture.maps):
         shown = f"{picture.label('size', index)}×{picture.label('channels', index)}".split("×")
         assert without_ones(int(size) for size in shown if size) in map(without_ones, sizes_in_report(report, one))

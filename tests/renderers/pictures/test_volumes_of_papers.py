@@ -12,6 +12,7 @@ from test_volumes import Drawn, check_apart, check_edges, check_lengths, drawn, 
 import shapecalc
 from shapecalc.errors import ShapeError, UsageError
 from shapecalc.renderers.pictures.scene import Label
+from shapecalc.renderers.pictures.volumes.captions import short_names
 from shapecalc.renderers.pictures.volumes.maps import Sides, feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths
@@ -157,6 +158,20 @@ def test_merged_maps_have_all_parameters():
             assert sum(one.params for one in feature_maps(report, depth)) == report.total.params
 
 
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["conv1", "fc"], ["conv1", "fc"]),
+        (["Mixed_5b.conv_norm3.conv1", "Mixed_5c.conv_norm3.conv1"], ["…5b…norm3.conv1", "…5c…norm3.conv1"]),
+        (["inception_3a.branch2.conv", "inception_3a.branch2_reduce.conv"], ["…3a.branch2.conv", "…2_reduce.conv"]),
+        (["layer1.0.downsample.conv1", "layer1.0.conv1", "layer2.0.downsample.conv1"],
+         ["…1…down…conv1", "layer1.0.conv1", "layer2.0…conv1"]),
+    ],
+)  # fmt: skip
+def test_long_names_keep_what_they_differ_by(names, short):
+    assert short_names(names) == short
+
+
 def test_crops_are_a_part_of_their_arrows():
     _, picture = picture_of("unet", depth="all")
     assert not any("crop" in one.name for one in picture.maps)
@@ -230,6 +245,7 @@ def test_hostile_names_do_no_harm():
         "]]>",
         "a\u202eb\x1b[31m",
         "x" * 10_000,
+        f"{'i' * 10_000}.conv1",
         "",
         "層の名前" * 30,
         ".".join("ab" * 50),
