@@ -165,6 +165,7 @@ def test_lines_of_different_layers_have_tracks_of_their_own(name):
     _, picture = picture_of(name, "all")
     assert any(len(level_and_upright(line)) > 2 for line in picture.lines)
     check_tracks(picture)
+    check_apart(picture)
 
 
 @pytest.mark.parametrize(("name", "depth", "scale"), some(CASES, 24))

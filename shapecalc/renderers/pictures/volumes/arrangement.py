@@ -275,6 +275,11 @@ class MapGrid:
             widened[column, side] = _UPRIGHT * (len(tracks.spans) - 1)
         return found, widened
 
+    def _comes_from(self, edge: tuple[int, int]) -> tuple[bool, float]:
+        """Return what orders the arrows into an item from the top: those over others, then by their height."""
+        way = self.way(*edge)
+        return "over" not in way, self.y_of(edge[1] if way in _STRAIGHT else edge[0])
+
     def _is_past(self, source: int, target: int) -> bool:
         """Return whether an arrow goes past columns."""
         return self.items[target].place.column > self.items[source].place.column + 1
@@ -292,13 +297,7 @@ class MapGrid:
     def _entries(self, target: int) -> dict[tuple[int, int], float]:
         """Return how far below the middle of an item each arrow enters: in the order of where they come from."""
         edges = [edge for edge in self.edges if edge[1] == target]
-        heights: dict[tuple[int, int], float] = {}
-        for edge in edges:
-            way, y = self.way(*edge), self.y_of(target)
-            heights[edge] = y - 1e6 + self.y_of(edge[0]) if "over" in way else self.y_of(edge[0])
-            if way in _STRAIGHT:
-                heights[edge] = y
-        order = sorted(edges, key=lambda edge: heights[edge])
+        order = sorted(edges, key=self._comes_from)
         middle = next(
             (float(order.index(edge)) for edge in edges if self.way(*edge) in _STRAIGHT), (len(edges) - 1) / 2
         )
