@@ -76,6 +76,8 @@ class CardText(NamedTuple):
     def _beside(self) -> float:
         """The room that what is beside the size keeps."""
         wanted = text_width(self.params, _SMALL) if self.params else text_width(self._head, _SIZE, bold=True)
+        if self.is_terminal and self.name:
+            wanted += _GAP + text_width(self.name, _SMALL)
         return min(wanted, _BESIDE)
 
     @property
@@ -116,12 +118,12 @@ class CardText(NamedTuple):
         yield Label(left, base, head, _SIZE, bold=True, key=f"kind {key}")
         beside = text_width(head, _SIZE, bold=True)
         room -= beside + _GAP
-        name = _fitted(self.name, _SMALL, room) if room > _GAP else ""
+        name = _fitted(self.name, _SMALL, room) if room > min(_GAP, text_width(self.name, _SMALL) - 0.01) else ""
         if name not in ("", "…"):
             if self.params:
-                yield Label(right, base, name, _SMALL, "right", "quiet", key=f"name {key}")
+                yield Label(right, base, name, _SMALL, "right", "soft", key=f"name {key}")
             else:
-                yield Label(left + beside + 6.0, base, name, _SMALL, "left", "quiet", key=f"name {key}")
+                yield Label(left + beside + 6.0, base, name, _SMALL, "left", "soft", key=f"name {key}")
 
 
 def common_width(cards: Iterable[CardText]) -> float:

@@ -1,7 +1,8 @@
 """The colours of pictures, by role, on white and on black.
 
 Fills are tints that black text (white in the dark) is legible on; their lightness differs, so that neighbours differ in
-black and white too. No picture says something by colour alone.
+black and white too. No picture says something by colour alone. Text has a contrast of at least 4.5 to what it is on
+(WCAG 2.2, 1.4.3): `quiet` has it on the page, `soft` on every fill.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ COLOURS = {
     "paper": Colour("#ffffff", "#0d1117"),
     "ink": Colour("#1f2328", "#e6edf3"),
     "quiet": Colour("#59636e", "#9198a1"),
+    "soft": Colour("#424a53", "#c9d1d9"),
     "rule": Colour("#d1d9e0", "#3d444d"),
     "edge": Colour("#59636e", "#9198a1"),
     "accent": Colour("#c2410c", "#fb923c"),

@@ -9,10 +9,12 @@ from itertools import combinations, pairwise
 
 from shapecalc.exporters.chart import Group
 from shapecalc.renderers.pictures import Picture
-from shapecalc.renderers.pictures.scene import Label, Outline, Rectangle
+from shapecalc.renderers.pictures.palette import colour
+from shapecalc.renderers.pictures.scene import Label, Outline, Polygon, Rectangle
 
 CELL = 64
 SLACK = 0.05
+LEAST_CONTRAST = 4.5
 ONE_OF_MANY = re.compile(
     r"(?<![\w,.×])1 (param|parameter|MAC|layer|byte|element|variant|other|point|position|sample)s\b"
 )
@@ -36,8 +38,34 @@ def keyed(scene, start, sort=Rectangle):
             if isinstance(mark, sort) and mark.key.startswith(start)}  # fmt: skip
 
 
+def luminance(code):
+    """Return the relative luminance of a colour, as WCAG 2.2 defines it."""
+    parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(text, fill):
+    """Return the least contrast ratio of a colour of text to that of what it is on, by their roles, in both themes."""
+    pairs = [sorted(luminance(colour(role, theme)) for role in (text, fill)) for theme in ("light", "dark")]
+    return min((light + 0.05) / (dark + 0.05) for dark, light in pairs)
+
+
+def check_contrast(scene):
+    """Check that each text differs enough from what it is on (WCAG 2.2, criterion 1.4.3)."""
+    fills = [mark for mark in scene.marks if getattr(mark, "fill", "") and isinstance(mark, (Rectangle, Polygon))]
+    grid = Grid((index, mark.outline) for index, mark in enumerate(fills))
+    found = {}
+    for label in labels(scene):
+        below = max(grid.meeting(label.outline), default=-1)
+        found[label.color, fills[below].fill if below >= 0 else "paper"] = label
+    for roles, label in found.items():
+        assert contrast(*roles) >= LEAST_CONTRAST, (roles, label)
+
+
 def check_page(scene, margin=0.0):
-    """Check that all of a picture is on its page, and that its texts are large enough."""
+    """Check that all of a picture is on its page, and that its texts are large and dark enough."""
+    check_contrast(scene)
     page = Outline(margin, margin, scene.width - margin, scene.height - margin)
     for mark in scene.marks:
         assert page.contains(mark.outline), mark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scene_laws import check_graph, check_page, marks_of, vertices_of
+from scene_laws import LEAST_CONTRAST, check_graph, check_page, contrast, marks_of, vertices_of
 from searching import FAMILY_ENDS, some
 
 import shapecalc
@@ -169,6 +169,11 @@ def test_what_is_unknown_is_marked():
     assert marks_of(scene, "box")["v0"].dashed
 
 
+@pytest.mark.parametrize("role", [*COLOURS][[*COLOURS].index("group") :])
+def test_text_on_boxes_is_legible(role):
+    assert min(contrast(text, role) for text in ("ink", "soft")) >= LEAST_CONTRAST
+
+
 def test_the_legend_has_the_colours_that_occur():
     scene = draw(shapecalc.load("lenet5").infer())
     used = {box.fill for box in marks_of(scene, "box").values()} - {"input"}
@@ -211,6 +216,15 @@ def test_scalars_and_several_inputs_and_outputs():
     scene = checked(shapecalc.load(spec).infer())
     assert texts(scene, "v2")["size"] == "scalar"
     assert len(marks_of(scene, "box")) == 3 + 3 + 3
+
+
+@pytest.mark.parametrize("size", [[3, 32, 32], [10] * 28])
+def test_short_names_of_inputs_and_outputs_are_shown(size):
+    layers = [{"concat": ["x", "m"], "name": "y"}, {"relu": {}, "name": "q", "from": "m"}]
+    scene = checked(shapecalc.load({"inputs": {"x": size, "m": size}, "layers": layers, "outputs": ["y", "q"]}).infer())
+    names = {key: mark.text for key, mark in marks_of(scene, "name").items()}
+    kinds = {key: mark.text for key, mark in marks_of(scene, "kind").items()}
+    assert [names.get(key, "") for key in kinds if kinds[key] in ("input", "output")] == ["x", "m", "y", "q"]
 
 
 def test_a_network_that_is_too_large():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import dist
 
 import pytest
@@ -18,7 +18,7 @@ from shapecalc.renderers.pictures.charts.axes import axis_of, byte_axis, log_axi
 from shapecalc.renderers.pictures.charts.front import draw_front
 from shapecalc.renderers.pictures.charts.points import MOST, thinned
 from shapecalc.renderers.pictures.charts.roofline import points_of
-from shapecalc.renderers.pictures.scene import Curve, Dots, Label
+from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline
 
 AMOUNTS = st.integers(0, 10**18)
 
@@ -192,6 +192,22 @@ def test_names_in_a_roofline_are_on_no_ridge(name, device):
     assert keyed(scene, "whole ", Label)
     for label in labels(scene):
         assert not label.outline.meets(ridge._replace(left=ridge.left - 0.4, right=ridge.right + 0.4)), label.text
+
+
+@pytest.mark.parametrize("name", some(["unet", "inception_v3", "resnet50", "gpt2", "vgg16", "yolov3"], 6))
+@pytest.mark.parametrize("device", ["h100", "l4"])
+def test_names_in_a_roofline_are_apart_and_lines_to_points_cross_none(name, device):
+    """Names of U-Net's layers were read as one: down2.conv2up4.double_conv1.conv1."""
+    scene = shapecalc.load(name).speed(device).draw().scene
+    texts = [mark.outline for mark in scene.marks if isinstance(mark, Label)]
+    for one, other in combinations(texts, 2):
+        assert not one._replace(left=one.left - 8, right=one.right + 8).meets(other)
+    leaders = [mark for key, mark in keyed(scene, "", Curve).items() if key.endswith("leader")]
+    assert leaders
+    for line in leaders:
+        (x, y), (to_x, to_y) = line.start, line.end
+        points = [(x + (to_x - x) * step / 500, y + (to_y - y) * step / 500) for step in range(501)]
+        assert not [text for text in texts for x, y in points if text.contains(Outline(x, y, x, y))]
 
 
 def test_svg_needs_no_matplotlib(monkeypatch, tmp_path):

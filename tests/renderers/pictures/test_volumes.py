@@ -144,13 +144,39 @@ def check_apart(picture: Drawn) -> None:
                     assert not crosses(segment, inner(outline)), (line.key, label.text)
 
 
+def level_and_upright(line: Curve) -> list[tuple[int, Outline]]:
+    """The straight parts of a line, each with the axis that it stays at: 0 for one up or down, 1 for one across."""
+    parts = [(axis, pair) for pair in segments(line) for axis in (0, 1) if abs(pair[0][axis] - pair[1][axis]) < 0.01]
+    return [(axis, around(*pair)) for axis, pair in parts]
+
+
+def check_tracks(picture: Drawn) -> None:
+    """Arrows of different sources do not run along one another: they would look like one."""
+    parts = [(line, *part) for line in picture.lines if line.arrow for part in level_and_upright(line)]
+    for (line, axis, one), (other, across, two) in itertools.combinations(parts, 2):
+        if axis == across and line.ends[0] != other.ends[0]:
+            along = min(one[3 - axis], two[3 - axis]) - max(one[1 - axis], two[1 - axis])
+            assert abs(one[axis] - two[axis]) > 0.5 or along < 1, (line.key, other.key)
+
+
+@pytest.mark.parametrize("name", ["inception_v3", "lenet5_1998", "ssd300_vgg16"])
+def test_lines_of_different_layers_have_tracks_of_their_own(name):
+    """In figure 7 of Szegedy et al. 2015 no 3×1 convolution feeds another; one line for two would say so."""
+    _, picture = picture_of(name, "all")
+    assert any(len(level_and_upright(line)) > 2 for line in picture.lines)
+    check_tracks(picture)
+    check_apart(picture)
+
+
 @pytest.mark.parametrize(("name", "depth", "scale"), some(CASES, 24))
 def test_laws(name, depth, scale):
     report, picture = picture_of(name, depth, scale)
     check_apart(picture)
+    check_tracks(picture)
     check_edges(picture)
     check_lengths(picture)
     check_heading(report, picture)
+    assert len({picture.captions(index)[0] for index in range(len(picture.maps))}) == len(picture.maps), "names differ"
     for index, one in enumerate(picture.maps):
         shown = f"{picture.label('size', index)}×{picture.label('channels', index)}".split("×")
         assert without_ones(int(size) for size in shown if size) in map(without_ones, sizes_in_report(report, one))

@@ -13,6 +13,7 @@ from test_volumes import Drawn, check_apart, check_edges, check_lengths, drawn, 
 import shapecalc
 from shapecalc.errors import ShapeError, UsageError
 from shapecalc.renderers.pictures.scene import Label
+from shapecalc.renderers.pictures.volumes.captions import short_names
 from shapecalc.renderers.pictures.volumes.maps import Sides, feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths
@@ -158,6 +159,20 @@ def test_merged_maps_have_all_parameters():
             assert sum(one.params for one in feature_maps(report, depth)) == report.total.params
 
 
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["conv1", "fc"], ["conv1", "fc"]),
+        (["Mixed_5b.conv_norm3.conv1", "Mixed_5c.conv_norm3.conv1"], ["…5b…norm3.conv1", "…5c…norm3.conv1"]),
+        (["inception_3a.branch2.conv", "inception_3a.branch2_reduce.conv"], ["…3a.branch2.conv", "…2_reduce.conv"]),
+        (["layer1.0.downsample.conv1", "layer1.0.conv1", "layer2.0.downsample.conv1"],
+         ["…1…down…conv1", "layer1.0.conv1", "layer2.0…conv1"]),
+    ],
+)  # fmt: skip
+def test_long_names_keep_what_they_differ_by(names, short):
+    assert short_names(names) == short
+
+
 def test_crops_are_a_part_of_their_arrows():
     _, picture = picture_of("unet", depth="all")
     assert not any("crop" in one.name for one in picture.maps)
@@ -170,6 +185,17 @@ def test_only_what_has_no_weights_and_is_beside_the_way_is_a_part_of_an_arrow(tm
     text = "input: 3x16x16\nlayers:\n  - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: wide}\n"
     more = "  - max_pool: 2\n  - {upsample: 2, name: up}\n  - {concat: [wide, up], name: both}\n"
     assert {"up", "both"} <= {one.name for one in feature_maps(inferred(tmp_path, text + more), 1)}
+
+
+@pytest.mark.parametrize(("depth", "shared"), [(1, "shared params"), ("all", "shares t1.conv1")])
+def test_shared_parameters_are_said_as_in_the_graph(depth, shared, tmp_path):
+    tower = "tower:\n    layers: [{conv: {out_channels: 8, kernel_size: 3, padding: 1}}, relu]\n"
+    layers = "[{tower: {}, name: t1}, {tower: {}, name: t2, from: input, share: t1}, {concat: [t1, t2]}]"
+    report = inferred(tmp_path, f"input: 3x32x32\nblocks:\n  {tower}layers: {layers}\n")
+    graph = report.draw("graph", depth=depth).scene
+    assert shared in [mark.text for mark in graph.marks if isinstance(mark, Label)]
+    picture = drawn(report, depth=depth)
+    assert [picture.captions(index)[-1] for index in (1, 2)] == ["224 params", shared]
 
 
 def test_a_block_is_drawn_with_its_last_output():
@@ -220,6 +246,7 @@ def test_hostile_names_do_no_harm():
         "]]>",
         "a\u202eb\x1b[31m",
         "x" * 10_000,
+        f"{'i' * 10_000}.conv1",
         "",
         "層の名前" * 30,
         ".".join("ab" * 50),

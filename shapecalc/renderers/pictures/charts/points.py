@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import hypot
+from math import dist
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
@@ -24,6 +24,9 @@ MOST = 4_000
 _LONGEST = 230.0
 _NEAR = 5.0
 """The distance of the points of a line that are covered by nothing."""
+
+_SPACE = 9.0
+"""The least distance of labels on one line, which would be read as one."""
 
 _FAR = 20.0
 """A label farther away than this has a line to its point."""
@@ -57,34 +60,64 @@ class Labels:
     def __init__(self, within: Outline) -> None:
         self.within = within
         self.used: list[Outline] = []
+        self.points: list[Point] = []
+        self.texts: list[Outline] = []
+        self.leaders: list[Outline] = []
 
     def avoid(self, x: float, y: float, radius: float) -> None:
         """Cover nothing around a point."""
+        self.points.append((x, y))
         self.used.append(Outline(x - radius, y - radius, x + radius, y + radius))
 
     def avoid_line(self, points: Sequence[Point]) -> None:
         """Cover nothing of a line."""
-        for (x, y), (right, down) in pairwise(points):
-            steps = int(max(abs(right - x), abs(down - y)) // _NEAR) + 1
-            for step in range(steps + 1):
-                self.avoid(x + (right - x) * step / steps, y + (down - y) * step / steps, 1.0)
+        self.used += _along(points, _NEAR, 1.0)
 
     def beside(
         self, at: Point, text: str, key: str, *, color: str = "ink", bold: bool = False,
         places: Sequence[tuple[float, float, str]] = _PLACES,
     ) -> Iterator[Mark]:  # fmt: skip
-        """Yield a label beside a point on a ground of paper, with a line to it from farther away."""
+        """Yield a label beside a point on a ground of paper, with a line to it from farther away, or near others."""
         words = fitted(clean(text), NOTE, _LONGEST, bold=bold)
         for right, down, anchor in places:
             label = Label(at[0] + right, at[1] + down, words, NOTE, anchor, color, bold, key=key)
             place = label.outline
-            if self.within.contains(place) and not any(place.meets(other, 1) for other in self.used):
-                self.used.append(place)
-                if hypot(right, down) > _FAR:
-                    near = label.x + {"left": -3, "middle": 0, "right": 3}[anchor], label.y - NOTE * 0.3
+            beside = {"left": -3, "middle": 0, "right": 3}[anchor]
+            middle = label.y - NOTE * 0.3
+            edge = place.top - 1.5 if down > 0 else place.bottom + 1.5
+            near = label.x + beside, middle if beside else edge
+            leader = _along((at, near), 1.0, 0.5) if self._needs_line(label, at) else []
+            if self.within.contains(place) and self._is_free(place, leader):
+                self.texts.append(place)
+                self.leaders += leader
+                if leader:
                     yield polyline((at, near), "quiet", 0.5, key=f"{key} leader")
                 yield Rectangle(
                     place.left - 1, place.top, place.width + 2, place.height, "paper", "", key=f"{key} ground"
                 )
                 yield label
                 return
+
+    def _needs_line(self, label: Label, at: Point) -> bool:
+        """Return whether a label is far from its point, or nearer to another."""
+        away = dist((label.x, label.y), at)
+        return away > _FAR or any(dist((label.x, label.y), other) < away for other in self.points if other != at)
+
+    def _is_free(self, place: Outline, leader: Sequence[Outline]) -> bool:
+        """Return whether a label covers nothing, and neither its line nor that of another goes through a label."""
+        wide = place._replace(left=place.left - _SPACE, right=place.right + _SPACE)
+        return not (
+            any(place.meets(other, 1) for other in (*self.used, *self.leaders))
+            or any(wide.meets(other, 1) for other in self.texts)
+            or any(step.meets(other, 1) for step in leader for other in self.texts)
+        )
+
+
+def _along(points: Sequence[Point], distance: float, radius: float) -> list[Outline]:
+    """Return squares on a line, at most so far apart."""
+    found: list[Outline] = []
+    for (x, y), (right, down) in pairwise(points):
+        steps = int(max(abs(right - x), abs(down - y)) // distance) + 1
+        middles = [(x + (right - x) * step / steps, y + (down - y) * step / steps) for step in range(steps + 1)]
+        found += [Outline(x - radius, y - radius, x + radius, y + radius) for x, y in middles]
+    return found

@@ -144,9 +144,9 @@ class _Plot:
 
     def words(self, points: Sequence[LayerPoint]) -> Iterator[Mark]:
         """Yield the names of the layers with the longest times, where there is room."""
-        before = len(self.labels.used)
+        before = len(self.labels.texts)
         for point in points[: 2 * _LABELLED]:
-            if len(self.labels.used) - before < _LABELLED:
+            if len(self.labels.texts) - before < _LABELLED:
                 places = _ABOVE if point.is_memory else _BELOW
                 yield from self.labels.beside(
                     self.at(point.intensity), point.words, f"words {point.names[0]}", places=places

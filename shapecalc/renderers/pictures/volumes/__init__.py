@@ -12,7 +12,7 @@ from shapecalc.renderers.pictures.letters import wrapped
 from shapecalc.renderers.pictures.scene import Label, Polygon, Scene, outline_of, polyline
 from shapecalc.renderers.pictures.volumes.arrangement import MapGrid, Volume
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
-from shapecalc.renderers.pictures.volumes.captions import caption_of, title_of
+from shapecalc.renderers.pictures.volumes.captions import caption_of, short_names, title_of
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths, read_scale
@@ -44,8 +44,9 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     lengths = Lengths.fitting([one.sides for one in maps], scale)
     in_u = places_in_u(maps)
     places = in_u or places_in_row(maps)
+    names = short_names([one.name for one in maps])
     items = [
-        Volume(one, Box.of(one.sides, lengths), caption_of(one, str(index)), places[index])
+        Volume(one, Box.of(one.sides, lengths), caption_of(one, names[index], str(index)), places[index])
         for index, one in enumerate(maps)
     ]
     layout = MapGrid(items, wraps=in_u is None)

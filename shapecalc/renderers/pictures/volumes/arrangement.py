@@ -11,7 +11,7 @@ from shapecalc.renderers.pictures.lines import apart, towards
 from shapecalc.renderers.pictures.scene import Curve, shifted
 from shapecalc.renderers.pictures.volumes.boxes import SIZE, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import LINE
-from shapecalc.renderers.pictures.volumes.places import Lanes
+from shapecalc.renderers.pictures.volumes.places import Lanes, in_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +24,16 @@ __all__ = ["MapGrid", "Volume"]
 
 _GAP = 28.0
 _OUT, _IN = 9.0, 13.0
-"""Where arrows go up and down between columns: after their source, before their target."""
-_TRACK = 9.0
+"""Where the first arrows go up and down between columns: after their source, before their target."""
+_TRACK, _UPRIGHT = 9.0, 6.0
+"""The distance of the arrows of different sources, along lanes and up and down."""
+_APART, _SPREAD = 9.0, 16.0
+"""How far from one another arrows enter a box, and how far from its middle those that went past columns may."""
 _ABOVE, _BELOW = SIZE + 8, SIZE + 11
 _BETWEEN = 22.0
+_STRAIGHT = ("along", "next row")
+"""The ways of arrows that enter a box at its middle."""
 _ROUND = 5.0
-_WIDEST = 1500.0
-"""Longer pictures are in several rows, where they can be."""
 
 
 class Volume(NamedTuple):
@@ -52,6 +55,15 @@ class Volume(NamedTuple):
         return max(found) / 2
 
 
+class Upright(NamedTuple):
+    """Where an arrow goes up or down, from a height to another: after a column (side 1) or before it (-1)."""
+
+    column: int
+    side: int
+    begin: float
+    end: float
+
+
 class MapGrid:
     """The positions of items, and the paths of arrows."""
 
@@ -62,9 +74,7 @@ class MapGrid:
         self.columns: dict[int, float] = {}
         for item in items:
             self.columns[item.place.column] = max(self.columns.get(item.place.column, 0.0), item.half)
-        self.row_of: dict[int, int] = {}
-        self.middle: dict[int, float] = {}
-        self._set_columns()
+        self.row_of = self._row_of()
         self.spans: dict[tuple[int, int], list[int]] = {}
         for item in items:
             self.spans.setdefault(self._lane(item), []).append(item.place.column)
@@ -74,21 +84,30 @@ class MapGrid:
         self.bottoms: dict[tuple[int, int], float] = {}
         self.row_bottom: dict[int, float] = {}
         self._set_lanes()
+        self.entries = {edge: y for target in range(len(items)) for edge, y in self._entries(target).items()}
+        self.bends = {edge: self._bends(*edge) for edge in self.edges}
+        self.uprights, self.widened = self._uprights()
+        self.middle = self._middles()
         self.boxes = [item.box.centred(self.middle[item.place.column], self.lane_y[self._lane(item)]) for item in items]
 
     def _lane(self, item: Volume) -> tuple[int, int]:
         return self.row_of[item.place.column], item.place.lane
 
-    def _set_columns(self) -> None:
+    def _row_of(self) -> dict[int, int]:
         order = sorted(self.columns)
-        for row, (first, end) in enumerate(
-            _rows([2 * self.columns[column] + _GAP for column in order], self._cuts(order))
-        ):
-            x = 0.0
-            for column in order[first:end]:
-                self.row_of[column] = row
-                self.middle[column] = x + self.columns[column]
-                x += 2 * self.columns[column] + _GAP
+        rows = in_rows([2 * self.columns[column] + _GAP for column in order], self._cuts(order))
+        return {column: row for row, (first, end) in enumerate(rows) for column in order[first:end]}
+
+    def _middles(self) -> dict[int, float]:
+        """Return the middle of each column: as far from the one before it as the arrows between them need."""
+        found: dict[int, float] = {}
+        x, row = 0.0, 0
+        for column in sorted(self.columns):
+            x = x + self.widened.get((column, -1), 0.0) if self.row_of[column] == row else 0.0
+            row = self.row_of[column]
+            found[column] = x + self.columns[column]
+            x += 2 * self.columns[column] + _GAP + self.widened.get((column, 1), 0.0)
+        return found
 
     def _cuts(self, order: Sequence[int]) -> set[int]:
         """Return the numbers of columns before which a row may begin.
@@ -180,7 +199,7 @@ class MapGrid:
             way = self.way(source, target)
             if self._lane(a if way == "first along" else b) == lane and "over" not in way:
                 begin = self._first(lane[0]) if way == "next row" else a.place.column + 1
-                found.update(column for column in range(begin, b.place.column) if column in self.middle)
+                found.update(column for column in range(begin, b.place.column) if column in self.columns)
         return found
 
     def _may_overlap(self) -> bool:
@@ -212,44 +231,81 @@ class MapGrid:
 
     def arrow(self, source: int, target: int) -> Curve:
         """Return the arrow from an item to another."""
-        a, b = self.boxes[source], self.boxes[target]
+        y, end = self._ends(source, target)
+        points = [(self.boxes[source].right_at(y), y)]
+        for bend in self.bends[source, target]:
+            away = (_OUT if bend.side > 0 else _IN) + _UPRIGHT * self.uprights[bend.column, bend.side, source]
+            x = self.middle[bend.column] + bend.side * (self.columns[bend.column] + away)
+            points += [(x, bend.begin), (x, bend.end)]
+        return self._curve([*points, (self.boxes[target].left_at(end), end)], source, target)
+
+    def _bends(self, source: int, target: int) -> list[Upright]:
+        """Return where an arrow goes up and down."""
         way = self.way(source, target)
-        lanes = self._lane(self.items[source]), self._lane(self.items[target])
-        y, end = self.lane_y[lanes[0]], self.lane_y[lanes[1]]
-        if way == "along":
-            points = [(a.right_at(y), y), (b.left_at(y), y)]
-            return self._curve(points, source, target)
-        after = self._edge(source, 1) + _OUT
-        before = self._edge(target, -1) - _IN
+        columns = [self.items[index].place.column for index in (source, target)]
+        rows = [self._lane(self.items[index]) for index in (source, target)]
+        y, end = self._ends(source, target)
+        over = self.top[rows[1]] - 4 - _TRACK * self.tracks.get((source, target), 0)
+        last = Upright(columns[1], -1, over, end)
         if way.startswith("next row"):
-            first = self._first(lanes[1][0])
-            between, left = self.row_bottom[lanes[0][0]], self.middle[first] - self.columns[first] - _IN
-            middle = [(after, y), (after, between), (left, between), (left, end)]
-            if way == "next row over":
-                end += self._aside(target, 0, -1)
-                over = self.top[lanes[1]] - 4 - _TRACK * self.tracks[source, target]
-                middle[-1:] = [(left, over), (before, over), (before, end)]
-        elif way == "over":
-            y, end = y + self._aside(source, 1, -1), end + self._aside(target, 0, -1)
-            over = self.top[lanes[1]] - 4 - _TRACK * self.tracks[source, target]
-            middle = [(after, y), (after, over), (before, over), (before, end)]
-        else:
-            down = 1 if end > y else -1
-            y, end = y + self._aside(source, 1, down), end + self._aside(target, 0, -down)
-            x = after if way == "first across" else before
-            middle = [(x, y), (x, end)]
-        return self._curve([(a.right_at(y), y), *middle, (b.left_at(end), end)], source, target)
+            between, is_over = self.row_bottom[rows[0][0]], way == "next row over"
+            begin = Upright(self._first(rows[1][0]), -1, between, over if is_over else end)
+            return [Upright(columns[0], 1, y, between), begin, *([last] if is_over else [])]
+        if way == "over":
+            return [Upright(columns[0], 1, y, over), last]
+        if way == "along":
+            return []
+        return [Upright(columns[0], 1, y, end) if way == "first across" else Upright(columns[1], -1, y, end)]
 
-    def _edge(self, index: int, side: int) -> float:
-        column = self.items[index].place.column
-        return self.middle[column] + side * self.columns[column]
+    def _uprights(self) -> tuple[dict[tuple[int, int, int], int], dict[tuple[int, int], float]]:
+        """Return how far from its column each source goes up or down, as a number, and how much wider gaps are so.
 
-    def _aside(self, index: int, end: int, down: int) -> float:
-        """Return how far from the middle an arrow begins (end 1) or ends (0) where one along the lane does too."""
-        mine = [edge for edge in self.edges if edge[1 - end] == index]
-        box = self.boxes[index]
-        room = min(9.0, (box.height - box.back) / 4, box.height / 4)
-        return down * max(room, 0.0) if any(self.way(*edge) == "along" for edge in mine) else 0.0
+        Arrows of different sources that go past one another have a number each: short ones that of the source's side.
+        """
+        spans: dict[tuple[int, int], dict[int, list[float]]] = {}
+        for (source, _), bends in self.bends.items():
+            for bend in bends:
+                spans.setdefault((bend.column, bend.side), {}).setdefault(source, []).extend((bend.begin, bend.end))
+        found: dict[tuple[int, int, int], int] = {}
+        widened: dict[tuple[int, int], float] = {}
+        for (column, side), sources in spans.items():
+            tracks = Lanes()
+            for source, ends in sorted(sources.items(), key=lambda one: side * (max(one[1]) - min(one[1]))):
+                found[column, side, source] = tracks.place(min(ends) - _ROUND, max(ends) + _ROUND)
+            widened[column, side] = _UPRIGHT * (len(tracks.spans) - 1)
+        return found, widened
+
+    def _comes_from(self, edge: tuple[int, int]) -> tuple[bool, float]:
+        """Return what orders the arrows into an item from the top: those over others, then by their height."""
+        way = self.way(*edge)
+        return "over" not in way, self.y_of(edge[1] if way in _STRAIGHT else edge[0])
+
+    def _is_past(self, source: int, target: int) -> bool:
+        """Return whether an arrow goes past columns."""
+        return self.items[target].place.column > self.items[source].place.column + 1
+
+    def _ends(self, source: int, target: int) -> tuple[float, float]:
+        """Return the heights at which an arrow begins and ends: beside one along the lane."""
+        y, end = self.y_of(source), self.y_of(target)
+        way = self.way(source, target)
+        if way not in _STRAIGHT and any(self.way(*edge) == "along" for edge in self.edges if edge[0] == source):
+            box = self.items[source].box
+            room = min(_APART, (box.height - box.back) / 4, box.height / 4)
+            y += max(room, 0.0) * (1 if end > y and way != "over" else -1)
+        return y, end + self.entries[source, target]
+
+    def _entries(self, target: int) -> dict[tuple[int, int], float]:
+        """Return how far below the middle of an item each arrow enters: in the order of where they come from."""
+        edges = [edge for edge in self.edges if edge[1] == target]
+        order = sorted(edges, key=self._comes_from)
+        middle = next(
+            (float(order.index(edge)) for edge in edges if self.way(*edge) in _STRAIGHT), (len(edges) - 1) / 2
+        )
+        box = self.items[target].box
+        far = any(self.way(*edge) == "first across" and self._is_past(*edge) for edge in edges)
+        room = min(_SPREAD if far else _SPREAD * 3, 0.4 * (box.height + box.back))
+        step = min(_APART, room / max(middle, len(edges) - 1 - middle, 1))
+        return {edge: step * (number - middle) for number, edge in enumerate(order)}
 
     def _curve(self, points: list[Point], source: int, target: int) -> Curve:
         steps: list[tuple[Point, ...]] = []
@@ -258,20 +314,3 @@ class MapGrid:
             steps += [(start,), (corner, corner, stop)]
         steps.append((points[-1],))
         return Curve(points[0], tuple(steps), arrow=6, key=f"arrow {source} {target}", ends=(f"{source}", f"{target}"))
-
-
-def _rows(widths: Sequence[float], cuts: set[int]) -> list[tuple[int, int]]:
-    """Return rows of columns, the first of each and the end, as equally wide as the places to cut at let them be."""
-    target = sum(widths) / max(1, -(-sum(widths) // _WIDEST))
-    if not cuts or sum(widths) <= _WIDEST:
-        return [(0, len(widths))]
-    places = [0, *sorted(cuts), len(widths)]
-    best: dict[int, tuple[float, int]] = {0: (0.0, 0)}
-    for number, end in enumerate(places[1:], 1):
-        best[end] = min((best[begin][0] + (sum(widths[begin:end]) - target) ** 2, begin) for begin in places[:number])
-    rows = []
-    end = len(widths)
-    while end:
-        rows.append((best[end][1], end))
-        end = best[end][1]
-    return rows[::-1]

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import UNKNOWN, show_size
+from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.scene import Label
 from shapecalc.text.amounts import show_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["LINE", "caption_of", "title_of"]
+__all__ = ["LINE", "caption_of", "short_names", "title_of"]
 
 LINE = 13.0
 """The distance of lines."""
 _ROOM = 104.0
-_PARTS = 20
+_WORDS = 20
+"""The most words of a name that are weighed."""
+_LEAST, _MOST = 3, 40
+"""The fewest letters that are left of a word, and more than there is room for."""
+_MARK = "\n"
+"""Between words that are compared; no name has it."""
+_WORD = re.compile(r"[._]*(?:[^\d._]+|\d[^._]*)|[._]+$")
 _NAME, _SMALL = 11.0, 9.5
 
 
-def caption_of(one: FeatureMap, key: str) -> list[Label]:
-    """Return the lines of a caption, from its top at the origin, around their middle."""
-    lines = [_short(clean(one.name)), *[fitted(text, _SMALL, _ROOM) for text in _details(one)], *_count(one)]
+def caption_of(one: FeatureMap, name: str, key: str) -> list[Label]:
+    """Return the lines of a caption below a short name, from its top at the origin, around their middle."""
+    lines = [name, *[fitted(text, _SMALL, _ROOM) for text in _details(one)], *_count(one)]
     labels = []
     for number, text in enumerate(lines):
         size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
@@ -36,12 +44,88 @@ def caption_of(one: FeatureMap, key: str) -> list[Label]:
     return labels
 
 
-def _short(name: str) -> str:
-    """Return a name that fits: without the first blocks that it is in, or without its middle."""
-    parts = name.split(".")
-    shorter = [name, *[f"…{'.'.join(parts[number:])}" for number in range(1, min(len(parts), _PARTS))]]
-    fitting = (text for text in shorter if text_width(text, _NAME, bold=True) <= _ROOM)
-    return next(fitting, fitted(shorter[-1], _NAME, _ROOM, bold=True))
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return names that fit: without words, or ends of words, by which they do not differ from one another."""
+    words = [_WORD.findall(clean(name)) for name in names]
+    every = [_MARK.join(["", *[word.lstrip("._") for word in own], ""]) for own in words if len(own) <= _WORDS]
+    return [_short(own, every) if len(own) <= _WORDS else _cut("".join(own)) for own in words]
+
+
+def _short(words: list[str], every: Sequence[str]) -> str:
+    """Return words that fit: without those by which a name does not differ from others, its last part kept whole."""
+    kept = list(words)
+    last = max([index for index, word in enumerate(words) if word[0] in "._"], default=0)
+    while not _fits(_joined(kept)) and any(kept[:last]):
+        ways = [(_alike(kept, index, every), _has_digit(word), index) for index, word in enumerate(kept[:last]) if word]
+        alike, _, index = min(ways)
+        shorter = _shortened(kept, last) if alike > 1 else ""
+        if shorter:
+            return shorter
+        kept[index] = ""
+    for index, word in enumerate(words):  # what there is room for after all
+        fuller = [*kept[:index], word, *kept[index + 1 :]]
+        kept = fuller if _fits(_joined(fuller)) else kept
+    return _cut(_joined(kept))
+
+
+def _alike(kept: Sequence[str], without: int, every: Sequence[str]) -> int:
+    """Return how many names a reader may take these words but one for: the name itself, and others."""
+    runs = [[""]]
+    for index, word in enumerate(kept):
+        if word and index != without:
+            runs[-1].append(word.lstrip("._"))
+        elif runs[-1]:
+            runs.append([])
+    pieces = [_MARK.join(["", *run, ""]) for run in (runs[0][1:], *runs[1:])]
+    return sum(_has(name, pieces) for name in every)
+
+
+def _has(name: str, pieces: Sequence[str]) -> bool:
+    """Return whether a name has pieces in their order, the first at its start and the last at its end."""
+    first, last = pieces[0], pieces[-1]
+    at = len(first) - 1
+    for piece in pieces[1:-1]:
+        found = name.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece) - 1
+    return name.startswith(first) and name.endswith(last) and len(name) - len(last) >= (at if pieces[1:] else 0)
+
+
+def _shortened(kept: Sequence[str], last: int) -> str:
+    """Return words with the ends of the longest left out; empty where that is not enough."""
+    lengths = [min(len(word), _MOST) for word in kept]
+    while True:
+        ends = [
+            word if len(word) == length else f"{word[:length]}…" for word, length in zip(kept, lengths, strict=True)
+        ]
+        text = _joined(ends)
+        longest = max(range(last), key=lambda index: 0 if _has_digit(kept[index]) else lengths[index])
+        if _fits(text) or lengths[longest] <= _LEAST or _has_digit(kept[longest]):
+            return text if _fits(text) else ""
+        lengths[longest] -= 1
+
+
+def _joined(kept: Sequence[str]) -> str:
+    text = ""
+    for word in kept:
+        if not word:
+            text = f"{text.removesuffix('…')}…"
+        else:
+            text += word.lstrip("._") if text.endswith("…") else word
+    return text
+
+
+def _has_digit(word: str) -> bool:
+    return any(character.isdigit() for character in word)
+
+
+def _fits(text: str) -> bool:
+    return text_width(text, _NAME, bold=True) <= _ROOM
+
+
+def _cut(text: str) -> str:
+    return fitted(text, _NAME, _ROOM, bold=True)
 
 
 def _details(one: FeatureMap) -> Iterator[str]:
@@ -62,11 +146,14 @@ def _details(one: FeatureMap) -> Iterator[str]:
 
 
 def _count(one: FeatureMap) -> Iterator[str]:
-    """Yield the number of parameters, which is never cut."""
+    """Yield the number of parameters, which is never cut, or whose parameters its layers share."""
     if one.params is None:
         yield f"{UNKNOWN} params"
     elif one.params:
         yield f"{show_count(one.params)} param{'' if one.params == 1 else 's'}"
+    else:
+        shared = [params_text(line.rows) for line in (one.line, *one.merged) if line]
+        yield from [fitted(text, _SMALL, _ROOM) for text in shared if text][:1]
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["GridPoint", "Lanes", "places_in_row", "places_in_u"]
+__all__ = ["GridPoint", "Lanes", "in_rows", "places_in_row", "places_in_u"]
 
+_WIDEST = 1500.0
+"""Longer pictures are in several rows, where they can be."""
 _LEVELS = 2
 """A U falls and rises by at least so many levels, each in at least so many steps."""
 
@@ -27,13 +29,13 @@ class GridPoint(NamedTuple):
 
 
 class Lanes:
-    """Lanes with spans of columns that do not overlap."""
+    """Lanes with spans, of columns or of heights, that do not overlap."""
 
     def __init__(self) -> None:
-        self.spans: list[list[tuple[int, int]]] = []
+        self.spans: list[list[tuple[float, float]]] = []
 
-    def place(self, begin: int, end: int) -> int:
-        """Return the first lane with room from a column to another (exclusive), which is then taken."""
+    def place(self, begin: float, end: float) -> int:
+        """Return the first lane with room from a position to another (exclusive), which is then taken."""
         free = (lane for lane, spans in enumerate(self.spans) if all(b <= begin or end <= a for a, b in spans))
         lane = next(free, len(self.spans))
         if lane == len(self.spans):
@@ -135,3 +137,20 @@ def _chains(maps: Sequence[FeatureMap], placed: dict[int, int]) -> list[list[int
         chain.append(index)
         ends[index] = chain
     return chains
+
+
+def in_rows(widths: Sequence[float], cuts: set[int]) -> list[tuple[int, int]]:
+    """Return rows of columns, the first of each and the end, as equally wide as the places to cut at let them be."""
+    target = sum(widths) / max(1, -(-sum(widths) // _WIDEST))
+    if not cuts or sum(widths) <= _WIDEST:
+        return [(0, len(widths))]
+    places = [0, *sorted(cuts), len(widths)]
+    best: dict[int, tuple[float, int]] = {0: (0.0, 0)}
+    for number, end in enumerate(places[1:], 1):
+        best[end] = min((best[begin][0] + (sum(widths[begin:end]) - target) ** 2, begin) for begin in places[:number])
+    rows = []
+    end = len(widths)
+    while end:
+        rows.append((best[end][1], end))
+        end = best[end][1]
+    return rows[::-1]
