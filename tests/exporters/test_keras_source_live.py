@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not IS_REQUIRED, reason="it takes minutes, and K
 
 MEMBERS = [
     "lenet5", "lenet5_1998", "alexnet_caffe", "resnet18", "resnet50_keras", "mobilenet_v2", "unet", "unet_padded",
-    "vit_b_16", "swin_t", "convnext_tiny", "siamese", "seq2seq_lstm", "gpt2", "albert-base-v2", "bert-base-cased",
+    "vit_b_16", "swin_t", "maxvit_t", "convnext_tiny", "siamese", "seq2seq_lstm", "gpt2", "albert-base-v2", "bert-base-cased",
     "llama-2-7b", "googlenet", "shufflenet_v2_x0_5", "segformer-b0", "dinov2-small", "autoencoder", "dcgan_generator",
     "ssd300_vgg16", "yolov3", "fcn_resnet50", "whisper-base", "wavenet", "cifar10_quick", "r3d_18", "t5-small",
 ]  # fmt: skip

@@ -95,7 +95,8 @@ def _is_map(site: Site, inputs: tuple[Shape, ...], y: Shape, *, is_read: bool) -
         return y.is_map and is_read
     if layer.axis_order_out == CHANNELS_FIRST:
         return y.is_map
-    return any(x.is_map and x.rank == y.rank for x in inputs)
+    is_unmade = any(x.is_map for x in site.inputs) and not y.is_map  # as where a map is cut into windows
+    return not is_unmade and any(x.is_map and x.rank == y.rank for x in inputs)
 
 
 def order_of(site: Site) -> list[int]:
