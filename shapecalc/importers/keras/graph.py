@@ -262,8 +262,12 @@ class ModelImport:
         for output, tensor in enumerate(scope.found[record.name, number]):
             shape = stated.get(output)
             if shape is not None and isinstance(tensor, Data):
+                full = tensor.full(self.frame.batch)
+                if len(full) > 1 and full[1:] == shape[1:] and len(full) == len(shape):
+                    self.understanding.agreeing += 1
+                    continue
                 self.understanding.compare(
-                    record.name, [None, *shape[1:]], tensor.full(self.frame.batch),
+                    record.name, [None, *shape[1:]], full,
                     lambda: self.frame.mark(NodePlace(record.path, (), record.name)), record.op,
                 )  # fmt: skip
 

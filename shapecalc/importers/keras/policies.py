@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,13 @@ class Policies:
         inner = policy.get("config") if isinstance(policy, dict) else None
         if isinstance(inner, dict) and inner.get("mode"):  # stored as integers, each channel with a scale
             self.quantised[record.key] = clean(str(inner["mode"]))[:_MOST_SHOWN]
-        weights, computed = _widths(inner.get("name") if isinstance(inner, dict) else policy)
-        self.weights.update(dict.fromkeys(nodes, weights))
-        self.computed[computed] += sum(prod(x.shape.sizes) for x in outputs if isinstance(x, Data))
+        name = inner.get("name") if isinstance(inner, dict) else policy
+        weights, computed = _widths(name) if isinstance(name, str) else (USUAL, USUAL)
+        if weights != USUAL:
+            self.weights.update(dict.fromkeys(nodes, weights))
+        for x in outputs:
+            if type(x) is Data:
+                self.computed[computed] += prod(x.shape.sizes)
 
     def stored(self, frame: Frame, name: str) -> Stored | None:
         """Return how wide the weights are stored, and what most outputs are computed with; None if all have 32 bits."""
@@ -71,12 +76,13 @@ def _held(frame: Frame) -> Iterator[tuple[str, int, Any]]:
             yield source, index, shapes
 
 
-def _widths(name: Any) -> tuple[int, int]:
+@lru_cache(maxsize=256)
+def _widths(name: str) -> tuple[int, int]:
     """Return the bits of weights and of computation of the policy of a name: mixed ones keep weights of 32 bits.
 
     Source: keras/src/dtype_policies/dtype_policy.py of Keras 3.11; Keras 2 has the same names.
     """
-    found = _NAME.fullmatch(name) if isinstance(name, str) else None
+    found = _NAME.fullmatch(name)
     if found is None:
         return USUAL, USUAL
     bits = int(found[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.importers.alike import likeness
@@ -48,11 +49,21 @@ def likeness_of(node: AtenNode, scope: Mapping[str, Any]) -> Likeness | None:
 
 def place_of(node: AtenNode, where: str) -> NodePlace:
     """Return the location of a node: `node[3] conv2d layer1.0.conv1 (net.py:12)`, its modules, and its own name."""
-    op = split_target(node.target)[0].rpartition(".")[2]
-    own = op.strip("_") or op
-    line = f"({node.line})" if node.line else ""
-    path = " ".join([part for part in (where, op, node.module, line) if part])
-    return NodePlace(path, tuple(node.module.split(".")) if node.module else (), own)
+    target, _, _, module, line = node
+    op, own = _words_of(target)
+    path = f"{where} {op}" if op else where
+    if module:
+        path += f" {module}"
+    if line:
+        path += f" ({line})"
+    return NodePlace(path, tuple(module.split(".")) if module else (), own)
+
+
+@lru_cache(maxsize=4096)
+def _words_of(target: str) -> tuple[str, str]:
+    """Return the name of an operation in a location, and that of its layer: without what says that it is in place."""
+    op = split_target(target)[0].rpartition(".")[2]
+    return op, op.strip("_") or op
 
 
 def resolved(value: Any, scope: Mapping[str, Any]) -> Any:

@@ -272,7 +272,8 @@ def module_of(stack: list[list[str]]) -> str:
     path = stack[-1][1] if stack and len(stack[-1]) > 1 else ""
     if path.startswith("_empty_nn_module_stack"):
         return ""
-    path = _INDEX.sub(r".\1", path.removeprefix("L['self']").removeprefix("L__self__"))  # of versions before 2.3
+    path = path.removeprefix("L['self']").removeprefix("L__self__")  # of versions before 2.3
+    path = _INDEX.sub(r".\1", path) if "[" in path else path
     return ".".join([part.partition("@")[0] for part in path.split(".") if part])
 
 
