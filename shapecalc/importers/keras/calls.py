@@ -36,6 +36,9 @@ OWN = Batch(0, own=True)
 """Where the batch is: on an axis of its own, the first."""
 
 
+_INT = frozenset({int})
+
+
 def when(condition: object, **arguments: Any) -> dict[str, Any]:
     """Return arguments if a condition holds, and else none."""
     return arguments if condition else {}
@@ -43,7 +46,7 @@ def when(condition: object, **arguments: Any) -> dict[str, Any]:
 
 def alike(values: Sequence[Any]) -> Any:
     """Return one value for all axes where they are equal, as people write it."""
-    return values[0] if all(value == values[0] for value in values) else list(values)
+    return values[0] if values.count(values[0]) == len(values) else list(values)
 
 
 def free_name(name: str, names: Collection[str], number: int = 1) -> str:
@@ -121,7 +124,7 @@ class LayerCall(ImportedCall):
             return [value] * count
         if isinstance(value, list) and len(value) == 1 and count > 1:
             value = value * count
-        if not isinstance(value, list) or len(value) != count or any(type(one) is not int for one in value):
+        if not isinstance(value, list) or len(value) != count or not _INT.issuperset(map(type, value)):
             raise self.wrong(name, f"{count} whole number{'' if count == 1 else 's'}")
         return value
 

@@ -282,7 +282,7 @@ def _own_name(record: LayerRecord) -> str:
 
 def _check_sized(inputs: Sequence[Any]) -> None:
     """Check that all inputs have sizes. Errors: `LayerError`."""
-    if any(isinstance(x, Unsized) for x in inputs):
+    if Unsized in map(type, inputs):
         raise LayerError("the size of its input is not known")
 
 
