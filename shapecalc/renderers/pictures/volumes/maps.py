@@ -11,10 +11,11 @@ from shapecalc.renderers.folding import fold
 from shapecalc.renderers.pictures.palette import group_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shapecalc.layers.base.shape import Shape
     from shapecalc.layers.base.window import WindowAxis
+    from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine, Row
 
@@ -204,13 +205,22 @@ class _Builder:
             return Sides(0, shape.sizes)
         return Sides.of(shape)
 
+    def _reads(self) -> Iterator[tuple[Reference, int, int]]:
+        """Yield what is read of other lines: the tensor, the line or the number of the input that it is of, its reader.
+
+        The reader of an output of the network is -1.
+        """
+        refs = [(ref, self._line_of[i]) for i, row in enumerate(self.report.rows) for ref in row.node.inputs]
+        for ref, user in [*refs, *[(ref, -1) for ref in self.report.graph.outputs]]:
+            line = self._line_of[ref.node] if ref.node >= 0 else ref.node
+            if ref.node < 0 or line != user:
+                yield ref, line, user
+
     def _used_outside(self) -> dict[int, tuple[int, int]]:
         """Return the last output of each line that others use, or that the network outputs: its layer and number."""
         found: dict[int, tuple[int, int]] = {}
-        refs = [(ref, self._line_of[i]) for i, row in enumerate(self.report.rows) for ref in row.node.inputs]
-        for ref, user in [*refs, *[(ref, -1) for ref in self.report.graph.outputs]]:
-            line = self._line_of[ref.node] if ref.node >= 0 else user
-            if line != user:
+        for ref, line, _ in self._reads():
+            if line >= 0:
                 node, output = found.get(line, (-1, 0))
                 found[line] = (ref.node, ref.output) if ref.node > node else (node, min(output, ref.output))
         return found
@@ -218,11 +228,8 @@ class _Builder:
     def _read_by(self) -> dict[int, set[int]]:
         """Return the other lines that read an output of each line or input; -1, if it is one of the network's."""
         found: dict[int, set[int]] = {}
-        refs = [(ref, self._line_of[i]) for i, row in enumerate(self.report.rows) for ref in row.node.inputs]
-        for ref, user in [*refs, *[(ref, -1) for ref in self.report.graph.outputs]]:
-            line = self._line_of[ref.node] if ref.node >= 0 else ref.node
-            if line != user or line < 0:
-                found.setdefault(line, set()).add(user)
+        for _, line, user in self._reads():
+            found.setdefault(line, set()).add(user)
         return found
 
     def add(self, index: int) -> None:
