@@ -43,8 +43,7 @@ def repeated_along(graph: GraphMessage, reader: WireReader, neighbours: Neighbou
         if axes and tensor.type in FLOATS:
             read = _Elements(tensor, reader, neighbours)
             alike = [axis for axis in axes if read.size and read.are_alike(axis)]
-            is_made = tensor.name in graph.folded or tensor.name.startswith("onnx::")
-            if read.size and (is_made or not alike or not read.is_of_one_value()):
+            if read.size and (_is_made(graph, tensor) or not alike or not read.is_of_one_value()):
                 found[tensor.name] = tuple(alike)
     return found
 
@@ -60,8 +59,7 @@ def transposed_tables(graph: GraphMessage, reader: WireReader, neighbours: Neigh
     found = {}
     for tensor in graph.weights.values() if by_size else ():
         other = by_size.get(tensor.dims)
-        is_made = tensor.name in graph.folded or tensor.name.startswith("onnx::")
-        if other is not None and is_made and tensor.type == other.type and other.name != tensor.name:
+        if other is not None and _is_made(graph, tensor) and tensor.type == other.type and other.name != tensor.name:
             one, two = _Elements(tensor, reader, neighbours), _Elements(other, reader, neighbours)
             at = [(i * 7919 % tensor.dims[0], i * 104_729 % tensor.dims[1]) for i in range(_COMPARED)]
             values = [one.element(*index) for index in at]
@@ -69,6 +67,11 @@ def transposed_tables(graph: GraphMessage, reader: WireReader, neighbours: Neigh
             if are_same and len(set(values)) > _COMPARED // 4:
                 found[tensor.name] = other.name
     return found
+
+
+def _is_made(graph: GraphMessage, tensor: TensorMessage) -> bool:
+    """Return whether one of PyTorch's exporters computed a stored tensor."""
+    return tensor.name in graph.folded or tensor.name.startswith("onnx::")
 
 
 _MATRIX = 2
