@@ -34,18 +34,24 @@ def relative(parts: Sequence[str]) -> list[str]:
 
 def without_reuse(places: Sequence[NodePlace]) -> list[NodePlace]:
     """Return places where a module that is one operation, called again, is no block: `relu`, not `relu.relu`."""
-    inside: dict[tuple[str, ...], list[int]] = {}
+    at: dict[tuple[str, ...], list[int]] = {}
     for number, place in enumerate(places):
-        for depth in range(1, min(len(place.blocks), DEEPEST) + 1):
-            inside.setdefault(place.blocks[:depth], []).append(number)
+        at.setdefault(place.blocks, []).append(number)
+    again = {path: numbers for path, numbers in at.items() if 0 < len(path) <= DEEPEST and _are_apart(numbers)
+             and len({places[i].name for i in numbers}) == 1}  # fmt: skip
+    if not again:
+        return list(places)
+    above = {path[:depth] for path in at for depth in range(1, len(path))}
     found = list(places)
-    for path, numbers in inside.items():
-        apart = len(numbers) > 1 and all(b - a > 1 for a, b in pairwise(numbers))
-        if apart and len({(places[i].blocks, places[i].name) for i in numbers}) == 1:
-            for i in numbers:
-                if found[i].blocks == path:
-                    found[i] = NodePlace(places[i].path, path[:-1], path[-1])
+    for path in again.keys() - above:
+        for i in again[path]:
+            found[i] = NodePlace(places[i].path, path[:-1], path[-1])
     return found
+
+
+def _are_apart(numbers: Sequence[int]) -> bool:
+    """Return whether there are several numbers, none next to another."""
+    return len(numbers) > 1 and all(b - a > 1 for a, b in pairwise(numbers))
 
 
 def graph_of(

@@ -35,13 +35,14 @@ def likeness_of(node: AtenNode, scope: Mapping[str, Any]) -> Likeness | None:
     arguments: list[Any] = [node.target]
     tensors = []
     for name, value in node.arguments.items():
-        if type(value) is Ref:
+        kind = type(value)
+        if kind is Ref:
             arguments.append(name)
             tensors.append(scope.get(value.name, value))
-        elif type(value) is list and _VALUES.issuperset(map(type, value)):
-            arguments.append((name, *value))
-        elif type(value) in _VALUES:
+        elif kind in _VALUES:
             arguments += name, value
+        elif kind is list and _VALUES.issuperset(map(type, value)):
+            arguments.append((name, *value))
         else:
             return None
     return likeness(tuple(arguments), tensors, with_weights=op in _WEIGHTED)

@@ -22,7 +22,7 @@ from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, parameter_widths, u
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, UncoveredError, Unsized
-from shapecalc.importers.understanding import Understanding
+from shapecalc.importers.understanding import LAYER, Understanding
 from shapecalc.model.graph import Graph, Node, Reference
 
 if TYPE_CHECKING:
@@ -136,19 +136,20 @@ class ModuleImport:
             place = place_of(node, f"{path}node[{number}]")
             before = len(self.frame.nodes)
             like = likeness_of(node, scope) if self.is_trained else None
-            found: Sequence[Any] | None = self.alike.again(like, place)
-            if found is None:
-                found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
-                self.alike.note(like, before, found)
+            if again := self.alike.again(like, place):
+                scope[node.outputs[0]] = again[0]
+                self.understanding.counts[LAYER] += 1
+                self._compare(node, node.outputs, scope, uses, graph, place)
+                continue
+            found = self._results(node, place, scope, uses, uses.refs[number], graph, depth)
             if found is None:  # inlined: its own nodes were counted
                 continue
+            self.alike.note(like, before, found)
             scope.update(zip(node.outputs, found, strict=False))
             scope.pop("", None)  # an output that is left out
             written = self._write(number, node, place, found, scope, graph)
             self.understanding.count(self._layers_at(place, before), found)
-            if self.is_as_stated:
-                tensors = [*zip(node.outputs, found, strict=False), *[(name, scope[name]) for name in written]]
-                self._compare(node, [one for one in tensors if one[0] in uses.names], graph, place)
+            self._compare(node, (*node.outputs[: len(found)], *written), scope, uses, graph, place)
         self.views = views
 
     def _results(
@@ -316,12 +317,18 @@ class ModuleImport:
         return self.views.write(number, node, place, found[0], scope, opaque)
 
     def _compare(
-        self, node: AtenNode, tensors: Sequence[tuple[str, Any]], graph: ProgramGraph, place: NodePlace
-    ) -> None:
+        self, node: AtenNode, names: Sequence[str], scope: Mapping[str, Any], uses: Uses, graph: ProgramGraph,
+        place: NodePlace,
+    ) -> None:  # fmt: skip
         """Compare the sizes of used outputs with those that the program states: before 2.8 it lied of unused ones."""
-        for name, tensor in tensors:
-            dims = graph.stated.get(name)
-            if dims is not None and isinstance(tensor, (Data, Constant)):
+        if not self.is_as_stated:
+            return
+        for name in names:
+            dims = graph.stated.get(name) if name in uses.names else None
+            if dims is None:
+                continue
+            tensor = scope[name]
+            if isinstance(tensor, (Data, Constant)):
                 full = tensor.full(self.frame.batch)
                 if dims == full:
                     self.understanding.agreeing += isinstance(tensor, Data) and name in node.outputs

@@ -78,7 +78,8 @@ def _version(document: Any) -> Any:
 _SINGLE = frozenset(("as_tensor", "as_sym_int", "as_sym_float", "as_sym_bool", "as_optional_tensor"))
 _LISTED = frozenset(("as_tensors", "as_sym_ints", "as_optional_tensors", "as_sym_floats", "as_sym_bools"))
 _PLAIN = frozenset(("as_int", "as_bool", "as_string", "as_ints", "as_bools", "as_strings", "as_operator"))
-"""The sorts of arguments: one tensor or number, lists of them, and what is as it is written."""
+_NAMELESS = frozenset(("as_none", "as_int", "as_float", "as_string", "as_bool"))
+"""The sorts of arguments: one tensor or number, lists of them, what is as it is written; of outputs without a name."""
 
 
 class _Reader:
@@ -88,6 +89,9 @@ class _Reader:
         self.first: dict[str, str] = {}
         self.lines: dict[str, str] = {}
         self.modules: dict[str, str] = {}
+        self.refs: dict[str, Ref] = {}
+        self.sizes: dict[tuple[int | str, ...], tuple[int | str, ...]] = {}
+        """Sizes that are possible: each is kept once."""
 
     def program(self, document: dict[str, Any]) -> Program:
         module = document["graph_module"]
@@ -112,11 +116,11 @@ class _Reader:
         except _WRONG as error:
             message = f"its node[{len(found)}] is not as it must be ({type(error).__name__}: {str(error)[:80]})"
             raise _WrongError(message) from None
-        stated = {key: _sizes(key, one) for key, one in document.get("tensor_values", {}).items()}
+        stated = {key: self._sizes(key, one) for key, one in document.get("tensor_values", {}).items()}
         numbers: dict[str, int | str] = {}
         for part in ("sym_int_values", "sym_bool_values", "sym_float_values"):
             numbers.update({key: _number(one) for key, one in document.get(part, {}).items()})
-        inputs = tuple([name for one in document["inputs"] for name in _names(one)])
+        inputs = tuple([name for one in document["inputs"] for name in self._names(one)])
         outputs = tuple([value for one in document["outputs"] for value in _flat(self._value(one, depth))])
         return ProgramGraph(inputs, tuple(found), outputs, stated, numbers)
 
@@ -127,7 +131,7 @@ class _Reader:
         arguments = {}
         for i, one in enumerate(node["inputs"]):
             arguments[one["name"] or f"[{i}]"] = self._value(one["arg"], depth)
-        outputs = tuple([name for one in node["outputs"] for name in _names(one)])
+        outputs = tuple([name for one in node["outputs"] for name in self._names(one)])
         metadata = node.get("metadata") or {}
         module, trace = metadata.get("nn_module_stack") or "", metadata.get("stack_trace") or ""
         if module not in self.modules:
@@ -141,11 +145,11 @@ class _Reader:
         """Return an argument: a number, a text, the name of a tensor, a list, a graph; None for what is no size."""
         ((kind, value),) = document.items() if len(document) == 1 else (_only(document),)
         if kind in _SINGLE:
-            return _one(value)
+            return self._one(value)
         if kind in _LISTED:
-            return [_one(one) for one in value]
+            return [self._one(one) for one in value]
         if kind == "as_nested_tensors":
-            return [[_one(one) for one in row] for row in value]
+            return [[self._one(one) for one in row] for row in value]
         if kind in _PLAIN:
             return value
         if kind == "as_float":
@@ -155,6 +159,46 @@ class _Reader:
         if kind == "as_graph":
             return self.graph(value["graph"], depth + 1)
         return None
+
+    def _one(self, document: Any) -> Any:
+        """Return the reference to one tensor or number, or the number itself."""
+        if not isinstance(document, dict):
+            return document
+        name = document.get("name")
+        if name is None:
+            name = document.get("as_name")
+        if isinstance(name, str):
+            return self.refs.get(name) or self.refs.setdefault(name, Ref(name))
+        kind, value = _only(document)
+        if kind == "as_tensor":
+            return Ref(value) if isinstance(value, str) else self._one(value)  # version 2.2 has the name alone
+        return None if kind == "as_none" else value
+
+    def _names(self, document: dict[str, Any]) -> list[str]:
+        """Return the names that an output stands for: none for one that is neither a tensor nor a number."""
+        kind, value = _only(document)
+        if kind == "as_tensor" and type(value) is dict and type(value.get("name")) is str:
+            return [value["name"]]
+        if kind in _NAMELESS:
+            return [""]
+        return [one.name if isinstance(one, Ref) else "" for one in map(self._one, _flat(value))]
+
+    def _sizes(self, name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
+        """Return the stated sizes of a tensor."""
+        sizes = meta.get("meta", meta)["sizes"]
+        if len(sizes) > _MOST_AXES:
+            raise _WrongError(f"its tensor {name} has {len(sizes)} axes")
+        found = tuple([size.get("as_int") for size in sizes])
+        if None in found:  # not numbers alone
+            found = tuple(map(_number, sizes))
+        known = self.sizes.get(found)
+        if known is not None:
+            return known
+        for size in found:
+            if not (0 <= size < _LARGEST if type(size) is int else type(size) is str):
+                raise _WrongError(f"its tensor {name} has the impossible size {'×'.join(map(str, found))[:80]}")
+        self.sizes[found] = found
+        return found
 
     def _signature(
         self, signature: dict[str, Any], document: dict[str, Any], graph: ProgramGraph
@@ -169,8 +213,7 @@ class _Reader:
                 sort, key = _SPECS[kind]
                 own = value["arg"]["name"]
                 meta = document["tensor_values"].get(own) or {}
-                found = self._stored(value[key], sort, graph.stated.get(own), bool(meta.get("requires_grad")))
-                stored[own] = found._replace(bits=bits_of(meta.get("dtype")))
+                stored[own] = self._stored(value[key], sort, graph.stated.get(own), meta)
             elif kind == "user_input":
                 sort, arg = _only(value["arg"])
                 if sort == "as_tensor":
@@ -179,14 +222,16 @@ class _Reader:
                 values[value["name"]] = _only(value["value"])[1]
         return stored, tuple(inputs), values
 
-    def _stored(self, name: Any, sort: str, dims: Any, trainable: bool) -> StoredInput:
-        held = self.held.get(str(name))
+    def _stored(self, name: Any, sort: str, dims: Any, meta: dict[str, Any]) -> StoredInput:
+        name = str(name)
+        held = self.held.get(name)
         if dims is None or str in map(type, dims):
             raise _WrongError(f"it does not state the size of {name}")
-        first = self.first.setdefault(held.identity, str(name)) if held else str(name)
+        first = self.first.setdefault(held.identity, name) if held else name
+        trainable = bool(meta.get("requires_grad"))
         if held and held.trainable is not None:  # version 2.2 states in its pickle alone what is trained
             trainable = held.trainable
-        return StoredInput(str(name), sort, dims, trainable, first)
+        return StoredInput(name, sort, dims, trainable, first, bits_of(meta.get("dtype")))
 
 
 def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:
@@ -212,45 +257,8 @@ def _only(document: dict[str, Any]) -> tuple[str, Any]:
     return found
 
 
-def _one(document: Any) -> Any:
-    """Return the reference to one tensor or number, or the number itself."""
-    if not isinstance(document, dict):
-        return document
-    name = document.get("name")
-    if name is None:
-        name = document.get("as_name")
-    if isinstance(name, str):
-        return Ref(name)
-    kind, value = _only(document)
-    if kind == "as_tensor":
-        return Ref(value) if isinstance(value, str) else _one(value)  # version 2.2 has the name alone
-    return None if kind == "as_none" else value
-
-
 def _flat(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _names(document: dict[str, Any]) -> list[str]:
-    """Return the names that an output stands for: none for one that is neither a tensor nor a number."""
-    kind, value = _only(document)
-    if kind in ("as_none", "as_int", "as_float", "as_string", "as_bool"):
-        return [""]
-    return [one.name if isinstance(one, Ref) else "" for one in map(_one, _flat(value))]
-
-
-def _sizes(name: str, meta: dict[str, Any]) -> tuple[int | str, ...]:
-    """Return the stated sizes of a tensor."""
-    sizes = meta.get("meta", meta)["sizes"]
-    if len(sizes) > _MOST_AXES:
-        raise _WrongError(f"its tensor {name} has {len(sizes)} axes")
-    found = tuple([size.get("as_int") for size in sizes])
-    if None in found:  # not numbers alone
-        found = tuple(map(_number, sizes))
-    for size in found:
-        if not (0 <= size < _LARGEST if type(size) is int else type(size) is str):
-            raise _WrongError(f"its tensor {name} has the impossible size {'×'.join(map(str, found))[:80]}")
-    return found
 
 
 def _number(document: dict[str, Any]) -> Any:
