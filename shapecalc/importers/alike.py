@@ -58,6 +58,7 @@ class _Made(NamedTuple):
     batch: Batch
     inputs: tuple[int, ...]
     weights: tuple[int, ...]
+    frozen: bool
     owner: object
 
 
@@ -81,12 +82,13 @@ class AlikeNodes:
         made = self._made.get(like.key) if like else None
         if made is None or like is None:
             return None
-        layer, sizing, batch, inputs, weights, _ = made
+        layer, sizing, batch, inputs, weights, frozen, _ = made
         refs = tuple([like.tensors[i].ref for i in inputs])
         if len(refs) > 1 and len(set(refs)) < len(refs):
             return None
         held = [like.tensors[i] for i in weights]
-        index = self._frame.add_layer(place_with(held) if place_with else place, layer, sizing, refs, held)
+        at = place_with(held) if place_with else place
+        index = self._frame.add_layer(at, layer, sizing, refs, held, frozen=frozen)
         return [Data(Reference(index), sizing.outputs[0], batch)]
 
     def note(self, like: Likeness | None, before: int, found: Sequence[Any] | None) -> None:
@@ -106,4 +108,4 @@ class AlikeNodes:
         held = tuple([weights.get(name, -1) for name in frame.sources.get(before, ())])
         if -1 not in (*at, *held) and len(at) == len(inputs):
             sizing = frame.sizing(node.layer, tuple([like.tensors[i].shape for i in at]))
-            self._made[like.key] = _Made(node.layer, sizing, output.batch, at, held, like.owner)
+            self._made[like.key] = _Made(node.layer, sizing, output.batch, at, held, node.frozen, like.owner)

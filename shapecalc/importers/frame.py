@@ -120,10 +120,12 @@ class Frame:
     ) -> int:  # fmt: skip
         """Add a layer whose sizes are known, and return its index."""
         index = len(self.nodes)
-        shares, held = self.owners.shared(weights, sizing, index) if weights else (-1, _NONE)
+        if not weights:
+            self._add(Node(place.name, layer, refs, self.mark(place), (), -1, frozen), place)
+            return index
+        shares, held = self.owners.shared(weights, sizing, index)
         self._add(Node(place.name, layer, refs, self.mark(place), (), shares, frozen, -1, held), place)
-        if weights:
-            self.sources[index] = [name for weight in weights if weight.learned for name in weight.sources]
+        self.sources[index] = [name for weight in weights if weight.learned for name in weight.sources]
         return index
 
     def fix_weights(self, index: int, names: Iterable[str]) -> None:

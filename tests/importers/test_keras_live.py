@@ -11,8 +11,10 @@ import re
 import keras_layers
 import keras_models
 import pytest
+from alike_graphs import read_twice
 
 import shapecalc
+from shapecalc.network import Network
 
 IS_REQUIRED = bool(os.environ.get("SHAPECALC_REQUIRE_KERAS"))
 pytestmark = pytest.mark.skipif(not IS_REQUIRED, reason="it takes minutes, and Keras: set SHAPECALC_REQUIRE_KERAS")
@@ -33,7 +35,7 @@ def keras():
     return keras
 
 
-def test_small_models(keras):
+def test_small_models(keras, monkeypatch):
     count = 0
     for name, build in keras_models.models(keras):
         try:
@@ -42,11 +44,13 @@ def test_small_models(keras):
             continue
         count += 1
         answer = keras_layers.answer_of(model)
-        keras_layers.compare(shapecalc.from_keras(model), answer, of_samples="merged batch" not in name)
+        network = shapecalc.from_keras(model)
+        keras_layers.compare(network, answer, of_samples="merged batch" not in name)
+        read_twice(monkeypatch, lambda network=network: Network(network.origin))
     assert count > 400
 
 
-def test_applications(keras):
+def test_applications(keras, monkeypatch):
     names = [name for name in dir(keras.applications) if name[0].isupper() and name not in NOT_ON_TORCH]
     assert len(names) > 35
     if not os.environ.get("SHAPECALC_ALL_MODELS"):
@@ -57,6 +61,7 @@ def test_applications(keras):
             model = getattr(keras.applications, name)(weights=None, **shape)
         network = shapecalc.from_keras(model)
         keras_layers.compare(network, keras_layers.answer_of(model))
+        read_twice(monkeypatch, lambda network=network: Network(network.origin))
         note = next(note for note in network.infer().notes if " unknown; " in note)
         assert ", 0 unknown; " in note
         assert "do not" not in note

@@ -12,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from alike_graphs import read_twice
 
 import shapecalc
 from shapecalc.errors import ShapecalcError
@@ -42,11 +43,17 @@ def file(request):
 
 def load(path, truth):
     """The report, with the sizes that were assumed for data layers only where the file does not state its own."""
+    return network(path, truth).infer()
+
+
+def network(path, truth):
     try:
-        return shapecalc.load(str(path)).infer()
+        found = shapecalc.load(str(path))
+        found.infer()
     except ShapecalcError:
         sizes = {name: tuple(size[1:]) for name, size in truth["assumed_data_shapes"].items() if len(size) > 1}
-        return shapecalc.load(str(path), input=sizes).infer()
+        found = shapecalc.load(str(path), input=sizes)
+    return found
 
 
 def test_sizes_parameters_and_macs_are_those_of_caffe(file):
@@ -81,3 +88,7 @@ def test_everything_in_them_is_understood(file):
     inputs = sum(layer["type"] in ("Input", "DummyData") for layer in truth["layers"])
     assert note in (f"{n:,} Caffe layers: {n:,} layers, 0 unknown" for n in (len(own), len(own) - inputs)), note
     assert not report.graph.warnings
+
+
+def test_layers_like_one_before_are_as_if_each_was_looked_at(file, monkeypatch):
+    read_twice(monkeypatch, lambda: network(*file))

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import pytest
+from alike_graphs import read_twice
 from keras_layers import answers
 
 import shapecalc
@@ -53,3 +54,8 @@ def test_everything_in_them_is_understood(file):
     note = next(note for note in network.infer().notes if " unknown; " in note)
     assert note.startswith(f"{layers:,} nodes: {layers:,} layers, 0 unknown; ")
     assert "do not" not in note
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in FILES] or [None])
+def test_layers_like_one_before_are_as_if_each_was_looked_at(path, monkeypatch):
+    read_twice(monkeypatch, lambda: shapecalc.load(str(path)))

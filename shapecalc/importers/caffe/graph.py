@@ -6,11 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun, did_you_mean
+from shapecalc.importers.alike import AlikeNodes
 from shapecalc.importers.blocks import graph_of
 from shapecalc.importers.caffe.blocks import in_blocks
 from shapecalc.importers.caffe.inputs import BlobError, BlobSizes, input_blobs, is_source, regions_of, sized
 from shapecalc.importers.caffe.messages import PHASES, BadFieldError, State
-from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type
+from shapecalc.importers.caffe.operations import CaffeCall, CaffeFrame, find_layer_type, likeness_of
 from shapecalc.importers.caffe.types import NAMES, check_counts, check_type
 from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, NotCoveredError
@@ -72,6 +73,7 @@ class NetImport:
             mark = net.file.mark(*error.layer.location) if error.layer else None
             self.problems.append(Problem(error.message if mark else f"{error.message} in {net.file.source.name}", mark))
         self.frame = CaffeFrame(net.file, self.sizes.batch)
+        self.alike = AlikeNodes(self.frame)
 
     def _named(self, given: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
         """Return the given sizes by the names of their inputs: one without a name is of the only one with axes."""
@@ -237,6 +239,9 @@ class NetImport:
         if any(isinstance(x, Unsized) for x in inputs):
             raise LayerError("the size of its input is not known")
         before = len(self.frame.nodes)
+        like = likeness_of(layer, inputs)
+        if again := self.alike.again(like, place):
+            return again
         call = CaffeCall(layer, place, inputs, self.frame)
         operation = find_layer_type(layer.key)
         reason = "no layer here does what it does"
@@ -253,6 +258,8 @@ class NetImport:
                 if len(several) < len(layer.tops):
                     tops = count_noun(len(layer.tops), "top")
                     raise LayerError(f"it has {tops}, but {len(several) or 'no'} output{'s' * (len(several) != 1)}")
+                if not call.notes:
+                    self.alike.note(like, before, several)
                 return several
         return self._opaque(call, reason)
 

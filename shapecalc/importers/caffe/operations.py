@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.alike import likeness
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import Frame
 from shapecalc.importers.table import OperationTable
@@ -18,20 +19,36 @@ from shapecalc.model.inference import size_layer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shapecalc.importers.alike import Likeness
     from shapecalc.importers.caffe.messages import CaffeLayer, Params
     from shapecalc.importers.caffe.text import ProtoText
+    from shapecalc.layers.base.layer import Layer
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
+    from shapecalc.model.rows import Sizing
 
     Converter = Callable[["CaffeCall"], Data | Sequence[Data]]
 
-__all__ = ["CaffeCall", "CaffeFrame", "find_layer_type", "layer_type", "where"]
+__all__ = ["CaffeCall", "CaffeFrame", "find_layer_type", "layer_type", "likeness_of", "where"]
 
 _MOST = 2**31 - 1
 layer_type: OperationTable[Converter] = OperationTable(
     "caffe", ("windows", "pointwise", "axes", "products", "norms", "detection", "losses")
 )
 """The types of layers, written as words of lower case."""
+_ALIKE = frozenset(("convolution", "batchnorm", "scale", "relu", "prelu", "sigmoid", "tanh", "eltwise", "concat",
+                    "pooling", "lrn", "dropout", "innerproduct"))  # fmt: skip
+"""Types that become the same layer wherever their arguments and the sizes of their inputs are equal."""
+
+
+def likeness_of(layer: CaffeLayer, inputs: Sequence[Data]) -> Likeness | None:
+    """Return what a layer has in common with those that become the same one; None where there may be no other."""
+    if layer.key not in _ALIKE:
+        return None
+    return likeness((layer.key, len(layer.tops), *layer.own.plain(_OWN)), inputs, with_weights=False)
+
+
+_OWN = ("name", "type", "bottom", "top")
 
 
 def where(condition: object, **arguments: Any) -> dict[str, Any]:
@@ -70,7 +87,7 @@ class CaffeFrame(Frame):
         layer, index = self.layer, len(self.nodes)
         names = layer.shared_names() if layer else []
         if not any(names) and not (layer and layer.is_frozen):
-            return self._noted(super().emit(place, kind, arguments, inputs, weights, frozen=frozen))
+            return super().emit(place, kind, arguments, inputs, weights, frozen=frozen)
         shapes = tuple([x.shape for x in inputs])
         try:
             own = self._layer(kind, arguments).weights(*shapes)
@@ -82,14 +99,18 @@ class CaffeFrame(Frame):
         pairs = zip(named, own.values(), strict=True) if any(names) else ()
         shared = [Constant(sizes, None, (name,), learned=True) for name, sizes in pairs]
         frozen = frozen or bool(own and layer and layer.is_frozen)
-        return self._noted(super().emit(place, kind, arguments, inputs, shared, frozen=frozen))
+        return super().emit(place, kind, arguments, inputs, shared, frozen=frozen)
 
-    def _noted(self, found: list[tuple[Reference, Shape]]) -> list[tuple[Reference, Shape]]:
-        ref, shape = found[0]
-        self.shapes[ref.node] = shape
-        if prod(shape.sizes) > _MOST:
-            raise LayerError(f"its output would have {prod(shape.sizes):,} elements: Caffe counts to {_MOST:,}")
-        return found
+    def add_layer(
+        self, place: NodePlace, layer: Layer, sizing: Sizing, refs: tuple[Reference, ...],
+        weights: Sequence[Constant] = (), *, frozen: bool = False,
+    ) -> int:  # fmt: skip
+        elements = prod(sizing.outputs[0].sizes)
+        if elements > _MOST:
+            raise LayerError(f"its output would have {elements:,} elements: Caffe counts to {_MOST:,}")
+        index = super().add_layer(place, layer, sizing, refs, weights, frozen=frozen)
+        self.shapes[index] = sizing.outputs[0]
+        return index
 
     def sizes_of(self, kind: str, arguments: dict[str, Any], inputs: Sequence[Data]) -> tuple[Any, ...]:
         """Return the size of the output that a layer would have. Errors: `LayerError`."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, Source, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["MESSAGE", "NUMBER", "TEXT", "WORD", "FieldValue", "Message", "ProtoText", "read_text_format"]
 
@@ -77,6 +80,15 @@ class Message:
     def messages(self, name: str) -> list[Message]:
         """Return the messages under a name: values that are none are left out."""
         return [entry.message for entry in self.fields.get(name, ()) if entry.message is not None]
+
+    def plain(self, without: Collection[str] = ()) -> list[Any]:
+        """Return what is written, wherever it is in the file: names with the sorts and texts of their values."""
+        found: list[Any] = []
+        for name, entries in self.fields.items():
+            if name not in without:
+                found.append(name)
+                found += [entry[:2] if entry.message is None else tuple(entry.message.plain()) for entry in entries]
+        return found
 
 
 class ProtoText:

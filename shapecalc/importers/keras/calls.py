@@ -5,9 +5,11 @@ A family is a module of this folder whose functions register themselves with `la
 
 from __future__ import annotations
 
+import marshal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shapecalc.errors import LayerError
+from shapecalc.importers.alike import likeness
 from shapecalc.importers.call import ImportedCall
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.keras.layouts import FIRST, LAST
@@ -19,13 +21,15 @@ from shapecalc.layers.base.arguments import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from shapecalc.importers.alike import Likeness
     from shapecalc.importers.frame import Frame
     from shapecalc.importers.keras.structure import LayerRecord
+    from shapecalc.importers.keras.trees import CallRecord
     from shapecalc.importers.tensors import NodePlace
 
     Function = Callable[["LayerCall"], Any]
 
-__all__ = ["OWN", "LayerCall", "alike", "free_name", "layer", "when"]
+__all__ = ["OWN", "LayerCall", "alike", "free_name", "layer", "likeness_of", "when"]
 
 layer: OperationTable[Function] = OperationTable(
     "keras",
@@ -37,6 +41,24 @@ OWN = Batch(0, own=True)
 
 
 _INT = frozenset({int})
+_WITHOUT_REFERENCES = 2
+"""The version of marshal in which equal values have equal bytes."""
+
+
+def likeness_of(record: LayerRecord, call: CallRecord, inputs: Sequence[Any], *, frozen: bool) -> Likeness | None:
+    """Return the likeness of a call with these inputs; None for one that depends on more than them and its config."""
+    if call.kwargs or record.is_operation or not record.is_own or record.model is not None:
+        return None
+    try:
+        config = marshal.dumps({**record.config, "name": None}, _WITHOUT_REFERENCES)
+    except ValueError:  # of a model in memory
+        return None
+    return likeness((record.op, config, frozen), [*inputs, _own_weight(record.key, 1)], with_weights=True)
+
+
+def _own_weight(key: str, part: object) -> Constant:
+    """Return what stands for the weights of a layer, or of a part of it."""
+    return Constant((), None, (f"{key}#{part}",), learned=True)
 
 
 def when(condition: object, **arguments: Any) -> dict[str, Any]:
@@ -202,8 +224,7 @@ class LayerCall(ImportedCall):
         """Add a layer, and return its outputs. `name` is that of a part; equal `shares` of a layer share weights."""
         place = self.part(name) if name else self.place
         self.parts += 1
-        source = f"{self.record.key}#{shares or self.parts}"
-        weights = [*weights, Constant((), None, (source,), learned=True)]
+        weights = [*weights, _own_weight(self.record.key, shares or self.parts)]
         cls = find_kind(kind) if self.parametrization else None
         if cls is not None and "parametrization" in cls.arguments:
             arguments["parametrization"] = self.parametrization

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import LayerError, Problem, UsageError, count_noun
+from shapecalc.importers.alike import AlikeNodes
 from shapecalc.importers.blocks import graph_of, network_outputs
 from shapecalc.importers.call import Guard
 from shapecalc.importers.frame import FailedError, Frame, NotCoveredError
-from shapecalc.importers.keras.calls import OWN, LayerCall, free_name, layer
+from shapecalc.importers.keras.calls import OWN, LayerCall, free_name, layer, likeness_of
 from shapecalc.importers.keras.inputs import input_shapes
 from shapecalc.importers.keras.order import ordered
 from shapecalc.importers.keras.policies import Policies, weights_of
@@ -98,6 +99,7 @@ class ModelImport:
         self.sizes = input_shapes(model, layout, variables, inputs, self.problems, name)
         self.is_as_stated = not self.sizes.are_others
         self.frame = Frame(name, self.sizes.batch)
+        self.alike = AlikeNodes(self.frame)
         self.understanding = Understanding("node", has_arithmetic=False)
         self.calls = 0
         self.depth = 0
@@ -171,10 +173,14 @@ class ModelImport:
             inputs = _flat([args, *[kwargs[name] for name in _ALSO if name in kwargs]])
             refs = tuple([x.ref for x in inputs if isinstance(x, (Data, Unsized))])
             _check_sized(inputs)
-            made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
-            made.args, made.kwargs, made.stated, made.names = tuple(args), kwargs, asked, scope.taken
-            with Guard(record.op):
-                found = self._known(made)
+            like = likeness_of(record, call, inputs, frozen=scope.frozen)
+            found: Sequence[Any] | None = self.alike.again(like, place)
+            if found is None:
+                made = LayerCall(record, place, inputs, self, frozen=scope.frozen)
+                made.args, made.kwargs, made.stated, made.names = tuple(args), kwargs, asked, scope.taken
+                with Guard(record.op):
+                    found = self._known(made)
+                self.alike.note(like, before, found)
         except FailedError as error:
             count[UNSIZED] += 1
             return [Unsized(Reference(error.index))] * outputs
@@ -204,7 +210,7 @@ class ModelImport:
             return self._nested(call, record.model)
         if not record.is_own:
             raise NotCoveredError("it is a layer of other code than Keras")
-        if record.is_op or record.op in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+        if record.is_operation:
             from shapecalc.importers.keras.operations import convert  # few models have one
 
             return convert(call)

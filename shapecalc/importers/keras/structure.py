@@ -14,6 +14,7 @@ __all__ = ["INPUT", "PROJECTIONS", "LayerRecord", "ModelRecord", "RecordError"]
 INPUT = "InputLayer"
 PROJECTIONS = "adapted projections"
 """Of a model in memory, in the config of attention: its projections, where they have adapters of LoRA."""
+_OF_TENSORFLOW = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 
 
 class RecordError(Exception):
@@ -46,6 +47,11 @@ class LayerRecord(NamedTuple):
     key: str
     is_op: bool = False
     weights: tuple[tuple[str, tuple[int, ...]], ...] | None = None
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is an operation, of `keras.ops` or TensorFlow, and no layer."""
+        return self.is_op or self.op in _OF_TENSORFLOW
 
 
 class ModelRecord(NamedTuple):
