@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import keras_layers
 import keras_models
@@ -66,6 +67,14 @@ def test_applications(keras, monkeypatch):
         assert ", 0 unknown; " in note
         assert "do not" not in note
         keras.backend.clear_session()
+
+
+def test_the_model_of_the_page(keras):
+    page = Path(__file__).parents[2] / "docs" / "keras.md"
+    (block,) = re.findall(r"^```py\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert names["network"].infer().total.params == 3_504_872
 
 
 def test_layers_of_other_code_have_the_parameters_that_they_hold(keras):
