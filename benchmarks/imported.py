@@ -23,7 +23,7 @@ def imported_nodes() -> Iterator[Result]:
     """The same network of 10,000 nodes in every format, read and inferred, against plain Python; and ten times it."""
     for words, (make, most) in FORMATS.items():
         seconds, ratio = compared(partial(_inferred, make(10_000)), 5)
-        yield f"{words} of 10,000 nodes ({seconds:.2f} s) / plain Python", ratio, 14, "×"
+        yield f"{words} of 10,000 nodes ({seconds:.2f} s) / plain Python", ratio, 13, "×"
         longer, _ = compared(partial(_inferred, make(most)), 1)
         yield f"{words} of {most:,} nodes / 10,000", longer / seconds, 1.3 * most / 10_000, "×"
 

@@ -13,16 +13,19 @@ from shapecalc.language.files import bundled_members
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FAMILY_ENDS", "WHOLE", "examples", "some", "turns"]
+__all__ = ["FAMILY_ENDS", "NETWORKS", "WHOLE", "examples", "some", "turns"]
 
 
 WHOLE = [True]
 """Whether this run may include `slow` tests: set by `conftest` before any test is collected."""
 
 
+_MEMBERS = list(bundled_members())
+NETWORKS = [name for _, name in _MEMBERS]
+"""Every bundled network."""
 FAMILY_ENDS = [
     members[i][1]
-    for members in ([*pairs] for _, pairs in groupby(bundled_members(), lambda pair: pair[0]))
+    for members in ([*pairs] for _, pairs in groupby(_MEMBERS, lambda pair: pair[0]))
     for i in sorted({0, len(members) - 1})
 ]
 """The first and the last network of every bundled file: what is drawn of those between them looks alike."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.scene import Curve
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shapecalc.renderers.pictures.scene import Point
+
+    _Way = tuple[Point, bool, bool]
 
 __all__ = ["apart", "drawn_lines", "towards"]
 
@@ -21,9 +22,9 @@ _ARROW = 6.5
 def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator[Curve]:
     """Yield the lines of routes, in which what those of a start have in common is drawn once."""
     corners: dict[str, set[Point]] = {}
-    ways: dict[str, set[tuple[Point, bool, bool]]] = {}
+    ways: dict[str, dict[_Way, float]] = {}
     for (start, end), points in routes.items():
-        known, left_by = corners.setdefault(start, set()), ways.setdefault(start, set())
+        known, left_by = corners.setdefault(start, set()), ways.setdefault(start, {})
         shared = 0
         while shared + 2 < len(points) and points[shared + 1] in known:
             shared += 1
@@ -31,13 +32,16 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
             shared -= 1  # it turns off where others do not: with a corner of its own
         own = points[shared:]
         if shared:  # beyond the round corner of the others
-            own = (towards(own[0], own[1], min(_ROUND, apart(own[0], own[1]) / 2)), *own[1:])
+            round_by = left_by.get(_way(own[0], own[1]), _ROUND)
+            own = (towards(own[0], own[1], min(round_by, apart(own[0], own[1]) / 2)), *own[1:])
         known.update(points)
-        left_by.update(_way(one, other) for one, other in pairwise(points))
+        for before, corner, after in zip(own, own[1:], own[2:], strict=False):
+            way = _way(corner, after)
+            left_by[way] = min(_radius(before, corner, after), left_by.get(way, _ROUND))
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
 
 
-def _way(point: Point, other: Point) -> tuple[Point, bool, bool]:
+def _way(point: Point, other: Point) -> _Way:
     """Return a point, and in which direction a line leaves it."""
     is_across = abs(point[0] - other[0]) > abs(point[1] - other[1])
     return point, is_across, other > point
@@ -47,7 +51,7 @@ def _rounded(points: tuple[Point, ...], key: str, ends: tuple[str, str]) -> Curv
     steps: list[tuple[Point, ...]] = []
     last = points[0]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        radius = min(_ROUND, apart(before, corner) / 2, apart(corner, after) / 2)
+        radius = _radius(before, corner, after)
         enter, leave = towards(corner, before, radius), towards(corner, after, radius)
         if enter != last:
             steps.append((enter,))
@@ -55,6 +59,11 @@ def _rounded(points: tuple[Point, ...], key: str, ends: tuple[str, str]) -> Curv
         last = leave
     steps.append((points[-1],))
     return Curve(points[0], tuple(steps), arrow=_ARROW, key=key, ends=ends)
+
+
+def _radius(before: Point, corner: Point, after: Point) -> float:
+    """Return the radius of a corner between two points: half of the shorter way to them, if that is little."""
+    return min(_ROUND, apart(before, corner) / 2, apart(corner, after) / 2)
 
 
 def apart(one: Point, other: Point) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from scene_laws import LEAST_CONTRAST, check_graph, check_page, contrast, marks_of, vertices_of
-from searching import FAMILY_ENDS, some
+from searching import NETWORKS, some
 
 import shapecalc
 from shapecalc.exporters.chart import draw_chart
@@ -43,7 +43,7 @@ def checked(report, depth="auto"):
     return scene
 
 
-@pytest.mark.parametrize("name", some(FAMILY_ENDS, 7))
+@pytest.mark.parametrize("name", some(NETWORKS, 7))
 @pytest.mark.parametrize("depth", ["auto", "all"])
 def test_the_laws_hold_for_the_zoo(name, depth):
     report = shapecalc.load(name).infer()

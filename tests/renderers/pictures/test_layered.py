@@ -14,6 +14,7 @@ from shapecalc.renderers.pictures.layered.channels import Channels
 from shapecalc.renderers.pictures.layered.ordering import crossings, order
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
 from shapecalc.renderers.pictures.layered.wrapping import longest_piece
+from shapecalc.renderers.pictures.lines import drawn_lines
 from shapecalc.renderers.pictures.scene import Outline
 
 
@@ -251,3 +252,12 @@ def test_lines_that_change_places():
 
 def test_nothing():
     assert lay_out(Cluster("g", ()), []).routes == {}
+
+
+@pytest.mark.parametrize("jog", [4, 40])
+def test_a_line_branches_off_where_the_corner_of_the_others_ends(jog):
+    routes = {("a", "b"): ((0, 0), (0, 10), (jog, 10), (jog, 30)), ("a", "c"): ((0, 0), (0, 10), (100, 10), (100, 30))}
+    first, second = drawn_lines(routes)
+    ends = [first.start, *[step[-1] for step in first.steps]]
+    assert second.start == (min(jog, 10) / 2, 10)
+    assert second.start in ends
