@@ -43,11 +43,11 @@ class NetworkChange(NamedTuple):
 
     @property
     def status(self) -> str:
-        """What happened to it: `broken` is that it has errors now, whatever it had before."""
+        """What happened to it: `broken` is that it has errors now, unless nothing that it depends on was edited."""
         if self.after is None:
             return REMOVED
         if self.after.report is None:
-            return BROKEN
+            return SAME if self.before is self.after else BROKEN
         if self.before is None:
             return ADDED
         if self.difference is None or not self.difference.is_empty:
@@ -92,7 +92,7 @@ class Changes(Answer, _ChangesFields):
 
     @property
     def changed(self) -> tuple[NetworkChange, ...]:
-        """The networks of which anything changed; those that stay broken too."""
+        """The networks of which anything changed."""
         return tuple(one for one in self.networks if one.status != SAME)
 
     def to_dict(self) -> dict[str, Any]:
