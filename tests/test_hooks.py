@@ -69,8 +69,10 @@ def test_pre_commit(tmp_path):
             shutil.copy(ROOT / name, source / name)
     revision = commit(source, {})
     folder = new_repository(tmp_path / "sample")
-    hooks = "".join(f"      - id: {name}\n" for name in HOOKS)
-    config = f"repos:\n  - repo: {source.as_uri()}\n    rev: {revision}\n    hooks:\n{hooks}"
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")  # as it says, but for where the hooks are
+    config = re.search(r"```yaml\n(repos:.*?)```", page, re.DOTALL)[1]
+    config = re.sub(r"rev: .*", f"rev: {revision}", re.sub(r"repo: .*", f"repo: {source.as_uri()}", config))
+    assert [config.count(f"id: {name}\n") for name in HOOKS] == [1, 1]
     commit(folder, {**OTHERS, ".pre-commit-config.yaml": config, "models/net.yaml": GOOD})
     git(folder, "config", "user.name", "a")
 

@@ -79,7 +79,7 @@ class _Matcher:
         self.disturbed: set[int] = set()
         self.lone: list[set[int]] = [set(), set()]
         self.found: list[LayerMismatch] = []
-        self.told: set[Hashable] = set()
+        self.reported: set[Hashable] = set()
         for index, pair in enumerate(self.pairs):
             is_tensor = any(one is not None and side.is_tensor(one) for side, one in zip(self.sides, pair, strict=True))
             for which, one in enumerate(pair):
@@ -151,8 +151,8 @@ class _Matcher:
         missing = {("missing", name) for name in names[1] - names[0]} | {
             ("extra", name) for name in names[0] - names[1]
         }
-        if missing - self.told:
-            self.told |= missing
+        if missing - self.reported:
+            self.reported |= missing
             self._add_branch([sources for sources, _ in traced], [rows for _, rows in traced], names, users)
         return differ or bool(missing)
 
@@ -171,8 +171,8 @@ class _Matcher:
             if not facts:
                 continue
             differ = True
-            if (a.name, b.name) not in self.told:
-                self.told.add((a.name, b.name))
+            if (a.name, b.name) not in self.reported:
+                self.reported.add((a.name, b.name))
                 if is_resized:
                     facts.append(Fact("output", *(_text(row.sizing.outputs) for row in (a, b))))
                 self.found.append(LayerMismatch(a, b, tuple(facts)))
