@@ -48,7 +48,7 @@ def check() -> int:
 def changes() -> int:
     """Write what changed since the base to the summary, and to the comment; return 1 if that shall fail."""
     event = read_event()
-    base = find_base(os.environ.get("BASE") or default_base(event))
+    base = find_base(event)
     if not base:
         say("notice", "there is no commit to compare with: what changed is not shown")
         return 0
@@ -96,20 +96,29 @@ def read_event() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def default_base(event: dict[str, Any]) -> str:
-    """Return the base of the pull request, or the commit before a push; empty for other events."""
+def find_base(event: dict[str, Any]) -> str:
+    """Return the commit to compare with, which a shallow clone fetches; empty if there is none.
+
+    It is the one that a branch began at, where that is there; of a push, what was there before.
+    """
     pull = event.get("pull_request") or {}
-    return str((pull.get("base") or {}).get("sha") or event.get("before") or "")
-
-
-def find_base(word: str) -> str:
-    """Return the commit to compare with, which a shallow clone fetches; the common ancestor, where that is there."""
-    if not word.strip("0") or word.startswith("-"):  # a new branch has zeros before
+    given = os.environ.get("BASE", "")
+    before = "" if given or pull else str(event.get("before") or "")
+    word = given or before or (pull and (merged_into() or str((pull.get("base") or {}).get("sha") or "")))
+    if not word or not word.strip("0") or word.startswith("-"):  # a new branch has zeros before
         return ""
     found = commit_of(word) or commit_of(f"origin/{word}")
     if not found and git("fetch", "--quiet", "--no-tags", "--depth=1", "origin", word) is not None:
         found = commit_of("FETCH_HEAD")
-    return (found and git("merge-base", found, "HEAD")) or found
+    return (found and not before and git("merge-base", found, "HEAD")) or found
+
+
+def merged_into() -> str:
+    """Return what GitHub has merged a pull request into, if that merge is checked out: the base may have gone on."""
+    lines = (git("cat-file", "commit", "HEAD") or "").split("\n\n")[0].splitlines()
+    parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+    is_merge = len(parents) == 2 and commit_of("HEAD") == os.environ.get("GITHUB_SHA")
+    return parents[0] if is_merge else ""
 
 
 def commit_of(word: str) -> str:

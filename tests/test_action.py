@@ -270,8 +270,9 @@ def test_a_shallow_clone_of_the_merge(repository, github, tmp_path):
     shallow.parent.mkdir()
     git(tmp_path, "clone", "-q", "--depth=1", "--branch=merge", repository.as_uri(), str(shallow))
     git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")  # as GitHub's
-    job = Job(shallow, github, event=pull(base)).run()
-    assert job.status == 0
+    job = Job(shallow, github, event=pull(git(repository, "rev-parse", "main~")))  # the base has gone on since
+    job.environment["GITHUB_SHA"] = git(shallow, "rev-parse", "HEAD")
+    assert job.run().status == 0
     assert "**1 of 3 networks changed**" in job.summary
     assert "3,114 → 3,502" in job.summary
 
@@ -300,6 +301,10 @@ def test_a_push(repository, github):
     job = Job(repository, github, event={"before": before}).run()
     assert "3,114 → 3,502" in job.summary
     assert github.requests == []
+    git(repository, "reset", "-q", "--hard", before)
+    commit(repository, {"models/net.yaml": net(10)})
+    forced = git(repository, "rev-parse", "HEAD@{2}")
+    assert "3,502 → 3,890" in Job(repository, github, event={"before": forced}).run().summary
     job = Job(repository, github, event={"before": "0" * 40}).run()  # of a new branch
     assert (job.status, job.summary) == (0, "")
 

@@ -66,8 +66,8 @@ def snapshots(range_: str, patterns: Sequence[str]) -> Iterator[tuple[Snapshot, 
 def renamed(before: Snapshot, after: Snapshot) -> dict[str, str]:
     """Return the new paths of files that git sees as renamed, with their old ones."""
     commits = [before.commit, *([after.commit] if after.commit else [])]
-    output = _git("-C", after.folder if not after.commit else ".", "diff", "--no-ext-diff", "-M", "--diff-filter=R",
-                  "--name-status", "-z", *commits, "--")  # fmt: skip
+    options = ("--no-ext-diff", "--no-relative", "-M", "--diff-filter=R", "--name-status", "-z")
+    output = _git("-C", "." if after.commit else after.folder, "diff", *options, *commits, "--")
     words = output.decode("utf-8", "surrogateescape").split("\0")
     return {new: old for _, old, new in zip(words[::3], words[1::3], words[2::3], strict=False)}
 
@@ -81,12 +81,14 @@ def _opened(top: str, commit: str) -> Iterator[Snapshot]:
 
     with tempfile.TemporaryDirectory(prefix="shapecalc-") as folder:
         snapshot = Snapshot(folder, commit, dict(_files_of(top, commit)))
-        from shapecalc.files import write_file
+        from shapecalc.files import created_file
 
         for path, text in snapshot.texts.items():
             target = snapshot.file(path)
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            write_file(target, text)
+            with contextlib.suppress(OSError):  # a name that this system does not have: its file is then missing
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with created_file(target, None) as stream:
+                    stream.write(text)
         yield snapshot
 
 
