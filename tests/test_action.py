@@ -193,14 +193,15 @@ def test_one_comment_is_kept_up_to_date(repository, github):
     base = git(repository, "rev-parse", "HEAD")
     for number in range(250):
         github.add(f"words {number}", {"login": "somebody", "type": "User"})
+    github.add("of another workflow", {"login": "github-actions[bot]", "type": "Bot"})
     github.add(f"{MARK}of another", {"login": "somebody", "type": "User"})
     for width, text in ((16, "3,114 → 6,218"), (9, "3,114 → 3,502"), (8, "nothing has changed")):
         commit(repository, {"models/net.yaml": net(width)})
         job = Job(repository, github, event=pull(base)).run()
-        assert (job.status, len(github.comments)) == (0, 252)
+        assert (job.status, len(github.comments)) == (0, 253)
         assert text in github.comments[-1]["body"]
         assert job.output("changed") == str(width != 8).lower()
-    assert github.comments[250]["body"] == f"{MARK}of another"
+    assert github.comments[251]["body"] == f"{MARK}of another"
 
 
 def test_nothing_changed_is_no_comment(repository, github):

@@ -196,8 +196,11 @@ def test_before_the_first_commit(repository):
     assert statuses("HEAD") == {"net.yaml": "added"}
 
 
-def test_ignored_files_and_links_are_left_out(repository):
-    commit(repository, {"x/net.yaml": net()})
+def test_ignored_files_submodules_and_links_are_left_out(repository):
+    first = commit(repository, {"x/net.yaml": net()})
+    git(repository, "update-index", "--add", "--cacheinfo", f"160000,{first},sub.yaml")
+    git(repository, "commit", "-q", "-m", "x")
+    (repository / "sub.yaml").mkdir()
     write(repository, {"build/net.yaml": net(), ".gitignore": "build/\n"})
     assert statuses("HEAD") == {}
     if os.name != "nt":

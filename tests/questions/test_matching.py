@@ -139,31 +139,42 @@ def test_layers_in_another_order():
     assert "(<text>:3:5)" in difference(nn.Sequential(other, one), spec)
 
 
-def test_parallel_branches_may_be_in_another_order():
-    spec = """
+BRANCHES = """
 input: 8x4x4
 layers:
   - {identity: {}, name: x}
   - {conv: {out_channels: 4, kernel_size: 1}, name: a, from: x}
-  - {conv: {out_channels: 6, kernel_size: 3, padding: 1}, name: b, from: x}
-  - concat: [a, b]
+  - {conv: {out_channels: 4, kernel_size: 3, padding: 1}, name: a2}
+  - {conv: {out_channels: 4, kernel_size: 1}, name: b, from: x}
+  - {conv: {out_channels: 4, kernel_size: 5, padding: 2}, name: b2}
+  - concat: [a2, b2]
+  - {conv: {out_channels: 2, kernel_size: 1}, name: last}
 """
 
-    class Branches(nn.Module):
-        def __init__(self, *, later=True, size=6):
-            super().__init__()
-            self.a, self.b, self.later = nn.Conv2d(8, 4, 1), nn.Conv2d(8, size, 3, padding=1), later
 
-        def forward(self, x):
-            if self.later:
-                b = self.b(x)
-                return torch.cat([self.a(x), b], 1)
-            return torch.cat([self.a(x), self.b(x)], 1)
+class Branches(nn.Module):
+    def __init__(self, order, kernel=5, last=2):
+        super().__init__()
+        self.order, self.last = order, nn.Conv2d(8, last, 1)
+        self.a, self.a2 = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 4, 3, padding=1)
+        self.b, self.b2 = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 4, kernel, padding=kernel // 2)
 
-    assert_matches(Branches(), spec)
-    assert_matches(Branches(later=False), spec)
-    for later in (True, False):
-        assert "b (conv), in the specification b (conv)" in difference(Branches(later=later, size=5), spec)
+    def forward(self, x):
+        found = {name: getattr(self, f"{name}2")(getattr(self, name)(x)) for name in self.order}
+        return self.last(torch.cat([found["a"], found["b"]], 1))
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_parallel_branches_may_be_in_another_order(order):
+    assert_matches(Branches(order), BRANCHES)
+    text = difference(Branches(order, last=3), BRANCHES)
+    assert (
+        text.startswith("Branches is not the network: 1 difference\n\nlast (conv), in the specification last (conv)")
+        or order == "ba"
+    )
+    assert "last (conv), in the specification last (conv)" in text
+    text = difference(Branches(order, kernel=7), BRANCHES)
+    assert text.startswith("Branches is not the network: 1 difference\n\nb2 (conv), in the specification b2 (conv)")
 
 
 class Tied(nn.Module):
@@ -226,6 +237,24 @@ def test_outputs_that_differ():
     spec = "input: 3x8x8\nlayers: [{conv: {out_channels: 4, kernel_size: 3}}, {global_avg_pool: {}}]\n"
     assert_matches(nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), spec)
     assert "output  4×6×6  4" in difference(nn.Conv2d(3, 4, 3), spec)
+
+
+class TwoOutputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+
+    def forward(self, x):
+        y = self.a(x)
+        return y, y + x
+
+
+def test_outputs_of_another_number():
+    text = difference(TwoOutputs(), "input: 4\nlayers: [{fc: 4}]\n")
+    assert text.startswith(
+        "TwoOutputs is not the network: 1 difference\n\n           model  specification\n   output  4, 4   4\n"
+    )
+    assert_matches(TwoOutputs(), "input: 4\nlayers:\n  - {fc: 4, name: a}\n  - add: [a, input]\noutputs: [a, add1]\n")
 
 
 def test_variables_variants_and_layouts():

@@ -8,6 +8,7 @@ difference (the channels of the next layer) is only counted.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.layers.base.arguments import Integer, Stated
@@ -65,14 +66,19 @@ class Matching(NamedTuple):
 
 def match(model: Report, spec: Report) -> Matching:
     """Return how a model differs from a specification: of the ways to align them, that with the fewest differences."""
-    found = [_Matcher(Side(model), Side(spec), keys).result() for keys in ALIGNMENTS]
+    found = []
+    for by_branch, keys in product((False, True), ALIGNMENTS):
+        sides = (Side(report, by_branch=by_branch) for report in (model, spec))
+        found.append(_Matcher(*sides, keys=keys).result())
+        if found[-1].is_same:
+            break
     return min(found, key=lambda one: len(one.layers) + len(one.ends))
 
 
 class _Matcher:
     """One comparison, layer by layer."""
 
-    def __init__(self, model: Side, spec: Side, keys: Sequence[Key]) -> None:
+    def __init__(self, model: Side, spec: Side, *, keys: Sequence[Key]) -> None:
         self.sides = model, spec
         self.pairs = paired(model, spec, keys)
         self.numbers: list[dict[int, int]] = [{}, {}]

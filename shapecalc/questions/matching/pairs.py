@@ -32,13 +32,28 @@ class Side:
     layer for several (attention for its projections), of which the last is `merged`, as that one layer is.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, by_branch: bool = False) -> None:
         self.report = report
         self.rows = report.rows
-        self.steps = [number for number, row in enumerate(self.rows) if row.sizing.weight_shapes]
+        order = self._by_branch() if by_branch else range(len(self.rows))
+        self.steps = [number for number in order if self.rows[number].sizing.weight_shapes]
         self.passed: set[int] = set()
         self.merged: set[int] = set()
         self._known = {*self.steps}
+
+    def _by_branch(self) -> list[int]:
+        """Return the layers in an order that does not depend on that of execution: each branch before the next."""
+        found: dict[int, None] = {}
+        waiting = [*range(len(self.rows)), *(one.node for one in reversed(self.report.graph.outputs))]
+        while waiting:
+            one = waiting[-1]
+            inputs = [] if one < 0 else [ref.node for ref in self.rows[one].node.inputs if ref.node not in found]
+            if one < 0 or one in found or not any(node >= 0 for node in inputs):
+                waiting.pop()
+                found.update({one: None} if one >= 0 else {})
+            else:
+                waiting += reversed(inputs)
+        return [*found]
 
     def weights(self, number: int) -> Hashable:
         """Return the sizes of the weights of a layer, without axes of size 1, in any order."""
@@ -120,7 +135,7 @@ def paired(model: Side, spec: Side, keys: Sequence[Key]) -> list[_Pair]:
             waiting.setdefault(value, []).append(number)
         return [(number, waiting[value].pop()) for number, value in hashes[0].items()]
     pairs = _by_keys(model.steps, model, spec.steps, spec, keys)
-    pairs = _moved(_merged(pairs, model, spec), model, spec)
+    pairs = _merged(pairs, model, spec)
     return [pair for is_lone, own in _runs(pairs) for pair in (_likened(own, model, spec) if is_lone else own)]
 
 
@@ -179,30 +194,17 @@ def _wholes(parts: list[int], of: Side, wholes: list[int], side: Side) -> dict[i
     return found
 
 
-def _moved(pairs: list[_Pair], model: Side, spec: Side) -> list[_Pair]:
-    """Return the pairs with those that are the same in another order, as of parallel branches, together."""
-    lone: dict[Hashable, list[int]] = {}
-    for index, (one, other) in enumerate(pairs):
-        if one is None and other is not None:
-            lone.setdefault((spec.weights(other), spec.output(other)), []).append(index)
-    taken: dict[int, int] = {}
-    for index, (one, other) in enumerate(pairs):
-        if other is None and one is not None and lone.get((model.weights(one), model.output(one))):
-            taken[index] = lone[model.weights(one), model.output(one)].pop(0)
-    gone = {*taken.values()}
-    return [
-        (pair[0], pairs[taken[index]][1]) if index in taken else pair
-        for index, pair in enumerate(pairs)
-        if index not in gone
-    ]
-
-
 def _structure(side: Side) -> dict[int, int]:
-    """Return a number for each layer that follows from its weights, its output and those of all layers before it."""
-    found: dict[int, int] = {}
+    """Return a number for each layer that follows from its weights and output, and those of all before and after it."""
+    before: dict[int, int] = {}
+    users: dict[int, list[int]] = {}
     for number in side.steps:
         sources, _ = side.between(side.rows[number].node.inputs)
-        before = sorted(found.get(source, source) for source in sources)
-        sizes = sorted(tuple(sorted(size)) for size in side.output(number))
-        found[number] = hash((side.weights(number), tuple(sizes), tuple(before)))
-    return found
+        for source in sources:
+            users.setdefault(source, []).append(number)
+        sizes = tuple(sorted(tuple(sorted(size)) for size in side.output(number)))
+        before[number] = hash((side.weights(number), sizes, *sorted(before.get(source, source) for source in sources)))
+    found: dict[int, int] = {}
+    for number in reversed(side.steps):
+        found[number] = hash((before[number], *sorted(found[user] for user in users.get(number, ()))))
+    return dict(reversed(found.items()))
