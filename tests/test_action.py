@@ -106,7 +106,7 @@ class Job:
         if event:
             (self.temp / "event").write_text(json.dumps(event))
         self.inputs = {name: one.get("default", "") for name, one in ACTION["inputs"].items()} | (inputs or {})
-        self.steps = {"install": {"python": sys.executable}}
+        self.steps = {"python": {"python-path": sys.executable}, "install": {"python": sys.executable}}
         self.outcomes, self.status, self.out = {"install": "success"}, 0, ""
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.temp / "home"), **OWN, "RUNNER_TEMP": str(self.temp),

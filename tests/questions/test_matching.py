@@ -177,6 +177,17 @@ def test_parallel_branches_may_be_in_another_order(order):
     assert text.startswith("Branches is not the network: 1 difference\n\nb2 (conv), in the specification b2 (conv)")
 
 
+def test_operands_may_be_in_another_order():
+    class Sum(Branches):
+        def forward(self, x):
+            b = self.b2(self.b(x))
+            return b + self.a2(self.a(x))
+
+    head, _, _ = BRANCHES.replace("concat", "add").partition("  - {conv: {out_channels: 2")
+    assert_matches(Sum("ba"), head)
+    assert "b2 (conv), in the specification b2 (conv)" in difference(Sum("ba", kernel=7), head)
+
+
 class Tied(nn.Module):
     def __init__(self, *, tied):
         super().__init__()
