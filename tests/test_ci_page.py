@@ -21,6 +21,8 @@ TEXT = PAGE.read_text(encoding="utf-8")
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 NET = "name: net\ninput: 3x8x8\nlayers:\n  - conv: {out_channels: 16, kernel_size: 3}\n  - relu\n  - fc: 10\n"
 
+for_a_shell = pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), reason="it is for a shell")
+
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
@@ -51,7 +53,7 @@ def run(line, folder):
 
 
 @pytest.mark.slow  # a process for each command
-@pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), reason="it is for a shell")
+@for_a_shell
 def test_commands(repository, request):
     first, *others = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(others) == 4
@@ -70,6 +72,7 @@ def test_commands(repository, request):
         assert expected in ran.stdout, line
 
 
+@for_a_shell
 def test_workflows(repository):
     own, action = WORKFLOWS
     command = own["jobs"]["sizes"]["steps"][-1]["run"]
