@@ -16,6 +16,7 @@ PACKAGE = Path(shapecalc.__file__).parent
 FLOORS = [
     "__main__",
     "cli",
+    "testing",
     "renderers",
     "network",
     "questions",

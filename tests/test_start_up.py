@@ -91,6 +91,10 @@ def test_inference_of_ints_loads_neither_numpy_nor_sympy():
     assert not loaded & {"numpy", "sympy", "rich"}
 
 
+def test_assertions_load_a_framework_only_with_a_model():
+    assert not tops(loaded_by("from shapecalc.testing import assert_matches")) & {*HEAVY, "keras", "pytest"} - {"yaml"}
+
+
 def test_a_table_loads_only_part_of_rich():
     assert "rich" in tops(
         loaded_by(

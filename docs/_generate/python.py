@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import shapecalc
+from shapecalc import testing
 from shapecalc.renderers.explanations.markdown import markdown_doc
 
 __all__ = ["files"]
@@ -19,7 +20,8 @@ def files() -> dict[str, str]:
     found = {name: getattr(shapecalc, name) for name in shapecalc.__all__}
     classes = {name: one for name, one in found.items() if inspect.isclass(one)}
     errors = {name: one for name, one in classes.items() if issubclass(one, Exception)}
-    lines = ["# Python", "", "All that `import shapecalc` offers; every other name is private and may change.",
+    lines = ["# Python", "",
+             "All that `import shapecalc` offers, and `shapecalc.testing`; other names are private and may change.",
              "[Use it on my own nn.Module](../pytorch.md) and [Use it in a notebook](../notebooks.md) show it in use.",
              ""]  # fmt: skip
     for title, names in (("Functions", found.keys() - classes.keys()), ("Classes", classes.keys() - errors.keys()),
@@ -27,6 +29,8 @@ def files() -> dict[str, str]:
         lines += [f"## {title}", ""]
         for name in sorted(names):
             lines += described(name, found[name], "###", not issubclass(errors.get(name, int), Exception))
+    lines += ["## In tests", "", "`from shapecalc.testing import assert_matches`", ""]
+    lines += described("assert_matches", testing.assert_matches, "###")
     return {"python.md": "\n".join(lines)}
 
 

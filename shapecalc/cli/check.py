@@ -37,6 +37,9 @@ _LAYERS_OF_A_FAILURE = 1_000
 @click.command(short_help="Check specifications and their expectations.")
 @spec_argument("specs", "[SPEC]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification too.")
+@click.option(
+    "--skip-others", is_flag=True, help="Skip YAML files that are no specifications: for pre-commit, which gives all."
+)
 @set_option
 @input_option
 @layout_option
@@ -44,6 +47,7 @@ _LAYERS_OF_A_FAILURE = 1_000
 def command(
     specs: Sequence[str],
     every: bool,
+    skip_others: bool,
     settings: Sequence[str],
     inputs: Sequence[str],
     layout: str | None,
@@ -58,14 +62,14 @@ def command(
     if not specs and not every:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
-    names = [*specs, *(_bundled() if every else ())]
+    names = [*(spec for spec in specs if not (skip_others and _is_other(spec))), *(_bundled() if every else ())]
     sizes = read_inputs(inputs)
     results = (_check(name, variables, sizes, layout or "") for name in names)
     if format_ == "text" and output is None:
-        return max([_shown(result) for result in results])
+        return max([_shown(result) for result in results], default=0)
     checked = [*results]
     _show(checked, format_, output)
-    return max(result.exit_status for result in checked)
+    return max((result.exit_status for result in checked), default=0)
 
 
 def _shown(result: Checked) -> int:
@@ -97,6 +101,16 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
         emit("\n".join(map(draw_verdict, results)), output)
         for result in results:
             _show_problems(result)
+
+
+def _is_other(spec: str) -> bool:
+    """Return whether a file is YAML, but no specification; not where it cannot be read, which is an error of it."""
+    from shapecalc.language.files import is_specification, read_bytes
+
+    try:
+        return spec.endswith((".yaml", ".yml")) and os.path.isfile(spec) and not is_specification(read_bytes(spec))
+    except ShapecalcError:
+        return False
 
 
 def _bundled() -> Iterator[str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import Origin
     from shapecalc.source import Value
 
-__all__ = ["Member", "choose", "find_member", "find_members", "find_origin", "find_origins"]
+__all__ = ["Member", "choose", "find_member", "find_members", "find_origin", "find_origins", "read_members"]
 
 _MOST_LISTED = 6
 _STDIN_NAME = "<stdin>"
@@ -212,6 +212,11 @@ def find_members(spec: str) -> list[Member]:
     Errors: `UsageError` if there is no such file.
     """
     return _all_of(find_member(spec), spec)
+
+
+def read_members(path: str, name: str) -> list[Member]:
+    """Return every network of a specification at a path, with another name in errors. Errors: as `find_members`."""
+    return _all_of(_read(read_bytes(path, name), Found(path, name), ""), path)
 
 
 def _all_of(member: Member, spec: str) -> list[Member]:

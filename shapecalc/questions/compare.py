@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from shapecalc.dims import total
 from shapecalc.model.answer import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine, Row
 
-__all__ = ["TOTALS", "Change", "Comparison", "Difference", "compare", "diff", "telling_totals"]
+__all__ = ["TOTALS", "Change", "Comparison", "Difference", "aligned", "compare", "diff", "telling_totals"]
 
 VERSION = 1
 """The version of both JSON contracts."""
@@ -25,7 +25,7 @@ TOTALS = ("params", "active_params", "macs", "buffers", "activations", "layers")
 ADDED, REMOVED, CHANGED, SAME = "added", "removed", "changed", "same"
 
 _LONGEST_ALIGNED = 5_000
-"""The maximum number of layers of a stretch that are matched by kind: beyond it, only names decide."""
+"""The maximum number of layers of a stretch that are matched by a further sort of key, such as kinds."""
 
 
 def totals_of(report: Report) -> dict[str, Any]:
@@ -240,31 +240,28 @@ def diff(before: Report, after: Report, depth: int | None = None) -> Difference:
 
     Layers with the same name and kind are matched, in order; between those, layers of the same kind.
     """
-    if depth is None:
-        return Difference(before, after, tuple(_aligned(before.rows, after.rows)))
-    return Difference(before, after, tuple(_aligned(before.lines(depth), after.lines(depth))))
+
+    def rows_of(report: Report) -> Sequence[Row | ReportLine]:
+        return report.rows if depth is None else report.lines(depth)
+
+    pairs = aligned(rows_of(before), rows_of(after), [lambda row: (row.name, row.kind), lambda row: row.kind])
+    return Difference(before, after, tuple([Change(*pair) for pair in pairs]))
 
 
-def _aligned(before: Sequence[Row | ReportLine], after: Sequence[Row | ReportLine]) -> Iterator[Change]:
-    """Yield the layers of two networks in pairs, as far as names and kinds agree."""
-    keys = [[(row.name, row.kind) for row in rows] for rows in (before, after)]
-    matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
+_Layer = TypeVar("_Layer")
+
+
+def aligned(
+    before: Sequence[_Layer], after: Sequence[_Layer], keys: Sequence[Callable[[_Layer], Hashable]]
+) -> Iterator[tuple[_Layer | None, _Layer | None]]:
+    """Yield the layers of two networks in pairs: of equal keys, in order; between those by the next sort of key."""
+    key, *others = keys
+    matcher = difflib.SequenceMatcher(None, [key(row) for row in before], [key(row) for row in after], autojunk=False)
     for what, first, last, start, end in matcher.get_opcodes():
+        one, other = before[first:last], after[start:end]
         if what == "equal":
-            yield from map(Change, before[first:last], after[start:end])
+            yield from zip(one, other, strict=True)
+        elif others and len(one) * len(other) <= _LONGEST_ALIGNED**2:
+            yield from aligned(one, other, others)
         else:
-            yield from _likened(before[first:last], after[start:end])
-
-
-def _likened(before: Sequence[Row | ReportLine], after: Sequence[Row | ReportLine]) -> Iterator[Change]:
-    """Yield a stretch of layers whose names do not agree: those of the same kind are matched in order."""
-    if len(before) * len(after) > _LONGEST_ALIGNED**2:
-        yield from [*(Change(row, None) for row in before), *(Change(None, row) for row in after)]
-        return
-    matcher = difflib.SequenceMatcher(None, [row.kind for row in before], [row.kind for row in after], autojunk=False)
-    for what, first, last, start, end in matcher.get_opcodes():
-        if what == "equal":
-            yield from map(Change, before[first:last], after[start:end])
-        else:
-            yield from (Change(row, None) for row in before[first:last])
-            yield from (Change(None, row) for row in after[start:end])
+            yield from [*((row, None) for row in one), *((None, row) for row in other)]

@@ -20,6 +20,7 @@ __all__ = [
     "BLOCK_FORMATS",
     "Block",
     "Code",
+    "Details",
     "Items",
     "Note",
     "Paragraph",
@@ -74,7 +75,14 @@ class Table(NamedTuple):
     gap: int = 2
 
 
-Block = Title | Paragraph | Note | Items | Code | Table
+class Details(NamedTuple):
+    """Blocks that a page shows when its title is clicked; text has all of them."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+Block = Title | Paragraph | Note | Items | Code | Table | Details
 
 
 def draw_blocks(blocks: Iterable[Block], format_: str, width: int | None = None, *, color: bool = False) -> str:
@@ -91,9 +99,14 @@ def draw_blocks(blocks: Iterable[Block], format_: str, width: int | None = None,
     drawn, last = "", None
     for block in blocks:
         gap = "\n" if isinstance(block, Note | Title) and isinstance(last, type(block)) else "\n\n"
-        drawn += (gap if last is not None else "") + _text(block, room, color=color)
+        text = draw_blocks(_flat(block), format_, width, color=color) if isinstance(block, Details) else ""
+        drawn += (gap if last is not None else "") + (text or _text(block, room, color=color))
         last = block
     return drawn
+
+
+def _flat(details: Details) -> list[Block]:
+    return [Title(details.title), *details.blocks]
 
 
 def check_format(format_: str, formats: Sequence[str]) -> None:
@@ -103,6 +116,7 @@ def check_format(format_: str, formats: Sequence[str]) -> None:
 
 
 def _text(block: Block, width: int, *, color: bool) -> str:
+    assert not isinstance(block, Details)
     if isinstance(block, Table):
         return draw_lines(
             block.headings, block.lines, total=block.total, numbers=block.numbers, gap=block.gap, color=color
@@ -126,6 +140,9 @@ def _markdown(block: Block) -> str:
         return "\n".join([f"{fence}{block.language}", *map(clean, block.lines), fence])
     if isinstance(block, Items):
         return "\n".join([f"- {markdown(text)}" for text in block.texts])
+    if isinstance(block, Details):
+        inner = "\n\n".join(map(_markdown, block.blocks))
+        return f"<details><summary>{html(block.title)}</summary>\n\n{inner}\n\n</details>"
     return f"**{markdown(block.text)}**" if isinstance(block, Title) else markdown(block.text)
 
 
@@ -137,4 +154,7 @@ def _html(block: Block) -> str:
         return f"<pre>{lines}</pre>"
     if isinstance(block, Items):
         return "\n".join(["<ul>", *[f"<li>{html(text)}</li>" for text in block.texts], "</ul>"])
+    if isinstance(block, Details):
+        inner = "\n".join(map(_html, block.blocks))
+        return f"<details><summary>{html(block.title)}</summary>\n{inner}\n</details>"
     return f"<p><strong>{html(block.text)}</strong></p>" if isinstance(block, Title) else f"<p>{html(block.text)}</p>"

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from repositories import new_repository
 from running import as_xml, commands, formats_of, run
 from searching import some
 
@@ -26,6 +27,7 @@ TINY = str(Path(__file__).parents[2] / "docs" / "tiny")
 
 ASKED: dict[str, list[list[str]]] = {
     "summary": [["nested", "--shares"], ["nested", "--columns", "+rf,jump"]],
+    "changes": [["HEAD"]],
     "check": [["lenet5", "nested"]],
     "compare": [["lenet5", "nested"]],
     "convert": [["nested", "--to", "dot"], ["lenet5", "--to", "keras"]],
@@ -73,7 +75,13 @@ layers:
 def nested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("encodings") / "nested.yaml"
     file.write_text(SPEC)
+    new_repository(file.parent)
     return file
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(nested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(nested.parent)
 
 
 def test_every_command_has_a_case() -> None:

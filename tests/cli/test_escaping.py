@@ -10,6 +10,7 @@ import ast
 import csv
 import io
 import json
+import os
 import re
 import xml.etree.ElementTree as ET
 from importlib import import_module
@@ -21,6 +22,7 @@ import pytest
 import yaml
 from crafted_checkpoints import write_safetensors
 from markdown_it import MarkdownIt
+from repositories import commit, new_repository, write
 from running import as_xml, commands, formats_of, run
 from searching import some
 
@@ -165,8 +167,21 @@ def checkpoint_of(spec: Path) -> str:
 
 # ---- the commands, as click lists them -------------------------------------------------------------------------------
 
+
+def changed(spec: Path) -> list[list[str]]:
+    """Return the arguments of `changes` in the folder of a specification, which had others in the last commit."""
+    folder, name = spec.parent, spec.name
+    if not (folder / ".git").exists():
+        text = spec.read_text()
+        commit(new_repository(folder), {name: text.replace("layers:", "layers:\n  - relu", 1), "other.yaml": text})
+        write(folder, {name: text, "other.yaml": None, f"new{name}": text})
+    os.chdir(folder)
+    return [["HEAD"]]
+
+
 FED: dict[str, Callable[[Path], list[list[str]]]] = {
     "summary": lambda spec: [[f"{spec}"], [f"{spec}", "--columns", "+rf", "--depth", "1"]],
+    "changes": changed,
     "check": lambda spec: [[f"{spec}"]],
     "compare": lambda spec: [[f"{spec}", "lenet5"]],
     "convert": lambda spec: [[f"{spec}", "--to", "yaml"]],
@@ -340,6 +355,12 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Return from the folder that `changes` is run in."""
+    monkeypatch.chdir(".")
+
+
 def test_every_command_is_tested_with_hostile_names() -> None:
     assert set(FED) == set(commands())
     assert {format_ for _, format_ in CASES} == {*CHECKS, *BINARY}
@@ -363,7 +384,8 @@ def test_no_output_forges_lines_when_wrapped(name: str, specs: dict[str, Path]) 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in commands() if name not in ("devices", "init", "layer", "layers", "schema", "specs")]
+    "name",
+    [name for name in commands() if name not in ("changes", "devices", "init", "layer", "layers", "schema", "specs")],
 )
 def test_no_error_text_hides_or_forges(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"a\r{FORGED}\u2028{FORGED}\u202e.yaml"

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from repositories import new_repository, write
 from running import run
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -34,6 +35,7 @@ CASES = {
 NO = {
     "check": ("check", DOCS / "over_budget.yaml"),
     "diff --exit-code": ("diff", "--exit-code", "vgg16", "vgg19"),
+    "changes --exit-code": ("changes", "HEAD", "--exit-code"),
     "weights --against": ("weights", DOCS / "tiny", "--against", "gpt2"),
     "solve": ("solve", "conv", "--input", "8", "--output", "800"),
     "memory --flash --sram": ("memory", "--flash", "1", "--sram", "1", "alexnet"),
@@ -61,7 +63,10 @@ def test_status(what, tmp_path):
 
 
 @pytest.mark.parametrize("what", NO)
-def test_the_answer_no_is_1(what):
+def test_the_answer_no_is_1(what, tmp_path, monkeypatch):
+    if what.startswith("changes"):
+        monkeypatch.chdir(new_repository(tmp_path))
+        write(tmp_path, {"net.yaml": "input: 4\nlayers: [relu]\n"})
     ran = run(*NO[what])
     assert ran.status == 1
     assert ran.out, "an answer"

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from repositories import new_repository, write
 from running import as_xml, commands, formats_of, run
 from searching import some
 
@@ -18,6 +19,7 @@ from shapecalc.text.cells import cell_width
 
 ASKED = {
     "summary": ("lenet5",),
+    "changes": ("HEAD",),
     "check": ("lenet5",),
     "compare": ("lenet5", "lenet5_fc"),
     "devices": ("h100",),
@@ -37,6 +39,15 @@ ASKED = {
     "weights": (str(Path(__file__).parents[2] / "docs" / "tiny"),),
 }
 """The arguments of each command with formats."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _in_a_repository(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(new_repository(tmp_path_factory.mktemp("sample")))
+        write(Path(), {"net.yaml": "input: 3x8x8\nlayers: [relu]\n"})
+        yield
+
 
 NAMES = ("text", "json", "jsonl", "csv", "parquet", "markdown", "latex", "html", "svg", "python", "github")
 """Every format, by its only name."""
@@ -236,7 +247,7 @@ def sizes_of(value, path=""):
 
 @pytest.mark.parametrize("name", some(["summary", "compare", "diff", "explain", "memory", "rf", "solve", "specs"], 3))
 def test_sizes_are_lists_of_ints_in_all_json(name):
-    words = ("docs/shape_error.yaml", "--fix") if name == "solve" else ASKED[name]
+    words = (str(Path(__file__).parents[2] / "docs" / "shape_error.yaml"), "--fix") if name == "solve" else ASKED[name]
     found = list(sizes_of(json.loads(run(name, *words, "--format", "json").out)))
     assert found
     for path, size in found:

@@ -19,6 +19,7 @@ SHARED = ("--batch", "--depth", "--layout", "--set", "--input", "--format", "--o
 _NO_NETWORK = dict.fromkeys(("--batch", "--depth", "--layout", "--set", "--input"), "it is about no network")
 LEFT_OUT = {
     "summary": {},
+    "changes": dict.fromkeys(("--batch", "--depth", "--layout", "--set", "--input"), "it compares files as they are"),
     "check": {
         "--batch": "expectations are about one sample",
         "--depth": "it lists files, not layers",

@@ -16,6 +16,7 @@ from alike_graphs import read_twice
 
 import shapecalc
 from shapecalc.network import Network
+from shapecalc.testing import assert_matches
 
 IS_REQUIRED = bool(os.environ.get("SHAPECALC_REQUIRE_KERAS"))
 pytestmark = pytest.mark.skipif(not IS_REQUIRED, reason="it takes minutes, and Keras: set SHAPECALC_REQUIRE_KERAS")
@@ -169,3 +170,34 @@ def test_operations_without_parameters_and_macs(keras, name):
     assert [tuple(one) for one in report.outputs.values()] == [model.output_shape[1:]]
     assert ", 0 unknown; " in " ".join(report.notes)
     assert (report.total.params, report.total.macs) == (42, 288)
+
+
+SPEC = """
+name: digits
+layout: hwc
+input: 28x28x1
+layers:
+  - conv: {out_channels: 8, kernel_size: 3}
+  - relu
+  - max_pool: 2
+  - flatten
+  - fc: 10
+"""
+
+
+def digits(keras, channels=8, pool=2):
+    layers = keras.layers
+    return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(channels, 3, activation="relu"), layers.MaxPooling2D(pool, 2),
+                             layers.Dropout(0.5), layers.Flatten(), layers.Dense(10, activation="softmax")])  # fmt: skip
+
+
+def test_models_match_specifications(keras):
+    assert_matches(digits(keras), SPEC)
+    with pytest.raises(AssertionError, match=r"conv2d\S* \(conv\), in the specification conv1 \(conv\) \(<text>:6:5\)"):
+        assert_matches(digits(keras, channels=9), SPEC)
+    with pytest.raises(AssertionError, match=r"max_pooling2d\S* \(max_pool\), in the specification max_pool1"):
+        assert_matches(digits(keras, pool=3), SPEC)
+    with pytest.raises(shapecalc.UsageError, match="no example inputs"):
+        assert_matches(digits(keras), SPEC, "1x28x28")
+    with keras.device("meta"):
+        assert_matches(keras.applications.MobileNet(weights=None), "mobilenet_v1")

@@ -16,8 +16,9 @@ from shapecalc.text.cells import cell_width, cut_off, shorten, wrap
 if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.questions.compare import Change, Difference
+    from shapecalc.renderers.blocks import Block
 
-__all__ = ["draw_difference"]
+__all__ = ["difference_blocks", "draw_difference", "show_change", "sums_in_words"]
 
 _COLUMNS = ("name", "kind", "output", "params", "macs", "arguments")
 _HEADINGS = {"name": "Layer", "kind": "Kind", "output": "Output", "params": "Params", "macs": "MACs",
@@ -36,20 +37,21 @@ def draw_difference(
     For a changed layer, the + line has only what changed, and both lines have only the arguments that changed.
     Unchanged layers are counted, or with `everything` shown.
     """
+    named = [Title(f"− {_named(difference.before)}"), Title(f"+ {_named(difference.after)}")]
+    blocks = difference_blocks(difference, width if format_ == "text" else None, everything=everything)
+    return draw_blocks([*named, *blocks], format_, width, color=color)
+
+
+def difference_blocks(difference: Difference, width: int | None, *, everything: bool = False) -> list[Block]:
+    """Return the table of the differences within a width, and the totals below it."""
     columns, lines = list(_COLUMNS), _lines(difference, everything=everything)
-    if format_ == "text" and width is not None:
+    if width is not None:
         columns, lines = _fitted(columns, lines, width)
     headings = ["", *[_HEADINGS[name] for name in columns]]
     numbers = [columns.index(name) + 1 for name in ("params", "macs") if name in columns]
-    named = [Title(f"− {_named(difference.before)}"), Title(f"+ {_named(difference.after)}")]
     sides = [difference.before, difference.after]
     body = Table(headings, lines, numbers=numbers) if lines else Paragraph("all layers are the same")
-    return draw_blocks(
-        [*named, body, *map(Note, [*_sums(difference), *batch_note(sides), *difference.notes])],
-        format_,
-        width,
-        color=color,
-    )
+    return [body, *map(Note, [*sums_in_words(difference), *batch_note(sides), *difference.notes])]
 
 
 def _named(report: Report) -> str:
@@ -172,7 +174,7 @@ def _wrapped(table: list[list[str]], lines: list[TableLine], room: int, whole: s
     return found
 
 
-def _sums(difference: Difference) -> list[str]:
+def sums_in_words(difference: Difference) -> list[str]:
     """Return the totals in words."""
     counts = [f"{difference.count(status):,} {words}" for status, words in
               ((CHANGED, "changed"), (ADDED, "added"), (REMOVED, "removed"), (SAME, "the same"))]  # fmt: skip
@@ -183,9 +185,15 @@ def _sums(difference: Difference) -> list[str]:
         if one == other:
             lines += [f"{FIGURES[name]}: {one:,} in both"] if one else []
         else:
-            share = f", {_percent(other - one, one)}" if one else ""
-            lines.append(f"{FIGURES[name]}: {one:,} → {other:,} ({_signed(other - one)}{share})")
+            lines.append(f"{FIGURES[name]}: {show_change(one, other, with_amount=True)}")
     return lines
+
+
+def show_change(one: int, other: int, *, with_amount: bool = False) -> str:
+    """Return two different totals in words: `100 → 150 (+50 %)`, or `(+50, +50 %)`."""
+    parts = [_signed(other - one)] * with_amount + ([_percent(other - one, one)] if one else [])
+    because = f" ({', '.join(parts)})" if parts else ""
+    return f"{one:,} → {other:,}{because}"
 
 
 def _signed(number: int) -> str:
