@@ -118,6 +118,43 @@ def test_counts_and_products_of_all_samples_are_those_of_the_whole_input():
     assert [note for note in report.notes if note.startswith("where the batch is could not be found")]
 
 
+def test_weights_of_experts_that_are_modules_of_their_own_are_one():
+    """Stacked in every run, as of experts in a list of modules."""
+    names = [f"p_{i}_weight" for i in range(4)]
+    nodes = [
+        node("aten.stack.default", "stacked", tensors=[T(name) for name in names]),
+        node("aten._grouped_mm.default", "y", self=T("x"), mat2=T("stacked"), offs=T("b_ends")),
+    ]
+    sizes = {
+        "x": (12, 8),
+        "stacked": (4, 8, 10),
+        "y": (12, 10),
+        "b_ends": meta((4,), LONG),
+        **dict.fromkeys(names, (8, 10)),
+    }
+    report = shapecalc.load(archive(program(nodes, sizes, params=names, buffers=["b_ends"]))).infer()
+    assert [(row.kind, row.params, row.macs) for row in report.rows if row.kind != "constant"] == [
+        ("grouped_linear", 4 * 8 * 10, 12 * 8 * 10)
+    ]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_groups_and_counts_are_of_the_rows_of_all_samples(batch):
+    nodes = [
+        node("aten.linear.default", "a", input=T("x"), weight=T("p_gate")),
+        node("aten.view.default", "rows", self=T("a"), size=[-1, 8]),
+        node("aten._grouped_mm.default", "y", self=T("rows"), mat2=T("p_up"), offs=T("b_ends")),
+        node("aten.histc.default", "z", self=T("a"), bins=7),
+    ]
+    sizes = {"x": (batch, 3, 8), "a": (batch, 3, 8), "rows": (batch * 3, 8), "y": (batch * 3, 10), "z": (7,),
+             "p_gate": (8, 8), "p_up": (4, 8, 10), "b_ends": meta((4,), LONG)}  # fmt: skip
+    document = program(nodes, sizes, params=["p_gate", "p_up"], buffers=["b_ends"], outputs=["y", "z"])
+    report = shapecalc.load(archive(document)).infer()
+    assert [*report.outputs.values()] == [(batch * 3, 10), (7,)]
+    assert report.total.macs == batch * (3 * 8 * 8 + 3 * 8 * 10)
+    assert (len(report.notes) > 1) == (batch > 1)
+
+
 @pytest.mark.torch
 def test_a_module_of_grouped_products():
     torch = pytest.importorskip("torch")
