@@ -52,15 +52,18 @@ def test_weights_of_experts_are_stored_as_those_of_the_family(tmp_path):
     assert found == due < 4 * answer["params"] / 2
 
 
-SIZES = {
-    "x": (1, 6, 8), "tokens": (6, 8), "scores": (6, 4), "values": (6, 2), "chosen": meta((6, 2), LONG),
-    "flat": meta((12,), LONG), "sorted": meta((12,), LONG), "order": meta((12,), LONG), "token": meta((12,), LONG),
-    "rows": (12, 8), "counts": (4,), "offsets": meta((4,), LONG), "turned": (4, 8, 10), "y": (12, 10),
-    "p_gate": (4, 8), "p_up": (4, 10, 8),
-}  # fmt: skip
+def sizes_for(tokens):
+    """The sizes of tensors for so many tokens, each with two of four experts."""
+    rows = 2 * tokens
+    whole = {name: meta((rows,), LONG) for name in ("flat", "sorted", "order", "token")}
+    return {
+        "x": (1, tokens, 8), "tokens": (tokens, 8), "scores": (tokens, 4), "values": (tokens, 2),
+        "chosen": meta((tokens, 2), LONG), **whole, "rows": (rows, 8), "counts": (4,), "offsets": meta((4,), LONG),
+        "turned": (4, 8, 10), "y": (rows, 10), "p_gate": (4, 8), "p_up": (4, 10, 8),
+    }  # fmt: skip
 
 
-def mixture(target="transformers.grouped_mm_fallback.default", *, learned=True, turned="p_up", **more):
+def mixture(target="transformers.grouped_mm_fallback.default", *, tokens=6, learned=True, descending=False, **more):
     """Of each token, the rows of two of its four experts: their first products, as transformers exports them."""
     names = ("self", "mat2") if "aten" in target else ("input", "weight")
     product = {names[0]: T("rows"), names[1]: T("turned"), "offs": T("offsets"), **more}
@@ -69,16 +72,16 @@ def mixture(target="transformers.grouped_mm_fallback.default", *, learned=True, 
         node("aten.linear.default", "scores", input=T("tokens"), weight=T("p_gate")),
         node("aten.topk.default", ["values", "chosen"], self=T("scores"), k=2),
         node("aten.reshape.default", "flat", self=T("chosen"), shape=[-1]),
-        node("aten.sort.default", ["sorted", "order"], self=T("flat")),
+        node("aten.sort.default", ["sorted", "order"], self=T("flat"), dim=-1, descending=descending),
         node("aten.floor_divide.default", "token", self=T("order"), other=2),
         node("aten.index.Tensor", "rows", self=T("tokens"), indices=[T("token")]),
         node("aten.histc.default", "counts", self=T("sorted"), bins=4, min=0, max=3),
         node("aten.cumsum.default", "offsets", self=T("counts"), dim=0),
-        node("aten.transpose.int", "turned", self=T(turned), dim0=-2, dim1=-1),
+        node("aten.transpose.int", "turned", self=T("p_up"), dim0=-2, dim1=-1),
         node(target, "y", **product),
     ]
     held = {"params": ["p_gate", "p_up"]} if learned else {"params": ["p_gate"], "buffers": ["p_up"]}
-    return program(nodes, SIZES, **held)
+    return program(nodes, sizes_for(tokens), **held)
 
 
 @pytest.mark.parametrize("target", ["transformers.grouped_mm_fallback.default", "aten._grouped_mm.default"])
@@ -92,6 +95,13 @@ def test_a_grouped_product_has_its_weight_and_that_of_two_experts_is_active(targ
     assert report.notes == ("11 nodes: 9 layers, 2 shape arithmetic, 0 unknown; 11 stated sizes agree",)
 
 
+@pytest.mark.parametrize(("tokens", "descending"), [(1, False), (2, False), (3, True), (6, True)])
+def test_the_top_k_of_a_router_is_not_the_order_of_its_rows(tokens, descending):
+    """Which is as many of them: two rows or four of four experts, or six and more."""
+    total = shapecalc.load(archive(mixture(tokens=tokens, descending=descending))).infer().total
+    assert (total.active_params, total.macs) == (32 + 160, tokens * (8 * 4 + 2 * 8 * 10))
+
+
 def test_all_experts_are_active_where_no_router_is_found():
     document = mixture()
     nodes = document["graph_module"]["graph"]["nodes"]
@@ -99,6 +109,11 @@ def test_all_experts_are_active_where_no_router_is_found():
     report = shapecalc.load(archive(document)).infer()
     assert report.rows[-1].kind == "grouped_linear"
     assert report.total.active_params == report.total.params == 32 + 320
+
+
+def test_weights_of_groups_that_are_constants_are_no_parameters():
+    total = shapecalc.load(archive(mixture(learned=False))).infer().total
+    assert (total.params, total.macs) == (32, 6 * 8 * 4 + 12 * 8 * 10)
 
 
 def test_a_grouped_product_with_a_bias_is_unknown():
@@ -111,8 +126,7 @@ def test_a_grouped_product_with_a_bias_is_unknown():
 def test_counts_and_products_of_all_samples_are_those_of_the_whole_input():
     """Of a batch of two, whose tokens are sorted together."""
     document = mixture()
-    sizes = document["graph_module"]["graph"]["tensor_values"]
-    sizes["x"] = meta((2, 3, 8))
+    document["graph_module"]["graph"]["tensor_values"]["x"] = meta((2, 3, 8))
     report = shapecalc.load(archive(document)).infer()
     assert report.total.macs == 6 * 8 * 4 + 12 * 8 * 10
     assert [note for note in report.notes if note.startswith("where the batch is could not be found")]
@@ -138,20 +152,32 @@ def test_weights_of_experts_that_are_modules_of_their_own_are_one():
     ]
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_groups_and_counts_are_of_the_rows_of_all_samples(batch):
+@pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, 3), (2, 3)])
+def test_groups_are_of_the_rows_of_all_samples(batch, length):
     nodes = [
-        node("aten.linear.default", "a", input=T("x"), weight=T("p_gate")),
-        node("aten.view.default", "rows", self=T("a"), size=[-1, 8]),
+        node("aten.view.default", "rows", self=T("x"), size=[-1, 8]),
         node("aten._grouped_mm.default", "y", self=T("rows"), mat2=T("p_up"), offs=T("b_ends")),
-        node("aten.histc.default", "z", self=T("a"), bins=7),
     ]
-    sizes = {"x": (batch, 3, 8), "a": (batch, 3, 8), "rows": (batch * 3, 8), "y": (batch * 3, 10), "z": (7,),
-             "p_gate": (8, 8), "p_up": (4, 8, 10), "b_ends": meta((4,), LONG)}  # fmt: skip
-    document = program(nodes, sizes, params=["p_gate", "p_up"], buffers=["b_ends"], outputs=["y", "z"])
-    report = shapecalc.load(archive(document)).infer()
-    assert [*report.outputs.values()] == [(batch * 3, 10), (7,)]
-    assert report.total.macs == batch * (3 * 8 * 8 + 3 * 8 * 10)
+    sizes = {"x": (batch, length, 8), "rows": (batch * length, 8), "y": (batch * length, 10), "p_up": (4, 8, 10),
+             "b_ends": meta((4,), LONG)}  # fmt: skip
+    of_whole_input(program(nodes, sizes, params=["p_up"], buffers=["b_ends"]), (batch * length, 10), batch)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_counts_are_of_all_samples(batch):
+    nodes = [
+        node("aten.relu.default", "a", self=T("x")),
+        node("aten.histc.default", "y", self=T("a"), bins=7),
+    ]
+    of_whole_input(program(nodes, {"x": (batch, 3, 8), "a": (batch, 3, 8), "y": (7,)}), (7,), batch)
+
+
+def of_whole_input(document, sizes, batch):
+    network = shapecalc.load(archive(document))
+    report = network.infer()
+    assert [*report.outputs.values()] == [sizes]
+    assert not network.warnings
+    assert not [row.name for row in report.rows if row.kind == "opaque"]
     assert (len(report.notes) > 1) == (batch > 1)
 
 

@@ -31,7 +31,7 @@ def _counted(call: AtenCall) -> Data:
     x = call.x()
     if call.frame.batch > 1 and x.batch.axis >= 0:
         raise NotCoveredError("it counts the elements of all samples of the batch")
-    return _sized(call, call.frame.whole(call.place, x), [call.number("bins", 100)], LOST)
+    return _sized(call, x, [call.number("bins", 100)], LOST)
 
 
 @operation("index_put")
