@@ -112,9 +112,9 @@ def _chosen(call: AtenCall, offsets: Data, groups: int) -> int:
     while seen < len(near) <= _MOST_FOLLOWED:
         node = call.frame.nodes[near[seen]]
         seen += 1
-        layer: Any = node.layer
-        if layer.kind == "top_k" and layer.largest and layer.k <= groups:
-            return int(layer.k)
+        given: dict[str, Any] = node.layer.values() if node.layer and node.layer.kind == "top_k" else {}
+        if given.get("largest") and given["k"] <= groups:  # sorted in the other direction are the rows
+            return int(given["k"])
         near += [ref.node for ref in node.inputs if ref.node >= 0 and ref.node not in near]
     return groups
 

@@ -19,6 +19,7 @@ __all__ = ["picked_together"]
 
 
 @operation("cumsum", "cumprod", "logcumsumexp", "index_add", "index_copy", "index_fill", "index_reduce", "_fft_c2c",
+           "tril", "triu",
            "fft_fftshift", "fft_ifftshift")  # fmt: skip
 def _as_large(call: AtenCall) -> Data:
     """An operation whose output has the size of its first input."""
