@@ -163,7 +163,6 @@ class GroupedLinear(Layer):
     input_names = ("rows", "offsets")
     branches = True
     sequences = True
-    accumulates = True
     saves = TRAINED
     weight_roles: ClassVar = {"weight": PROJECTION}
     routed_by = 1
