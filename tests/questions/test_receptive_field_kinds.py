@@ -298,6 +298,7 @@ def test_circular_padding_of_any_length_wraps_around():
         ("class_token", {}, [plain(3, 4)]),
         ("mean", {"dim": [1, 2]}, [plain(3, 4, 5)]),
         ("gather_patches", {"patch_size": [2, 3]}, [a_map(2, 4, 6)]),
+        ("grouped_linear", {"num_groups": 3, "out_features": 4}, [TOKENS, plain(3)]),
     ],
 )
 def test_joined_moved_and_kept_positions_are_traced(kind, arguments, shapes):
