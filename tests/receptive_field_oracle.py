@@ -504,6 +504,9 @@ _MORE = {
     "mamba": _recurrence,
     "mamba2": _recurrence,
     "gated_delta_net": _recurrence,
+    "grouped_linear": lambda layer, rng, x, offsets: (
+        x @ rng.uniform(0.5, 1.5, (x.shape[-1], layer.out_features)) * offsets.sum(-1)[:, None, None]
+    ),
     "experts": lambda layer, rng, x, scores: (x.sum(-1) * scores.sum(-1))[..., None] * np.ones(x.shape[-1]),
 }
 """Further kinds, each with its own function; all pools are sums, since a change below a maximum would be invisible."""

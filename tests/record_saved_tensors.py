@@ -271,6 +271,7 @@ def _cases() -> Iterator[Case]:
         yield Case("experts", arguments, sizes, f"Experts({sizes[0][-1]}, 4, 2, 12, gated={gated})")
     arguments = {"num_experts": 4, "top_k": 2, "hidden_dim": 12, "limit": 7.0, "bias": True}
     yield Case("experts", arguments, [[5, 8], [5, 4]], "Experts(8, 4, 2, 12, limit=7.0)")
+    yield Case("grouped_linear", {"num_groups": 4, "out_features": 64}, [[12, 32], [4]], "InGroups(4, 32, 64)")
     for more in ({"rotary": True}, {"rotary": True, "contiguous_heads": True}, {"contiguous_heads": True}):
         said = ", ".join(f"{name}={value}" for name, value in more.items())
         yield Case("multi_head_attention", {"num_heads": 2, "bias": False, **more}, SEQUENCE, f"Packed(8, 2, {said})")
@@ -757,6 +758,17 @@ def _modules() -> dict[str, Any]:
             gate, up = gate.clamp(max=self.limit), up.clamp(-self.limit, self.limit)
             return (up + 1) * (gate * torch.sigmoid(gate * 1.702))
 
+    class InGroups(nn.Module):
+        """Rows in groups, each with a weight of its own: those of one sample after the other."""
+
+        def __init__(self, groups: int, width: int, features: int) -> None:
+            super().__init__()
+            self.weight = normal(groups, features, width)
+
+        def forward(self, rows: Any, offsets: Any) -> Any:
+            pairs = zip(rows, offsets, strict=True)
+            return torch.stack([F.grouped_mm(x, self.weight.mT, offs=ends) for x, ends in pairs])
+
     class WindowAttention(nn.Module):
         """torchvision's shifted_window_attention, between partition and reverse."""
 
@@ -1017,6 +1029,10 @@ def _inputs(case: Case, batch: int) -> list[Any]:
     if case.kind == "gather" and len(case.shapes) > 1:
         x, positions = case.shapes
         return [torch.randn(batch, *x, requires_grad=True), torch.zeros(batch, *positions, dtype=torch.long)]
+    if case.kind == "grouped_linear":
+        (rows, features), (groups,) = case.shapes
+        ends = torch.linspace(0, rows, groups, dtype=torch.int32).repeat(batch, 1)
+        return [torch.randn(batch, rows, features, requires_grad=True), ends]
     return [torch.randn(batch, *shape, requires_grad=True) for shape in case.shapes]
 
 

@@ -493,6 +493,17 @@ EQUATIONS = (
 )
 
 
+class InGroups(nn.Module):
+    """Rows in groups, each with a weight of its own."""
+
+    def __init__(self, num_groups: int, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(num_groups, out_features, in_features))
+
+    def forward(self, rows: Any, ends: Any) -> Any:
+        return F.grouped_mm(rows, self.weight.mT, offs=ends.int())
+
+
 def multiplied(draw: Draw) -> Iterator[Trial]:
     n, k, m = sizes(draw, 3, 4)
     leading = sizes(draw, draw.randint(0, 2), 3)
@@ -509,6 +520,10 @@ def multiplied(draw: Draw) -> Iterator[Trial]:
     pair = (*leading, draw.randint(1, 4)), (*(s + draw.choice((0,) * 9 + (1,)) for s in leading), draw.randint(1, 4))
     features = {"in1_features": pair[0][-1], "in2_features": pair[1][-1] + draw.choice((0,) * 9 + (1,)),
                 "out_features": draw.randint(1, 4), "bias": draw.random() < 0.5}  # fmt: skip
+    groups, width, out = draw.randint(1, 4), draw.choice((4, 8)), draw.choice((4, 8))  # of 16 bytes and 32
+    grouped = (draw.randint(1, 5), width + draw.choice((0, 0, 0, 4))), (groups + draw.choice((0, 0, 0, 1)),)
+    counts = {"num_groups": groups, "in_features": width, "out_features": out}
+    yield Trial("grouped_linear", counts, grouped, lambda: InGroups(**counts), batched=False)
     yield Trial("bilinear", features, pair, lambda: nn.Bilinear(**features))
     equation = draw.choice(EQUATIONS)
     letters = {letter: draw.randint(1, 4) for letter in "bhidjkl"}

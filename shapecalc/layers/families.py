@@ -104,6 +104,7 @@ FAMILIES = {
         bilinear
         dense linear
         fc fullyconnected fullyconnectedlayer innerproduct
+        groupedlinear groupedmm
     """,
     "loss": """
         accuracy

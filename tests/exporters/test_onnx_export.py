@@ -39,8 +39,8 @@ CANNOT = {
 
 KINDS_THAT_CANNOT = {
     "accuracy", "circular_pad", "conv_lstm", "deformable_conv", "disentangled_attention", "experts", "fold",
-    "fractional_max_pool", "gated_delta_net", "gru_cell", "locally_connected", "loss", "lstm_cell", "mamba", "mamba2",
-    "max_unpool", "opaque", "prior_box", "recurrent", "rnn_cell", "roi_align", "unfold", "unused_parameter",
+    "fractional_max_pool", "gated_delta_net", "grouped_linear", "gru_cell", "locally_connected", "loss", "lstm_cell",
+    "mamba", "mamba2", "max_unpool", "opaque", "prior_box", "recurrent", "rnn_cell", "roi_align", "unfold", "unused_parameter",
 }  # fmt: skip
 """Kinds of which no example can be expressed; the table in docs/convert.md has them."""
 

@@ -192,6 +192,17 @@ def test_cells(kind, torch):  # noqa: F811
     check(torch, shapecalc.load({"inputs": {"x": [4], **states}, "layers": [{kind: 3, "from": ["x", *states]}]}))
 
 
+def test_groups_of_rows_are_multiplied_as_pytorch_does(torch):  # noqa: F811
+    layers = [{"grouped_linear": {"num_groups": 4, "out_features": 8}, "from": ["x", "ends"]}]
+    mine = made(
+        torch, shapecalc.load({"inputs": {"x": [9, 16], "ends": [4]}, "layers": layers}).convert("pytorch"), "cpu"
+    )
+    (weight,) = (one.uniform_(-1, 1) for one in mine.state_dict().values())
+    x, ends = torch.randn(2, 9, 16), torch.tensor([[2, 2, 5, 9], [0, 9, 9, 9]], dtype=torch.int32)
+    due = [torch.nn.functional.grouped_mm(rows, weight.mT, offs=own) for rows, own in zip(x, ends, strict=True)]
+    torch.testing.assert_close(mine(x, ends), torch.stack(due))
+
+
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in sorted(RECORDED.glob("*.pt2"))])
 def test_recorded_programs_run(path, torch):  # noqa: F811
     check(torch, shapecalc.load(str(path)))

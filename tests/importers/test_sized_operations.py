@@ -44,6 +44,12 @@ OF_MAPS = {
     "scatter in place": lambda x: torch.zeros(x.shape[0], 9).scatter_(1, x.flatten(1).argmax(1, keepdim=True) % 9, 1.0),
     "scatter add": lambda x: x.scatter_add(1, x.argsort(1), x),
     "index add": lambda x: x.index_add(1, torch.tensor([0, 0, 1]), x),
+    "lower triangle": lambda x: x.tril(),
+    "upper triangle": lambda x: x.triu(1),
+    "limit without an end": lambda x: x.clamp(0.001, float("inf")),
+    "put in place": lambda x: torch.empty_like(x).index_put_((torch.arange(len(x)),), x),
+    "put at positions of each": lambda x: torch.zeros_like(x[:, 0, 0]).index_put(
+        (torch.arange(len(x))[:, None], x[:, 0, 0].argsort(1)), x[:, 1, 1]),
     "one position": lambda x: x[:, :, 2, 3],
     "positions": lambda x: x[:, :, at(5), at(5)],
     "positions, broadcast": lambda x: x[:, :, at(6).view(3, 2), at(2)],

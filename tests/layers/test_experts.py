@@ -159,3 +159,33 @@ def test_active_parameters_are_a_figure_everywhere():
     variants = shapecalc.sweep(spec, vars={"k": [1, 2]})
     assert list(variants["active_params"]) == [176, 320]
     assert "active per token" in variants.render(width=100)
+
+
+def grouped(rows, ends, **arguments):
+    layers = [{"grouped_linear": {"num_groups": 4, "out_features": 6, **arguments}, "from": ["x", "ends"]}]
+    return shapecalc.load({"inputs": {"x": rows, "ends": ends}, "layers": layers})
+
+
+@pytest.mark.parametrize(
+    ("rows", "ends", "arguments", "message", "hint"),
+    [
+        ([12, 32], [5], {}, "size of the offsets (=5) must equal num_groups (=4)", "num_groups: 5 would fit"),
+        ([12, 32], [4], {"in_features": 16}, "features of the input (=32) must equal in_features (=16)",
+         "in_features: 32 would fit"),
+        ([12, 32], [4], {"top_k": 5}, "top_k (=5) must be at most num_groups (=4)", "top_k: 4 would fit"),
+        ([12, 32], [4, 1], {}, "grouped_linear needs rows × features, and the ends of its groups, but its inputs are "
+         "12×32 and 4×1", "flatten the axes before the features of the first input, and select one offset for each group"),
+    ],
+)  # fmt: skip
+def test_rows_in_groups_that_do_not_fit(rows, ends, arguments, message, hint):
+    with pytest.raises(shapecalc.ShapecalcError) as caught:
+        grouped(rows, ends, **arguments).infer()
+    assert f"grouped_linear1 (grouped_linear): {message}\n   {hint}" in str(caught.value)
+
+
+def test_an_adapter_of_rows_in_groups_is_that_of_each_of_its_weights():
+    """peft has matrices of rank · num_groups for tensors of three axes."""
+    row = grouped([12, 32], [4], top_k=2).infer().rows[-1]
+    (matrix,) = row.node.layer.projections(*row.sizing.inputs).values()
+    assert (matrix.in_features, matrix.out_features, matrix.positions, matrix.count) == (32, 6, 12, 4)
+    assert (row.params, row.sizing.inactive) == (4 * 6 * 32, 2 * 6 * 32)

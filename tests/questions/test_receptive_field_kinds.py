@@ -148,6 +148,7 @@ CASES = {
         ({"num_heads": 2, "window": 3, "is_causal": True}, [plain(2, 5, 6)]),
     ],
     "experts": [({"num_experts": 4, "top_k": 2, "hidden_dim": 3}, [TOKENS, plain(5, 4)])],
+    "grouped_linear": [({"num_groups": 3, "out_features": 4}, [TOKENS, plain(3)])],
     **{kind: [({}, [plain(5, 32)]), ({}, [plain(2, 3, 32)])] for kind in ("mamba", "mamba2")},
     "gated_delta_net": [({"linear_num_value_heads": 2}, [TOKENS])],
 }  # fmt: skip
@@ -297,6 +298,7 @@ def test_circular_padding_of_any_length_wraps_around():
         ("class_token", {}, [plain(3, 4)]),
         ("mean", {"dim": [1, 2]}, [plain(3, 4, 5)]),
         ("gather_patches", {"patch_size": [2, 3]}, [a_map(2, 4, 6)]),
+        ("grouped_linear", {"num_groups": 3, "out_features": 4}, [TOKENS, plain(3)]),
     ],
 )
 def test_joined_moved_and_kept_positions_are_traced(kind, arguments, shapes):

@@ -20,6 +20,7 @@ RECORDED = json.loads((Path(__file__).parent.parent / "data" / "saved_tensors.js
 WIDTH = 32
 
 NOT_SO_WHEN_FROZEN = {
+    'grouped_linear {"num_groups": 4, "out_features": 64} [[12, 32], [4]]': "the ends of its groups are kept",
     'lstm_cell {"hidden_size": 7} [[8], [7], [7]]': "a cell state that is given is kept",
     'rnn_cell {"hidden_size": 7} [[8]]': "its output is kept alone, and not its input",
     'rnn_cell {"hidden_size": 7} [[8], [7]]': "likewise",

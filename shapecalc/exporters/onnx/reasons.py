@@ -18,6 +18,7 @@ _REASONS = {
     "fold": "ONNX has Col2Im from opset 18 on",
     "fractional_max_pool": "ONNX has no windows at random positions",
     "gated_delta_net": "ONNX has no delta rule",
+    "grouped_linear": "ONNX has no product of groups of rows with a weight of each",
     "locally_connected": "ONNX has no kernels that differ by position",
     "max_unpool": "ONNX counts its positions in the whole tensor, not in each map",
     "opaque": "its operation is not known",

@@ -137,6 +137,12 @@ def _bilinear(site: Site) -> Operation:
     return module("nn.Bilinear", "{m}({*})", **sizes, bias="bias" in site.weights)
 
 
+@writes("grouped_linear")
+def _grouped_linear(site: Site) -> Operation:
+    groups, out, features = site.weights["weight"]
+    return module("GroupedLinear", "{m}({*})", num_groups=groups, in_features=features, out_features=out)
+
+
 @writes("unused_parameter")
 def _unused_parameter(site: Site) -> Operation:
     return module("UnusedParameter", size=site.weights["weight"])

@@ -106,5 +106,21 @@ class EinsumDense(nn.Module):
         x = torch.einsum(self.equation, x, self.weight)
         return x if self.bias is None else x + self.bias
 ''',
+    "GroupedLinear": '''
+class GroupedLinear(nn.Module):
+    """Linear layers of groups of rows, sorted by groups: each row is multiplied by the weight of its group.
+
+    The weights are copied to the rows, as F.grouped_mm need not.
+    """
+
+    def __init__(self, num_groups, in_features, out_features):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(num_groups, out_features, in_features))
+
+    def forward(self, x, offsets):
+        rows = torch.arange(x.shape[1], device=x.device)
+        groups = (rows[:, None] >= offsets[:, None]).sum(-1).clamp(max=len(self.weight) - 1)
+        return torch.einsum("brf,brof->bro", x, self.weight[groups])
+''',
 }
 """The text of each, by its name."""

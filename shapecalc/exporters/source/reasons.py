@@ -23,6 +23,7 @@ _OF_ONE = {
     },
     "Keras": {
         "bilinear": "Keras has no bilinear form",
+        "grouped_linear": "Keras has no product of groups of rows with a weight of each",
         "recurrent": "its loop over the steps of cells is not written",
         "sinusoidal_embedding": "its table of sines is not written",
         **dict.fromkeys(("fold", "unfold"), "Keras has no columns of windows"),

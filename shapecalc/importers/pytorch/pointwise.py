@@ -87,6 +87,7 @@ def _clamp(call: AtenCall) -> Data:
     is_hardtanh = call.name.startswith("hardtanh")
     low = call.get("min_val" if is_hardtanh else "min", -1.0 if is_hardtanh else None)
     high = call.get("max_val" if is_hardtanh else "max", 1.0 if is_hardtanh else None)
+    low, high = None if low == -math.inf else low, None if high == math.inf else high
     bounds = [one for one in (low, high) if isinstance(one, (Data, Constant)) and not is_number(one)]
     if bounds:
         kind = "minimum" if high is bounds[0] else "maximum"

@@ -91,6 +91,37 @@ def _multiplied(call: AtenCall, a: Tensor, b: Tensor) -> Data:
     return product(call, a, b)
 
 
+@operation("_grouped_mm", "transformers.grouped_mm_fallback")
+def _grouped(call: AtenCall) -> Data:
+    """Rows in groups, each multiplied by a weight of its own: of experts, as transformers exports them."""
+    x, weight, offsets = call.x("self", "input"), call.tensor("mat2", "weight"), call.x("offs")
+    if not isinstance(weight, Constant) or weight.rank != 3 or call.get("bias") is not None:
+        raise NotCoveredError("it has not one weight for each group of rows")
+    if call.frame.batch > 1 and (x.batch.axis >= 0 or offsets.batch.axis >= 0):
+        raise NotCoveredError("its groups are of the rows of all samples of the batch")
+    data = call.frame.whole(call.place, x), call.frame.whole(call.place, offsets)
+    groups, features, outputs = weight.dims
+    sizes: dict[str, Any] = {"num_groups": groups, "in_features": features, "out_features": outputs}
+    chosen = _chosen(call, offsets, groups)
+    return call.one("grouped_linear", *data, weights=[weight], **sizes, top_k=chosen)
+
+
+def _chosen(call: AtenCall, offsets: Data, groups: int) -> int:
+    """Return how many groups each token has a row in: the top k of the router; all of them where none is found."""
+    near, seen = [offsets.ref.node], 0
+    while seen < len(near) <= _MOST_FOLLOWED:
+        node = call.frame.nodes[near[seen]]
+        seen += 1
+        given: dict[str, Any] = node.layer.values() if node.layer and node.layer.kind == "top_k" else {}
+        if given.get("largest") and given["k"] <= groups:  # sorted in the other direction are the rows
+            return int(given["k"])
+        near += [ref.node for ref in node.inputs if ref.node >= 0 and ref.node not in near]
+    return groups
+
+
+_MOST_FOLLOWED = 64
+
+
 @operation("einsum")
 def _einsum(call: AtenCall) -> Data:
     tensors = call.get("tensors", call.get("operands", []))

@@ -8,7 +8,7 @@ from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.picking import check_put, scattered_into
 from shapecalc.importers.pytorch.operations import operation
-from shapecalc.importers.tensors import Batch, Constant, Data, on_axis
+from shapecalc.importers.tensors import LOST, Batch, Constant, Data, on_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,27 @@ __all__ = ["picked_together"]
 
 
 @operation("cumsum", "cumprod", "logcumsumexp", "index_add", "index_copy", "index_fill", "index_reduce", "_fft_c2c",
+           "tril", "triu",
            "fft_fftshift", "fft_ifftshift")  # fmt: skip
 def _as_large(call: AtenCall) -> Data:
     """An operation whose output has the size of its first input."""
     return _sized(call, call.x())
+
+
+@operation("histc")
+def _counted(call: AtenCall) -> Data:
+    """How many elements are in each range: of the whole input."""
+    x = call.x()
+    if call.frame.batch > 1 and x.batch.axis >= 0:
+        raise NotCoveredError("it counts the elements of all samples of the batch")
+    return _sized(call, x, [call.number("bins", 100)], LOST)
+
+
+@operation("index_put")
+def _put(call: AtenCall) -> Data:
+    """Elements that are put at positions along several axes."""
+    indices = [one for one in call.get("indices", []) if one is not None]
+    return _sized(call, scattered_into(call, call.tensor() or call.x(), [*indices, *call.inputs[2:]]))
 
 
 @operation("scatter", "scatter_add", "scatter_reduce")

@@ -32,7 +32,13 @@ _WEIGHTS = (
     "proj_bias",
 )
 """Names of arguments that are weights."""
-_FACTORS = {"addmm": ("self", "mat2"), "mm": ("mat2",), "matmul": ("other",), "bmm": ("mat2",)}
+_FACTORS = {
+    "addmm": ("self", "mat2"),
+    "mm": ("mat2",),
+    "matmul": ("other",),
+    "bmm": ("mat2",),
+    "_grouped_mm": ("mat2",),
+}
 """Arguments that are weights, if they are stored tensors of two axes."""
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "addbmm", "matmul", "linear", "einsum")
 """Operations whose MACs count, also where they compute a weight of parameters: those that PyTorch's counter counts."""
@@ -114,7 +120,7 @@ def _weights_of(graph: ProgramGraph, constants: Iterable[str]) -> set[str]:
         if op != "embedding":
             for key in (*_WEIGHTS, *_FACTORS.get(op, ())):
                 names = [name for name in _refs(node.arguments.get(key)) if name in known]
-                most = 3 if op == "bmm" else 2
+                most = 3 if op in ("bmm", "_grouped_mm") else 2
                 found.update(name for name in names if key in _WEIGHTS or len(graph.stated.get(name, ())) <= most)
                 needed.update(names if key in _WEIGHTS and op != "linear" else ())
         if not needed.isdisjoint(node.outputs):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from shapecalc.dims import EQUAL, Constraint, Dim, prod
+from shapecalc.dims import EQUAL, UP_TO, Constraint, Dim, prod
 from shapecalc.errors import Insertion, LayerError
 from shapecalc.layers.base.arguments import Flag, Integer, Stated
-from shapecalc.layers.base.dependence import Look, rearranged
+from shapecalc.layers.base.dependence import Look, everything, rearranged
 from shapecalc.layers.base.layer import TRAINED, WIDENED, Example, Layer, Projection, WeightShapes
 from shapecalc.layers.base.parametrization import Parametrization, Parametrized
 from shapecalc.layers.base.roles import PROJECTION
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = "matrices"
 
-__all__ = ["Bilinear", "FullyConnected", "Linear"]
+__all__ = ["Bilinear", "FullyConnected", "GroupedLinear", "Linear"]
 
 
 class _Connected(Parametrized, Layer):
@@ -147,6 +147,67 @@ class Linear(_Connected):
 
     def looks(self, output: Shape, x: Shape) -> list[Look]:
         return [rearranged(0, x, {i: i for i in range(x.rank - 1)})]
+
+
+class GroupedLinear(Layer):
+    """Linear layers without bias of groups of rows: each group of rows has a weight of its own, as experts have.
+
+    The first input is (rows, features), sorted by groups; the second (num_groups) has the row at which each group ends,
+    as `torch.nn.functional.grouped_mm` has `offs`. Each row is multiplied by one weight. A token is one row, or `top_k`
+    rows, each for another of its experts: that many weights are active.
+    """
+
+    kind = "grouped_linear"
+    also = ("grouped_mm",)
+    inputs = (2, 2)
+    input_names = ("rows", "offsets")
+    branches = True
+    sequences = True
+    saves = TRAINED
+    weight_roles: ClassVar = {"weight": PROJECTION}
+    routed_by = 1
+
+    num_groups = Integer("number of groups, and of weights", also=["num_experts", "num_gemms"], symbol="E")
+    out_features = Integer("number of output features", also=["units"], symbol="F_out")
+    in_features = Stated("features of the input")
+    top_k = Integer("rows of one token, each in another group", 1, also=["num_experts_per_tok"], symbol="k")
+
+    examples = (
+        Example({"num_groups": 4, "out_features": 64}, [(12, 32), (4,)], (12, 64), 8_192, 24_576,
+                "PyTorch 2.13.0, F.grouped_mm, run; MACs by its flop counter of each product"),
+        Example({"num_groups": 8, "out_features": 28_672, "top_k": 2}, [(10, 4096), (8,)], (10, 28_672), 939_524_096,
+                1_174_405_120, "gate_up_proj of Mixtral-8x7B for 5 tokens, transformers 5.24.0; MACs by arithmetic"),
+    )  # fmt: skip
+
+    def constraints(self, x: Shape, offsets: Shape) -> Iterator[Constraint]:
+        if x.rank != 2 or offsets.rank != 1:
+            raise LayerError(
+                f"grouped_linear needs rows × features, and the ends of its groups, but its inputs are {x.text} and "
+                f"{offsets.text}",
+                hint="flatten the axes before the features of the first input, and select one offset for each group",
+            )
+        if self.in_features is not None:
+            yield Constraint(x.sizes[-1], EQUAL, self.in_features, "features of the input", "in_features")
+        yield Constraint(offsets.sizes[0], EQUAL, self.num_groups, "size of the offsets", "num_groups")
+        yield Constraint(self.top_k, UP_TO, self.num_groups, "top_k", "num_groups")
+
+    def output(self, x: Shape, offsets: Shape) -> Shape:
+        return x.with_axis(-1, self.out_features)
+
+    def weights(self, x: Shape, offsets: Shape) -> WeightShapes:
+        return {"weight": (self.num_groups, self.out_features, x.sizes[-1])}
+
+    def active_weights(self, x: Shape, offsets: Shape) -> WeightShapes:
+        return {"weight": (self.top_k, self.out_features, x.sizes[-1])}
+
+    def projections(self, x: Shape, offsets: Shape) -> dict[str, Projection]:
+        return {"": Projection(x.sizes[-1], self.out_features, x.sizes[0], count=self.num_groups)}
+
+    def macs(self, output: Shape, x: Shape, offsets: Shape) -> Dim:
+        return x.elements * self.out_features
+
+    def looks(self, output: Shape, x: Shape, offsets: Shape) -> list[Look]:
+        return [rearranged(0, x, {0: 0}), everything(1, offsets)]
 
 
 class Bilinear(Layer):

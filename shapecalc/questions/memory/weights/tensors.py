@@ -155,6 +155,8 @@ def roles_of_projections(report: Report) -> dict[int, str]:
             elif before[0] and before[0].functions and before[0].elementwise:
                 roles[index] = FEED_FORWARD_DOWN
                 roles.update((i, FEED_FORWARD_UP) for i in before[0].projections if i not in roles)
+            if layer.routed_by is not None:
+                roles[index] = EXPERTS_DOWN if roles.get(index) == FEED_FORWARD_DOWN else EXPERTS_UP
         if layer.routed_by is not None and layer.routed_by < len(before):
             scores = before[layer.routed_by]
             roles.update((i, ROUTER) for i in (scores.projections if scores else ()))
