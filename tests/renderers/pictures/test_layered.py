@@ -282,6 +282,14 @@ def test_what_is_beside_something_tall_is_near_to_its_lines(turned):
     assert source.places["b"].y + 100 == below
 
 
+def test_each_piece_more_makes_the_page_much_smaller():
+    """A chain with skips nearly from end to end, as a U-Net: its ends would be two pieces for a fifth of its length."""
+    edges = [(str(i), str(i + 1)) for i in range(15)] + [(str(i), str(14 - i)) for i in range(1, 7)]
+    places = lay_out(chain(16), edges).places
+    assert {places[str(i)].x for i in range(16)} == {0.0}
+    assert places["15"].y > 850
+
+
 def test_clusters_are_wrapped_only_if_the_page_is_much_smaller():
     edges = [(f"h{i}", f"h{i + 1}") for i in range(17)]
     inner = Cluster("h", tuple(Card(f"h{i}", 100.0, 40.0) for i in range(18)))

@@ -21,7 +21,8 @@ LONGEST = 850.0
 _STEPS = 100
 _STEP = 0.95
 _MOST_LINES = 6
-_WORTH = (0.9, 0.75)  # of the page without: what it must be with pieces that one line joins, and that several join
+_WORTH = (0.89, 0.75)  # of the page without: what it must be with a piece more that one line joins, or several
+_HALF = 0.5  # of the page without: what is enough for any number of pieces
 _ENOUGH = 1.25  # of the longest piece: what several lines join need not be shorter
 _GAP = 2 * BOX_GAP
 BELOW = LANE
@@ -87,7 +88,8 @@ def wrapped(
         sizes = [extent(chosen) for chosen in choices]
         counts = [sum(chosen.values()) for chosen in choices]
         _, count, size, at = min((max(size, enough), counts[at], size, at) for at, size in enumerate(sizes))
-        is_smaller = size < least * _WORTH[lines > 1]
+        more = len(choices[at]) - len(best)
+        is_smaller = size < least * max(_HALF, min(_WORTH[lines > 1], _WORTH[0] ** more))
         is_simpler = count < sum(best.values()) and size <= max(least, longest)
         if is_smaller or is_simpler:
             best, least = choices[at], size
