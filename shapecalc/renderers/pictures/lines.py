@@ -21,19 +21,22 @@ _ARROW = 6.5
 def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator[Curve]:
     """Yield the lines of routes, in which what those of a start have in common is drawn once."""
     corners: dict[str, set[Point]] = {}
-    ways: dict[str, set[tuple[Point, bool, bool]]] = {}
+    ways: dict[str, dict[tuple[Point, bool, bool], float]] = {}
     for (start, end), points in routes.items():
-        known, left_by = corners.setdefault(start, set()), ways.setdefault(start, set())
+        known, left_by = corners.setdefault(start, set()), ways.setdefault(start, {})
         shared = 0
         while shared + 2 < len(points) and points[shared + 1] in known:
             shared += 1
         if shared and _way(points[shared], points[shared + 1]) not in left_by:
             shared -= 1  # it turns off where others do not: with a corner of its own
         own = points[shared:]
-        if shared:  # beyond the round corner of the others
-            own = (towards(own[0], own[1], min(_ROUND, apart(own[0], own[1]) / 2)), *own[1:])
+        length = apart(own[0], own[1])
+        drawn = min(left_by.get(_way(own[0], own[1]), 0.0), length) - 2 * _ROUND
+        if shared or drawn > 0:  # beyond what others have drawn, and their round corner
+            own = (towards(own[0], own[1], max(min(_ROUND, length / 2) if shared else 0.0, drawn)), *own[1:])
         known.update(points)
-        left_by.update(_way(one, other) for one, other in pairwise(points))
+        for one, other in pairwise(points):
+            left_by[_way(one, other)] = max(apart(one, other), left_by.get(_way(one, other), 0.0))
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
 
 
