@@ -282,6 +282,13 @@ def test_what_is_beside_something_tall_is_near_to_its_lines(turned):
     assert source.places["b"].y + 100 == below
 
 
+def test_a_piece_from_left_to_right_is_as_long_as_a_page_is_wide():
+    edges = [(str(i), str(i + 1)) for i in range(10)]
+    assert len({place.y for key, place in lay_out(chain(11), edges, turned=True).places.items() if key != "g"}) == 1
+    tall = chain(11, 100.0)
+    assert len({place.x for key, place in lay_out(tall, edges).places.items() if key != "g"}) > 1
+
+
 def test_each_piece_more_makes_the_page_much_smaller():
     """A chain with skips nearly from end to end, as a U-Net: its ends would be two pieces for a fifth of its length."""
     edges = [(str(i), str(i + 1)) for i in range(15)] + [(str(i), str(14 - i)) for i in range(1, 7)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ABOVE", "BELOW", "PAGE", "Strip", "longest_piece", "pieces_of", "wrapped"]
 
 LONGEST = 850.0
-"""What is longer is wrapped, if it can be."""
+"""What is longer is wrapped, if it can be: a page of this height is legible on a slide."""
 _STEPS = 100
 _STEP = 0.95
 _MOST_LINES = 6
@@ -44,9 +44,9 @@ class Strip(NamedTuple):
 
 
 def longest_piece(top: Cluster, *, turned: bool) -> float:
-    """Return how long a piece may be: as long as a page that all cards and frames fit on, and at least `LONGEST`."""
+    """Return how long a piece may be: as long as a page that all cards and frames fit on, and one of `LONGEST`."""
     area, _ = _needs(top, turned=turned)
-    return max(LONGEST, sqrt(area * (PAGE if turned else 1 / PAGE)))
+    return max(LONGEST * PAGE, sqrt(area * PAGE)) if turned else max(LONGEST, sqrt(area / PAGE))
 
 
 def _needs(member: Card | Cluster, *, turned: bool) -> tuple[float, float]:
