@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.dims import Dim
+    from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
@@ -18,12 +19,16 @@ __all__ = ["Chart", "Copies", "Edge", "Group", "Vertex", "draw_chart"]
 
 
 class Vertex(NamedTuple):
-    """A layer, a collapsed block, an input or an output: its key, the lines of its label, and its layers."""
+    """A layer, a collapsed block, an input or an output: its key, the lines of its label, and its layers.
+
+    `outputs` are the sizes of the tensors that leave it, each tensor once.
+    """
 
     key: str
     lines: tuple[str, ...]
     role: str
     rows: tuple[Row, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 class Edge(NamedTuple):
@@ -84,6 +89,7 @@ class _Drawing:
         self.groups = {-1: Group("g", report.name, [])}
         self.owner: list[str] = []
         self.members: dict[str, list[Row]] = {}
+        self.leaving: dict[str, dict[tuple[int, int], str]] = {}
 
     def chart(self) -> Chart:
         report, top = self.report, self.groups[-1].members
@@ -97,8 +103,9 @@ class _Drawing:
                 self._add(index, row)
             self.members.setdefault(self.owner[index], []).append(row)
         top += [Vertex(f"o{i}", (name,), "output") for i, name in enumerate(report.outputs)]
+        edges = tuple(dict.fromkeys(self._edges()))
         self._fill(self.groups[-1])
-        return Chart(self.groups[-1], tuple(dict.fromkeys(self._edges())))
+        return Chart(self.groups[-1], edges)
 
     def _add(self, index: int, row: Row) -> None:
         """Add the vertex of a layer, if it is not of a block that has one."""
@@ -138,7 +145,8 @@ class _Drawing:
                     self.report.graph.blocks[int(member.key[1:])][:2] if is_block else (rows[0].name, rows[0].kind)
                 )
                 lines = (name, *_facts(kind, sum_rows(rows).params, *rows))
-                group.members[index] = member._replace(lines=lines, rows=rows)
+                outputs = tuple(self.leaving.get(member.key, {}).values())
+                group.members[index] = member._replace(lines=lines, rows=rows, outputs=outputs)
 
     def _edges(self) -> list[Edge]:
         found: list[Edge] = []
@@ -149,10 +157,15 @@ class _Drawing:
                     continue
                 start, end = self._key(ref.node), self.owner[index]
                 if start != end or start.startswith("v"):
-                    found.append(Edge(start, end, self._size(ref.node, ref.output)))
-        for number, ref in enumerate(graph.outputs):
-            found.append(Edge(self._key(ref.node), f"o{number}", self._size(ref.node, ref.output)))
-        return found
+                    found.append(self._edge(ref, end))
+        return [*found, *[self._edge(ref, f"o{number}") for number, ref in enumerate(graph.outputs)]]
+
+    def _edge(self, ref: Reference, end: str) -> Edge:
+        """Return the edge of a tensor, which leaves its vertex; that of a copy is the one of the first."""
+        start, size = self._key(ref.node), self._size(ref.node, ref.output)
+        first = self.copies.same[ref.node] if self.copies and ref.node >= 0 else ref.node
+        self.leaving.setdefault(start, {})[first, ref.output] = size
+        return Edge(start, end, size)
 
     def _key(self, node: int) -> str:
         return self.owner[node] if node >= 0 else f"i{-1 - node}"

@@ -36,6 +36,7 @@ _BESIDE = 130.0
 _ONE_LINE = 26.0
 _TWO_LINES = 44.0
 _STACKED = 4.0
+_FEW = 7  # letters of a name that is cut: what so few are of can only be guessed
 
 
 class CardText(NamedTuple):
@@ -118,12 +119,17 @@ class CardText(NamedTuple):
         yield Label(left, base, head, _SIZE, bold=True, key=f"kind {key}")
         beside = text_width(head, _SIZE, bold=True)
         room -= beside + _GAP
-        name = _fitted(self.name, _SMALL, room) if room > min(_GAP, text_width(self.name, _SMALL) - 0.01) else ""
-        if name not in ("", "…"):
+        if name := self._shown_name(room):
             if self.params:
                 yield Label(right, base, name, _SMALL, "right", "soft", key=f"name {key}")
             else:
                 yield Label(left + beside + 6.0, base, name, _SMALL, "left", "soft", key=f"name {key}")
+
+    def _shown_name(self, room: float) -> str:
+        """Return the name, cut if it has to be; none if it is the kind with a number, or few letters are left."""
+        shown = _fitted(self.name, _SMALL, room)
+        is_number = self.name.removeprefix(self.kind).isdigit()
+        return shown if shown == self.name or (len(shown) > _FEW and not is_number) else ""
 
 
 def common_width(cards: Iterable[CardText]) -> float:
@@ -139,10 +145,15 @@ def of_terminal(name: str, size: Sequence[object], word: str) -> CardText:
                    is_terminal=True)  # fmt: skip
 
 
-def of_rows(rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool) -> CardText:
-    """Return the box of a layer, of a block, or of several copies of either: the layers are those of all copies."""
+def of_rows(
+    rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool, outputs: Sequence[str] = ()
+) -> CardText:
+    """Return the box of a layer, of a block, or of several copies of either: the layers are those of all copies.
+
+    `outputs` are the sizes of what leaves a block, without which they are those of its last layer.
+    """
     last = rows[-1]
-    size = ", ".join(show_size(one) for one in last.output_shapes)
+    size = ", ".join(outputs or [show_size(one) for one in last.output_shapes])
     fill = "collapsed" if is_block else group_of(last.node.layer)
     is_merge = fill == "merges" and not last.params
     params = params_text(rows)

@@ -108,7 +108,9 @@ class _Graph:
         full, kind = vertex.lines[:2]
         name, own = self.repeats.runs.get(full, (full, 1))
         rows = vertex.rows[: len(vertex.rows) // copies]
-        return of_rows(rows, _within(name, prefix), kind, name, own, is_block=vertex.role == "block")
+        is_block = vertex.role == "block"
+        outputs = vertex.outputs if is_block else ()
+        return of_rows(rows, _within(name, prefix), kind, name, own, is_block=is_block, outputs=outputs)
 
     def _title(self, group: Group, name: str, own: int, rows: list[Row]) -> None:
         """Write the head of a frame: name and kind at its left, parameters at its right."""

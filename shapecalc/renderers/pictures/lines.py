@@ -22,7 +22,7 @@ _ARROW = 6.5
 def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator[Curve]:
     """Yield the lines of routes, in which what those of a start have in common is drawn once."""
     corners: dict[str, set[Point]] = {}
-    ways: dict[str, dict[_Way, float]] = {}
+    ways: dict[str, dict[_Way, tuple[float, float]]] = {}
     for (start, end), points in routes.items():
         known, left_by = corners.setdefault(start, set()), ways.setdefault(start, {})
         shared = 0
@@ -31,13 +31,17 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
         if shared and _way(points[shared], points[shared + 1]) not in left_by:
             shared -= 1  # it turns off where others do not: with a corner of its own
         own = points[shared:]
-        if shared:  # beyond the round corner of the others
-            round_by = left_by.get(_way(own[0], own[1]), _ROUND)
-            own = (towards(own[0], own[1], min(round_by, apart(own[0], own[1]) / 2)), *own[1:])
+        length = apart(own[0], own[1])
+        longest, radius = left_by.get(_way(own[0], own[1]), (0.0, _ROUND))
+        drawn = min(longest, length) - 2 * _ROUND
+        if shared or drawn > 0:  # beyond what others have drawn, and their round corner
+            own = (towards(own[0], own[1], max(min(radius, length / 2) if shared else 0.0, drawn)), *own[1:])
         known.update(points)
-        for before, corner, after in zip(own, own[1:], own[2:], strict=False):
-            way = _way(corner, after)
-            left_by[way] = min(_radius(before, corner, after), left_by.get(way, _ROUND))
+        for before, one, other in zip((None, *points), points, points[1:], strict=False):
+            way = _way(one, other)
+            longest, least = left_by.get(way, (0.0, _ROUND))
+            radius = _radius(before, one, other) if before else _ROUND
+            left_by[way] = max(apart(one, other), longest), min(radius, least)
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
 
 

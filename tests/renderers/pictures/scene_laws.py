@@ -18,6 +18,8 @@ LEAST_CONTRAST = 4.5
 ONE_OF_MANY = re.compile(
     r"(?<![\w,.×])1 (param|parameter|MAC|layer|byte|element|variant|other|point|position|sample)s\b"
 )
+TWICE = 13.0
+"""For so far lines of one box may be drawn over one another, where one branches off: longer, they look like a thick one."""
 MARGIN = 19.9
 """Around a chart there is nothing."""
 
@@ -242,7 +244,19 @@ def check_lines(scene, chart, boxes, whole, grid):
                 f"a gap at {line.key}"
             )
         assert any(is_on_border(line.start, whole[start]) for line, _ in own), "a line from nowhere"
+        for (line, parts), (other, others) in combinations(own, 2):
+            assert not any(along(part, one) > TWICE for part in parts for one in others), f"{line.key}, {other.key}"
     check_overlaps(every)
+
+
+def along(part, other):
+    """Return how far two straight parts of lines run on the same way."""
+    for axis in (0, 1):
+        low, high = max(part[1 - axis], other[1 - axis]), min(part[3 - axis], other[3 - axis])
+        thin = part[axis + 2] - part[axis] < SLACK and other[axis + 2] - other[axis] < SLACK
+        if thin and abs(part[axis] - other[axis]) < SLACK:
+            return high - low
+    return 0.0
 
 
 def check_overlaps(parts):

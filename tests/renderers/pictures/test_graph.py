@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from os.path import basename, splitext
+
 import pytest
 from scene_laws import LEAST_CONTRAST, check_graph, check_page, contrast, marks_of, vertices_of
 from searching import NETWORKS, some
 
 import shapecalc
 from shapecalc.exporters.chart import draw_chart
+from shapecalc.language.files import bundled_members
 from shapecalc.model.report import Report
+from shapecalc.renderers.pictures import DIRECTIONS
 from shapecalc.renderers.pictures.graph import draw
 from shapecalc.renderers.pictures.letters import unstacked
 from shapecalc.renderers.pictures.palette import COLOURS
 from shapecalc.renderers.pictures.repeats import find_repeats
 from shapecalc.renderers.pictures.scene import Label, Scene
 
+ZOO = [name for _, name in bundled_members()]
+FAMILIES = {name: splitext(basename(path))[0] for path, name in bundled_members()}
+SLIDE = 1280, 720
+SMALLEST = 0.65  # of its size at 100 %, where a picture fills a slide: names and sizes then have 7.8 pixels
+MANY_BRANCHES = {  # by family: what no column could be shorter of
+    "clip": 0.58, "decoder": 0.51, "deeplabv3": 0.54, "encoder": 0.6, "segformer": 0.46, "ssd": 0.59, "whisper": 0.59,
+    "yolov3": 0.52,
+}  # fmt: skip
 BLOCK = {"layers": [{"add": [[{"conv": {"out_channels": 8, "kernel_size": 3, "padding": 1}, "name": "c"}], []]}]}
 SMALL = {
     "name": "small",
@@ -54,10 +67,11 @@ def test_the_laws_hold_for_the_zoo(name, depth):
             number = mark.text.split()[0].replace(",", "")
             params += int(number) if number.isdigit() else 0
         if mark.key.startswith("size "):
-            sizes.add(mark.text)
+            sizes |= {*mark.text.split(", ")} if mark.key.startswith("size b") else {mark.text}
     if all(" ×" not in mark.text for mark in marks_of(scene, "kind").values()):
         assert params == report.total.params
     known = [", ".join(map(size_text, row.output_shapes)) for row in report.rows]
+    known += [size for text in known for size in text.split(", ")]
     assert sizes <= {*known, *map(size_text, report.inputs.values()), *map(size_text, report.outputs.values())}
 
 
@@ -145,12 +159,65 @@ def test_repeated_layers_are_one_box():
 
 
 def test_the_main_chain_is_straight():
+    """Boxes are below one another, in as many columns as there are lines back to the top."""
     for name in ("vgg16", "resnet18", "unet", "gpt2"):
-        report = shapecalc.load(name).infer()
-        middles = {(box.outline.left + box.outline.right) / 2 for box in marks_of(draw(report, 1), "box").values()}
-        folded = bool(marks_of(draw(report, 1), "stacked"))
-        assert len(middles) == 1 + folded, name
-        assert max(middles) - min(middles) <= 2
+        scene = draw(shapecalc.load(name).infer(), 1)
+        middles = sorted((box.outline.left + box.outline.right) / 2 for box in marks_of(scene, "box").values())
+        columns = 1 + sum(other - one > 2 for one, other in pairwise(middles))  # the edges behind a box of copies
+        back = [line for line in marks_of(scene, "edge").values() if line.outline.top < line.start[1] - 1]
+        assert columns == 1 + len(back), name
+
+
+@pytest.mark.parametrize("name", some(ZOO, 12))
+def test_texts_are_legible_on_a_slide(name):
+    scene = shapecalc.load(name).infer().draw().scene
+    scale = min(SLIDE[0] / scene.width, SLIDE[1] / scene.height)
+    assert scale > MANY_BRANCHES.get(FAMILIES[name], SMALLEST)
+
+
+@pytest.mark.parametrize("name", some(ZOO, 12))
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_outputs_stand_beside_what_they_are_of(name, direction):
+    """Also where a long graph is wrapped, and beside what is much longer."""
+    scene = draw(shapecalc.load(name).infer(), direction=direction)
+    boxes = {key: box.outline for key, box in marks_of(scene, "box").items()}
+    frames = [frame.outline for frame in marks_of(scene, "frame").values()]
+    for start, end in [key.split() for key in marks_of(scene, "edge")]:
+        one, other = boxes[start], boxes[end]
+        if end.startswith("o"):
+            left = [one, *[frame for frame in frames if frame.contains(one) and not frame.contains(other)]]
+            near = [
+                frame._replace(
+                    left=frame.left - 60, top=frame.top - 60, right=frame.right + 60, bottom=frame.bottom + 60
+                )
+                for frame in left
+            ]
+            assert any(frame.meets(other) for frame in near), (start, end)
+
+
+@pytest.mark.parametrize("name", some(ZOO, 12))
+def test_names_are_whole_or_say_something(name):
+    scene = shapecalc.load(name).infer().draw().scene
+    kinds = {key: mark.text for key, mark in marks_of(scene, "kind").items()}
+    cut = {key: mark.text for key, mark in marks_of(scene, "name").items() if "…" in mark.text}
+    assert all(len(name) > 7 for name in cut.values())
+    numbered = [name for key, name in cut.items() if name[-1].isdigit() and kinds[key].startswith(name.split("…")[0])]
+    assert not numbered
+
+
+def test_a_collapsed_block_shows_the_sizes_of_all_that_leaves_it():
+    """The necks of YOLOv3: what is detected on, and what is passed on to the next."""
+    scene = draw(shapecalc.load("yolov3").infer(), 1)
+    sizes = [mark.text for mark in marks_of(scene, "size").values() if ", " in mark.text]
+    assert sizes == ["1024×13×13, 512×13×13", "512×26×26, 256×26×26"]
+    fork = {"layers": [{"conv": {"out_channels": 4, "kernel_size": 1}, "name": "c"}, {"max_pool": 2, "name": "p"}]}
+    layers = [{"fork": {}, "name": "f{i}", "repeat": 2}, {"relu": {}, "name": "r", "from": "f1.c"}]
+    report = shapecalc.load(
+        {"input": [4, 8, 8], "blocks": {"fork": fork}, "layers": layers, "outputs": ["f1", "r"]}
+    ).infer()
+    scene = checked(report, 1)
+    assert [texts(scene, key)["size"] for key in ("b0", "b1")] == ["4×4×4", "4×4×4, 4×2×2"]
+    assert texts(scene, "b1")["params"] == "20 params"
 
 
 def test_the_default_depth_is_about_a_page():

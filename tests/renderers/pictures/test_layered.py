@@ -250,14 +250,72 @@ def test_lines_that_change_places():
     assert ends == [(0, 30), (30, 0), (35, 35)]
 
 
+def test_no_piece_begins_with_an_end_or_ends_with_a_beginning():
+    """A cut is not between the first box and the rest, nor before the last."""
+    tall = Cluster("h", (Card("t", 100.0, 900.0),))
+    top = Cluster("g", (Card("a", 100.0, 40.0), tall, Card("z", 100.0, 40.0)))
+    found = lay_out(top, [("a", "t"), ("t", "z")])
+    assert {found.places[key].x for key in "atz"} == {12.0}
+    edges = [(str(i), str(i + 1)) for i in range(59)] + [("30", "end")]
+    chained = chain(60)
+    top = Cluster("g", (*chained.members, Card("end", 60.0, 20.0)))
+    places = lay_out(top, edges).places
+    assert len({places[key].x for key in "0 1 58 59".split()}) == 2
+    assert 0 < places["end"].y - places["30"].y < 100
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_beside_something_tall_is_near_to_its_lines(turned):
+    """A side branch of several boxes is at the top of what is beside it, what forks below it at its bottom."""
+    tall = Cluster("h", tuple(Card(f"h{i}", 100.0, 100.0) for i in range(8)))
+    inner = [(f"h{i}", f"h{i + 1}") for i in range(7)]
+    top = Cluster("g", (Card("a", 100.0, 100.0), tall, *[Card(key, 100.0, 100.0) for key in "bcdez"]))
+    edges = [("a", "h0"), ("a", "b"), ("b", "c"), ("c", "d"), ("h7", "z"), ("h7", "e"), *inner]
+    found = lay_out(top, edges, turned=turned)
+    check(top, edges, found, turned=turned)
+    at = {key: place.x if turned else place.y for key, place in found.places.items()}
+    assert [at["c"] - at["b"], at["d"] - at["c"]] == [122.0, 122.0]
+    assert at["b"] == at["h"]
+    source = lay_out(
+        Cluster("g", (tall, *[Card(key, 100.0, 100.0) for key in "bz"])), [("h7", "z"), ("b", "z"), *inner]
+    )
+    below = source.places["h"].y + source.places["h"].height
+    assert source.places["b"].y + 100 == below
+
+
+def test_a_piece_from_left_to_right_is_as_long_as_a_page_is_wide():
+    edges = [(str(i), str(i + 1)) for i in range(10)]
+    assert len({place.y for key, place in lay_out(chain(11), edges, turned=True).places.items() if key != "g"}) == 1
+    tall = chain(11, 100.0)
+    assert len({place.x for key, place in lay_out(tall, edges).places.items() if key != "g"}) > 1
+
+
+def test_each_piece_more_makes_the_page_much_smaller():
+    """A chain with skips nearly from end to end, as a U-Net: its ends would be two pieces for a fifth of its length."""
+    edges = [(str(i), str(i + 1)) for i in range(15)] + [(str(i), str(14 - i)) for i in range(1, 7)]
+    places = lay_out(chain(16), edges).places
+    assert {places[str(i)].x for i in range(16)} == {0.0}
+    assert places["15"].y > 850
+
+
+def test_clusters_are_wrapped_only_if_the_page_is_much_smaller():
+    edges = [(f"h{i}", f"h{i + 1}") for i in range(17)]
+    inner = Cluster("h", tuple(Card(f"h{i}", 100.0, 40.0) for i in range(18)))
+    alone = lay_out(Cluster("g", (inner,)), edges).places
+    assert len({alone[f"h{i}"].x for i in range(18)}) == 2
+    wide = [Card(f"w{i}", 560.0, 40.0) for i in range(6)]
+    below = lay_out(Cluster("g", (inner, *wide)), [*edges, *[("h17", f"w{i}") for i in range(6)]]).places
+    assert len({below[f"h{i}"].x for i in range(18)}) == 1
+
+
 def test_nothing():
     assert lay_out(Cluster("g", ()), []).routes == {}
 
 
-@pytest.mark.parametrize("jog", [4, 40])
-def test_a_line_branches_off_where_the_corner_of_the_others_ends(jog):
+@pytest.mark.parametrize(("jog", "start"), [(4, 2), (40, 28)])
+def test_a_line_branches_off_where_the_corner_of_the_others_ends(jog, start):
+    """And not before what the others have drawn."""
     routes = {("a", "b"): ((0, 0), (0, 10), (jog, 10), (jog, 30)), ("a", "c"): ((0, 0), (0, 10), (100, 10), (100, 30))}
     first, second = drawn_lines(routes)
-    ends = [first.start, *[step[-1] for step in first.steps]]
-    assert second.start == (min(jog, 10) / 2, 10)
-    assert second.start in ends
+    assert second.start == (start, 10)
+    assert first.steps[1][-1][0] <= start < jog

@@ -44,6 +44,7 @@ class Channels:
         self.row_tops: list[float] = []
         self.row_ends: list[float] = []
         self._stack()
+        self._lift()
         self.sides = [self._reach(row) for row in rows.rows]
         self.row_tops += self.row_ends[-1:] or [0.0]
         self.pieces, self.width, self.height = pieces_of(self.sides, self.row_tops, self.breaks)
@@ -52,7 +53,8 @@ class Channels:
     def wrapped(self, longest: float, *, is_page: bool, turned: bool) -> dict[int, int]:
         """Return the breaks with which it would be in pieces: see `wrapping`."""
         cuts = {row: count for row in range(1, len(self.rows.rows)) if (count := self._lines_before(row))}
-        return wrapped(self.sides, self.row_tops, cuts, longest, is_page=is_page, turned=turned)
+        sides = [self._room(row) for row in self.rows.rows]
+        return wrapped(sides, self.row_tops, cuts, longest, is_page=is_page, turned=turned)
 
     def place(self, node: int) -> Point:
         """Return where the upper left corner of a node is."""
@@ -84,13 +86,16 @@ class Channels:
         return points
 
     def _lines_before(self, row: int) -> int:
-        """Return how many lines go on from the row above, if a piece may end between the two; otherwise 0."""
-        if any(
-            node < self.rows.real and not self.rows.heights[node]
-            for node in self.rows.rows[row - 1] + self.rows.rows[row]
-        ):
+        """Return how many lines go on from the row above, if a piece may end between the two; otherwise 0.
+
+        What nothing goes on from stays with what it is of, and what depends on nothing with what it is for.
+        """
+        above, below = self.rows.rows[row - 1], self.rows.rows[row]
+        if any(node < self.rows.real and not self.rows.heights[node] for node in above + below):
             return 0  # ports are on a border
-        joined = {(one.net, one.upper) for node in self.rows.rows[row] for one in self.rows.ups[node]}
+        if not all(self.rows.ups[node] for node in above) or not all(self.rows.downs[node] for node in below):
+            return 0
+        joined = {(one.net, one.upper) for node in below for one in self.rows.ups[node]}
         return len(joined) if len(joined) == len({net for net, _ in joined}) else 0
 
     def _turns(self, rank: int, net: Hashable) -> tuple[int, int]:
@@ -106,6 +111,14 @@ class Channels:
                 ends[one.net] = min(self._end(one), ends.get(one.net, inf))
         outer = sum(start > starts[net] for start in starts.values())
         return outer, sorted(ends, key=ends.__getitem__).index(net)
+
+    def _room(self, row: Sequence[int]) -> tuple[float, float]:
+        """Return where a row would begin and end if the lines beside it were near to it."""
+        boxes = [index for index, node in enumerate(row) if node < self.rows.real]
+        if not boxes:
+            return self._reach(row)
+        left, right = self._reach(row[boxes[0] : boxes[-1] + 1])
+        return left - LANE * boxes[0], right + LANE * (len(row) - 1 - boxes[-1])
 
     def _reach(self, row: Sequence[int]) -> tuple[float, float]:
         """Return where a row begins and ends, from left to right."""
@@ -143,7 +156,7 @@ class Channels:
         for rank, row in enumerate(self.rows.rows):
             height = max(self.rows.heights[node] for node in row)
             for node in row:
-                self.tops[node] = y if node >= self.rows.real else y + (height - self.rows.heights[node]) / 2
+                self.tops[node] = y + self._down(node, height)
             for node in row:
                 if node >= self.rows.real:
                     self.rows.heights[node] = height
@@ -152,6 +165,37 @@ class Channels:
             self.row_ends.append(y)
             if rank + 1 < len(self.rows.rows):
                 y = self._channel(rank, y)
+
+    def _down(self, node: int, height: float) -> float:
+        """Return how far a node is below the top of its row: near to where most of its lines are, if it is far."""
+        room = height - self.rows.heights[node]
+        if node >= self.rows.real:
+            return 0.0
+        ups, downs = len(self.rows.ups[node]), len(self.rows.downs[node])
+        if ups and room < 2 * CHANNEL:
+            return room / 2
+        return room if downs > ups else 0.0
+
+    def _lift(self) -> None:
+        """Move up what is straight below the only node that it depends on, if it fits into the row of that one."""
+        row_of = list(self.rows.rank)
+        for rank, row in enumerate(self.rows.rows):
+            for node in row if rank not in self.breaks else ():
+                above = self._straight_above(node)
+                y = self.tops[above] + self.rows.heights[above] + CHANNEL
+                if above >= 0 and y + self.rows.heights[node] <= self.row_ends[row_of[above]]:
+                    self.tops[node], row_of[node] = y, row_of[above]
+
+    def _straight_above(self, node: int) -> int:
+        """Return the only node that a box depends on, if it is as wide and for that box only; otherwise -1."""
+        ups, heights = self.rows.ups[node], self.rows.heights
+        if node >= self.rows.real or len(ups) != 1 or len(self.rows.downs[node]) > 1 or self._is_bent(ups[0]):
+            return -1
+        above = ups[0].upper
+        if above >= self.rows.real or len(self.rows.downs[above]) > 1 or not (heights[above] and heights[node]):
+            return -1
+        room = (self.rows.widths[above] - self.rows.widths[node]) / 2
+        return above if abs(self.across[node] - self.across[above]) <= room else -1
 
     def _channel(self, rank: int, y: float) -> float:
         """Choose the heights of the lines below a row; return where the next row begins."""

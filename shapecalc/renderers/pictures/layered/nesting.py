@@ -9,7 +9,7 @@ from shapecalc.renderers.pictures.layered.columns import place_across
 from shapecalc.renderers.pictures.layered.ordering import order
 from shapecalc.renderers.pictures.layered.parts import BORDER, STRAIGHT, Arrangement, Cluster, Placed
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
-from shapecalc.renderers.pictures.layered.wrapping import longest_piece
+from shapecalc.renderers.pictures.layered.wrapping import PAGE, longest_piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from shapecalc.renderers.pictures.scene import Point
 
 __all__ = ["lay_out"]
+
+_UNWRAPPED = 2.5  # how much longer than a page clusters then are that are wrapped
+_WORTH = 0.85  # of the page without: what it must be with clusters that are wrapped
 
 
 class _Port(NamedTuple):
@@ -49,18 +52,23 @@ def lay_out(top: Cluster, edges: Iterable[tuple[str, str]], *, turned: bool = Fa
 
     `turned` lays it out from left to right: sizes are those on the picture, and heads stay at the top.
     """
-    nest = _Nest(top, turned=turned)
-    for start, end in edges:
-        nest.add(start, end)
-    return nest.arranged()
+    joined = [*edges]
+    nest = _Nest(top, joined, turned=turned)
+    found = nest.arranged()
+    if not nest.has_wrapped_clusters:
+        return found
+    plain = _Nest(top, joined, turned=turned, inner=_UNWRAPPED).arranged()
+    size, plain_size = [max(one.width / PAGE, one.height) for one in (found, plain)]
+    return found if size < plain_size * _WORTH else plain
 
 
 class _Nest:
-    """The layout as it grows."""
+    """The layout as it grows: `inner` is how much longer than a page a cluster is before it is wrapped."""
 
-    def __init__(self, top: Cluster, *, turned: bool) -> None:
+    def __init__(self, top: Cluster, edges: Iterable[tuple[str, str]], *, turned: bool, inner: float = 1.0) -> None:
         self.top = top
         self.turned = turned
+        self.has_wrapped_clusters = False
         self.insides: dict[str, _Inside] = {}
         self.around: dict[str, str] = {}
         self.index: dict[str, int] = {}
@@ -69,6 +77,9 @@ class _Nest:
         self.routes: dict[tuple[str, str], list[tuple[str, _Local]]] = {}
         self._collect(top)
         self.longest = longest_piece(top, turned=turned)
+        self.inner = inner * self.longest
+        for start, end in edges:
+            self._add(start, end)
 
     def _collect(self, cluster: Cluster) -> None:
         inside = self.insides[cluster.key] = _Inside(cluster)
@@ -88,7 +99,7 @@ class _Nest:
             found.append(key)
         return found[::-1]
 
-    def add(self, start: str, end: str) -> None:
+    def _add(self, start: str, end: str) -> None:
         """Add an edge to every cluster that it goes through."""
         if (start, end) in self.routes or start == end:
             return
@@ -153,9 +164,11 @@ class _Nest:
         order(rows)
         fixed = [isinstance(node, _Port) or node in self.insides for node in nodes]
         channels = Channels(rows, place_across(rows), fixed)
-        is_page = inside.cluster is self.top and not self.turned
-        if breaks := channels.wrapped(self.longest, is_page=is_page, turned=self.turned):
+        is_top = inside.cluster is self.top
+        longest = self.longest if is_top else self.inner
+        if breaks := channels.wrapped(longest, is_page=is_top and not self.turned, turned=self.turned):
             channels = Channels(rows, place_across(rows, breaks), fixed, breaks)
+            self.has_wrapped_clusters |= not is_top
         right, down = self._frame(inside, channels, [channels.place(number[one])[0] for one in tops])
         for node in nodes:
             x, y = channels.place(number[node])

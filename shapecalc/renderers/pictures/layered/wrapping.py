@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.layered.parts import Card
 
-__all__ = ["ABOVE", "BELOW", "Strip", "longest_piece", "pieces_of", "wrapped"]
+__all__ = ["ABOVE", "BELOW", "PAGE", "Strip", "longest_piece", "pieces_of", "wrapped"]
 
-LONGEST = 2000.0
-"""What is longer is wrapped, if it can be."""
+LONGEST = 850.0
+"""What is longer is wrapped, if it can be: a page of this height is legible on a slide."""
 _STEPS = 100
 _STEP = 0.95
 _MOST_LINES = 6
-_WORTH = (0.9, 0.75)  # of the page without: what it must be with pieces that one line joins, and that several join
+_WORTH = (0.89, 0.75)  # of the page without: what it must be with a piece more that one line joins, or several
+_HALF = 0.5  # of the page without: what is enough for any number of pieces
+_ENOUGH = 1.25  # of the longest piece: what several lines join need not be shorter
 _GAP = 2 * BOX_GAP
 BELOW = LANE
 """From the end of a piece to the first line that goes on from there."""
 ABOVE = LANE + ARROW_ROOM
 """From the last of these lines to the beginning of the next piece."""
-_PAGE = 1.6
+PAGE = 1.6
+"""The width of a page, of its height."""
 
 
 class Strip(NamedTuple):
@@ -41,9 +44,9 @@ class Strip(NamedTuple):
 
 
 def longest_piece(top: Cluster, *, turned: bool) -> float:
-    """Return how long a piece may be: as long as a page that all cards and frames fit on, and at least `LONGEST`."""
+    """Return how long a piece may be: as long as a page that all cards and frames fit on, and one of `LONGEST`."""
     area, _ = _needs(top, turned=turned)
-    return max(LONGEST, sqrt(area * (_PAGE if turned else 1 / _PAGE)))
+    return max(LONGEST * PAGE, sqrt(area * PAGE)) if turned else max(LONGEST, sqrt(area / PAGE))
 
 
 def _needs(member: Card | Cluster, *, turned: bool) -> tuple[float, float]:
@@ -75,17 +78,18 @@ def wrapped(
     def extent(chosen: dict[int, int]) -> float:
         """Return the length of the page that these pieces fit on."""
         _, wide, long = pieces_of(sides, tops, chosen)
-        return max(wide * (_PAGE if turned else 1 / _PAGE), long)
+        return max(wide * (PAGE if turned else 1 / PAGE), long)
 
     best: dict[int, int] = {}
     least = extent(best)
     for lines in sorted({count for count in cuts.values() if count <= _MOST_LINES}):
         choices = _choices(tops, {cut: count for cut, count in cuts.items() if count <= lines})
-        enough = 0.0 if is_page and lines == 1 else longest
+        enough = longest * _ENOUGH if lines > 1 else 0.0 if is_page else longest
         sizes = [extent(chosen) for chosen in choices]
         counts = [sum(chosen.values()) for chosen in choices]
         _, count, size, at = min((max(size, enough), counts[at], size, at) for at, size in enumerate(sizes))
-        is_smaller = size < least * _WORTH[lines > 1]
+        more = len(choices[at]) - len(best)
+        is_smaller = size < least * max(_HALF, min(_WORTH[lines > 1], _WORTH[0] ** more))
         is_simpler = count < sum(best.values()) and size <= max(least, longest)
         if is_smaller or is_simpler:
             best, least = choices[at], size
