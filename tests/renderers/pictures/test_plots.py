@@ -18,7 +18,7 @@ from shapecalc.renderers.pictures.charts.axes import axis_of, byte_axis, log_axi
 from shapecalc.renderers.pictures.charts.front import draw_front
 from shapecalc.renderers.pictures.charts.points import MOST, thinned
 from shapecalc.renderers.pictures.charts.roofline import points_of
-from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline
+from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline, Polygon
 
 AMOUNTS = st.integers(0, 10**18)
 
@@ -150,6 +150,16 @@ def test_every_layer_is_on_the_roof(name, device):
         assert y == pytest.approx(on_roof, abs=0.01)
     assert ridge == pytest.approx(keyed(scene, "ridge", Curve)[""].start[0])
     assert left < ridge < right
+
+
+@pytest.mark.parametrize("name", ["yolov3", "llama-2-7b", "bart-large", "squeezenet1_1"])
+def test_the_layers_with_the_longest_time_have_a_name_in_a_roofline(name):
+    speed = shapecalc.load(name).speed("h100")
+    longest = max(points_of(speed), key=lambda point: point.seconds)
+    scene = speed.draw().scene
+    assert longest.words in [label.text for label in keyed(scene, "words ", Label).values()]
+    diamonds = [mark.title for mark in scene.marks if isinstance(mark, Polygon)]
+    assert {*diamonds} <= {label.text for label in labels(scene)}
 
 
 def test_names_in_a_roofline_cover_no_point():
