@@ -105,6 +105,17 @@ def test_a_front_has_its_points_where_the_axes_have_them():
         assert words in texts, words
 
 
+def test_few_variants_are_as_dark_as_the_front_and_all_of_it_has_names():
+    line = [(float(i), 20.0 - i) for i in range(1, 11)]
+    scene = draw_front("net: few", ["a", "b"], [*line, (5.0, 19.0), (9.0, 19.0)], line, [f"n{i}" for i in range(10)])
+    dots = keyed(scene, "", Dots)
+    assert (dots["variants"].fill, dots["variants"].radius) == ("data", dots["front"].radius)
+    assert {f"n{i}" for i in range(10)} <= {label.text for label in labels(scene)}
+    check_chart(scene)
+    cloud = [(float(i), float(i * 7 % 1000)) for i in range(1000)]
+    assert keyed(draw_front("net: many", ["a", "b"], cloud, line, [""] * 10), "", Dots)["variants"].fill == "pale"
+
+
 def test_many_points_stay_few_marks():
     numpy = pytest.importorskip("numpy")
     random = numpy.random.default_rng(0)
