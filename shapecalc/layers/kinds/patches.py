@@ -18,7 +18,7 @@ from shapecalc.layers.base.dependence import (
     unrolled,
     windowed,
 )
-from shapecalc.layers.base.layer import FEATURES_LAST, INPUTS, NOTHING, Example, Layer
+from shapecalc.layers.base.layer import CHANNELS_FIRST, FEATURES_LAST, INPUTS, NOTHING, Example, Layer
 from shapecalc.layers.base.per_axis import PerAxis, per_axis
 from shapecalc.layers.base.ranks import each_axis, need_rank
 from shapecalc.layers.base.windowed import LoneWindow, Windowed
@@ -218,6 +218,10 @@ class ToTokens(Layer):
         if x.rank < 2:
             raise LayerError("to_tokens needs channels and space, but its input has one axis")
         return x.plain(prod(x.spatial), x.channels)
+
+    @property
+    def axis_order(self) -> str:
+        return CHANNELS_FIRST
 
     @property
     def axis_order_out(self) -> str:

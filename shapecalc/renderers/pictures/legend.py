@@ -21,7 +21,7 @@ __all__ = ["heading"]
 
 _WORDS = {"collapsed": "collapsed blocks", "matrices": "matrix products", "others": "other layers"}
 _NARROWEST = 420.0
-_SIZE = 11.0
+_SIZE, _TOTALS = 11.0, 12.0
 _SWATCH = 12.0
 _LINE = 19.0
 _BELOW = 26.0
@@ -29,7 +29,7 @@ _BELOW = 26.0
 
 def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
     """Return the heading of a picture, to stand above what has this outline."""
-    width = max(below.width, _NARROWEST)
+    width = max(below.width, _NARROWEST, text_width(_totals(report), _TOTALS))  # numbers are never cut
     left, y = below.left, 0.0
     marks: list[Mark] = []
     for words, size, role in _lines(report):
@@ -56,9 +56,9 @@ def heading(report: Report, fills: Iterable[str], below: Outline) -> list[Mark]:
 
 def _lines(report: Report) -> list[tuple[str, float, str]]:
     """Return the lines above the legend: their text, size and key."""
-    lines = [(clean(report.name), 16.0, "title"), (_totals(report), 12.0, "totals")]
+    lines = [(clean(report.name), 16.0, "title"), (_totals(report), _TOTALS, "totals")]
     if not report.is_complete:
-        lines.append((incomplete(report), 12.0, "incomplete"))
+        lines.append((incomplete(report), _TOTALS, "incomplete"))
     return [line for line in lines if line[0]]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from scene_laws import check_chart, keyed
 from searching import FAMILY_ENDS, some
@@ -66,6 +68,20 @@ def test_the_squares_are_the_numbers_of_rf(name):
     scene = report.draw("receptive-field").scene
     check_chart(scene)
     assert check_squares(report, scene) >= 1
+    check_leaders(scene)
+
+
+def check_leaders(scene):
+    """The lines from names to fields do not cross."""
+    leaders = [(line.start, line.steps[0][0]) for line in keyed(scene, "leader ", Curve).values()]
+    for (one, end), (other, last) in combinations(leaders, 2):
+        if one != other:
+            sides = [turn(one, end, other) * turn(one, end, last), turn(other, last, one) * turn(other, last, end)]
+            assert max(sides) >= 0, (one, end, other, last)
+
+
+def turn(start, end, point):
+    return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
 @pytest.mark.parametrize("position", ["0x0", "5x5", (2, 4)])

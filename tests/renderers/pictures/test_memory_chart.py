@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from scene_laws import check_chart, keyed
 from searching import FAMILY_ENDS, some
@@ -29,11 +31,20 @@ def peak_words(scene):
     return keyed(scene, "peak words", Label)[""].text
 
 
+def check_apart(scene):
+    """Names below brackets do not run together."""
+    names = sorted((label.outline for label in scene.marks if label.key.startswith("span ") and isinstance(label, Label)),
+                   key=lambda outline: outline.left)  # fmt: skip
+    for one, other in combinations(names, 2):
+        assert not one.meets(other, 2.5)
+
+
 @pytest.mark.parametrize("name", some(FAMILY_ENDS, 6))
 def test_the_drawn_peak_is_that_of_the_answer(name):
     found = shapecalc.load(name).memory()
     scene = found.draw().scene
     check_chart(scene)
+    check_apart(scene)
     peak = found.activations.peak
     assert max(step.live for step in steps_of(found)) == peak
     assert drawn_peak(scene) == pytest.approx(peak, rel=1e-6)
@@ -133,6 +144,13 @@ def test_few_steps_have_their_names_and_more_those_of_blocks():
     training = shapecalc.load("resnet50").memory(optimizer="sgd").draw().scene
     spans = [label.text for label in training.marks if isinstance(label, Label) and label.key.startswith("span ")]
     assert spans == [*"layer1 layer2 layer3 layer4 layer4 layer3 layer2 layer1".split(), "forward", "backward"]
+
+
+def test_blocks_without_room_that_differ_by_a_number_have_one_name():
+    scene = shapecalc.load("mobilenet_v1").infer().draw("memory").scene
+    assert [*keyed(scene, "span ", Label)] == ["separable1–13"]
+    scene = shapecalc.load("mobilenet_v2").infer().draw("memory").scene
+    assert [*keyed(scene, "span ", Label)] == [f"stage{i}" for i in range(2, 8)], "most of them have room"
 
 
 def test_the_output_of_a_layer_is_a_part_of_what_is_live():

@@ -18,7 +18,7 @@ from shapecalc.renderers.pictures.charts.axes import axis_of, byte_axis, log_axi
 from shapecalc.renderers.pictures.charts.front import draw_front
 from shapecalc.renderers.pictures.charts.points import MOST, thinned
 from shapecalc.renderers.pictures.charts.roofline import points_of
-from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline
+from shapecalc.renderers.pictures.scene import Curve, Dots, Label, Outline, Polygon
 
 AMOUNTS = st.integers(0, 10**18)
 
@@ -105,6 +105,17 @@ def test_a_front_has_its_points_where_the_axes_have_them():
         assert words in texts, words
 
 
+def test_few_variants_are_as_dark_as_the_front_and_all_of_it_has_names():
+    line = [(float(i), 20.0 - i) for i in range(1, 11)]
+    scene = draw_front("net: few", ["a", "b"], [*line, (5.0, 19.0), (9.0, 19.0)], line, [f"n{i}" for i in range(10)])
+    dots = keyed(scene, "", Dots)
+    assert (dots["variants"].fill, dots["variants"].radius) == ("data", dots["front"].radius)
+    assert {f"n{i}" for i in range(10)} <= {label.text for label in labels(scene)}
+    check_chart(scene)
+    cloud = [(float(i), float(i * 7 % 1000)) for i in range(1000)]
+    assert keyed(draw_front("net: many", ["a", "b"], cloud, line, [""] * 10), "", Dots)["variants"].fill == "pale"
+
+
 def test_many_points_stay_few_marks():
     numpy = pytest.importorskip("numpy")
     random = numpy.random.default_rng(0)
@@ -150,6 +161,16 @@ def test_every_layer_is_on_the_roof(name, device):
         assert y == pytest.approx(on_roof, abs=0.01)
     assert ridge == pytest.approx(keyed(scene, "ridge", Curve)[""].start[0])
     assert left < ridge < right
+
+
+@pytest.mark.parametrize("name", ["yolov3", "llama-2-7b", "bart-large", "squeezenet1_1"])
+def test_the_layers_with_the_longest_time_have_a_name_in_a_roofline(name):
+    speed = shapecalc.load(name).speed("h100")
+    longest = max(points_of(speed), key=lambda point: point.seconds)
+    scene = speed.draw().scene
+    assert longest.words in [label.text for label in keyed(scene, "words ", Label).values()]
+    diamonds = [mark.title for mark in scene.marks if isinstance(mark, Polygon)]
+    assert {*diamonds} <= {label.text for label in labels(scene)}
 
 
 def test_names_in_a_roofline_cover_no_point():

@@ -208,24 +208,36 @@ def check_heading(report: Any, picture: Drawn) -> None:
     words = {label.key: label.text for label in picture.labels}
     assert all(words[key.replace("legend", "legend words")] for key in swatches)
     assert f"{report.total.params:,} params" in words["totals"]
+    assert words["totals"].endswith(f"{report.total.macs:,} MACs")
+    assert "…" not in words["totals"]
     assert words["title"]
 
 
 def check_lengths(picture: Drawn) -> None:
-    """A larger size is never drawn shorter, and equal sizes are equally long; none is too long for a slide."""
-    drawn_as: dict[str, list[tuple[int, float]]] = {"positions": [], "channels": [], "backwards": []}
-    for index, one in enumerate(picture.maps):
+    """A larger size is never drawn shorter, and equal sizes are equally long; none is too long for a slide.
+
+    Sequences have the scale of maps unless they are longer than each of them, which would be drawn flat.
+    """
+    sides = [one.sides for one in picture.maps]
+    maps = [size for one in sides if one.width is not None for size in (one.height, one.width)]
+    longest = max([one.height for one in sides if one.positions and one.width is None], default=0)
+    are_flat = bool(maps) and longest > max(maps)
+    drawn_as: dict[str, list[tuple[int, float]]] = {"positions": [], "steps": [], "channels": [], "backwards": []}
+    for index, one in enumerate(sides):
         down, across, back = (picture.length(index, axis) for axis in ("down", "across", "back"))
         assert down < 171
         assert across < 85
-        if one.sides.positions:
-            drawn_as["positions"].append((one.sides.height, down))
-            drawn_as["channels"].append((one.sides.channels, across))
-            if one.sides.width is not None:
-                drawn_as["backwards"].append((one.sides.width, back))
+        if one.positions:
+            drawn_as["steps" if are_flat and one.width is None else "positions"].append((one.height, down))
+            drawn_as["channels"].append((one.channels, across))
+            if one.width is not None:
+                drawn_as["backwards"].append((one.width, back))
         else:
-            drawn_as["channels"].append((one.sides.channels, down))
+            drawn_as["channels"].append((one.channels, down))
     for pairs in drawn_as.values():
         for (size, length), (larger, longer) in itertools.pairwise(sorted(pairs)):
             assert length <= longer + 1e-9
             assert larger > size or longer == pytest.approx(length)
+    largest = [*drawn_as["positions"], *[(size, back / 0.38) for size, back in drawn_as["backwards"]]]
+    assert not maps or max(length for _, length in largest) == pytest.approx(170), "a sequence makes no map small"
+    assert are_flat == any("those of sequences another" in label.text for label in picture.labels)

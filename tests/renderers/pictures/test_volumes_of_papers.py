@@ -163,10 +163,10 @@ def test_merged_maps_have_all_parameters():
     ("names", "short"),
     [
         (["conv1", "fc"], ["conv1", "fc"]),
-        (["Mixed_5b.conv_norm3.conv1", "Mixed_5c.conv_norm3.conv1"], ["…5b…norm3.conv1", "…5c…norm3.conv1"]),
-        (["inception_3a.branch2.conv", "inception_3a.branch2_reduce.conv"], ["…3a.branch2.conv", "…2_reduce.conv"]),
+        (["Mixed_5b.conv_norm3.conv1", "Mixed_5c.conv_norm3.conv1"], ["…5b.conv_norm3.conv1", "…5c.conv_norm3.conv1"]),
+        (["inception_3a.branch2.conv", "inception_3a.branch2_reduce.conv"], ["…3a.branch2.conv", "…3a…2_reduce.conv"]),
         (["layer1.0.downsample.conv1", "layer1.0.conv1", "layer2.0.downsample.conv1"],
-         ["…1…down…conv1", "layer1.0.conv1", "layer2.0…conv1"]),
+         ["…1…downsample.conv1", "layer1.0.conv1", "layer2.0…conv1"]),
     ],
 )  # fmt: skip
 def test_long_names_keep_what_they_differ_by(names, short):
@@ -227,6 +227,53 @@ def test_what_an_input_is_is_decided_by_the_layers_that_read_it():
     assert shown(picture_of("wavenet")[1])[0] == "16000×256", "channels × length, as convolutions read it"
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_was_transposed_back_is_channels_by_length(depth):
+    """Baevski et al. 2020, the large model: a layer norm over the channels between convolutions of raw audio."""
+    _, picture = picture_of("wav2vec2-large-lv60", depth=depth)
+    last = named(picture, "feature_extractor.0" if depth == 1 else "feature_extractor.0.conv1")
+    assert shown(picture)[last] == "3199×512"
+    ends = [text for text in shown(picture) if text.startswith("49×")]
+    assert ends[0] == "49×512", "also before it is made a sequence of tokens"
+    assert not [text for text in shown(picture) if text.startswith("512×")]
+
+
+def test_what_is_used_for_its_size_only_is_dashed():
+    """Chen et al. 2017 enlarge the result to the size of the image; Xie et al. 2021 maps to that of the first."""
+    for name, dashed in (("deeplabv3_resnet50", {("input", "out")}),
+                         ("segformer-b0", {("stage1", "unify2"), ("stage1", "unify3"), ("stage1", "unify4")})):  # fmt: skip
+        _, picture = picture_of(name)
+        names = [one.name for one in picture.maps]
+        found = {tuple(names[int(end)] for end in line.ends) for line in picture.lines if line.dashed}
+        assert found == dashed
+        assert "Dashed: only the size is used." in notes(picture)
+    assert "Dashed" not in notes(picture_of("resnet50")[1])
+
+
+@pytest.mark.parametrize(("name", "source", "target"), [("wav2vec2-base", "feature_projection", "add1"),
+                                                        ("segformer-b0", "stage1", "unify4")])  # fmt: skip
+def test_an_arrow_over_others_is_right_above_them(name, source, target):
+    _, picture = picture_of(name)
+    (line,) = [
+        line for line in picture.lines if line.ends == (str(named(picture, source)), str(named(picture, target)))
+    ]
+    between = range(named(picture, source) + 1, named(picture, target))
+    highest = min(picture.silhouettes[i][1][1] for i in between if picture.maps[i].sides.positions)
+    assert 16 < highest - line.outline.top < 40
+
+
+def test_captions_are_in_lines_not_cut():
+    _, picture = picture_of("bert-base-uncased")
+    assert picture.captions(0) == ["tokens", "input"]
+    assert picture.captions(named(picture, "token_type_embeddings"))[0] == "token_type_embeddings"
+    assert picture.captions(named(picture, "add1")) == [
+        "add1", "add", "+ position_embedding,", "layer_norm, dropout", "394,752 params",
+    ]  # fmt: skip
+    _, picture = picture_of("lenet5")
+    assert picture.captions(0) == ["input"], "a kind that is the name is not said again"
+    assert not [label.text for name in FAMILY_ENDS[::4] for label in picture_of(name)[1].labels if "…" in label.text]
+
+
 def test_an_input_stands_right_before_its_use():
     maps = feature_maps(shapecalc.load("whisper-tiny").infer(), 1)
     columns = {one.name: point.column for one, point in zip(maps, places_in_row(maps), strict=True)}
@@ -258,7 +305,7 @@ def test_hostile_names_do_no_harm():
     hostile = type(report)(report.graph, rows, report.total, report.layout)
     picture = drawn(hostile)
     check_apart(picture)
-    assert picture.scene.width < 1200
+    assert picture.scene.width < 1300
     svg = hostile.draw("volumes").svg
     assert not any(bad in svg for bad in ("<script>", "]]>", "\u202e", "\x1b"))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shapecalc.model.answer import Answer
     from shapecalc.questions.receptive_field import Field
-    from shapecalc.renderers.pictures.scene import Mark, Scene
+    from shapecalc.renderers.pictures.scene import Mark, Point, Scene
 
 __all__ = ["draw"]
 
@@ -203,14 +203,39 @@ class Map:
         return right * self.scale, top * self.scale
 
     def _names(self, x: float, top: float) -> Iterator[Mark]:
-        for index, one in enumerate(self.seen):
-            y = top + index * _STEP + 10
-            corners = self._corner(one), (x - 12, y - 4), (x - 5, y - 4)
-            yield polyline(corners, "quiet", 0.5, key=f"leader {one.name}")
-            yield Label(
-                x, y, fitted(clean(one.name), TEXT, _LONGEST, bold=True), TEXT, bold=True, key=f"name {one.name}"
-            )
-            yield Label(x, y + 14, one.words, NOTE, color="quiet", key=f"words {one.name}")
+        """Yield the names, the largest field's first where the lines to the fields do not cross so."""
+        ends = [(x - 12, top + index * _STEP + 6) for index in range(len(self.seen))]
+        order = _uncrossed([self._corner(one) for one in self.seen], ends)
+        for one, (left, middle) in zip([self.seen[index] for index in order], ends, strict=True):
+            yield polyline((self._corner(one), (left, middle), (x - 5, middle)), "quiet", 0.5, key=f"leader {one.name}")
+            name = fitted(clean(one.name), TEXT, _LONGEST, bold=True)
+            yield Label(x, middle + 4, name, TEXT, bold=True, key=f"name {one.name}")
+            yield Label(x, middle + 18, one.words, NOTE, color="quiet", key=f"words {one.name}")
+
+
+def _uncrossed(starts: Sequence[Point], ends: Sequence[Point]) -> list[int]:
+    """Return the start of each end, so that no straight lines between them cross: in order, but for exchanges.
+
+    Each exchange makes the lines together shorter: there is an end of them.
+    """
+    order = list(range(len(starts)))
+    pairs = [(one, other) for other in order for one in range(other)]
+    while True:
+        lines = [(starts[index], end) for index, end in zip(order, ends, strict=True)]
+        found = next(((one, other) for one, other in pairs if _cross(lines[one], lines[other])), None)
+        if found is None:
+            return order
+        one, other = found
+        order[one], order[other] = order[other], order[one]
+
+
+def _cross(line: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+    """Return whether two straight lines cross, each with its ends on both sides of the other."""
+
+    def side(start: Point, end: Point, point: Point) -> float:
+        return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
+
+    return all(side(*line, other[0]) * side(*line, other[1]) < 0 for line, other in ((line, other), (other, line)))
 
 
 def _sides(corners: tuple[float, float, float, float], cuts: Sequence[tuple[bool, bool]], key: str) -> Iterator[Mark]:

@@ -23,6 +23,9 @@ _NAMES = {
     "params": "parameters", "macs": "MACs", "memory": "peak memory, bytes", "activations": "output elements",
 }  # fmt: skip
 _CROWD = 60
+_FEW = 500
+"""Variants that are drawn as large and dark as the front; more of them are pale, so that it is seen."""
+
 _SAMPLED = 20_000
 """Rows of a sweep that are plotted besides the front."""
 
@@ -64,16 +67,20 @@ def draw_front(title: str, names: Sequence[str], cloud: Any, front: Any, labels:
     line = [(x.at(float(point[0])), y.at(float(point[1]))) for point in front]
     marks: list[Mark] = [*up(y, 0.0, _WIDE), *across(x, -_HIGH, 0.0)]
     dots = thinned(variants)
-    marks += [Dots(dots, 2.0, "pale", key="variants")] if dots else []
+    radius, fill = (3.0, "data") if len(dots) <= _FEW else (2.0, "pale")
+    marks += [Dots(dots, radius, fill, key="variants")] if dots else []
     if line:
         kept = line[:: -(-len(line) // _MOST)]
         marks.append(polyline((*kept, line[-1]), "accent", key="front line"))
         marks.append(Dots(thinned(line), 1.5 if len(line) > _CROWD else 3.0, "accent", key="front"))
     room = Labels(Outline(0, -_HIGH, _WIDE, 0))
     room.avoid_line(line)
-    for index in dict.fromkeys((0, len(line) - 1, len(line) // 2) if line else ()):
+    for point in dots if len(dots) <= _FEW else ():
+        room.avoid(*point, radius)
+    others = range(len(line)) if len(line) <= _CROWD else ()
+    for index in dict.fromkeys((0, len(line) - 1, len(line) // 2, *others) if line else ()):
         marks += room.beside(line[index], labels[index], f"point {index}")
-    counts = (f"Pareto front ({len(front):,})", "accent", len(front)), ("variants", "pale", len(cloud))
+    counts = (f"Pareto front ({len(front):,})", "accent", len(front)), ("variants", fill, len(cloud))
     marks += legend([(words, fill) for words, fill, count in counts if count], _WIDE, -_HIGH - 16, 3.0)
     head, _, about = title.rpartition(": ")
     notes = []

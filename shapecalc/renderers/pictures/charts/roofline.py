@@ -140,14 +140,14 @@ class _Plot:
             self.labels.avoid(x, y, 7)
             corners = ((x, y - 7), (x + 7, y), (x, y + 7), (x - 7, y))
             yield Polygon(corners, "ink", "paper", thickness=1.2, title=name, key=f"whole {name}")
-            yield from self.labels.beside((x, y), name, f"whole {name}", bold=True, places=_BELOW)
+            yield from self.labels.beside((x, y), name, f"whole {name}", bold=True, places=(*_BELOW, *_OVER, *_ABOVE))
 
     def words(self, points: Sequence[LayerPoint]) -> Iterator[Mark]:
         """Yield the names of the layers with the longest times, where there is room."""
         before = len(self.labels.texts)
         for point in points[: 2 * _LABELLED]:
             if len(self.labels.texts) - before < _LABELLED:
-                places = _ABOVE if point.is_memory else _BELOW
+                places = (*_ABOVE, *_OVER, *_BELOW) if point.is_memory else (*_BELOW[:3], *_OVER, *_BELOW[3:])
                 yield from self.labels.beside(
                     self.at(point.intensity), point.words, f"words {point.names[0]}", places=places
                 )
@@ -157,7 +157,9 @@ _ABOVE = tuple([(sign * (12 + 5 * i), sign * (6 + 13 * i) + (5 if sign > 0 else 
                 for i in range(7) for sign in (-1, 1)])  # fmt: skip
 _BELOW = ((10, 18, "left"), (0, 28, "middle"), (-10, 18, "right"), (8, 44, "left"), (8, 58, "left"), (8, 72, "left"),
           (18, 72, "right"), (18, 90, "right"), (18, 110, "right"))  # fmt: skip
-"""Where names of layers may be: at the slope above it at the left, or below it at the right; below the peak."""
+_OVER = tuple([(right, down, anchor) for down in (-20, -34, -46) for right, anchor in
+               ((0, "middle"), (10, "left"), (-10, "right"))])  # fmt: skip
+"""Where names of layers may be: at the slope above it at the left, or below it at the right; below the peak; above."""
 
 
 def _legend(points: Sequence[LayerPoint]) -> Iterator[tuple[str, str]]:

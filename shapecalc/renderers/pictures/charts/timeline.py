@@ -26,6 +26,10 @@ _NARROWEST, _WIDEST = 480.0, 40
 _NAMED = 13
 """Steps at least this wide have their names below."""
 
+_Span = tuple[str, int, int]
+"""A word, and from where to where its bracket is."""
+
+_DIGITS = "0123456789"
 _LONGEST = 90.0
 _FEW = 3
 _START = "(start)"
@@ -135,21 +139,35 @@ class Timeline:
         """Yield a bracket below each run of steps with the same word, and the word where it has room.
 
         Where not all of them have room, what follows the last dot does for all but the first within a block; where
-        that has none either, those within a block are one.
+        that has none either, those within a block are one, and those of which most have none and that differ only by a
+        number at their end.
         """
         runs: list[tuple[str, int]] = [(word, len([*run])) for word, run in groupby(words)]
         for shorter in (_named_in_full, _named_by_ends, _named_together):
             named = shorter(runs)
-            ends = [0, *accumulate([count for _, count in named])]
-            spans = [(word, self.edges[first], self.edges[last] - 2) for (word, _), first, last in
-                     zip(named, ends[:-1], ends[1:], strict=True)]  # fmt: skip
-            if all(text_width(word, NOTE) <= right - left + 2 for word, left, right in spans):
+            spans = self._placed(named)
+            if all(map(_fits, spans)):
                 break
+        else:
+            spans = self._placed(_named_by_numbers(named, [_fits(span) for span in spans]))
         for word, left, right in spans:
             if word and right - left >= 2:
                 yield polyline(((left, y), (right, y)), "quiet", 1.5, key=f"span {word}")
-                if text_width(word, NOTE) <= right - left + 2:
+                if _fits((word, left, right)):
                     yield Label((left + right) / 2, y + 13, word, NOTE, "middle", "quiet", key=f"span {word}")
+
+    def _placed(self, named: Sequence[tuple[str, int]]) -> list[_Span]:
+        ends = [0, *accumulate([count for _, count in named])]
+        return [
+            (word, self.edges[first], self.edges[last] - 2)
+            for (word, _), first, last in zip(named, ends[:-1], ends[1:], strict=True)
+        ]
+
+
+def _fits(span: _Span) -> bool:
+    """Return whether a word has room below its bracket, apart from the next word."""
+    word, left, right = span
+    return text_width(word, NOTE) <= right - left - 1
 
 
 def _named_in_full(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -172,4 +190,17 @@ def _named_together(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
         last = alike[-1][0].removeprefix(f"{parent}.")
         name = alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
         found.append((clean(name), sum(count for _, count in alike)))
+    return found
+
+
+def _named_by_numbers(named: Sequence[tuple[str, int]], fit: Sequence[bool]) -> list[tuple[str, int]]:
+    """Return runs, those as one of which most do not fit and that differ only by a number: separable1–13."""
+    found = []
+    for stem, group in groupby(zip(named, fit, strict=True), lambda run: run[0][0].rstrip(_DIGITS)):
+        alike = [*group]
+        numbers = [word.removeprefix(stem) for (word, _), _ in alike]
+        if stem and all(number.isdigit() for number in numbers) and 2 * sum(one for _, one in alike) < len(alike) > 1:
+            found.append((f"{stem}{numbers[0]}–{numbers[-1]}", sum(count for (_, count), _ in alike)))
+        else:
+            found += [run for run, _ in alike]
     return found

@@ -29,6 +29,10 @@ __all__ = ["draw"]
 _MOST = 150
 _LISTED = 4
 _TWO_SCALES = "positions (above a box) have one scale, channels (below it) and features another;"
+_THREE_SCALES = (
+    "positions of maps (above a box) have one scale, those of sequences another, channels (below it) and features a "
+    "third;"
+)
 
 
 def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
@@ -52,7 +56,7 @@ def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
     layout = MapGrid(items, wraps=in_u is None)
     marks = [*_arrows(layout), *_volumes(layout), *_windows(layout, lengths)]
     outline = outline_of(marks)
-    notes = _notes(report, maps, scale, depth)
+    notes = _notes(report, maps, lengths, depth)
     marks += _footer(notes, outline.left, outline.bottom + 24, outline.width)
     above = heading(report, [one.fill for one in maps], outline)
     return Scene.around([*above, *marks], report.name, "Feature maps to scale. " + " ".join(notes))
@@ -87,8 +91,9 @@ def _windows(layout: MapGrid, lengths: Lengths) -> Iterator[Mark]:
         if not reach:
             continue
         box, after = layout.boxes[source], layout.boxes[target]
-        back = lengths.of_positions(reach[-1]) * BACK if len(reach) > 1 else box.back
-        corners = box.on_side(lengths.of_positions(reach[-2] if len(reach) > 1 else reach[-1]), back)
+        is_sequence = len(reach) == 1
+        back = box.back if is_sequence else lengths.of_positions(reach[-1]) * BACK
+        corners = box.on_side(lengths.of_positions(reach[-1 if is_sequence else -2], is_sequence=is_sequence), back)
         key = f"{source} {target}"
         y = layout.y_of(target)
         point = after.left_at(y) + min(3.0, after.width / 2), y
@@ -97,11 +102,14 @@ def _windows(layout: MapGrid, lengths: Lengths) -> Iterator[Mark]:
             yield polyline((corner, point), "edge", 0.7, key=f"ray {key}", ends=(f"{source}", f"{target}"))
 
 
-def _notes(report: Report, maps: Sequence[FeatureMap], scale: str, depth: Any) -> list[str]:
+def _notes(report: Report, maps: Sequence[FeatureMap], lengths: Lengths, depth: Any) -> list[str]:
     """Return what has to be said about a picture."""
-    notes = [f"To scale: lengths are {SCALES[scale]}; {_TWO_SCALES} no side is shorter than {SHORTEST:g} pixels."]
+    scales = _TWO_SCALES if lengths.per_step == lengths.per_position else _THREE_SCALES
+    notes = [f"To scale: lengths are {SCALES[lengths.scale]}; {scales} no side is shorter than {SHORTEST:g} pixels."]
     if any(len(one.sides.positions) > 2 for one in maps):
         notes.append("Of more than two axes of positions, the last two are drawn.")
+    if any(one.sized_by for one in maps):
+        notes.append("Dashed: only the size is used.")
     dropped = [name for one in maps for name in one.dropped]
     if dropped:
         listed = ", ".join([*dropped[:_LISTED], *(["…"] if len(dropped) > _LISTED else [])])

@@ -11,7 +11,7 @@ from shapecalc.renderers.pictures.lines import apart, towards
 from shapecalc.renderers.pictures.scene import Curve, shifted
 from shapecalc.renderers.pictures.volumes.boxes import SIZE, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import LINE
-from shapecalc.renderers.pictures.volumes.places import Lanes, in_rows
+from shapecalc.renderers.pictures.volumes.places import Lanes, Upright, in_rows, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,15 +55,6 @@ class Volume(NamedTuple):
         return max(found) / 2
 
 
-class Upright(NamedTuple):
-    """Where an arrow goes up or down, from a height to another: after a column (side 1) or before it (-1)."""
-
-    column: int
-    side: int
-    begin: float
-    end: float
-
-
 class MapGrid:
     """The positions of items, and the paths of arrows."""
 
@@ -80,10 +71,10 @@ class MapGrid:
             self.spans.setdefault(self._lane(item), []).append(item.place.column)
         self.tracks = self._tracks()
         self.lane_y: dict[tuple[int, int], float] = {}
-        self.top: dict[tuple[int, int], float] = {}
         self.bottoms: dict[tuple[int, int], float] = {}
         self.row_bottom: dict[int, float] = {}
         self._set_lanes()
+        self.over = self._over()
         self.entries = {edge: y for target in range(len(items)) for edge, y in self._entries(target).items()}
         self.bends = {edge: self._bends(*edge) for edge in self.edges}
         self.uprights, self.widened = self._uprights()
@@ -134,9 +125,7 @@ class MapGrid:
         for source, target in self.edges:
             if self.way(source, target) in ("over", "next row over"):
                 lane = self._lane(self.items[target])
-                begin = self.items[source].place.column
-                begin = begin if self.row_of[begin] == lane[0] else self._first(lane[0]) - 1
-                wanted.setdefault(lane, {}).setdefault(source, []).extend((begin, self.items[target].place.column))
+                wanted.setdefault(lane, {}).setdefault(source, []).extend(self._span(source, target))
         for lane, sources in wanted.items():
             tracks = Lanes()
             for source, ends in sorted(sources.items(), key=lambda one: max(one[1]) - min(one[1])):
@@ -155,6 +144,11 @@ class MapGrid:
         if self._is_free(self._lane(b), a, b):
             return "along" if a.place.lane == b.place.lane else "first across"
         return "first along" if a.place.lane != b.place.lane and self._is_free(self._lane(a), a, b) else "over"
+
+    def _span(self, source: int, target: int) -> tuple[int, int]:
+        """Return the columns between which an arrow is in the row of its target; it enters that before the first."""
+        begin, end = self.items[source].place.column, self.items[target].place.column
+        return (begin if self.row_of[begin] == self.row_of[end] else self._first(self.row_of[end]) - 1), end
 
     def _first(self, row: int) -> int:
         return min(column for column, number in self.row_of.items() if number == row)
@@ -177,7 +171,6 @@ class MapGrid:
                     y = max(taken[column] for column in (taken if tracks else self.spans[lane]))
                     y = max(y, max([middle, *[taken[column] for column in runs]]) - _ABOVE - half)
                 y += _TRACK * (max(tracks) + 1) + 4 if tracks else 0
-                self.top[lane] = y
                 self.lane_y[lane] = y + _ABOVE + half
                 below = max(_BELOW if size_texts(item.map.sides)[1] else 6 for item in here)
                 self.bottoms[lane] = y + _ABOVE + 2 * half + below
@@ -190,6 +183,18 @@ class MapGrid:
                 y = middle if is_close else y
             self.row_bottom[row] = lowest - _BETWEEN / 2
             y = lowest + _BETWEEN
+
+    def _over(self) -> dict[tuple[int, int], float]:
+        """Return the height of each arrow over others: above the highest box that it, or one beside it, is over."""
+        found: dict[tuple[int, int], float] = {}
+        for lane in self.spans:
+            spans = {edge: self._span(*edge) for edge in self.tracks if self._lane(self.items[edge[1]]) == lane}
+            for (begin, end), edges in joined(spans):
+                below = [item for item in self.items if self._lane(item) == lane and begin < item.place.column < end]
+                half = max([item.box.height + item.box.back for item in below]) / 2
+                y = self.lane_y[lane] - half - _ABOVE - 4
+                found.update({edge: y - _TRACK * self.tracks[edge] for edge in edges})
+        return found
 
     def _runs(self, lane: tuple[int, int]) -> set[int]:
         """Return the columns through which arrows run at the middle of a lane."""
@@ -245,7 +250,7 @@ class MapGrid:
         columns = [self.items[index].place.column for index in (source, target)]
         rows = [self._lane(self.items[index]) for index in (source, target)]
         y, end = self._ends(source, target)
-        over = self.top[rows[1]] - 4 - _TRACK * self.tracks.get((source, target), 0)
+        over = self.over.get((source, target), 0.0)
         last = Upright(columns[1], -1, over, end)
         if way.startswith("next row"):
             between, is_over = self.row_bottom[rows[0][0]], way == "next row over"
@@ -313,4 +318,7 @@ class MapGrid:
             start, stop = [towards(corner, end, min(_ROUND, apart(corner, end) / 2)) for end in (before, after)]
             steps += [(start,), (corner, corner, stop)]
         steps.append((points[-1],))
-        return Curve(points[0], tuple(steps), arrow=6, key=f"arrow {source} {target}", ends=(f"{source}", f"{target}"))
+        return Curve(
+            points[0], tuple(steps), arrow=6, dashed=source in self.items[target].map.sized_by,
+            key=f"arrow {source} {target}", ends=(f"{source}", f"{target}"),
+        )  # fmt: skip

@@ -39,7 +39,8 @@ class Box(NamedTuple):
         if not sides.positions:
             return cls(_THICKNESS, lengths.of_channels(sides.channels), _FLAT)
         back = _FLAT if sides.width is None else lengths.of_positions(sides.width) * BACK
-        return cls(lengths.of_channels(sides.channels), lengths.of_positions(sides.height), back)
+        height = lengths.of_positions(sides.height, is_sequence=sides.width is None)
+        return cls(lengths.of_channels(sides.channels), height, back)
 
     @property
     def outline(self) -> Outline:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shapecalc.escaping import clean
 from shapecalc.renderers.cells import UNKNOWN, show_size
 from shapecalc.renderers.pictures.cards import params_text
-from shapecalc.renderers.pictures.letters import fitted, text_width
+from shapecalc.renderers.pictures.letters import fitted, text_width, wrapped
 from shapecalc.renderers.pictures.scene import Label
 from shapecalc.text.amounts import show_count
 
@@ -21,7 +21,10 @@ __all__ = ["LINE", "caption_of", "short_names", "title_of"]
 
 LINE = 13.0
 """The distance of lines."""
-_ROOM = 104.0
+_ROOM, _DETAIL = 130.0, 104.0
+"""The width of a name, and of the lines below it."""
+_LINES = 2
+"""The lines of a detail before the last, which is cut where it does not fit."""
 _WORDS = 20
 """The most words of a name that are weighed."""
 _LEAST, _MOST = 3, 40
@@ -34,7 +37,8 @@ _NAME, _SMALL = 11.0, 9.5
 
 def caption_of(one: FeatureMap, name: str, key: str) -> list[Label]:
     """Return the lines of a caption below a short name, from its top at the origin, around their middle."""
-    lines = [name, *[fitted(text, _SMALL, _ROOM) for text in _details(one)], *_count(one)]
+    details = [line for text in _details(one) for line in _in_lines(text)]
+    lines = [name, *[line for line in details if line != name], *_count(one)]
     labels = []
     for number, text in enumerate(lines):
         size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
@@ -128,6 +132,12 @@ def _cut(text: str) -> str:
     return fitted(text, _NAME, _ROOM, bold=True)
 
 
+def _in_lines(text: str) -> list[str]:
+    """Return a text as few lines that fit."""
+    lines = wrapped(text, _SMALL, _DETAIL)
+    return [*lines[:_LINES], *([fitted(" ".join(lines[_LINES:]), _SMALL, _DETAIL)] if lines[_LINES:] else [])]
+
+
 def _details(one: FeatureMap) -> Iterator[str]:
     if one.line is None:
         yield "input"
@@ -143,17 +153,17 @@ def _details(one: FeatureMap) -> Iterator[str]:
     more = [clean(line.name if line.is_block else line.kind) for line in one.merged]
     if more:
         yield "+ " + ", ".join(dict.fromkeys(more))
+    if one.params == 0:
+        shared = [params_text(line.rows) for line in (one.line, *one.merged)]
+        yield from [text for text in shared if text][:1]
 
 
 def _count(one: FeatureMap) -> Iterator[str]:
-    """Yield the number of parameters, which is never cut, or whose parameters its layers share."""
+    """Yield the number of parameters, which is never cut."""
     if one.params is None:
         yield f"{UNKNOWN} params"
     elif one.params:
         yield f"{show_count(one.params)} param{'' if one.params == 1 else 's'}"
-    else:
-        shared = [params_text(line.rows) for line in (one.line, *one.merged) if line]
-        yield from [fitted(text, _SMALL, _ROOM) for text in shared if text][:1]
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:

@@ -58,8 +58,8 @@ class FeatureMap(NamedTuple):
     """A feature map that is drawn as a box: an input of the network, or the output of a layer or a block.
 
     `line` are the layers that made it, as a report shows them, None for an input; `merged` are lines that keep its size
-    and follow it. `sources` are the numbers of the maps that it is made of. `dropped` are names of layers between
-    them that are drawn as a part of the arrow.
+    and follow it. `sources` are the numbers of the maps that it is made of; of those in `sized_by` only the sizes are
+    used. `dropped` are names of layers between them that are drawn as a part of the arrow.
     """
 
     name: str
@@ -68,6 +68,7 @@ class FeatureMap(NamedTuple):
     merged: tuple[ReportLine, ...] = ()
     sources: tuple[int, ...] = ()
     dropped: tuple[str, ...] = ()
+    sized_by: tuple[int, ...] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -153,7 +154,8 @@ def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
     for index in number:
         sources = dict.fromkeys(number[gone.get(source, source)] for source in maps[index].sources)
         dropped = [maps[source].name for source in maps[index].sources if source in gone]
-        kept.append(maps[index]._replace(sources=tuple(sources), dropped=tuple(dropped)))
+        sized_by = [number[gone.get(source, source)] for source in maps[index].sized_by]
+        kept.append(maps[index]._replace(sources=tuple(sources), dropped=tuple(dropped), sized_by=tuple(sized_by)))
     return kept
 
 
@@ -184,6 +186,7 @@ class _Builder:
             self._line_of += [number] * len(line.rows)
         self._used = self._used_outside()
         self._readers = self._read_by()
+        self._channels_first = self._read_channels_first()
         self._map_of_line: dict[int, int] = {}
         self._end_of_map: list[int] = []  # the line whose output a map is, or the number of an input
         for index, name in enumerate(report.graph.inputs):
@@ -198,7 +201,7 @@ class _Builder:
         """
         shape = list(self.report.graph.inputs.values())[index]
         users = [row for row in self.report.rows if any(ref.node == -1 - index for ref in row.node.inputs)]
-        if shape.rank > 1 and any(row.node.layer and row.node.layer.axis_order == CHANNELS_FIRST for row in users):
+        if shape.rank > 1 and -1 - index in self._channels_first:
             return Sides.of(shape._replace(is_map=True))
         outputs = [Sides.of(row.sizing.outputs[0]) for row in users if row.sizing.outputs]
         if shape.rank == 1 and any(one.positions == shape.sizes for one in outputs):
@@ -232,23 +235,39 @@ class _Builder:
             found.setdefault(line, set()).add(user)
         return found
 
+    def _read_channels_first(self) -> set[int]:
+        """Return the layers and inputs whose tensors are read as feature maps, also after element-wise layers.
+
+        What was transposed and transposed back is one for the convolution that reads it.
+        """
+        found: set[int] = set()
+        for node in range(len(self.report.rows) - 1, -1, -1):
+            row = self.report.rows[node]
+            layer = row.node.layer
+            if layer and (layer.axis_order == CHANNELS_FIRST or (layer.elementwise and node in found)):
+                found.update(ref.node for ref in row.node.inputs)
+        return found
+
     def add(self, index: int) -> None:
         """Add the map of a line, or the line to the map before it."""
         line = self.lines[index]
         node, output = self._used.get(index, (-1, 0))
         row = self.report.rows[node] if node >= 0 else line.rows[-1]
-        sides = Sides.of(row.sizing.outputs[output if node >= 0 else 0])
-        sources = self._sources(index)
+        shape = row.sizing.outputs[output if node >= 0 else 0]
+        sides = Sides.of(shape._replace(is_map=shape.is_map or (shape.rank > 1 and node in self._channels_first)))
+        sources, sized_by = self._sources(index)
         last = max(sources, default=-1)
         if last >= 0 and self._continues(index, sides, last, sources):
             before = self.maps[last]
             more = tuple([source for source in sources if source != last])
-            self.maps[last] = before._replace(merged=(*before.merged, line), sources=before.sources + more)
+            self.maps[last] = before._replace(
+                merged=(*before.merged, line), sources=before.sources + more, sized_by=before.sized_by + sized_by
+            )
             self._map_of_line[index], self._end_of_map[last] = last, index
             return
         self._map_of_line[index] = len(self.maps)
         self._end_of_map.append(index)
-        self.maps.append(FeatureMap(line.name, sides, line, (), sources))
+        self.maps.append(FeatureMap(line.name, sides, line, (), sources, sized_by=sized_by))
 
     def _continues(self, index: int, sides: Sides, last: int, sources: Sequence[int]) -> bool:
         """Return whether a line only changes the values of the last of its sources, or adds what that was made of.
@@ -276,14 +295,17 @@ class _Builder:
             waiting += near
         return others <= seen
 
-    def _sources(self, index: int) -> tuple[int, ...]:
-        found: dict[int, None] = {}
+    def _sources(self, index: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the maps that a line reads, and those of them of which it uses only the sizes."""
+        found: dict[int, bool] = {}
         for row in self.lines[index].rows:
-            for ref in row.node.inputs:
+            seen = {look.input for look in row.looks()} if len(row.node.inputs) > 1 else {0}
+            for number, ref in enumerate(row.node.inputs):
                 line = self._line_of[ref.node] if ref.node >= 0 else ref.node
                 if line != index:
-                    found[self._map_of_line[line]] = None
-        return tuple(found)
+                    source = self._map_of_line[line]
+                    found[source] = found.get(source, False) or number in seen
+        return tuple(found), tuple([source for source, is_read in found.items() if not is_read])
 
 
 def _works(row: Row) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import log2, prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from shapecalc.renderers.pictures.volumes.maps import main_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shapecalc.renderers.pictures.volumes.maps import FeatureMap
 
-__all__ = ["GridPoint", "Lanes", "in_rows", "places_in_row", "places_in_u"]
+__all__ = ["GridPoint", "Lanes", "Upright", "in_rows", "joined", "places_in_row", "places_in_u"]
+
+_Key = TypeVar("_Key")
 
 _WIDEST = 1500.0
 """Longer pictures are in several rows, where they can be."""
@@ -26,6 +28,15 @@ class GridPoint(NamedTuple):
 
     lane: int
     column: int
+
+
+class Upright(NamedTuple):
+    """Where an arrow goes up or down, from a height to another: after a column (side 1) or before it (-1)."""
+
+    column: int
+    side: int
+    begin: float
+    end: float
 
 
 class Lanes:
@@ -42,6 +53,18 @@ class Lanes:
             self.spans.append([])
         self.spans[lane].append((begin, end))
         return lane
+
+
+def joined(spans: Mapping[_Key, tuple[int, int]]) -> list[tuple[tuple[int, int], list[_Key]]]:
+    """Return spans, with exclusive ends, that overlap as one, each with the keys of its parts."""
+    found: list[tuple[tuple[int, int], list[_Key]]] = []
+    for key, (begin, end) in sorted(spans.items(), key=lambda one: one[1]):
+        if found and begin < found[-1][0][1]:
+            (first, last), keys = found.pop()
+            found.append(((first, max(last, end)), [*keys, key]))
+        else:
+            found.append(((begin, end), [key]))
+    return found
 
 
 def places_in_u(maps: Sequence[FeatureMap]) -> list[GridPoint] | None:

@@ -33,29 +33,42 @@ def read_scale(name: str) -> str:
 
 
 class Lengths(NamedTuple):
-    """The lengths of sizes on one picture, in pixels: positions on one scale, channels and features on another."""
+    """The lengths of sizes on one picture, in pixels: positions on one scale, channels and features on another.
+
+    Sequences that are longer than every side of a map, as those of all positions of several maps, have a third.
+    """
 
     scale: str
     per_position: float
+    per_step: float
     per_channel: float
 
     @classmethod
     def fitting(cls, sides: Iterable[Sides], scale: str) -> Lengths:
         """Return the lengths for which the largest of some sides have a good size."""
         work = _FUNCTIONS[scale]
-        positions, channels, features = 0.0, 0.0, 0.0
+        positions, steps, channels, features = 0.0, 0.0, 0.0, 0.0
         for one in sides:
-            if one.positions:
-                positions = max(positions, work(one.height), work(one.width or 0))
-                channels = max(channels, work(one.channels))
-            else:
+            if not one.positions:
                 features = max(features, work(one.channels))
+                continue
+            channels = max(channels, work(one.channels))
+            if one.width is None:
+                steps = max(steps, work(one.height))
+            else:
+                positions = max(positions, work(one.height), work(one.width))
         units = [room / most for room, most in ((_CHANNELS, channels), (_VECTOR, features)) if most]
-        return cls(scale, _UPRIGHT / positions if positions else 1.0, min(units, default=1.0))
+        longest = max(positions, steps)
+        return cls(
+            scale,
+            _UPRIGHT / (positions or longest or _UPRIGHT),
+            _UPRIGHT / (longest or _UPRIGHT),
+            min(units, default=1.0),
+        )
 
-    def of_positions(self, size: float) -> float:
-        """Return the length of an axis of positions."""
-        return max(SHORTEST, _FUNCTIONS[self.scale](size) * self.per_position)
+    def of_positions(self, size: float, *, is_sequence: bool = False) -> float:
+        """Return the length of an axis of positions: of a sequence, or of a map."""
+        return max(SHORTEST, _FUNCTIONS[self.scale](size) * (self.per_step if is_sequence else self.per_position))
 
     def of_channels(self, size: float) -> float:
         """Return the length of channels or features."""
