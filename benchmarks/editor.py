@@ -79,9 +79,8 @@ def main():
     found = measured()
     whole = found["reading and inference"]
     for name, seconds in found.items():
-        print(
-            f"{1000 * seconds:7.1f} ms {seconds / whole:6.2f}×  {name}{'' if seconds <= LIMIT * whole else '  TOO SLOW'}"
-        )
+        verdict = "" if seconds <= LIMIT * whole else "  TOO SLOW"
+        print(f"{1000 * seconds:7.1f} ms {seconds / whole:6.2f}×  {name}{verdict}")
     return max(found.values()) > LIMIT * whole
 
 
