@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Action", "fixes", "quick_fixes"]
 
 _SECONDS = 0.5
-"""The time for trying the hints of one request."""
+"""The time for trying the hints of one request, after the first of them."""
+_LEAST_TRIED = 8
 _MOST_FIXES = 5
 _MOST_LAYERS = 2_000
 """Layers of a network that is searched for fixes while it is edited: `solve --fix` has no such limit."""
@@ -42,7 +43,7 @@ def quick_fixes(analysis: Analysis, where: Range) -> list[Action]:
     if analysis.is_too_large:
         return []
     found: list[Action] = []
-    end = time.monotonic() + _SECONDS
+    end, tried = time.monotonic() + _SECONDS, 0
     for number, problem in enumerate(analysis.problems):
         mark = problem.mark
         if mark is None or not analysis.is_own(mark):
@@ -52,7 +53,8 @@ def quick_fixes(analysis: Analysis, where: Range) -> list[Action]:
             continue
         own: list[Action] = []
         for title, edits in candidates(analysis.text, problem):
-            if time.monotonic() > end:
+            tried += 1
+            if tried > _LEAST_TRIED and time.monotonic() > end:
                 return [*found, *own]
             if all(edits != one.edits for one in own) and _is_gone(analysis, problem, edits):
                 own.append(Action(clean(title), edits, number, is_preferred=not own))

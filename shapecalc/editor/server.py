@@ -77,7 +77,6 @@ def _documents(server: Server) -> None:
         document = server.documents.get(uri)
         if document is None:
             return
-        # The text of this very change: that of the workspace may be one of a later message already.
         document.change(params.content_changes[-1].text, params.text_document.version)
         server.publish_soon(uri, SETTLED if uri in server.waiting and not server.waiting[uri].done() else 0.0)
         server.refresh_users(uri)

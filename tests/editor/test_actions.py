@@ -115,3 +115,11 @@ def test_only_of_the_lines_asked_for():
     found = analysis("input: 8\nlayers:\n- rleu\n- lineaar: 4\n")
     assert {action.number for action in quick_fixes(found, Range(Position(2, 0), Position(2, 3)))} == {0}
     assert {action.number for action in quick_fixes(found, Range(Position(3, 0), Position(3, 0)))} == {1}
+
+
+def test_an_action_makes_no_other_problem_in_its_line():
+    """A convolution needs a kernel: the near word alone would not do."""
+    found = analysis("input: 3x8x8\nlayers:\n- cnv: 3\n")
+    assert quick_fixes(found, WHOLE) == []
+    found = analysis("input: 3x8x8\nlayers:\n- cnv: {out_channels: 3, kernel_size: 1}\n")
+    assert [action.title for action in quick_fixes(found, WHOLE)] == ["replace cnv by conv"]

@@ -82,6 +82,18 @@ def test_a_layer_after_a_mistake_has_no_size():
     assert 16 not in [line for line, _ in labels(found)]
 
 
+def test_without_a_key_that_sizes_depend_on_there_are_none():
+    text = "layout: HWC\ninput: 8x8x3\nlayers:\n- conv: {out_channels: 2, kernel_size: 3}\n"
+    assert labels(analysis(text)) == [(4, "→ 6×6×2 · 56 params")]
+    assert labels(analysis(text.replace("HWC", "{HWC"))) == []
+
+
+def test_a_layer_with_a_wrong_variable_has_not_the_size_of_its_default():
+    """Without `in_features` it would be inferred."""
+    text = "input: 8\nvars: {s: x + 1}\nlayers:\n- relu\n- linear: {in_features: s, out_features: 2}\n"
+    assert labels(analysis(text)) == [(4, "→ 8")]
+
+
 @pytest.mark.parametrize("name", ["alexnet", "resnet"])
 def test_every_beginning_of_a_text(name):
     """While it is written, letter by letter: no function fails, and no size is one that the whole has not."""

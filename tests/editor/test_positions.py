@@ -50,8 +50,9 @@ def test_a_byte_order_mark():
     found = Analysis("\ufeffinput: 3x8x8\nlayers: [cnv]\n")
     (one,) = diagnostics(found)
     assert one.range.start == Position(1, 9)
-    found = Analysis("\ufeffinputs: 3x8x8\nlayers: [relu]\n")
-    assert diagnostics(found)[0].range.start.character > 0
+    found = Analysis("\ufeffinput: 3x8x8y\nlayers: [relu]\n")
+    where = diagnostics(found)[0].range
+    assert found.text.line(0)[where.start.character : where.end.character] == "3x8x8y"
 
 
 @given(TEXTS, st.integers(0, 50))

@@ -159,7 +159,8 @@ def test_other_yaml_files_are_left_alone():
 
 def test_edits_that_follow_each_other():
     """Each answer is that of the last version, or that the document has changed."""
-    kinds = [GOOD.replace("out_channels: 16", f"out_channels: {number}") for number in range(1, 41)]
+    long = GOOD + "- relu\n" * 400  # so that edits come while it is worked out
+    kinds = [long.replace("out_channels: 16", f"out_channels: {number}") for number in range(1, 41)]
 
     async def body(client, _):
         opening(client, GOOD)
@@ -169,6 +170,7 @@ def test_edits_that_follow_each_other():
             asked = client.text_document_inlay_hint(lsp.InlayHintParams(document(), ALL))  # sent now
             answers.append((number, asyncio.wrap_future(asked)))
         results = await asyncio.gather(*[answer for _, answer in answers], return_exceptions=True)
+        assert any(isinstance(result, JsonRpcException) for result in results), "texts that were edited meanwhile"
         for (number, _), result in zip(answers, results, strict=True):
             if isinstance(result, JsonRpcException):
                 assert result.code == lsp.LSPErrorCodes.ContentModified
