@@ -47,9 +47,10 @@ def _removals(place: _Place, hint: str) -> Iterator[tuple[str, tuple[TextEdit, .
         yield "remove the quotes", place.unquoted()
     if re.search(r"\bremove the comma\b", hint):
         yield "remove the comma", place.replace(place.marked, "")
-    if re.search(r"\b(remove it|remove the (item|line|key|tag|alias|layer)|leave \w+ out|keep one)\b", hint):
+    removed = re.search(r"\b(remove it|remove the (item|line|key|tag|alias|layer)|leave \w+ out|keep one)\b", hint)
+    if removed:
         for span in (place.pair, place.marked, place.lines):
-            yield from (("remove it", edits) for edits in place.without(span))
+            yield from ((removed[0], edits) for edits in place.without(span))
     closed = re.match(r"close it with `(.)`", hint)
     if closed:
         yield f"close it with {closed[1]}", place.replace(place.end_of_line, closed[1])
