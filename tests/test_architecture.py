@@ -17,6 +17,7 @@ FLOORS = [
     "__main__",
     "cli",
     "testing",
+    "editor",
     "renderers",
     "network",
     "questions",
@@ -44,7 +45,7 @@ EXCEPTIONS = {
 
 # Which part may import which library.
 LIBRARIES = {"yaml": {"source"}, "rich": {"renderers"}, "sympy": {"dims", "questions"}, "numpy": {"dims", "questions"},
-             "click": {"cli"}}  # fmt: skip
+             "click": {"cli"}, "pygls": {"editor"}, "lsprotocol": {"editor"}}  # fmt: skip
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint, Problem
     from shapecalc.language.document import Reader
+    from shapecalc.source import Value
 
-__all__ = ["Specification", "read_plain", "read_specification"]
+__all__ = ["Specification", "read_plain", "read_specification", "specification_of"]
 
 
 class Specification:
@@ -65,15 +66,21 @@ class Specification:
         *,
         inputs: Mapping[str, tuple[Any, ...]] | None = None,
         variant: str = "",
+        in_part: bool = False,
     ) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems.
+
+        Where variables or blocks are wrong, it has no layers; `in_part` it has those that do not use them, and then
+        problems follow from others.
 
         `inputs` are sizes, in the layout of the specification, in place of its own; the name "" stands for the only
         input. Expectations are those of the unchanged specification: none if anything is overridden.
         """
         if self.document is None:
             return Graph(self.name, {}, (), ()), list(self.problems)
-        compilation = Compilation(self.name, self.document, self.problems, variables or {}, inputs or {}, variant)
+        compilation = Compilation(
+            self.name, self.document, self.problems, variables or {}, inputs or {}, variant, in_part=in_part
+        )
         graph, problems = compilation.graph()
         return graph, list(self.besides_unreadable(problems))
 
@@ -81,6 +88,13 @@ class Specification:
 def read_specification(given: Any, name: str, reader: Reader | None = None) -> Specification:
     """Return the specification of a text, or of Python objects (a dict, a list of layers)."""
     value, problems = read_text(given, name) if isinstance(given, (str, bytes)) else read_object(given, name)
+    return specification_of(value, problems, name, reader)
+
+
+def specification_of(
+    value: Value | None, problems: Sequence[Problem], name: str, reader: Reader | None
+) -> Specification:
+    """Return the specification of a value, or of a text without one, and of the problems of the reading."""
     if value is None:
         return Specification(name, None, problems)
     document, wrong = read_document(value, reader)
