@@ -93,7 +93,7 @@ def test_it_begins_with_what_is_named(tmp_path):
     assert "1x28x28" in digits["text"]
     set_beside = Beginning(str(family), "3x64x64", {"a": 4}).read()
     assert (set_beside["inputs"], set_beside["variables"]) == ({"": "3x64x64"}, {"a": 4})
-    assert "conv" in Beginning("docs/digits.pt2").read()["text"]
+    assert "conv" in Beginning("docs/digits.pt2", "1x28x28").read()["text"]
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"model_type": "gpt2", "n_layer": 2}))
     assert "layers:" in Beginning(str(config)).read()["text"]

