@@ -5,8 +5,8 @@
 It has no state, no threads and no files: a text is in its request. What is read are bundled specifications, and, where
 a `folder` is given, files in it that the text uses.
 
-A request has `do` and, where it is about a text, `text`, `name`, `variant`, `variables`, `inputs`, `batch`, `layout`, of
-which only the text is needed. An answer has `ok`, or the `error`: `message`, `why`, `hint`. Positions are lines and
+A request has `do`; where it is about a text, also `text`, `name`, `variant`, `variables`, `inputs`, `batch`, `layout`,
+of which only the text is needed. An answer has `ok`, or the `error`: `message`, `why`, `hint`. Positions are lines and
 characters from 0, in UTF-16 units.
 
     look      diagnostics, hints (sizes behind layers), table, totals, is_complete, variants, variables, inputs, layout

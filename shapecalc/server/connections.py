@@ -22,6 +22,7 @@ class WatchedConnection(H11Protocol):
     """
 
     most_seconds = 20.0
+    """The seconds of that while."""
     _watch: asyncio.TimerHandle | None = None
     _since = 0.0
     _left = 0

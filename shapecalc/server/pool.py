@@ -26,7 +26,8 @@ class Limits(NamedTuple):
     """What requests may cost: seconds and bytes of memory of one, how many are worked out at once, and how many wait.
 
     `patience` is how many seconds one waits; `body` and `file` are the maximum lengths in bytes of a request and of one
-    with files, `bodies` of all that are held at once; `arrival` and `file_arrival` the seconds until one has arrived.
+    with files, `bodies` of all that are held at once; `arrival` and `file_arrival` the seconds until one has arrived;
+    `stall` those after which a connection is ended that sends no head of a request, or reads nothing of a reply.
     """
 
     seconds: float = 10.0
@@ -40,6 +41,7 @@ class Limits(NamedTuple):
     bodies: int = 256 * 2**20
     arrival: float = 20.0
     file_arrival: float = 120.0
+    stall: float = 20.0
     connections: int = 400
 
 

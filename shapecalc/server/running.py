@@ -82,8 +82,9 @@ def run(
     """Serve until a signal ends it. `ready` is called when requests are answered; the rest is as for `LiveServer`."""
     limits = limits or Limits()
     live = LiveServer(begin, folder, limits)
+    connection = type("Connection", (WatchedConnection,), {"most_seconds": limits.stall})
     config = uvicorn.Config(
-        live.guarded(address.token, address.hosts, address.port), http=WatchedConnection, ws="none", loop="asyncio",
+        live.guarded(address.token, address.hosts, address.port), http=connection, ws="none", loop="asyncio",
         log_config=None, log_level="critical", access_log=False, server_header=False, proxy_headers=False,
         limit_concurrency=limits.connections, timeout_keep_alive=15, h11_max_incomplete_event_size=32 * 2**10,
         timeout_graceful_shutdown=_SECONDS_TO_END, lifespan="on",

@@ -88,6 +88,11 @@ class Server:
         own = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(word) for word in own.read_text().split()]
 
+    def sockets(self) -> int:
+        """How many sockets it has open."""
+        own = Path(f"/proc/{self.process.pid}/fd")
+        return sum(os.readlink(one).startswith("socket:") for one in own.iterdir())
+
     def memory(self) -> int:
         """The bytes of memory that it and its workers have now."""
         return sum(resident(pid) for pid in (self.process.pid, *self.workers()))

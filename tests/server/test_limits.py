@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -155,6 +156,34 @@ def test_a_body_that_arrives_too_slowly_is_not_waited_for(server):
         started = time.monotonic()
         assert client.recv(100).startswith(b"HTTP/1.1 408")
         assert time.monotonic() - started < 15
+
+
+def test_connections_that_stall_are_ended():
+    with serving(workers=1, seconds=60, stall=2) as server, contextlib.ExitStack() as opened:
+        idle = server.sockets()
+
+        def connect():
+            return opened.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+
+        silent, half, reading_nothing = connect(), connect(), connect()
+        half.sendall(_head(server, 10)[:-4])
+        body = json.dumps(
+            {"do": "export", "format": "json", "text": "input: 8\nlayers: [{relu: {}, repeat: 60000}]\n"}
+        ).encode()
+        reading_nothing.sendall(_head(server, len(body)) + body)
+        for client in (silent, half):
+            client.settimeout(30)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(10) == b""
+        assert until(lambda: server.sockets() == idle, 60)
+        reading_nothing.settimeout(30)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := reading_nothing.recv(1 << 20):
+                received += len(part)
+        whole = server.send("POST", "/api/answer", body).body
+        assert 0 < received < len(whole), "what the buffers of the system held"
+        assert small(server).status == 200
 
 
 def test_too_many_requests_are_told_to_come_back():
