@@ -42,6 +42,7 @@ LEFT_OUT = {
     "init": {**_NO_NETWORK, "--format": "it writes YAML"},
     "layer": {"--depth": "it has one layer", "--set": "the options are the arguments"},
     "layers": _NO_NETWORK,
+    "lsp": dict.fromkeys(SHARED, "it serves an editor"),
     "memory": {},
     "rf": {"--batch": "what a position sees does not depend on it"},
     "schema": _NO_NETWORK,
