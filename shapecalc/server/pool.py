@@ -16,6 +16,8 @@ __all__ = ["BusyError", "DiedError", "Limits", "Pool", "SlowError"]
 _PARENT = os.path.dirname(os.path.dirname(os.path.abspath(shapecalc.__file__)))
 _GRACE = 1.0
 """Seconds that a request may still take that is not wanted any more, before its worker is ended."""
+_SUDDEN = 0.2
+"""Seconds within which a worker that had ended already is found to have."""
 _SECONDS_TO_START = 60.0
 _MARGIN = 5.0
 _MOST_STARTS = 3
@@ -129,14 +131,21 @@ class Pool:
         return [worker.process.pid for worker in self._workers]
 
     async def answer(self, body: bytes | bytearray, seconds: float) -> bytes:
-        """Return the answer to a request; where its worker has ended by itself, that of a second one.
+        """Return the answer to a request; where its worker has ended by itself, that of another one.
+
+        Workers may all have ended while they were idle; but a request that ends those at work is tried twice only.
 
         When the caller is cancelled, the worker is free again soon. Errors: `BusyError`, `SlowError`, `DiedError`.
         """
-        try:
-            return await self._answer(body, seconds)
-        except DiedError:
-            return await self._answer(body, seconds)
+        now = asyncio.get_running_loop().time
+        for number in range(self.limits.workers + 1):
+            started = now()
+            try:
+                return await self._answer(body, seconds)
+            except DiedError:
+                if number and now() - started > _SUDDEN:
+                    raise
+        raise DiedError
 
     async def _answer(self, body: bytes | bytearray, seconds: float) -> bytes:
         worker = await self._free()
