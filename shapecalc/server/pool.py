@@ -86,13 +86,6 @@ class _Worker:
             raise DiedError
         return await answers.readexactly(length)
 
-    async def is_alive(self) -> bool:
-        """Return whether the process has not ended, as far as is known by now."""
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # what happened while nobody waited for it is noticed
-        answers = self.process.stdout
-        return self.process.returncode is None and answers is not None and not answers.at_eof()
-
     async def end(self) -> None:
         """End the process."""
         with contextlib.suppress(ProcessLookupError):
@@ -176,7 +169,7 @@ class Pool:
                 worker = await asyncio.wait_for(self._idle.get(), self.limits.patience)
                 if worker is None:
                     raise DiedError
-                if await worker.is_alive():
+                if worker.process.returncode is None:
                     return worker
                 await self._replace(worker)  # it has ended while it was idle
         except asyncio.TimeoutError:
