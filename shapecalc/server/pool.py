@@ -108,8 +108,13 @@ class Pool:
         self._is_closed = False
 
     async def start(self) -> None:
-        """Start all workers, and wait until they are ready. Errors: `DiedError`."""
-        await asyncio.gather(*[self._add() for _ in range(self.limits.workers)])
+        """Start all workers, and wait until one is ready. Errors: `DiedError` if none starts."""
+        for _ in range(self.limits.workers):
+            self._keep(self._add())
+        first = await self._idle.get()
+        if first is None:
+            raise DiedError
+        self._idle.put_nowait(first)
 
     async def close(self) -> None:
         """End all workers."""
