@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ def run(
         limit_concurrency=limits.connections, timeout_keep_alive=15, h11_max_incomplete_event_size=32 * 2**10,
         timeout_graceful_shutdown=_SECONDS_TO_END, lifespan="on",
     )  # fmt: skip
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # that a process has ended before it was to be is no news
     server = _Server(config, ready)
     with contextlib.suppress(SystemExit):  # of uvicorn, where it does not start
         server.run(sockets=[address.socket])
