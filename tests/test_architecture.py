@@ -17,6 +17,7 @@ FLOORS = [
     "__main__",
     "cli",
     "testing",
+    "server",
     "editor",
     "renderers",
     "network",
@@ -45,7 +46,8 @@ EXCEPTIONS = {
 
 # Which part may import which library.
 LIBRARIES = {"yaml": {"source"}, "rich": {"renderers"}, "sympy": {"dims", "questions"}, "numpy": {"dims", "questions"},
-             "click": {"cli"}, "pygls": {"editor"}, "lsprotocol": {"editor"}}  # fmt: skip
+             "click": {"cli"}, "pygls": {"editor"}, "lsprotocol": {"editor"},
+             "starlette": {"server"}, "uvicorn": {"server"}}  # fmt: skip
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -47,6 +47,7 @@ LEFT_OUT = {
     "memory": {},
     "rf": {"--batch": "what a position sees does not depend on it"},
     "schema": _NO_NETWORK,
+    "serve": dict.fromkeys(("--batch", "--depth", "--layout", "--format", "--output"), "it is chosen on the page"),
     "sizes": {"--batch": "sizes do not depend on it", "--depth": "it lists axes, not layers"},
     "solve": {
         "--depth": "it lists no layers",
