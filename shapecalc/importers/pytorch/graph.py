@@ -17,7 +17,7 @@ from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.ranges import HINT, exported_for, wrong_sizes
-from shapecalc.importers.pytorch.unchanged import NO_OUTPUT, NOTHING
+from shapecalc.importers.pytorch.unchanged import MOVES, NO_OUTPUT, WRAPPERS
 from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, parameter_widths, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
@@ -37,11 +37,6 @@ __all__ = ["ModuleImport"]
 
 _DEEPEST = 16
 _MOST_INLINED = 200_000
-_MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze",
-                    "transpose", "swapaxes", "swapdims", "t", "mT", "permute", "movedim", "reshape_as"))  # fmt: skip
-"""Operations after which a weight is still that weight."""
-_WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
-             "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
 
 
 class ModuleImport:
@@ -203,7 +198,7 @@ class ModuleImport:
             return [found] if found is not None else self._opaque(call, stated, "its size is computed from data")
         data, learned = sorts_of(call.arguments.values())
         work, plain = find_operation(name), name.removesuffix("_")
-        if not data and plain not in _MOVES and (not learned or uses.feed_weights(node.outputs)):
+        if not data and plain not in MOVES and (not learned or uses.feed_weights(node.outputs)):
             is_of_weights = learned and all(x.learned for x in constants_of(call.arguments.values()))  # of any input
             stated = self._stated(graph, node) if self.is_as_stated or is_of_weights else [None]
             if learned and work and plain in PRODUCTS:
@@ -270,7 +265,7 @@ class ModuleImport:
             return False
         name = node.target.split(".")[1]
         graphs = [value for value in node.arguments.values() if isinstance(value, ProgramGraph)]
-        if not graphs or name not in (*_WRAPPERS, "cond"):
+        if not graphs or name not in (*WRAPPERS, "cond"):
             return False
         if depth >= _DEEPEST:
             raise LayerError(f"graphs are nested more than {_DEEPEST} deep")
@@ -323,12 +318,9 @@ class ModuleImport:
         """Compare the sizes of used outputs with those that the program states: before 2.8 it lied of unused ones."""
         if not self.is_as_stated:
             return
-        for name in names:
-            dims = graph.stated.get(name) if name in uses.names else None
-            if dims is None:
-                continue
-            tensor = scope[name]
-            if isinstance(tensor, (Data, Constant)):
+        for name in [one for one in names if one in uses.names]:
+            dims, tensor = graph.stated.get(name), scope.get(name)
+            if dims is not None and isinstance(tensor, (Data, Constant)):
                 full = tensor.full(self.frame.batch)
                 if dims == full:
                     self.understanding.agreeing += isinstance(tensor, Data) and name in node.outputs

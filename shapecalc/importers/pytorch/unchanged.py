@@ -20,6 +20,12 @@ NOTHING = (
 )  # fmt: skip
 NO_OUTPUT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range", "sym_constrain_range_for_size",
              "_assert_async", "_print")  # fmt: skip
+MOVES = frozenset((*NOTHING, "view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze",
+                    "transpose", "swapaxes", "swapdims", "t", "mT", "permute", "movedim", "reshape_as"))  # fmt: skip
+"""Operations after which a weight is still that weight."""
+WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_activation_checkpoint", "invoke_subgraph",
+             "strict_mode", "hints_wrapper", "checkpoint")  # fmt: skip
+"""Operations that run a graph as it is."""
 
 
 @operation(*(name for name in NOTHING if name != "view_as"))
