@@ -16,6 +16,7 @@ PACKAGE = Path(shapecalc.__file__).parent
 FLOORS = [
     "__main__",
     "cli",
+    "editor",
     "renderers",
     "network",
     "questions",
@@ -43,7 +44,7 @@ EXCEPTIONS = {
 
 # Which part may import which library.
 LIBRARIES = {"yaml": {"source"}, "rich": {"renderers"}, "sympy": {"dims", "questions"}, "numpy": {"dims", "questions"},
-             "click": {"cli"}}  # fmt: skip
+             "click": {"cli"}, "pygls": {"editor"}, "lsprotocol": {"editor"}}  # fmt: skip
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -65,15 +65,21 @@ class Specification:
         *,
         inputs: Mapping[str, tuple[Any, ...]] | None = None,
         variant: str = "",
+        in_part: bool = False,
     ) -> tuple[Graph, list[Problem]]:
         """Return the graph with these variables and input sizes, and all problems.
+
+        Where variables or blocks are wrong, it has no layers; `in_part` it has those that do not use them, and then
+        problems follow from others.
 
         `inputs` are sizes, in the layout of the specification, in place of its own; the name "" stands for the only
         input. Expectations are those of the unchanged specification: none if anything is overridden.
         """
         if self.document is None:
             return Graph(self.name, {}, (), ()), list(self.problems)
-        compilation = Compilation(self.name, self.document, self.problems, variables or {}, inputs or {}, variant)
+        compilation = Compilation(
+            self.name, self.document, self.problems, variables or {}, inputs or {}, variant, in_part=in_part
+        )
         graph, problems = compilation.graph()
         return graph, list(self.besides_unreadable(problems))
 

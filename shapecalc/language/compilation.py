@@ -43,7 +43,10 @@ _INPUT.name = "an input size"
 
 
 class Compilation:
-    """A document as it becomes a graph, with its problems: those of the reading of it, and its own."""
+    """A document as it becomes a graph, with its problems: those of the reading of it, and its own.
+
+    Where variables or blocks are wrong, its layers are left out, or `in_part` only those that use them.
+    """
 
     def __init__(
         self,
@@ -53,13 +56,15 @@ class Compilation:
         variables: Mapping[str, Any],
         inputs: Mapping[str, tuple[Any, ...]],
         variant: str,
+        *,
+        in_part: bool = False,
     ) -> None:
         self.file = file
         self.document = document
         self.problems = Problems(problems)
         self.variant = document.variants[variant].keys if variant else {}
         self.variant_name = variant
-        self.variables = self._variables(variables)
+        self.variables = self._variables(variables, in_part=in_part)
         self.overridden = bool(variables) or bool(inputs)
         self.layout = self._layout()
         self.input_marks: dict[str, Mark] = {}
@@ -128,7 +133,7 @@ class Compilation:
             self.problems.append(error.problem)
             return None
 
-    def _variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _variables(self, given: Mapping[str, Any], *, in_part: bool) -> dict[str, Any]:
         own = dict(self.document.variables)
         settings = self.variant.get("vars")
         variant_values: dict[str, Value] = {}
@@ -145,13 +150,20 @@ class Compilation:
                 raise UsageError(Problem(f"there is no variable {name} to set", hint=hint))
         before = len(self.problems)
         found: dict[str, Any] = {}
+        wrong = set()
         for name, item in own.items():
+            so_far = len(self.problems)
             if name in given:
                 found[name] = given[name]
             else:
                 found[name] = self._try(_variable, variant_values.get(name, item), found, own)
+            if len(self.problems) > so_far:
+                wrong.add(name)
         self._check_choices(found, given, {**own, **variant_values})
         self.broken = len(self.problems) > before or self.document.incomplete  # then the layers are not checked
+        if in_part:  # a layer that uses what is wrong is wrong itself, and the others are not
+            self.broken = False
+            return {name: value for name, value in found.items() if name not in wrong}
         return found
 
     def _check_choices(self, found: Mapping[str, Any], given: Mapping[str, Any], written: Mapping[str, Value]) -> None:

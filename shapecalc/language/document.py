@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Reader = Callable[[str, Mark], "tuple[Value | None, list[Problem]]"]
 
-__all__ = ["KEYS", "Document", "find_name_fault", "read_document"]
+__all__ = ["BLOCK_KEYS", "KEYS", "VARIANT_KEYS", "Document", "find_name_fault", "read_document"]
 
 KEYS = {
     "name": "name of the network",
@@ -57,8 +57,8 @@ MAX_VARIANTS = 1_000
 RESERVED = ("i", "true", "false", "none", "null", "and", "or", "not", "in", "if", "else", "input")
 _RESERVED_FOR = {"i": "the index of `repeat:` and `for:`", "input": "the input"}
 _REQUIRED = "required"
-_BLOCK_KEYS = ("args", "layers", "outputs")
-_VARIANT_KEYS = ("vars", "expect", "input", "context", "name", "source", "description", "task")
+BLOCK_KEYS = ("args", "layers", "outputs")
+VARIANT_KEYS = ("vars", "expect", "input", "context", "name", "source", "description", "task")
 
 
 class Variant(NamedTuple):
@@ -211,14 +211,14 @@ def _block(key: Scalar, value: Value, problems: Problems) -> BlockDefinition:
         raise bad(f"the block {name} must be a list of layers, not {describe(value)}", value.mark, hint)
     parts: dict[str, Value] = {}
     for inner, item in value.pairs:
-        if inner.text in _BLOCK_KEYS:
+        if inner.text in BLOCK_KEYS:
             parts[inner.text] = item
             continue
         own = f"write it below `- {clean(name)}`, where it is used" if inner.text in OWN_WORDS else ""
         given = f": write `args: {{{inner.text}: {item.text}}}`" if isinstance(item, Scalar) else ""
-        near = did_you_mean(inner.text, _BLOCK_KEYS, clean(f"arguments are given under `args:`{given}"), lists=False)
+        near = did_you_mean(inner.text, BLOCK_KEYS, clean(f"arguments are given under `args:`{given}"), lists=False)
         problems.append(Problem(f"a block has no key {inner.text}", inner.mark, hint=own or near))
-        meant = next((key for key in _BLOCK_KEYS if near == f"did you mean {key}?"), "")
+        meant = next((key for key in BLOCK_KEYS if near == f"did you mean {key}?"), "")
         if meant and not own:
             parts.setdefault(meant, item)
     layers = parts.get("layers")
@@ -321,10 +321,10 @@ def _variants(value: Value | None, problems: Problems) -> dict[str, Variant]:
     for key, item in pairs:
         parts: dict[str, Value] = {"name": key}
         for inner, part in named_pairs(item, f"the variant {key.text}", problems, example="{vars: {NAME: …}}"):
-            if inner.text in _VARIANT_KEYS:
+            if inner.text in VARIANT_KEYS:
                 parts[inner.text] = part
             else:
-                hint = did_you_mean(inner.text, _VARIANT_KEYS, f"write vars: {{{clean(inner.text)}: …}}", lists=False)
+                hint = did_you_mean(inner.text, VARIANT_KEYS, f"write vars: {{{clean(inner.text)}: …}}", lists=False)
                 problems.append(Problem(f"a variant has no key {inner.text}", inner.mark, hint=hint))
         variants[key.text] = Variant(key.text, key.mark, parts)
     return variants

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, SpecError, UsageError, did_you_mean
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from shapecalc.model.origin import Origin
     from shapecalc.source import Value
 
-__all__ = ["Member", "choose", "find_member", "find_members", "find_origin", "find_origins"]
+__all__ = ["Member", "choose", "find_member", "find_members", "find_origin", "find_origins", "read_edited"]
 
 _MOST_LISTED = 6
+NOTHING_EDITED: Mapping[str, str] = MappingProxyType({})
 _STDIN_NAME = "<stdin>"
 
 
@@ -185,6 +187,16 @@ def _read(content: str | bytes, found: Found, variant: str) -> Member:
     return choose(member, variant) if variant or not found.path else _by_default(member)
 
 
+def read_edited(text: str, path: str, name: str, edited: Mapping[str, str] = NOTHING_EDITED) -> Member:
+    """Return the network of the text of a specification that is edited, in place of what its file (if any) contains.
+
+    Of a family it is the default member. `edited` are texts of other files by their real paths, for those that the
+    specification uses.
+    """
+    reader = _reader(path, name, edited) if path else None
+    return _by_default(Member(read_specification(text, name, reader), "", path))
+
+
 def _configured(content: bytes, name: str) -> Member:
     """Return the network of the config of a model: a bundled family with the variables that the config sets."""
     from shapecalc.language.configs import read_config  # only for the configs of models
@@ -256,10 +268,10 @@ def _note_on(first: str, others: list[str], member: Member) -> str:
     return f"this is {first}, the first of {count} variants: choose another {how}{f' (or {listed})' if more else ''}"
 
 
-def _reader(path: str, shown: str) -> Reader:
+def _reader(path: str, shown: str, edited: Mapping[str, str] = NOTHING_EDITED) -> Reader:
     """Return the reader of the files that a specification uses: only from its own folder and below.
 
-    `shown` is the name of the specification in errors.
+    `shown` is the name of the specification in errors; `edited` are the texts of files that are not saved.
     """
     root = os.path.realpath(os.path.dirname(os.path.abspath(path)))
 
@@ -279,7 +291,8 @@ def _reader(path: str, shown: str) -> Reader:
             hint = hint_for_network(name) or "its name is relative to the file that uses it"
             return None, [Problem(f"there is no file {name} beside the specification", mark, hint=hint)]
         try:
-            return read_text(read_bytes(target), os.path.join(os.path.dirname(shown), name))
+            content = edited[target] if target in edited else read_bytes(target)
+            return read_text(content, os.path.join(os.path.dirname(shown), name))
         except ShapecalcError as error:
             return None, [problem._replace(mark=mark) for problem in error.problems]
 

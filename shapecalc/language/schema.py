@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.arguments import Argument
     from shapecalc.layers.base.layer import Layer
 
-__all__ = ["specification_schema"]
+__all__ = ["LAYER_KEYS", "specification_schema"]
 
 _EXPRESSION = {"type": "string", "description": "an expression, such as width * 2"}
 _NAME = {"type": "string", "minLength": 1}
 _NAMES = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
-_OWN: dict[str, Any] = {
+LAYER_KEYS: dict[str, Any] = {
     "name": {**_NAME, "description": "name, for references from other layers"},
     "from": {**_NAMES, "description": "its input, if that is not the layer above; m{i + 2} in a loop"},
     "repeat": {"anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION], "description": "copies, one after another"},
@@ -68,7 +68,7 @@ def _document() -> dict[str, Any]:
     properties["layout"]["enum"] = ["CHW", "HWC", "chw", "hwc"]
     properties["input"]["$ref"] = "#/$defs/size"
     size = {"$ref": "#/$defs/size"}
-    given = {"size": size, "when": _OWN["when"]}
+    given = {"size": size, "when": LAYER_KEYS["when"]}
     some = {"type": "object", "properties": given, "required": list(given), "additionalProperties": False}
     properties["inputs"] |= {"type": "object", "additionalProperties": {"anyOf": [size, some]}}
     properties["context"] |= _CONTEXT
@@ -77,7 +77,11 @@ def _document() -> dict[str, Any]:
     properties["use"] |= _NAMES
     properties["layers"] |= {"$ref": "#/$defs/layers"}
     properties["output"]["type"] = "string"
-    several = {"type": "object", "properties": {key: _OWN[key] for key in ("for", "from")}, "required": ["for", "from"]}
+    several = {
+        "type": "object",
+        "properties": {key: LAYER_KEYS[key] for key in ("for", "from")},
+        "required": ["for", "from"],
+    }
     listed = {"anyOf": [_NAME, {**several, "additionalProperties": False}]}
     properties["outputs"] |= {"anyOf": [_NAME, {"type": "array", "items": listed, "minItems": 1}]}
     properties["expect"]["$ref"] = "#/$defs/expect"
@@ -147,7 +151,7 @@ def _layer() -> dict[str, Any]:
     words = {name: cls for cls in KINDS.values() for name in (cls.kind, *cls.also)}
     kinds = {name: _kind(cls, stated_rank(name) if _is_per_axis(cls) else None) for name, cls in words.items()}
     alone = {"anyOf": [{"enum": list(words)}, _NAME], "description": "a kind of layer, or a block"}
-    own = {word: _OWN[word] for word in OWN_WORDS}
+    own = {word: LAYER_KEYS[word] for word in OWN_WORDS}
     with_words = {"type": "object", "properties": {**own, **kinds}, "minProperties": 1}
     return {"if": {"type": "string"}, "then": alone, "else": with_words}
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 10**30
 """The maximum number of elements of a tensor: products of a few of these can still be shown."""
 
-__all__ = ["counted", "infer", "inputs_of", "problem_at", "size_layer", "sizings_of", "walk"]
+__all__ = ["counted", "infer", "inputs_of", "problem_at", "report_in_part", "size_layer", "sizings_of", "walk"]
 
 
 def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "torch") -> Report:
@@ -39,12 +39,20 @@ def infer(graph: Graph, *, batch: int = 1, layout: str = "", convention: str = "
     layout = layout or graph.layout
     if not problems:
         return _report(graph, cast("list[Sizing]", sizings), batch, layout, convention)
-    from shapecalc.model.partial import inferred_part  # only after a shape error
+    raise ShapeError(problems, report_in_part(graph, sizings, problems, batch, layout, convention))
+
+
+def report_in_part(
+    graph: Graph, sizings: Sequence[Sizing | None], problems: Sequence[Problem], batch: int = 1, layout: str = "",
+    convention: str = "torch",
+) -> Report:  # fmt: skip
+    """Return the report of the layers of a graph whose sizes are known, which is cut short by problems."""
+    from shapecalc.model.partial import inferred_part  # only where something is wrong
 
     part, known, used = inferred_part(graph, sizings)
-    report = _report(part, known, batch, layout, convention)
+    report = _report(part, known, batch, layout or graph.layout, convention)
     broken = [node for node, sizing in zip(graph.nodes, sizings, strict=True) if sizing is None]
-    raise ShapeError(problems, report.cut_short(problems, len(broken), graph.blocks_around(broken), used))
+    return report.cut_short(problems, len(broken), graph.blocks_around(broken), used)
 
 
 def _report(graph: Graph, sizings: Sequence[Sizing], batch: int, layout: str, convention: str) -> Report:

@@ -1,0 +1,160 @@
+"""A text that is no YAML, as while it is being written, with the wrong parts replaced: the rest can then be read.
+
+An item of a list of layers is replaced by one that is no layer, so that what depends on it has no sizes; any other key
+is left out. Lines stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from shapecalc.source import read_text
+
+if TYPE_CHECKING:
+    from shapecalc.errors import Problem
+
+__all__ = ["Recovered", "recovered"]
+
+_MOST_PARTS = 12
+"""Parts that are replaced: each needs another reading."""
+_LONGEST = 200_000
+"""Characters of a text that is tried: reading a longer one again takes too long."""
+_ITEM = re.compile(r"^\s*(?:- +)+")
+_KEY = re.compile(r"^\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
+_BRACKETS = re.compile(r"(?:^|\s)#|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[\]{}]")
+_NAME = re.compile(r"(?:^|[\s{,])name\s*:\s*([\w.]+)")
+
+
+class Recovered(NamedTuple):
+    """A text that can be read, the first of its lines (from 1) that was replaced, and the top-level keys with some."""
+
+    text: str
+    first: int
+    keys: frozenset[str]
+
+
+def recovered(text: str, name: str, problem: Problem) -> Recovered | None:
+    """Return a text without what keeps it from being read; None if that is not found.
+
+    `problem` is that of the reading of it.
+    """
+    if len(text) > _LONGEST or problem.mark is None or not problem.mark.line:
+        return None
+    lines = text.splitlines()
+    replaced: set[int] = set()
+    keys: set[str] = set()
+    at = _opening(lines, problem.mark.line - 1)
+    for _ in range(_MOST_PARTS):
+        span = _part_around(lines, min(at, len(lines) - 1), replaced)
+        if span is None:
+            break
+        keys.add(_top_key(lines, span[0]))
+        _replace(lines, span)
+        replaced.update(range(*span))
+        value, problems = read_text("\n".join(lines) + "\n", name)
+        if value is not None:
+            return Recovered("\n".join(lines) + "\n", min(replaced) + 1, frozenset(keys))
+        mark = problems[-1].mark
+        if mark is None or not mark.line:
+            break
+        at = _opening(lines, mark.line - 1)
+    return _beginning(text.splitlines(), name, min([*replaced, problem.mark.line - 1]), keys)
+
+
+def _opening(lines: list[str], at: int) -> int:
+    """Return the line of a bracket that is still open where something new begins, up to a line; or that line."""
+    opened: list[int] = []
+    for number, line in enumerate(lines[: at + 1]):
+        if _is_blank(line):
+            continue
+        if opened and line.lstrip()[:1] not in "]}" and _indent(line) <= _indent(lines[opened[-1]]):
+            return opened[-1]
+        for sign in _BRACKETS.findall(line):
+            if sign in "[{":
+                opened.append(number)
+            elif sign in "]}" and opened:
+                opened.pop()
+            elif sign.lstrip().startswith("#"):
+                break
+    return at
+
+
+def _beginning(lines: list[str], name: str, end: int, keys: set[str]) -> Recovered | None:
+    """Return the text up to a line: what is before a mistake is right, whatever follows."""
+    for stop in (end, end - 1, end - 2):
+        kept = [*lines[: max(stop, 0)], *[""] * (len(lines) - max(stop, 0))]
+        value, _ = read_text("\n".join(kept) + "\n", name)
+        if value is not None:
+            return Recovered("\n".join(kept) + "\n", max(stop, 0) + 1, frozenset(keys))
+    return None
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _part_around(lines: list[str], at: int, replaced: set[int]) -> tuple[int, int] | None:
+    """Return the lines of the innermost item, or else key, around a line that is not replaced yet."""
+    while at >= 0 and (at in replaced or _is_blank(lines[at])):
+        at -= 1
+    if at < 0:
+        return None
+    begin, column = _item_above(lines, at)
+    if begin < 0:
+        begin, column = _key_above(lines, at)
+    if begin < 0:
+        return at, at + 1
+    end = begin + 1
+    while end < len(lines) and (_is_blank(lines[end]) or _indent(lines[end]) > column):
+        end += 1
+    while end - 1 > max(at, begin) and _is_blank(lines[end - 1]):
+        end -= 1
+    return begin, max(end, at + 1)
+
+
+def _item_above(lines: list[str], at: int) -> tuple[int, int]:
+    """Return the line and the column of the dash of the item that a line is in; -1 for none."""
+    indent = _indent(lines[at]) + 1 if _ITEM.match(lines[at]) else _indent(lines[at])
+    for number in range(at, -1, -1):
+        line = lines[number]
+        found = None if _is_blank(line) else _ITEM.match(line)
+        if found:
+            dashes = [place for place, sign in enumerate(found[0]) if sign == "-"]
+            inner = [place for place in dashes if place < indent or number == at]
+            if inner:
+                return number, inner[-1]
+        elif line[:1].strip() and not _is_blank(line):  # a key of the top level
+            return -1, -1
+    return -1, -1
+
+
+def _key_above(lines: list[str], at: int) -> tuple[int, int]:
+    for number in range(at, -1, -1):
+        if not _is_blank(lines[number]) and _KEY.match(lines[number]) and _indent(lines[number]) <= _indent(lines[at]):
+            return number, _indent(lines[number])
+    return -1, -1
+
+
+def _replace(lines: list[str], span: tuple[int, int]) -> None:
+    begin, end = span
+    found = _ITEM.match(lines[begin])
+    if found:
+        name = next((named[1] for line in lines[begin:end] if (named := _NAME.search(line))), "")
+        lines[begin] = f"{found[0]}{{unreadable: {{}}{f', name: {name}' if name else ''}}}"
+    else:
+        lines[begin] = ""
+    lines[begin + 1 : end] = [""] * (end - begin - 1)
+
+
+def _top_key(lines: list[str], at: int) -> str:
+    """Return the key of the top level that a line is under."""
+    for number in range(at, -1, -1):
+        found = re.match(r"([\w.-]+)\s*:", lines[number])
+        if found:
+            return found[1]
+    return ""
