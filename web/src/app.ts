@@ -1,6 +1,6 @@
 import { byId, debounced, h, setText } from "./dom";
 import { Editor } from "./editor/editor";
-import { type Answers, type Do, type Look, Refused, type Request, type Settings } from "./engine/contract";
+import { type Answers, type Do, type Look, Refused, type Request, type Settings, type Sizes } from "./engine/contract";
 import { type Engine, EngineLost, type Status } from "./engine/engine";
 import { Latest } from "./latest";
 import { fromFragment, toFragment } from "./share";
@@ -31,7 +31,7 @@ export class App {
   readonly tabs: Tabs;
   readonly explanation: Explanation;
   name = "net.yaml";
-  chosen = { variant: "", variables: {} as Settings["variables"], inputs: {} as Settings["inputs"] };
+  chosen = { variant: "", variables: {} as Settings["variables"], inputs: {} as Record<string, number[]> };
   look: Look | null = null;
   private readonly controls: Controls;
   private readonly totals = new TotalsBar(byId("totals"));
@@ -52,6 +52,7 @@ export class App {
       changed: () => this.change(),
       moved: (line) => this.table.mark(line),
       complete: (position) => this.ask("complete", { position }).then(({ items }) => items, () => []),
+      hover: (position) => this.ask("hover", { position }).catch(() => null),
     });
     this.problems = new Problems(byId("problems"), (fix) => this.editor.apply(fix), ({ line, character }) => {
       this.showText();
@@ -83,7 +84,9 @@ export class App {
     this.tabs.add("table", "Table", scroll);
     byId("panels").append(scroll, ...this.panels.map(({ element }) => element));
     for (const { key, title, element } of this.panels) this.tabs.add(key, title, element);
-    this.tabs.choose(matchMedia("(max-width: 760px)").matches ? "text" : "table");
+    const isNarrow = matchMedia("(max-width: 760px)").matches;
+    this.tabs.choose(isNarrow ? "text" : "table");
+    byId<HTMLDetailsElement>("settings").open = !isNarrow;
     engine.onStatus((status) => this.showStatus(status));
   }
 
@@ -102,7 +105,11 @@ export class App {
   /** Show another text, with the choices that belong to it. */
   open(opened: { text: string; name: string; variant?: string } & Partial<Pick<Settings, "variables" | "inputs">>, isDraft = false): void {
     this.name = opened.name;
-    Object.assign(this.chosen, { variant: opened.variant ?? "", variables: opened.variables ?? {}, inputs: opened.inputs ?? {} });
+    Object.assign(this.chosen, {
+      variant: opened.variant ?? "",
+      variables: opened.variables ?? {},
+      inputs: Object.fromEntries(Object.entries(opened.inputs ?? {}).map(([name, sizes]) => [name, asSizes(sizes)])),
+    });
     this.controls.forget();
     this.explanation.close();
     this.table.choose("");
@@ -166,7 +173,7 @@ export class App {
       const look = await this.ask("look");
       if (this.editor.text !== text) return; // positions of an older text: the next answer is on its way
       this.show(look);
-      performance.measure("keystroke to sizes", { start: began, end: performance.now() });
+      requestAnimationFrame(() => performance.measure("keystroke to sizes", { start: began, end: performance.now() }));
     } catch (error) {
       if (!(error instanceof Refused) || error.failure.kind !== "overtaken") this.sayError(error);
     }
@@ -178,6 +185,7 @@ export class App {
     this.soonSaid(this.totals.update(look));
     this.controls.update(look);
     this.problems.update(look.diagnostics);
+    if (look.diagnostics.some(({ level }) => level === "error")) this.soonFixes(look);
     byId("panels").classList.toggle("is-stale", !look.table);
     if (look.table) {
       this.table.update(look.table);
@@ -185,6 +193,16 @@ export class App {
     }
     this.soonPanels();
   }
+
+  /** Quick fixes are tried out one by one, which takes longer than a keystroke. */
+  private readonly soonFixes = debounced(250, async (look: Look) => {
+    const isSame = (): boolean => this.look === look;
+    const found = isSame() ? await this.ask("fixes").catch(() => null) : null;
+    if (!found || !isSame()) return;
+    look.diagnostics = found.diagnostics;
+    this.editor.show(null, look.diagnostics);
+    this.problems.update(look.diagnostics);
+  });
 
   private async refreshPanels(): Promise<void> {
     const panel = this.panels.find(({ key }) => key === this.tabs.current);
@@ -233,4 +251,8 @@ export class App {
     if (state === "ready" && this.wasLost) this.change();
     this.wasLost = state === "lost" || (this.wasLost && state === "starting");
   }
+}
+
+function asSizes(sizes: Sizes): number[] {
+  return typeof sizes === "string" ? sizes.split(/[x×]/).map(Number) : sizes;
 }

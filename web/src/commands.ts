@@ -1,7 +1,8 @@
 /** What buttons, keys and dropped files do. */
 import type { App } from "./app";
 import { byId, h } from "./dom";
-import { ExampleDialog, openHelp } from "./view/dialogs";
+import { Refused, type Request } from "./engine/contract";
+import { ExampleDialog, openHelp, openSize } from "./view/dialogs";
 import { toPng } from "./view/stage";
 
 const LARGEST_FILE = 64 * 2 ** 20;
@@ -71,7 +72,7 @@ function setUpFiles(app: App): void {
   }, true);
 }
 
-async function read(app: App, files: File[]): Promise<void> {
+async function read(app: App, files: File[], inputs: Record<string, string> = {}): Promise<void> {
   if (!files.length) return;
   const large = files.find(({ size }) => size > LARGEST_FILE);
   if (large) {
@@ -81,11 +82,13 @@ async function read(app: App, files: File[]): Promise<void> {
   app.say(`Reading ${files.map(({ name }) => name).join(", ")} …`);
   try {
     const read = await Promise.all(files.map(async (file) => ({ name: file.name, base64: await toBase64(file) })));
-    const opened = await app.engine.ask({ do: "read", files: read });
+    const opened = await app.engine.ask({ do: "read", files: read, inputs } as Request<"read">);
     app.open(opened);
     app.say(opened.note || `${files[0]?.name} is open.`);
   } catch (error) {
-    app.sayError(error);
+    if (error instanceof Refused && / is dynamic: /.test(error.failure.message)) {
+      openSize(error.failure.message, error.failure.hint, (size) => void read(app, files, { "": size }));
+    } else app.sayError(error);
   }
 }
 

@@ -16,15 +16,17 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import type { Completion, Diagnostic, Fix, Hint, Position } from "../engine/contract";
+import type { Completion, Diagnostic, Fix, Hint, Hover, Position } from "../engine/contract";
 import { ghosts, plainLines, setHints } from "./ghosts";
 import { positionOf, rangeOf } from "./positions";
+import { hovers } from "./tooltips";
 
 export interface EditorHooks {
   changed(): void;
   /** The cursor is on another line, counted from 0. */
   moved(line: number): void;
   complete(position: Position): Promise<Completion[]>;
+  hover(position: Position): Promise<Hover | null>;
 }
 
 const byPage = Annotation.define<boolean>();
@@ -66,6 +68,7 @@ export class Editor {
       syntaxHighlighting(colours),
       lintGutter(),
       ghosts,
+      hovers((position) => hooks.hover(position)),
       keymap.of([
         { key: "Tab", run: acceptCompletion }, // without an open list, Tab goes on to the next part of the page
         ...closeBracketsKeymap,
@@ -100,7 +103,8 @@ export class Editor {
     });
   }
 
-  show(hints: Hint[], diagnostics: Diagnostic[]): void {
+  /** Show problems and, unless they are as before, sizes. */
+  show(hints: Hint[] | null, diagnostics: Diagnostic[]): void {
     const { state } = this.view;
     const found = diagnostics.map((diagnostic): CodeDiagnostic => {
       const { from, to } = rangeOf(state.doc, diagnostic.range);
@@ -112,7 +116,7 @@ export class Editor {
         actions: diagnostic.fixes.slice(0, 4).map((fix) => ({ name: fix.title, apply: () => this.apply(fix) })),
       };
     });
-    this.view.dispatch({ effects: setHints.of(hints) }, setDiagnostics(state, found));
+    this.view.dispatch(hints ? { effects: setHints.of(hints) } : {}, setDiagnostics(state, found));
   }
 
   /** Make the edits of a quick fix: one step of undo. */

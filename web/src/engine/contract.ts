@@ -69,6 +69,9 @@ export interface Totals {
 
 export type Value = string | number | boolean | null | Value[];
 
+/** The sizes of an input, or as they are written: 3x224x224. */
+export type Sizes = number[] | string;
+
 export interface Variable {
   name: string;
   value: Value;
@@ -103,10 +106,16 @@ export interface Look {
 
 export interface Completion {
   label: string;
+  sort: string;
   detail: string;
   info: string;
   insert: string;
   range: Range;
+}
+
+export interface Hover {
+  markdown: string;
+  range: Range | null;
 }
 
 export interface Example {
@@ -121,6 +130,8 @@ export interface Opened {
   name: string;
   note?: string;
   variant?: string;
+  variables?: Record<string, Value>;
+  inputs?: Record<string, Sizes>;
 }
 
 export interface Exported {
@@ -153,6 +164,8 @@ export interface Field {
 /** The answer to each request, by its `do`. */
 export interface Answers {
   look: Look;
+  fixes: { diagnostics: Diagnostic[] };
+  hover: Hover;
   complete: { items: Completion[] };
   picture: Picture;
   explain: Explained;
@@ -172,7 +185,7 @@ export interface Settings {
   name: string;
   variant: string;
   variables: Record<string, Value>;
-  inputs: Record<string, number[]>;
+  inputs: Record<string, Sizes>;
   batch: number;
   theme: "light" | "dark";
 }

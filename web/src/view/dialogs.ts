@@ -36,6 +36,9 @@ export class ExampleDialog {
       const all = `${name} ${title} ${family} ${task}`.toLowerCase();
       return words.every((word) => all.includes(word));
     });
+    const [first = ""] = words;
+    const rank = ({ name }: Example) => (name === first ? 0 : name.startsWith(first) ? 1 : 2);
+    if (first) found.sort((a, b) => rank(a) - rank(b));
     const tasks = Map.groupBy(found, ({ task }) => task || "others");
     this.list.replaceChildren(
       ...[...tasks].map(([task, members]) =>
@@ -90,4 +93,16 @@ export function openHelp(where: string): void {
   );
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.showModal();
+}
+
+/** Ask for the input size of a file in which it is dynamic. */
+export function openSize(message: string, hint: string, chosen: (size: string) => void): void {
+  const dialog = byId<HTMLDialogElement>("size-dialog");
+  const field = h("input", { type: "text", value: /--input (\S+)/.exec(hint)?.[1] ?? "", "aria-label": "Input size", spellcheck: "false" });
+  const cancel = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const form = h("form.toolbar", { method: "dialog" }, field, h("button", { type: "submit" }, "Use this size"), cancel);
+  form.addEventListener("submit", () => chosen(field.value.trim()));
+  dialog.replaceChildren(h("h2", { id: "size-title" }, "Which input size?"), h("p", {}, message), form);
+  dialog.showModal();
+  field.select();
 }

@@ -171,8 +171,11 @@ export class Explanation {
     const layer = this.layer;
     const explained = await this.hooks.ask("explain", { layer, back: this.back.checked });
     if (layer !== this.layer) return;
-    setText(this.title, layer);
-    this.text.replaceChildren(h("pre", {}, explained.text));
+    // The first line is a title: the name and the kind at the left, the sizes at the right.
+    const [title = "", rule = "", ...lines] = explained.text.split("\n");
+    const isTitled = /^[─-]+$/.test(rule.trim());
+    setText(this.title, isTitled ? title.trim().replace(/\s{2,}/, "   ") : layer);
+    this.text.replaceChildren(h("pre", {}, isTitled ? lines.join("\n") : explained.text));
     this.parent.hidden = false;
   }
 
