@@ -1,6 +1,6 @@
 import { byId, debounced, h, setText } from "./dom";
 import { Editor } from "./editor/editor";
-import { type Answers, type Do, type Look, Refused, type Request, type Settings, type Sizes } from "./engine/contract";
+import { type Answers, type Do, type Fix, type Look, Refused, type Request, type Settings, type Sizes } from "./engine/contract";
 import { type Engine, EngineLost, type Status } from "./engine/engine";
 import { Latest } from "./latest";
 import { fromFragment, toFragment } from "./share";
@@ -54,7 +54,7 @@ export class App {
       complete: (position) => this.ask("complete", { position }).then(({ items }) => items, () => []),
       hover: (position) => this.ask("hover", { position }).catch(() => null),
     });
-    this.problems = new Problems(byId("problems"), (fix) => this.editor.apply(fix), ({ line, character }) => {
+    this.problems = new Problems(byId("problems"), (fix) => this.fix(fix), ({ line, character }) => {
       this.showText();
       this.editor.reveal(line, character);
       this.editor.view.focus();
@@ -127,6 +127,12 @@ export class App {
   change(): void {
     this.looking.ask(performance.now());
     this.soonAddress();
+  }
+
+  /** Make a quick fix; where there is a keyboard, it goes on in the text. */
+  fix(fix: Fix): void {
+    this.editor.apply(fix);
+    if (!matchMedia("(pointer: coarse)").matches) this.editor.view.focus();
   }
 
   choose(id: string): void {

@@ -167,7 +167,7 @@ function setUpKeys(app: App): void {
 
 function fixFirst(app: App): void {
   const fix = app.look?.diagnostics.find(({ fixes }) => fixes.length)?.fixes[0];
-  if (fix) app.editor.apply(fix);
+  if (fix) app.fix(fix);
 }
 
 function otherPane(app: App): void {

@@ -78,7 +78,7 @@ export class Editor {
         ...completionKeymap,
         ...lintKeymap,
       ]),
-      EditorView.contentAttributes.of({ "aria-label": "Specification in YAML", spellcheck: "false", autocapitalize: "off" }),
+      EditorView.contentAttributes.of({ "aria-label": "Specification in YAML", spellcheck: "false", autocapitalize: "off", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !update.transactions.every((one) => one.annotation(byPage))) hooks.changed();
         const line = update.state.doc.lineAt(update.state.selection.main.head).number - 1;

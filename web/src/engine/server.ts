@@ -1,4 +1,4 @@
-import type { Answers, Do, Opened, Request } from "./contract";
+import type { Answers, Do, Failure, Opened, Request } from "./contract";
 import { type Engine, EngineBase, EngineLost } from "./engine";
 
 const TOKEN = "shapecalc-token";
@@ -40,7 +40,12 @@ export class ServerEngine extends EngineBase implements Engine {
       headers["X-Shapecalc-Do"] = "look";
     }
     const path = request.do === "read" ? "/api/read" : "/api/answer";
-    return this.read<D>(await this.send(path, { method: "POST", body: JSON.stringify(request), headers }));
+    for (let wait = 50; ; wait *= 2) {
+      const answer = (await this.send(path, { method: "POST", body: JSON.stringify(request), headers })) as { error?: Failure };
+      // More is asked at once than the server has processes: it is asked again, for a few seconds.
+      if (answer.error?.kind !== "busy" || wait > 2000) return this.read<D>(answer);
+      await pause(wait);
+    }
   }
 
   private async send(path: string, init: RequestInit): Promise<unknown> {

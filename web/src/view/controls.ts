@@ -170,7 +170,7 @@ function slider(
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 8, PageDown: -8 }[event.key];
     if (!by) return;
     event.preventDefault();
-    range.value = String(Math.min(max, Math.max(min, Number(field.value) + by * step)));
+    range.value = String(Math.min(max, Math.max(min, Math.round(Number(range.value) / step) * step + by * step)));
     range.dispatchEvent(new Event("input"));
   });
   field.addEventListener("change", () => {
@@ -180,10 +180,11 @@ function slider(
   const write = (value: number | undefined) => {
     if (value === undefined) return;
     if (value > Number(range.max)) range.max = String(value);
-    if (document.activeElement !== range) range.value = String(value);
-    if (document.activeElement !== field) field.value = String(value);
-    range.setAttribute("aria-valuetext", String(value));
     range.style.setProperty("--filled", `${(100 * (value - min)) / (Number(range.max) - min || 1)}%`);
+    // While one of them is moved, what comes is older than what it shows.
+    if ([range, field].includes(document.activeElement as HTMLInputElement)) return;
+    range.value = field.value = String(value);
+    range.setAttribute("aria-valuetext", String(value));
   };
   return [h("div.control", {}, h("span.label", { title: name }, name), range, field), write];
 }
