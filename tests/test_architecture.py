@@ -16,6 +16,7 @@ PACKAGE = Path(shapecalc.__file__).parent
 FLOORS = [
     "__main__",
     "cli",
+    "server",
     "editor",
     "renderers",
     "network",
@@ -44,7 +45,8 @@ EXCEPTIONS = {
 
 # Which part may import which library.
 LIBRARIES = {"yaml": {"source"}, "rich": {"renderers"}, "sympy": {"dims", "questions"}, "numpy": {"dims", "questions"},
-             "click": {"cli"}, "pygls": {"editor"}, "lsprotocol": {"editor"}}  # fmt: skip
+             "click": {"cli"}, "pygls": {"editor"}, "lsprotocol": {"editor"},
+             "starlette": {"server"}, "uvicorn": {"server"}}  # fmt: skip
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "fixes", "quick_fixes"]
 
-_SECONDS = 1.0
+_SECONDS = 0.5
 """The time for trying the hints of one request."""
 _MOST_FIXES = 5
 _MOST_LAYERS = 2_000

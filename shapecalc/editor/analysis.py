@@ -7,6 +7,7 @@ cannot be read is read without the item that is wrong, and layers that do not de
 from __future__ import annotations
 
 import os
+import time
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,8 @@ _T = TypeVar("_T")
 MAX_CHARACTERS = 1_000_000
 """The maximum length of a text that is worked out while it is edited."""
 
+_SECONDS = 0.5
+"""The time within which a text with problems is expanded, to be expanded again for the sizes of what is right."""
 _OF_SIZES = ("layout", "input", "inputs", "use")
 """Keys without which sizes would be those of another network."""
 _UNTITLED = "<text>"
@@ -122,10 +125,12 @@ class Analysis:
             return None, None, (Problem(f"{message} {MAX_CHARACTERS:,}", hint=hint),), ()
         if self.recovered is not None:
             return None, self._part_of_recovered(), self._problems_of_recovered(), ()
+        end = time.monotonic() + _SECONDS
         try:
             network = Network(self.member)
         except SpecError as error:
-            return None, _in_part(self.member), self._own(error.problems), error.warnings
+            part = _in_part(self.member) if time.monotonic() < end else None
+            return None, part, self._own(error.problems), error.warnings
         except ShapecalcError as error:
             return None, None, error.problems, ()
         try:

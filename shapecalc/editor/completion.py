@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from shapecalc.editor.analysis import Analysis
-    from shapecalc.editor.context import Context
+    from shapecalc.editor.context import CursorContext
     from shapecalc.language.blocks import BlockDefinition
     from shapecalc.layers.base.layer import Layer
 
@@ -54,7 +54,7 @@ def completions(analysis: Analysis, position: Position) -> list[Completion]:
     if analysis.is_too_large:
         return []
     text = analysis.text
-    position = Position(position.line, min(position.character, len(text.line(position.line))))
+    position = text.position(text.offset(position))
     lines = [text.line(number) for number in range(len(text.starts))]
     context = context_at(lines, *position)
     rest = lines[position.line][position.character :]
@@ -74,7 +74,7 @@ def completions(analysis: Analysis, position: Position) -> list[Completion]:
 class _Choices:
     """What may be written in a context."""
 
-    def __init__(self, analysis: Analysis, context: Context) -> None:
+    def __init__(self, analysis: Analysis, context: CursorContext) -> None:
         self.analysis = analysis
         self.context = context
         self.document = analysis.document
@@ -87,8 +87,8 @@ class _Choices:
         if not top:
             if self.context.is_key:
                 yield from self.keys(KEYS)
-        elif top == "layers":
-            yield from self.in_layers(rest)
+        elif top in ("layers", ITEM):  # the text may be a list of layers alone
+            yield from self.in_layers(rest if top == "layers" else [top, *rest])
         elif top == "blocks":
             yield from self.in_block(rest)
         elif top in ("output", "outputs"):

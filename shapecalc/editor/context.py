@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Context", "context_at"]
+__all__ = ["CursorContext", "context_at"]
 
 ITEM = "-"
 """An item of a list, in the path of a cursor."""
@@ -14,7 +14,7 @@ _KEY = re.compile(r"""([\w.-]+|"[^"]*"|'[^']*')\s*:(?=\s|$)""")
 _MOST_LINES = 5_000
 
 
-class Context(NamedTuple):
+class CursorContext(NamedTuple):
     """The keys and items around a cursor, from outside (`-` is an item of a list), and what is written there.
 
     `is_key` is whether a key may be written: of a mapping, or a word alone. `beside` are the keys of the mapping that
@@ -47,7 +47,7 @@ class _Bracket:
         self.start = start
 
 
-def context_at(lines: list[str], line: int, character: int) -> Context:
+def context_at(lines: list[str], line: int, character: int) -> CursorContext:
     """Return the context of a cursor; the lines are those of the whole text."""
     current = lines[line][:character] if line < len(lines) else ""
     first = _start_of_flow(lines, line)
@@ -57,18 +57,20 @@ def context_at(lines: list[str], line: int, character: int) -> Context:
     if first < line:
         rest = "\n".join([rest, *lines[first + 1 : line], current])
     if _in_comment(rest):
-        return Context(("#",), is_key=False, beside=(), word="")
+        return CursorContext(("#",), is_key=False, beside=(), word="")
     path = [one.word for one in opened]
     key = _KEY.match(rest)
     if key is None:
         if rest[:1] in ("[", "{"):
             return _in_flow(path, rest)
-        return Context(tuple(path), is_key=True, beside=_beside(lines, first, column), word=_word_of(rest), value=rest)
+        return CursorContext(
+            tuple(path), is_key=True, beside=_beside(lines, first, column), word=_word_of(rest), value=rest
+        )
     value = rest[key.end() :].lstrip()
     path.append(_unquoted(key[1]))
     if value[:1] in ("[", "{"):
         return _in_flow(path, value)
-    return Context(tuple(path), is_key=False, beside=(), word=_word_of(value), value=value)
+    return CursorContext(tuple(path), is_key=False, beside=(), word=_word_of(value), value=value)
 
 
 def _word_of(text: str) -> str:
@@ -180,7 +182,7 @@ def _beside(lines: list[str], line: int, column: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _in_flow(path: list[str], text: str) -> Context:  # noqa: C901  (one branch for each sign)
+def _in_flow(path: list[str], text: str) -> CursorContext:  # noqa: C901  (one branch for each sign)
     """Return the context at the end of a text that begins with a bracket."""
     open_: list[_Bracket] = []
     inner: list[list[str]] = []
@@ -208,10 +210,12 @@ def _in_flow(path: list[str], text: str) -> Context:  # noqa: C901  (one branch 
             open_[-1].start = at + 1
         at += 1
     if not open_:
-        return Context(tuple(path), is_key=False, beside=(), word="", value=text, is_flow=True)
+        return CursorContext(tuple(path), is_key=False, beside=(), word="", value=text, is_flow=True)
     last = open_[-1]
     whole = [*path, *[word for words in inner for word in words], *([] if last.is_map else [ITEM])]
     value = text[last.start :].lstrip()
     if last.key:
-        return Context((*whole, last.key), is_key=False, beside=(), word=_word_of(value), value=value, is_flow=True)
-    return Context(tuple(whole), True, tuple(last.keys), _word_of(value), value, True)
+        return CursorContext(
+            (*whole, last.key), is_key=False, beside=(), word=_word_of(value), value=value, is_flow=True
+        )
+    return CursorContext(tuple(whole), True, tuple(last.keys), _word_of(value), value, True)

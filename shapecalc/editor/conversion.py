@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shapecalc.editor.hover import Hover
     from shapecalc.editor.navigation import Location
 
-__all__ = ["Converter"]
+__all__ = ["ProtocolConverter"]
 
 _SEVERITIES = {
     ERROR: lsp.DiagnosticSeverity.Error,
@@ -42,7 +42,7 @@ _SORTS = {
 }
 
 
-class Converter:
+class ProtocolConverter:
     """One analysis in one unit of characters."""
 
     def __init__(self, analysis: Analysis, uri: str, unit: str) -> None:

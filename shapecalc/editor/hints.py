@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.editor.analysis import Analysis
-    from shapecalc.editor.layers import Copy, Item
+    from shapecalc.editor.layers import Copy, LayerItem
     from shapecalc.errors import Mark
     from shapecalc.model.report import Report
 
@@ -50,7 +50,7 @@ def hints(analysis: Analysis, lines: tuple[int, int] | None = None) -> list[Inla
     return sorted(found, key=lambda hint: hint.position)
 
 
-def _label(item: Item) -> str:
+def _label(item: LayerItem) -> str:
     copies = item.copies
     sizes = list(dict.fromkeys(copy.size for copy in copies))
     counts = sorted({copy.total.params for copy in copies})
@@ -69,7 +69,7 @@ def _from_to(sizes: Sequence[str]) -> str:
     return sizes[0] if len(sizes) == 1 else f"{sizes[0]} … {sizes[-1]}"
 
 
-def _tooltip(item: Item) -> str:
+def _tooltip(item: LayerItem) -> str:
     """Return each copy in a line, of many the first and the last."""
     copies = item.copies
     shown = copies if len(copies) <= _MOST_SHOWN else (*copies[: _MOST_SHOWN - 1], copies[-1])

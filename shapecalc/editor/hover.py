@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.editor.layers import Item, count_text, items_of
+from shapecalc.editor.layers import LayerItem, count_text, items_of
 from shapecalc.editor.navigation import definition, generated_names, symbol_at
 from shapecalc.editor.symbols import ARGUMENT, BLOCK, KEY, KIND, LAYER, LAYER_KEY, VARIABLE
 from shapecalc.errors import ShapecalcError
@@ -17,7 +17,7 @@ from shapecalc.source import flow_text, shown_value
 if TYPE_CHECKING:
     from shapecalc.editor.analysis import Analysis
     from shapecalc.editor.positions import Position, Range
-    from shapecalc.editor.symbols import Symbol
+    from shapecalc.editor.symbols import TextSymbol
 
 __all__ = ["Hover", "hover"]
 
@@ -42,7 +42,7 @@ def hover(analysis: Analysis, position: Position) -> Hover | None:
     return Hover(analysis.text.range_of(symbol.mark), text) if text else None
 
 
-def _text_of(analysis: Analysis, symbol: Symbol) -> str:
+def _text_of(analysis: Analysis, symbol: TextSymbol) -> str:
     if symbol.sort == KEY:
         return f"`{symbol.name}`: {KEYS[symbol.name]}"
     if symbol.sort in (KIND, BLOCK):
@@ -56,7 +56,7 @@ def _text_of(analysis: Analysis, symbol: Symbol) -> str:
     return _of_name(analysis, symbol) if symbol.sort == LAYER else ""
 
 
-def _of_item(analysis: Analysis, symbol: Symbol) -> str:
+def _of_item(analysis: Analysis, symbol: TextSymbol) -> str:
     """Return a kind or block: what it is, its size here, and for a layer how that is computed."""
     document = analysis.document
     assert document is not None
@@ -79,7 +79,7 @@ def _of_item(analysis: Analysis, symbol: Symbol) -> str:
     return "\n\n".join(parts)
 
 
-def _sizes(item: Item) -> list[str]:
+def _sizes(item: LayerItem) -> list[str]:
     first, last = item.copies[0], item.copies[-1]
     shown = [first] if first is last else [first, last]
     lines = []
@@ -92,7 +92,7 @@ def _sizes(item: Item) -> list[str]:
     return ["  \n".join(lines)]
 
 
-def _arithmetic(analysis: Analysis, item: Item) -> list[str]:
+def _arithmetic(analysis: Analysis, item: LayerItem) -> list[str]:
     """Return the arithmetic of the first copy of an item."""
     from shapecalc.questions.explain import explain_report
 
@@ -107,7 +107,7 @@ def _arithmetic(analysis: Analysis, item: Item) -> list[str]:
     return [f"```text\n{text.strip()}\n```"]
 
 
-def _of_argument(analysis: Analysis, symbol: Symbol) -> str:
+def _of_argument(analysis: Analysis, symbol: TextSymbol) -> str:
     document = analysis.document
     assert document is not None
     block = document.blocks.get(symbol.owner)
@@ -133,7 +133,7 @@ def _default_of(argument: object) -> str:
     return f", by default `{shown_value(argument.default)}`"
 
 
-def _of_variable(analysis: Analysis, symbol: Symbol) -> str:
+def _of_variable(analysis: Analysis, symbol: TextSymbol) -> str:
     graph, document = analysis.graph, analysis.document
     assert document is not None
     if symbol.scope in document.blocks:
@@ -147,7 +147,7 @@ def _of_variable(analysis: Analysis, symbol: Symbol) -> str:
     return f"`{clean(symbol.name)}` = `{clean(shown_value(value))}`{of}"
 
 
-def _of_name(analysis: Analysis, symbol: Symbol) -> str:
+def _of_name(analysis: Analysis, symbol: TextSymbol) -> str:
     """Return the layer that has a name, with its size."""
     items = items_of(analysis)
     mark = symbol.item if symbol.is_definition else generated_names(analysis, symbol.scope).get(symbol.name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row, Totals
 
-__all__ = ["Copy", "Item", "count_text", "items_of", "size_text"]
+__all__ = ["Copy", "LayerItem", "count_text", "items_of", "size_text"]
 
 
 class Copy(NamedTuple):
@@ -32,7 +32,7 @@ class Copy(NamedTuple):
         return ", ".join(map(size_text, self.outputs))
 
 
-class Item(NamedTuple):
+class LayerItem(NamedTuple):
     """An item of a list of layers: the mark of its kind, and its copies; one, unless it is repeated or in a block."""
 
     mark: Mark
@@ -54,7 +54,7 @@ def count_text(copy: Copy) -> str:
 
 
 @once_each
-def items_of(analysis: Analysis) -> dict[tuple[int, int], Item]:
+def items_of(analysis: Analysis) -> dict[tuple[int, int], LayerItem]:
     """Return the items of the text whose sizes are known, by the line and column of their kinds."""
     report = analysis.report
     if report is None:
@@ -81,7 +81,7 @@ def items_of(analysis: Analysis) -> dict[tuple[int, int], Item]:
     for place, (mark, kind, is_block, groups) in gathered.items():
         copies = [_copy(report, name, places, readers) for name, places in groups.items() if name not in unfinished]
         if copies:
-            items[place] = Item(mark, kind, tuple(copies), is_block)
+            items[place] = LayerItem(mark, kind, tuple(copies), is_block)
     return items
 
 

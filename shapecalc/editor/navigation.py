@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.editor.analysis import once_each
 from shapecalc.editor.positions import Position, Range
-from shapecalc.editor.symbols import ARGUMENT, BLOCK, LAYER, VARIABLE, VARIANT, Symbol, symbols_of
+from shapecalc.editor.symbols import ARGUMENT, BLOCK, LAYER, VARIABLE, VARIANT, TextSymbol, symbols_of
 from shapecalc.source import MapValue
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Location(NamedTuple):
     range: Range
 
 
-def symbol_at(analysis: Analysis, position: Position) -> Symbol | None:
+def symbol_at(analysis: Analysis, position: Position) -> TextSymbol | None:
     """Return the symbol at a position, of several the shortest."""
     found = [one for one in symbols_of(analysis) if analysis.text.range_of(one.mark).contains(position)]
     return min(found, key=lambda one: (one.mark.length, one.is_definition), default=None)
@@ -73,7 +73,7 @@ def _located(analysis: Analysis, marks: list[Mark]) -> list[Location]:
     return [*dict.fromkeys(found)]
 
 
-def _definitions(analysis: Analysis, symbol: Symbol) -> Iterator[Mark]:
+def _definitions(analysis: Analysis, symbol: TextSymbol) -> Iterator[Mark]:
     """Yield the marks of what a symbol refers to."""
     document = analysis.document
     assert document is not None
@@ -90,11 +90,11 @@ def _definitions(analysis: Analysis, symbol: Symbol) -> Iterator[Mark]:
         yield from _layer_marks(analysis, symbol)
 
 
-def _is(one: Symbol, name: str, scope: str) -> bool:
+def _is(one: TextSymbol, name: str, scope: str) -> bool:
     return one.name == name and one.scope == scope
 
 
-def _defined(analysis: Analysis, sort: str) -> list[Symbol]:
+def _defined(analysis: Analysis, sort: str) -> list[TextSymbol]:
     return [one for one in symbols_of(analysis) if one.is_definition and one.sort == sort]
 
 
@@ -106,7 +106,7 @@ def _block_mark(analysis: Analysis, name: str) -> Iterator[Mark]:
     yield from own or [document.blocks[name].mark]
 
 
-def _layer_marks(analysis: Analysis, symbol: Symbol) -> Iterator[Mark]:
+def _layer_marks(analysis: Analysis, symbol: TextSymbol) -> Iterator[Mark]:
     """Yield the layers that have a name: as it is written, by a template (`c{i}`), or by their kind and number."""
     document = analysis.document
     assert document is not None

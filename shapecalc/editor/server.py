@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from shapecalc import __version__
 from shapecalc.editor import actions, completion, diagnostics, hints, hover, navigation
 from shapecalc.editor.analysis import Analysis
-from shapecalc.editor.conversion import Converter
+from shapecalc.editor.conversion import ProtocolConverter
 from shapecalc.editor.recognition import is_specification
 from shapecalc.errors import MissingExtraError
 
@@ -39,6 +39,9 @@ CHOOSE_VARIANT = "shapecalc.chooseVariant"
 _SETTLED = 0.05
 """Seconds without an edit after which diagnostics are worked out, where edits follow each other."""
 
+_SECONDS_FOR_FIXES = 1.5
+"""Seconds that a request waits for the search for fixes."""
+
 _T = TypeVar("_T")
 
 
@@ -54,6 +57,7 @@ class _Document:
         self.variant = ""
         self.is_recognised = is_specification(text, self.path, language)
         self.analysis: Analysis | None = None
+        self.search: tuple[Analysis, asyncio.Future[list[actions.Action]]] | None = None
 
     def change(self, text: str, version: int) -> None:
         """Replace the text. What was a specification stays one: a key may be missing while it is written."""
@@ -76,9 +80,9 @@ class Server(LanguageServer):
         """The units that both sides count characters in."""
         return str(getattr(self.workspace.position_encoding, "value", self.workspace.position_encoding) or "utf-16")
 
-    def converter(self, analysis: Analysis, uri: str) -> Converter:
+    def converter(self, analysis: Analysis, uri: str) -> ProtocolConverter:
         """Return what makes the types of the protocol of an analysis."""
-        return Converter(analysis, uri, self.unit)
+        return ProtocolConverter(analysis, uri, self.unit)
 
     def analysed(self, document: _Document) -> Analysis:
         """Return the analysis of a document: the same one for one version."""
@@ -87,7 +91,7 @@ class Server(LanguageServer):
             document.analysis = Analysis(document.text, document.path, document.variant, others)
         return document.analysis
 
-    async def answer(self, uri: str, work: Callable[[Analysis, Converter], _T], *, slowly: bool = False) -> _T | None:
+    async def answer(self, uri: str, work: Callable[[Analysis, ProtocolConverter], _T]) -> _T | None:
         """Return the result of a function of the analysis of a document; None for one that is no specification.
 
         Errors: `JsonRpcException` if the document has changed while it was worked out.
@@ -97,11 +101,23 @@ class Server(LanguageServer):
             return None
         version, analysis = document.version, self.analysed(document)
         converter = self.converter(analysis, uri)
-        pool = self.searcher if slowly else self.worker
-        result = await asyncio.get_running_loop().run_in_executor(pool, work, analysis, converter)
+        result = await asyncio.get_running_loop().run_in_executor(self.worker, work, analysis, converter)
         if document.version != version or self.documents.get(uri) is not document:
             raise JsonRpcException("the document has changed", lsp.LSPErrorCodes.ContentModified.value)
         return result
+
+    async def fixes_of(self, uri: str) -> list[lsp.CodeAction]:
+        """Return the fixes of a document, if they are found soon; a search that takes longer is for the next request."""
+        document = self.documents[uri]
+        analysis = self.analysed(document)
+        if document.search is None or document.search[0] is not analysis:
+            run = asyncio.get_running_loop().run_in_executor(self.searcher, actions.fixes, analysis)
+            document.search = (analysis, run)
+        search = document.search[1]
+        await asyncio.wait([search], timeout=_SECONDS_FOR_FIXES)
+        if not search.done() or document.analysis is not analysis:
+            return []
+        return list(map(self.converter(analysis, uri).code_action, search.result()))
 
     def publish_soon(self, uri: str, seconds: float = 0.0) -> None:
         """Send the diagnostics of a document once it was not edited for some seconds."""
@@ -169,6 +185,7 @@ def make_server() -> Server:
     server = Server()
     _documents(server)
     _queries(server)
+    _actions(server)
     _lenses(server)
     return server
 
@@ -246,26 +263,34 @@ def _queries(server: Server) -> None:
     async def referred(params: lsp.ReferenceParams) -> list[lsp.Location] | None:
         whole = params.context.include_declaration
 
-        def work(analysis: Analysis, to: Converter) -> list[lsp.Location]:
+        def work(analysis: Analysis, to: ProtocolConverter) -> list[lsp.Location]:
             at = to.from_position(params.position)
             return to.locations(navigation.references(analysis, at, with_definition=whole))
 
         return await server.answer(params.text_document.uri, work)
 
+
+def _actions(server: Server) -> None:
+    """Add the fixes of problems."""
+
     @server.feature(
         lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[lsp.CodeActionKind.QuickFix])
     )
     async def acted(params: lsp.CodeActionParams) -> list[lsp.CodeAction] | None:
-        def work(analysis: Analysis, to: Converter) -> list[lsp.CodeAction]:
-            found = actions.quick_fixes(analysis, to.from_range(params.range))
-            is_on_problem = any(to.touches(one.range, params.range) for one in diagnostics.diagnostics(analysis))
-            found += actions.fixes(analysis) if is_on_problem else []
-            return [to.code_action(one) for one in found]
-
         only = params.context.only
         if only and not any("quickfix".startswith(str(getattr(kind, "value", kind))) for kind in only):
             return []
-        return await server.answer(params.text_document.uri, work, slowly=True)
+        uri, asked = params.text_document.uri, params.range
+
+        def work(analysis: Analysis, to: ProtocolConverter) -> tuple[list[lsp.CodeAction], bool]:
+            found = [to.code_action(one) for one in actions.quick_fixes(analysis, to.from_range(asked))]
+            return found, any(to.touches(one.range, asked) for one in diagnostics.diagnostics(analysis))
+
+        answer = await server.answer(uri, work)
+        if answer is None:
+            return None
+        found, is_on_problem = answer
+        return found + (await server.fixes_of(uri) if is_on_problem else [])
 
 
 def _lenses(server: Server) -> None:

@@ -229,6 +229,7 @@ FREE = {
     "--at",  # a position
     "--of",  # columns, with commas
     "--flash", "--sram", "--patches",  # amounts; patches, with a layer
+    "--host",  # an address
 }  # fmt: skip
 """Options whose values are numbers: nothing can be offered for them."""
 

@@ -40,6 +40,7 @@ ASKED: dict[str, list[list[str]]] = {
     "memory": [["nested"], ["nested", "--layers", "--training"], ["nested", "--patches", "2x2", "--sram", "9KiB"]],
     "rf": [["nested"], ["nested", "long"]],
     "schema": [[]],
+    "serve": [["nowhere"]],
     "sizes": [["nested"]],
     "solve": [["nested", "--for", "width", "--params", "9k"], ["conv", "--input", "227", "--output", "55"]],
     "specs": [["lenet5"]],

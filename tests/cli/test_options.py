@@ -42,9 +42,11 @@ LEFT_OUT = {
     "init": {**_NO_NETWORK, "--format": "it writes YAML"},
     "layer": {"--depth": "it has one layer", "--set": "the options are the arguments"},
     "layers": _NO_NETWORK,
+    "lsp": dict.fromkeys(SHARED, "it serves an editor"),
     "memory": {},
     "rf": {"--batch": "what a position sees does not depend on it"},
     "schema": _NO_NETWORK,
+    "serve": dict.fromkeys(("--batch", "--depth", "--layout", "--format", "--output"), "it is chosen on the page"),
     "sizes": {"--batch": "sizes do not depend on it", "--depth": "it lists axes, not layers"},
     "solve": {
         "--depth": "it lists no layers",
