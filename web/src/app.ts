@@ -178,7 +178,9 @@ export class App {
     try {
       const look = await this.ask("look");
       if (this.editor.text !== text) return; // positions of an older text: the next answer is on its way
+      const answered = performance.now();
       this.show(look);
+      performance.measure("answer shown", { start: answered, end: performance.now() });
       requestAnimationFrame(() => performance.measure("keystroke to sizes", { start: began, end: performance.now() }));
     } catch (error) {
       if (!(error instanceof Refused) || error.failure.kind !== "overtaken") this.sayError(error);

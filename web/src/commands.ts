@@ -108,7 +108,7 @@ function setUpDownloads(app: App): void {
     const buttons = items.map(([, format, title]) =>
       h("button", { type: "button", onclick: () => { menu.hidePopover(); void download(app, format); } }, title),
     );
-    menu.append(h("div", { role: "group", "aria-label": group }, h("h3", {}, group), ...buttons));
+    menu.append(h("div", { role: "group", "aria-label": group }, h("span.title", {}, group), ...buttons));
   }
   menu.addEventListener("toggle", () => {
     const box = byId("download").getBoundingClientRect();

@@ -28,6 +28,7 @@ export function safeSvg(source: string): SVGSVGElement {
 export function safeHtml(source: string): DocumentFragment {
   const parsed = new DOMParser().parseFromString(source, "text/html").body;
   keep(parsed, HTML, HTML_ATTRIBUTES);
+  for (const head of parsed.querySelectorAll("th:empty")) head.replaceWith(parsed.ownerDocument.createElement("td"));
   const fragment = document.createDocumentFragment();
   fragment.append(...[...parsed.childNodes].map((node) => document.importNode(node, true)));
   return fragment;

@@ -35,7 +35,7 @@ test("Python crashes: it starts again, and the page goes on", async ({ ready: pa
   await expect(page.locator("#total-output .large")).toHaveText("100");
 });
 
-test("first sizes within 5 s of a cold start, with progress until then", async ({ browser, address, engine }, info) => {
+test("@time first sizes within 5 s of a cold start, with progress until then", async ({ browser, address, engine }, info) => {
   let best = Infinity;
   for (let round = 0; round < 3 && best >= 5000; round += 1) {
     const context = await browser.newContext();

@@ -99,6 +99,15 @@ export async function write(page: Page, text: string): Promise<void> {
   await page.keyboard.insertText(text);
 }
 
+/** The text that is shown, without the sizes behind its lines. */
+export function textOf(page: Page): Promise<string> {
+  return page.locator(".cm-content").evaluate((content) => {
+    const copy = content.cloneNode(true) as HTMLElement;
+    for (const ghost of copy.querySelectorAll(".ghost")) ghost.remove();
+    return copy.textContent ?? "";
+  });
+}
+
 /** Drop files on the page: names and bytes. */
 export async function drop(page: Page, ...paths: string[]): Promise<void> {
   const files = paths.map((path) => ({ name: path.split("/").at(-1), base64: readFileSync(join(repository, path)).toString("base64") }));

@@ -3,6 +3,8 @@ import { type Engine, EngineBase, EngineLost } from "./engine";
 
 const TOKEN = "shapecalc-token";
 const RETRY_AFTER = 700;
+const GONE = "The server does not answer. Start `shapecalc serve` again: your text is kept, and this page goes on by itself.";
+const OTHER = "This page's key is not valid any more. Open the address that `shapecalc serve` printed: your text is kept.";
 
 /** Take the token of `#token=…` out of the address, and keep it: addresses are shared, tokens are not. */
 export function keepToken(): void {
@@ -56,11 +58,11 @@ export class ServerEngine extends EngineBase implements Engine {
       response = await fetch(path, { ...init, headers, cache: "no-store", signal: AbortSignal.timeout(60_000) });
       answer = await response.json();
     } catch {
-      this.lose("The server does not answer. Start `shapecalc serve` again: your text is kept, and this page goes on by itself.");
+      this.lose(GONE);
       throw new EngineLost();
     }
     if (response.status === 403) {
-      this.lose("This page's key is not valid any more. Open the address that `shapecalc serve` printed: your text is kept.");
+      this.lose(OTHER);
       throw new EngineLost();
     }
     return answer;
@@ -84,8 +86,9 @@ export class ServerEngine extends EngineBase implements Engine {
         const token = localStorage.getItem(TOKEN) ?? "";
         const response = await fetch("/api/start", { headers: { "X-Shapecalc-Token": token }, cache: "no-store" });
         if (response.ok) break;
+        if (response.status === 403) this.report({ state: "lost", text: OTHER });
       } catch {
-        // Not yet.
+        this.report({ state: "lost", text: GONE });
       }
     }
     this.waiting = false;
