@@ -1,13 +1,15 @@
 /** Pack what Python needs within a page: Pyodide, PyYAML, shapecalc, all compiled, and a snapshot of the memory after start. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const web = dirname(dirname(fileURLToPath(import.meta.url)));
-const repository = process.env.REPO ?? dirname(web);
+const repository = dirname(web);
+const own = join(repository, ".venv", "bin", "python");
+const interpreter = existsSync(own) ? own : "python3";
 const cache = join(web, ".cache");
 const out = join(web, "dist-static", "python");
 const pyodide = dirname(createRequire(import.meta.url).resolve("pyodide/package.json"));
@@ -24,10 +26,10 @@ function collect() {
   rmSync(join(cache, "wheels"), { recursive: true, force: true });
   for (const [wheel, options] of Object.entries(wheels)) {
     const pip = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"];
-    execFileSync("python3", [...pip, ...options, "--dest", join(cache, "wheels"), wheel], { stdio: "inherit" });
+    execFileSync(interpreter, [...pip, ...options, "--dest", join(cache, "wheels"), wheel], { stdio: "inherit" });
   }
   for (const name of readdirSync(join(cache, "wheels"))) {
-    execFileSync("python3", ["-m", "zipfile", "-e", join(cache, "wheels", name), join(cache, "wheels", "unpacked")]);
+    execFileSync(interpreter, ["-m", "zipfile", "-e", join(cache, "wheels", name), join(cache, "wheels", "unpacked")]);
   }
   const add = (from, to, wanted) => {
     for (const path of readdirSync(from, { recursive: true })) {

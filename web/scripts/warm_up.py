@@ -6,7 +6,7 @@ import sys
 
 sys.path.append("/lib/shapecalc")
 
-from shapecalc.editor.engine import answer  # noqa: E402
+from shapecalc.editor.engine import answer
 
 
 def answer_json(request: str) -> str:
