@@ -16,8 +16,8 @@ export default defineConfig({
     launchOptions: { executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox"] },
   },
   projects: [
-    { name: "server", metadata: { engine: "server" } },
-    { name: "static", metadata: { engine: "static", address: `http://127.0.0.1:${STATIC_PORT}/` } },
+    { name: "server", grepInvert: /@static/, metadata: { engine: "server" } },
+    { name: "static", grepInvert: /@server/, metadata: { engine: "static", address: `http://127.0.0.1:${STATIC_PORT}/` } },
   ],
   webServer: { command: `node scripts/serve-static.mjs ${STATIC_PORT}`, port: STATIC_PORT, reuseExistingServer: false },
 });

@@ -86,7 +86,7 @@ export class App {
     for (const { key, title, element } of this.panels) this.tabs.add(key, title, element);
     const isNarrow = matchMedia("(max-width: 760px)").matches;
     this.tabs.choose(isNarrow ? "text" : "table");
-    byId<HTMLDetailsElement>("settings").open = !isNarrow;
+    byId<HTMLDetailsElement>("settings").open = innerWidth > 900;
     engine.onStatus((status) => this.showStatus(status));
   }
 

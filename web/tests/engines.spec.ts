@@ -1,7 +1,6 @@
 import { Server, expect, isReady, test } from "./fixtures";
 
-test("the server is killed: the page says so, keeps the text, and goes on with the next server", async ({ watched: page, context, engine }) => {
-  test.skip(engine !== "server", "the other engine has no server");
+test("@server the server is killed: the page says so, keeps the text, and goes on with the next server", async ({ watched: page, context }) => {
   const server = new Server();
   await page.goto(await server.start());
   await isReady(page);
@@ -24,8 +23,7 @@ test("the server is killed: the page says so, keeps the text, and goes on with t
   await next.stop();
 });
 
-test("Python crashes: it starts again, and the page goes on", async ({ ready: page, engine }) => {
-  test.skip(engine !== "static", "the other engine has no Python in the page");
+test("@static Python crashes: it starts again, and the page goes on", async ({ ready: page }) => {
   await page.workers()[0]?.evaluate(() => void setTimeout(() => { throw new Error("crash"); }));
   await expect(page.locator("#status")).not.toHaveAttribute("data-state", "ready");
   await page.locator(".cm-line", { hasText: "fc: 10" }).click();

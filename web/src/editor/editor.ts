@@ -67,6 +67,7 @@ export class Editor {
       yaml(),
       syntaxHighlighting(colours),
       lintGutter(),
+      matchMedia("(max-width: 760px)").matches ? EditorView.lineWrapping : [],
       ghosts,
       hovers((position) => hooks.hover(position)),
       keymap.of([

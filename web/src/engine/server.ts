@@ -3,8 +3,8 @@ import { type Engine, EngineBase, EngineLost } from "./engine";
 
 const TOKEN = "shapecalc-token";
 const RETRY_AFTER = 700;
-const GONE = "The server does not answer. Start `shapecalc serve` again: your text is kept, and this page goes on by itself.";
-const OTHER = "This page's key is not valid any more. Open the address that `shapecalc serve` printed: your text is kept.";
+const GONE = "The server does not answer. Start shapecalc serve again: your text is kept, and this page goes on by itself.";
+const OTHER = "This page's key is not valid any more. Open the address that shapecalc serve printed: your text is kept.";
 
 /** Take the token of `#token=…` out of the address, and keep it: addresses are shared, tokens are not. */
 export function keepToken(): void {

@@ -62,7 +62,7 @@ export class Controls {
     this.writers = [];
     const sized = look.inputs.flatMap((input) => this.ofInput(input));
     const [sliders, others] = [look.variables.filter(isSlider), look.variables.filter((variable) => !isSlider(variable))];
-    const first = [...(look.variants.length > 1 ? [this.ofVariants(look)] : []), ...sized, ...sliders.slice(0, FIRST).map((one) => this.ofVariable(one))];
+    const first = [...sized, ...(look.variants.length > 1 ? [this.ofVariants(look)] : []), ...sliders.slice(0, FIRST).map((one) => this.ofVariable(one))];
     const rest = [...sliders.slice(FIRST), ...others].map((one) => this.ofVariable(one));
     const more = rest.length ? [h("details.more", {}, h("summary", {}, `${rest.length} more`), h("div.controls", {}, ...rest))] : [];
     this.grid.replaceChildren(...first, ...more);

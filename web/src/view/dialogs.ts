@@ -1,4 +1,5 @@
 import { byId, h } from "../dom";
+import { fromMarkdown } from "../editor/tooltips";
 import type { Example } from "../engine/contract";
 
 /** The bundled networks, to be searched by typing. */
@@ -89,7 +90,7 @@ export function openHelp(where: string): void {
     h("div.toolbar", {}, h("h2", { id: "help-title" }, "Keyboard"), close),
     h("dl.keys", {}, ...KEYS.flatMap(([keys, what]) => [h("dt", {}, ...keys.split(/(?= and |, | … )|(?<= and |, | … )/).map((key) => (/^( and |, | … )$/.test(key) ? key : h("kbd", {}, key)))), h("dd", {}, what)])),
     h("h3", {}, "Where it is worked out"),
-    h("p", {}, where),
+    ...fromMarkdown(where),
   );
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.showModal();
