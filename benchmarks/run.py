@@ -127,6 +127,18 @@ def questions() -> Iterator[Result]:
     yield "explain resnet50 / summary resnet50: time", ratio, 3.0, "×"
 
 
+def live_page() -> Iterator[Result]:
+    """What follows a keystroke on the live page, against reading and inferring the network alone."""
+    import shapecalc
+    from shapecalc.editor.engine import answer
+
+    text = answer({"do": "example", "name": "resnet50"})["text"]
+    look = partial(answer, {"do": "look", "text": text, "name": "resnet50.yaml"})
+    pairs = [(timed(look), timed(lambda: shapecalc.load(text).infer())) for _ in range(25)]
+    looking, inferring = (min(column) for column in zip(*pairs, strict=True))
+    yield f"look at resnet50 ({1000 * looking:.0f} ms) / read and inferred", looking / inferring, 2.5, "×"
+
+
 def checkpoints() -> Iterator[Result]:
     """The headers of 16,000 tensors, and of a few, as whole processes: against Python alone, and with click.
 
@@ -166,6 +178,7 @@ BENCHMARKS = {
         throughput,
         linear,
         questions,
+        live_page,
         checkpoints,
         imported_nodes,
         onnx_files,

@@ -20,6 +20,7 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 
 _SECONDS_FOR_HINTS = 0.03
 """The time for hints, which may try other values: those of further problems are not worked out."""
+_LEAST_HINTS = 3
 
 
 class Related(NamedTuple):
@@ -43,10 +44,11 @@ class Diagnostic(NamedTuple):
 def diagnostics(analysis: Analysis) -> list[Diagnostic]:
     """Return all errors, warnings and notes of a text."""
     found = []
+    levels = ((ERROR, analysis.problems), (WARNING, analysis.warnings))
     end = time.monotonic() + _SECONDS_FOR_HINTS
-    for level, problems in ((ERROR, analysis.problems), (WARNING, analysis.warnings)):
+    for level, problems in levels:
         for index, problem in enumerate(problems):
-            hint = problem.hint if time.monotonic() < end else ""
+            hint = problem.hint if index < _LEAST_HINTS or time.monotonic() < end else ""
             lines = [_headline(analysis, problem), *problem.why, *filter(None, hint.split("\n"))]
             message = "\n".join(map(clean, lines))
             found.append(Diagnostic(_range_of(analysis, problem), level, message, _related(analysis, problem), index))

@@ -16,6 +16,8 @@ __all__ = ["BusyError", "DiedError", "Limits", "Pool", "SlowError"]
 _PARENT = os.path.dirname(os.path.dirname(os.path.abspath(shapecalc.__file__)))
 _GRACE = 1.0
 """Seconds that a request may still take that is not wanted any more, before its worker is ended."""
+_SUDDEN = 0.2
+"""Seconds within which a worker that had ended already is found to have."""
 _SECONDS_TO_START = 60.0
 _MARGIN = 5.0
 _MOST_STARTS = 3
@@ -84,13 +86,6 @@ class _Worker:
             raise DiedError
         return await answers.readexactly(length)
 
-    async def is_alive(self) -> bool:
-        """Return whether the process has not ended, as far as is known by now."""
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # what happened while nobody waited for it is noticed
-        answers = self.process.stdout
-        return self.process.returncode is None and answers is not None and not answers.at_eof()
-
     async def end(self) -> None:
         """End the process."""
         with contextlib.suppress(ProcessLookupError):
@@ -113,8 +108,13 @@ class Pool:
         self._is_closed = False
 
     async def start(self) -> None:
-        """Start all workers, and wait until they are ready. Errors: `DiedError`."""
-        await asyncio.gather(*[self._add() for _ in range(self.limits.workers)])
+        """Start all workers, and wait until one is ready. Errors: `DiedError` if none starts."""
+        for _ in range(self.limits.workers):
+            self._keep(self._add())
+        first = await self._idle.get()
+        if first is None:
+            raise DiedError
+        self._idle.put_nowait(first)
 
     async def close(self) -> None:
         """End all workers."""
@@ -129,14 +129,21 @@ class Pool:
         return [worker.process.pid for worker in self._workers]
 
     async def answer(self, body: bytes | bytearray, seconds: float) -> bytes:
-        """Return the answer to a request; where its worker has ended by itself, that of a second one.
+        """Return the answer to a request; where its worker has ended by itself, that of another one.
+
+        Workers may all have ended while they were idle; but a request that ends those at work is tried twice only.
 
         When the caller is cancelled, the worker is free again soon. Errors: `BusyError`, `SlowError`, `DiedError`.
         """
-        try:
-            return await self._answer(body, seconds)
-        except DiedError:
-            return await self._answer(body, seconds)
+        now = asyncio.get_running_loop().time
+        for number in range(self.limits.workers + 1):
+            started = now()
+            try:
+                return await self._answer(body, seconds)
+            except DiedError:
+                if number and now() - started > _SUDDEN:
+                    raise
+        raise DiedError
 
     async def _answer(self, body: bytes | bytearray, seconds: float) -> bytes:
         worker = await self._free()
@@ -167,7 +174,7 @@ class Pool:
                 worker = await asyncio.wait_for(self._idle.get(), self.limits.patience)
                 if worker is None:
                     raise DiedError
-                if await worker.is_alive():
+                if worker.process.returncode is None:
                     return worker
                 await self._replace(worker)  # it has ended while it was idle
         except asyncio.TimeoutError:

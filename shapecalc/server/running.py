@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any
@@ -79,7 +81,10 @@ def run(
     address: ServerAddress, begin: Callable[[], dict[str, Any]], folder: str, ready: Callable[[], None],
     limits: Limits | None = None,
 ) -> None:  # fmt: skip
-    """Serve until a signal ends it. `ready` is called when requests are answered; the rest is as for `LiveServer`."""
+    """Serve until a signal ends it. `ready` is called when requests are answered; the rest is as for `LiveServer`.
+
+    Errors: `UsageError` if it does not start.
+    """
     limits = limits or Limits()
     live = LiveServer(begin, folder, limits)
     connection = type("Connection", (WatchedConnection,), {"most_seconds": limits.stall})
@@ -89,7 +94,14 @@ def run(
         limit_concurrency=limits.connections, timeout_keep_alive=15, h11_max_incomplete_event_size=32 * 2**10,
         timeout_graceful_shutdown=_SECONDS_TO_END, lifespan="on",
     )  # fmt: skip
-    _Server(config, ready).run(sockets=[address.socket])
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # that a process has ended before it was to be is no news
+    server = _Server(config, ready)
+    with contextlib.suppress(SystemExit):  # of uvicorn, where it does not start
+        server.run(sockets=[address.socket])
+    if not server.started:
+        raise UsageError(
+            Problem("no process starts that works requests out", hint="see whether memory is limited here")
+        )
 
 
 class _Server(uvicorn.Server):

@@ -153,3 +153,17 @@ def test_no_other_command_loads_the_server():
         for name in loaded
         if name.startswith(("shapecalc.server", "shapecalc.editor", "starlette", "uvicorn", "asyncio"))
     ]
+
+
+@needs_the_extra
+@pytest.mark.skipif(os.name == "nt", reason="it has no /bin/false")
+def test_a_server_whose_workers_do_not_start_is_an_error():
+    code = (
+        "import sys\nfrom shapecalc.server import pool, running\nfrom shapecalc.errors import UsageError\n"
+        "sys.executable = '/bin/false'\n"
+        "try: running.run(running.listen('127.0.0.1', 0), dict, '', print, pool.Limits(workers=1))\n"
+        "except UsageError as error: print(error)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.startswith("no process starts that works requests out")
+    assert ran.stderr == ""

@@ -7,6 +7,8 @@ import json
 import pytest
 from serving import IS_SKIPPED, serving
 
+from shapecalc.questions.speed.devices import device_text
+
 pytestmark = pytest.mark.skipif(IS_SKIPPED, reason="it needs the extra serve")
 
 SECRET = "blocks: {secret: {layers: [{conv: {out_channels: 4242, kernel_size: 1}}]}}\n"
@@ -81,6 +83,9 @@ def test_the_name_of_a_text_is_no_path(server, name):
 def test_no_question_reads_a_file(server, folder):
     text = "input: 3x8x8\nlayers: [{conv: {out_channels: 4, kernel_size: 3}}]\n"
     outside = str(folder.parent / "secret.yaml")
+    (folder.parent / "device.yaml").write_text(device_text("h100"))
+    assert "h100" in server.ask("memory", text, device="h100").json["speed"].lower()
+    assert server.ask("memory", text, device=str(folder.parent / "device.yaml")).json["ok"] is False
     for more in (
         {"device": outside},
         {"weights": outside},
