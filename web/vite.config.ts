@@ -9,7 +9,7 @@ export default defineConfig(({ mode }) => ({
   base: "./",
   build: {
     outDir: mode === "static" ? "dist-static" : "../shapecalc/server/page",
-    emptyOutDir: mode !== "static",
+    emptyOutDir: true,
     modulePreload: false,
     assetsInlineLimit: 0,
     target: "es2022",

@@ -1,6 +1,7 @@
 /** Pack what Python needs within a page: Pyodide, PyYAML, shapecalc, all compiled, and a snapshot of the memory after start. */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -82,6 +83,7 @@ function growBeforeRestoring(source) {
 }
 
 export async function buildPython() {
+  rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const sources = collect();
   for (const name of ["pyodide.asm.wasm", "pyodide.mjs", "python_stdlib.zip"]) copyFileSync(join(pyodide, name), join(out, name));
@@ -115,7 +117,11 @@ export async function buildPython() {
   for (const [name, bytes] of Object.entries(parts)) writeFileSync(join(out, name), gzipSync(bytes, { level: 9 }));
   const fetched = ["pyodide.asm.wasm", "pyodide.asm.mjs", "python_stdlib.zip", "packages.bin", "snapshot.bin"];
   const sizes = Object.fromEntries(fetched.map((name) => [name, statSync(join(out, name)).size]));
-  writeFileSync(join(out, "sizes.json"), JSON.stringify(sizes));
+  const hash = createHash("sha256");
+  for (const name of fetched) hash.update(readFileSync(join(out, name)));
+  const folder = `python-${hash.digest("hex").slice(0, 12)}`;
+  renameSync(out, join(dirname(out), folder));
+  writeFileSync(join(dirname(out), "python.json"), JSON.stringify({ folder, sizes }));
   console.log(sizes, { snapshot: parts["snapshot.bin"].length, packages: parts["packages.bin"].length });
   return sizes;
 }

@@ -10,7 +10,15 @@ interface Pyodide {
   loadPyodide(options: { indexURL: string; _loadSnapshot: Promise<Uint8Array> }): Promise<Python>;
 }
 
-const home = new URL("../python/", self.location.href).href;
+interface Manifest {
+  /** The folder of all files: its name is that of their contents, so that files of two versions never meet. */
+  folder: string;
+  /** The bytes of each file, for the progress: what a server compresses has another length. */
+  sizes: Record<string, number>;
+}
+
+const root = new URL("../", self.location.href).href;
+let home = root;
 const site = "/lib/shapecalc";
 const say = (said: FromWorker): void => self.postMessage(said);
 
@@ -70,7 +78,8 @@ function writeFiles(python: Python, packed: Uint8Array): void {
 
 async function start(): Promise<(json: string) => string> {
   say({ what: "progress", text: "Loading Python…", done: 0 });
-  const sizes = (await (await fetch(`${home}sizes.json`)).json()) as Record<string, number>;
+  const { folder, sizes } = (await (await fetch(`${root}python.json`, { cache: "no-cache" })).json()) as Manifest;
+  home = new URL(`${folder}/`, root).href;
   countFetched(Object.values(sizes).reduce((sum, size) => sum + size, 0));
   const packages = unpacked("packages.bin");
   const { loadPyodide } = (await import(/* @vite-ignore */ `${home}pyodide.mjs`)) as Pyodide;
