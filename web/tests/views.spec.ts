@@ -33,7 +33,8 @@ test("the picture, memory and receptive field follow the text", async ({ ready: 
   await expect(picture).toContainText("24×24×20");
   await write(page, "layout: HWC\ninput: 32x32x1\nlayers:\n  - conv: {out_channels: 20, kernel_size: 5}\n");
   await expect(picture).toContainText("28×28×20");
-  await picture.getByText("conv", { exact: true }).click({ force: true, position: { x: 2, y: 2 } });
+  await picture.locator("rect", { has: page.locator("title", { hasText: "conv1 · conv" }) }).click();
+  await expect(page.locator("#explanation")).toContainText("k²·C_in·C_out = 5²·1·20 = 500");
   await page.getByLabel("What is drawn").selectOption("Feature maps to scale");
   await expect(picture).toContainText("28");
   await page.getByRole("tab", { name: "Memory" }).click();

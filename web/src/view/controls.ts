@@ -1,4 +1,4 @@
-import { h } from "../dom";
+import { h, setAttribute, setProperty } from "../dom";
 import type { Input, Look, Value, Variable } from "../engine/contract";
 
 export interface Chosen {
@@ -34,7 +34,7 @@ export class Controls {
     }
     const signature = JSON.stringify([
       look.variants,
-      look.variables.map(({ name, min, max, step, choices, value }) => [name, min, max, step, choices, typeof value]),
+      look.variables.map((one) => [one.name, one.choices, typeof one.value, isSlider(one)]),
       look.inputs.map(({ name, axes, free }) => [name, axes, free]),
     ]);
     if (signature !== this.signature) {
@@ -66,7 +66,8 @@ export class Controls {
     const rest = [...sliders.slice(FIRST), ...others].map((one) => this.ofVariable(one));
     const more = rest.length ? [h("details.more", {}, h("summary", {}, `${rest.length} more`), h("div.controls", {}, ...rest))] : [];
     this.grid.replaceChildren(...first, ...more);
-    this.parent.hidden = !first.length && !rest.length;
+    const settings = this.parent.parentElement;
+    if (settings) settings.hidden = !first.length && !rest.length;
   }
 
   private ofVariants(look: Look): HTMLElement {
@@ -115,10 +116,11 @@ export class Controls {
       else this.chosen.variables[name] = value;
       this.changed();
     };
-    const now = (look: Look) => look.variables.find((one) => one.name === name)?.value;
+    const found = (look: Look) => look.variables.find((one) => one.name === name);
+    const now = (look: Look) => found(look)?.value;
     if (isSlider(variable)) {
       const [element, write] = slider(name, variable.min ?? 0, variable.max ?? 1, variable.step ?? 1, set);
-      this.writers.push((look) => write(now(look) as number | undefined));
+      this.writers.push((look) => write(now(look) as number | undefined, found(look)?.max ?? undefined));
       return element;
     }
     if (typeof variable.value === "boolean") {
@@ -156,7 +158,7 @@ function slider(
   max: number,
   step: number,
   set: (value: number) => void,
-): [HTMLElement, (value: number | undefined) => void] {
+): [HTMLElement, (value: number | undefined, max?: number) => void] {
   const range = h("input", { type: "range", min, max, step: "any", "aria-label": name });
   const field = h("input.exact", { type: "number", min, step: "any", "aria-label": `${name}, exact` });
   // Steps are of the base `min`, which would make 1, 9, 17 of a step of 8: round to multiples instead.
@@ -177,14 +179,16 @@ function slider(
     const value = Number(field.value);
     if (field.value && Number.isFinite(value)) set(value);
   });
-  const write = (value: number | undefined) => {
+  const write = (value: number | undefined, most?: number) => {
     if (value === undefined) return;
+    const isMoved = [range, field].includes(document.activeElement as HTMLInputElement);
+    if (most !== undefined && !isMoved) setAttribute(range, "max", String(most));
     if (value > Number(range.max)) range.max = String(value);
-    range.style.setProperty("--filled", `${(100 * (value - min)) / (Number(range.max) - min || 1)}%`);
+    setProperty(range, "--filled", `${(100 * (value - min)) / (Number(range.max) - min || 1)}%`);
     // While one of them is moved, what comes is older than what it shows.
-    if ([range, field].includes(document.activeElement as HTMLInputElement)) return;
+    if (isMoved) return;
     range.value = field.value = String(value);
-    range.setAttribute("aria-valuetext", String(value));
+    setAttribute(range, "aria-valuetext", String(value));
   };
   return [h("div.control", {}, h("span.label", { title: name }, name), range, field), write];
 }

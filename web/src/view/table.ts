@@ -1,4 +1,4 @@
-import { ICONS, h, icon, setText } from "../dom";
+import { ICONS, h, icon, setAttribute, setProperty, setText } from "../dom";
 import type { Row, Table } from "../engine/contract";
 
 export interface TableHooks {
@@ -144,13 +144,13 @@ export class LayerTable {
       element.classList.toggle("is-chosen", row.id === this.chosen);
       button.setAttribute("aria-pressed", String(row.id === this.chosen));
     }
-    if (old?.depth !== row.depth) element.style.setProperty("--depth", String(row.depth));
+    setProperty(element, "--depth", String(row.depth));
     const group = row.group ?? (row.family === "block" ? "collapsed" : row.family);
     if (element.dataset["group"] !== group) element.dataset["group"] = group;
     if (toggle) {
       const closed = this.isClosed(row, table.rows.length);
-      toggle.setAttribute("aria-expanded", String(!closed));
-      toggle.setAttribute("aria-label", `${row.id}: layers of the block`);
+      setAttribute(toggle, "aria-expanded", String(!closed));
+      setAttribute(toggle, "aria-label", `${row.id}: layers of the block`);
     }
     table.columns.forEach(({ key }, at) => {
       const cell = cells[at];
@@ -158,8 +158,8 @@ export class LayerTable {
       setText(cell, row.cells[at] ?? "");
       if (key === "params" || key === "macs") {
         const share = toggle ? 0 : Math.min(1, (row[key] ?? 0) / most[key]);
-        cell.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
-      } else if (key === "arguments") cell.title = row.cells[at] ?? "";
+        setProperty(cell, "--share", `${(share * 100).toFixed(1)}%`);
+      } else if (key === "arguments" && cell.title !== row.cells[at]) cell.title = row.cells[at] ?? "";
     });
   }
 
