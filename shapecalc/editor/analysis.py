@@ -105,6 +105,8 @@ class Analysis:
     @cached_property
     def report(self) -> Report | None:
         """The report of all layers whose sizes are known; None where there are none."""
+        if not self.is_too_large and self.recovered is not None:
+            return None if self.recovered.keys.intersection(_OF_SIZES) else _in_part(self.readable)
         return self._outcome[1]
 
     @cached_property
@@ -124,7 +126,7 @@ class Analysis:
             hint = "`shapecalc check` and `shapecalc summary` read a text of any length"
             return None, None, (Problem(f"{message} {MAX_CHARACTERS:,}", hint=hint),), ()
         if self.recovered is not None:
-            return None, self._part_of_recovered(), self._problems_of_recovered(), ()
+            return None, None, self._problems_of_recovered(), ()
         end = time.monotonic() + _SECONDS
         try:
             network = Network(self.member)
@@ -145,10 +147,6 @@ class Analysis:
         if document is None or not document.blocks or not {"input", "inputs", "layers"}.isdisjoint(document.keys):
             return problems
         return tuple([problem for problem in problems if problem.mark != document.mark])
-
-    def _part_of_recovered(self) -> Report | None:
-        assert self.recovered is not None
-        return None if self.recovered.keys.intersection(_OF_SIZES) else _in_part(self.readable)
 
     def _problems_of_recovered(self) -> tuple[Problem, ...]:
         """Return the problems of the reading, and those of what is above it: the others may follow from these."""

@@ -10,10 +10,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lsprotocol import types as lsp
-
 from shapecalc.editor import actions, completion, diagnostics, hints, hover, navigation
-from shapecalc.editor.session import SETTLED, EditedDocument, Server
+from shapecalc.editor.session import SETTLED, EditedDocument, Server, lsp
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -30,7 +30,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SETTLED", "ChangedError", "EditedDocument", "Server"]
+__all__ = ["SETTLED", "ChangedError", "EditedDocument", "Server", "lsp"]
 
 SETTLED = 0.05
 """Seconds without an edit after which diagnostics are worked out, where edits follow each other."""

@@ -20,7 +20,7 @@ from shapecalc.server.bodies import Bodies, FullError, LateError, LongError
 from shapecalc.server.guard import API, RequestGuard
 from shapecalc.server.page_files import page_files
 from shapecalc.server.pool import BusyError, DiedError, Limits, Pool, SlowError
-from shapecalc.server.replies import answered, failed
+from shapecalc.server.replies import AnswerReply, failed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
@@ -152,7 +152,7 @@ class LiveServer:
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
-                return answered(work.result())
+                return AnswerReply(work.result(), self.bodies)
             return overtaken() if stopped and stopped.done() else _GONE
         finally:
             for one in waiting:

@@ -1,4 +1,4 @@
-"""Bodies of requests: read up to a length, within a time, and not too many at once."""
+"""Bodies of requests: read up to a length, within a time, and not too many at once, together with those of replies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FullError(Exception):
 
 
 class Bodies:
-    """The bodies that are held, of which all together have a maximum length."""
+    """The bodies of requests and replies that are held, of which all together have a maximum length."""
 
     def __init__(self, most: int) -> None:
         self.most = most

@@ -28,8 +28,9 @@ class Limits(NamedTuple):
     """What requests may cost: seconds and bytes of memory of one, how many are worked out at once, and how many wait.
 
     `patience` is how many seconds one waits; `body` and `file` are the maximum lengths in bytes of a request and of one
-    with files, `bodies` of all that are held at once; `arrival` and `file_arrival` the seconds until one has arrived;
-    `stall` those after which a connection is ended that sends no head of a request, or reads nothing of a reply.
+    with files, `bodies` of all that are held at once, with those of replies; `arrival` and `file_arrival` the seconds
+    until one has arrived; `stall` those after which a connection is ended that sends no head of a request, or reads
+    nothing of a reply.
     """
 
     seconds: float = 10.0

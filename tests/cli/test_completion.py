@@ -84,7 +84,9 @@ def test_variants_of_a_file(completed):
 
 @pytest.mark.parametrize(
     "name",
-    some([one for one in commands() if one not in ("devices", "init", "layer", "schema", "specs", "weights")], 2),
+    some(
+        [one for one in commands() if one not in ("devices", "init", "layer", "lsp", "schema", "specs", "weights")], 2
+    ),
 )
 def test_every_command_completes_its_first_word(completed, name):
     words = completed(name, "max_pool" if name == "layers" else "unet_p")

@@ -37,6 +37,7 @@ ASKED: dict[str, list[list[str]]] = {
     "init": [["-o", "-"], ["lenet5", "-o", "-"]],
     "layer": [["conv", "--input", "3x8x8", "--out-channels", "4", "--kernel-size", "3", "--explain"]],
     "layers": [["gelu", "sigmoid", "self_attention", "max_pool"], []],
+    "lsp": [["nowhere"]],
     "memory": [["nested"], ["nested", "--layers", "--training"], ["nested", "--patches", "2x2", "--sram", "9KiB"]],
     "rf": [["nested"], ["nested", "long"]],
     "schema": [[]],

@@ -74,6 +74,8 @@ class Server:
                 connection.send(body or b"")
             reply = connection.getresponse()
             return Reply(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
+        except ConnectionResetError:  # it was closed while there was more to send, before what it said was read
+            return Reply(0, {}, b"")
         finally:
             connection.close()
 

@@ -68,7 +68,7 @@ def test_a_request_of_others_is_refused(server, headers):
     }  # fmt: skip
     for method, path in (("POST", "/api/answer"), ("POST", "/api/read"), ("GET", "/api/start")):
         reply = server.send(method, path, b'{"do": "examples"}', **filled)
-        assert reply.status in (400, 403), path  # without a host, or with two, it is no HTTP
+        assert reply.status in (0, 400, 403), path  # without a host, or with two, it is no HTTP
         assert b"alexnet" not in reply.body
         if reply.status == 403:
             assert reply.json["ok"] is False
