@@ -93,3 +93,28 @@ test("hostile names do no harm", async ({ ready: page }) => {
   await page.reload();
   await expect(page.locator(".cm-content")).not.toBeEmpty();
 });
+
+test("@server of a hostile answer, only harmless elements and attributes are shown", async ({ ready: page }) => {
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="alert(1)"><script>alert(2)</script><style>@import "//evil";</style>` +
+    `<foreignObject><img xmlns="http://www.w3.org/1999/xhtml" src="x" onerror="alert(3)"/></foreignObject><image href="//evil/x.png"/>` +
+    `<rect width="9" height="9" onclick="alert(4)" style="fill:red" fill="url(//evil)"/><a href="javascript:alert(5)"><text y="9">shown</text></a><text y="9">kept</text></svg>`;
+  const html = `<p onclick="alert(6)">text</p><img src=x onerror=alert(7)><script>alert(8)</script><a href="javascript:alert(9)">link</a>`;
+  await page.route("**/api/answer", async (route) => {
+    const { do: what } = route.request().postDataJSON() as { do: string };
+    if (what === "memory") await route.fulfill({ json: { ok: true, svg, html, text: "", rows: [], total: { bytes: 0, shown: "0" } } });
+    else await route.continue();
+  });
+  await page.getByRole("tab", { name: "Memory" }).click();
+  const panel = page.getByRole("tabpanel", { name: "Memory" });
+  await expect(panel).toContainText("kept");
+  await expect(panel).toContainText("text");
+  await expect(panel.locator("script, foreignObject, image, img, a")).toHaveCount(0);
+  const attributes = await panel.evaluate((element) => {
+    const all = [...element.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot?.querySelectorAll("*") ?? [])]);
+    return all.flatMap((one) => [...one.attributes]).filter(({ name, value }) => name.startsWith("on") || /evil|javascript/.test(value)).length;
+  });
+  expect(attributes).toBe(0);
+  await expect(panel.locator("rect")).toHaveCount(1);
+  expect(await panel.locator("rect").getAttribute("fill")).toBeNull();
+});
