@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => ({
     modulePreload: false,
     assetsInlineLimit: 0,
     target: "es2022",
-    license: false,
+    license: { fileName: "licenses.md" },
   },
   worker: { format: "es" },
   plugins: [

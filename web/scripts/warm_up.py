@@ -22,3 +22,4 @@ for wanted in [*asked, {"do": "memory"}, {"do": "field", "layer": ""}, {"do": "e
         raise RuntimeError(wanted)
 del opened, shown, asked, wanted
 gc.collect()
+gc.freeze()  # what was imported is never garbage
