@@ -1,11 +1,13 @@
-"""An editor's answers on a specification of 500 lines, each after an edit, against the limit of 50 ms.
+"""An editor's answers on a specification of 500 lines, each after an edit: they take at most 50 ms.
 
-`python benchmarks/editor.py` prints the times and exits with 1 if one is over the limit.
+That is on a machine on which reading and inferring the same network takes 20 ms; on any other, an answer takes at most
+2.5 times as long as these. `python benchmarks/editor.py` prints the times and exits with 1 above that limit.
 """
 
 import sys
 import time
 
+import shapecalc
 from shapecalc.editor.analysis import Analysis
 from shapecalc.editor.completion import completions
 from shapecalc.editor.diagnostics import diagnostics
@@ -14,7 +16,7 @@ from shapecalc.editor.hover import hover
 from shapecalc.editor.navigation import definition, references
 from shapecalc.editor.positions import Position
 
-LIMIT = 0.050
+LIMIT = 2.5
 TIMES = 7
 
 
@@ -43,6 +45,7 @@ layers:
 
 
 ANSWERS = {
+    "reading and inference": lambda found: shapecalc.load(found.text.text).infer(),
     "diagnostics": diagnostics,
     "diagnostics of an error": diagnostics,
     "inlay hints": hints,
@@ -72,11 +75,13 @@ def measured():
 
 def main():
     text = text_of(500)
-    print(f"{text.count(chr(10))} lines, {len(Analysis(text).report.rows)} layers; limit {1000 * LIMIT:.0f} ms")
+    print(f"{text.count(chr(10))} lines, {len(Analysis(text).report.rows)} layers; limit {LIMIT}×")
     found = measured()
+    whole = found["reading and inference"]
     for name, seconds in found.items():
-        print(f"{1000 * seconds:7.1f} ms  {name}{'' if seconds <= LIMIT else '  TOO SLOW'}")
-    return max(found.values()) > LIMIT
+        verdict = "" if seconds <= LIMIT * whole else "  TOO SLOW"
+        print(f"{1000 * seconds:7.1f} ms {seconds / whole:6.2f}×  {name}{verdict}")
+    return max(found.values()) > LIMIT * whole
 
 
 if __name__ == "__main__":

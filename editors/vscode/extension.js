@@ -9,7 +9,7 @@ let client;
 function options() {
   const settings = vscode.workspace.getConfiguration("shapecalc");
   const [command, ...args] = settings.get("command");
-  const patterns = settings.get("files");
+  const patterns = settings.get("yamlFiles");
   const selector = [{ language: "shapecalc" }, ...patterns.map((pattern) => ({ language: "yaml", pattern }))];
   return { server: { command, args }, client: { documentSelector: selector, synchronize: {
     fileEvents: patterns.map((pattern) => vscode.workspace.createFileSystemWatcher(pattern)) } } };

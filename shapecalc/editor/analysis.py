@@ -11,6 +11,7 @@ import time
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from shapecalc.collection import uncollected
 from shapecalc.editor.positions import EditedText
 from shapecalc.editor.recovery import recovered
 from shapecalc.errors import Problem, ShapecalcError, ShapeError, SpecError
@@ -58,6 +59,7 @@ class Analysis:
         self.edited = edited
         self.name = os.path.basename(path) or _UNTITLED
         self.results: dict[str, Any] = {}
+        self.has_part = False
 
     @cached_property
     def member(self) -> Member:
@@ -85,7 +87,7 @@ class Analysis:
         """The network of what of the text can be read."""
         if self.recovered is None:
             return self.member
-        return self._chosen(read_edited(self.recovered.text, self.path, self.name, self.edited))
+        return self._chosen(read_edited(self.recovered.value, self.path, self.name, self.edited))
 
     @property
     def document(self) -> Document | None:
@@ -105,14 +107,19 @@ class Analysis:
     @cached_property
     def report(self) -> Report | None:
         """The report of all layers whose sizes are known; None where there are none."""
+        with uncollected():
+            return self._report()
+
+    def _report(self) -> Report | None:
         if not self.is_too_large and self.recovered is not None:
             return None if self.recovered.keys.intersection(_OF_SIZES) else _in_part(self.readable)
-        return self._outcome[1]
+        return self._outcome[1] or (_in_part(self.member) if self.has_part else None)
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """The errors of the text, in its order: also expectations that are not met."""
-        return self._outcome[2]
+        with uncollected():
+            return self._outcome[2]
 
     @cached_property
     def warnings(self) -> tuple[Problem, ...]:
@@ -131,8 +138,8 @@ class Analysis:
         try:
             network = Network(self.member)
         except SpecError as error:
-            part = _in_part(self.member) if time.monotonic() < end else None
-            return None, part, self._own(error.problems), error.warnings
+            self.has_part = time.monotonic() < end
+            return None, None, self._own(error.problems), error.warnings
         except ShapecalcError as error:
             return None, None, error.problems, ()
         try:

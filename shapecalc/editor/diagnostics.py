@@ -92,8 +92,10 @@ def _related_at(analysis: Analysis, words: str, mark: Mark) -> Related | None:
 
 def _notes(analysis: Analysis) -> Iterator[Diagnostic]:
     """Yield the notes on the network, each at the layer that it begins with, or at the layers as a whole."""
+    if analysis.network is None:
+        return
     report, document = analysis.report, analysis.document
-    if report is None or document is None or (analysis.problems and not report.is_complete):
+    if report is None or document is None or not report.is_complete:
         return
     marks = {row.name: row.node.mark for row in report.rows}
     inputs = report.graph.input_marks

@@ -92,6 +92,9 @@ def item_end(analysis: Analysis, mark: Mark) -> Position:
     text = analysis.text
     start = text.position(text.offset_of(mark.line, mark.column))
     line = text.line(start.line)
+    before = line[: start.character].strip(" ")
+    if before and not before.strip("- ") and "#" not in line:  # an item in block style, as most are
+        return Position(start.line, len(line.rstrip()))
     depth, at, end = 0, start.character, start.character
     quote = ""
     while at < len(line):

@@ -13,6 +13,7 @@ from shapecalc.source import read_text
 
 if TYPE_CHECKING:
     from shapecalc.errors import Problem
+    from shapecalc.source import Value
 
 __all__ = ["Recovered", "recovered"]
 
@@ -27,9 +28,9 @@ _NAME = re.compile(r"(?:^|[\s{,])name\s*:\s*([\w.]+)")
 
 
 class Recovered(NamedTuple):
-    """A text that can be read, the first of its lines (from 1) that was replaced, and the top-level keys with some."""
+    """What of a text can be read, the first line (from 1) that was replaced, and the top-level keys with such lines."""
 
-    text: str
+    value: Value
     first: int
     keys: frozenset[str]
 
@@ -54,7 +55,7 @@ def recovered(text: str, name: str, problem: Problem) -> Recovered | None:
         replaced.update(range(*span))
         value, problems = read_text("\n".join(lines) + "\n", name)
         if value is not None:
-            return Recovered("\n".join(lines) + "\n", min(replaced) + 1, frozenset(keys))
+            return Recovered(value, min(replaced) + 1, frozenset(keys))
         mark = problems[-1].mark
         if mark is None or not mark.line:
             break
@@ -86,7 +87,7 @@ def _beginning(lines: list[str], name: str, end: int, keys: set[str]) -> Recover
         kept = [*lines[: max(stop, 0)], *[""] * (len(lines) - max(stop, 0))]
         value, _ = read_text("\n".join(kept) + "\n", name)
         if value is not None:
-            return Recovered("\n".join(kept) + "\n", max(stop, 0) + 1, frozenset(keys))
+            return Recovered(value, max(stop, 0) + 1, frozenset(keys))
     return None
 
 

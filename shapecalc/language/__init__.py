@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from shapecalc.errors import Hint, Problem
     from shapecalc.language.document import Reader
+    from shapecalc.source import Value
 
-__all__ = ["Specification", "read_plain", "read_specification"]
+__all__ = ["Specification", "read_plain", "read_specification", "specification_of"]
 
 
 class Specification:
@@ -87,6 +88,13 @@ class Specification:
 def read_specification(given: Any, name: str, reader: Reader | None = None) -> Specification:
     """Return the specification of a text, or of Python objects (a dict, a list of layers)."""
     value, problems = read_text(given, name) if isinstance(given, (str, bytes)) else read_object(given, name)
+    return specification_of(value, problems, name, reader)
+
+
+def specification_of(
+    value: Value | None, problems: Sequence[Problem], name: str, reader: Reader | None
+) -> Specification:
+    """Return the specification of a value, or of a text without one, and of the problems of the reading."""
     if value is None:
         return Specification(name, None, problems)
     document, wrong = read_document(value, reader)

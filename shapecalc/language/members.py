@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.errors import Mark, Problem, ShapecalcError, SpecError, UsageError, did_you_mean
 from shapecalc.importers import find_import, import_bytes
-from shapecalc.language import Specification, read_specification
+from shapecalc.language import Specification, read_specification, specification_of
 from shapecalc.language.files import (
     MAX_BYTES,
     STDIN,
@@ -187,14 +187,18 @@ def _read(content: str | bytes, found: Found, variant: str) -> Member:
     return choose(member, variant) if variant or not found.path else _by_default(member)
 
 
-def read_edited(text: str, path: str, name: str, edited: Mapping[str, str] = NOTHING_EDITED) -> Member:
-    """Return the network of the text of a specification that is edited, in place of what its file (if any) contains.
+def read_edited(text: str | Value, path: str, name: str, edited: Mapping[str, str] = NOTHING_EDITED) -> Member:
+    """Return the network of a text that is edited, or of its value, in place of what its file (if any) contains.
 
     Of a family it is the default member. `edited` are texts of other files by their real paths, for those that the
     specification uses.
     """
     reader = _reader(path, name, edited) if path else None
-    return _by_default(Member(read_specification(text, name, reader), "", path))
+    if isinstance(text, str):
+        specification = read_specification(text, name, reader)
+    else:
+        specification = specification_of(text, (), name, reader)
+    return _by_default(Member(specification, "", path))
 
 
 def _configured(content: bytes, name: str) -> Member:

@@ -15,6 +15,8 @@ import pytest
 from running import run
 from serving import IS_SKIPPED, SMALL, Server, until
 
+from shapecalc.errors import UsageError
+
 COMMAND = [sys.executable, "-c", "from shapecalc.__main__ import main; main()", "serve", "--no-browser"]
 WITHOUT = """
 import sys
@@ -118,6 +120,20 @@ def test_what_is_no_network_is_an_error_of_the_command(spec, words):
         ran = run("serve", "--no-browser", spec)
         assert (ran.status, ran.out) == (2, "")
         assert words in ran.err
+
+
+@needs_the_extra
+def test_it_listens_on_ipv6_too():
+    from shapecalc.server.guard import RequestGuard
+    from shapecalc.server.running import listen
+
+    try:
+        address = listen("::1", 0)
+    except UsageError:
+        pytest.skip("this machine has no IPv6")
+    address.socket.close()
+    assert re.fullmatch(rf"http://\[::1\]:{address.port}/#token=[\w-]{{32}}", address.url)
+    assert RequestGuard(None, address.token, address.hosts, address.port)._is_own(f"[::1]:{address.port}")
 
 
 @needs_the_extra

@@ -364,6 +364,20 @@ class TestRequests:
         monkeypatch.setitem(engine.REQUESTS, "look", fail)
         assert problem("look", "")["message"] == words
 
+    def test_no_markup_of_a_text_is_one_of_the_page(self):
+        text = LENET.replace("name: LeNet-5", "name: \"<img src=x onerror='alert(1)'>\"", 1)
+        assert text != LENET
+        for do, more in (
+            ("explain", {"layer": "c1"}),
+            ("memory", {}),
+            ("field", {}),
+            ("picture", {}),
+            ("export", {"format": "html"}),
+        ):
+            found = good(do, text, **more)
+            written = [found[key] for key in ("html", "svg") if key in found] or [found["text"]]
+            assert not [one for one in written if "<img" in one], do
+
     def test_numbers_are_finite(self):
         assert math.isfinite(good("look", LENET)["totals"]["macs"])
 
