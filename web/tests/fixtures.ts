@@ -18,6 +18,7 @@ export class Server {
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.process = started;
+    process.once("exit", () => started.kill("SIGKILL")); // also where a test fails before it stops it
     this.address = await new Promise<string>((resolve, reject) => {
       let said = "";
       started.stdout.on("data", (data: Buffer) => {
