@@ -1,0 +1,192 @@
+import { h, setText } from "../dom";
+import type { Answers, Do, Row } from "../engine/contract";
+import { safeHtml } from "../safe";
+import { Stage } from "./stage";
+
+export interface PanelHooks {
+  ask<D extends Do>(what: D, more: Record<string, unknown>): Promise<Answers[D]>;
+  chosen(id: string): void;
+  /** The reader changed what a panel shows. */
+  changed(): void;
+}
+
+/** A tab beside the table: it asks for what it shows when it is looked at, and again after each change. */
+export interface Panel {
+  readonly key: string;
+  readonly title: string;
+  readonly element: HTMLElement;
+  refresh(): Promise<void>;
+  /** What its picture is, for a download. */
+  svg(): string;
+}
+
+function choice(label: string, options: [string, string][], changed: () => void): HTMLSelectElement {
+  const select = h("select", { "aria-label": label, onchange: changed });
+  select.append(...options.map(([value, text]) => h("option", { value }, text)));
+  return select;
+}
+
+function zoomButtons(stage: Stage): HTMLElement {
+  const button = (text: string, label: string, action: () => void) =>
+    h("button.quiet", { type: "button", "aria-label": label, title: label, onclick: action }, text);
+  return h(
+    "div.zoom",
+    { role: "group", "aria-label": "Size of the picture" },
+    button("−", "Smaller", () => stage.zoomBy(1 / 1.25)),
+    button("Fit", "Fit the pane", () => stage.scale(0)),
+    button("+", "Larger", () => stage.zoomBy(1.25)),
+  );
+}
+
+export class PicturePanel implements Panel {
+  readonly key = "picture";
+  readonly title = "Picture";
+  readonly element = h("div.panel");
+  private readonly stage: Stage;
+  private readonly style: HTMLSelectElement;
+  private readonly direction: HTMLSelectElement;
+
+  constructor(private readonly hooks: PanelHooks) {
+    this.stage = new Stage("Picture of the network", (name) => hooks.chosen(name));
+    const styles: [string, string][] = [["graph", "Graph"], ["volumes", "Feature maps to scale"], ["shares", "Shares of layers"]];
+    this.style = choice("What is drawn", styles, () => this.changed());
+    this.direction = choice("Direction", [["down", "Down"], ["right", "To the right"]], () => this.changed());
+    this.element.append(h("div.toolbar", {}, this.style, this.direction, zoomButtons(this.stage)), this.stage.element);
+  }
+
+  async refresh(): Promise<void> {
+    const direction = this.style.value === "graph" ? { direction: this.direction.value } : {};
+    this.stage.show((await this.hooks.ask("picture", { style: this.style.value, ...direction })).svg);
+  }
+
+  svg(): string {
+    return this.stage.svgSource;
+  }
+
+  private changed(): void {
+    this.direction.hidden = this.style.value !== "graph";
+    this.hooks.changed();
+  }
+}
+
+export class MemoryPanel implements Panel {
+  readonly key = "memory";
+  readonly title = "Memory";
+  readonly element = h("div.panel");
+  private readonly stage = new Stage("Live bytes over time");
+  private readonly text = h("div.answer");
+  private readonly mode: HTMLSelectElement;
+  private readonly optimizer: HTMLSelectElement;
+
+  constructor(private readonly hooks: PanelHooks) {
+    this.mode = choice("What is run", [["", "Inference"], ["training", "Training"]], () => this.changed());
+    this.optimizer = choice("Optimizer", [["adam", "Adam"], ["sgd", "SGD"], ["momentum", "SGD with momentum"]], () => this.changed());
+    this.optimizer.hidden = true;
+    this.element.append(
+      h("div.toolbar", {}, this.mode, this.optimizer, zoomButtons(this.stage)),
+      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Memory" }, this.stage.element, this.text),
+    );
+  }
+
+  async refresh(): Promise<void> {
+    const training = this.mode.value === "training";
+    const memory = await this.hooks.ask("memory", training ? { training, optimizer: this.optimizer.value } : {});
+    this.stage.show(memory.svg);
+    this.text.replaceChildren(safeHtml(memory.html));
+  }
+
+  svg(): string {
+    return this.stage.svgSource;
+  }
+
+  private changed(): void {
+    this.optimizer.hidden = this.mode.value !== "training";
+    this.hooks.changed();
+  }
+}
+
+export class FieldPanel implements Panel {
+  readonly key = "field";
+  readonly title = "Receptive field";
+  readonly element = h("div.panel");
+  private readonly stage = new Stage("Receptive field on the input");
+  private readonly text = h("div.answer");
+  private readonly layer: HTMLSelectElement;
+  private names = "";
+
+  constructor(private readonly hooks: PanelHooks) {
+    this.layer = choice("Layer", [["", "All layers"]], () => hooks.changed());
+    this.element.append(
+      h("div.toolbar", {}, this.layer, zoomButtons(this.stage)),
+      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Receptive field" }, this.stage.element, this.text),
+    );
+  }
+
+  setLayers(rows: Row[]): void {
+    const names = rows.filter(({ family }) => family !== "block").map(({ id }) => id);
+    if (names.join("\n") === this.names) return;
+    this.names = names.join("\n");
+    const { value } = this.layer;
+    this.layer.replaceChildren(h("option", { value: "" }, "All layers"), ...names.map((name) => h("option", { value: name }, name)));
+    this.layer.value = names.includes(value) ? value : "";
+  }
+
+  choose(id: string): void {
+    if ([...this.layer.options].some(({ value }) => value === id)) this.layer.value = id;
+  }
+
+  async refresh(): Promise<void> {
+    const field = await this.hooks.ask("field", { layer: this.layer.value });
+    this.stage.show(field.svg);
+    this.text.replaceChildren(safeHtml(field.html));
+  }
+
+  svg(): string {
+    return this.stage.svgSource;
+  }
+}
+
+/** The arithmetic of the chosen layer, below the views. */
+export class Explanation {
+  private readonly title = h("h2");
+  private readonly text = h("div.answer", { tabindex: 0, role: "region", "aria-label": "Arithmetic" });
+  private readonly back = h("input", { type: "checkbox" });
+  layer = "";
+
+  constructor(
+    private readonly parent: HTMLElement,
+    private readonly hooks: PanelHooks,
+    closed: () => void,
+  ) {
+    this.back.addEventListener("change", () => hooks.changed());
+    const close = h("button.quiet", { type: "button", onclick: () => { this.close(); closed(); } }, "Close");
+    parent.append(
+      h("div.toolbar", {}, this.title, h("label.check", { title: "Show where its input comes from, back to the network's input" }, this.back, "back to the input"), close),
+      this.text,
+    );
+  }
+
+  async refresh(): Promise<void> {
+    if (!this.layer) return;
+    const layer = this.layer;
+    const explained = await this.hooks.ask("explain", { layer, back: this.back.checked });
+    if (layer !== this.layer) return;
+    // The first line is a title: the name and the kind at the left, the sizes at the right.
+    const [title = "", rule = "", ...lines] = explained.text.split("\n");
+    const isTitled = /^[─-]+$/.test(rule.trim());
+    setText(this.title, isTitled ? title.trim().replace(/\s{2,}/, "   ") : layer);
+    this.text.replaceChildren(h("pre", {}, isTitled ? lines.join("\n") : explained.text));
+    this.parent.hidden = false;
+  }
+
+  fail(message: string): void {
+    setText(this.title, this.layer);
+    this.text.replaceChildren(h("p", {}, message));
+    this.parent.hidden = !this.layer;
+  }
+
+  close(): void {
+    this.layer = "";
+    this.parent.hidden = true;
+  }
+}
