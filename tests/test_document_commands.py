@@ -21,6 +21,9 @@ CONFIGS = json.loads((ROOT / "tests" / "data" / "hub_configs.json").read_text(en
 OF_SHELLS = (".venv/", "git ", "pip ", "python")
 """Beginnings of commands that are none of shapecalc: README's two are those that CI begins with."""
 
+OTHERS = {"ci": "test_ci_page.py", "live-page": "server/test_served_files.py"}
+"""Pages whose commands need a repository or a server, and where these are tested."""
+
 
 def blocks_of(page, language):
     """Return the blocks of a page in a language, in order."""
@@ -42,7 +45,7 @@ COMMANDS = [
     pytest.param(page, commands_of(block), id=f"{page.stem}-{number}")
     for page in DOCUMENTS
     for number, block in enumerate(blocks_of(page, "sh"))
-    if not block.startswith(OF_SHELLS)
+    if not block.startswith(OF_SHELLS) and page.stem not in OTHERS
 ]
 
 
@@ -75,6 +78,7 @@ def test_a_command_of_a_page(page, commands, folder):
 
 def test_commands_of_pages_are_found():
     assert len(COMMANDS) > 20
+    assert all((ROOT / "tests" / name).is_file() for name in OTHERS.values())
     assert {block.id.rpartition("-")[0] for block in COMMANDS} >= {"README", "fits", "hugging-face", "speed"}
 
 

@@ -361,8 +361,12 @@ def _back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(".")
 
 
+SERVERS = ("lsp", "serve")
+"""Commands that answer programs: what they send is tested in tests/editor and tests/server."""
+
+
 def test_every_command_is_tested_with_hostile_names() -> None:
-    assert set(FED) == set(commands())
+    assert {*FED, *SERVERS} == set(commands())
     assert {format_ for _, format_ in CASES} == {*CHECKS, *BINARY}
 
 
@@ -385,7 +389,11 @@ def test_no_output_forges_lines_when_wrapped(name: str, specs: dict[str, Path]) 
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in commands() if name not in ("changes", "devices", "init", "layer", "layers", "schema", "specs")],
+    [
+        name
+        for name in commands()
+        if name not in ("changes", "devices", "init", "layer", "layers", "schema", "specs", *SERVERS)
+    ],
 )
 def test_no_error_text_hides_or_forges(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"a\r{FORGED}\u2028{FORGED}\u202e.yaml"

@@ -1,4 +1,4 @@
-import { Server, expect, isReady, test } from "./fixtures";
+import { Server, expect, isReady, test, slack } from "./fixtures";
 
 test("@server the server is killed: the page says so, keeps the text, and goes on with the next server", async ({ watched: page, context }) => {
   const server = new Server();
@@ -47,5 +47,5 @@ test("@time first sizes within 5 s of a cold start, with progress until then", a
     await context.close();
   }
   console.log(`${info.project.name}: first sizes after ${best} ms`);
-  expect(best).toBeLessThan(5000);
+  expect(best).toBeLessThan(5000 * slack);
 });
