@@ -141,9 +141,7 @@ class _Drawing:
             elif member.key in self.members:
                 rows = tuple(self.members[member.key])
                 is_block = member.role == "block"
-                name, kind = (
-                    self.report.graph.blocks[int(member.key[1:])][:2] if is_block else (rows[0].name, rows[0].kind)
-                )
+                name, kind = self.report.graph.blocks[int(member.key[1:])][:2] if is_block else _called(rows[0])
                 lines = (name, *_facts(kind, sum_rows(rows).params, *rows))
                 outputs = tuple(self.leaving.get(member.key, {}).values())
                 group.members[index] = member._replace(lines=lines, rows=rows, outputs=outputs)
@@ -172,6 +170,11 @@ class _Drawing:
 
     def _size(self, node: int, output: int) -> str:
         return "×".join(map(str, self.report.shape_of(node, output).in_layout(self.report.layout))) or "scalar"
+
+
+def _called(row: Row) -> tuple[str, str]:
+    """Return the name of a layer, and what it is in one word."""
+    return row.name, row.node.layer.word if row.node.layer else row.kind
 
 
 def _facts(kind: str, params: Dim, *rows: Row) -> Sequence[str]:

@@ -130,3 +130,9 @@ def test_wrong_questions():
         net.convert(3)
     with pytest.raises(shapecalc.UsageError, match="depth is 0"):
         net.convert("dot", depth=0)
+
+
+def test_a_layer_for_many_functions_is_called_by_its_function():
+    layers = [{"activation": "silu"}, {"pointwise": "erf"}, {"named_operation": {"op_type": "cumsum"}}, "gelu"]
+    dot = shapecalc.load({"input": [4], "layers": layers}).convert("dot")
+    assert re.findall(r"\\n(\w+)\"\]", dot) == ["silu", "erf", "cumsum", "gelu"]

@@ -145,7 +145,8 @@ class Layer:
     the axis of its first input along which a decoder resumes, where it keeps anything for that; `is_causal`, whether
     each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
     channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
-    and `routed_by`, the index of the input by which experts are chosen; `examples`.
+    and `routed_by`, the index of the input by which experts are chosen; `called_by`, the argument that says what a kind
+    for many functions does, as pictures call it; `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -187,6 +188,7 @@ class Layer:
     along_channels: ClassVar[str] = ""
     weight_roles: ClassVar[Mapping[str, str]] = {}
     routed_by: ClassVar[int | None] = None
+    called_by: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
     """The name that the layer was made under, if that implies a rank: `Conv2d`."""
@@ -229,6 +231,11 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.values().items())})"
+
+    @property
+    def word(self) -> str:
+        """What the layer is in one word: its kind; of a kind for many functions, the function."""
+        return str(getattr(self, self.called_by) or self.kind) if self.called_by else self.kind
 
     def values(self) -> dict[str, Any]:
         """Return the value of every argument."""

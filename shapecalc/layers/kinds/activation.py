@@ -197,6 +197,7 @@ class Activation(_Function):
     """An activation by the name of its function."""
 
     kind = "activation"
+    called_by = "function"
 
     function = Choice(
         "the function",

@@ -87,6 +87,7 @@ class NamedOperation(_Operation):
     """
 
     kind = "named_operation"
+    called_by = "op_type"
 
     output_sizes = NamedSizes("size of the output, or a list of sizes; by default that of the first input", None)
     op_type = Text("name of the operation", None)

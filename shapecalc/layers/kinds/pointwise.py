@@ -65,6 +65,7 @@ class Pointwise(ElementwiseMerge):
     """
 
     kind = "pointwise"
+    called_by = "function"
     also = ("elementwise",)
     inputs = (1, 3)
     branches = False
