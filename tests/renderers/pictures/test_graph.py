@@ -13,14 +13,12 @@ import shapecalc
 from shapecalc.exporters.chart import draw_chart
 from shapecalc.language.files import bundled_members
 from shapecalc.model.report import Report
-from shapecalc.renderers.pictures import DIRECTIONS
 from shapecalc.renderers.pictures.graph import draw
 from shapecalc.renderers.pictures.letters import unstacked
 from shapecalc.renderers.pictures.palette import COLOURS
 from shapecalc.renderers.pictures.repeats import find_repeats
 from shapecalc.renderers.pictures.scene import Label, Scene
 
-ZOO = [name for _, name in bundled_members()]
 FAMILIES = {name: splitext(basename(path))[0] for path, name in bundled_members()}
 SLIDE = 1280, 720
 SMALLEST = 0.65  # of its size at 100 %, where a picture fills a slide: names and sizes then have 7.8 pixels
@@ -53,6 +51,8 @@ def checked(report, depth="auto"):
     for direction in ("right", "down"):
         scene = draw(report, depth, direction)
         check_graph(scene, chart_of(report, depth))
+        if depth == "auto":
+            check_outputs(scene)
     return scene
 
 
@@ -61,6 +61,8 @@ def checked(report, depth="auto"):
 def test_the_laws_hold_for_the_zoo(name, depth):
     report = shapecalc.load(name).infer()
     scene = checked(report, depth)
+    if depth == "auto":
+        check_slide(scene, name)
     params, sizes = 0, set()
     for mark in scene.marks:
         if mark.key.startswith("params v") or mark.key.startswith("params b"):
@@ -168,18 +170,19 @@ def test_the_main_chain_is_straight():
         assert columns == 1 + len(back), name
 
 
-@pytest.mark.parametrize("name", some(ZOO, 12))
-def test_texts_are_legible_on_a_slide(name):
-    scene = shapecalc.load(name).infer().draw().scene
+def check_slide(scene, name):
+    """Check that texts are legible on a slide, and that names are whole or say something."""
     scale = min(SLIDE[0] / scene.width, SLIDE[1] / scene.height)
     assert scale > MANY_BRANCHES.get(FAMILIES[name], SMALLEST)
+    kinds = {key: mark.text for key, mark in marks_of(scene, "kind").items()}
+    cut = {key: mark.text for key, mark in marks_of(scene, "name").items() if "…" in mark.text}
+    assert all(len(name) > 7 for name in cut.values())
+    numbered = [name for key, name in cut.items() if name[-1].isdigit() and kinds[key].startswith(name.split("…")[0])]
+    assert not numbered
 
 
-@pytest.mark.parametrize("name", some(ZOO, 12))
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_outputs_stand_beside_what_they_are_of(name, direction):
-    """Also where a long graph is wrapped, and beside what is much longer."""
-    scene = draw(shapecalc.load(name).infer(), direction=direction)
+def check_outputs(scene):
+    """Check that outputs stand beside what they are of, also where a graph is wrapped, and beside what is longer."""
     boxes = {key: box.outline for key, box in marks_of(scene, "box").items()}
     frames = [frame.outline for frame in marks_of(scene, "frame").values()]
     for start, end in [key.split() for key in marks_of(scene, "edge")]:
@@ -193,16 +196,6 @@ def test_outputs_stand_beside_what_they_are_of(name, direction):
                 for frame in left
             ]
             assert any(frame.meets(other) for frame in near), (start, end)
-
-
-@pytest.mark.parametrize("name", some(ZOO, 12))
-def test_names_are_whole_or_say_something(name):
-    scene = shapecalc.load(name).infer().draw().scene
-    kinds = {key: mark.text for key, mark in marks_of(scene, "kind").items()}
-    cut = {key: mark.text for key, mark in marks_of(scene, "name").items() if "…" in mark.text}
-    assert all(len(name) > 7 for name in cut.values())
-    numbered = [name for key, name in cut.items() if name[-1].isdigit() and kinds[key].startswith(name.split("…")[0])]
-    assert not numbered
 
 
 def test_a_collapsed_block_shows_the_sizes_of_all_that_leaves_it():
