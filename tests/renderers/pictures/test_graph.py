@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from os.path import basename, splitext
 
 import pytest
 from scene_laws import LEAST_CONTRAST, check_graph, check_page, contrast, marks_of, vertices_of
-from searching import NETWORKS, some
+from searching import FAMILY_ENDS, NETWORKS, some
 
 import shapecalc
 from shapecalc.exporters.chart import draw_chart
@@ -56,8 +56,7 @@ def checked(report, depth="auto"):
     return scene
 
 
-@pytest.mark.parametrize("name", some(NETWORKS, 7))
-@pytest.mark.parametrize("depth", ["auto", "all"])
+@pytest.mark.parametrize(("name", "depth"), some([*product(NETWORKS, ["auto"]), *product(FAMILY_ENDS, ["all"])], 14))
 def test_the_laws_hold_for_the_zoo(name, depth):
     report = shapecalc.load(name).infer()
     scene = checked(report, depth)
