@@ -64,11 +64,17 @@ def _networks(before: Snapshot, after: Snapshot, paths: Sequence[str]) -> Iterat
         then = _inspected(before, old) if is_edited else now
         for variant in {**then, **now}:
             one, other = then.get(variant), now.get(variant)
+            if one and other and path not in edited and _problems_of(one) == _problems_of(other) != []:
+                one = other  # broken as before, whatever was edited beside it
             name, was = (f"{file}:{variant}" if variant else file for file in (path, old))
             was = was if was != name and one else ""
             a, b = (side.report if side else None for side in (one, other))
             difference = diff(a, b) if a and b else None
             yield NetworkChange(name, one, other, was, difference)
+
+
+def _problems_of(side: Inspected) -> list[str]:
+    return [f"{problem.mark}: {problem.headline}" for problem in side.problems]
 
 
 def _may_use(path: str, other: str) -> bool:

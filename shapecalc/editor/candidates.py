@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.editor.positions import Range, TextEdit
+from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,10 +212,13 @@ class _Place:
         found = re.search(rf"(?<![\w.]){re.escape(name)}: *([^,}}\n]*[^,}}\s])", self.text.text[start:end])
         if found:
             return self.replace((start + found.start(1), start + found.end(1)), value)
-        first = re.match(
-            r"[\w.-]+: *([\w.]+)$", self.text.text[slice(*self.pair)]
-        )  # the first argument, without its name
-        return self.replace((self.pair[0] + first.start(1), self.pair[0] + first.end(1)), value) if first else ()
+        alone = re.match(r"([\w.-]+): *([\w.]+)$", self.text.text[slice(*self.pair)])
+        cls = find_kind(alone[1]) if alone else None
+        first = cls.first_argument(alone[1]) if cls and alone else None
+        if first is None or alone is None:  # no layer with one argument, without its name
+            return ()
+        written = value if first.name == name else f"{{{first.name}: {alone[2]}, {name}: {value}}}"
+        return self.replace((self.pair[0] + alone.start(2), self.pair[0] + alone.end(2)), written)
 
 
 def _indent(line: str) -> int:

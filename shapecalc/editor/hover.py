@@ -66,7 +66,9 @@ def _of_item(analysis: Analysis, symbol: TextSymbol) -> str:
         assert cls is not None
         parts.append(f"**{cls.kind}**: {clean(cls.summary())}")
     else:
-        block = document.blocks[symbol.name]
+        block = document.blocks.get(symbol.name)
+        if block is None:  # it is being written
+            return ""
         given = ", ".join(
             name if value is None else f"{name}: {flow_text(value)}" for name, value in block.arguments.items()
         )

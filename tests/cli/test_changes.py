@@ -259,3 +259,11 @@ def test_no_specifications(repository):
     assert run("changes", "HEAD").out.startswith("there are no specifications here\n")
     commit(repository, {"net.yaml": net()})
     assert run("changes", "HEAD").out.startswith("1 network: nothing has changed\n")
+
+
+def test_what_stays_broken_beside_an_edit_has_not_changed(repository):
+    first = commit(repository, {"bad.yaml": BROKEN, "net.yaml": net()})
+    commit(repository, {"net.yaml": f"# a comment\n{net()}"})
+    assert statuses(first) == {}
+    commit(repository, {"bad.yaml": f"# a comment\n{BROKEN}"})
+    assert statuses(first) == {"bad.yaml": "broken"}

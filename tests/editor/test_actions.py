@@ -123,3 +123,14 @@ def test_an_action_makes_no_other_problem_in_its_line():
     assert quick_fixes(found, WHOLE) == []
     found = analysis("input: 3x8x8\nlayers:\n- cnv: {out_channels: 3, kernel_size: 1}\n")
     assert [action.title for action in quick_fixes(found, WHOLE)] == ["replace cnv by conv"]
+
+
+@pytest.mark.parametrize("kind", ["max_pool", "avg_pool"])
+def test_a_value_without_its_name_stays(kind):
+    """20 is the kernel, which padding makes room for, and not the padding."""
+    found = analysis(f"input: 3x16x16\nlayers:\n- {kind}: 20\n")
+    texts = [edited(found, action) for action in quick_fixes(found, WHOLE)]
+    assert [text.splitlines()[2] for text in texts if "padding" in text] == [
+        f"- {kind}: {{kernel_size: 20, padding: 2}}"
+    ]
+    assert not [text for text in texts if text.splitlines()[2] == f"- {kind}: 2"]

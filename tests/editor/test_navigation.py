@@ -144,3 +144,7 @@ def test_hover_of_nothing():
 def test_markup_in_names_is_text():
     found = Analysis("input: 8\nlayers:\n- relu:\n  name: '<b>\u202e`x'\n")
     assert "\u202e" not in hover(found, Position(2, 3)).markdown
+
+
+def test_hover_of_a_block_that_is_being_written():
+    assert hover(Analysis("input: 3x8x8\nblocks:\n  cell:"), Position(2, 3)) is None
