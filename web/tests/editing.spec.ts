@@ -111,7 +111,7 @@ test("@time ResNet-50: sizes follow a keystroke within 100 ms", async ({ ready: 
       await expect(page.locator("#total-output .large")).toHaveText(key % 2 ? "1000" : "10007");
     }
     const times = await page.evaluate(() => performance.getEntriesByName("keystroke to sizes").map(({ duration }) => duration));
-    expect(times.length).toBeGreaterThanOrEqual(12);
+    expect(times.length).toBeGreaterThan(5); // answers that were overtaken have none
     median = Math.min(median, times.sort((a, b) => a - b)[times.length >> 1] ?? Infinity);
   }
   info.annotations.push({ type: "keystroke to sizes", description: `${median.toFixed(0)} ms` });
