@@ -74,8 +74,9 @@ class ModuleImport:
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
+        new, rest = tuple.__new__, Constant((), is_of_no_batch=True)[4:]
         scope: dict[str, Any] = {
-            key: Constant(one.dims, None, (one.identity,), one.kind == PARAMETER, is_of_no_batch=True)
+            key: new(Constant, (one.dims, None, (one.identity,), one.kind == PARAMETER, *rest))
             for key, one in self.program.stored.items()
         }
         for name, (shape, batch) in self.sizes.inputs.items():
