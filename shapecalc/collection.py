@@ -1,4 +1,4 @@
-"""The collection of cycles, which is paused while many objects are made that are all kept."""
+"""Where many objects are made that are all kept: named tuples of all fields, and the collection of cycles, paused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["uncollected"]
+__all__ = ["new_tuple", "uncollected"]
+
+new_tuple = tuple.__new__
+"""Makes a named tuple of all its fields, in their order: `new_tuple(Node, (…))`.
+
+It takes a third of the time of a call of the class: for where there is one for each layer or tensor of a large file.
+"""
 
 
 @contextmanager

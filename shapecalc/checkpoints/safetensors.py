@@ -24,6 +24,7 @@ from shapecalc.checkpoints.contents import (
     first_repeated,
     open_file,
 )
+from shapecalc.collection import new_tuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ def _tensors_as_written(text: str, size: int) -> list[StoredTensor] | None:
     if [*firsts, size] != [0, *lasts]:
         return None
     defaults = map(repeat, StoredTensor._field_defaults.values())
-    return [*map(partial(tuple.__new__, StoredTensor), zip(names, *columns, *defaults, strict=False))]
+    return [*map(partial(new_tuple, StoredTensor), zip(names, *columns, *defaults, strict=False))]
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:

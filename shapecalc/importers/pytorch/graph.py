@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.collection import new_tuple
 from shapecalc.errors import LayerError, Problem, UsageError
 from shapecalc.importers.alike import AlikeNodes
 from shapecalc.importers.blocks import graph_of, network_outputs, without_reuse
@@ -74,9 +75,9 @@ class ModuleImport:
 
     def graph(self) -> tuple[Graph, list[Problem]]:
         """Return the graph, and the problems that keep it from being built."""
-        new, rest = tuple.__new__, Constant((), is_of_no_batch=True)[4:]
+        rest = Constant((), is_of_no_batch=True)[4:]
         scope: dict[str, Any] = {
-            key: new(Constant, (one.dims, None, (one.identity,), one.kind == PARAMETER, *rest))
+            key: new_tuple(Constant, (one.dims, None, (one.identity,), one.kind == PARAMETER, *rest))
             for key, one in self.program.stored.items()
         }
         for name, (shape, batch) in self.sizes.inputs.items():
@@ -107,8 +108,7 @@ class ModuleImport:
     def _notes(self) -> list[str]:
         understood = self.understanding.note(with_stated=self.is_as_stated)
         shared = self.frame.shared_tensors()
-        batch = self.sizes.batch
-        left_out = [f"the batch of {batch} of the example is left out"] if batch > 1 else []
+        left_out = [f"the batch of {self.sizes.batch} of the example is left out"] if self.sizes.batch > 1 else []
         if self.reading.is_lost:
             left_out = ["where the batch is could not be found: sizes and MACs are of the whole input of the example"]
         if lost := self.understanding.without_batch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.collection import new_tuple
 from shapecalc.errors import SpecError
 from shapecalc.importers.files import broken
 from shapecalc.importers.pytorch.archive import FORMAT, Archive
@@ -139,7 +140,7 @@ class _Reader:
         if trace not in self.lines:
             self.lines[trace] = line_of(str(trace))
         target = target.removeprefix("torch.ops.")
-        return tuple.__new__(AtenNode, (target, arguments, outputs, self.modules[module], self.lines[trace]))
+        return new_tuple(AtenNode, (target, arguments, outputs, self.modules[module], self.lines[trace]))
 
     def _value(self, document: dict[str, Any], depth: int) -> Any:  # noqa: PLR0911  (one for each sort)
         """Return an argument: a number, a text, the name of a tensor, a list, a graph; None for what is no size."""
@@ -168,7 +169,7 @@ class _Reader:
         if name is None:
             name = document.get("as_name")
         if isinstance(name, str):
-            return self.refs.get(name) or self.refs.setdefault(name, tuple.__new__(Ref, (name,)))
+            return self.refs.get(name) or self.refs.setdefault(name, new_tuple(Ref, (name,)))
         kind, value = _only(document)
         if kind == "as_tensor":
             return Ref(value) if isinstance(value, str) else self._one(value)  # version 2.2 has the name alone
@@ -231,7 +232,7 @@ class _Reader:
         trainable = bool(meta.get("requires_grad"))
         if held and held.trainable is not None:  # version 2.2 states in its pickle alone what is trained
             trainable = held.trainable
-        return tuple.__new__(StoredInput, (name, sort, dims, trainable, first, bits_of(meta.get("dtype"))))
+        return new_tuple(StoredInput, (name, sort, dims, trainable, first, bits_of(meta.get("dtype"))))
 
 
 def _old_specs(signature: dict[str, Any]) -> list[dict[str, Any]]:
