@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shapecalc.editor.positions import Range, TextEdit
+from shapecalc.editor.positions import Range, TextEdit, end_of_value, indent_of
 from shapecalc.layers import find_kind
 
 if TYPE_CHECKING:
@@ -94,9 +94,13 @@ class _Place:
         self.line_end = self.line_start + len(code.rstrip())
         self.end_of_line = (self.line_end, self.line_end)
         self.word = text.text[slice(*self.marked)]
-        self.value = (self.marked[0], max(self.marked[1], _end_of_value(text.text, self.marked[0], self.line_end)))
+        self.value = (self.marked[0], max(self.marked[1], self._end_of_value(self.marked[0])))
         self.pair = self._pair()
         self.lines = self._lines_of_item()
+
+    def _end_of_value(self, start: int) -> int:
+        line = self.text.text[self.line_start : self.line_end]
+        return self.line_start + end_of_value(line, start - self.line_start)
 
     def _pair(self) -> tuple[int, int]:
         """Return the key and the value that the mark is on."""
@@ -107,7 +111,7 @@ class _Place:
         after = re.match(r"[\w.-]+\s*:\s*", self.text.text[self.marked[0] : self.line_end])
         if after:
             start = self.marked[0] + after.end()
-            return self.marked[0], _end_of_value(self.text.text, start, self.line_end)
+            return self.marked[0], self._end_of_value(start)
         return self.value
 
     def _lines_of_item(self) -> tuple[int, int]:
@@ -117,7 +121,7 @@ class _Place:
             line = self.text.line(number)
             found = _ITEM.match(line)
             dashes = [at for at, sign in enumerate(found[0]) if sign == "-" and at <= character] if found else []
-            if dashes and (number == self.line or dashes[-1] < _indent(self.text.line(self.line))):
+            if dashes and (number == self.line or dashes[-1] < indent_of(self.text.line(self.line))):
                 last = self.line
                 while last + 1 < len(self.text.starts) and _is_within(self.text.line(last + 1), dashes[-1]):
                     last += 1
@@ -125,7 +129,7 @@ class _Place:
                 begin += len(line[dashes[-1] :]) - len(line[dashes[-1] + 1 :].lstrip())
                 end = self.text.starts[last] + len(self.text.line(last))
                 return begin, self.line_end if last == self.line else end
-        return self.line_start + _indent(self.text.line(self.line)), self.line_end
+        return self.line_start + indent_of(self.text.line(self.line)), self.line_end
 
     def replace(self, span: tuple[int, int], new: str) -> tuple[TextEdit, ...]:
         return (TextEdit(Range(self.text.position(span[0]), self.text.position(span[1])), new),)
@@ -221,30 +225,5 @@ class _Place:
         return self.replace((self.pair[0] + alone.start(2), self.pair[0] + alone.end(2)), written)
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
 def _is_within(line: str, dash: int) -> bool:
-    return bool(line.strip()) and _indent(line) > dash
-
-
-def _end_of_value(text: str, start: int, line_end: int) -> int:
-    """Return the end of a value in its line: where what is around it ends, or a comma follows."""
-    depth, quote, end = 0, "", start
-    for at in range(start, line_end):
-        sign = text[at]
-        if quote:
-            quote = "" if sign == quote else quote
-        elif sign in "\"'" and at == start:
-            quote = sign
-        elif sign in "[{(":
-            depth += 1
-        elif sign in "]})":
-            depth -= 1
-            if depth < 0:
-                break
-        elif sign == "," and not depth:
-            break
-        end = at + 1 if not sign.isspace() else end
-    return end
+    return bool(line.strip()) and indent_of(line) > dash

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from shapecalc.editor.positions import is_blank
+
 __all__ = ["CursorContext", "context_at"]
 
 ITEM = "-"
@@ -91,18 +93,14 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _is_blank(line: str) -> bool:
-    return not line.strip() or line.lstrip().startswith("#")
-
-
 def _start_of_flow(lines: list[str], line: int) -> int:
     """Return the line of the outermost bracket that is open at the beginning of a line; or that line."""
     for first in range(line - 1, max(-1, line - 50), -1):
         text = lines[first]
-        if _is_blank(text):
+        if is_blank(text):
             continue
         indent = _indent(text)
-        if _depth("\n".join(lines[first:line])) > 0 and (_is_blank(lines[line]) or _indent(lines[line]) > indent):
+        if _depth("\n".join(lines[first:line])) > 0 and (is_blank(lines[line]) or _indent(lines[line]) > indent):
             if re.match(r"\s*(- |[\w.-]+\s*:)", text):
                 return first
         elif indent < _indent(lines[line]) and re.match(r"\s*(- |[\w.-]+\s*:)", text):
@@ -123,7 +121,7 @@ def _around(lines: list[str], line: int, head: str) -> list[_Open]:
     dashed = head.lstrip().startswith("-")
     for number in range(line - 1, max(-1, line - _MOST_LINES), -1):
         text = lines[number]
-        if limit < 0 or _is_blank(text):
+        if limit < 0 or is_blank(text):
             continue
         at = _indent(text)
         words, _ = _words_of(text)
@@ -170,7 +168,7 @@ def _beside(lines: list[str], line: int, column: int) -> tuple[str, ...]:
         starts_item = step < 0 and line < len(lines) and _indent(lines[line]) < column
         while 0 <= number < len(lines) and not starts_item:
             text = lines[number]
-            if not _is_blank(text):
+            if not is_blank(text):
                 words, own = _words_of(text)
                 if step > 0 and _indent(text) < column:
                     break

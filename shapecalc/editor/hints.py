@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.editor.layers import count_text, items_of, size_text
-from shapecalc.editor.positions import Position, Range
+from shapecalc.editor.positions import Position, Range, end_of_value
 from shapecalc.errors import ShapecalcError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.language.members import choose
@@ -95,25 +95,7 @@ def item_end(analysis: Analysis, mark: Mark) -> Position:
     before = line[: start.character].strip(" ")
     if before and not before.strip("- ") and "#" not in line:  # an item in block style, as most are
         return Position(start.line, len(line.rstrip()))
-    depth, at, end = 0, start.character, start.character
-    quote = ""
-    while at < len(line):
-        sign = line[at]
-        if quote:
-            quote = "" if sign == quote else quote
-        elif sign in "\"'" and (at == 0 or not line[at - 1].isalnum()):
-            quote = sign
-        elif sign in "[{":
-            depth += 1
-        elif sign in "]}":
-            depth -= 1
-            if depth < 0:
-                break
-        elif (sign == "#" and line[at - 1 : at].isspace()) or (sign == "," and not depth):
-            break
-        at += 1
-        end = end if sign.isspace() else at
-    return Position(start.line, end)
+    return Position(start.line, end_of_value(line, start.character))
 
 
 def lenses(analysis: Analysis) -> list[Lens]:

@@ -33,19 +33,14 @@ def opened(files: Any, inputs: Any = None, variables: Any = None) -> dict[str, A
     """
     if not isinstance(files, list) or not files:
         raise UsageError("no file was dropped")
-    tried = [_tried(file, inputs or None, variables or None) for file in files[:_MOST_FILES]]
-    found = next((one for one in tried if isinstance(one, dict)), None)
-    if found is None:
-        assert isinstance(tried[0], ShapecalcError)
-        raise tried[0]
-    return found
-
-
-def _tried(file: Any, inputs: Any, variables: Any) -> dict[str, Any] | ShapecalcError:
-    try:
-        return _opened(file, inputs, variables)
-    except ShapecalcError as error:
-        return error
+    first: ShapecalcError | None = None
+    for file in files[:_MOST_FILES]:
+        try:
+            return _opened(file, inputs or None, variables or None)
+        except ShapecalcError as error:  # noqa: PERF203  (why the first is none is said, if no other is one)
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def _opened(file: Any, inputs: Any, variables: Any) -> dict[str, Any]:

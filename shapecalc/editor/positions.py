@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from shapecalc.errors import Mark
 
-__all__ = ["UNITS", "EditedText", "Position", "Range", "TextEdit", "applied", "edits_between"]
+__all__ = [
+    "UNITS", "EditedText", "Position", "Range", "TextEdit", "applied", "edits_between", "end_of_value", "indent_of",
+    "is_blank",
+]  # fmt: skip
 
 UNITS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 """The units that characters can be counted in, and Python's encoding for each."""
@@ -159,3 +162,34 @@ def applied(text: EditedText, edits: tuple[TextEdit, ...]) -> str:
     for edit in sorted(edits, key=lambda edit: edit.range.start, reverse=True):
         result = f"{result[: text.offset(edit.range.start)]}{edit.new_text}{result[text.offset(edit.range.end) :]}"
     return result
+
+
+def indent_of(line: str) -> int:
+    """Return how many characters of white space a line begins with."""
+    return len(line) - len(line.lstrip())
+
+
+def is_blank(line: str) -> bool:
+    """Return whether a line has nothing, or only a comment."""
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def end_of_value(line: str, start: int) -> int:
+    """Return where a value that begins in a line ends: before a comment, a comma, or the end of what is around it."""
+    depth, quote, end = 0, "", start
+    for at in range(start, len(line)):
+        sign = line[at]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'" and (at == start or not line[at - 1].isalnum()):
+            quote = sign
+        elif sign in "[{(":
+            depth += 1
+        elif sign in "]})":
+            depth -= 1
+            if depth < 0:
+                break
+        elif (sign == "#" and line[at - 1 : at].isspace()) or (sign == "," and not depth):
+            break
+        end = end if sign.isspace() else at + 1
+    return end

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.editor.positions import indent_of, is_blank
 from shapecalc.source import read_text
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def _opening(lines: list[str], at: int) -> int:
     """Return the line of a bracket that is still open where something new begins, up to a line; or that line."""
     opened: list[int] = []
     for number, line in enumerate(lines[: at + 1]):
-        if _is_blank(line):
+        if is_blank(line):
             continue
-        if opened and line.lstrip()[:1] not in "]}" and _indent(line) <= _indent(lines[opened[-1]]):
+        if opened and line.lstrip()[:1] not in "]}" and indent_of(line) <= indent_of(lines[opened[-1]]):
             return opened[-1]
         for sign in _BRACKETS.findall(line):
             if sign in "[{":
@@ -91,17 +92,9 @@ def _beginning(lines: list[str], name: str, end: int, keys: set[str]) -> Recover
     return None
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _is_blank(line: str) -> bool:
-    return not line.strip() or line.lstrip().startswith("#")
-
-
 def _part_around(lines: list[str], at: int, replaced: set[int]) -> tuple[int, int] | None:
     """Return the lines of the innermost item, or else key, around a line that is not replaced yet."""
-    while at >= 0 and (at in replaced or _is_blank(lines[at])):
+    while at >= 0 and (at in replaced or is_blank(lines[at])):
         at -= 1
     if at < 0:
         return None
@@ -111,33 +104,37 @@ def _part_around(lines: list[str], at: int, replaced: set[int]) -> tuple[int, in
     if begin < 0:
         return at, at + 1
     end = begin + 1
-    while end < len(lines) and (_is_blank(lines[end]) or _indent(lines[end]) > column):
+    while end < len(lines) and (is_blank(lines[end]) or indent_of(lines[end]) > column):
         end += 1
-    while end - 1 > max(at, begin) and _is_blank(lines[end - 1]):
+    while end - 1 > max(at, begin) and is_blank(lines[end - 1]):
         end -= 1
     return begin, max(end, at + 1)
 
 
 def _item_above(lines: list[str], at: int) -> tuple[int, int]:
     """Return the line and the column of the dash of the item that a line is in; -1 for none."""
-    indent = _indent(lines[at]) + 1 if _ITEM.match(lines[at]) else _indent(lines[at])
+    indent = indent_of(lines[at]) + 1 if _ITEM.match(lines[at]) else indent_of(lines[at])
     for number in range(at, -1, -1):
         line = lines[number]
-        found = None if _is_blank(line) else _ITEM.match(line)
+        found = None if is_blank(line) else _ITEM.match(line)
         if found:
             dashes = [place for place, sign in enumerate(found[0]) if sign == "-"]
             inner = [place for place in dashes if place < indent or number == at]
             if inner:
                 return number, inner[-1]
-        elif line[:1].strip() and not _is_blank(line):  # a key of the top level
+        elif line[:1].strip() and not is_blank(line):  # a key of the top level
             return -1, -1
     return -1, -1
 
 
 def _key_above(lines: list[str], at: int) -> tuple[int, int]:
     for number in range(at, -1, -1):
-        if not _is_blank(lines[number]) and _KEY.match(lines[number]) and _indent(lines[number]) <= _indent(lines[at]):
-            return number, _indent(lines[number])
+        if (
+            not is_blank(lines[number])
+            and _KEY.match(lines[number])
+            and indent_of(lines[number]) <= indent_of(lines[at])
+        ):
+            return number, indent_of(lines[number])
     return -1, -1
 
 
