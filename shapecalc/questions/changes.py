@@ -43,7 +43,7 @@ class NetworkChange(NamedTuple):
 
     @property
     def status(self) -> str:
-        """What happened to it: `broken` is that it has errors now, unless nothing that it depends on was edited."""
+        """What happened to it: `broken` is that it has errors now, unless it was not edited and had them before."""
         if self.after is None:
             return REMOVED
         if self.after.report is None:
