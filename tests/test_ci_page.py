@@ -7,16 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from pages import DOCS, ROOT, blocks_of
 from repositories import OWN, commit, git, new_repository, write
 
 import shapecalc
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "ci.md"
+PAGE = DOCS / "ci.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 NET = "name: net\ninput: 3x8x8\nlayers:\n  - conv: {out_channels: 16, kernel_size: 3}\n  - relu\n  - fc: 10\n"
@@ -25,7 +24,7 @@ for_a_shell = pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), re
 
 
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    return blocks_of(PAGE, language)
 
 
 WORKFLOWS = [one for text in blocks("yaml") if "jobs" in (one := yaml.safe_load(text))]

@@ -9,30 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import DOCUMENTS, ROOT, blocks_of
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from running import run
 
 import shapecalc
 
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGS = json.loads((ROOT / "tests" / "data" / "hub_configs.json").read_text(encoding="utf-8"))["models"]
 OF_SHELLS = (".venv/", "git ", "pip ", "python")
 """Beginnings of commands that are none of shapecalc: README's two are those that CI begins with."""
 
 OTHERS = {"ci": "test_ci_page.py", "live-page": "server/test_served_files.py"}
 """Pages whose commands need a repository or a server, and where these are tested."""
-
-
-def blocks_of(page, language):
-    """Return the blocks of a page in a language, in order."""
-    text = page.read_text(encoding="utf-8")
-    return [
-        body
-        for found, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        if found == language
-    ]
 
 
 def commands_of(block):

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pages import DOCUMENTS, ROOT, blocks_of
 from searching import some
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
@@ -21,8 +22,6 @@ import shapecalc
 from shapecalc.layers import KINDS
 from shapecalc.questions.solve import costs
 
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"```console\n\$ shapecalc ([^\n]*)\n(.*?)```", re.DOTALL)
 
 
@@ -229,7 +228,7 @@ def test_the_readme_shows_five_things():
     assert len(shown_on(text)) == text.count("![") == 5
 
 
-PAGES_WITH_PYTHON = [page for page in DOCUMENTS if "```python" in page.read_text(encoding="utf-8")]
+PAGES_WITH_PYTHON = [page for page in DOCUMENTS if blocks_of(page, "python")]
 SCHEDULER = "tcp://scheduler:8786"
 """The address of a Dask cluster on a page: a block with it runs where Dask is, on one that is started for it."""
 
@@ -241,7 +240,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     Path("mine.yaml").write_bytes((ROOT / "docs" / "shape_error.yaml").read_bytes())
     Path("features.yaml").write_text("input: 1x28x28\nlayers: [{conv: {out_channels: 20, kernel_size: 5}}]\n")
     names = {"shapecalc": shapecalc, "nn": SimpleNamespace(Linear=lambda features, _: features)}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+    for block in blocks_of(page, "python"):
         if SCHEDULER in block:
             continue
         for statement in ast.parse(block).body:
@@ -260,8 +259,7 @@ def test_the_example_with_a_cluster_runs():
         import distributed
     else:
         distributed = pytest.importorskip("distributed")
-    page = (ROOT / "docs" / "sweep.md").read_text(encoding="utf-8")
-    (block,) = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if SCHEDULER in one]
+    (block,) = [one for one in blocks_of(ROOT / "docs" / "sweep.md", "python") if SCHEDULER in one]
     names = {"shapecalc": shapecalc}
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         exec(block.replace(SCHEDULER, cluster.scheduler_address), names)
@@ -280,7 +278,7 @@ def test_every_command_is_in_the_readme():
 WHOLE_SPECIFICATIONS = [
     pytest.param(block, id=f"{page.stem}-{number}")
     for page in DOCUMENTS
-    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    for number, block in enumerate(blocks_of(page, "yaml"))
     if re.search(r"^inputs?:", block, re.MULTILINE)
 ]
 """The blocks of YAML that have an input: the others are parts of a specification."""

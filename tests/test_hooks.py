@@ -7,14 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from pages import DOCS, ROOT, blocks_of
 from repositories import OWN, commit, git, new_repository, write
 from running import run
 
-ROOT = Path(__file__).parents[1]
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
 
 GOOD = "input: 3x8x8\nlayers: [{conv: {out_channels: 8, kernel_size: 3}}, {fc: 10}]\n"
@@ -69,8 +68,7 @@ def test_pre_commit(tmp_path):
             shutil.copy(ROOT / name, source / name)
     revision = commit(source, {})
     folder = new_repository(tmp_path / "sample")
-    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")  # as it says, but for where the hooks are
-    config = re.search(r"```yaml\n(repos:.*?)```", page, re.DOTALL)[1]
+    (config,) = [one for one in blocks_of(DOCS / "ci.md", "yaml") if one.startswith("repos:")]  # but for where they are
     config = re.sub(r"rev: .*", f"rev: {revision}", re.sub(r"repo: .*", f"repo: {source.as_uri()}", config))
     assert [config.count(f"id: {name}\n") for name in HOOKS] == [1, 1]
     commit(folder, {**OTHERS, ".pre-commit-config.yaml": config, "models/net.yaml": GOOD})

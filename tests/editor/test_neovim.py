@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import DOCS, blocks_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "editor.md").read_text(encoding="utf-8")
 CHECK = """
 vim.wait(20000, function() return #vim.diagnostic.get(0) > 0 and #vim.lsp.inlay_hint.get({ bufnr = 0 }) > 0 end, 50)
 local lines = {}
@@ -28,7 +27,7 @@ SPEC = "input: 3x32x32\nlayers:\n  - conv: {out_channels: 16, kernel_size: 3}  #
 
 
 def code(language):
-    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[1]
+    return blocks_of(DOCS / "editor.md", language)[0]
 
 
 def test_diagnostics_and_hints_in_neovim(tmp_path):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import keras_layers
 import keras_models
 import pytest
 from alike_graphs import read_twice
+from pages import DOCS, blocks_of
 
 import shapecalc
 from shapecalc.network import Network
@@ -71,8 +71,7 @@ def test_applications(keras, monkeypatch):
 
 
 def test_the_model_of_the_page(keras):
-    page = Path(__file__).parents[2] / "docs" / "keras.md"
-    (block,) = re.findall(r"^```py\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (block,) = blocks_of(DOCS / "keras.md", "py")
     names = {}
     exec(block, names)
     assert names["network"].infer().total.params == 3_504_872
