@@ -38,29 +38,56 @@ function zoomButtons(stage: Stage): HTMLElement {
   );
 }
 
-export class PicturePanel implements Panel {
+/** A panel whose picture stands below a toolbar, and above what is said of it, if anything is. */
+abstract class StagePanel implements Panel {
+  abstract readonly key: string;
+  abstract readonly title: string;
+  readonly element = h("div.panel");
+  private readonly text = h("div.answer");
+
+  protected constructor(
+    protected readonly hooks: PanelHooks,
+    protected readonly stage: Stage,
+  ) {}
+
+  abstract refresh(): Promise<void>;
+
+  svg(): string {
+    return this.stage.svgSource;
+  }
+
+  protected fill(tools: HTMLElement[], body: HTMLElement): void {
+    this.element.append(h("div.toolbar", {}, ...tools, zoomButtons(this.stage)), body);
+  }
+
+  /** The picture and the text below it, which scroll together. */
+  protected region(label: string): HTMLElement {
+    return h("div.scroll", { tabindex: 0, role: "region", "aria-label": label }, this.stage.element, this.text);
+  }
+
+  protected show(svg: string, html: string): void {
+    this.stage.show(svg);
+    this.text.replaceChildren(safeHtml(html));
+  }
+}
+
+export class PicturePanel extends StagePanel {
   readonly key = "picture";
   readonly title = "Picture";
-  readonly element = h("div.panel");
-  private readonly stage: Stage;
   private readonly style: HTMLSelectElement;
   private readonly direction: HTMLSelectElement;
 
-  constructor(private readonly hooks: PanelHooks) {
-    this.stage = new Stage("Picture of the network", (name) => hooks.chosen(name));
+  constructor(hooks: PanelHooks) {
+    super(hooks, new Stage("Picture of the network", (name) => hooks.chosen(name)));
     const styles: [string, string][] = [["graph", "Graph"], ["volumes", "Feature maps to scale"], ["shares", "Shares of layers"]];
     this.style = choice("What is drawn", styles, () => this.changed());
     this.direction = choice("Direction", [["down", "Down"], ["right", "To the right"]], () => this.changed());
-    this.element.append(h("div.toolbar", {}, this.style, this.direction, zoomButtons(this.stage)), this.stage.element);
+    this.fill([this.style, this.direction], this.stage.element);
   }
 
   async refresh(): Promise<void> {
     const direction = this.style.value === "graph" ? { direction: this.direction.value } : {};
     this.stage.show((await this.hooks.ask("picture", { style: this.style.value, ...direction })).svg);
-  }
-
-  svg(): string {
-    return this.stage.svgSource;
   }
 
   private changed(): void {
@@ -69,34 +96,24 @@ export class PicturePanel implements Panel {
   }
 }
 
-export class MemoryPanel implements Panel {
+export class MemoryPanel extends StagePanel {
   readonly key = "memory";
   readonly title = "Memory";
-  readonly element = h("div.panel");
-  private readonly stage = new Stage("Live bytes over time");
-  private readonly text = h("div.answer");
   private readonly mode: HTMLSelectElement;
   private readonly optimizer: HTMLSelectElement;
 
-  constructor(private readonly hooks: PanelHooks) {
+  constructor(hooks: PanelHooks) {
+    super(hooks, new Stage("Live bytes over time"));
     this.mode = choice("What is run", [["", "Inference"], ["training", "Training"]], () => this.changed());
     this.optimizer = choice("Optimizer", [["adam", "Adam"], ["sgd", "SGD"], ["momentum", "SGD with momentum"]], () => this.changed());
     this.optimizer.hidden = true;
-    this.element.append(
-      h("div.toolbar", {}, this.mode, this.optimizer, zoomButtons(this.stage)),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Memory" }, this.stage.element, this.text),
-    );
+    this.fill([this.mode, this.optimizer], this.region("Memory"));
   }
 
   async refresh(): Promise<void> {
     const training = this.mode.value === "training";
     const memory = await this.hooks.ask("memory", training ? { training, optimizer: this.optimizer.value } : {});
-    this.stage.show(memory.svg);
-    this.text.replaceChildren(safeHtml(memory.html));
-  }
-
-  svg(): string {
-    return this.stage.svgSource;
+    this.show(memory.svg, memory.html);
   }
 
   private changed(): void {
@@ -105,21 +122,16 @@ export class MemoryPanel implements Panel {
   }
 }
 
-export class FieldPanel implements Panel {
+export class FieldPanel extends StagePanel {
   readonly key = "field";
   readonly title = "Receptive field";
-  readonly element = h("div.panel");
-  private readonly stage = new Stage("Receptive field on the input");
-  private readonly text = h("div.answer");
   private readonly layer: HTMLSelectElement;
   private names = "";
 
-  constructor(private readonly hooks: PanelHooks) {
+  constructor(hooks: PanelHooks) {
+    super(hooks, new Stage("Receptive field on the input"));
     this.layer = choice("Layer", [["", "All layers"]], () => hooks.changed());
-    this.element.append(
-      h("div.toolbar", {}, this.layer, zoomButtons(this.stage)),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Receptive field" }, this.stage.element, this.text),
-    );
+    this.fill([this.layer], this.region("Receptive field"));
   }
 
   setLayers(rows: Row[]): void {
@@ -137,12 +149,7 @@ export class FieldPanel implements Panel {
 
   async refresh(): Promise<void> {
     const field = await this.hooks.ask("field", { layer: this.layer.value });
-    this.stage.show(field.svg);
-    this.text.replaceChildren(safeHtml(field.html));
-  }
-
-  svg(): string {
-    return this.stage.svgSource;
+    this.show(field.svg, field.html);
   }
 }
 
