@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.exporters.chart import is_unused
 from shapecalc.model.rows import sum_rows
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.pictures.letters import fitted, text_width
@@ -36,12 +37,14 @@ _BESIDE = 130.0
 _ONE_LINE = 26.0
 _TWO_LINES = 44.0
 _STACKED = 4.0
+_SIZED_BY = 16.0
 _FEW = 7  # letters of a name that is cut: what so few are of can only be guessed
 
 
 class CardText(NamedTuple):
     """What is written on a box: `kind name` above `size params`, or all on one line without parameters.
 
+    Below them is `sized_by`: of which tensors it uses only the sizes.
     `fill` is the role of its colour; `copies` is how many it stands for; `title` is all of it, for a pointer.
     """
 
@@ -55,18 +58,21 @@ class CardText(NamedTuple):
     is_small: bool = False
     is_terminal: bool = False
     is_unknown: bool = False
+    sized_by: str = ""
 
     @property
     def height(self) -> float:
         """The height of the box, with the edges of those behind it."""
-        return (_TWO_LINES if self.params else _ONE_LINE) + (_STACKED if self.copies > 1 else 0)
+        lines = (_TWO_LINES if self.params else _ONE_LINE) + (_SIZED_BY if self.sized_by else 0)
+        return lines + (_STACKED if self.copies > 1 else 0)
 
     @property
     def natural_width(self) -> float:
         """The width at which nothing is cut."""
         above = text_width(self._head, _SIZE, bold=True) + (_GAP + text_width(self.name, _SMALL) if self.name else 0)
         below = text_width(self.size, _SIZE) + (_GAP + text_width(self.params, _SMALL) if self.params else 0)
-        return self._around + (max(above, below) if self.params else above + _GAP + below)
+        wide = max(above, below) if self.params else above + _GAP + below
+        return self._around + max(wide, text_width(self.sized_by, _SMALL))
 
     @property
     def _least_width(self) -> float:
@@ -106,7 +112,13 @@ class CardText(NamedTuple):
         radius = height / 2 if self.is_terminal else 3.0
         yield Rectangle(x, y, width, height, self.fill, "ink", radius, 1.0, self.is_unknown, self.title, f"box {key}")
         left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
-        base = y + (17.0 if self.params else height / 2 + 4.2)
+        base = y + 17.0
+        if self.sized_by:
+            height -= _SIZED_BY
+            words = _fitted(self.sized_by, _SMALL, room)
+            yield Label(left, y + height + 8.0, words, _SMALL, color="soft", key=f"sized {key}")
+        if not self.params:
+            base = y + height / 2 + 4.2
         size = _fitted(self.size, _SIZE, room - _GAP - self._beside)
         if self.params:
             yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
@@ -153,7 +165,8 @@ def of_rows(
     `outputs` are the sizes of what leaves a block, without which they are those of its last layer.
     """
     last = rows[-1]
-    size = ", ".join(outputs or [show_size(one) for one in last.output_shapes])
+    is_stored = all(map(is_unused, rows))
+    size = "not used" if is_stored else ", ".join(outputs or [show_size(one) for one in last.output_shapes])
     fill = "collapsed" if is_block else group_of(last.node.layer)
     is_merge = fill == "merges" and not last.params
     params = params_text(rows)
