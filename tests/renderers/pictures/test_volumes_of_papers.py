@@ -221,7 +221,7 @@ def test_blocks_that_are_repeated_in_turn_are_a_map_each():
     _, picture = picture_of("qwen3-next-80b-a3b")
     at = [index for index, one in enumerate(picture.maps) if one.name.startswith("layers.")]
     assert [picture.captions(index)[:3] for index in at] == [
-        ["layers.0–2, 4–6, …, 44–46", "×36", "decoder_layer"], ["layers.3, 7, …, 47", "×12", "decoder_layer"],
+        ["layers.0–2, 4–6, …, 44–46", "×36", "decoder_layer"], ["layers.3, 7, …, 47 ×12", "decoder_layer", "19,704,920,064 params in all"],
     ]  # fmt: skip
     assert [picture.captions(index)[-1] for index in at] == [
         "59,347,139,328 params in all", "19,704,920,064 params in all",
