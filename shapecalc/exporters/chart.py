@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from shapecalc.model.report import Report
     from shapecalc.model.rows import Row
 
-__all__ = ["Chart", "Copies", "Edge", "Group", "RepeatedPeriod", "Vertex", "draw_chart"]
+__all__ = [
+    "Chart", "Copies", "Edge", "Group", "RepeatedPeriod", "Vertex", "draw_chart", "is_unused", "read_inputs",
+]  # fmt: skip
 
 
 class Vertex(NamedTuple):
@@ -32,11 +34,12 @@ class Vertex(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A tensor from one vertex to another, with its size."""
+    """A tensor from one vertex to another, with its size; `is_read`, whether more of it is used than that."""
 
     start: str
     end: str
     size: str
+    is_read: bool = True
 
 
 class Group(NamedTuple):
@@ -95,6 +98,16 @@ class Copies(NamedTuple):
         return any(other.get(run, copy) != copy for run, copy in one.items())
 
 
+def is_unused(row: Row) -> bool:
+    """Return whether the weights of a layer are stored only: tensors pass it as if it were not there."""
+    return bool(row.node.layer and row.node.layer.is_unused)
+
+
+def read_inputs(row: Row) -> set[int]:
+    """Return which inputs of a layer are used for more than their sizes, by their number."""
+    return {look.input for look in row.looks()} if len(row.node.inputs) > 1 else {0}
+
+
 class _Drawing:
     """The picture as it grows."""
 
@@ -123,7 +136,8 @@ class _Drawing:
                 self._add(index, row)
             self.members.setdefault(self.owner[index], []).append(row)
         top += [Vertex(f"o{i}", (name,), "output") for i, name in enumerate(report.outputs)]
-        edges = tuple(dict.fromkeys(self._edges()))
+        found = dict.fromkeys(self._edges())
+        edges = tuple([edge for edge in found if edge.is_read or edge._replace(is_read=True) not in found])
         self._fill(self.groups[-1])
         return Chart(self.groups[-1], edges)
 
@@ -193,22 +207,32 @@ class _Drawing:
 
     def _edges(self) -> list[Edge]:
         found: list[Edge] = []
-        graph = self.report.graph
-        for index, node in enumerate(graph.nodes):
-            for ref in node.inputs:
+        for index, row in enumerate(self.report.rows):
+            if is_unused(row):
+                continue
+            read = read_inputs(row)
+            for number, written in enumerate(row.node.inputs):
+                ref = self._made(written)
                 if self.copies and ref.node >= 0 and self.copies.joins(ref.node, index):
                     continue
                 start, end = self._key(ref.node), self.owner[index]
                 if start != end or start.startswith("v"):
-                    found.append(self._edge(ref, end))
-        return [*found, *[self._edge(ref, f"o{number}") for number, ref in enumerate(graph.outputs)]]
+                    found.append(self._edge(ref, end, is_read=number in read))
+        outputs = enumerate(self.report.graph.outputs)
+        return [*found, *[self._edge(self._made(ref), f"o{number}") for number, ref in outputs]]
 
-    def _edge(self, ref: Reference, end: str) -> Edge:
+    def _made(self, ref: Reference) -> Reference:
+        """Return where a tensor is made that passes layers with weights that are stored only."""
+        while ref.node >= 0 and is_unused(self.report.rows[ref.node]):
+            ref = self.report.rows[ref.node].node.inputs[0]
+        return ref
+
+    def _edge(self, ref: Reference, end: str, *, is_read: bool = True) -> Edge:
         """Return the edge of a tensor, which leaves its vertex; that of a copy is the one of the first."""
         start, size = self._key(ref.node), self._size(ref.node, ref.output)
         first = self.copies.same[ref.node] if self.copies and ref.node >= 0 else ref.node
         self.leaving.setdefault(start, {})[first, ref.output] = size
-        return Edge(start, end, size)
+        return Edge(start, end, size, is_read)
 
     def _key(self, node: int) -> str:
         return self.owner[node] if node >= 0 else f"i{-1 - node}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.exporters.chart import is_unused
 from shapecalc.model.rows import sum_rows
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.pictures.letters import fitted, text_width
@@ -43,8 +44,9 @@ _FEW = 7  # letters of a name that is cut: what so few are of can only be guesse
 class CardText(NamedTuple):
     """What is written on a box: `kind name` above `size params`, or all on one line without parameters.
 
-    `fill` is the role of its colour; `copies` is how many it stands for, of which it has the parameters of each; `mark`
-    is what tells it apart from those beside it; `title` is all of it, for a pointer.
+    Below them are lines of their own: `mark`, what tells it apart from those beside it, and `sized_by`, of which
+    tensors it uses only the sizes. `fill` is the role of its colour; `copies` is how many it stands for: it has the
+    parameters of each; `title` is all of it, for a pointer.
     """
 
     fill: str
@@ -58,20 +60,26 @@ class CardText(NamedTuple):
     is_small: bool = False
     is_terminal: bool = False
     is_unknown: bool = False
+    sized_by: str = ""
 
     @property
     def height(self) -> float:
         """The height of the box, with the edges of those behind it."""
-        lines = (_TWO_LINES if self.params else _ONE_LINE) + (_LINE if self.mark else 0)
+        lines = (_TWO_LINES if self.params else _ONE_LINE) + _LINE * len(self._below)
         return lines + (_STACKED if self.copies > 1 else 0)
+
+    @property
+    def _below(self) -> dict[str, str]:
+        """The lines below its size."""
+        return {what: text for what, text in (("mark", self.mark), ("sized", self.sized_by)) if text}
 
     @property
     def natural_width(self) -> float:
         """The width at which nothing is cut."""
         above = text_width(self._head, _SIZE, bold=True) + (_GAP + text_width(self.name, _SMALL) if self.name else 0)
         below = text_width(self.size, _SIZE) + (_GAP + text_width(self.params, _SMALL) if self.params else 0)
-        texts = max(above, below) if self.params else above + _GAP + below
-        return self._around + max(texts, text_width(self.mark, _SMALL))
+        wide = max(above, below) if self.params else above + _GAP + below
+        return self._around + max([wide, *[text_width(text, _SMALL) for text in self._below.values()]])
 
     @property
     def _least_width(self) -> float:
@@ -111,11 +119,12 @@ class CardText(NamedTuple):
         radius = height / 2 if self.is_terminal else 3.0
         yield Rectangle(x, y, width, height, self.fill, "ink", radius, 1.0, self.is_unknown, self.title, f"box {key}")
         left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
-        base = y + (17.0 if self.params or self.mark else height / 2 + 4.2)
+        height -= _LINE * len(self._below)
+        for number, (what, text) in enumerate(self._below.items()):
+            words = _fitted(text, _SMALL, room)
+            yield Label(left, y + height + 7.0 + _LINE * number, words, _SMALL, color="soft", key=f"{what} {key}")
+        base = y + (17.0 if self.params else height / 2 + 4.2)
         size = _fitted(self.size, _SIZE, room - _GAP - self._beside)
-        if self.mark:
-            mark = _fitted(self.mark, _SMALL, room)
-            yield Label(left, y + height - 11.0, mark, _SMALL, color="soft", key=f"mark {key}")
         if self.params:
             yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
             params = _fitted(self.params, _SMALL, room - _GAP - text_width(size, _SIZE))
@@ -163,7 +172,8 @@ def of_rows(
     it apart from those beside it.
     """
     last = rows[-1]
-    size = ", ".join(outputs or [show_size(one) for one in last.output_shapes])
+    is_stored = all(map(is_unused, rows))
+    size = "not used" if is_stored else ", ".join(outputs or [show_size(one) for one in last.output_shapes])
     fill = "collapsed" if is_block else group_of(last.node.layer)
     is_merge = fill == "merges" and not last.params
     params = params_text(rows, copies)

@@ -9,6 +9,7 @@ from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.exporters.chart import Group, draw_chart
 from shapecalc.renderers.pictures import DIRECTIONS, check_choice
+from shapecalc.renderers.pictures.asides import lines_of, size_references, stored_last
 from shapecalc.renderers.pictures.cards import CardText, common_width, of_rows, of_terminal, params_text
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.legend import heading
@@ -66,15 +67,17 @@ class _Graph:
         self.written: dict[str, CardText] = {}
         self.frames: dict[str, tuple[str, str, str, str]] = {}
         self.entering: Counter[str] = Counter()
+        self.sized_by = size_references(chart)
+        self.stored = stored_last(chart)
         self._write(chart.group, "", 1)
 
     def scene(self) -> Scene:
         """Return the scene."""
         width = common_width(self.written.values())
-        edges = dict.fromkeys((edge.start, edge.end) for edge in self.chart.edges)
+        edges = lines_of(self.chart)
         self.entering = Counter(end for _, end in edges)
         top = self._cluster(self.chart.group, width)
-        found = lay_out(top, edges, turned=self.is_turned)
+        found = lay_out(top, edges, self.stored, turned=self.is_turned)
         if max(found.width, found.height) > _LONGEST:
             raise _too_large(self.report, self.repeats)
         marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
@@ -114,7 +117,8 @@ class _Graph:
         outputs = vertex.outputs if is_block else ()
         mark = self.repeats.marks.get(full, "") if is_block else ""
         shown = _without_number(_within(name, prefix), rows[0].kind)
-        return of_rows(rows, shown, kind, name, own, is_block=is_block, outputs=outputs, mark=mark)
+        card = of_rows(rows, shown, kind, name, own, is_block=is_block, outputs=outputs, mark=mark)
+        return card._replace(sized_by=clean(self.sized_by.get(vertex.key, "")))
 
     def _title(self, group: Group, name: str, own: int, rows: list[Row]) -> None:
         """Write the head of a frame: name and kind at its left, parameters at its right."""

@@ -73,7 +73,12 @@ def test_the_laws_hold_for_the_zoo(name, depth):
         assert params == report.total.params
     known = [", ".join(map(size_text, row.output_shapes)) for row in report.rows]
     known += [size for text in known for size in text.split(", ")]
-    assert sizes <= {*known, *map(size_text, report.inputs.values()), *map(size_text, report.outputs.values())}
+    assert sizes <= {
+        "not used",
+        *known,
+        *map(size_text, report.inputs.values()),
+        *map(size_text, report.outputs.values()),
+    }
 
 
 def size_text(size):
@@ -215,6 +220,33 @@ def test_a_collapsed_block_shows_the_sizes_of_all_that_leaves_it():
     scene = checked(report, 1)
     assert [texts(scene, key)["size"] for key in ("b0", "b1")] == ["4×4×4", "4×4×4, 4×2×2"]
     assert texts(scene, "b1")["params"] == "20 params"
+
+
+@pytest.mark.parametrize(("name", "depth", "words"), [
+    ("deeplabv3_resnet50", 3, ["size of backbone", "size of input"]),
+    ("segformer-b0", 1, ["size of stage1"] * 3),
+    ("segformer-b0", 2, [f"size of stage{i}" for i in (1, 1, 2, 1, 3, 1, 4, 1)]),
+])  # fmt: skip
+def test_a_tensor_of_which_only_the_size_is_used_is_no_line(name, depth, words):
+    """It would look like a skip connection; the box says what it is."""
+    report = shapecalc.load(name).infer()
+    scene = checked(report, depth)
+    assert [mark.text for mark in marks_of(scene, "sized").values()] == words
+    only = {f"{edge.start} {edge.end}" for edge in chart_of(report, depth).edges if not edge.is_read}
+    assert len(only) == len(words)
+    assert only.isdisjoint(marks_of(scene, "edge"))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_weights_that_are_stored_only_stand_apart(depth):
+    """The vision tower of Gemma 3 is not in the path of a text."""
+    report = shapecalc.load("gemma-3-4b").infer()
+    scene = checked(report, depth)
+    stored = [key for key, mark in marks_of(scene, "size").items() if mark.text == "not used"]
+    assert len(stored) == (2 if depth == 1 else 6)
+    assert not [key for key in stored for line in marks_of(scene, "edge") if key in line.split()]
+    boxes = marks_of(scene, "box")
+    assert min(boxes[key].y for key in stored) > boxes["o0"].y + boxes["o0"].height
 
 
 def test_the_default_depth_is_about_a_page():

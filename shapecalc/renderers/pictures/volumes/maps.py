@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shapecalc.exporters.chart import read_inputs
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.model.rows import sum_rows
@@ -298,7 +299,7 @@ class _Builder:
         """Return the maps that a line reads, and those of them of which it uses only the sizes."""
         found: dict[int, bool] = {}
         for row in self.lines[index].rows:
-            seen = {look.input for look in row.looks()} if len(row.node.inputs) > 1 else {0}
+            seen = read_inputs(row)
             for number, ref in enumerate(row.node.inputs):
                 line = self._line_of[ref.node] if ref.node >= 0 else ref.node
                 if line < index:  # what is repeated in turn also reads of the copy before
