@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError, count_noun
-from shapecalc.renderers.folding import differences
+from shapecalc.renderers.differing import differences
 from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.legend import heading
 from shapecalc.renderers.pictures.letters import wrapped

@@ -128,7 +128,7 @@ def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
     Layers that only change values (they multiply nothing, slide no window, and keep the size) belong to the map before.
     Errors: `UsageError` for a depth that is none.
     """
-    builder = _Builder(report, fold(report.lines(depth), with_arguments=False))
+    builder = _Builder(report, fold(report.lines(depth)))
     for index in range(len(builder.lines)):
         builder.add(index)
     return without_small(builder.maps)
@@ -182,9 +182,8 @@ class _Builder:
         self.report = report
         self.lines = lines
         self.maps: list[FeatureMap] = []
-        self._line_of: list[int] = []
-        for number, line in enumerate(lines):
-            self._line_of += [number] * len(line.rows)
+        line_of = {id(row): number for number, line in enumerate(lines) for row in line.rows}
+        self._line_of = [line_of[id(row)] for row in report.rows]
         self._used = self._used_outside()
         self._readers = self._read_by()
         self._channels_first = self._read_channels_first()
@@ -303,7 +302,7 @@ class _Builder:
             seen = read_inputs(row)
             for number, ref in enumerate(row.node.inputs):
                 line = self._line_of[ref.node] if ref.node >= 0 else ref.node
-                if line != index:
+                if line < index:  # what is repeated in turn also reads of the copy before
                     source = self._map_of_line[line]
                     found[source] = found.get(source, False) or number in seen
         return tuple(found), tuple([source for source, is_read in found.items() if not is_read])
