@@ -148,12 +148,12 @@ class _Builder:
     def _reads(self) -> Iterator[tuple[Reference, int, int]]:
         """Yield what is read of other lines: the tensor, the line or the number of the input that it is of, its reader.
 
-        The reader of an output of the network is -1. What blocks that take turns read of the copy before is left out.
+        The reader of an output of the network is -1.
         """
         refs = [(ref, self._line_of[i]) for i, row in enumerate(self.report.rows) for ref in row.node.inputs]
         for ref, user in [*refs, *[(ref, -1) for ref in self.report.graph.outputs]]:
             line = self._line_of[ref.node] if ref.node >= 0 else ref.node
-            if user < 0 or line < user:
+            if ref.node < 0 or line != user:
                 yield ref, line, user
 
     def _used_outside(self) -> dict[int, list[tuple[int, int]]]:
