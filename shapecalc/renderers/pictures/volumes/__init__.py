@@ -120,7 +120,7 @@ def _notes(report: Report, maps: Sequence[FeatureMap], lengths: Lengths, depth: 
     lines, level = lines_at(report, depth)
     if level and any(line.is_block for line in lines):
         notes.append(f"Blocks are collapsed; expand with --depth {level + 1}.")
-    notes += [f"{note}." for note in differences(lines)]
+    notes += [f"{note}." for note in differences(lines, report.graph)]
     return notes
 
 
