@@ -13,7 +13,7 @@ from shapecalc.language.files import bundled_members
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FAMILY_ENDS", "NETWORKS", "WHOLE", "examples", "some", "turns"]
+__all__ = ["FAMILIES", "FAMILY_ENDS", "NETWORKS", "WHOLE", "examples", "some", "turns"]
 
 
 WHOLE = [True]
@@ -21,13 +21,11 @@ WHOLE = [True]
 
 
 _MEMBERS = list(bundled_members())
+FAMILIES = {path: [name for _, name in pairs] for path, pairs in groupby(_MEMBERS, lambda pair: pair[0])}
+"""Every bundled file, with the names of its networks."""
 NETWORKS = [name for _, name in _MEMBERS]
 """Every bundled network."""
-FAMILY_ENDS = [
-    members[i][1]
-    for members in ([*pairs] for _, pairs in groupby(_MEMBERS, lambda pair: pair[0]))
-    for i in sorted({0, len(members) - 1})
-]
+FAMILY_ENDS = [members[i] for members in FAMILIES.values() for i in sorted({0, len(members) - 1})]
 """The first and the last network of every bundled file: what is drawn of those between them looks alike."""
 
 

@@ -244,8 +244,10 @@ FAMILIES = {
         droppath stochasticdepth
         relativepositionbias
         shiftedwindowattention
-        windowattention
         windowdepartition windowreverse
         windowpartition
+    """,
+    "window_attention": """
+        windowattention
     """,
 }

@@ -26,12 +26,14 @@ _Differing = dict[str, list[int]]
 """Arguments that differ between blocks, and the numbers of the layers of which they are arguments."""
 
 
-def differences(lines: Sequence[ReportLine]) -> list[str]:
+def differences(lines: Sequence[ReportLine], graph: Graph) -> list[str]:
     """Return notes on blocks that look alike and are not: `layer.1–48 differ in dilation (1–512)`.
 
-    They follow one another, and only arguments of their layers differ, which a line of a block does not show.
+    They follow one another, and only arguments of their layers differ, which a line of a block does not show; or they
+    take turns.
     """
     notes = [note for stretch in stretches(lines) for note in _note(stretch)]
+    notes += [note for run in runs_of(lines) if 1 < run.period <= _VALUES for note in _note_on_turns(run, graph)]
     more = [f"and so do blocks at {len(notes) - _NOTES:,} more places"] if len(notes) > _NOTES + 1 else []
     return [*notes[:_NOTES], *more] if more else notes
 
@@ -45,6 +47,15 @@ def _note(stretch: Lines) -> Iterator[str]:
         yield f"{name_of(parts[0])} differ in {', '.join(values)}"
     elif found:
         yield "; ".join([f"{name_of(groups)}: {', '.join(_texts(_flat(groups), found))}" for groups in parts])
+
+
+def _note_on_turns(run: RepeatedLines, graph: Graph) -> Iterator[str]:
+    """Yield what blocks that take turns consist of, if not only their arguments differ."""
+    marks = marks_of([run], graph)
+    if len({_structure(groups[0][0]) for groups in run.members}) > 1:
+        yield "; ".join([
+            f"{name_of(groups)}: {marks[groups[0][0].name]}" for groups in run.members if groups[0][0].name in marks
+        ])  # fmt: skip
 
 
 def marks_of(runs: Sequence[RepeatedLines], graph: Graph) -> dict[str, str]:
@@ -110,7 +121,15 @@ def _telling(line: ReportLine, common: set[str], graph: Graph) -> list[str]:
             params[around[0]] = params.get(around[0], 0) + row.params
     params = {word: number for word, number in params.items() if word not in named}
     largest = sorted([word for word in params if params[word]], key=lambda word: -params[word])[:_MARKS]
-    return [word for word in params if word in (largest or params)][:_MARKS]
+    return [_with_argument(word, line) for word in params if word in (largest or params)][:_MARKS]
+
+
+def _with_argument(word: str, line: ReportLine) -> str:
+    """Return a layer that has no parameters with the first of its arguments: `roll (shifts -3)`."""
+    found = [row for row in line.rows if row.node.layer and row.node.layer.word == word]
+    if not found or any(row.params for row in found):
+        return word
+    return " ".join([word, *[f"({name} {_text(_value(found[0], name))})" for name in found[0].arguments][:1]])
 
 
 def _differing(lines: Sequence[ReportLine]) -> _Differing:

@@ -183,7 +183,7 @@ class View:
         if sum(line.copies for line in blocks) > 1:
             from shapecalc.renderers.differing import differences
 
-            found = differences(self.report.lines(self.depth, self._closed))
+            found = differences(self.report.lines(self.depth, self._closed), self.report.graph)
             end = len(notes) - len(self.report.notes)
             notes[end:end] = map(clean, found)
         if self.selection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from scene_laws import around
@@ -12,10 +12,13 @@ from searching import FAMILY_ENDS, some
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Polygon, Rectangle, Scene
-from shapecalc.renderers.pictures.volumes.maps import FeatureMap, feature_maps
+from shapecalc.renderers.pictures.volumes.maps import feature_maps
+
+if TYPE_CHECKING:
+    from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap
 
 CASES = [
-    *itertools.product(FAMILY_ENDS, (1, 2, "all"), ("sqrt",)),
+    *itertools.product(FAMILY_ENDS, ("auto", 2, "all"), ("sqrt",)),
     *itertools.product(FAMILY_ENDS[::4], (1,), ("linear", "log")),
 ]
 
@@ -57,7 +60,7 @@ def drawn(report: Any, **options: Any) -> Drawn:
         for mark in scene.marks
         if isinstance(mark, Polygon) and (key := mark.key).startswith("window")
     }
-    maps = feature_maps(report, options.get("depth", 1))
+    maps = feature_maps(report, options.get("depth", "auto"))
     labels = [mark for mark in scene.marks if isinstance(mark, Label)]
     lines = [mark for mark in scene.marks if isinstance(mark, Curve)]
     return Drawn(maps, silhouettes, labels, lines, windows, scene)
@@ -110,7 +113,7 @@ def without_ones(sizes: Any) -> list[int]:
     return sorted(size for size in sizes if size != 1)
 
 
-def picture_of(name: str, depth: Any = 1, scale: str = "sqrt") -> tuple[Any, Drawn]:
+def picture_of(name: str, depth: Any = "auto", scale: str = "sqrt") -> tuple[Any, Drawn]:
     """Return a report and its picture; skip the test for more feature maps than fit on one."""
     report = shapecalc.load(name).infer()
     if len(feature_maps(report, depth)) > 150:

@@ -14,7 +14,8 @@ import shapecalc
 from shapecalc.errors import ShapeError, UsageError
 from shapecalc.renderers.pictures.scene import Label
 from shapecalc.renderers.pictures.volumes.captions import short_names
-from shapecalc.renderers.pictures.volumes.maps import Sides, feature_maps
+from shapecalc.renderers.pictures.volumes.feature_map import Sides
+from shapecalc.renderers.pictures.volumes.maps import feature_maps
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths
 
@@ -176,7 +177,7 @@ def test_long_names_keep_what_they_differ_by(names, short):
 def test_crops_are_a_part_of_their_arrows():
     _, picture = picture_of("unet", depth="all")
     assert not any("crop" in one.name for one in picture.maps)
-    assert "Part of their arrows: up4.crop1, up3.crop1, up2.crop1, up1.crop1." in notes(picture)
+    assert "Layers on arrows, not drawn: up4.crop1 (down4.conv2 → up4.concat1), up3.crop1 (" in notes(picture)
 
 
 def test_only_what_has_no_weights_and_is_beside_the_way_is_a_part_of_an_arrow(tmp_path):
@@ -213,7 +214,71 @@ def test_of_two_ways_that_with_most_parameters_is_the_main_one():
 def test_repeated_blocks_are_one_map():
     _, picture = picture_of("wavenet")
     assert "layer.1–48 ×48" in {one.name for one in picture.maps}
-    assert "50 blocks collapsed; expand with --depth 2. layer.1–48 differ in dilation (1–512)." in notes(picture)
+    assert "Blocks are collapsed; expand with --depth 2. layer.1–48 differ in dilation (1–512)." in notes(picture)
+
+
+def test_further_outputs_that_are_read_are_written():
+    """van den Oord et al. 2016, figure 4: each layer has a skip connection to the sum at the end."""
+    _, picture = picture_of("wavenet")
+    assert "each also outputs skips 16000×512" in " ".join(picture.captions(named(picture, "layer.1–48 ×48")))
+    assert picture.captions(named(picture, "conv1"))[1] == "conv, kernel 1", "a number alone would be a name"
+
+
+def test_a_recurrence_is_its_sequence_also_where_its_state_alone_is_read():
+    """Sutskever, Vinyals & Le 2014: 25 words, four layers of 1,000 cells, whose last states the decoder receives."""
+    _, picture = picture_of("seq2seq_lstm")
+    encoder = named(picture, "encoder")
+    assert shown(picture)[encoder] == "25×1000"
+    assert "outputs h_n 4×1000, c_n 4×1000" in " ".join(picture.captions(encoder))
+
+
+def test_one_block_around_all_others_is_expanded():
+    """He, Gao & Chen 2021: 12 layers of DeBERTa-v3-base, in one encoder with the embeddings of distances."""
+    _, picture = picture_of("deberta-v3-base")
+    assert "relative.layer.0–11 ×12" in {one.name for one in picture.maps}
+    assert "Blocks are collapsed; expand with --depth 3." in notes(picture)
+    assert "relative" in {one.name for one in picture_of("deberta-v3-base", depth=1)[1].maps}
+
+
+def test_what_is_stored_but_not_used_is_not_drawn():
+    _, picture = picture_of("gemma-3-4b")
+    assert "+ vision_tower" not in " ".join(label.text for label in picture.labels)
+    unused = "vision_tower (416,866,032 params), projector (2,950,272 params)."
+    assert f"Stored but not used, and not drawn: {unused}" in notes(picture)
+
+
+def test_each_of_several_outputs_is_marked():
+    _, picture = picture_of("yolov3")
+    outputs = [one.name for index, one in enumerate(picture.maps) if "output" in picture.captions(index)]
+    assert outputs == ["large", "medium", "small"]
+    _, picture = picture_of("alexnet")
+    assert not any("output" in picture.captions(index) for index in range(len(picture.maps)))
+
+
+def test_a_window_over_a_whole_side_leaves_it_its_colour():
+    """LeCun et al. 1998, figure 2: the maps of S4 are 5×5, and so are the kernels of C5."""
+    for name in ("lenet5", "lenet5_1998", "vgg16_fcn", "dcgan_discriminator"):
+        _, picture = picture_of(name)
+        fills = {mark.fill: (source, mark) for (source, _), mark in picture.windows.items()}
+        assert set(fills) == {"paper", ""}
+        source, covering = fills[""]
+        side = around(*picture.silhouettes[source][2:5])
+        assert around(*covering.points).bottom - around(*covering.points).top > 0.9 * (side.bottom - side.top)
+
+
+def test_subsampling_is_a_pool_with_a_window():
+    """LeCun et al. 1998: a mean over 2×2, times a coefficient and plus a bias of its map, which is no convolution."""
+    _, picture = picture_of("lenet5_1998")
+    assert [(picture.maps[i].name, picture.maps[i].fill) for i in (2, 4)] == [("s2", "pools"), ("s4", "pools")]
+    assert {(1, 2), (3, 4)} <= set(picture.windows)
+    assert picture.captions(2)[1] == "subsampling 2×2 /2"
+
+
+def test_the_first_of_several_copies_has_a_window():
+    _, picture = picture_of("vgg16")
+    copies = named(picture, "conv5_1–3 ×3")
+    assert (copies - 1, copies) in picture.windows
+    assert picture.captions(copies)[1] == "conv3x3", "not its size again"
 
 
 def test_blocks_that_are_repeated_in_turn_are_a_map_each():

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.errors import Problem, UsageError, count_noun
+from shapecalc.errors import Problem, UsageError
+from shapecalc.escaping import clean
 from shapecalc.renderers.differing import differences
 from shapecalc.renderers.pictures import SCALES
+from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.legend import heading
 from shapecalc.renderers.pictures.letters import wrapped
+from shapecalc.renderers.pictures.repeats import AUTO
 from shapecalc.renderers.pictures.scene import Label, Polygon, Scene, outline_of, polyline
 from shapecalc.renderers.pictures.volumes.arrangement import MapGrid, Volume
 from shapecalc.renderers.pictures.volumes.boxes import BACK, Box, labels_of, size_texts
 from shapecalc.renderers.pictures.volumes.captions import caption_of, short_names, title_of
-from shapecalc.renderers.pictures.volumes.maps import feature_maps
+from shapecalc.renderers.pictures.volumes.maps import feature_maps, lines_at
 from shapecalc.renderers.pictures.volumes.places import places_in_row, places_in_u
 from shapecalc.renderers.pictures.volumes.scaling import SHORTEST, Lengths, read_scale
 
@@ -21,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import ReportLine
     from shapecalc.renderers.pictures.scene import Mark
-    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+    from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap
 
 __all__ = ["draw"]
 
@@ -35,7 +39,7 @@ _THREE_SCALES = (
 )
 
 
-def draw(report: Report, depth: Any = 1, scale: str = "") -> Scene:
+def draw(report: Report, depth: Any = AUTO, scale: str = "") -> Scene:
     """Return the feature maps of a report, as boxes to scale.
 
     Errors: `UsageError` for an unknown scale or depth, or more feature maps than a picture can show.
@@ -97,7 +101,8 @@ def _windows(layout: MapGrid, lengths: Lengths) -> Iterator[Mark]:
         key = f"{source} {target}"
         y = layout.y_of(target)
         point = after.left_at(y) + min(3.0, after.width / 2), y
-        yield Polygon(corners, "paper", "ink", 0.8, key=f"window {key}")
+        fill = "" if box.is_covered_by(corners) else "paper"
+        yield Polygon(corners, fill, "ink", 0.8, key=f"window {key}")
         for corner in corners:
             yield polyline((corner, point), "edge", 0.7, key=f"ray {key}", ends=(f"{source}", f"{target}"))
 
@@ -110,16 +115,23 @@ def _notes(report: Report, maps: Sequence[FeatureMap], lengths: Lengths, depth: 
         notes.append("Of more than two axes of positions, the last two are drawn.")
     if any(one.sized_by for one in maps):
         notes.append("Dashed: only the size is used.")
-    dropped = [name for one in maps for name in one.dropped]
-    if dropped:
-        listed = ", ".join([*dropped[:_LISTED], *(["…"] if len(dropped) > _LISTED else [])])
-        notes.append(f"Part of their arrows: {listed}.")
-    lines = [line for one in maps for line in (one.line, *one.merged) if line and line.is_block]
-    blocks = sum(line.copies for line in lines)
-    if blocks:
-        notes.append(f"{count_noun(blocks, 'block')} collapsed; expand with --depth {int(depth) + 1}.")
-    notes += [f"{note}." for note in differences(report.lines(depth))]
+    notes += _listed("Layers on arrows, not drawn", [name for one in maps for name in one.dropped])
+    notes += _listed("Stored but not used, and not drawn", [_stored(line) for one in maps for line in one.stored])
+    lines, level = lines_at(report, depth)
+    if level and any(line.is_block for line in lines):
+        notes.append(f"Blocks are collapsed; expand with --depth {level + 1}.")
+    notes += [f"{note}." for note in differences(lines, report.graph)]
     return notes
+
+
+def _listed(words: str, names: Sequence[str]) -> list[str]:
+    """Return a note with names, but a few only; none without names."""
+    more = [f"{len(names) - _LISTED:,} more"] if len(names) > _LISTED else []
+    return [f"{words}: {', '.join([*names[:_LISTED], *more])}."] if names else []
+
+
+def _stored(line: ReportLine) -> str:
+    return f"{clean(line.name)} ({params_text(line.rows)})"
 
 
 def _footer(notes: Sequence[str], x: float, y: float, width: float) -> Iterator[Label]:

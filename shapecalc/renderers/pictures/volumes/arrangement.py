@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shapecalc.renderers.pictures.scene import Label, Point
-    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+    from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap
     from shapecalc.renderers.pictures.volumes.places import GridPoint
 
 __all__ = ["MapGrid", "Volume"]

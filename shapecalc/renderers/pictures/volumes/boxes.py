@@ -8,10 +8,10 @@ from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.pictures.scene import Label, Outline, Polygon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shapecalc.renderers.pictures.scene import Mark, Point
-    from shapecalc.renderers.pictures.volumes.maps import Sides
+    from shapecalc.renderers.pictures.volumes.feature_map import Sides
     from shapecalc.renderers.pictures.volumes.scaling import Lengths
 
 __all__ = ["BACK", "SIZE", "Box", "labels_of", "size_texts"]
@@ -20,6 +20,8 @@ BACK = 0.38
 """How far back an axis goes on the paper, to the right and up, of its length."""
 _THICKNESS = 7.0
 _FLAT = 5.0
+_COVERED = 0.75
+"""The share of a side from which on a window is drawn as its edges alone."""
 SIZE = 11.0
 """The size of the letters of sizes."""
 
@@ -77,6 +79,11 @@ class Box(NamedTuple):
             (across - deep, down + deep - high), (across + deep, down - deep - high),
             (across + deep, down - deep + high), (across - deep, down + deep + high),
         )  # fmt: skip
+
+    def is_covered_by(self, window: Sequence[Point]) -> bool:
+        """Return whether a window is nearly its whole right side, of which nothing would be seen behind it."""
+        (left, top), (right, _), _, (_, bottom) = window
+        return (right - left) * (bottom - top) > _COVERED * self.back * self.height
 
 
 def size_texts(sides: Sides) -> tuple[str, str]:

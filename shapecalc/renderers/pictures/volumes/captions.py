@@ -10,12 +10,13 @@ from shapecalc.renderers.cells import UNKNOWN, show_size
 from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.letters import fitted, text_width, wrapped
 from shapecalc.renderers.pictures.scene import Label
+from shapecalc.renderers.pictures.volumes.boxes import size_texts
 from shapecalc.text.amounts import show_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+    from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap
 
 __all__ = ["LINE", "caption_of", "short_names", "title_of"]
 
@@ -147,20 +148,31 @@ def _details(one: FeatureMap) -> Iterator[str]:
     if one.line is None:
         yield "input"
         return
-    kind = clean(one.line.kind)
-    axes = one.window if not one.line.is_block else ()
-    if axes:
-        kernel = show_size([axis.kernel for axis in axes])
-        strides = [axis.stride for axis in axes]
-        stride = show_size(strides if len(set(strides)) > 1 else strides[:1])
-        kind += f" {kernel}" + (f" /{stride}" if stride != "1" else "")
-    yield kind
+    yield f"{clean(one.line.kind)}{_window_text(one)}"
     more = [clean(line.name if line.is_block else line.kind) for line in one.merged]
     if more:
         yield "+ " + ", ".join(dict.fromkeys(more))
+    if one.passed:
+        outputs = ", ".join(f"{clean(name)} {'×'.join(filter(None, size_texts(sides)))}" for name, sides in one.passed)
+        yield f"{'each ' if one.line.copies > 1 else ''}{'also ' if one.is_read else ''}outputs {outputs}"
+    if one.is_output:
+        yield "output"
     if one.params == 0:
         shared = [params_text(line.rows) for line in (one.line, *one.merged)]
         yield from [text for text in shared if text][:1]
+
+
+def _window_text(one: FeatureMap) -> str:
+    """Return the kernel and the stride of the window that slides: that of a layer, or a wide one of a block."""
+    axes = one.window
+    if not axes or not one.line or (one.line.is_block and max(axis.kernel for axis in axes) == 1):
+        return ""
+    kernel = show_size([axis.kernel for axis in axes])
+    strides = [axis.stride for axis in axes]
+    stride = show_size(strides if len(set(strides)) > 1 else strides[:1])
+    is_named = len(axes) > 1 and kernel.replace("×", "x") in one.line.kind  # `conv3x3`
+    shown = "" if is_named else f"{' ' if len(axes) > 1 else ', kernel '}{kernel}"
+    return shown + (f" /{stride}" if stride != "1" else "")
 
 
 def _count(one: FeatureMap) -> Iterator[str]:

@@ -2,133 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from shapecalc.exporters.chart import read_inputs
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.windowed import Windowed
-from shapecalc.model.rows import sum_rows
+from shapecalc.model.report import check_depth
 from shapecalc.renderers.folding import fold
-from shapecalc.renderers.pictures.palette import group_of
+from shapecalc.renderers.pictures.repeats import AUTO
+from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap, Sides, changes_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shapecalc.layers.base.shape import Shape
-    from shapecalc.layers.base.window import WindowAxis
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
     from shapecalc.model.rows import ReportLine, Row
 
-__all__ = ["FeatureMap", "Sides", "feature_maps", "main_path"]
+__all__ = ["feature_maps", "lines_at", "main_path"]
 
 
-class Sides(NamedTuple):
-    """The sides of a feature map: its channels, or the features of each position, and its positions along each axis.
+def lines_at(report: Report, depth: Any) -> tuple[list[ReportLine], int | None]:
+    """Return the lines of a report at a depth, and that depth: by default the outermost blocks are one line each.
 
-    Without positions it is a flat vector; no channels (0) are those of a sequence of numbers.
+    But of one block that has all other blocks in it, those inside. Errors: `UsageError` for a depth that is none.
     """
-
-    channels: int
-    positions: tuple[int, ...] = ()
-
-    @property
-    def height(self) -> int:
-        """What is drawn upright: the rows, or the length of a sequence."""
-        return self.positions[-2] if len(self.positions) > 1 else self.positions[-1]
-
-    @property
-    def width(self) -> int | None:
-        """What is drawn backwards: the columns; None for a sequence."""
-        return self.positions[-1] if len(self.positions) > 1 else None
-
-    @classmethod
-    def of(cls, shape: Shape) -> Sides:
-        """Return the sides of a tensor; with one position, or one axis, it is a vector."""
-        if not shape.sizes:
-            return cls(1)
-        if shape.is_map:
-            channels, positions = shape.channels, shape.spatial
-        else:
-            *others, channels = shape.sizes
-            positions = tuple(others)
-        return cls(channels) if all(size == 1 for size in positions) else cls(channels, positions)
+    if depth != AUTO:
+        return report.lines(depth), check_depth(depth)
+    level, lines = 1, report.lines(1)
+    closed: set[str] = set()
+    while True:
+        working = [line for line in lines if line.is_block and line.total.macs]
+        closed |= {line.kind for line in lines if line.is_block and line not in working}
+        if len(working) != 1 or working[0].kind in closed:
+            return lines, level
+        inside = report.lines(level + 1, closed)
+        if not any(line.is_block and line.name.startswith(f"{working[0].name}.") for line in inside):
+            return lines, level
+        level, lines = level + 1, inside
 
 
-class FeatureMap(NamedTuple):
-    """A feature map that is drawn as a box: an input of the network, or the output of a layer or a block.
-
-    `line` are the layers that made it, as a report shows them, None for an input; `merged` are lines that keep its size
-    and follow it. `sources` are the numbers of the maps that it is made of; of those in `sized_by` only the sizes are
-    used. `dropped` are names of layers between them that are drawn as a part of the arrow.
-    """
-
-    name: str
-    sides: Sides
-    line: ReportLine | None = None
-    merged: tuple[ReportLine, ...] = ()
-    sources: tuple[int, ...] = ()
-    dropped: tuple[str, ...] = ()
-    sized_by: tuple[int, ...] = ()
-
-    @property
-    def rows(self) -> list[Row]:
-        """The layers that made it, and those that follow it."""
-        lines = [self.line, *self.merged] if self.line else []
-        return [row for line in lines for row in line.rows]
-
-    @property
-    def params(self) -> Any:
-        """The number of parameters of its layers; None where that is unknown."""
-        rows = self.rows
-        if not rows:
-            return 0
-        return None if all(row.is_unknown for row in rows) else sum_rows(rows).params
-
-    @property
-    def fill(self) -> str:
-        """The role of its colour: the group of layers with most MACs, or the first."""
-        if self.line is None:
-            return "input"
-        macs: dict[str, Any] = {}
-        for row in self.line.rows:
-            group = group_of(row.node.layer)
-            macs[group] = macs.get(group, 0) + row.macs
-        return max(macs, key=lambda group: macs[group])
-
-    @property
-    def slid(self) -> Row | None:
-        """Its one layer that slides a window; None for none, or several."""
-        rows = [row for row in self.line.rows if isinstance(row.node.layer, Windowed)] if self.line else []
-        return rows[0] if len(rows) == 1 else None
-
-    @property
-    def window(self) -> tuple[WindowAxis, ...]:
-        """The window of that layer along each axis; empty without one."""
-        sliding = self.slid.node.layer if self.slid else None
-        return sliding.axes(self.slid.sizing.inputs[0]) if self.slid and isinstance(sliding, Windowed) else ()
-
-    def reach_over(self, source: FeatureMap) -> tuple[int, ...]:
-        """Return how many positions of a map one of its own depends on along each axis, if a window slides over it."""
-        row = self.slid
-        x = row.sizing.inputs[0]._replace(is_map=True) if row else None
-        if row is None or x is None or len(self.sources) != 1 or Sides.of(x) != source.sides:
-            return ()
-        looks = [look.axes for look in row.looks()]
-        if len(looks) != 1 or len(source.sides.positions) != len(x.spatial):
-            return ()
-        seen = [looks[0][axis][0].at(0) for axis in range(x.rank) if axis != x.channel_axis]
-        reach = [max(one[-1], one[0]) - min(one[-1], one[0]) + 1 if len(one) else 0 for one in seen]
-        return tuple(reach) if reach == [axis.reach for axis in self.window] and max(reach) > 1 else ()
-
-
-def feature_maps(report: Report, depth: Any) -> list[FeatureMap]:
+def feature_maps(report: Report, depth: Any = AUTO) -> list[FeatureMap]:
     """Return the feature maps of a report at a depth, in the order of computation.
 
     Layers that only change values (they multiply nothing, slide no window, and keep the size) belong to the map before.
     Errors: `UsageError` for a depth that is none.
     """
-    builder = _Builder(report, fold(report.lines(depth)))
+    builder = _Builder(report, fold(lines_at(report, depth)[0]))
     for index in range(len(builder.lines)):
         builder.add(index)
     return without_small(builder.maps)
@@ -154,7 +74,11 @@ def without_small(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
     kept = []
     for index in number:
         sources = dict.fromkeys(number[gone.get(source, source)] for source in maps[index].sources)
-        dropped = [maps[source].name for source in maps[index].sources if source in gone]
+        dropped = [
+            f"{maps[source].name} ({maps[gone[source]].name} → {maps[index].name})"
+            for source in maps[index].sources
+            if source in gone
+        ]
         sized_by = [number[gone.get(source, source)] for source in maps[index].sized_by]
         kept.append(maps[index]._replace(sources=tuple(sources), dropped=tuple(dropped), sized_by=tuple(sized_by)))
     return kept
@@ -181,9 +105,11 @@ class _Builder:
     def __init__(self, report: Report, lines: Sequence[ReportLine]) -> None:
         self.report = report
         self.lines = lines
+        self._number = {id(row): number for number, row in enumerate(report.rows)}
         self.maps: list[FeatureMap] = []
         line_of = {id(row): number for number, line in enumerate(lines) for row in line.rows}
         self._line_of = [line_of[id(row)] for row in report.rows]
+        self._in_last = self._in_last_copies()
         self._used = self._used_outside()
         self._readers = self._read_by()
         self._channels_first = self._read_channels_first()
@@ -208,6 +134,17 @@ class _Builder:
             return Sides(0, shape.sizes)
         return Sides.of(shape)
 
+    def _in_last_copies(self) -> list[int]:
+        """Return for each layer the one in its place in the last copy, if others run between the copies of its line."""
+        found = [*range(len(self.report.rows))]
+        for line in self.lines:
+            own = [self._number[id(row)] for row in line.rows]
+            if line.copies > 1 and own[-1] - own[0] >= len(own):
+                each = len(own) // line.copies
+                for at, number in enumerate(own):
+                    found[number] = own[at % each - each]
+        return found
+
     def _reads(self) -> Iterator[tuple[Reference, int, int]]:
         """Yield what is read of other lines: the tensor, the line or the number of the input that it is of, its reader.
 
@@ -219,14 +156,16 @@ class _Builder:
             if ref.node < 0 or line != user:
                 yield ref, line, user
 
-    def _used_outside(self) -> dict[int, tuple[int, int]]:
-        """Return the last output of each line that others use, or that the network outputs: its layer and number."""
-        found: dict[int, tuple[int, int]] = {}
+    def _used_outside(self) -> dict[int, list[tuple[int, int]]]:
+        """Return the outputs of each line that others use, or that the network outputs: the layer and number of each.
+
+        The last layer is first. Of blocks that take turns, that of the last copy stands for those of all.
+        """
+        found: dict[int, set[tuple[int, int]]] = {}
         for ref, line, _ in self._reads():
             if line >= 0:
-                node, output = found.get(line, (-1, 0))
-                found[line] = (ref.node, ref.output) if ref.node > node else (node, min(output, ref.output))
-        return found
+                found.setdefault(line, set()).add((self._in_last[ref.node], ref.output))
+        return {line: sorted(every, key=lambda one: (-one[0], one[1])) for line, every in found.items()}
 
     def _read_by(self) -> dict[int, set[int]]:
         """Return the other lines that read an output of each line or input; -1, if it is one of the network's."""
@@ -251,23 +190,52 @@ class _Builder:
     def add(self, index: int) -> None:
         """Add the map of a line, or the line to the map before it."""
         line = self.lines[index]
-        node, output = self._used.get(index, (-1, 0))
-        row = self.report.rows[node] if node >= 0 else line.rows[-1]
-        shape = row.sizing.outputs[output if node >= 0 else 0]
-        sides = Sides.of(shape._replace(is_map=shape.is_map or (shape.rank > 1 and node in self._channels_first)))
+        used = self._used.get(index, [])
+        drawn = self._drawn(line, used)
+        sides = self._sides_of(drawn)
         sources, sized_by = self._sources(index)
         last = max(sources, default=-1)
-        if last >= 0 and self._continues(index, sides, last, sources):
+        is_stored = all(map(changes_nothing, line.rows))
+        if last >= 0 and (is_stored or self._continues(index, sides, last, sources)):
             before = self.maps[last]
             more = tuple([source for source in sources if source != last])
             self.maps[last] = before._replace(
-                merged=(*before.merged, line), sources=before.sources + more, sized_by=before.sized_by + sized_by
-            )
+                merged=before.merged if is_stored else (*before.merged, line),
+                stored=(*before.stored, line) if is_stored else before.stored,
+                sources=before.sources + more, sized_by=before.sized_by + sized_by,
+                is_output=before.is_output or self._is_output(index),
+            )  # fmt: skip
             self._map_of_line[index], self._end_of_map[last] = last, index
             return
         self._map_of_line[index] = len(self.maps)
         self._end_of_map.append(index)
-        self.maps.append(FeatureMap(line.name, sides, line, (), sources, sized_by=sized_by))
+        passed = tuple([(self._name_of(line, one), self._sides_of(one)) for one in used if one != drawn])
+        self.maps.append(FeatureMap(line.name, sides, line, (), sources, sized_by=sized_by, passed=passed,
+                                    is_read=drawn in used or not used, is_output=self._is_output(index)))  # fmt: skip
+
+    def _is_output(self, index: int) -> bool:
+        """Return whether a line has one of several outputs of the network."""
+        return len(self.report.graph.outputs) > 1 and -1 in self._readers.get(index, ())
+
+    def _drawn(self, line: ReportLine, used: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """Return the output of a line that is drawn: that which others use, and of a recurrence its sequence."""
+        node, output = used[0] if used else (self._number[id(line.rows[-1])], 0)
+        layer = self.report.rows[node].node.layer
+        return node, 0 if layer and layer.output_names() else output
+
+    def _sides_of(self, one: tuple[int, int]) -> Sides:
+        """Return the sides of an output of a layer."""
+        node, output = one
+        shape = self.report.rows[node].sizing.outputs[output]
+        return Sides.of(shape._replace(is_map=shape.is_map or (shape.rank > 1 and node in self._channels_first)))
+
+    def _name_of(self, line: ReportLine, one: tuple[int, int]) -> str:
+        """Return the name of an output of a line: that of what is in its block, or of an output of a layer."""
+        row = self.report.rows[one[0]]
+        names = row.node.layer.output_names() if row.node.layer else ()
+        own = names[one[1]] if one[1] < len(names) else f"output {one[1]}" if one[1] else ""
+        inner = row.name.split(".")[line.name.count(".") + 1 :][:1] if line.is_block else []
+        return " ".join(filter(None, (*inner, own)))
 
     def _continues(self, index: int, sides: Sides, last: int, sources: Sequence[int]) -> bool:
         """Return whether a line only changes the values of the last of its sources, or adds what that was made of.

@@ -11,7 +11,7 @@ from shapecalc.renderers.pictures.volumes.maps import main_path
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shapecalc.renderers.pictures.volumes.maps import FeatureMap
+    from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap
 
 __all__ = ["GridPoint", "Lanes", "Upright", "in_rows", "joined", "places_in_row", "places_in_u"]
 

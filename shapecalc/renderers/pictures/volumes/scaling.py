@@ -10,7 +10,7 @@ from shapecalc.renderers.pictures import SCALES, check_choice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from shapecalc.renderers.pictures.volumes.maps import Sides
+    from shapecalc.renderers.pictures.volumes.feature_map import Sides
 
 __all__ = ["SHORTEST", "Lengths", "read_scale"]
 
