@@ -161,7 +161,7 @@ def _fix(shown: ShownText, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return the diagnostics again, with fixes: each was tried, which takes longer than a keystroke may."""
     from shapecalc.editor.actions import fixes, quick_fixes
 
-    own = shown.without_settings()
+    own = shown.alone
     end = len(own.text.starts) - 1
     whole = Range(Position(0, 0), Position(end, len(own.text.line(end))))
     found: dict[int, list[Action]] = {}
