@@ -50,10 +50,6 @@ export class Stage {
     const width = this.svg?.viewBox.baseVal?.width || 400;
     this.scale(Math.min(8, Math.max(0.05, (drawn / width) * factor)));
   }
-
-  get svgSource(): string {
-    return this.source;
-  }
 }
 
 /** An SVG as the bytes of a PNG, drawn by the browser at twice its size. */

@@ -93,6 +93,12 @@ export class LayerTable {
     this.rows.find(({ row }) => row.id === id)?.button.focus();
   }
 
+  /** Scroll to the chosen row, where the table is shown. */
+  reveal(): void {
+    const element = this.rows.find(({ row }) => row.id === this.chosen)?.element;
+    if (element?.offsetParent) element.scrollIntoView({ block: "nearest" });
+  }
+
   private setColumns(table: Table, keys: string): void {
     this.keys = keys;
     this.rows = [];
