@@ -11,8 +11,8 @@ const PAGE = "By Python within this page, on this computer. Nothing that you typ
 
 /** Of the link to a page of a local server. */
 const LOCAL =
-  "It opens in this browser, while shapecalc serve runs. For others, put its part from # on behind the address of a static page " +
-  "(npm run build:static), or send them the YAML.";
+  "It opens in this browser, while shapecalc serve runs. Behind the address of a static page (docs/live-page.md), its part from # on " +
+  "opens anywhere.";
 
 const DOWNLOADS: [string, string, string][] = [
   ["Picture", "svg", "SVG"],

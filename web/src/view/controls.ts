@@ -144,7 +144,7 @@ export class Controls {
         this.chosen.inputs[input.name] = sizes;
       });
     const made = free.map((axis) => {
-      const slider = new Slider(`${input.name} ${input.axes[axis] ?? ""}`, (size) => set(axis, size));
+      const slider = new Slider(input.axes.length > 1 ? `${input.name} ${input.axes[axis] ?? ""}` : input.name, (size) => set(axis, size));
       this.writers.push((look) => {
         const now = look.inputs.find(({ name }) => name === input.name);
         const max = Math.max(64, 4 * (this.ownSizes(now ?? input)[axis] ?? 16));

@@ -42,7 +42,7 @@ function zoomButtons(stage: Stage): HTMLElement {
 abstract class StagePanel implements Panel {
   abstract readonly key: string;
   abstract readonly title: string;
-  readonly element = h("div.panel");
+  readonly element = h("div.panel.is-waiting");
   private readonly text = h("div.answer");
 
   protected constructor(
@@ -55,6 +55,7 @@ abstract class StagePanel implements Panel {
 
   async refresh(): Promise<void> {
     const { svg, html = "" } = await this.answer();
+    this.element.classList.remove("is-waiting");
     this.stage.show(svg);
     this.text.replaceChildren(safeHtml(html));
   }
@@ -155,7 +156,7 @@ export class FieldPanel extends StagePanel {
 
 /** The arithmetic of the chosen layer, below the views. */
 export class Explanation {
-  private readonly title = h("h2");
+  private readonly title = h("h2", { "aria-live": "polite" });
   private readonly text = h("div.answer", { tabindex: 0, role: "region", "aria-label": "Arithmetic" });
   private readonly back = h("input", { type: "checkbox" });
   layer = "";
