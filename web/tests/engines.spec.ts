@@ -23,6 +23,25 @@ test("@server the server is killed: the page says so, keeps the text, and goes o
   await next.stop();
 });
 
+test("@server the address of a server that was started again is opened in the same tab: the page goes on with it", async ({ watched: page }) => {
+  const server = new Server();
+  await page.goto(await server.start());
+  await isReady(page);
+  await server.stop();
+  await page.locator(".cm-line", { hasText: "fc: 10" }).click();
+  await page.keyboard.press("End");
+  await page.keyboard.type("0");
+  await expect(page.getByRole("alert")).toContainText("The server does not answer");
+  const next = new Server();
+  const address = await next.start(server.port);
+  await expect(page.getByRole("alert")).toContainText("key is not valid");
+  await page.evaluate((hash) => (location.hash = hash), new URL(address).hash); // as a reader who pastes it
+  await expect(page.locator("#status")).toHaveText("Local server");
+  await expect(page.locator("#total-output .large")).toHaveText("100");
+  await expect(page).not.toHaveURL(/token/);
+  await next.stop();
+});
+
 test("@static Python crashes: it starts again, and the page goes on", async ({ ready: page }) => {
   await page.workers()[0]?.evaluate(() => void setTimeout(() => { throw new Error("crash"); }));
   await expect(page.locator("#status")).not.toHaveAttribute("data-state", "ready");

@@ -1,11 +1,11 @@
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, snippet } from "@codemirror/autocomplete";
+import type { Completion as Choice, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic as CodeDiagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { Annotation, EditorState } from "@codemirror/state";
+import { Annotation, EditorState, Transaction } from "@codemirror/state";
 import {
   EditorView,
   drawSelection,
@@ -93,12 +93,12 @@ export class Editor {
     return this.view.state.doc.toString();
   }
 
-  /** Replace the whole text; undo brings the old one back. */
-  open(text: string): void {
+  /** Replace the whole text; undo brings the old one back, unless there was none. */
+  open(text: string, isBeginning = false): void {
     this.view.dispatch({
       changes: { from: 0, to: this.view.state.doc.length, insert: text },
       selection: { anchor: 0 },
-      annotations: byPage.of(true),
+      annotations: [byPage.of(true), ...(isBeginning ? [Transaction.addToHistory.of(false)] : [])],
       effects: setHints.of([]),
       scrollIntoView: true,
     });
@@ -147,7 +147,15 @@ export class Editor {
     const from = Math.min(...items.map((item) => rangeOf(doc, item.range).from));
     return {
       from,
-      options: items.map((item) => ({ label: item.label, detail: item.detail, info: item.info || undefined, apply: item.insert }) as never),
+      options: items.map(
+        (item, at): Choice => ({
+          label: item.label,
+          detail: item.detail,
+          ...(item.info && { info: item.info }),
+          apply: item.snippet ? snippet(item.snippet) : item.insert,
+          sortText: String(at).padStart(5, "0"), // in the order of the answer: what is used most, or required, is the first
+        }),
+      ),
       validFor: /^[\w.]*$/,
     };
   }
