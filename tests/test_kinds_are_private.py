@@ -81,7 +81,7 @@ OTHERWISE = {
               {"questions.solve.costs", "renderers.pictures.charts.shares"}),
     "pad": (_COLUMN, {"renderers.columns", "renderers.answers.receptive_field"}),
     "padding": (_COLUMN, {"renderers.columns", "renderers.csv", "renderers.fields", "renderers.text"}),
-    "parameter": ("a word of prose", {"cli.check", "renderers.explanations.page", "renderers.footer",
+    "parameter": ("a word of prose", {"cli.check", "renderers.answers.matching", "renderers.explanations.page", "renderers.footer",
                                       "renderers.pictures.graph"}),
     "patches": (_KEY, {"questions.memory", "questions.memory.results", "questions.memory.small_devices.changes",
                        "questions.memory.small_devices.device"}),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.editor.positions import indent_of, is_blank
 from shapecalc.source import read_text
+from shapecalc.source.brackets import unclosed
 
 if TYPE_CHECKING:
     from shapecalc.errors import Problem
@@ -24,7 +25,6 @@ _LONGEST = 200_000
 """Characters of a text that is tried: reading a longer one again takes too long."""
 _ITEM = re.compile(r"^\s*(?:- +)+")
 _KEY = re.compile(r"^\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
-_BRACKETS = re.compile(r"(?:^|\s)#|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[\]{}]")
 _NAME = re.compile(r"(?:^|[\s{,])name\s*:\s*([\w.]+)")
 
 
@@ -66,20 +66,8 @@ def recovered(text: str, name: str, problem: Problem) -> Recovered | None:
 
 def _opening(lines: list[str], at: int) -> int:
     """Return the line of a bracket that is still open where something new begins, up to a line; or that line."""
-    opened: list[int] = []
-    for number, line in enumerate(lines[: at + 1]):
-        if is_blank(line):
-            continue
-        if opened and line.lstrip()[:1] not in "]}" and indent_of(line) <= indent_of(lines[opened[-1]]):
-            return opened[-1]
-        for sign in _BRACKETS.findall(line):
-            if sign in "[{":
-                opened.append(number)
-            elif sign in "]}" and opened:
-                opened.pop()
-            elif sign.lstrip().startswith("#"):
-                break
-    return at
+    opened, is_new = unclosed(lines, min(at, len(lines) - 1))
+    return opened[0] if opened and is_new else at
 
 
 def _beginning(lines: list[str], name: str, end: int, keys: set[str]) -> Recovered | None:
