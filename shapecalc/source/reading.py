@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
 from shapecalc.source.decoding import UNREADABLE
-from shapecalc.source.syntax import comma_problem, syntax_problem, tabs_problem
 from shapecalc.source.values import At, Scalar, as_list, short
 from shapecalc.source.words import resolve
 
@@ -40,6 +39,8 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
         if builder.is_dashed:
             _check_dashes(builder)
     except yaml.MarkedYAMLError as error:
+        from shapecalc.source.syntax import syntax_problem
+
         _check_dashes(builder, error)
         problem = _nesting_problem(error, builder) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
@@ -150,6 +151,8 @@ def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar | None:
 
 def _without_comma(text: str, at: At, builder: TreeBuilder) -> Scalar:
     """Report a text with a comma at its end, as values have in Python and JSON, and return it without the comma."""
+    from shapecalc.source.syntax import comma_problem
+
     source, line, column, length, _ = at
     is_last = source.line(line)[column + length - 2 :][:1] == ","  # not where the text continues below
     builder.problems.append(comma_problem(Mark(source, line, column + length - 1) if is_last else Mark(*at)))
@@ -213,6 +216,8 @@ def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
 
 def _check_tabs(event: Any, builder: TreeBuilder) -> None:
     """Check for plain text that continues in a line indented with tabs: it was meant as a separate line."""
+    from shapecalc.source.syntax import tabs_problem
+
     for line in range(event.start_mark.line + 2, event.end_mark.line + 2):
         tabs = tabs_problem(builder.source, line)
         if tabs:
