@@ -165,6 +165,18 @@ def test_blocks_of_both_passes_are_not_one():
     assert names == ["relative.layer.0–11", "relative.layer.11–0", "forward", "backward"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("googlenet", ["inception_3a–5b", "inception_5b–3a"]), ("fcn_resnet50", ["backbone", "backbone"])],
+)
+def test_blocks_have_a_name_at_any_rate(name, words):
+    """GoogLeNet's blocks, of which none has room for its own, had none; those of a backbone were backbone–layer4."""
+    scene = shapecalc.load(name).memory(training=True).draw().scene
+    check_apart(scene)
+    names = [label.text for label in scene.marks if isinstance(label, Label) and label.key.startswith("span ")]
+    assert names == [*words, "forward", "backward"]
+
+
 def test_blocks_without_room_that_differ_by_a_number_have_one_name():
     scene = shapecalc.load("mobilenet_v1").infer().draw("memory").scene
     assert [*keyed(scene, "span ", Label)] == ["separable1–13"]

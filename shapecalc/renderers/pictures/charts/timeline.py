@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +31,7 @@ _NAMED = 13
 _Span = tuple[str, int, int]
 """A word, and from where to where its bracket is."""
 
-_DIGITS = "0123456789"
+_NUMBER = re.compile(r"(?<![0-9])[0-9]+[a-z]?$")
 _LONGEST = 104.0
 _FEW = 3
 _START = "(start)"
@@ -205,19 +206,34 @@ def _named_together(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     for parent, group in groupby(runs, lambda run: run[0].rpartition(".")[0] or run[0]):
         alike = [*group]
         last = alike[-1][0].removeprefix(f"{parent}.")
-        name = alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
+        is_whole = any(word == parent for word, _ in alike)
+        name = parent if is_whole else alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
         found.append((clean(name), sum(count for _, count in alike)))
     return found
 
 
 def _named_by_numbers(named: Sequence[tuple[str, int]], fit: Sequence[bool]) -> list[tuple[str, int]]:
-    """Return runs, those as one of which most do not fit and that differ only by a number: separable1–13."""
+    """Return runs, those as one of which most do not fit and that differ only by a number: separable1–13.
+
+    A number may have a letter after it: Mixed_5b–7c. What is between two of them, and in no block, is as if in one.
+    """
     found = []
-    for stem, group in groupby(zip(named, fit, strict=True), lambda run: run[0][0].rstrip(_DIGITS)):
-        alike = [*group]
-        numbers = [word.removeprefix(stem) for (word, _), _ in alike]
-        if stem and all(number.isdigit() for number in numbers) and 2 * sum(one for _, one in alike) < len(alike) > 1:
-            found.append((f"{stem}{numbers[0]}–{numbers[-1]}", sum(count for (_, count), _ in alike)))
+    stems = [_NUMBER.sub("", word) for word, _ in named]
+    for index in range(1, len(stems)):
+        following = next((stem for (word, _), stem in zip(named[index:], stems[index:], strict=True) if word), "")
+        if not named[index][0] and following == stems[index - 1]:
+            stems[index] = following
+    for stem, group in groupby(zip(named, fit, stems, strict=True), itemgetter(2)):
+        alike = [(run, one) for run, one, _ in group]
+        words = [(word, one) for (word, _), one in alike if word]
+        if (
+            stem
+            and len(words) > 1
+            and all(word != stem for word, _ in words)
+            and 2 * sum(one for _, one in words) < len(words)
+        ):
+            name = f"{words[0][0]}–{words[-1][0].removeprefix(stem)}"
+            found.append((name, sum(count for (_, count), _ in alike)))
         else:
             found += [run for run, _ in alike]
     return found
