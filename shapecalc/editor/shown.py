@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from shapecalc.editor.analysis import Analysis
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["UNSET", "ShownText", "TextSettings", "written_variable"]
 
-_MOST_TRIED = 4
-"""Settings that are tried without, one by one, to find the one that makes a text wrong."""
+_SECONDS = 0.2
+"""The time for trying a text without one of its settings, to find the one that makes it wrong."""
 
 
 class TextSettings(NamedTuple):
@@ -120,8 +122,10 @@ class ShownText(Analysis):
             shape = own.inputs[name or next(iter(own.inputs))]
             found[name or "input"] = (_shown(sizes), _shown(shape.in_layout(settings.layout or own.layout)), rest)
         if len(found) > 1:
-            alone = [name for name, (_, _, rest) in [*found.items()][:_MOST_TRIED] if not self._with(rest)[2]]
-            found = {name: found[name] for name in alone[:1] or found}
+            end = time.monotonic() + _SECONDS
+            tried = takewhile(lambda _: time.monotonic() < end, found.items())
+            alone = next((name for name, (_, _, rest) in tried if not self._with(rest)[2]), "")
+            found = {alone: found[alone]} if alone else found
         if len(found) == 1:
             [(name, (now, before, _))] = found.items()
             return f"{name} is set to {now}: with {before}, as in the text, there is no error"

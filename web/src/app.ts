@@ -263,6 +263,11 @@ export class App {
 
   private wasLost = false;
 
+  /** Whether nobody answers. */
+  get isLost(): boolean {
+    return this.wasLost;
+  }
+
   private showStatus({ state, text, done }: Status): void {
     const status = byId("status");
     status.dataset["state"] = state;
