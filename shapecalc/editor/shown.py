@@ -105,15 +105,16 @@ class ShownText(Analysis):
         if not problems or self.alone.problems:
             return problems
         first, *others = problems
-        return (first._replace(why=(*first.why, self._reason())), *others)
+        return (first._replace(why=(*first.why, *self._reasons())), *others)
 
-    def _reason(self) -> str:
+    def _reasons(self) -> list[str]:
         """Return which of the settings, each by itself, would be right as it is in the text: else all of them."""
         settings = self.settings
         variables, inputs = settings.variables, settings.inputs
         own = self.alone.network.graph if self.alone.network else None
-        assert own is not None  # the text alone is right
-        found = {}
+        found: dict[str, tuple[str, str, TextSettings]] = {}
+        if own is None:  # of a text with only blocks
+            return []
         for name in self._variables_set(settings):
             rest = settings._replace(variables={one: value for one, value in variables.items() if one != name})
             found[name] = (_shown(variables[name]), _shown(own.variables.get(name)), rest)
@@ -128,11 +129,11 @@ class ShownText(Analysis):
             found = {alone: found[alone]} if alone else found
         if len(found) == 1:
             [(name, (now, before, _))] = found.items()
-            return f"{name} is set to {now}: with {before}, as in the text, there is no error"
+            return [f"{name} is set to {now}: with {before}, as in the text, there is no error"]
         changes = " and ".join(
             [f"{name} is set to {now} ({before} in the text)" for name, (now, before, _) in found.items()]
         )
-        return f"{changes}: with the values of the text there is no error"
+        return [f"{changes}: with the values of the text there is no error"] if found else []
 
     @cached_property
     def alone(self) -> Analysis:

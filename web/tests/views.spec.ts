@@ -43,7 +43,7 @@ test("of a file without any sizes, nothing of the file before is shown", async (
   await expect(page.locator(".notes")).toContainText("No layer has a size yet");
   await expect(page.locator("#panels")).not.toHaveClass(/is-stale/);
   await write(page, "\n");
-  await expect(page.locator(".problem")).toContainText("the file is empty");
+  await expect(page.locator("#problems")).toContainText("the file is empty");
   await expect(page.getByRole("slider")).toHaveCount(0);
   await openExample(page, "lenet5");
   await expect(page.locator(".layers thead")).toContainText("Params");
