@@ -117,6 +117,20 @@ test("a link holds the text and the sliders, and opens as they were", async ({ r
   await expect(other.locator(".cm-content")).toContainText("name: U-Net");
 });
 
+test("@server a link that is opened in another browser says what it needs, and goes on with that", async ({ ready: page, browser, address }) => {
+  await write(page, "input: 3x8x8\nlayers:\n  - conv: {out_channels: 77, kernel_size: 3}\n");
+  await page.getByRole("button", { name: "Share" }).click();
+  await expect(page.locator("#toast")).toContainText("Link copied");
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await expect(other.getByRole("alert")).toContainText("open the address that shapecalc serve printed");
+  await expect(other.locator(".cm-content")).toContainText("out_channels: 77");
+  await other.evaluate((hash) => (location.hash = hash), new URL(address).hash);
+  await expect(other.locator("#total-output .large")).toHaveText("77×6×6");
+  await context.close();
+});
+
 test("hostile names do no harm", async ({ ready: page }) => {
   const name = `<img src=x onerror=alert(1)><script>alert(2)</script>`;
   await write(page, `name: "${name}"\ninput: 3x8x8\nlayers:\n  - conv: {out_channels: 2, kernel_size: 3}\n    name: "<svg onload=alert(3)>"\n`);
