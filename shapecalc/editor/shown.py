@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from shapecalc.editor.analysis import Analysis
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["UNSET", "ShownText", "TextSettings", "written_variable"]
 
-_MOST_TRIED = 4
-"""Settings that are tried without, one by one, to find the one that makes a text wrong."""
+_SECONDS = 0.2
+"""The time for trying a text without one of its settings, to find the one that makes it wrong."""
 
 
 class TextSettings(NamedTuple):
@@ -103,15 +105,16 @@ class ShownText(Analysis):
         if not problems or self.alone.problems:
             return problems
         first, *others = problems
-        return (first._replace(why=(*first.why, self._reason())), *others)
+        return (first._replace(why=(*first.why, *self._reasons())), *others)
 
-    def _reason(self) -> str:
+    def _reasons(self) -> list[str]:
         """Return which of the settings, each by itself, would be right as it is in the text: else all of them."""
         settings = self.settings
         variables, inputs = settings.variables, settings.inputs
         own = self.alone.network.graph if self.alone.network else None
-        assert own is not None  # the text alone is right
-        found = {}
+        found: dict[str, tuple[str, str, TextSettings]] = {}
+        if own is None:  # of a text with only blocks
+            return []
         for name in self._variables_set(settings):
             rest = settings._replace(variables={one: value for one, value in variables.items() if one != name})
             found[name] = (_shown(variables[name]), _shown(own.variables.get(name)), rest)
@@ -120,15 +123,17 @@ class ShownText(Analysis):
             shape = own.inputs[name or next(iter(own.inputs))]
             found[name or "input"] = (_shown(sizes), _shown(shape.in_layout(settings.layout or own.layout)), rest)
         if len(found) > 1:
-            alone = [name for name, (_, _, rest) in [*found.items()][:_MOST_TRIED] if not self._with(rest)[2]]
-            found = {name: found[name] for name in alone[:1] or found}
+            end = time.monotonic() + _SECONDS
+            tried = takewhile(lambda _: time.monotonic() < end, found.items())
+            alone = next((name for name, (_, _, rest) in tried if not self._with(rest)[2]), "")
+            found = {alone: found[alone]} if alone else found
         if len(found) == 1:
             [(name, (now, before, _))] = found.items()
-            return f"{name} is set to {now}: with {before}, as in the text, there is no error"
+            return [f"{name} is set to {now}: with {before}, as in the text, there is no error"]
         changes = " and ".join(
             [f"{name} is set to {now} ({before} in the text)" for name, (now, before, _) in found.items()]
         )
-        return f"{changes}: with the values of the text there is no error"
+        return [f"{changes}: with the values of the text there is no error"] if found else []
 
     @cached_property
     def alone(self) -> Analysis:

@@ -59,6 +59,12 @@ class TestWrongValues:
         text = DIGITS.replace("fc: 10", "fc: many")
         assert "is set to" not in good("look", text, variables={"k": 3})["diagnostics"][0]["message"]
 
+    def test_of_a_text_with_only_blocks_nothing_is_said(self):
+        blocks = "vars: {k: 3}\nblocks:\n  b: [{conv: {out_channels: 2, kernel_size: k}}]\n"
+        message = good("look", blocks, variables={"k": "[1"})["diagnostics"][0]["message"]
+        assert message.startswith("k: a `,` or a `]` is missing here")
+        assert "is set to" not in message
+
     @pytest.mark.parametrize(
         ("settings", "line"),
         [

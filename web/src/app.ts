@@ -110,19 +110,24 @@ export class App {
   /** Show another text, with the choices that belong to it. That which the page begins with cannot be undone. */
   open(opened: Shown, isBeginning = false, isDraft = false): void {
     this.name = opened.name;
-    this.isOther = true;
     Object.assign(this.chosen, {
       variant: opened.variant ?? "",
       variables: opened.variables ?? {},
       inputs: Object.fromEntries(Object.entries(opened.inputs ?? {}).map(([name, sizes]) => [name, asSizes(sizes)])),
     });
-    this.controls.forget();
+    this.forget();
     this.explanation.close();
     this.table.choose("");
     setText(byId("file"), opened.name);
     this.editor.open(opened.text, isBeginning);
     if (isDraft) this.looking.ask(performance.now());
     else this.change();
+  }
+
+  /** What is shown is not of this text. */
+  private forget(): void {
+    this.isOther = true;
+    this.controls.forget();
   }
 
   ask<D extends Do>(what: D, more: Record<string, unknown> = {}): Promise<Answers[D]> {
@@ -198,6 +203,7 @@ export class App {
   }
 
   private show(look: Look): void {
+    if (!this.editor.text.trim()) this.forget();
     this.look = look;
     this.editor.show(look.hints, look.diagnostics);
     this.soonSaid(this.totals.update(look));
@@ -256,6 +262,11 @@ export class App {
   }
 
   private wasLost = false;
+
+  /** Whether nobody answers. */
+  get isLost(): boolean {
+    return this.wasLost;
+  }
 
   private showStatus({ state, text, done }: Status): void {
     const status = byId("status");

@@ -136,6 +136,9 @@ function setUpDownloads(app: App): void {
 
 async function download(app: App, format: string): Promise<void> {
   try {
+    // The text as it is needs no engine: it can be saved while that is stopped.
+    const isAsWritten = format === "yaml" && (!app.controls.values.length || app.isLost);
+    if (isAsWritten) return saveAs(new Blob([app.editor.text], { type: "application/yaml" }), app.name);
     if (format === "svg" || format === "png") {
       const source = await app.picture();
       const blob = format === "svg" ? new Blob([source], { type: "image/svg+xml" }) : await toPng(source);
@@ -155,6 +158,10 @@ function save(app: App, blob: Blob, suffix: string): void {
   const name = `${stem.replaceAll(/[^\w.=+-]+/g, "-").slice(0, 80)}.${suffix}`;
   const set = values.map(([one, value]) => `${one} = ${value}`).join(", ");
   app.say(set ? `${name} is downloaded: with ${set}` : `${name} is downloaded`);
+  saveAs(blob, name);
+}
+
+function saveAs(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

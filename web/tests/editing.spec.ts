@@ -44,6 +44,21 @@ test("a kind is completed with the arguments that it requires, and those that ar
   await expect(page.locator("#total-output .large")).toHaveText("24×24×20");
 });
 
+test("Enter goes on with a list, and ends it at an empty item", async ({ ready: page }) => {
+  await write(page, `${SMALL}  - conv: {out_channels: 20, kernel_size: 5}`);
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("flatten");
+  await expect(page.locator("#total-output .large")).toHaveText("11520");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-activeLine")).toHaveText("  - ");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-activeLine")).toHaveText("");
+  await page.keyboard.insertText("  - conv:");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-activeLine")).not.toContainText("-"); // its arguments follow
+});
+
 test("undo does not empty the page that nothing was done on", async ({ ready: page }) => {
   const before = await textOf(page);
   await page.locator(".cm-content").click();
@@ -60,6 +75,11 @@ test("numbers of lines, and names in the table, stay over what is scrolled sidew
     page.locator(selector).first().evaluate((one) => !/, 0\)|transparent/.test(getComputedStyle(one).backgroundColor));
   expect(await isOpaque(".cm-gutters")).toBe(true);
   expect(await isOpaque(".layers tbody .col-name")).toBe(true);
+  await write(page, `${SMALL}  - conv: {out_channels: 20, kernel_size: 5, padding: 0, stride: 1, dilation: 1, groups: 1, bias: true}`);
+  const scrolled = () => page.locator(".cm-scroller").evaluate((scroller) => scroller.scrollLeft);
+  expect(await scrolled()).toBeGreaterThan(0);
+  await page.keyboard.press("Enter");
+  expect(await scrolled()).toBe(0); // the begin of the line, which the cursor is near
   await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole("tab", { name: "Table" }).click();
   const name = page.locator(".layers tbody .col-name").first();

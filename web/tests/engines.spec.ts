@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Server, expect, isReady, test, slack } from "./fixtures";
 
 test("@server the server is killed: the page says so, keeps the text, and goes on with the next server", async ({ watched: page, context }) => {
@@ -12,6 +13,9 @@ test("@server the server is killed: the page says so, keeps the text, and goes o
   await expect(page.getByRole("alert")).toContainText("The server does not answer");
   await expect(page.locator("#status")).toHaveText("Stopped");
   await page.keyboard.type("0");
+  const download = page.waitForEvent("download");
+  await page.keyboard.press("ControlOrMeta+s");
+  expect(readFileSync(await (await download).path(), "utf8")).toContain("fc: 1000");
   const next = new Server();
   const address = await next.start(server.port);
   await expect(page.getByRole("alert")).toContainText("key is not valid");

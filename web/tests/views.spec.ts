@@ -42,6 +42,9 @@ test("of a file without any sizes, nothing of the file before is shown", async (
   await expect(page.locator(".layers tbody tr")).toHaveCount(0);
   await expect(page.locator(".notes")).toContainText("No layer has a size yet");
   await expect(page.locator("#panels")).not.toHaveClass(/is-stale/);
+  await write(page, "\n");
+  await expect(page.locator("#problems")).toContainText("the file is empty");
+  await expect(page.getByRole("slider")).toHaveCount(0);
   await openExample(page, "lenet5");
   await expect(page.locator(".layers thead")).toContainText("Params");
 });
@@ -112,6 +115,20 @@ test("a link holds the text and the sliders, and opens as they were", async ({ r
   await expect(other.locator("#total-parameters .large")).toHaveText("7.76 M", { timeout: 20_000 });
   await expect(other.locator("#file")).toHaveText("unet.yaml");
   await expect(other.locator(".cm-content")).toContainText("name: U-Net");
+});
+
+test("@server a link that is opened in another browser says what it needs, and goes on with that", async ({ ready: page, browser, address }) => {
+  await write(page, "input: 3x8x8\nlayers:\n  - conv: {out_channels: 77, kernel_size: 3}\n");
+  await page.getByRole("button", { name: "Share" }).click();
+  await expect(page.locator("#toast")).toContainText("Link copied");
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await expect(other.getByRole("alert")).toContainText("open the address that shapecalc serve printed");
+  await expect(other.locator(".cm-content")).toContainText("out_channels: 77");
+  await other.evaluate((hash) => (location.hash = hash), new URL(address).hash);
+  await expect(other.locator("#total-output .large")).toHaveText("77×6×6");
+  await context.close();
 });
 
 test("hostile names do no harm", async ({ ready: page }) => {

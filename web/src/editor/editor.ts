@@ -18,6 +18,7 @@ import {
 import { tags } from "@lezer/highlight";
 import type { Completion, Diagnostic, Fix, Hint, Hover, Position } from "../engine/contract";
 import { ghosts, plainLines, setHints } from "./ghosts";
+import { continueList } from "./lists";
 import { positionOf, rangeOf } from "./positions";
 import { hovers } from "./tooltips";
 
@@ -71,6 +72,7 @@ export class Editor {
       ghosts,
       hovers((position) => hooks.hover(position)),
       keymap.of([
+        { key: "Enter", run: continueList },
         { key: "Tab", run: acceptCompletion }, // without an open list, Tab goes on to the next part of the page
         ...closeBracketsKeymap,
         ...defaultKeymap,
@@ -79,6 +81,8 @@ export class Editor {
         ...completionKeymap,
         ...lintKeymap,
       ]),
+      // The begin of a line is seen from where the cursor is near it; gutters are over what is scrolled.
+      EditorView.scrollMargins.of(() => ({ left: 120, right: 24 })),
       EditorView.contentAttributes.of({ "aria-label": "Specification in YAML", spellcheck: "false", autocapitalize: "off", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !update.transactions.every((one) => one.annotation(byPage))) hooks.changed();
@@ -150,7 +154,7 @@ export class Editor {
       options: items.map(
         (item, at): Choice => ({
           label: item.label,
-          detail: item.detail,
+          ...(item.detail !== item.label && { detail: item.detail }),
           ...(item.info && { info: item.info }),
           apply: item.snippet ? snippet(item.snippet) : item.insert,
           sortText: String(at).padStart(5, "0"), // in the order of the answer: what is used most, or required, is the first
