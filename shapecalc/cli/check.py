@@ -23,6 +23,7 @@ from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from shapecalc.language.members import Member
     from shapecalc.renderers.answers.check import Checked
 
 __all__ = ["command"]
@@ -105,7 +106,8 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
 
 def _is_other(spec: str) -> bool:
     """Return whether a file is YAML, but no specification; not where it cannot be read, which is an error of it."""
-    from shapecalc.language.files import is_specification, read_bytes
+    from shapecalc.language.files import read_bytes
+    from shapecalc.language.recognition import is_specification
 
     try:
         return spec.endswith((".yaml", ".yml")) and os.path.isfile(spec) and not is_specification(read_bytes(spec))
@@ -122,7 +124,8 @@ def _bundled() -> Iterator[str]:
 
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) -> Checked:
     """Return the problems of a specification, its members included."""
-    from shapecalc.language.members import find_origins
+    from shapecalc.language.block_files import is_of_blocks
+    from shapecalc.language.members import Member, find_origins
     from shapecalc.renderers.answers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
@@ -134,6 +137,8 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
         found = find_origins(spec)
     except ShapecalcError as error:
         return Checked(spec, 0, 0, "", error.problems, (), error.exit_status)
+    if len(found) == 1 and isinstance(found[0], Member) and is_of_blocks(found[0].specification):
+        return _check_blocks(spec, found[0])
     for number, member in enumerate(found):
         if layers > _MOST_LAYERS:
             large = _too_much(member, number, len(found))
@@ -164,6 +169,17 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
         spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0, (*notes,),
         unchecked,
     )  # fmt: skip
+
+
+def _check_blocks(spec: str, member: Member) -> Checked:
+    """Return the problems of a file that has only blocks, for specifications that use it."""
+    from shapecalc.language.block_files import problems_of_blocks
+    from shapecalc.renderers.answers.check import Checked
+
+    problems = problems_of_blocks(member.specification)
+    document = member.specification.document
+    summary = f"{count_noun(len(document.blocks) if document else 0, 'block')}, no network"
+    return Checked(spec, 0, 0, summary, problems, (), 1 if problems else 0)
 
 
 def _count_of_expectations(member: Any) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_BYTES",
     "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config",
-    "hint_for_network", "is_config", "is_specification", "locate", "no_such_spec", "read_bytes",
+    "hint_for_network", "is_config", "locate", "no_such_spec", "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
@@ -29,8 +29,6 @@ STDIN = "-"
 _CONFIG = "config.json"
 _MODEL_TYPE = rb'"model_type"\s*:'
 _LAYERS = rb'"layers"\s*:\s*\['
-_TOP_KEYS = (rb"layers", rb"(?:inputs?|vars|blocks|variants|expect|layout|outputs?)\w*")
-"""Keys of a specification: it has its layers, and one of the others."""
 _ENDINGS = (".yaml", ".yml")
 _ENDING = ".yaml"
 """The suffix of the bundled files."""
@@ -209,11 +207,6 @@ def bundled_keys(key: str) -> Iterator[tuple[str, list[str] | None]]:
         with open(path, encoding="utf-8") as stream:
             found = re.search(_BLOCK.format(key), stream.read())
         yield path, [match[2] for match in re.finditer(_MEMBER, found[1])] if found else None
-
-
-def is_specification(content: bytes) -> bool:
-    """Return whether a YAML file looks like a specification by its keys at the left; it may have any error in it."""
-    return all(re.search(rb"(?m)^(?:\xef\xbb\xbf)?['\"]?" + key + rb"['\"]?[ \t]*:", content) for key in _TOP_KEYS)
 
 
 def read_bytes(path: str, shown: str = "") -> bytes:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError
-from shapecalc.language.files import is_specification
+from shapecalc.language.recognition import is_specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ def snapshots(range_: str, patterns: Sequence[str]) -> Iterator[tuple[Snapshot, 
             path
             for path in {**before.texts, **after.texts}
             if any(regex.fullmatch(path) for regex in wanted)
-            and any(is_specification(one.texts[path]) for one in (before, after) if path in one.texts)
+            and any(is_specification(one.texts[path], of_blocks=False) for one in (before, after) if path in one.texts)
         )
         yield before, after, paths
 
