@@ -18,7 +18,7 @@ from shapecalc.cli.options import (
     spec_argument,
 )
 from shapecalc.cli.output import emit, emit_json, show_error, terminal_width, warn
-from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
+from shapecalc.errors import Problem, ShapecalcError, SpecError, UsageError, count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +39,9 @@ _LAYERS_OF_A_FAILURE = 1_000
 @spec_argument("specs", "[SPEC]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification too.")
 @click.option(
-    "--skip-others", is_flag=True, help="Skip YAML files that are no specifications: for pre-commit, which gives all."
+    "--skip-others",
+    is_flag=True,
+    help="For pre-commit: skip YAML files that are no specifications, and check what uses the others too.",
 )
 @set_option
 @input_option
@@ -63,7 +65,9 @@ def command(
     if not specs and not every:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
-    names = [*(spec for spec in specs if not (skip_others and _is_other(spec))), *(_bundled() if every else ())]
+    if skip_others:
+        specs = _without_others(specs)
+    names = [*specs, *(_bundled() if every else ())]
     sizes = read_inputs(inputs)
     results = (_check(name, variables, sizes, layout or "") for name in names)
     if format_ == "text" and output is None:
@@ -102,6 +106,18 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
         emit("\n".join(map(draw_verdict, results)), output)
         for result in results:
             _show_problems(result)
+
+
+def _without_others(specs: Sequence[str]) -> list[str]:
+    """Return the specifications among files, and those of the repository that use one of these."""
+    from shapecalc.language.revisions import users_of
+
+    others = {spec for spec in specs if _is_other(spec)}
+    try:
+        used, users = users_of(specs)
+    except UsageError:  # without git
+        used, users = [], []
+    return [*[spec for spec in specs if spec not in others or spec in used], *users]
 
 
 def _is_other(spec: str) -> bool:
