@@ -9,6 +9,7 @@ import re
 import stat
 import sys
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
@@ -194,19 +195,25 @@ def bundled_members() -> Iterator[tuple[str, str]]:
             yield path, member
 
 
-def bundled_keys(key: str) -> Iterator[tuple[str, list[str] | None]]:
-    """Yield the path of every bundled file, and the keys of the mapping that it has under a key; None without it.
+def bundled_keys(key: str) -> tuple[tuple[str, list[str] | None], ...]:
+    """Return the path of every bundled file, and the keys of the mapping that it has under a key; None without it.
 
     They are found in the text, without reading it as YAML.
     """
-    folder = bundled_folder()
+    return _keys_in(bundled_folder(), key)
+
+
+@lru_cache(8)
+def _keys_in(folder: str, key: str) -> tuple[tuple[str, list[str] | None], ...]:
+    found = []
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         if not file.endswith(_ENDING):
             continue
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as stream:
-            found = re.search(_BLOCK.format(key), stream.read())
-        yield path, [match[2] for match in re.finditer(_MEMBER, found[1])] if found else None
+            block = re.search(_BLOCK.format(key), stream.read())
+        found.append((path, [match[2] for match in re.finditer(_MEMBER, block[1])] if block else None))
+    return tuple(found)
 
 
 def read_bytes(path: str, shown: str = "") -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
 from edited import analysis, bundled, labels, messages
 
 from shapecalc.editor.analysis import MAX_CHARACTERS, Analysis
@@ -14,6 +15,7 @@ from shapecalc.editor.hints import hints, lenses
 from shapecalc.editor.hover import hover
 from shapecalc.editor.navigation import definition, references
 from shapecalc.editor.positions import Position
+from shapecalc.source import reading
 
 GOOD = """\
 input: 3x32x32
@@ -186,6 +188,27 @@ def test_warnings_notes_and_expectations():
     levels = {level: text for _, level, text in messages(found)}
     assert "unused" in levels["warning"]
     assert "params" in levels["error"]
+
+
+def test_a_text_with_many_mistakes_is_read_about_once(monkeypatch):
+    """Each further mistake is looked for behind the one before: a text is not read again from its beginning."""
+    line, item = "- conv: {out_channels: 8, kernel_size:", "- conv: {out_channels: 8, kernel_size: 1}"
+    layers = [line if number % 40 == 20 else item for number in range(400)]
+    text = "\n".join(["input: 3x8x8", "layers:", *layers, ""])
+    read = []
+    events = reading._events
+    monkeypatch.setattr(reading, "_events", lambda yaml, given: counted(events(yaml, given), read))
+    found = Analysis(text)
+    assert len(labels(found)) == 20
+    monkeypatch.undo()
+    whole = len([*reading._events(yaml, text.replace(f"{line}\n", f"{item}\n"))])
+    assert len(read) < 3 * whole
+
+
+def counted(events, read):
+    for event in events:
+        read.append(event)
+        yield event
 
 
 # ---- files of blocks, and families -----------------------------------------------------------------------------------
