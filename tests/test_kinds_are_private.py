@@ -48,7 +48,7 @@ OTHERWISE = {
     "bias": ("what a name in a checkpoint ends with", {"questions.weights.prefixes", "questions.weights.exported"}),
     "beta": ("a Greek letter", {"renderers.plain"}),
     "base": ("a task of models: without a head", {"language.config_fields", "language.configs"}),
-    "blocks": ("the language's word for blocks", {"editor.completion", "editor.navigation", "editor.recognition", "editor.symbols", "cli.training", "language.document", "language.schema",
+    "blocks": ("the language's word for blocks", {"editor.completion", "editor.navigation", "editor.symbols", "cli.training", "language.block_files", "language.document", "language.recognition", "language.schema",
                                                   "model.locations", "model.report",
                                                   "questions.memory.training.checkpointing"}),
     "center": (_STYLE, {"renderers.pictures.raster"}),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.editor.positions import indent_of, is_blank
 from shapecalc.source import read_text
 from shapecalc.source.brackets import unclosed
+from shapecalc.source.reading import error_line
 
 if TYPE_CHECKING:
     from shapecalc.errors import Problem
@@ -46,22 +47,40 @@ def recovered(text: str, name: str, problem: Problem) -> Recovered | None:
     lines = text.splitlines()
     replaced: set[int] = set()
     keys: set[str] = set()
-    at = _opening(lines, problem.mark.line - 1)
+    at = problem.mark.line - 1
     for _ in range(_MOST_PARTS):
-        span = _part_around(lines, min(at, len(lines) - 1), replaced)
+        span = _part_around(lines, min(_opening(lines, at), len(lines) - 1), replaced)
         if span is None:
             break
         keys.add(_top_key(lines, span[0]))
         _replace(lines, span)
         replaced.update(range(*span))
+        at = _next_error(lines, span[0])
+        if at >= 0:
+            continue
         value, problems = read_text("\n".join(lines) + "\n", name)
         if value is not None:
             return Recovered(value, min(replaced) + 1, frozenset(keys))
         mark = problems[-1].mark
         if mark is None or not mark.line:
             break
-        at = _opening(lines, mark.line - 1)
+        at = mark.line - 1
     return _beginning(text.splitlines(), name, min([*replaced, problem.mark.line - 1]), keys)
+
+
+def _next_error(lines: list[str], begin: int) -> int:
+    """Return the line of the next error, from 0, behind an item that was replaced; -1 if there is none.
+
+    Of a list below a key of the top level only the items from this one are read: those before it can be.
+    """
+    key = begin - 1
+    while key >= 0 and (is_blank(lines[key]) or not re.match(r"[\w.-]+\s*:\s*(?:#.*)?$", lines[key])):
+        key -= 1
+    first = next((line for line in lines[key + 1 : begin + 1] if not is_blank(line)), "")
+    if key < 0 or not first.lstrip().startswith("- ") or indent_of(first) != indent_of(lines[begin]):
+        return error_line("\n".join(lines) + "\n")
+    found = error_line("\n".join([lines[key], *lines[begin:]]) + "\n")
+    return found if found < 0 else max(begin, found + begin - 1)
 
 
 def _opening(lines: list[str], at: int) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from yaml.error import MarkedYAMLError
 
-__all__ = ["check_characters", "read_events"]
+__all__ = ["check_characters", "error_line", "read_events"]
 
 
 _WORDS_KEPT = 4096
@@ -59,6 +59,7 @@ def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
     plain, put = yaml.ScalarEvent, builder.put
     for event in _events(yaml, text):
         kind = type(event)
+        builder.read_to = event.end_mark.index
         if kind is plain:
             value = _scalar(event, builder)
             if value is None:
@@ -75,6 +76,21 @@ def _events(yaml: Any, text: str) -> Iterator[Any]:
     return iter(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event, None)
 
 
+def error_line(text: str) -> int:
+    """Return the line, from 0, where YAML stops to read a text; -1 if it reads all of it. No values are made."""
+    import yaml
+
+    try:
+        for _ in _events(yaml, text):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.context_mark if "simple key" in (error.context or "") else error.problem_mark
+        return int(mark.line) if mark else 0
+    except (yaml.YAMLError, UnicodeError, ValueError):
+        return 0
+    return -1
+
+
 def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | None:
     """Return the problem of a text that is nested too deep up to where yaml stopped; None for any other.
 
@@ -85,6 +101,9 @@ def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | 
 
     depth = 0
     end = error.problem_mark.index if error.problem_mark else 0
+    ahead = builder.source.text[builder.read_to : end]
+    if len(builder.stack) + sum(map(ahead.count, "[{-:?")) <= MAX_DEPTH:  # no deeper than that
+        return None
     try:
         for event in _events(yaml, builder.source.text[:end]):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
