@@ -251,5 +251,5 @@ def _facts(kind: str, params: Dim, *rows: Row) -> Sequence[str]:
     if any(row.is_unknown for row in rows):
         return kind, "? params"
     if len(rows) == 1 and rows[0].shares and rows[0].sizing.weight_shapes:
-        return kind, f"shares {rows[0].shares}"
+        return kind, f"weights of {rows[0].shares}"
     return (kind, f"{params:,} params") if params else (kind,)

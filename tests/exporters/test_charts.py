@@ -28,7 +28,7 @@ DOT = r"""digraph "small" {
   }
   subgraph cluster_g1 {
     label="b";
-    v2 [label="b.c\nconv\nshares a.c"];
+    v2 [label="b.c\nconv\nweights of a.c"];
     v3 [label="b.add1\nadd"];
   }
   v4 [label="relu1\nrelu"];

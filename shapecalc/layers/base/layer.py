@@ -148,7 +148,8 @@ class Layer:
     each position attends to none after it, as in a decoder; `along_channels`, the argument that makes it work along
     channels instead of the last axis; `weight_roles`, the roles of its weights by name (`layers/base/roles.py`),
     and `routed_by`, the index of the input by which experts are chosen; `called_by`, the argument that says what a kind
-    for many functions does, as pictures call it; `examples`.
+    for many functions does, as pictures call it; `group`, the role of its colour, if it is not the `GROUP` of its file;
+    `examples`.
     """
 
     kind: ClassVar[str] = ""
@@ -193,6 +194,7 @@ class Layer:
     weight_roles: ClassVar[Mapping[str, str]] = {}
     routed_by: ClassVar[int | None] = None
     called_by: ClassVar[str] = ""
+    group: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()
     name_used: str = ""
     """The name that the layer was made under, if that implies a rank: `Conv2d`."""
@@ -240,6 +242,11 @@ class Layer:
     def word(self) -> str:
         """What the layer is in one word: its kind; of a kind for many functions, the function."""
         return str(getattr(self, self.called_by) or self.kind) if self.called_by else self.kind
+
+    @property
+    def detail(self) -> str:
+        """What is said of it on a box of its own in a picture, in a few words; empty for nothing."""
+        return ""
 
     def values(self) -> dict[str, Any]:
         """Return the value of every argument."""

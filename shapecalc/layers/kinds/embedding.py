@@ -194,6 +194,7 @@ class Parameter(Layer):
     """
 
     kind = "parameter"
+    group = "others"
     view = True
     saves = NOTHING
     also = ("learned_parameter",)
@@ -218,6 +219,7 @@ class UnusedParameter(Layer):
     """
 
     kind = "unused_parameter"
+    group = "others"
     is_unused = True
     view = True
     elementwise = True
@@ -247,6 +249,7 @@ class ConstantTensor(Layer):
     """
 
     kind = "constant"
+    group = "others"
     saves = NOTHING
     also = ("constant_tensor", "constant_of_shape")
     inputs = (0, 0)

@@ -67,6 +67,10 @@ class Experts(Layer):
                 796_538_880, 99_532_800, "gpt-oss-20b's experts, transformers 5.24; MACs by arithmetic"),
     )  # fmt: skip
 
+    @property
+    def detail(self) -> str:
+        return f"{self.num_experts:,} experts, top {self.top_k:,}"
+
     def constraints(self, x: Shape, scores: Shape) -> Iterator[Constraint]:
         for tensor in (x, scores):
             need_rank(self.kind, tensor, 1, "features")

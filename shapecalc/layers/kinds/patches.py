@@ -133,6 +133,7 @@ class DeformableConv(Conv):
     """
 
     kind = "deformable_conv"
+    group = "convolutions"
     also = ("deform_conv", "deform_conv2d", "deformable_conv2d")  # type: ignore[assignment]  # (of another length)
     inputs = (2, 3)
 

@@ -86,6 +86,7 @@ class RoiAlign(Layer):
     """
 
     kind = "roi_align"
+    group = "pools"
     also = ("roi_pool", "roi_pooling")
     inputs = (2, 2)
     input_names = ("map", "boxes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,9 @@ _WIDEST = 236.0
 _WIDEST_SIZE = 520.0
 """A box is as wide as its size needs, up to here."""
 
+_WIDEST_NAME = 300.0
+"""Or as its name needs, up to here."""
+
 _BESIDE = 130.0
 """The room that parameters keep beside a long size."""
 
@@ -38,6 +42,8 @@ _ONE_LINE = 26.0
 _TWO_LINES = 44.0
 _LINE = 15.0
 _STACKED = 4.0
+_WORD = re.compile(r"[._ ]*[^._ ]+|.")
+_MOST_WORDS = 24
 _FEW = 7  # letters of a name that is cut: what so few are of can only be guessed
 
 
@@ -107,7 +113,7 @@ class CardText(NamedTuple):
         least = min(self._least_width, _WIDEST_SIZE)
         if self.is_small or self.is_terminal:
             return _even(max(min(self.natural_width, _WIDEST), least))
-        return max(common, _even(least))
+        return max(common, _even(max(least, min(self.natural_width, _WIDEST_NAME))))
 
     def marks(self, x: float, y: float, width: float, height: float, key: str) -> Iterator[Mark]:
         """Yield the box and its texts at a place."""
@@ -127,7 +133,7 @@ class CardText(NamedTuple):
         size = _fitted(self.size, _SIZE, room - _GAP - self._beside)
         if self.params:
             yield Label(left, y + 34.0, size, _SIZE, key=f"size {key}")
-            params = _fitted(self.params, _SMALL, room - _GAP - text_width(size, _SIZE))
+            params = _whole_words(self.params, _SMALL, room - _GAP - text_width(size, _SIZE))
             yield Label(right, y + 34.0, params, _SMALL, "right", "ink", key=f"params {key}")
         else:
             yield Label(right, base, size, _SIZE, "right", key=f"size {key}")
@@ -144,7 +150,7 @@ class CardText(NamedTuple):
 
     def _shown_name(self, room: float) -> str:
         """Return the name, cut if it has to be; none if it is the kind with a number, or few letters are left."""
-        shown = _fitted(self.name, _SMALL, room)
+        shown = _whole_words(self.name, _SMALL, room)
         is_number = self.name.removeprefix(self.kind).isdigit()
         return shown if shown == self.name or (len(shown) > _FEW and not is_number) else ""
 
@@ -178,7 +184,7 @@ def of_rows(
     is_merge = fill == "merges" and not last.params
     params = params_text(rows, copies)
     return CardText(
-        fill, clean(kind) or "?", "" if is_merge else clean(name), size, params,
+        fill, clean(kind) or "?", "" if is_merge or _is_glued(name, kind, last) else clean(name), size, params,
         " · ".join(part for part in (clean(title), clean(kind), mark, size, params) if part), mark, copies, is_merge,
         is_unknown=any(row.is_unknown for row in rows),
     )  # fmt: skip
@@ -193,11 +199,28 @@ def params_text(rows: Sequence[Row], copies: int = 1) -> str:
     params = sum_rows(tuple(rows)).params
     if params or not shared:
         return f"{count_noun(params, 'param')}{each}" if params else ""
-    return f"shares {clean(shared)}" if len(rows) == 1 else "shared params"
+    return f"weights of {clean(shared)}" if len(rows) == 1 else "shared params"
 
 
 def _even(width: float) -> float:
     return 2.0 * ceil(width / 2)
+
+
+def _is_glued(name: str, kind: str, row: Row) -> bool:
+    """Return whether a name is the kind and a number, and says less than what is beside it: `relu61`, `activation1`."""
+    is_default = name.removeprefix(row.kind).isdigit() and name.startswith(row.kind)
+    return is_default and (kind != row.kind or kind[-1].isdigit())
+
+
+def _whole_words(text: str, size: float, room: float) -> str:
+    """Return a text that has room: with words left out of its middle, or letters if that is too little."""
+    if text_width(text, size) <= room + 0.01:
+        return text
+    words = _WORD.findall(text)[:_MOST_WORDS]
+    cuts = [(words[:start], words[end:]) for start in range(1, len(words)) for end in range(start + 1, len(words))]
+    shorter = ["".join([*before, "…", "".join(after).lstrip("._ ")]) for before, after in cuts if before[-1] != " of"]
+    fitting = [one for one in shorter if text_width(one, size) <= room]
+    return max(fitting, key=len, default="") or _fitted(text, size, room)
 
 
 def _fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:

@@ -35,7 +35,7 @@ _LONGEST = 60_000.0  # pixels
 _TITLE = 12.0
 _SMALL = 11.0
 _EDGE = 10.0
-_WIDEST_TITLE = 200.0
+_WIDEST_TITLE, _WIDEST_KIND = 200.0, 260.0
 _HEAD = 36.0
 _LINE = 8.0  # between lines that enter a box
 
@@ -115,7 +115,8 @@ class _Graph:
         rows = vertex.rows[: len(vertex.rows) // (copies * own)]
         is_block = vertex.role == "block"
         outputs = vertex.outputs if is_block else ()
-        mark = self.repeats.marks.get(full, "") if is_block else ""
+        layer = rows[0].node.layer
+        mark = self.repeats.marks.get(full, "") if is_block else layer.detail if layer else ""
         shown = _without_number(_within(name, prefix), rows[0].kind)
         card = of_rows(rows, shown, kind, name, own, is_block=is_block, outputs=outputs, mark=mark)
         return card._replace(sized_by=clean(self.sized_by.get(vertex.key, "")))
@@ -128,7 +129,7 @@ class _Graph:
         times = f" ×{own:,}" if own > 1 else ""
         room = _WIDEST_TITLE - text_width(times, _TITLE, bold=True)
         title = fitted(clean(name), _TITLE, room, bold=True) + times
-        kind_shown, tip = fitted(kind, _SMALL, _WIDEST_TITLE), f"{clean(group.title)} {kind}"
+        kind_shown, tip = fitted(kind, _SMALL, _WIDEST_KIND), f"{clean(group.title)} {kind}"
         self.frames[group.key] = title, kind_shown, params, tip.rstrip()
 
     def _cluster(self, group: Group, width: float) -> Cluster:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["heading"]
 
-_WORDS = {"collapsed": "collapsed blocks", "matrices": "matrix products", "others": "other layers"}
+_WORDS = {
+    "collapsed": "collapsed blocks", "matrices": "matrix products", "others": "other layers",
+    "reshapes": "reshapes and resizing",
+}  # fmt: skip
 _NARROWEST = 420.0
 _SIZE, _TOTALS = 11.0, 12.0
 _SWATCH = 12.0

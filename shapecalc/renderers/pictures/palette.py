@@ -79,6 +79,6 @@ def in_order(roles: Collection[str]) -> list[str]:
 
 
 def group_of(layer: Layer | None) -> str:
-    """Return the role of a layer's fill: the `GROUP` that the file of its family declares."""
-    group = getattr(sys.modules[type(layer).__module__], "GROUP", "") if layer else ""
+    """Return the role of a layer's fill: its own, or the `GROUP` that the file of its family declares."""
+    group = layer.group or getattr(sys.modules[type(layer).__module__], "GROUP", "") if layer else ""
     return group if group in COLOURS else "others"

@@ -188,7 +188,7 @@ def test_only_what_has_no_weights_and_is_beside_the_way_is_a_part_of_an_arrow(tm
     assert {"up", "both"} <= {one.name for one in feature_maps(inferred(tmp_path, text + more), 1)}
 
 
-@pytest.mark.parametrize(("depth", "shared"), [(1, "shared params"), ("all", "shares t1.conv1")])
+@pytest.mark.parametrize(("depth", "shared"), [(1, "shared params"), ("all", "weights of t1.conv1")])
 def test_shared_parameters_are_said_as_in_the_graph(depth, shared, tmp_path):
     tower = "tower:\n    layers: [{conv: {out_channels: 8, kernel_size: 3, padding: 1}}, relu]\n"
     layers = "[{tower: {}, name: t1}, {tower: {}, name: t2, from: input, share: t1}, {concat: [t1, t2]}]"
