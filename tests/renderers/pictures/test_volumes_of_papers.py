@@ -140,8 +140,8 @@ def test_branches_are_in_lanes_below():
 def test_long_networks_are_in_rows_of_about_one_length():
     _, picture = picture_of("vgg16")
     back = [line for line in picture.lines if line.end[0] < line.start[0]]
-    assert [line.ends for line in back] == [("8", "9")]
-    right = [max(around(*picture.silhouettes[i]).right for i in part) for part in (range(9), range(9, 18))]
+    assert [line.ends for line in back] == [("9", "10")]
+    right = [max(around(*picture.silhouettes[i]).right for i in part) for part in (range(10), range(10, 18))]
     assert min(right) > 0.8 * max(right)
 
 
