@@ -281,6 +281,14 @@ def test_the_first_of_several_copies_has_a_window():
     assert picture.captions(copies)[1] == "conv3x3", "not its size again"
 
 
+def test_a_block_that_looks_further_than_its_window_has_none():
+    """Radford et al. 2021: the patches of CLIP's image encoder are 32×32, but attention sees all of the image."""
+    _, picture = picture_of("clip-vit-base-patch32")
+    assert not picture.windows
+    assert picture.captions(named(picture, "vision_model"))[1] == "87,456,000 params"
+    assert (0, 1) in picture_of("vit_b_32")[1].windows, "the convolution alone"
+
+
 def test_sequences_are_flat_and_tokens_have_no_features():
     _, picture = picture_of("gpt2")
     assert shown(picture) == ["1024", "1024×768", "1024×768", "1024×50257"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureMap", "Sides", "changes_nothing"]
 
+_NARROW = ("convolutions", "norms", "merges", "activations", "reshapes", "others")
 _CHARACTER = ("attentions", "recurrences", "convolutions", "embeddings", "matrices", "pools", "norms", "merges")
 """What characterises a block, before what is beside it: a layer of a transformer has attention, and matrix products."""
 
@@ -97,11 +98,15 @@ class FeatureMap(NamedTuple):
 
     @property
     def slid(self) -> Row | None:
-        """Its one layer that slides a window, of several copies that of the first; None for none, or several."""
+        """Its one layer that slides a window, of several copies that of the first; None for none, or several.
+
+        In a block other layers may look at one position at a time only: with attention it would see more.
+        """
         rows = self.line.rows[: len(self.line.rows) // self.line.copies] if self.line else ()
         sliding = [row for row in rows if isinstance(row.node.layer, Windowed)]
         wide = [row for row in sliding if _is_wide(row)]
-        return wide[0] if len(wide) == 1 else sliding[0] if len(sliding) == 1 else None
+        found = wide[0] if len(wide) == 1 else sliding[0] if len(sliding) == 1 else None
+        return found if all(_group_of(row) in _NARROW for row in rows if row is not found) else None
 
     @property
     def window(self) -> tuple[WindowAxis, ...]:
