@@ -27,7 +27,10 @@ def write(report: Report, depth: int | str | None, _: Callable[[str], Report] | 
         "  node [shape=box, fontname=Helvetica];",
         "  edge [fontname=Helvetica];",
         *_members(chart.group, "  "),
-        *[f"  {edge.start} -> {edge.end} [label={_quoted(edge.size)}];" for edge in chart.edges],
+        *[
+            f"  {edge.start} -> {edge.end} [label={_quoted(edge.size)}{'' if edge.is_read else ', style=dashed'}];"
+            for edge in chart.edges
+        ],
         "}",
     ]
     return "\n".join(lines) + "\n"

@@ -21,6 +21,7 @@ _MAX_TEXT = 50_000
 """What Mermaid draws unless the page that it is in allows more (`maxEdges`, `maxTextSize`)."""
 
 _SHAPES = {"layer": ("[", "]"), "block": ("[[", "]]"), "input": ("([", "])"), "output": ("([", "])")}
+_ARROWS = {True: "-->", False: "-.->"}
 _PLAIN = r"[^\w ×.,/+-]"
 
 
@@ -38,7 +39,7 @@ def write(report: Report, depth: int | str | None, _: Callable[[str], Report] | 
 def _text(report: Report, depth: int | str) -> tuple[str, int]:
     """Return the flowchart at a depth, and how many edges it has."""
     chart = draw_chart(report, depth)
-    edges = [f"  {edge.start} -->|{_quoted(edge.size)}| {edge.end}" for edge in chart.edges]
+    edges = [f"  {edge.start} {_ARROWS[edge.is_read]}|{_quoted(edge.size)}| {edge.end}" for edge in chart.edges]
     lines = ["flowchart TD", *_members(chart.group, "  "), *edges]
     return "\n".join(lines) + "\n", len(edges)
 

@@ -281,13 +281,6 @@ class ReportLine(NamedTuple):
         """Whether the parameters of all of its layers are unknown."""
         return bool(self.rows) and all(row.has_unknown_weights for row in self.rows)
 
-    def may_repeat(self, before: "ReportLine") -> bool:
-        """Return whether it may be the same again as a line: both of blocks, or of copies of one repeated layer."""
-        if self.is_block:
-            return before.is_block
-        mark = self.rows[0].node.mark
-        return mark is not None and mark is before.rows[0].node.mark
-
 
 def once(work: Callable[[Row], _T]) -> Callable[[Row], _T]:
     """Return a function of the layers of a report that is worked out once for those that are equal, with equal inputs.

@@ -1,136 +1,200 @@
-"""Repeated blocks and layers as one line: `layers.0–31 ×32`. Counts are added, so that lines add up to the totals."""
+"""Repeated blocks and layers as one line: `layers.0–31 ×32`. Counts are added, so that lines add up to the totals.
+
+Where several lines are repeated in turn, each is folded with its own copies: `layers.0, 2, …, 24 ×13`.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.model.rows import ReportLine, sum_rows
-from shapecalc.renderers.cells import shorten_axes, show_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from shapecalc.model.rows import Row
 
-__all__ = ["differences", "fold", "run_name", "runs_of"]
+__all__ = ["Lines", "RepeatedLines", "fold", "name_of", "runs_of", "stretches"]
 
-_LISTED = 3
+Lines = tuple[ReportLine, ...]
+"""Lines that follow one another, and are alike but for their numbers."""
+
+_FEW = 4
+"""So many blocks that differ in arguments alone are lines of their own; more of them are one."""
+_LONGEST = 64
+_LISTED, _RANGES = 4, 3
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
 
 
-def fold(lines: Sequence[ReportLine], *, with_arguments: bool = True) -> list[ReportLine]:
-    """Return the lines with those that follow one another, alike but for their numbers, as one.
+class RepeatedLines(NamedTuple):
+    """Lines that are repeated in turn: groups of the first copy, then those of the next, each as long as `period`.
 
-    Lines of blocks are folded wherever they follow one another, those of layers only where one item is repeated.
-    Without arguments, blocks whose layers differ only in these are one as well: `differences` shows them.
+    What is not repeated is a run of one group.
     """
-    return [_folded(run) if len(run) > 1 else run[0] for run in runs_of(lines, with_arguments=with_arguments)]
+
+    groups: tuple[Lines, ...]
+    period: int = 1
+
+    @property
+    def copies(self) -> int:
+        """How many copies of a period there are."""
+        return len(self.groups) // self.period
+
+    @property
+    def members(self) -> list[tuple[Lines, ...]]:
+        """The groups of one period, each with its copies."""
+        return [self.groups[index :: self.period] for index in range(self.period)]
 
 
-def runs_of(lines: Sequence[ReportLine], *, with_arguments: bool = True) -> list[list[ReportLine]]:
-    """Return the lines with those that follow one another, alike but for their numbers, together."""
-    runs: list[list[ReportLine]] = []
-    for line in lines:
-        if runs and _follows(line, runs[-1][-1], with_arguments=with_arguments or not line.is_block):
-            runs[-1].append(line)
-        else:
-            runs.append([line])
+def fold(lines: Sequence[ReportLine]) -> list[ReportLine]:
+    """Return the lines with those that are repeated, alike but for their numbers, as one.
+
+    Lines of blocks are folded wherever they follow one another, or take turns; those of layers only where one item is
+    repeated. Many blocks whose layers differ only in their arguments are one as well: `differences` shows these.
+    """
+    return [_folded(groups) for run in runs_of(lines) for groups in run.members]
+
+
+def runs_of(lines: Sequence[ReportLine]) -> list[RepeatedLines]:
+    """Return the lines in runs, so that as few lines as possible are left where each repeated one is shown once."""
+    keys = _keys(lines)
+    groups = [group for stretch in _stretches(keys) for group in _groups_of(keys, stretch)]
+    runs, at = [], 0
+    for period, copies in _periods(keys, groups):
+        end = at + period * copies
+        runs.append(RepeatedLines(tuple([tuple(lines[i] for i in group) for group in groups[at:end]]), period))
+        at = end
     return runs
 
 
-def differences(lines: Sequence[ReportLine]) -> list[str]:
-    """Return notes on blocks that look alike and are not: `layer.0–48 differ in dilation (1–512)`.
-
-    They follow one another, and only arguments of their layers differ, which a line of a block does not show.
-    """
-    runs: list[list[ReportLine]] = []
-    for line in lines:
-        if runs and line.is_block and _follows(line, runs[-1][-1], with_arguments=False):
-            runs[-1].append(line)
-        else:
-            runs.append([line])
-    notes = []
-    for run in runs:
-        found = _differing(run) if len(run) > 1 else {}
-        if found:
-            shown = ", ".join(f"{name} ({_range(values)})" for name, values in found.items())
-            notes.append(f"{run_name(run)} differ in {shown}")
-    more = [f"and so do blocks at {len(notes) - _LISTED:,} more places"] if len(notes) > _LISTED + 1 else []
-    return [*notes[:_LISTED], *more] if more else notes
+def stretches(lines: Sequence[ReportLine]) -> Iterator[Lines]:
+    """Yield lines of blocks that follow one another, alike but for their numbers and the arguments of their layers."""
+    for stretch in _stretches(_keys(lines)):
+        found = tuple([lines[i] for i in stretch])
+        if len(found) > 1 and found[0].is_block:
+            yield found
 
 
-def _differing(run: Sequence[ReportLine]) -> dict[str, list[Any]]:
-    """Return the arguments that differ between blocks, and their values."""
-    found: dict[str, list[Any]] = {}
-    for rows in zip(*[line.rows for line in run], strict=True):
-        layers = {id(row.node.layer): row for row in rows}.values()
-        for name in dict.fromkeys(name for row in layers for name in row.arguments):
-            values = [_value(row, name) for row in layers]
-            if any(value != values[0] for value in values):
-                found.setdefault(name, []).extend(values)
-    return found
+class _Key(NamedTuple):
+    """What a line is but for its number: with the arguments of its layers, and for a block without them."""
+
+    exact: Hashable
+    loose: Hashable
+    number: int
 
 
-def _value(row: Row, name: str) -> Any:
-    """Return an argument of a layer: its default if it is left out, one number if all axes have the same."""
-    argument = row.node.layer.arguments.get(name) if row.node.layer else None
-    value = row.arguments.get(name, argument.default if argument else None)
-    short = shorten_axes(value) if isinstance(value, list) else value
-    return short[0] if isinstance(short, list) and len(short) == 1 else short
+def _keys(lines: Sequence[ReportLine]) -> list[_Key]:
+    ids: dict[Hashable, int] = {}
+    known: dict[tuple[int, int], str] = {}
+    return [_key(line, index, ids, known) for index, line in enumerate(lines)]
 
 
-def _range(values: Sequence[Any]) -> str:
-    """Return values in words: from the smallest number to the largest, or a few of them."""
-    if all(type(value) is int for value in values):
-        return f"{min(values):,}–{max(values):,}"
-    texts = list(dict.fromkeys(show_value(value) for value in values))
-    return ", ".join(texts[:_LISTED]) + (", …" if len(texts) > _LISTED else "")
+def _key(line: ReportLine, index: int, ids: dict[Hashable, int], known: dict[tuple[int, int], str]) -> _Key:
+    """Return the key of a line: one of its own if it has no number, or is a layer that no item repeats."""
+    found = _NUMBERED.fullmatch(line.name)
+    mark = line.rows[0].node.mark
+    if not found or not (line.is_block or mark):
+        return _Key(-1 - index, -1 - index, 0)
+    what = found[1], line.kind, line.shares, line.is_block or id(mark), tuple([_inside(row, line) for row in line.rows])
+    arguments = tuple([_arguments(row, known) for row in line.rows])
+    exact = ids.setdefault((what, arguments), len(ids))
+    loose = ids.setdefault(what, len(ids)) if line.is_block else exact
+    return _Key(exact, loose, int(found[2]))
 
 
-def _follows(line: ReportLine, before: ReportLine, *, with_arguments: bool = True) -> bool:
-    """Return whether a line is the next copy of the one before, with the same arguments or with any."""
-    if not line.may_repeat(before):
-        return False
-    number, last = _NUMBERED.fullmatch(line.name), _NUMBERED.fullmatch(before.name)
-    if not number or not last or number[1] != last[1] or int(number[2]) != int(last[2]) + 1:
-        return False
-    return _is_alike(line, before, with_arguments=with_arguments)
-
-
-def _is_alike(line: ReportLine, before: ReportLine, *, with_arguments: bool) -> bool:
-    """Return whether lines are the same but for names: the same layers with the same inputs, sizes and arguments."""
-    if (line.kind, line.shares, len(line.rows)) != (before.kind, before.shares, len(before.rows)):
-        return False
-    pairs = zip(line.rows, before.rows, strict=True)
-    return all(
-        _inside(row, line) == _inside(other, before) and (not with_arguments or _has_same_arguments(row, other))
-        for row, other in pairs
-    )
-
-
-def _inside(row: Row, line: ReportLine) -> tuple[Any, ...]:
+def _inside(row: Row, line: ReportLine) -> Hashable:
     """Return what a layer is within its line: its name, its inputs from inside, the sizes of all, and its counts."""
     own = f"{line.name}."
-    names = [name.removeprefix(own) if name.startswith(own) else "" for name in (row.name, *row.from_)]
+    names = tuple([name.removeprefix(own) if name.startswith(own) else "" for name in (row.name, *row.from_)])
     return names, row.kind, row.sizing.inputs, row.total
 
 
-def _has_same_arguments(row: Row, other: Row) -> bool:
-    return row.node.layer is other.node.layer or row.arguments == other.arguments
+def _arguments(row: Row, known: dict[tuple[int, int], str]) -> str:
+    """Return the arguments of a layer, which are worked out once for those that are equal and have equal inputs."""
+    key = id(row.node.layer), id(row.sizing)
+    if key not in known:
+        known[key] = repr(sorted(row.arguments.items()))
+    return known[key]
 
 
-def run_name(run: Sequence[ReportLine]) -> str:
-    """Return the names of lines that follow one another: `layers.0–31`."""
-    found = _NUMBERED.fullmatch(run[-1].name)
-    return f"{run[0].name}–{found[2] if found else run[-1].name}"
+def _stretches(keys: Sequence[_Key]) -> list[range]:
+    """Return the numbers of lines that follow one another, alike but for arguments, together."""
+    found: list[range] = []
+    for index, key in enumerate(keys):
+        last = keys[index - 1] if found else None
+        if last and (key.loose, key.number) == (last.loose, last.number + 1):
+            found[-1] = range(found[-1].start, index + 1)
+        else:
+            found.append(range(index, index + 1))
+    return found
 
 
-def _folded(run: Sequence[ReportLine]) -> ReportLine:
-    first, last = run[0], run[-1]
-    name = f"{run_name(run)} ×{len(run):,}"
-    rows = tuple(row for line in run for row in line.rows)
+def _groups_of(keys: Sequence[_Key], stretch: range) -> list[range]:
+    """Return a stretch in parts that have the same arguments; in one, if these were more than a few lines."""
+    starts = [index for index in stretch if index == stretch.start or keys[index].exact != keys[index - 1].exact]
+    groups = [range(start, end) for start, end in zip(starts, [*starts[1:], stretch.stop], strict=True)]
+    shown = sum(period for period, _ in _periods(keys, groups)) if len(groups) > _FEW else 0
+    return [stretch] if shown > _FEW else groups
+
+
+def _periods(keys: Sequence[_Key], groups: Sequence[range]) -> list[tuple[int, int]]:
+    """Return how many groups are a period, and how often it is repeated, so that the sum of all periods is smallest."""
+    kinds = [tuple([keys[index].exact for index in group]) for group in groups]
+    if len(set(kinds)) == len(kinds):
+        return [(1, 1)] * len(kinds)
+    matched = [0] * (min(len(groups) // 2, _LONGEST) + 1)  # by period: how many groups before are as those before them
+    best, chosen = [0], [(1, 1)]
+    for at in range(len(groups)):
+        end, least, choice = at + 1, best[at] + 1, (1, 1)
+        for period in range(2, min(len(matched), end)):
+            step = _step(keys, groups, kinds, at, period)
+            before = _step(keys, groups, kinds, at - period, period) if step else 0
+            matched[period] = min(matched[period] + 1, period if before not in (0, step) else end) if step else 0
+            for copies in range(2, matched[period] // period + 2):
+                cost = best[end - period * copies] + period
+                if cost < least:
+                    least, choice = cost, (period, copies)
+        best.append(least)
+        chosen.append(choice)
+    found, end = [], len(groups)
+    while end:
+        found.append(chosen[end])
+        end -= chosen[end][0] * chosen[end][1]
+    return found[::-1]
+
+
+def _step(keys: Sequence[_Key], groups: Sequence[range], kinds: Sequence[Hashable], at: int, period: int) -> int:
+    """Return how much the number of a group is larger than that of the one a period before; 0 if they differ."""
+    if at < period or kinds[at] != kinds[at - period]:
+        return 0
+    return max(keys[groups[at].start].number - keys[groups[at - period].start].number, 0)
+
+
+def name_of(groups: Sequence[Lines]) -> str:
+    """Return the names of lines together: `layers.0–31`, `layers.0, 2, …, 24`, `layers.0–4, 6–10, …, 18–22`."""
+    first, last = groups[0], groups[-1]
+    if len(groups) == 1:
+        return first[0].name if len(first) == 1 else f"{first[0].name}–{_number(first[-1])}"
+    parts = ["–".join(dict.fromkeys([_number(group[0]), _number(group[-1])])) for group in groups]
+    if len(parts) > (_LISTED if len(first) == len(last) == 1 else _RANGES):
+        parts[2:-1] = ["…"]
+    return first[0].name.removesuffix(_number(first[0])) + ", ".join(parts)
+
+
+def _number(line: ReportLine) -> str:
+    found = _NUMBERED.fullmatch(line.name)
+    return found[2] if found else line.name
+
+
+def _folded(groups: Sequence[Lines]) -> ReportLine:
+    lines = list(chain(*groups))
+    first, last = lines[0], lines[-1]
+    if first is last:
+        return first
+    rows = tuple([row for line in lines for row in line.rows])
     return first._replace(
-        name=name, output_shapes=last.output_shapes, total=sum_rows(rows),
-        activations=sum(line.activations for line in run), rows=rows, copies=len(run),
+        name=f"{name_of(groups)} ×{len(lines):,}", output_shapes=last.output_shapes, total=sum_rows(rows),
+        activations=sum(line.activations for line in lines), rows=rows, copies=len(lines),
     )  # fmt: skip

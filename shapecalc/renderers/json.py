@@ -35,16 +35,19 @@ def draw(report: Report, *, with_fields: bool = False, with_shares: bool = False
     if folded_at:
         from shapecalc.renderers.folding import fold
 
-        contract["folded"] = [_entry(line) for line in fold(report.lines(folded_at)) if line.copies > 1]
+        lines = report.lines(folded_at)
+        name_of = {id(line.rows[0]): line.name for line in lines}
+        contract["folded"] = [_entry(line, name_of) for line in fold(lines) if line.copies > 1]
     return write_contract(contract)
 
 
-def _entry(line: ReportLine) -> dict[str, Any]:
-    """Return lines that are alike, with the sums over all of them."""
+def _entry(line: ReportLine, name_of: dict[int, str]) -> dict[str, Any]:
+    """Return lines that are alike, with the sums over all; `name_of` is the name of each, by its first layer."""
     return {
         "name": line.name,
         "kind": line.kind,
         "count": line.copies,
+        "names": [name_of[id(row)] for row in line.rows if id(row) in name_of],
         "first": line.rows[0].name,
         "last": line.rows[-1].name,
         **line.total._asdict(),

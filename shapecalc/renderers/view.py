@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from shapecalc.escaping import clean
@@ -105,7 +104,7 @@ class View:
     def lines_at(self, depth: int | None, *, folds: bool) -> list[ReportLine]:
         """Return the lines of the layers at a depth, repeated ones as one where it folds."""
         lines = self.report.lines(depth, self._closed)
-        if folds and any(line.may_repeat(before) for before, line in pairwise(lines)):
+        if folds and _may_repeat(lines):
             from shapecalc.renderers.folding import fold  # most networks shown have nothing to fold
 
             lines = fold(lines)
@@ -181,8 +180,8 @@ class View:
             what = f"{clean(folded[0].name)} are repeated {'block' if folded[0].is_block else 'layer'}s"
             words = f"{what}, with the sum of their counts; list each with --no-fold"
             notes.insert(len(notes) - len(self.report.notes), words)
-        if len(blocks) > 1:
-            from shapecalc.renderers.folding import differences
+        if sum(line.copies for line in blocks) > 1:
+            from shapecalc.renderers.differing import differences
 
             found = differences(self.report.lines(self.depth, self._closed))
             end = len(notes) - len(self.report.notes)
@@ -191,6 +190,12 @@ class View:
             whole = len(self.all_lines) - len(self.report.inputs)
             notes.insert(0, self.selection.words(len(self.lines), whole))
         return notes
+
+
+def _may_repeat(lines: Sequence[ReportLine]) -> bool:
+    """Return whether lines may be repeated: several are blocks, or an item is repeated."""
+    marks = [id(line.rows[0].node.mark) for line in lines if not line.is_block and line.rows[0].node.mark]
+    return sum(line.is_block for line in lines) > 1 or len(set(marks)) < len(marks)
 
 
 def _is_shared(line: ReportLine) -> bool:

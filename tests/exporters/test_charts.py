@@ -136,3 +136,18 @@ def test_a_layer_for_many_functions_is_called_by_its_function():
     layers = [{"activation": "silu"}, {"pointwise": "erf"}, {"named_operation": {"op_type": "cumsum"}}, "gelu"]
     dot = shapecalc.load({"input": [4], "layers": layers}).convert("dot")
     assert re.findall(r"\\n(\w+)\"\]", dot) == ["silu", "erf", "cumsum", "gelu"]
+
+
+def test_lines_of_sizes_are_dashed_and_weights_that_are_stored_only_have_none():
+    layers = [
+        {"max_pool": 2, "name": "p"},
+        {"unused_parameter": [3, 4], "name": "stored"},
+        {"upsample": {}, "from": ["stored", "input"], "name": "u"},
+    ]
+    net = shapecalc.load({"input": [3, 8, 8], "layers": layers})
+    dot, mermaid = net.convert("dot"), net.convert("mermaid")
+    assert 'i0 -> v2 [label="3×8×8", style=dashed];' in dot
+    assert "i0 -.->|" in mermaid
+    assert "v0 -> v2 [label=" in dot
+    assert "v1 ->" not in dot
+    assert "-> v1" not in dot

@@ -30,7 +30,7 @@ def report_of(name):
 def test_folded_lines_add_up_and_contain_every_layer_once(name, depth):
     report = report_of(name)
     lines, folded = report.lines(depth), fold(report.lines(depth))
-    assert [row for line in folded for row in line.rows] == list(report.rows)
+    assert sorted(id(row) for line in folded for row in line.rows) == sorted(map(id, report.rows))
     assert sum(line.copies for line in folded) == len(lines)
     for what in report.total._fields:
         assert sum(getattr(line.total, what) for line in folded) == getattr(report.total, what)
@@ -48,9 +48,44 @@ def test_folded_blocks():
     assert folded["layer3.1–5 ×5"].output_shapes == [(1024, 14, 14)]
 
 
-def blocks(text):
+REPEATED = {
+    "gemma-2-2b": ["layers.0, 2, …, 24 ×13", "layers.1, 3, …, 25 ×13"],
+    "gemma-3-1b": ["layers.0–4, 6–10, …, 18–22 ×20", "layers.5, 11, 17, 23 ×4", "layers.24–25 ×2"],
+    "gpt-oss-20b": ["layers.0, 2, …, 22 ×12", "layers.1, 3, …, 23 ×12"],
+    "jamba-v0.1": [f"layers.{i}, {i + 8}, {i + 16}, {i + 24} ×4" for i in range(8)],
+    "qwen3-next-80b-a3b": ["layers.0–2, 4–6, …, 44–46 ×36", "layers.3, 7, …, 47 ×12"],
+    "modernbert-base": ["layer.0", "layer.1–2, 4–5, …, 19–20 ×14", "layer.3, 6, …, 21 ×7"],
+    "swin_t": ["stage3.0, 2, 4 ×3", "stage3.1, 3, 5 ×3"],
+    "llama-2-7b": ["layers.0–31 ×32"],
+}
+"""Blocks of the models' papers and `config.json`s, where some take turns: Gemma 2 (Riviere et al. 2024, table 1: local and
+global attention), Gemma 3 (Kamath et al. 2025, section 2: 5 local layers, then a global one), gpt-oss (`layer_types`),
+Jamba (Lieber et al. 2024, section 3.1: 8 layers, of which one has attention, and every other has experts), Qwen3-Next
+(`full_attention_interval` is 4), ModernBERT (`global_attn_every_n_layers` is 3; layer 0 has no norm before attention), Swin
+(Liu et al. 2021, section 3.2: regular and shifted windows)."""
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_blocks_that_take_turns_are_folded_each(name):
+    lines = fold(report_of(name).lines(2 if name == "swin_t" else 1))
+    start = "stage3." if name == "swin_t" else "layer"
+    assert [line.name for line in lines if line.name.startswith(start) and line.kind != "patch_merging"] == REPEATED[
+        name
+    ]
+
+
+def test_a_folded_line_has_the_sums_of_its_own_copies():
+    report = report_of("qwen3-next-80b-a3b")
+    linear, full = [line for line in fold(report.lines(1)) if line.copies > 1]
+    assert linear.total.params == 36 * report.line("layers.0").total.params
+    assert full.total.params == 12 * report.line("layers.3").total.params
+    assert {row.name.split(".")[1] for row in full.rows} == {str(i) for i in range(3, 48, 4)}
+
+
+def blocks(text, more=""):
     spec = (
-        f"input: 4x8x8\nblocks:\n  b: {{args: {{c: 4}}, layers: [conv: {{out_channels: c, kernel_size: 1}}]}}\n{text}"
+        "input: 4x8x8\nblocks:\n  b: {args: {c: 4}, layers: [conv: {out_channels: c, kernel_size: 1}]}\n"
+        f"  {more}\n{text}"
     )
     return [line.name for line in fold(shapecalc.load(spec).infer().lines(1))]
 
@@ -68,14 +103,35 @@ def test_blocks_that_are_not_folded():
     ]  # fmt: skip
 
 
-def test_blocks_whose_layers_have_other_arguments_stay_apart():
-    """The dilations of WaveNet are 1, 2, 4, …: sizes and parameters are the same, and the blocks are not."""
+def test_many_blocks_whose_layers_have_other_arguments_are_one_and_a_few_stay_apart():
+    """The dilations of WaveNet are 1, 2, 4, …, 512, 1, …: sizes and parameters are the same, and the blocks are not.
+
+    Its first block has no skips to add to, its last none after it.
+    """
     lines = fold(report_of("wavenet").lines(1))
-    assert {line.copies for line in lines} == {1}
+    assert [line.name for line in lines if line.is_block] == ["layer.0", "layer.1–48 ×48", "layer.49"]
     parts = [line.name for line in fold(report_of("deeplabv3_resnet50").lines(2)) if line.name.startswith("aspp.")]
     assert parts[:4] == ["aspp.conv_bn1", "aspp.conv_bn2", "aspp.conv_bn3", "aspp.conv_bn4"], "of rates 12, 24, 36"
     ways = [line.name for line in fold(report_of("inception_v3").lines(2)) if line.name.startswith("Mixed_7a.conv")]
     assert "Mixed_7a.conv_norm4–5 ×2" not in ways, "a window of 1×7, then one of 7×1"
+
+
+@pytest.mark.parametrize(
+    ("layers", "names"),
+    [
+        ("b, c, b, c, b", ["b1, 3 ×2", "c2, 4 ×2", "b5"]),
+        ("c, b, b, c, b, b, c", ["c1, 4 ×2", "b2–3, 5–6 ×4", "c7"]),
+        ("b, b, c, b, c", ["b1–2 ×2", "c3", "b4", "c5"]),
+        ("c, b, b, b, c, b", ["c1", "b2–4 ×3", "c5", "b6"]),
+        ("b, c, b, c, relu, b, c, b, c", ["b1, 3 ×2", "c2, 4 ×2", "relu5", "b6, 8 ×2", "c7, 9 ×2"]),
+        ("b, relu, b, relu", ["b1", "relu2", "b3", "relu4"]),
+    ],
+)
+def test_what_is_a_period(layers, names):
+    """Whole copies one after another; what is before and after them stays; a layer written out by itself is none."""
+    items = [f"{{{item}: , name: {item}{number}}}" for number, item in enumerate(layers.split(", "), 1)]
+    inner = "c: {layers: [conv: {out_channels: 4, kernel_size: 1}, relu]}"
+    assert blocks(f"layers: [{', '.join(items)}]\n", inner) == names
 
 
 def varied(layers, body="[conv: {out_channels: 4, kernel_size: 1}]", more=""):
@@ -157,7 +213,8 @@ def test_a_repeated_layer_and_the_footer():
     assert "99,840" in next(line for line in drawn.splitlines() if line.startswith("m.0–23"))
     assert "m.23 " in render(report, fold=False)
     assert json.loads(render(report, "json", fold=True))["folded"][0] == {
-        "name": "m.0–23 ×24", "kind": "linear", "count": 24, "first": "m.0", "last": "m.23",
+        "name": "m.0–23 ×24", "kind": "linear", "count": 24, "names": [f"m.{i}" for i in range(24)],
+        "first": "m.0", "last": "m.23",
         **shapecalc.load({"input": 64, "layers": [{"linear": 64, "repeat": 24}]}).infer().total._asdict(),
     }  # fmt: skip
 
@@ -205,10 +262,16 @@ def test_the_footer_names_no_fold():
 @pytest.mark.parametrize(
     ("layers", "note"),
     [
-        ("[b: {d: 1}, b: {d: 2}, b: {d: 4}]", "b1–3 differ in dilation (1–4)"),
-        ("[b: {d: 1}, b: {d: 1}, b: {d: 2}, b: {d: 2}]", "b1–4 differ in dilation (1–2)"),
-        ("[b: {m: zeros}, b: {m: circular}]", "b1–2 differ in padding_mode (zeros, circular)"),
-        ("[b: {m: zeros, d: 2}, b: {m: circular}]", "b1–2 differ in dilation (1–2), padding_mode (zeros, circular)"),
+        ("[b: {d: 1}, b: {d: 2}, b: {d: 4}]", "b1: dilation 1; b2: dilation 2; b3: dilation 4"),
+        ("[b: {d: 1}, b: {d: 1}, b: {d: 2}, b: {d: 2}]", "b1–2: dilation 1; b3–4: dilation 2"),
+        ("[b: {d: 1}, b: {d: 2}, b: {d: 1}, b: {d: 2}]", "b1, 3: dilation 1; b2, 4: dilation 2"),
+        ("[b: {d: 1}, b: {d: 2}, b: {d: 4}, b: {d: 1}, b: {d: 3}]", "b1–5 differ in dilation (1 / 2 / 4 / 3)"),
+        ("[b: {d: 1}, b: {d: 2}, b: {d: 3}, b: {d: 4}, b: {d: 5}]", "b1–5 differ in dilation (1–5)"),
+        ("[b: {m: zeros}, b: {m: circular}]", "b1: padding_mode zeros; b2: padding_mode circular"),
+        (
+            "[b: {m: zeros, d: 2}, b: {m: circular}]",
+            "b1: dilation 2, padding_mode zeros; b2: dilation 1, padding_mode circular",
+        ),
         ("[b, b]", ""),
         ("[b: {d: 2}, relu, b: {d: 3}]", ""),
     ],
@@ -222,9 +285,10 @@ def test_blocks_that_look_alike_say_in_what_they_differ(layers, note):
     report = shapecalc.load(text).infer()
     for fold_ in (True, False):
         lines = report.render(depth=1, fold=fold_).splitlines()
-        assert [line for line in lines if "differ in" in line] == ([note] if note else [])
-    assert "differ in" not in report.render()
-    assert "differ in" not in report.render(depth=2)
+        assert [line for line in lines if (line.startswith("b1") and "dilation" in line) or "mode" in line] == (
+            [note] if note else []
+        )
+    assert "dilation 1" not in report.render(depth=2)
 
 
 def test_the_dilations_of_wavenet():
@@ -233,7 +297,7 @@ def test_the_dilations_of_wavenet():
 
 def test_of_many_such_notes_the_first_are_shown():
     drawn = report_of("inception_v3").render(depth=2)
-    assert drawn.count("differ in kernel_size (") == 3
+    assert drawn.count("conv_norm6: kernel_size 7×1, padding 3×0; ") == 3
     assert drawn.endswith("\nand so do blocks at 3 more places")
 
 

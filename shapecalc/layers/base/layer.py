@@ -124,7 +124,8 @@ class Layer:
     `is_sum`, whether its output is the sum of its inputs, and `accumulates`, whether each element of its output is a
     sum of products that can start from an element of another tensor, onto which the layer can add its output;
     `view`, whether its outputs are its input's memory, so that nothing is written (or, without an
-    input, its weights); `only_training`, whether it has an effect only in training;
+    input, its weights); `only_training`, whether it has an effect only in training; `is_unused`, whether its weights
+    are stored only, and it returns its input unchanged;
     `is_unknown`, whether its MACs are not known, which is no count of 0, nor its parameters, unless it says
     otherwise (`has_unknown_weights`); `measures`, whether its output
     is how good others are (a loss, an accuracy);
@@ -167,6 +168,7 @@ class Layer:
     view: ClassVar[bool] = False
     is_unknown: ClassVar[bool] = False
     only_training: ClassVar[bool] = False
+    is_unused: ClassVar[bool] = False
     measures: ClassVar[bool] = False
     saves: ClassVar[str] = INPUTS
     scores: ClassVar[bool] = False

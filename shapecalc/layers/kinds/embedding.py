@@ -218,6 +218,7 @@ class UnusedParameter(Layer):
     """
 
     kind = "unused_parameter"
+    is_unused = True
     view = True
     elementwise = True
     saves = NOTHING

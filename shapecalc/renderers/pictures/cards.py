@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import count_noun
 from shapecalc.escaping import clean
+from shapecalc.exporters.chart import is_unused
 from shapecalc.model.rows import sum_rows
 from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.pictures.letters import fitted, text_width
@@ -35,6 +36,7 @@ _BESIDE = 130.0
 
 _ONE_LINE = 26.0
 _TWO_LINES = 44.0
+_LINE = 15.0
 _STACKED = 4.0
 _FEW = 7  # letters of a name that is cut: what so few are of can only be guessed
 
@@ -42,7 +44,9 @@ _FEW = 7  # letters of a name that is cut: what so few are of can only be guesse
 class CardText(NamedTuple):
     """What is written on a box: `kind name` above `size params`, or all on one line without parameters.
 
-    `fill` is the role of its colour; `copies` is how many it stands for; `title` is all of it, for a pointer.
+    Below them are lines of their own: `mark`, what tells it apart from those beside it, and `sized_by`, of which
+    tensors it uses only the sizes. `fill` is the role of its colour; `copies` is how many it stands for: it has the
+    parameters of each; `title` is all of it, for a pointer.
     """
 
     fill: str
@@ -51,22 +55,31 @@ class CardText(NamedTuple):
     size: str
     params: str
     title: str
+    mark: str = ""
     copies: int = 1
     is_small: bool = False
     is_terminal: bool = False
     is_unknown: bool = False
+    sized_by: str = ""
 
     @property
     def height(self) -> float:
         """The height of the box, with the edges of those behind it."""
-        return (_TWO_LINES if self.params else _ONE_LINE) + (_STACKED if self.copies > 1 else 0)
+        lines = (_TWO_LINES if self.params else _ONE_LINE) + _LINE * len(self._below)
+        return lines + (_STACKED if self.copies > 1 else 0)
+
+    @property
+    def _below(self) -> dict[str, str]:
+        """The lines below its size."""
+        return {what: text for what, text in (("mark", self.mark), ("sized", self.sized_by)) if text}
 
     @property
     def natural_width(self) -> float:
         """The width at which nothing is cut."""
         above = text_width(self._head, _SIZE, bold=True) + (_GAP + text_width(self.name, _SMALL) if self.name else 0)
         below = text_width(self.size, _SIZE) + (_GAP + text_width(self.params, _SMALL) if self.params else 0)
-        return self._around + (max(above, below) if self.params else above + _GAP + below)
+        wide = max(above, below) if self.params else above + _GAP + below
+        return self._around + max([wide, *[text_width(text, _SMALL) for text in self._below.values()]])
 
     @property
     def _least_width(self) -> float:
@@ -106,6 +119,10 @@ class CardText(NamedTuple):
         radius = height / 2 if self.is_terminal else 3.0
         yield Rectangle(x, y, width, height, self.fill, "ink", radius, 1.0, self.is_unknown, self.title, f"box {key}")
         left, right, room = x + _PAD, x + width - _PAD, width - 2 * _PAD
+        height -= _LINE * len(self._below)
+        for number, (what, text) in enumerate(self._below.items()):
+            words = _fitted(text, _SMALL, room)
+            yield Label(left, y + height + 7.0 + _LINE * number, words, _SMALL, color="soft", key=f"{what} {key}")
         base = y + (17.0 if self.params else height / 2 + 4.2)
         size = _fitted(self.size, _SIZE, room - _GAP - self._beside)
         if self.params:
@@ -146,32 +163,36 @@ def of_terminal(name: str, size: Sequence[object], word: str) -> CardText:
 
 
 def of_rows(
-    rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool, outputs: Sequence[str] = ()
-) -> CardText:
-    """Return the box of a layer, of a block, or of several copies of either: the layers are those of all copies.
+    rows: Sequence[Row], name: str, kind: str, title: str, copies: int, *, is_block: bool, outputs: Sequence[str] = (),
+    mark: str = "",
+) -> CardText:  # fmt: skip
+    """Return the box of a layer, of a block, or of several copies of either: the layers are those of one copy.
 
-    `outputs` are the sizes of what leaves a block, without which they are those of its last layer.
+    `outputs` are the sizes of what leaves a block, without which they are those of its last layer; `mark` is what tells
+    it apart from those beside it.
     """
     last = rows[-1]
-    size = ", ".join(outputs or [show_size(one) for one in last.output_shapes])
+    is_stored = all(map(is_unused, rows))
+    size = "not used" if is_stored else ", ".join(outputs or [show_size(one) for one in last.output_shapes])
     fill = "collapsed" if is_block else group_of(last.node.layer)
     is_merge = fill == "merges" and not last.params
-    params = params_text(rows)
+    params = params_text(rows, copies)
     return CardText(
         fill, clean(kind) or "?", "" if is_merge else clean(name), size, params,
-        " · ".join(part for part in (clean(title), clean(kind), size, params) if part), copies, is_merge,
+        " · ".join(part for part in (clean(title), clean(kind), mark, size, params) if part), mark, copies, is_merge,
         is_unknown=any(row.is_unknown for row in rows),
     )  # fmt: skip
 
 
-def params_text(rows: Sequence[Row]) -> str:
-    """Return the parameters of layers in words; empty for none."""
+def params_text(rows: Sequence[Row], copies: int = 1) -> str:
+    """Return the parameters of layers in words, of each copy where there are several; empty for none."""
+    each = " each" if copies > 1 else ""
     if any(row.is_unknown for row in rows):
-        return "? params"
+        return f"? params{each}"
     shared = next((row.shares for row in rows if row.shares and row.sizing.weight_shapes), "")
     params = sum_rows(tuple(rows)).params
     if params or not shared:
-        return count_noun(params, "param") if params else ""
+        return f"{count_noun(params, 'param')}{each}" if params else ""
     return f"shares {clean(shared)}" if len(rows) == 1 else "shared params"
 
 

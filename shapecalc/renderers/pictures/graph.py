@@ -9,6 +9,7 @@ from shapecalc.errors import Problem, UsageError, count_noun
 from shapecalc.escaping import clean
 from shapecalc.exporters.chart import Group, draw_chart
 from shapecalc.renderers.pictures import DIRECTIONS, check_choice
+from shapecalc.renderers.pictures.asides import lines_of, size_references, stored_last
 from shapecalc.renderers.pictures.cards import CardText, common_width, of_rows, of_terminal, params_text
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.legend import heading
@@ -64,17 +65,19 @@ class _Graph:
         self.chart = chart
         self.is_turned = direction == DIRECTIONS[1]
         self.written: dict[str, CardText] = {}
-        self.frames: dict[str, tuple[str, str, str, str, str]] = {}
+        self.frames: dict[str, tuple[str, str, str, str]] = {}
         self.entering: Counter[str] = Counter()
+        self.sized_by = size_references(chart)
+        self.stored = stored_last(chart)
         self._write(chart.group, "", 1)
 
     def scene(self) -> Scene:
         """Return the scene."""
         width = common_width(self.written.values())
-        edges = dict.fromkeys((edge.start, edge.end) for edge in self.chart.edges)
+        edges = lines_of(self.chart)
         self.entering = Counter(end for _, end in edges)
         top = self._cluster(self.chart.group, width)
-        found = lay_out(top, edges, turned=self.is_turned)
+        found = lay_out(top, edges, self.stored, turned=self.is_turned)
         if max(found.width, found.height) > _LONGEST:
             raise _too_large(self.report, self.repeats)
         marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
@@ -94,9 +97,11 @@ class _Graph:
         inputs, outputs = self.report.inputs, self.report.outputs
         for member in group.members:
             if isinstance(member, Group):
-                name, own = self.repeats.runs.get(member.title, (member.title, 1))
+                is_period = member.copies > 1
+                name, own = self.repeats.copies.runs.get(member.title, (member.title, 1))
+                name, own = (member.title, member.copies) if is_period else (name, own)
                 self._title(member, _within(name, prefix), own, _rows_of(member, copies * own))
-                self._write(member, f"{member.title}.", copies * own)
+                self._write(member, prefix if is_period else f"{member.title}.", copies * own)
             elif member.role == "input":
                 self.written[member.key] = of_terminal(member.lines[0], inputs[member.lines[0]], "input")
             elif member.role == "output":
@@ -106,27 +111,25 @@ class _Graph:
 
     def _card(self, vertex: Vertex, prefix: str, copies: int) -> CardText:
         full, kind = vertex.lines[:2]
-        name, own = self.repeats.runs.get(full, (full, 1))
-        rows = vertex.rows[: len(vertex.rows) // copies]
+        name, own = self.repeats.copies.runs.get(full, (full, 1))
+        rows = vertex.rows[: len(vertex.rows) // (copies * own)]
         is_block = vertex.role == "block"
         outputs = vertex.outputs if is_block else ()
-        return of_rows(rows, _within(name, prefix), kind, name, own, is_block=is_block, outputs=outputs)
+        mark = self.repeats.marks.get(full, "") if is_block else ""
+        shown = _without_number(_within(name, prefix), rows[0].kind)
+        card = of_rows(rows, shown, kind, name, own, is_block=is_block, outputs=outputs, mark=mark)
+        return card._replace(sized_by=clean(self.sized_by.get(vertex.key, "")))
 
     def _title(self, group: Group, name: str, own: int, rows: list[Row]) -> None:
         """Write the head of a frame: name and kind at its left, parameters at its right."""
-        params = params_text(rows)
-        kind = clean(group.kind) if group.kind != group.title else ""
+        params = params_text(rows, own)
+        own_kind = group.kind if group.kind != group.title else ""
+        kind = clean(" · ".join(filter(None, (own_kind, self.repeats.marks.get(group.title)))))
         times = f" ×{own:,}" if own > 1 else ""
         room = _WIDEST_TITLE - text_width(times, _TITLE, bold=True)
         title = fitted(clean(name), _TITLE, room, bold=True) + times
-        each = "each" if own > 1 and params else ""
-        self.frames[group.key] = (
-            title,
-            fitted(kind, _SMALL, _WIDEST_TITLE),
-            params,
-            each,
-            f"{clean(group.title)} {kind}",
-        )
+        kind_shown, tip = fitted(kind, _SMALL, _WIDEST_TITLE), f"{clean(group.title)} {kind}"
+        self.frames[group.key] = title, kind_shown, params, tip.rstrip()
 
     def _cluster(self, group: Group, width: float) -> Cluster:
         members: list[Card | Cluster] = []
@@ -137,9 +140,9 @@ class _Graph:
                 members.append(self._box(member.key, width))
         if group.key not in self.frames:
             return Cluster(group.key, tuple(members))
-        title, kind, params, each, _ = self.frames[group.key]
+        title, kind, params, _ = self.frames[group.key]
         before = max(text_width(title, _TITLE, bold=True), text_width(kind, _SMALL)) + 2 * _EDGE
-        after = max(text_width(params, _SMALL), text_width(each, _SMALL)) + 2 * _EDGE
+        after = text_width(params, _SMALL) + 2 * _EDGE
         return Cluster(group.key, tuple(members), _HEAD, before, after)
 
     def _box(self, key: str, width: float) -> Card:
@@ -149,21 +152,25 @@ class _Graph:
         return Card(key, wide, max(high, side)) if self.is_turned else Card(key, max(wide, side), high)
 
     def _frame(self, key: str, at: Placed) -> Iterator[Mark]:
-        title, kind, params, each, tip = self.frames[key]
+        title, kind, params, tip = self.frames[key]
         yield Rectangle(at.x, at.y, at.width, at.height, "group", "rule", 6.0, 1.0, title=tip, key=f"frame {key}")
         yield Label(at.x + _EDGE, at.y + 16, title, _TITLE, bold=True, key=f"kind {key}")
         if kind:
             yield Label(at.x + _EDGE, at.y + 30, kind, _SMALL, color="quiet", key=f"name {key}")
         if params:
             yield Label(at.x + at.width - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
-        if each:
-            yield Label(at.x + at.width - _EDGE, at.y + 30, each, _SMALL, "right", "quiet", key=f"each {key}")
 
 
 def _within(name: str, prefix: str) -> str:
     """Return a name within a block: `conv1` of `layer1.conv1`, but not a number alone: `layer1.0`."""
     own = name.removeprefix(prefix)
     return f"{prefix.rstrip('.').rpartition('.')[2]}.{own}" if own != name and own[:1].isdigit() else own
+
+
+def _without_number(name: str, kind: str) -> str:
+    """Return the name of the only layer of a block, whose frame is not drawn: `norm` of `norm.rms_norm1`."""
+    block, _, own = name.rpartition(".")
+    return block if block and own.removeprefix(kind).isdigit() and own.startswith(kind) else name
 
 
 def _rows_of(group: Group, copies: int) -> list[Row]:

@@ -214,7 +214,8 @@ def test_of_two_ways_that_with_most_parameters_is_the_main_one():
 def test_repeated_blocks_are_one_map():
     _, picture = picture_of("wavenet")
     assert "layer.1–48 ×48" in {one.name for one in picture.maps}
-    assert "Blocks are collapsed; expand with --depth 2. layer.1–48 differ in dilation (1–512)." in notes(picture)
+    assert "dilation 1–512" in picture.captions(named(picture, "layer.1–48 ×48"))
+    assert "Blocks are collapsed; expand with --depth 2." in notes(picture)
 
 
 def test_further_outputs_that_are_read_are_written():
@@ -289,6 +290,20 @@ def test_a_block_that_looks_further_than_its_window_has_none():
     assert (0, 1) in picture_of("vit_b_32")[1].windows, "the convolution alone"
 
 
+def test_blocks_that_are_repeated_in_turn_are_a_map_each():
+    """Qiu et al. 2025, Qwen3-Next: three layers of linear attention, then one of full attention, twelve times."""
+    _, picture = picture_of("qwen3-next-80b-a3b")
+    at = [index for index, one in enumerate(picture.maps) if one.name.startswith("layers.")]
+    assert [picture.captions(index)[:-1] for index in at] == [
+        ["layers.0–2, 4–6, …, 44–46", "×36", "decoder_layer", "gated_delta_net"],
+        ["layers.3, 7, …, 47 ×12", "decoder_layer", "multi_head_attention"],
+    ]  # fmt: skip
+    assert [picture.captions(index)[-1] for index in at] == [
+        "59,347,139,328 params in all", "19,704,920,064 params in all",
+    ]  # fmt: skip
+    assert [one.sources for one in picture.maps[at[0] : at[0] + 3]] == [(1,), (2,), (3,)], "none reads what is after it"
+
+
 def test_sequences_are_flat_and_tokens_have_no_features():
     _, picture = picture_of("gpt2")
     assert shown(picture) == ["1024", "1024×768", "1024×768", "1024×50257"]
@@ -344,7 +359,8 @@ def test_captions_are_in_lines_not_cut():
     ]  # fmt: skip
     _, picture = picture_of("lenet5")
     assert picture.captions(0) == ["input"], "a kind that is the name is not said again"
-    assert not [label.text for name in FAMILY_ENDS[::4] for label in picture_of(name)[1].labels if "…" in label.text]
+    texts = [label.text for name in FAMILY_ENDS[::4] for label in picture_of(name)[1].labels]
+    assert not [text for text in texts if "…" in text.replace(", …,", "")]
 
 
 def test_an_input_stands_right_before_its_use():

@@ -93,7 +93,8 @@ class Channels:
         above, below = self.rows.rows[row - 1], self.rows.rows[row]
         if any(node < self.rows.real and not self.rows.heights[node] for node in above + below):
             return 0  # ports are on a border
-        if not all(self.rows.ups[node] for node in above) or not all(self.rows.downs[node] for node in below):
+        goes_on = [any(one.is_seen for one in self.rows.downs[node]) for node in below]
+        if not all(self.rows.ups[node] for node in above) or not all(goes_on):
             return 0
         joined = {(one.net, one.upper) for node in below for one in self.rows.ups[node]}
         return len(joined) if len(joined) == len({net for net, _ in joined}) else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shapecalc.renderers.pictures.layered.channels import Channels
 from shapecalc.renderers.pictures.layered.columns import place_across
 from shapecalc.renderers.pictures.layered.ordering import order
-from shapecalc.renderers.pictures.layered.parts import BORDER, STRAIGHT, Arrangement, Cluster, Placed
+from shapecalc.renderers.pictures.layered.parts import BORDER, STRAIGHT, UNSEEN, Arrangement, Cluster, Placed
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
 from shapecalc.renderers.pictures.layered.wrapping import PAGE, longest_piece
 
@@ -47,12 +47,15 @@ class _Inside:
         self.lines: dict[_Local, list[Point]] = {}
 
 
-def lay_out(top: Cluster, edges: Iterable[tuple[str, str]], *, turned: bool = False) -> Arrangement:
+def lay_out(
+    top: Cluster, edges: Iterable[tuple[str, str]], below: Iterable[tuple[str, str]] = (), *, turned: bool = False
+) -> Arrangement:
     """Return the layout of a cluster and of all that is in it.
 
-    `turned` lays it out from left to right: sizes are those on the picture, and heads stay at the top.
+    Of pairs of `below` the second is below the first, without a line. `turned` lays it out from left to right: sizes
+    are those on the picture, and heads stay at the top.
     """
-    joined = [*edges]
+    joined = [(start, end, start) for start, end in edges] + [(start, end, UNSEEN) for start, end in below]
     nest = _Nest(top, joined, turned=turned)
     found = nest.arranged()
     if not nest.has_wrapped_clusters:
@@ -65,7 +68,9 @@ def lay_out(top: Cluster, edges: Iterable[tuple[str, str]], *, turned: bool = Fa
 class _Nest:
     """The layout as it grows: `inner` is how much longer than a page a cluster is before it is wrapped."""
 
-    def __init__(self, top: Cluster, edges: Iterable[tuple[str, str]], *, turned: bool, inner: float = 1.0) -> None:
+    def __init__(
+        self, top: Cluster, edges: Iterable[tuple[str, str, str]], *, turned: bool, inner: float = 1.0
+    ) -> None:
         self.top = top
         self.turned = turned
         self.has_wrapped_clusters = False
@@ -78,8 +83,8 @@ class _Nest:
         self._collect(top)
         self.longest = longest_piece(top, turned=turned)
         self.inner = inner * self.longest
-        for start, end in edges:
-            self._add(start, end)
+        for start, end, of in edges:
+            self._add(start, end, of)
 
     def _collect(self, cluster: Cluster) -> None:
         inside = self.insides[cluster.key] = _Inside(cluster)
@@ -99,8 +104,8 @@ class _Nest:
             found.append(key)
         return found[::-1]
 
-    def _add(self, start: str, end: str) -> None:
-        """Add an edge to every cluster that it goes through."""
+    def _add(self, start: str, end: str, of: str) -> None:
+        """Add an edge to every cluster that it goes through; `of` is the start with which it shares a line."""
         if (start, end) in self.routes or start == end:
             return
         starts, ends = self._ancestry(start), self._ancestry(end)
@@ -108,15 +113,16 @@ class _Nest:
         while starts[common] == ends[common]:
             common += 1
         goes_up = self.index[starts[common]] > self.index[ends[common]]
-        leaving, entering = _Port(start, is_top=goes_up), _Port(start, is_top=not goes_up)
+        leaving, entering = _Port(of, is_top=goes_up), _Port(of, is_top=not goes_up)
         parts: list[tuple[str, _Local]] = [
-            *[(starts[i], (starts[i + 1], leaving, start)) for i in reversed(range(common, len(starts) - 1))],
-            (starts[common - 1], (starts[common], ends[common], start)),
-            *[(ends[i], (entering, ends[i + 1], start)) for i in range(common, len(ends) - 1)],
+            *[(starts[i], (starts[i + 1], leaving, of)) for i in reversed(range(common, len(starts) - 1))],
+            (starts[common - 1], (starts[common], ends[common], of)),
+            *[(ends[i], (entering, ends[i + 1], of)) for i in range(common, len(ends) - 1)],
         ]
         for cluster, local in parts:
             self.insides[cluster].edges[local] = None
-        self.routes[start, end] = parts
+        if of != UNSEEN:
+            self.routes[start, end] = parts
 
     def arranged(self) -> Arrangement:
         """Return the layout of everything."""
@@ -187,7 +193,7 @@ class _Nest:
         if isinstance(end, _Port) or end not in self.insides:
             return 0.0
         inside = self.insides[end]
-        return inside.ports[_Port(of, is_top)] - inside.width / 2
+        return inside.ports.get(_Port(of, is_top), inside.width / 2) - inside.width / 2
 
     def _frame(self, inside: _Inside, channels: Channels, entries: list[float]) -> tuple[float, float]:
         """Set the size of a cluster; return how far what is in it moves to the right and down."""

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from shapecalc.renderers.pictures.scene import Point
 
-__all__ = ["ARROW_ROOM", "BORDER", "BOX_GAP", "CHANNEL", "LANE", "STRAIGHT", "Arrangement", "Card", "Cluster", "Placed"]
+__all__ = [
+    "ARROW_ROOM", "BORDER", "BOX_GAP", "CHANNEL", "LANE", "STRAIGHT", "UNSEEN", "Arrangement", "Card", "Cluster",
+    "Placed",
+]  # fmt: skip
 
 BOX_GAP = 22.0
 """Between boxes of a row."""
@@ -21,6 +24,9 @@ BORDER = 12.0
 """From the border of a cluster to what is in it."""
 STRAIGHT = 0.01
 """Points are at the same height, or below one another, if they are nearer."""
+
+UNSEEN = ""
+"""What edges are of that are none: one end is only to be below the other."""
 
 
 class Card(NamedTuple):

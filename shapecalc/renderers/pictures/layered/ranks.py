@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from shapecalc.renderers.pictures.layered.parts import UNSEEN
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
@@ -24,13 +26,14 @@ class Link(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """A part of a link, from a row to the next."""
+    """A part of a link, from a row to the next; a line that is not seen is one end below the other."""
 
     upper: int
     lower: int
     net: Hashable
     upper_port: float
     lower_port: float
+    is_seen: bool = True
 
 
 class Rows:
@@ -134,7 +137,7 @@ def _add_segments(rows: Rows, links: Sequence[Link]) -> None:
             while rows.rank[upper] + len(trunk) + 1 < rows.rank[lower]:
                 bend = rows.add_bend(rows.rank[upper] + len(trunk) + 1)
                 before, port = (trunk[-1].lower, 0.0) if trunk else (upper, upper_port)
-                trunk.append(rows.join(Stretch(before, bend, net, port, 0.0)))
+                trunk.append(rows.join(Stretch(before, bend, net, port, 0.0, link.net != UNSEEN)))
             before, port = (trunk[-1].lower, 0.0) if trunk else (upper, upper_port)
-            own = rows.join(Stretch(before, lower, net, port, lower_port))
+            own = rows.join(Stretch(before, lower, net, port, lower_port, link.net != UNSEEN))
             rows.paths[link] = [*trunk, own], is_up

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
-from shapecalc.renderers.folding import differences
 from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.legend import heading
@@ -156,7 +155,6 @@ def _notes(report: Report, maps: Sequence[FeatureMap], lengths: Lengths, depth: 
     lines, level = lines_at(report, depth)
     if level and any(line.is_block for line in lines):
         notes.append(f"Blocks are collapsed; expand with --depth {level + 1}.")
-    notes += [f"{note}." for note in differences(lines)]
     return notes
 
 

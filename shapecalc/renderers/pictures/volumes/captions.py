@@ -30,6 +30,8 @@ _WORDS = 20
 """The most words of a name that are weighed."""
 _LEAST, _MOST = 3, 40
 """The fewest letters that are left of a word, and more than there is room for."""
+_LIST = ", "
+"""Between the numbers of blocks that are repeated in turn: their name is whole, in lines."""
 _MARK = "\n"
 """Between words that are compared; no name has it."""
 _WORD = re.compile(r"[._]*(?:[^\d._]+|\d[^._]*)|[._]+$")
@@ -39,12 +41,14 @@ _NAME, _SMALL = 11.0, 9.5
 def caption_of(one: FeatureMap, name: str, key: str) -> list[Label]:
     """Return the lines of a caption below a short name, from its top at the origin, around their middle."""
     details = [line for text in _details(one) for line in _in_lines(text)]
-    lines = [name, *[line for line in details if line != name], *_count(one)]
+    names = wrapped(name, _NAME, _ROOM) if _LIST in name else [name]
+    lines = [*names, *[line for line in details if line != name], *_count(one)]
     labels = []
     for number, text in enumerate(lines):
-        size, color = (_SMALL, "quiet") if number else (_NAME, "ink")
+        is_name = number < len(names)
+        size, color = (_NAME, "ink") if is_name else (_SMALL, "quiet")
         labels.append(
-            Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=not number, key=f"caption {key}")
+            Label(0, (number + 1) * LINE - 3, text, size, "middle", color, bold=is_name, key=f"caption {key}")
         )
     return labels
 
@@ -53,7 +57,8 @@ def short_names(names: Sequence[str]) -> list[str]:
     """Return names that fit: without words, or ends of words, by which they do not differ from one another."""
     words = [_WORD.findall(clean(name)) for name in names]
     every = [_MARK.join(["", *[word.lstrip("._") for word in own], ""]) for own in words if len(own) <= _WORDS]
-    return [_short(own, every) if len(own) <= _WORDS else _cut("".join(own)) for own in words]
+    cut = [_short(own, every) if len(own) <= _WORDS else _cut("".join(own)) for own in words]
+    return [clean(name) if _LIST in name else short for name, short in zip(names, cut, strict=True)]
 
 
 def _short(words: list[str], every: Sequence[str]) -> str:
@@ -144,6 +149,8 @@ def _details(one: FeatureMap) -> Iterator[str]:
         yield "input"
         return
     yield f"{clean(one.line.kind)}{_window_text(one)}"
+    if one.mark:
+        yield clean(one.mark)
     more = [clean(line.name if line.is_block else line.kind) for line in one.merged]
     if more:
         yield "+ " + ", ".join(dict.fromkeys(more))
@@ -160,7 +167,8 @@ def _details(one: FeatureMap) -> Iterator[str]:
 def _window_text(one: FeatureMap) -> str:
     """Return the kernel and the stride of the window that slides: that of a layer, or a wide one of a block."""
     axes = one.window
-    if not axes or not one.line or (one.line.is_block and max(axis.kernel for axis in axes) == 1):
+    is_plain = one.line and one.line.is_block and max([axis.kernel for axis in axes], default=1) == 1
+    if not axes or not one.line or is_plain or not one.is_seen_by_window:
         return ""
     kernel = show_size([axis.kernel for axis in axes])
     strides = [axis.stride for axis in axes]
@@ -175,7 +183,8 @@ def _count(one: FeatureMap) -> Iterator[str]:
     if one.params is None:
         yield f"{UNKNOWN} params"
     elif one.params:
-        yield f"{show_count(one.params)} param{'' if one.params == 1 else 's'}"
+        sums = " in all" if one.line and one.line.copies > 1 else ""
+        yield f"{show_count(one.params)} param{'' if one.params == 1 else 's'}{sums}"
 
 
 def title_of(one: FeatureMap, sizes: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.window import WindowAxis
     from shapecalc.model.rows import ReportLine, Row
 
-__all__ = ["FeatureMap", "Sides", "changes_nothing"]
+__all__ = ["FeatureMap", "Sides"]
 
 _NARROW = ("convolutions", "norms", "merges", "activations", "reshapes", "others")
 _CHARACTER = ("attentions", "recurrences", "convolutions", "embeddings", "matrices", "pools", "norms", "merges")
@@ -59,7 +59,8 @@ class FeatureMap(NamedTuple):
     and follow it; `stored` are lines whose parameters nothing uses. `sources` are the numbers of the maps that it is
     made of; of those in `sized_by` only the sizes are used. `dropped` are layers between them that are drawn as a part
     of the arrow. `passed` are further outputs that others read, if `is_read` besides the one that is drawn: their names
-    and sides. `is_output` is whether it is one of several outputs of the network.
+    and sides. `is_output` is whether it is one of several outputs of the network; `mark` is what tells a block apart
+    from those beside it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class FeatureMap(NamedTuple):
     passed: tuple[tuple[str, Sides], ...] = ()
     is_read: bool = True
     is_output: bool = False
+    mark: str = ""
 
     @property
     def rows(self) -> list[Row]:
@@ -114,6 +116,12 @@ class FeatureMap(NamedTuple):
         sliding = self.slid.node.layer if self.slid else None
         return sliding.axes(self.slid.sizing.inputs[0]) if self.slid and isinstance(sliding, Windowed) else ()
 
+    @property
+    def is_seen_by_window(self) -> bool:
+        """Return whether the layer that slides a window reads what the line does, of the same size."""
+        row = self.slid
+        return bool(row and self.line and row.sizing.inputs[:1] == self.line.rows[0].sizing.inputs[:1])
+
     def reach_over(self, source: FeatureMap) -> tuple[int, ...]:
         """Return how many positions of a map one of its own depends on along each axis, if a window slides over it."""
         row = self.slid
@@ -126,11 +134,6 @@ class FeatureMap(NamedTuple):
         seen = [looks[0][axis][0].at(0) for axis in range(x.rank) if axis != x.channel_axis]
         reach = [max(one[-1], one[0]) - min(one[-1], one[0]) + 1 if len(one) else 0 for one in seen]
         return tuple(reach) if reach == [axis.reach for axis in self.window] and max(reach) > 1 else ()
-
-
-def changes_nothing(row: Row) -> bool:
-    """Return whether a layer has parameters that it stores, and does not use: its output is its input."""
-    return bool(row.node.layer and row.node.layer.view and row.sizing.weight_shapes)
 
 
 def _group_of(row: Row) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.exporters.chart import is_unused, read_inputs
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.model.report import check_depth
-from shapecalc.renderers.folding import fold
+from shapecalc.renderers.differing import marks_of
+from shapecalc.renderers.folding import fold, runs_of
 from shapecalc.renderers.pictures.repeats import AUTO
-from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap, Sides, changes_nothing
+from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap, Sides
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
@@ -47,7 +49,10 @@ def feature_maps(report: Report, depth: Any = AUTO) -> list[FeatureMap]:
     Layers that only change values (they multiply nothing, slide no window, and keep the size) belong to the map before.
     Errors: `UsageError` for a depth that is none.
     """
-    builder = _Builder(report, fold(lines_at(report, depth)[0], with_arguments=False))
+    lines = lines_at(report, depth)[0]
+    marks = marks_of(runs_of(lines), report.graph)
+    first = {id(line.rows[0]): marks[line.name] for line in lines if line.name in marks}
+    builder = _Builder(report, fold(lines), first)
     for index in range(len(builder.lines)):
         builder.add(index)
     return without_small(builder.maps)
@@ -99,16 +104,16 @@ def main_path(maps: Sequence[FeatureMap]) -> list[int]:
 
 
 class _Builder:
-    """Finds the maps line by line."""
+    """Finds the maps line by line; `marks` are what tells blocks apart, by the identity of their first layer."""
 
-    def __init__(self, report: Report, lines: Sequence[ReportLine]) -> None:
+    def __init__(self, report: Report, lines: Sequence[ReportLine], marks: Mapping[int, str]) -> None:
         self.report = report
         self.lines = lines
         self._number = {id(row): number for number, row in enumerate(report.rows)}
         self.maps: list[FeatureMap] = []
-        self._line_of: list[int] = []
-        for number, line in enumerate(lines):
-            self._line_of += [number] * len(line.rows)
+        line_of = {id(row): number for number, line in enumerate(lines) for row in line.rows}
+        self._line_of = [line_of[id(row)] for row in report.rows]
+        self._marks = marks
         self._used = self._used_outside()
         self._readers = self._read_by()
         self._channels_first = self._read_channels_first()
@@ -183,7 +188,7 @@ class _Builder:
         sides = self._sides_of(drawn)
         sources, sized_by = self._sources(index)
         last = max(sources, default=-1)
-        is_stored = all(map(changes_nothing, line.rows))
+        is_stored = all(map(is_unused, line.rows))
         if last >= 0 and (is_stored or self._continues(index, sides, last, sources)):
             before = self.maps[last]
             more = tuple([source for source in sources if source != last])
@@ -197,9 +202,16 @@ class _Builder:
             return
         self._map_of_line[index] = len(self.maps)
         self._end_of_map.append(index)
-        passed = tuple([(self._name_of(line, one), self._sides_of(one)) for one in used if one != drawn])
-        self.maps.append(FeatureMap(line.name, sides, line, (), sources, sized_by=sized_by, passed=passed,
-                                    is_read=drawn in used or not used, is_output=self._is_output(index)))  # fmt: skip
+        passed = {self._name_of(line, one): self._sides_of(one) for one in used if one != drawn}
+        if line.copies > 1:  # others may read what any copy outputs
+            passed.pop(self._name_of(line, drawn), None)
+        self.maps.append(
+            FeatureMap(
+                line.name, sides, line, (), sources, sized_by=sized_by, passed=tuple(passed.items()),
+                is_read=drawn in used or not used, is_output=self._is_output(index),
+                mark=self._marks.get(id(line.rows[0]), ""),
+            )
+        )  # fmt: skip
 
     def _is_output(self, index: int) -> bool:
         """Return whether a line has one of several outputs of the network."""
@@ -255,10 +267,10 @@ class _Builder:
         """Return the maps that a line reads, and those of them of which it uses only the sizes."""
         found: dict[int, bool] = {}
         for row in self.lines[index].rows:
-            seen = {look.input for look in row.looks()} if len(row.node.inputs) > 1 else {0}
+            seen = read_inputs(row)
             for number, ref in enumerate(row.node.inputs):
                 line = self._line_of[ref.node] if ref.node >= 0 else ref.node
-                if line != index:
+                if line < index:  # what is repeated in turn also reads of the copy before
                     source = self._map_of_line[line]
                     found[source] = found.get(source, False) or number in seen
         return tuple(found), tuple([source for source, is_read in found.items() if not is_read])
