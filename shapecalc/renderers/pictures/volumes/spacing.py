@@ -20,10 +20,10 @@ __all__ = ["GAP", "Obstacle", "line_offsets", "middles", "parts_of"]
 GAP = 28.0
 """Between boxes: an arrow."""
 _TEXTS = 14.0
-_OUT, _IN = 10.0, 13.0
+_OUT, _IN = 12.0, 13.0
 """Where the first lines go up and down between columns: after what is in the column, and before, with an arrowhead."""
 _LINES = 6.0
-_BESIDE_TEXT = 8.0
+_BESIDE_TEXT = 11.0
 _SLACK = 4.0
 _ROUND = 5.0
 _LEAST = 12.0
