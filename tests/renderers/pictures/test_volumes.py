@@ -175,11 +175,26 @@ def test_lines_of_different_layers_have_tracks_of_their_own(name):
     check_apart(picture)
 
 
+def check_texts_are_clear(picture: Drawn) -> None:
+    """Lines up and down are as far from texts as texts are from one another; captions are clear of one another."""
+    for line in picture.lines:
+        for axis, part in level_and_upright(line):
+            if axis == 0 and line.arrow and part.height > 20:
+                for label in picture.labels:
+                    assert not part.meets(label.outline, 7.5), (line.key, label.text)
+    blocks = [around(*[point for label in picture.labels if label.key == f"caption {index}"
+                       for one in [label.outline] for point in ((one.left, one.top), (one.right, one.bottom))])
+              for index in range(len(picture.maps))]  # fmt: skip
+    for one, other in itertools.combinations(blocks, 2):
+        assert not one.meets(other, 9), (one, other)
+
+
 @pytest.mark.parametrize(("name", "depth", "scale"), some(CASES, 24))
 def test_laws(name, depth, scale):
     report, picture = picture_of(name, depth, scale)
     check_apart(picture)
     check_tracks(picture)
+    check_texts_are_clear(picture)
     check_edges(picture)
     check_lengths(picture)
     check_heading(report, picture)

@@ -471,6 +471,38 @@ def test_branches_in_different_columns_share_their_height(name, tallest):
     assert scene.height < tallest * scene.width
 
 
+def test_heads_are_below_their_maps_and_their_lines_join():
+    """Liu et al. 2016, figure 2: six maps, each with a head for boxes and one for scores, all of which are collected."""
+    _, picture = picture_of("ssd300_vgg16")
+    for heads, gathered in ((range(1, 7), "boxes"), (range(7, 13), "scores")):
+        indices = [named(picture, f"head{number}") for number in heads]
+        assert len({round(middle(picture, f"head{number}")[1], 3) for number in heads}) == 1, "they are in one lane"
+        lines = [line for line in picture.lines if line.ends[1] == str(named(picture, gathered))]
+        assert sorted(int(line.ends[0]) for line in lines) == indices
+        joined = [line.steps[-3:] for line in lines if len(line.steps) > 1]
+        assert len(joined) == 5, "the last is right beside it"
+        assert len(set(joined)) == 1, "the last corner is that of all"
+
+
+def test_dashed_lines_have_a_track_of_their_own():
+    """Xie et al. 2021: the first stage is read by one layer of the decoder; three others use its size."""
+    _, picture = picture_of("segformer-b0")
+    of_stage = [line for line in picture.lines if line.ends[0] == str(named(picture, "stage1"))]
+    uprights = {
+        line.dashed: {round(step[-1][0]) for step in line.steps[1:3]} for line in of_stage if len(line.steps) > 3
+    }
+    assert uprights[True].isdisjoint(uprights[False])
+
+
+def test_rows_and_boxes_are_chosen_for_a_slide():
+    """Wide networks are in rows, and boxes smaller where texts are larger for it; a few boxes are in one row."""
+    for name, rows in (("lenet5", 1), ("vgg16", 2), ("squeezenet1_0", 2), ("wav2vec2-base", 2)):
+        _, picture = picture_of(name)
+        assert 1 + sum(line.end[0] < line.start[0] for line in picture.lines) == rows
+    assert picture_of("lenet5")[1].length(0, "down") == pytest.approx(170)
+    assert picture_of("vgg16")[1].length(0, "down") < 170
+
+
 def arrows(maps):
     return [(maps[source].name, one.name) for one in maps for source in one.sources]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.renderers.pictures.scene import shifted
+from shapecalc.renderers.pictures.scene import outline_of, shifted
 from shapecalc.renderers.pictures.volumes.boxes import labels_of
 from shapecalc.renderers.pictures.volumes.places import Lanes
 
@@ -27,6 +27,8 @@ _BESIDE_TEXT = 11.0
 _SLACK = 4.0
 _ROUND = 5.0
 _LEAST = 12.0
+_CAPTION = "caption"
+"""The outline of the lines of a caption, which only other captions are not to reach into."""
 
 
 class Obstacle(NamedTuple):
@@ -46,8 +48,9 @@ class Obstacle(NamedTuple):
 
 def parts_of(box: Box, sides: Sides, caption: Iterable[Label], bottom: float) -> list[Obstacle]:
     """Return the parts of a box that is centred in its column, and of its labels, the caption from a height on."""
-    labels = [*labels_of(box, sides, ""), *[shifted(label, 0.0, bottom) for label in caption]]
-    return [Obstacle.of(box.outline, "box"), *[Obstacle.of(label.outline, "text") for label in labels]]
+    lines = [shifted(label, 0.0, bottom) for label in caption]
+    texts = [Obstacle.of(label.outline, "text") for label in (*labels_of(box, sides, ""), *lines)]
+    return [Obstacle.of(box.outline, "box"), *texts, Obstacle.of(outline_of(lines), _CAPTION)]
 
 
 def line_offsets(
@@ -62,7 +65,9 @@ def line_offsets(
     for (column, side), trunks in spans.items():
         top = min(min(ends) for ends in trunks.values()) - _SLACK
         bottom = max(max(ends) for ends in trunks.values()) + _SLACK
-        beside = [one for one in parts[column] if one.what != "line" and one.top < bottom and top < one.bottom]
+        beside = [
+            one for one in parts[column] if one.what not in ("line", _CAPTION) and one.top < bottom and top < one.bottom
+        ]
         reach = max(one.right if side > 0 else -one.left for one in beside)
         tracks = Lanes()
         for trunk, ends in sorted(trunks.items(), key=lambda one: side * (max(one[1]) - min(one[1]))):
@@ -95,6 +100,8 @@ def middles(parts: Mapping[int, Sequence[Obstacle]], row_of: Mapping[int, int]) 
 
 
 def _is_beside(one: Obstacle, other: Obstacle) -> bool:
+    if (one.what == _CAPTION) != (other.what == _CAPTION):
+        return False
     return one.top < other.bottom + _SLACK and other.top < one.bottom + _SLACK
 
 
