@@ -7,10 +7,11 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE, STRAIGHT
-from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, pieces_of, wrapped
+from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, Cut, pieces_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
     from shapecalc.renderers.pictures.scene import Point
@@ -50,11 +51,15 @@ class Channels:
         self.pieces, self.width, self.height = pieces_of(self.sides, self.row_tops, self.breaks)
         self.piece = [index for index, piece in enumerate(self.pieces) for _ in range(piece.first, piece.end)]
 
-    def wrapped(self, longest: float, *, is_page: bool, turned: bool) -> dict[int, int]:
-        """Return the breaks with which it would be in pieces: see `wrapping`."""
-        cuts = {row: count for row in range(1, len(self.rows.rows)) if (count := self._lines_before(row))}
+    def wrapped(self, longest: float | None, torn: AbstractSet[int], *, turned: bool) -> dict[int, int]:
+        """Return the breaks with which it would be in pieces: see `wrapping`. Nodes of `torn` follow those above."""
+        cuts = {
+            row: Cut(count, not torn.isdisjoint(self.rows.rows[row]))
+            for row in range(1, len(self.rows.rows))
+            if (count := self._lines_before(row))
+        }
         sides = [self._room(row) for row in self.rows.rows]
-        return wrapped(sides, self.row_tops, cuts, longest, is_page=is_page, turned=turned)
+        return wrapped(sides, self.row_tops, cuts, longest, turned=turned)
 
     def place(self, node: int) -> Point:
         """Return where the upper left corner of a node is."""

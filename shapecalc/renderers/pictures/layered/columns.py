@@ -64,6 +64,8 @@ def _main(rows: Rows, near: list[Stretch], *, upper: bool) -> Stretch | None:
     if len({end for end, _ in ends}) > FORK and (upper or near[0].upper < rows.real):
         return None
     real = [(end, one) for end, one in ends if end < rows.real]
+    if upper and any(not rows.free[end] for end, _ in ends):
+        real = [(end, one) for end, one in real if not rows.free[end]]
     if not real:
         return ends[0][1] if len(ends) == 1 else None
     if not upper and near[0].upper >= rows.real:  # a line goes on past what branches off

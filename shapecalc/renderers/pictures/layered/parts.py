@@ -30,11 +30,12 @@ UNSEEN = ""
 
 
 class Card(NamedTuple):
-    """A box to place: its key and size."""
+    """A box to place: its key and size. One that `follows` belongs to the box above it."""
 
     key: str
     width: float
     height: float
+    follows: bool = False
 
 
 class Cluster(NamedTuple):
