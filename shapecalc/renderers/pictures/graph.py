@@ -98,7 +98,9 @@ class _Graph:
         found = lay_out(top, edges, self.stored, turned=self.is_turned)
         if max(found.width, found.height) > _LONGEST:
             raise _too_large(self.report, self.repeats)
-        marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
+        marks: list[Mark] = [
+            mark for key in self.frames for mark in self._frame(key, found.places[key], found.heads[key])
+        ]
         marks += drawn_lines(found.routes)
         for key, card in self.written.items():
             marks += card.marks(*found.places[key], key)
@@ -179,16 +181,16 @@ class _Graph:
         size = (wide, max(high, side)) if self.is_turned else (max(wide, side), high)
         return Card(key, *size, follows)
 
-    def _frame(self, key: str, at: Placed) -> Iterator[Mark]:
+    def _frame(self, key: str, at: Placed, end: float) -> Iterator[Mark]:
         title, kind, params, each, tip = self.frames[key]
         yield Rectangle(at.x, at.y, at.width, at.height, "group", "rule", 6.0, 1.0, title=tip, key=f"frame {key}")
         yield Label(at.x + _EDGE, at.y + 16, title, _TITLE, bold=True, key=f"kind {key}")
         if kind:
             yield Label(at.x + _EDGE, at.y + 30, kind, _SMALL, color="quiet", key=f"name {key}")
         if params:
-            yield Label(at.x + at.width - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
+            yield Label(end - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
         if each:
-            yield Label(at.x + at.width - _EDGE, at.y + 30, each, _SMALL, "right", "quiet", key=f"each {key}")
+            yield Label(end - _EDGE, at.y + 30, each, _SMALL, "right", "quiet", key=f"each {key}")
 
 
 def _within(name: str, prefix: str) -> str:

@@ -44,6 +44,16 @@ def check(top, edges, found, *, turned=False):
         assert all(frame.contains(cards[key]) for key in inside)
         if not turned:
             assert frame.right - frame.left >= cluster.before + cluster.after - 0.01 or not inside
+            head = found.heads[cluster.key]
+            assert head == frame.right or inside
+            entering = {
+                x
+                for (start, end), points in found.routes.items()
+                if end in inside and start not in inside
+                for (x, y), (_, below) in pairwise(points)
+                if y <= frame.top < below
+            }
+            assert not [x for x in entering if head - cluster.after + 0.01 < x < head - 0.01]
         for key in inside:
             assert cards[key].top >= frame.top + cluster.head - 0.01
     assert {*found.routes} == {edge for edge in edges if edge[0] != edge[1]}

@@ -43,7 +43,7 @@ class _Inside:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.edges: dict[_Local, None] = {}
-        self.width = self.height = 0.0
+        self.width = self.height = self.head_end = 0.0
         self.places: dict[str, Point] = {}
         self.ports: dict[_Port, float] = {}
         self.lines: dict[_Local, list[Point]] = {}
@@ -58,7 +58,7 @@ def lay_out(
     are those on the picture, and heads stay at the top.
     """
     joined = [(start, end, start) for start, end in edges] + [(start, end, UNSEEN) for start, end in below]
-    best, least = Arrangement(0.0, 0.0, {}, {}), inf
+    best, least = Arrangement(0.0, 0.0, {}, {}, {}), inf
     for inner in _INNER:
         nest = _Nest(top, joined, turned=turned, inner=inner)
         found = nest.arranged()
@@ -144,11 +144,13 @@ class _Nest:
         whole = self.insides[self.top.key]
         routes = {edge: self._route(parts, places) for edge, parts in self.routes.items()}
         if not self.turned:
-            return Arrangement(whole.width, whole.height, places, routes)
+            heads = {key: places[key].x + inside.head_end for key, inside in self.insides.items()}
+            return Arrangement(whole.width, whole.height, places, routes, heads)
+        heads = {key: places[key].y + inside.height for key, inside in self.insides.items()}
         return Arrangement(
             whole.height, whole.width,
             {key: Placed(one.y, one.x, one.height, one.width) for key, one in places.items()},
-            {edge: tuple([(y, x) for x, y in points]) for edge, points in routes.items()},
+            {edge: tuple([(y, x) for x, y in points]) for edge, points in routes.items()}, heads,
         )  # fmt: skip
 
     def is_longer(self, inner: float) -> bool:
@@ -217,7 +219,11 @@ class _Nest:
             return cluster.head, (inside.height - height) / 2
         right = max(BORDER, cluster.before - min(entries, default=cluster.before))
         room = max(entries) + cluster.after if entries else cluster.before + cluster.after - right
-        inside.width = right + max(wide + BORDER, room)
+        inside.width = inside.head_end = right + max(wide + BORDER, room)
+        if room > wide + BORDER and len(entries) > 1:
+            *_, before, last = sorted(entries)
+            if last - before >= cluster.after:  # between lines rather than right of them
+                inside.width, inside.head_end = right + max(wide, last) + BORDER, right + last
         inside.height = cluster.head + height + BORDER
         return right, cluster.head
 
