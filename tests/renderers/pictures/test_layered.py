@@ -84,7 +84,7 @@ def random_cluster(key, depth, rng):
     return Cluster(key, tuple(members), rng.choice([0, 20]), rng.choice([0, 40, 150]), rng.choice([0, 40, 150]))
 
 
-@turns(40, 400)
+@turns(20, 300)
 @pytest.mark.parametrize("turned", [False, True])
 def test_random_graphs(turns, turned):
     for seed in range(turns):
@@ -313,6 +313,12 @@ def test_a_chain_with_long_skips_is_wrapped_where_it_would_not_be_legible():
     found = lay_out(chain(16), edges)
     assert len({found.places[str(i)].x for i in range(16)}) == 2
     assert found.height < 700
+    routes = [points for (start, end), points in found.routes.items() if int(end) > int(start) + 1]
+    beside = [points for points in routes if min(y for _, y in points) < points[0][1]]
+    assert len(beside) > 2
+    for points in beside:  # up to the next piece at once, without a way down
+        highest = points.index(min(points, key=lambda point: point[1]))
+        assert max(y for _, y in points[:highest]) < points[0][1] + 30
 
 
 def test_clusters_are_wrapped_only_if_the_page_is_much_smaller():
