@@ -6,7 +6,7 @@ import random
 from itertools import combinations, pairwise
 
 import pytest
-from scene_laws import Grid, around, check_overlaps, is_on_border
+from scene_laws import Grid, around, check_overlaps, is_on_border, jogs
 from searching import turns
 
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
@@ -342,3 +342,9 @@ def test_a_line_branches_off_where_the_corner_of_the_others_ends(jog, start):
     first, second = drawn_lines(routes)
     assert second.start == (start, 10)
     assert first.steps[1][-1][0] <= start < jog
+
+
+def test_jogs_are_seen():
+    """The law of the pictures of networks: by how much a line goes aside and then on."""
+    (line,) = drawn_lines({("a", "b"): ((0, 0), (0, 30), (4, 30), (4, 60), (54, 60), (54, 90), (60, 90), (60, 0))})
+    assert [*jogs(line)] == pytest.approx([4, 30, 50, 30])
