@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.scene import Curve
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     _Way = tuple[Point, bool, bool]
 
-__all__ = ["apart", "drawn_lines", "towards"]
+__all__ = ["apart", "drawn_lines", "rises", "towards"]
 
 _ROUND = 6.0
 _ARROW = 6.5
@@ -43,6 +44,13 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
             radius = _radius(before, one, other) if before else _ROUND
             left_by[way] = max(apart(one, other), longest), min(radius, least)
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
+
+
+def rises(points: tuple[Point, ...], *, across: bool) -> int:
+    """Return how often a line goes back up, to the beginning of a further column, or back to the left."""
+    at = [point[not across] for point in points]
+    ways = [after < before for before, after in pairwise(at) if after != before]
+    return sum(is_up and not was_up for was_up, is_up in pairwise([False, *ways]))
 
 
 def _way(point: Point, other: Point) -> _Way:

@@ -14,6 +14,7 @@ from shapecalc.language.files import bundled_members
 from shapecalc.model.report import Report
 from shapecalc.renderers.pictures.graph import draw, drawn
 from shapecalc.renderers.pictures.letters import unstacked
+from shapecalc.renderers.pictures.lines import rises
 from shapecalc.renderers.pictures.palette import COLOURS
 from shapecalc.renderers.pictures.repeats import find_repeats
 from shapecalc.renderers.pictures.scene import Label, Scene
@@ -178,6 +179,21 @@ def check_slide(scene, name):
     assert all(len(name) > 7 for name in cut.values())
     numbered = [name for key, name in cut.items() if name[-1].isdigit() and kinds[key].startswith(name.split("…")[0])]
     assert not numbered
+
+
+def test_skips_that_cannot_be_followed_are_not_drawn():
+    """Those of a U-Net in five columns would pass three of them."""
+    report = shapecalc.load("unet_padded").infer()
+    deeper = [lines_that_pass(draw(report, depth)) for depth in (1, 2)]
+    assert deeper[0] == 0
+    assert deeper[1] > 2
+    assert lines_that_pass(draw(report)) == 0
+
+
+def lines_that_pass(scene):
+    """Return how many lines go up more than once, to columns further on."""
+    ends = [[line.start, *[step[-1] for step in line.steps]] for line in marks_of(scene, "edge").values()]
+    return sum(rises(points, across=False) > 1 for points in ends)
 
 
 def check_outputs(scene):
