@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["apart", "drawn_lines", "rises", "towards"]
 
 _ROUND = 6.0
+_OVER = 1.0  # of two lines at a fork, so that there is no gap: longer it would look darker
 _ARROW = 6.5
 
 
@@ -34,7 +35,7 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
         own = points[shared:]
         length = apart(own[0], own[1])
         longest, radius = left_by.get(_way(own[0], own[1]), (0.0, _ROUND))
-        drawn = min(longest, length) - 2 * _ROUND
+        drawn = min(longest, length) - _ROUND - _OVER
         if shared or drawn > 0:  # beyond what others have drawn, and their round corner
             own = (towards(own[0], own[1], max(min(radius, length / 2) if shared else 0.0, drawn)), *own[1:])
         known.update(points)

@@ -335,7 +335,7 @@ def test_nothing():
     assert lay_out(Cluster("g", ()), []).routes == {}
 
 
-@pytest.mark.parametrize(("jog", "start"), [(4, 2), (40, 28)])
+@pytest.mark.parametrize(("jog", "start"), [(4, 2), (40, 33)])
 def test_a_line_branches_off_where_the_corner_of_the_others_ends(jog, start):
     """And not before what the others have drawn."""
     routes = {("a", "b"): ((0, 0), (0, 10), (jog, 10), (jog, 30)), ("a", "c"): ((0, 0), (0, 10), (100, 10), (100, 30))}
