@@ -14,7 +14,7 @@ from shapecalc.renderers.pictures.cards import CardText, common_width, of_rows, 
 from shapecalc.renderers.pictures.layered import Card, Cluster, lay_out
 from shapecalc.renderers.pictures.legend import heading
 from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.lines import drawn_lines
+from shapecalc.renderers.pictures.lines import drawn_lines, rises
 from shapecalc.renderers.pictures.repeats import AUTO, find_repeats
 from shapecalc.renderers.pictures.scene import Label, Rectangle, Scene, outline_of
 
@@ -32,6 +32,7 @@ __all__ = ["draw"]
 
 _LARGEST = 3000
 _SLIDE = 1280.0, 720.0
+_FOLLOWED = 1  # lines that pass a column: more cannot be followed
 _LEGIBLE = 0.74  # of its size at 100 %, on a slide: names and sizes then have more than 8 pixels
 _LONGEST = 60_000.0  # pixels
 _TITLE = 12.0
@@ -59,8 +60,10 @@ def drawn(report: Report, depth: int | str | None, direction: str) -> tuple[Scen
     found: list[tuple[float, Scene, Chart]] = []
     for level in levels:
         chart = draw_chart(report, level.depth, level.copies)
-        scene = _Graph(report, level, chart, direction).scene()
-        found.append((min(_SLIDE[0] / scene.width, _SLIDE[1] / scene.height), scene, chart))
+        graph = _Graph(report, level, chart, direction)
+        scene = graph.scene()
+        scale = min(_SLIDE[0] / scene.width, _SLIDE[1] / scene.height)
+        found.append((scale / 2 if graph.passing > _FOLLOWED else scale, scene, chart))
         if found[-1][0] >= _LEGIBLE:
             return scene, chart
     _, scene, chart = max(found, key=lambda one: one[0])
@@ -85,6 +88,7 @@ class _Graph:
         self.written: dict[str, CardText] = {}
         self.frames: dict[str, tuple[str, str, str, str]] = {}
         self.entering: Counter[str] = Counter()
+        self.passing = 0  # lines that pass a column
         self.sized_by = size_references(chart)
         self.stored = stored_last(chart)
         self._write(chart.group, "", 1)
@@ -102,6 +106,7 @@ class _Graph:
             mark for key in self.frames for mark in self._frame(key, found.places[key], found.heads[key])
         ]
         marks += drawn_lines(found.routes)
+        self.passing = sum(rises(points, across=self.is_turned) > 1 for points in found.routes.values())
         for key, card in self.written.items():
             marks += card.marks(*found.places[key], key)
         above = heading(self.report, [card.fill for card in self.written.values()], outline_of(marks))

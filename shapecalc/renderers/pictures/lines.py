@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.scene import Curve
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
     _Way = tuple[Point, bool, bool]
 
-__all__ = ["apart", "drawn_lines", "towards"]
+__all__ = ["apart", "drawn_lines", "rises", "towards"]
 
 _ROUND = 6.0
+_OVER = 1.0  # of two lines at a fork, so that there is no gap: longer it would look darker
 _ARROW = 6.5
 
 
@@ -33,7 +35,7 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
         own = points[shared:]
         length = apart(own[0], own[1])
         longest, radius = left_by.get(_way(own[0], own[1]), (0.0, _ROUND))
-        drawn = min(longest, length) - 2 * _ROUND
+        drawn = min(longest, length) - _ROUND - _OVER
         if shared or drawn > 0:  # beyond what others have drawn, and their round corner
             own = (towards(own[0], own[1], max(min(radius, length / 2) if shared else 0.0, drawn)), *own[1:])
         known.update(points)
@@ -43,6 +45,13 @@ def drawn_lines(routes: Mapping[tuple[str, str], tuple[Point, ...]]) -> Iterator
             radius = _radius(before, one, other) if before else _ROUND
             left_by[way] = max(apart(one, other), longest), min(radius, least)
         yield _rounded(own, f"edge {start} {end}", (f"box {start}", f"box {end}"))
+
+
+def rises(points: tuple[Point, ...], *, across: bool) -> int:
+    """Return how often a line goes back up, to the beginning of a further column, or back to the left."""
+    at = [point[not across] for point in points]
+    ways = [after < before for before, after in pairwise(at) if after != before]
+    return sum(is_up and not was_up for was_up, is_up in pairwise([False, *ways]))
 
 
 def _way(point: Point, other: Point) -> _Way:

@@ -18,7 +18,7 @@ LEAST_CONTRAST = 4.5
 ONE_OF_MANY = re.compile(
     r"(?<![\w,.×])1 (param|parameter|MAC|layer|byte|element|variant|other|point|position|sample)s\b"
 )
-TWICE = 13.0
+TWICE = 7.5
 """For so far lines of one box may be drawn over one another, where one branches off: longer, they look like a thick one."""
 JOG = 6.0
 """By less no line goes aside: it would look torn."""

@@ -14,6 +14,7 @@ from shapecalc.language.files import bundled_members
 from shapecalc.model.report import Report
 from shapecalc.renderers.pictures.graph import draw, drawn
 from shapecalc.renderers.pictures.letters import unstacked
+from shapecalc.renderers.pictures.lines import rises
 from shapecalc.renderers.pictures.palette import COLOURS
 from shapecalc.renderers.pictures.repeats import find_repeats
 from shapecalc.renderers.pictures.scene import Label, Scene
@@ -178,11 +179,45 @@ def check_slide(scene, name):
     """Check that texts are legible on a slide, and that names are whole or say something."""
     scale = min(SLIDE[0] / scene.width, SLIDE[1] / scene.height)
     assert scale > MANY_BRANCHES.get(FAMILIES[name], SMALLEST)
+    assert lines_that_pass(scene) < 2
+    boxes = marks_of(scene, "box")
+    for key, line in marks_of(scene, "edge").items():  # no column begins with the activation of what is above
+        is_on = line.outline.top < line.start[1] - 1
+        assert not is_on or boxes[key.split()[1]].fill != "activations", key
     kinds = {key: mark.text for key, mark in marks_of(scene, "kind").items()}
     cut = {key: mark.text for key, mark in marks_of(scene, "name").items() if "…" in mark.text}
     assert all(len(name) > 7 for name in cut.values())
     numbered = [name for key, name in cut.items() if name[-1].isdigit() and kinds[key].startswith(name.split("…")[0])]
     assert not numbered
+
+
+def test_skips_that_cannot_be_followed_are_not_drawn():
+    """Those of a U-Net in five columns would pass three of them."""
+    report = shapecalc.load("unet_padded").infer()
+    deeper = [lines_that_pass(draw(report, depth)) for depth in (1, 2)]
+    assert deeper[0] == 0
+    assert deeper[1] > 2
+    assert lines_that_pass(draw(report)) == 0
+
+
+def test_columns_begin_in_line():
+    """Below an input too, and within a block."""
+    scene = draw(shapecalc.load("resnet18").infer(), 2)
+    tops = {texts(scene, key)["kind"]: mark.y for key, mark in marks_of(scene, "frame").items()}
+    names = {texts(scene, key).get("name"): mark.y for key, mark in marks_of(scene, "box").items()}
+    assert tops["layer2"] == tops["layer4"] == names["conv1"]
+    scene = draw(shapecalc.load("swin_s").infer(), 2)
+    boxes = [(texts(scene, key).get("name", ""), mark) for key, mark in marks_of(scene, "box").items()]
+    blocks = [mark.y for name, mark in boxes if name.startswith("stage3.")]
+    (inside,) = [frame for key, frame in marks_of(scene, "frame").items() if texts(scene, key)["kind"] == "stage3"]
+    merging = [mark.y for name, mark in boxes if name == "patch_merging1" and inside.outline.contains(mark.outline)]
+    assert blocks.count(merging[0]) > 0
+
+
+def lines_that_pass(scene):
+    """Return how many lines go up more than once, to columns further on."""
+    ends = [[line.start, *[step[-1] for step in line.steps]] for line in marks_of(scene, "edge").values()]
+    return sum(rises(points, across=False) > 1 for points in ends)
 
 
 def check_outputs(scene):

@@ -335,7 +335,7 @@ def test_nothing():
     assert lay_out(Cluster("g", ()), []).routes == {}
 
 
-@pytest.mark.parametrize(("jog", "start"), [(4, 2), (40, 28)])
+@pytest.mark.parametrize(("jog", "start"), [(4, 2), (40, 33)])
 def test_a_line_branches_off_where_the_corner_of_the_others_ends(jog, start):
     """And not before what the others have drawn."""
     routes = {("a", "b"): ((0, 0), (0, 10), (jog, 10), (jog, 30)), ("a", "c"): ((0, 0), (0, 10), (100, 10), (100, 30))}
@@ -348,3 +348,26 @@ def test_jogs_are_seen():
     """The law of the pictures of networks: by how much a line goes aside and then on."""
     (line,) = drawn_lines({("a", "b"): ((0, 0), (0, 30), (4, 30), (4, 60), (54, 60), (54, 90), (60, 90), (60, 0))})
     assert [*jogs(line)] == pytest.approx([4, 30, 50, 30])
+
+
+def test_a_constant_is_a_side_branch():
+    """The main line stays straight where a parameter joins it, also within a cluster that the line only enters."""
+    cards = [Card(key, 100.0, 40.0) for key in ("a", "b", "constant", "add", "z")]
+    edges = [("a", "b"), ("b", "add"), ("constant", "add"), ("add", "z")]
+    places = lay_out(Cluster("g", tuple(cards)), edges).places
+    assert len({places[key].x for key in ("a", "b", "add", "z")}) == 1
+    inner = Cluster("h", tuple(Card(key, 100.0, 40.0) for key in ("constant", "norm", "add")))
+    top = Cluster("g", (Card("a", 100.0, 40.0), inner, Card("z", 100.0, 40.0)))
+    found = lay_out(top, [("a", "add"), ("constant", "norm"), ("norm", "add"), ("add", "z")])
+    assert len(found.routes["a", "add"]) == 2
+
+
+def test_a_main_line_goes_on_where_three_branch_off():
+    """As the maps of SSD, of each of which two heads are."""
+    keys = [f"{sort}{i}" for i in range(5) for sort in ("m", "l", "r")]
+    cards = [Card(key, 100.0, 40.0) for key in [*keys, "lefts", "rights"]]
+    edges = [(f"m{i}", f"m{i + 1}") for i in range(4)]
+    edges += [(f"m{i}", f"{side}{i}") for i in range(5) for side in "lr"]
+    edges += [(f"{side[0]}{i}", side) for i in range(5) for side in ("lefts", "rights")]
+    places = lay_out(Cluster("g", tuple(cards)), edges).places
+    assert len({places[f"m{i}"].x for i in range(5)}) == 1

@@ -141,10 +141,14 @@ def pieces_of(
     x = long = before = 0.0
     if not sides:
         return pieces, x, long
+    begin = ABOVE + BELOW
+    second = tops[1] if len(tops) > 2 else begin
+    own = max(begin - second, 0.0) if cuts and second < CHANNEL + LANE else 0.0  # below ports
+    level = second if second < begin + CHANNEL else begin  # boxes of all pieces begin in line, below an input too
     for first, end in pairwise([0, *cuts, len(tops) - 1]):
         left, right = min(side[0] for side in sides[first:end]), max(side[1] for side in sides[first:end])
         further = LANE * (cuts.get(end, 1) - 1)
-        down = before + ABOVE + BELOW - tops[first] if first else 0.0
+        down = max(begin + before, level) - tops[first] if first else own
         pieces.append(Strip(first, end, x - left, down, x + right - left + _GAP / 2))
         x += right - left + _GAP + further
         long = max(long, tops[end] + down + (BELOW + further if end in cuts else 0.0))
