@@ -33,6 +33,7 @@ COLOURS = {
     "rule": Colour("#d1d9e0", "#3d444d"),
     "edge": Colour("#59636e", "#9198a1"),
     "accent": Colour("#c2410c", "#fb923c"),
+    "warm": Colour("#e8a33d", "#d9480f"),
     "data": Colour("#3b6ea5", "#6ba3d6"),
     "pale": Colour("#bcd0e5", "#2f4f70"),
     "group": Colour("#f6f8fa", "#161b22"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
-from scene_laws import check_chart, keyed
+from scene_laws import check_chart, keyed, luminance
 from searching import FAMILY_ENDS, some
 
 import shapecalc
 from shapecalc.errors import UsageError
 from shapecalc.renderers.cells import show_bytes
 from shapecalc.renderers.pictures.charts.memory import steps_of
+from shapecalc.renderers.pictures.palette import colour
 from shapecalc.renderers.pictures.scene import Curve, Label
 
 
@@ -156,6 +157,15 @@ def test_steps_with_long_names_have_them_within_their_blocks():
     scene = shapecalc.load("dcgan_generator").infer().draw("memory").scene
     names = [label.text for label in keyed(scene, "step ", Label).values()]
     assert names[:2] == ["(start)", "up1.transposed_conv1"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_sorts_of_memory_differ_in_black_and_white(theme):
+    """Gradients were as dark as what is saved for the backward pass."""
+    scene = shapecalc.load("gpt2").memory(training=True).draw().scene
+    fills = sorted(luminance(colour(mark.fill, theme)) for mark in keyed(scene, "legend ").values())
+    assert len(fills) == 4
+    assert all((light + 0.05) / (dark + 0.05) > 1.25 for dark, light in pairwise(fills))
 
 
 def test_blocks_of_both_passes_are_not_one():

@@ -116,6 +116,12 @@ def test_few_variants_are_as_dark_as_the_front_and_all_of_it_has_names():
     assert keyed(draw_front("net: many", ["a", "b"], cloud, line, [""] * 10), "", Dots)["variants"].fill == "pale"
 
 
+def test_a_variant_that_is_on_the_front_more_than_once_has_one_name():
+    points = [(5.0, 5.0)] * 3
+    scene = draw_front("net: about", ["params", "macs"], points, points, ["classes 5"] * 3)
+    assert [label.text for label in labels(scene)].count("classes 5") == 1
+
+
 def test_many_points_stay_few_marks():
     numpy = pytest.importorskip("numpy")
     random = numpy.random.default_rng(0)

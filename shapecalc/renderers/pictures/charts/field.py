@@ -91,7 +91,7 @@ def draw(answer: Answer, layer: Any = None, at: Any = None) -> Scene:
     is_map = len(sizes) == 2 and max(sizes) <= _FLAT * min(sizes)
     marks = list(Map(seen, sizes).marks() if is_map else _rows(seen, lengths))
     which = f"{clean(sees)}, " if len(report.inputs) > 1 else ""
-    about = f"Receptive fields on the input ({which}{', '.join(f'{axis} {n:,}' for axis, n in lengths.items())})"
+    about = f"Receptive fields on the input ({which}{', '.join(f'{axis} {n}' for axis, n in lengths.items())})"
     notes = [_PADDING] if any(isinstance(mark, Curve) and mark.dashed for mark in marks) else []
     notes += [_FAR] if any(one.is_beyond(sizes, _BEYOND if is_map else _OUTSIDE) for one in seen) else []
     notes += [_MISALIGNED] if any(not field.aligned for one in seen for field in one.fields) else []
@@ -266,7 +266,7 @@ def _rows(seen: Sequence[Seen], lengths: dict[str, int]) -> Iterator[Mark]:
     for number, (axis, length) in enumerate(lengths.items()):
         scale = _LONG / length
         low, high = -_OUTSIDE * length, length * (1 + _OUTSIDE)
-        yield Label(0, y, f"{axis} {length:,}", TEXT, color="quiet", key=f"axis {axis}")
+        yield Label(0, y, f"{axis} {length}", TEXT, color="quiet", key=f"axis {axis}")
         yield Rectangle(0, y + 8, _LONG, _ROW * len(seen) + 8, "group", "quiet", key=f"input {axis}")
         for index, one in enumerate(seen):
             top = y + 16 + _ROW * index

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shapecalc.questions.sweep.result import Sweep
-    from shapecalc.renderers.pictures.scene import Mark, Scene
+    from shapecalc.renderers.pictures.scene import Mark, Point, Scene
 
 __all__ = ["draw", "draw_front"]
 
@@ -78,7 +78,11 @@ def draw_front(title: str, names: Sequence[str], cloud: Any, front: Any, labels:
     for point in dots if len(dots) <= _FEW else ():
         room.avoid(*point, radius)
     others = range(len(line)) if len(line) <= _CROWD else ()
+    named: set[tuple[Point, str]] = set()
     for index in dict.fromkeys((0, len(line) - 1, len(line) // 2, *others) if line else ()):
+        if (line[index], labels[index]) in named:
+            continue  # a variant that is there more than once
+        named.add((line[index], labels[index]))
         marks += room.beside(line[index], labels[index], f"point {index}")
     counts = (f"Pareto front ({len(front):,})", "accent", len(front)), ("variants", fill, len(cloud))
     marks += legend([(words, fill) for words, fill, count in counts if count], _WIDE, -_HIGH - 16, 3.0)

@@ -29,7 +29,7 @@ _MOST_HELD = 8
 
 _INFERENCE = {"the output of the layer": "data", "other tensors": "pale"}
 _TRAINING = {
-    "saved for the backward pass": "data", "other activations": "pale", "gradients of activations": "accent",
+    "saved for the backward pass": "data", "other activations": "pale", "gradients of activations": "warm",
     "the loss": "ink",
 }  # fmt: skip
 """What is live, from below to above, and its colours."""
