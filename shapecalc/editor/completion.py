@@ -7,13 +7,14 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.editor.context import ITEM, context_at
+from shapecalc.editor.insertion import of_block, of_kind
 from shapecalc.editor.navigation import generated_names
 from shapecalc.editor.positions import Position, Range
 from shapecalc.editor.symbols import LAYER, VARIABLE, symbols_of
 from shapecalc.escaping import clean
 from shapecalc.language.document import BLOCK_KEYS, KEYS, VARIANT_KEYS
 from shapecalc.language.schema import LAYER_KEYS
-from shapecalc.layers import KINDS, find_kind
+from shapecalc.layers import KINDS, USUAL, find_kind
 from shapecalc.model.graph import OF_LAYERS, OF_NETWORKS
 from shapecalc.source import flow_text
 
@@ -31,7 +32,10 @@ _MOST_FILES = 200
 
 
 class Completion(NamedTuple):
-    """A word that may be written: its sort, a few words on it, its documentation, and what it is replaced by."""
+    """A word that may be written: its sort, a few words on it, its documentation, and what it is replaced by.
+
+    `snippet` is the same with places to fill in, in the syntax of the protocol of editors; empty where there are none.
+    """
 
     label: str
     sort: str
@@ -39,6 +43,7 @@ class Completion(NamedTuple):
     documentation: str
     range: Range
     new_text: str
+    snippet: str = ""
 
 
 class _Choice(NamedTuple):
@@ -47,6 +52,7 @@ class _Choice(NamedTuple):
     detail: str = ""
     documentation: str = ""
     ending: str = ""
+    snippet: str = ""
 
 
 def completions(analysis: Analysis, position: Position) -> list[Completion]:
@@ -64,9 +70,9 @@ def completions(analysis: Analysis, position: Position) -> list[Completion]:
     where = Range(start, Position(position.line, position.character + len(after[0])))
     has_colon = bool(re.match(r"\s*:", rest[after.end() :]))
     found: dict[str, Completion] = {}
-    for choice in _Choices(analysis, context).all():
-        ending = "" if has_colon else choice.ending
-        written = Completion(*choice[:4], where, f"{choice.label}{ending}")
+    for choice in _Choices(analysis, context, position.line).all():
+        ending, snippet = ("", "") if has_colon else (choice.ending, choice.snippet)
+        written = Completion(*choice[:4], where, f"{choice.label}{ending}", snippet)
         found.setdefault(choice.label, written)
     return list(found.values())
 
@@ -74,8 +80,9 @@ def completions(analysis: Analysis, position: Position) -> list[Completion]:
 class _Choices:
     """What may be written in a context."""
 
-    def __init__(self, analysis: Analysis, context: CursorContext) -> None:
+    def __init__(self, analysis: Analysis, context: CursorContext, line: int) -> None:
         self.analysis = analysis
+        self.line = line
         self.context = context
         self.document = analysis.document
         path = context.path
@@ -176,13 +183,23 @@ class _Choices:
             return
         for name, block in self.blocks.items():
             given = ", ".join(block.arguments)
-            yield _Choice(name, "block", clean(f"block: {given}" if given else "block"), "", ": " if beside else "")
-        for cls in KINDS.values():
-            for word in (cls.kind, *cls.also):
-                alike = "" if word == cls.kind else f"{cls.kind}, "
-                yield _Choice(word, "kind", f"{alike}{cls.family}", clean(cls.summary()), ": " if beside else "")
+            ending, snippet = of_block(block)
+            detail = clean(f"block: {given}" if given else "block")
+            yield _Choice(name, "block", detail, "", ": " if beside else ending, snippet)
+        usual = dict.fromkeys(map(KINDS.__getitem__, USUAL))
+        for cls in (*usual, *(cls for cls in KINDS.values() if cls not in usual)):
+            yield self.kind(cls.kind, cls)
+        for cls in KINDS.values():  # other libraries' names are for those who write them
+            yield from (self.kind(word, cls) for word in cls.also)
         if beside:
             yield from self.keys(LAYER_KEYS, {word: schema["description"] for word, schema in LAYER_KEYS.items()})
+
+    def kind(self, word: str, cls: type[Layer]) -> _Choice:
+        """Return a name of a kind."""
+        ending, snippet = of_kind(word, cls)
+        alike = "" if word == cls.kind else f"{cls.kind}, "
+        ending = ": " if self.context.beside else ending
+        return _Choice(word, "kind", f"{alike}{cls.family}", clean(cls.summary()), ending, snippet)
 
     def value_of_layer_key(self, word: str, below: list[str]) -> Iterator[_Choice]:
         value = self.context.value
@@ -268,12 +285,18 @@ class _Choices:
             yield _Choice("input", "layer", "the input of the block", "", ending)
         elif self.document is not None and "input" in self.document.keys:
             yield _Choice("input", "layer", "the input", "", ending)
+        found: dict[str, tuple[int, str]] = {}
         for one in symbols_of(self.analysis):
-            is_name = one.sort == LAYER and one.is_definition and one.scope == scope and "{" not in one.name
-            if is_name:
-                yield _Choice(one.name, "layer", "" if one.item else "an input", "", ending)
-        for name in generated_names(self.analysis, scope):
-            yield _Choice(name, "layer", "", "", ending)
+            if one.sort == LAYER and one.is_definition and one.scope == scope and "{" not in one.name:
+                found[one.name] = one.mark.line - 1, "" if one.item else "an input"
+        for name, mark in generated_names(self.analysis, scope).items():
+            found.setdefault(name, (mark.line - 1, ""))
+        for name, (_, detail) in sorted(found.items(), key=lambda pair: self.distance(pair[1][0])):
+            yield _Choice(name, "layer", detail, "", ending)
+
+    def distance(self, line: int) -> tuple[bool, int]:
+        """Return how far a line is from the cursor: those above come before those below."""
+        return line > self.line, abs(line - self.line)
 
     def files(self) -> Iterator[_Choice]:
         """Yield the files beside the text that may have blocks."""

@@ -98,8 +98,8 @@ class ProtocolConverter:
             return None
         return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, one.markdown), self.range(one.range))
 
-    def completions(self, found: Iterable[Completion]) -> list[lsp.CompletionItem]:
-        """Return completions, which the editor keeps in this order."""
+    def completions(self, found: Iterable[Completion], *, snippets: bool = False) -> list[lsp.CompletionItem]:
+        """Return completions, which the editor keeps in this order; as `snippets`, if it knows them."""
         return [
             lsp.CompletionItem(
                 one.label,
@@ -108,7 +108,8 @@ class ProtocolConverter:
                 documentation=one.documentation or None,
                 sort_text=f"{number:04}",
                 filter_text=one.label,
-                text_edit=lsp.TextEdit(self.range(one.range), one.new_text),
+                insert_text_format=lsp.InsertTextFormat.Snippet if snippets and one.snippet else None,
+                text_edit=lsp.TextEdit(self.range(one.range), (snippets and one.snippet) or one.new_text),
             )
             for number, one in enumerate(found)
         ]

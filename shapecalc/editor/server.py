@@ -127,7 +127,7 @@ def _queries(server: Server) -> None:
             yield server.ask(
                 params.text_document.uri,
                 lambda analysis, to: to.completions(
-                    completion.completions(analysis, to.from_position(params.position))
+                    completion.completions(analysis, to.from_position(params.position)), snippets=server.has_snippets
                 ),
             )
         )

@@ -81,6 +81,13 @@ class Server(LanguageServer):
         """The units that both sides count characters in."""
         return str(getattr(self.workspace.position_encoding, "value", self.workspace.position_encoding) or "utf-16")
 
+    @property
+    def has_snippets(self) -> bool:
+        """Whether the editor knows snippets: places to fill in one after the other."""
+        asked = self.client_capabilities.text_document
+        item = asked.completion.completion_item if asked and asked.completion else None
+        return bool(item and item.snippet_support)
+
     def converter(self, analysis: Analysis, uri: str) -> ProtocolConverter:
         """Return what makes the types of the protocol of an analysis."""
         return ProtocolConverter(analysis, uri, self.unit)

@@ -18,7 +18,15 @@ from shapecalc.layers.families import FAMILIES
 if TYPE_CHECKING:
     from shapecalc.layers.base.layer import KINDS, Layer
 
-__all__ = ["KINDS", "find_kind", "is_kind_word", "kind_words"]
+__all__ = ["KINDS", "USUAL", "find_kind", "is_kind_word", "kind_words"]
+
+USUAL = (
+    "conv", "relu", "linear", "max_pool", "batch_norm", "fc", "add", "layer_norm", "dropout", "flatten", "gelu",
+    "multi_head_attention", "concat", "global_avg_pool", "embedding", "softmax", "feed_forward", "avg_pool", "silu",
+    "depthwise_conv", "transposed_conv", "lstm", "upsample", "rms_norm", "identity", "sigmoid", "tanh", "group_norm",
+    "adaptive_avg_pool", "gru", "leaky_relu", "mul", "activation", "reshape", "permute",
+)  # fmt: skip
+"""The kinds that most networks use, which editors propose first: those of the bundled specifications, and PyTorch's."""
 
 _family_of = {word: family for family, words in FAMILIES.items() for word in words.split()}
 _complete: set[str] = set()

@@ -15,12 +15,13 @@ from shapecalc.source import Scalar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from shapecalc.errors import Problem, Proposal
+    from shapecalc.errors import Mark, Problem, Proposal
     from shapecalc.model.graph import Graph
     from shapecalc.model.rows import Sizing
 
 __all__ = ["alike", "gathered", "hints_for_copies", "hints_on_repeats", "proposals_at"]
 
+_CALLED = re.compile(r"\(([^()]+\.py:\d+)\)$")
 _WORD = r"[\w.×]+"
 """Names and sizes; those with a digit (stage.3.conv2, 3×8×8) differ between copies."""
 
@@ -28,14 +29,20 @@ _WORD = r"[\w.×]+"
 def gathered(problems: Iterable[Problem]) -> list[Problem]:
     """Return problems, with those of the copies of one layer merged into the first.
 
-    They have one location, and the same text except for names and numbers.
+    They have one location, and the same text except for names and numbers; of a module, one line of its source.
     """
     found: dict[Any, Problem] = {}
     for index, problem in enumerate(problems):
-        key = (problem.mark, re.sub(_WORD, _unnumbered, problem.message)) if problem.mark else index
+        key = (_place(problem.mark), re.sub(_WORD, _unnumbered, problem.message)) if problem.mark else index
         first = found.get(key)
         found[key] = problem if first is None else first._replace(copies=first.copies + problem.copies)
     return list(found.values())
+
+
+def _place(mark: Mark) -> Any:
+    """Return the location of a mark; of a node of a module the line that it is called in, as in a loop over experts."""
+    called = None if mark.line else _CALLED.search(mark.path)
+    return (mark.source, called[1]) if called else mark
 
 
 def _unnumbered(word: re.Match[str]) -> str:

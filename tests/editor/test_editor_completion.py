@@ -136,3 +136,33 @@ def test_every_place_of_a_bundled_text():
         if lines[number].startswith("  - "):
             found, _ = at_cursor(text)
             assert "conv" in [one.label for one in completions(found, Position(number, 4))]
+
+
+def inserted(text):
+    found, position = at_cursor(HEAD + text)
+    return {one.label: (one.new_text, one.snippet) for one in completions(found, position)}
+
+
+def test_a_kind_is_inserted_with_what_it_needs():
+    found = inserted("- |")
+    assert found["conv"] == ("conv: ", "conv: {out_channels: $1, kernel_size: $2\\}")
+    assert found["linear"] == ("linear: ", "linear: $1")
+    assert found["relu"] == ("relu", "")
+    assert found["add"] == ("add: ", "add: [$1]")
+    assert found["cell"] == ("cell: ", "cell: $1")
+    assert found["Conv2d" if "Conv2d" in found else "conv2d"][0].endswith(": ")
+    assert inserted("- con|: {}")["conv"] == ("conv", "")
+
+
+def test_the_most_usual_kinds_come_first_and_other_names_last():
+    found = words(HEAD + "- |")
+    assert found[:3] == ["cell", "conv", "relu"]
+    order = [found.index(word) for word in ("linear", "max_pool", "rms_norm", "abs", "swish")]
+    assert order == sorted(order)
+
+
+def test_names_near_the_cursor_come_first():
+    text = HEAD + "- tanh:\n  name: second\n- add: [|\n- relu:\n  name: last\n"
+    found = words(text)
+    assert [word for word in found if word in ("first", "second", "last")] == ["second", "first", "last"]
+    assert found.index("second") < found.index("relu1") < found.index("first") < found.index("last")

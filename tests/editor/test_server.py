@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-m", "shapecalc", "lsp", "--stdio"]
 ALL = lsp.Range(lsp.Position(0, 0), lsp.Position(10_000, 0))
 
 
-def running(body, encodings=("utf-16",), editor="visual_studio_code"):
+def running(body, encodings=("utf-16",), editor="visual_studio_code", own=None):
     """Run a session with a server."""
 
     async def session():
@@ -35,6 +35,7 @@ def running(body, encodings=("utf-16",), editor="visual_studio_code"):
         try:
             capabilities = pytest_lsp.client_capabilities(editor)
             capabilities.general.position_encodings = list(encodings)
+            capabilities.text_document = own or capabilities.text_document
             started = await client.initialize_session(lsp.InitializeParams(capabilities=capabilities))
             await asyncio.wait_for(body(client, started.capabilities), 30)
         finally:
@@ -115,6 +116,39 @@ def test_a_session():
         assert (actions[0].is_preferred, edit.new_text, edit.range) == (True, "relu", one.range)
         client.text_document_did_close(lsp.DidCloseTextDocumentParams(document()))
         await diagnosed(client, 0)
+
+    running(body)
+
+
+@pytest.mark.parametrize("has_snippets", [True, False])
+def test_completion_with_and_without_snippets(has_snippets):
+    item = lsp.ClientCompletionItemOptions(snippet_support=has_snippets)
+    own = lsp.TextDocumentClientCapabilities(completion=lsp.CompletionClientCapabilities(completion_item=item))
+
+    async def body(client, _):
+        opening(client, GOOD)
+        items = await client.text_document_completion_async(lsp.CompletionParams(document(), lsp.Position(3, 2)))
+        conv = next(one for one in items if one.label == "conv")
+        if has_snippets:
+            assert conv.insert_text_format == lsp.InsertTextFormat.Snippet
+            assert conv.text_edit.new_text == "conv: {out_channels: $1, kernel_size: $2\\}"
+        else:
+            assert (conv.insert_text_format, conv.text_edit.new_text) == (None, "conv: ")
+        assert items[0].label == "conv"
+        assert [one.sort_text for one in items] == sorted(one.sort_text for one in items)
+
+    running(body, own=own)
+
+
+def test_errors_of_variants_follow_those_of_the_text():
+    text = "input: 3x8x8\nvars: {k: 3}\nlayers:\n- conv: {out_channels: 4, kernel_size: k}\n- rleu\nvariants:\n  a: {}\n  b: {vars: {z: 1}}\n"
+
+    async def body(client, _):
+        opening(client, text)
+        found = await diagnosed(client, 2)
+        assert [(one.range.start.line, one.message.partition("\n")[0]) for one in found] == [
+            (4, "there is no kind of layer called rleu"), (7, "b: there is no variable z to set"),
+        ]  # fmt: skip
 
     running(body)
 

@@ -480,3 +480,47 @@ def test_packed_sequences_are_read_as_padded_ones(keyword):
     assert [row.kind for row in report.rows if row.kind != "opaque"] == ["embedding", "lstm", "gru", "linear"]
     shapes = {row.name: row.output_shapes[0] for row in report.rows}
     assert (shapes["first"], shapes["second"], shapes["fc"]) == ((7, 32), (7, 6), (7, 4))
+
+
+class Routed(nn.Module):
+    """A mixture of experts written as a loop, as many are: what each expert is given depends on the data."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.experts = nn.Linear(8, 4), nn.ModuleList(nn.Linear(8, 8) for _ in range(4))
+
+    def forward(self, x):
+        x = x.view(-1, 8)
+        weights, chosen = self.gate(x).softmax(-1).topk(2, -1)
+        out, mask = torch.zeros_like(x), nn.functional.one_hot(chosen, 4).permute(2, 1, 0)
+        for number, expert in enumerate(self.experts):
+            rank, token = torch.where(mask[number])
+            out.index_add_(0, token, expert(x[token]) * weights[token, rank, None])
+        return out
+
+
+def test_an_error_in_a_loop_over_experts_is_shown_once():
+    with pytest.raises(shapecalc.ShapeError) as caught:
+        shapecalc.from_torch(Routed(), "5x8").infer()
+    (problem,) = caught.value.problems
+    assert problem.headline.endswith(
+        "the size of the output of aten.where is not known before the network runs (in 4 copies)"
+    )
+
+
+class Counted(nn.Module):
+    def __init__(self, **options):
+        super().__init__()
+        self.scores, self.options = nn.Linear(8, 4), options
+
+    def forward(self, x):
+        chosen = self.scores(x).argmax(-1)
+        return nn.functional.one_hot(chosen, 6), torch.bincount(chosen.flatten(), **self.options)
+
+
+def test_ids_that_are_counted():
+    report = shapecalc.from_torch(Counted(minlength=4), "5x8").infer()
+    assert [*report.outputs.values()] == [tuple(one.shape[-2:]) for one in Counted(minlength=4)(torch.zeros(1, 5, 8))]
+    assert ", 0 unknown; " in report.notes[0]
+    with pytest.raises(shapecalc.ShapeError, match="it has as many elements as the largest id says"):
+        shapecalc.from_torch(Counted(), "5x8").infer()

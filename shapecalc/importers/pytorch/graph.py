@@ -18,7 +18,7 @@ from shapecalc.importers.pytorch.folding import Folding
 from shapecalc.importers.pytorch.operations import AtenCall, find_operation, split_target
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.ranges import HINT, exported_for, wrong_sizes
-from shapecalc.importers.pytorch.unchanged import MOVES, NO_OUTPUT, WRAPPERS
+from shapecalc.importers.pytorch.unchanged import COUNTS, MOVES, NO_OUTPUT, WRAPPERS
 from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, note_on_unused, parameter_widths, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
@@ -206,7 +206,7 @@ class ModuleImport:
                 worked(call, work)  # for its MACs: what it computes is a weight
             return self.folding.folded(call, work, stated, learned=learned)
         reason = "" if work else "no layer here does what it does"
-        if depends_on_data([size for one in node.outputs for size in graph.stated.get(one, ())]):
+        if plain not in COUNTS and depends_on_data([n for one in node.outputs for n in graph.stated.get(one, ())]):
             raise unknown_size(node, "it depends on the content of its input")
         if work:
             before = len(self.frame.nodes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import LayerError
 from shapecalc.importers.frame import NotCoveredError
 from shapecalc.importers.picking import check_put, scattered_into
+from shapecalc.importers.pytorch.arguments import unknown_size
 from shapecalc.importers.pytorch.operations import operation
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, on_axis
 
@@ -33,6 +34,28 @@ def _counted(call: AtenCall) -> Data:
     if call.frame.batch > 1 and x.batch.axis >= 0:
         raise NotCoveredError("it counts the elements of all samples of the batch")
     return _sized(call, x, [call.number("bins", 100)], LOST)
+
+
+@operation("bincount")
+def _counted_ids(call: AtenCall) -> Data:
+    """How often each id is there: of as many ids as `minlength` says, which a model gives for its experts."""
+    x, least = call.x(), call.number("minlength", 0)
+    if least <= 0:
+        raise unknown_size(
+            call.node, "it has as many elements as the largest id says: minlength= sets how many there are"
+        )
+    if call.frame.batch > 1 and x.batch.axis >= 0:
+        raise NotCoveredError("it counts the ids of all samples of the batch")
+    return _sized(call, x, [least], LOST)
+
+
+@operation("one_hot")
+def _one_hot(call: AtenCall) -> Data:
+    """Ids as vectors with a one: of as many elements as there are classes."""
+    x, classes = call.x(), call.number("num_classes", -1)
+    if classes < 0:
+        raise unknown_size(call.node, "it has as many classes as the largest id says: num_classes= sets how many")
+    return _sized(call, x, (*x.shape.sizes, classes), x.batch)
 
 
 @operation("index_put")

@@ -28,6 +28,10 @@ WRAPPERS = ("wrap_with_set_grad_enabled", "wrap_with_autocast", "wrap", "tag_act
 """Operations that run a graph as it is."""
 
 
+COUNTS = ("bincount",)
+"""Operations whose output has a size that an argument sets, where the export knows only its minimum."""
+
+
 @operation(*(name for name in NOTHING if name != "view_as"))
 def _unchanged(call: AtenCall) -> Any:
     return call.tensor()
