@@ -134,6 +134,14 @@ def test_what_is_a_period(layers, names):
     assert blocks(f"layers: [{', '.join(items)}]\n", inner) == names
 
 
+def test_copies_of_a_period_are_numbered_on():
+    items = [f"{{{item}: , name: {item}{number}}}" for number in (1, 3, 7, 9, 11) for item in "bc"]
+    inner = "c: {layers: [conv: {out_channels: 4, kernel_size: 1}, relu]}"
+    assert blocks(f"layers: [{', '.join(items)}]\n", inner) == [
+        "b1, 3 ×2", "c1, 3 ×2", "b7, 9, 11 ×3", "c7, 9, 11 ×3"
+    ]  # fmt: skip
+
+
 def varied(layers, body="[conv: {out_channels: 4, kernel_size: 1}]", more=""):
     spec = f"input: 4x8x8\nblocks:\n  b: {{args: {{a: 1}}, layers: {body}}}\n{more}layers: {layers}\n"
     return [line.name for line in fold(shapecalc.load(spec).infer().lines(1))]
