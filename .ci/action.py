@@ -40,8 +40,9 @@ def check() -> int:
         return 1
     files = [name for name in found.split("\0") if name.endswith((".yaml", ".yml")) and os.path.isfile(name)]
     if not files:
-        say("warning", f"no YAML file of the repository matches {', '.join(patterns())}")
-        return 0
+        is_chosen = patterns() != ["."]
+        say("error" if is_chosen else "warning", f"no YAML file of the repository matches {', '.join(patterns())}")
+        return 1 if is_chosen else 0
     return shapecalc("check", "--skip-others", "--format", "github", "--", *files).returncode
 
 
@@ -49,13 +50,17 @@ def changes() -> int:
     """Write what changed since the base to the summary, and to the comment; return 1 if that shall fail."""
     event = read_event()
     base = find_base(event)
+    if not base and os.environ.get("BASE"):
+        hint = "base: is a commit, a branch or a tag of the repository, which actions/checkout can fetch"
+        say("error", f"there is no commit {os.environ['BASE']} to compare with: {hint}")
+        return 1
     if not base:
         say("notice", "there is no commit to compare with: what changed is not shown")
         return 0
     words = ["changes", f"{base}..HEAD", "--exit-code", "--format", "markdown", "--", *patterns()]
     ran = shapecalc(*words, is_captured=True)
     if ran.returncode not in (0, 1) or not ran.stdout:
-        sys.stderr.write(ran.stderr)
+        say("error", ran.stderr.strip() or "shapecalc changes has failed")
         return ran.returncode or 1
     has_changed = ran.returncode == 1
     quiet = ran.stdout.replace("@", "@\u200b")  # a name is no mention of somebody

@@ -166,7 +166,7 @@ def _is_meant(word: str, known: str) -> bool:
 
 
 def _is_near(word: str, known: str) -> bool:
-    return _edits(word, known) <= max(1, len(word) // 3)
+    return edits(word, known) <= max(1, len(word) // 3)
 
 
 def _distance(word: str, known: str) -> int:
@@ -175,7 +175,7 @@ def _distance(word: str, known: str) -> int:
     return 0 if _is_near(word, known) else 1 if known in word.split("_") else 2
 
 
-def _edits(word: str, other: str) -> int:
+def edits(word: str, other: str) -> int:
     """Return the edit distance of two words: letters added, left out, replaced or swapped."""
     before: list[int] = []
     row = list(range(len(other) + 1))

@@ -25,6 +25,7 @@ def assert_matches(
     vars: Mapping[str, Any] | None = None,  # noqa: A002  (as for `load`)
     input: Any = None,  # noqa: A002
     variant: str = "",
+    allow_unused: bool = False,
     **keyword_inputs: Any,
 ) -> None:
     """Assert that a module of PyTorch, or a model of Keras, is the network of a specification, layer by layer.
@@ -33,9 +34,11 @@ def assert_matches(
     inputs are those of `shapecalc.from_torch`; without any, the module gets inputs of the specification's sizes.
 
     The layers with weights must have the same sizes of weights and outputs and the same arguments (kernels, strides,
-    groups, heads), and be connected in the same way; pools between them must have the same windows; inputs, outputs,
-    and the total of the parameters must be the same. Names, blocks, activations, dropout and reshapes are not compared;
-    attention may be one layer in one, and its projections in the other.
+    groups), and be connected in the same way; pools, activations and merges between them must be the same; inputs,
+    outputs, and the total of the parameters must be. Attention may be one layer in one, and its projections in the
+    other, with as many heads. Dropout is compared if the specification has any, and `eps` where it states one. Names,
+    blocks and reshapes are not compared; a softmax or sigmoid at the end may be left to the loss of the model. A
+    parameter that the model does not use is a difference, unless `allow_unused`.
     Errors: `AssertionError` with each layer that differs, its name in the module, and its line in the specification;
     as `load`, `from_torch`, `from_keras` and `Network.infer`.
     """
@@ -45,7 +48,7 @@ def assert_matches(
 
     network = load(spec, input=input, vars=vars, variant=variant)
     expected = network.infer()  # its errors come before those of the model, which is given its sizes
-    found = match(_network(model, network, example_inputs, keyword_inputs).infer(), expected)
+    found = match(_network(model, network, example_inputs, keyword_inputs).infer(), expected, allow_unused=allow_unused)
     if not found.is_same:
         raise AssertionError(draw_matching(found))
 

@@ -321,8 +321,15 @@ def test_the_specifications_that_are_chosen(repository, github, specs, checked):
     commit(repository, {"more/a/x.yml": net(2), "build.txt": "", "models/net.yaml": net(9)})
     job = Job(repository, github, inputs={"specs": specs}, event=pull(base)).run()
     assert re.findall(r"ok     (\S+):", job.out) == checked
-    assert ("::warning title=shapecalc::no YAML file of the repository matches none/*.yaml" in job.out) == (not checked)
+    assert ("::error title=shapecalc::no YAML file of the repository matches none/*.yaml" in job.out) == (not checked)
+    assert (job.status != 0) == (not checked)
     assert ("more/a/x.yml | added" in job.summary) == ("more/a/x.yml" in checked)
+
+
+def test_a_base_that_does_not_exist(repository, github):
+    job = Job(repository, github, inputs={"base": "relase-1"}).run()
+    assert job.status == 1
+    assert "::error title=shapecalc::there is no commit relase-1 to compare with: base: is a commit" in job.out
 
 
 def test_no_specifications(tmp_path, github):
@@ -346,7 +353,7 @@ def test_hostile_names_and_files(repository, github):
         ("shapecalc/__init__.py", "yaml.py", "json.py"), "import os; open('pwned', 'w'); raise SystemExit(3)\n"
     )
     commit(repository, {**bad, "new\n::error::pwned.yaml": net()})
-    inputs = {"specs": ".\n--output=pwned\n$(touch pwned)\n`touch pwned`"}
+    inputs = {"specs": ".\n--output=pwned*\n$(touch pwned)*\n*`touch pwned`*"}
     job = Job(repository, github, inputs=inputs, event=pull(base)).run()
     assert job.status == 0, job.out
     assert not [name for name in os.listdir(repository) if name.startswith("pwned")]

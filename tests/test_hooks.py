@@ -39,9 +39,37 @@ def test_a_hook_runs_what_the_command_has(tmp_path, monkeypatch):
     ran = run(*words, *OTHERS, "models/bad.yaml")
     assert (ran.status, ran.out) == (1, "wrong  models/bad.yaml: 1 problem\n")
     assert run(*words, "missing.yaml").status == 2, "no error is hidden"
+    git(tmp_path, "add", "models/net.yaml")
+    write(tmp_path, {"models/net.yaml": BAD})  # the commit has what is staged
     ran = run(*HOOKS["shapecalc-changes"]["entry"].split()[1:])
     assert ran.status == 0
     assert "added: models/net.yaml" in ran.out
+    assert "models/bad.yaml" not in ran.out
+
+
+def test_what_uses_a_file_is_checked_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(new_repository(tmp_path))
+    block = "blocks:\n  stem:\n    - conv: {out_channels: 8, kernel_size: KERNEL}\n"
+    write(tmp_path, {
+        **OTHERS, "models/parts/stem.yaml": block.replace("KERNEL", "3"), "models/net.yaml": f"use: parts/stem.yaml\n{GOOD}",
+        "models/user.yml": "use:\n- parts/stem.yaml\ninput: 3x8x8\nlayers: [stem]\n", "models/alone.yaml": GOOD,
+    })  # fmt: skip
+    words = [
+        *HOOKS["shapecalc-check"]["entry"].split()[1:],
+        *HOOKS["shapecalc-check"]["args"],
+        "models/parts/stem.yaml",
+    ]
+    ran = run(*words)
+    assert (ran.status, [line.split()[1] for line in ran.out.splitlines()]) == (
+        0, ["models/parts/stem.yaml:", "models/net.yaml:", "models/user.yml:"],
+    )  # fmt: skip
+    write(tmp_path, {"models/parts/stem.yaml": block.replace("KERNEL", "9")})
+    ran = run(*words)
+    assert ran.status == 1
+    assert "wrong  models/user.yml: 1 problem" in ran.out
+    assert ran.err.startswith("models/parts/stem.yaml:3:7: stem1.conv1 (conv): the 9×9 window does not fit")
+    write(tmp_path, {"models/parts/stem.yaml": block.replace("conv", "covn")})
+    assert run(*words).out.count("wrong") == 2, "also by itself"
 
 
 def test_files_that_look_like_specifications_are_checked(tmp_path):

@@ -19,30 +19,29 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_DIGITS = 12
-"""As many digits of a commit are shown."""
-
 
 @click.command(short_help="Show what changed in specifications between two git commits.")
-@click.argument("range_", metavar="COMMIT")
+@click.argument("range_", metavar="[COMMIT]", default="HEAD")
 @click.argument("patterns", metavar="[PATH]...", nargs=-1, type=click.Path())
+@click.option("--staged", is_flag=True, help="Compare what is staged: what the next commit has.")
 @click.option("--exit-code", is_flag=True, help="Exit with status 1 if anything changed.")
 @output_formats("text", "json", "markdown", "html")
-def command(range_: str, patterns: Sequence[str], exit_code: bool, format_: str, output: str | None) -> int:
+def command(
+    range_: str, patterns: Sequence[str], staged: bool, exit_code: bool, format_: str, output: str | None
+) -> int:
     """Show what changed in the specifications of a git repository since a commit.
 
-    The working tree is compared with COMMIT; A..B compares two commits, A...B the common ancestor of both with B. PATH
-    is a file, a folder, or a glob in quotes ('models/**/*.yaml'); by default, every YAML file of the folder that is a
-    specification. Each network of a family is compared. The exit status is 0 even if one has errors now; with
-    --exit-code it is 1 if anything changed.
+    The working tree is compared with COMMIT, HEAD if it is left out; A..B compares two commits, A...B the common
+    ancestor of both with B. PATH is a file, a folder, or a glob in quotes ('models/**/*.yaml'); by default, every YAML
+    file of the folder that is a specification. Each network of a family is compared. The exit status is 0 even if one
+    has errors now; with --exit-code it is 1 if anything changed.
     """
     from shapecalc.language.revisions import snapshots
     from shapecalc.questions.changes import Changes
 
-    with snapshots(range_, patterns) as (before, after, paths):
+    with snapshots(range_, patterns, staged=staged) as (before, after, paths):
         networks = [*_networks(before, after, paths)]
-    names = (one.commit[:_DIGITS] or "the working tree" for one in (before, after))
-    changes = Changes(next(names), next(names), tuple(networks))
+    changes = Changes(before.name, after.name, tuple(networks))
     emit_answer(changes, output, format_, "Changes")
     return 1 if exit_code and changes.changed else 0
 

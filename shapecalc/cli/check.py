@@ -18,11 +18,12 @@ from shapecalc.cli.options import (
     spec_argument,
 )
 from shapecalc.cli.output import emit, emit_json, show_error, terminal_width, warn
-from shapecalc.errors import Problem, ShapecalcError, SpecError, count_noun
+from shapecalc.errors import Problem, ShapecalcError, SpecError, UsageError, count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from shapecalc.language.members import Member
     from shapecalc.renderers.answers.check import Checked
 
 __all__ = ["command"]
@@ -38,7 +39,9 @@ _LAYERS_OF_A_FAILURE = 1_000
 @spec_argument("specs", "[SPEC]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Check every bundled specification too.")
 @click.option(
-    "--skip-others", is_flag=True, help="Skip YAML files that are no specifications: for pre-commit, which gives all."
+    "--skip-others",
+    is_flag=True,
+    help="For pre-commit: skip YAML files that are no specifications, and check what uses the others too.",
 )
 @set_option
 @input_option
@@ -62,7 +65,9 @@ def command(
     if not specs and not every:
         raise click.UsageError("give a SPEC to check, or --all for the bundled ones")
     variables = read_settings(settings)
-    names = [*(spec for spec in specs if not (skip_others and _is_other(spec))), *(_bundled() if every else ())]
+    if skip_others:
+        specs = _without_others(specs)
+    names = [*specs, *(_bundled() if every else ())]
     sizes = read_inputs(inputs)
     results = (_check(name, variables, sizes, layout or "") for name in names)
     if format_ == "text" and output is None:
@@ -103,9 +108,22 @@ def _show(results: Sequence[Checked], format_: str, output: str | None) -> None:
             _show_problems(result)
 
 
+def _without_others(specs: Sequence[str]) -> list[str]:
+    """Return the specifications among files, and those of the repository that use one of these."""
+    from shapecalc.language.revisions import users_of
+
+    others = {spec for spec in specs if _is_other(spec)}
+    try:
+        used, users = users_of(specs)
+    except UsageError:  # without git
+        used, users = [], []
+    return [*[spec for spec in specs if spec not in others or spec in used], *users]
+
+
 def _is_other(spec: str) -> bool:
     """Return whether a file is YAML, but no specification; not where it cannot be read, which is an error of it."""
-    from shapecalc.language.files import is_specification, read_bytes
+    from shapecalc.language.files import read_bytes
+    from shapecalc.language.recognition import is_specification
 
     try:
         return spec.endswith((".yaml", ".yml")) and os.path.isfile(spec) and not is_specification(read_bytes(spec))
@@ -122,7 +140,8 @@ def _bundled() -> Iterator[str]:
 
 def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) -> Checked:
     """Return the problems of a specification, its members included."""
-    from shapecalc.language.members import find_origins
+    from shapecalc.language.block_files import is_of_blocks
+    from shapecalc.language.members import Member, find_origins
     from shapecalc.renderers.answers.check import Checked
 
     problems: dict[Problem, Problem] = {}  # a problem that members share is listed once
@@ -134,6 +153,8 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
         found = find_origins(spec)
     except ShapecalcError as error:
         return Checked(spec, 0, 0, "", error.problems, (), error.exit_status)
+    if len(found) == 1 and isinstance(found[0], Member) and is_of_blocks(found[0].specification):
+        return _check_blocks(spec, found[0])
     for number, member in enumerate(found):
         if layers > _MOST_LAYERS:
             large = _too_much(member, number, len(found))
@@ -164,6 +185,17 @@ def _check(spec: str, variables: Mapping[str, Any], inputs: Any, layout: str) ->
         spec, count, expectations, summary, tuple(problems.values()), (*warnings,), 1 if problems else 0, (*notes,),
         unchecked,
     )  # fmt: skip
+
+
+def _check_blocks(spec: str, member: Member) -> Checked:
+    """Return the problems of a file that has only blocks, for specifications that use it."""
+    from shapecalc.language.block_files import problems_of_blocks
+    from shapecalc.renderers.answers.check import Checked
+
+    problems = problems_of_blocks(member.specification)
+    document = member.specification.document
+    summary = f"{count_noun(len(document.blocks) if document else 0, 'block')}, no network"
+    return Checked(spec, 0, 0, summary, problems, (), 1 if problems else 0)
 
 
 def _count_of_expectations(member: Any) -> int:

@@ -94,7 +94,7 @@ def command(  # noqa: PLR0913  (each is an option of its own)
     check_picture(format_, output)
     network = load_network(spec, inputs, settings, layout or "")
     picture = network.infer(batch=batch, layout=layout or "").draw(style, theme=theme, **given_options(options))
-    emit(picture.write(format_), output, format_, f"{network.name}: {style}")
+    emit(picture.write(format_), output, format_, f"{network.name}: {style}", theme=theme)
 
 
 def given_options(options: Mapping[str, Any]) -> dict[str, Any]:

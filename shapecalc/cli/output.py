@@ -116,11 +116,14 @@ def wants_color() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def emit(written: str | bytes, output: str | None = None, format_: str = "text", title: str = "shapecalc") -> None:
+def emit(
+    written: str | bytes, output: str | None = None, format_: str = "text", title: str = "shapecalc", *,
+    theme: str = "auto",
+) -> None:  # fmt: skip
     """Write text or bytes to standard output, or to a file as a whole. Errors: `UsageError` if it cannot be written.
 
     `format_` is its format: in plain text, lines that a CI would read as commands are escaped; HTML is wrapped in a
-    page with the title; bytes are not written to a terminal.
+    page with the title, light or dark as its `theme` says; bytes are not written to a terminal.
     """
     if isinstance(written, bytes):
         _check_terminal(format_, output)
@@ -129,7 +132,7 @@ def emit(written: str | bytes, output: str | None = None, format_: str = "text",
         if format_ == "html":
             from shapecalc.renderers.html import draw_page
 
-            written = draw_page(written, title)
+            written = draw_page(written, title, theme)
         written = written if written.endswith("\n") else f"{written}\n"
         if output is None:
             write_to_screen(written, format_)

@@ -25,6 +25,7 @@ _SECONDS = 0.5
 """The time for trying the hints of one request, after the first of them."""
 _LEAST_TRIED = 8
 _MOST_FIXES = 5
+_NOTHING, _ANOTHER_BEHIND, _ALL_GONE = range(3)
 _MOST_LAYERS = 2_000
 """Layers of a network that is searched for fixes while it is edited: `solve --fix` has no such limit."""
 
@@ -43,7 +44,7 @@ def quick_fixes(analysis: Analysis, where: Range) -> list[Action]:
     if analysis.is_too_large:
         return []
     found: list[Action] = []
-    end, tried = time.monotonic() + _SECONDS, 0
+    deadline = _Deadline()
     for number, problem in enumerate(analysis.problems):
         mark = problem.mark
         if mark is None or not analysis.is_own(mark):
@@ -51,34 +52,83 @@ def quick_fixes(analysis: Analysis, where: Range) -> list[Action]:
         marked = analysis.text.range_of(mark)
         if marked.start.line > where.end.line or marked.end.line < where.start.line:
             continue
-        own: list[Action] = []
-        for title, edits in candidates(analysis.text, problem):
-            tried += 1
-            if tried > _LEAST_TRIED and time.monotonic() > end:
-                return [*found, *own]
-            if all(edits != one.edits for one in own) and _is_gone(analysis, problem, edits):
-                own.append(Action(clean(title), edits, number, is_preferred=not own))
-            if len(own) == 2:
-                break
-        found += own
+        found += _fixes_of(analysis, problem, number, deadline)
+        if deadline.is_over:
+            break
     return found
 
 
-def _is_gone(analysis: Analysis, problem: Problem, edits: tuple[TextEdit, ...]) -> bool:
-    """Return whether a problem is gone with edits, and no other one is in the lines that they change."""
+class _Deadline:
+    """The time and the number of trials of one request."""
+
+    def __init__(self) -> None:
+        self.end = time.monotonic() + _SECONDS
+        self.tried = 0
+        self.is_over = False
+
+    def passes(self) -> bool:
+        """Return whether one more trial is too many."""
+        self.tried += 1
+        self.is_over = self.tried > _LEAST_TRIED and time.monotonic() > self.end
+        return self.is_over
+
+
+def _fixes_of(analysis: Analysis, problem: Problem, number: int, deadline: _Deadline) -> list[Action]:
+    """Return at most two fixes of a problem; if there is none, one that shows another problem behind it."""
+    own: list[Action] = []
+    behind: list[Action] = []
+    for title, edits in candidates(analysis.text, problem):
+        if len(own) == 2 or deadline.passes():
+            break
+        if any(edits == one.edits for one in (*own, *behind)):
+            continue
+        effect = _effect_of(analysis, problem, edits, is_word=title.startswith("replace "))
+        if effect == _ALL_GONE:
+            own.append(Action(clean(title), edits, number, is_preferred=not own))
+        elif effect == _ANOTHER_BEHIND:
+            behind.append(Action(clean(title), edits, number, is_preferred=not behind))
+    return own or behind[:1]
+
+
+def _effect_of(analysis: Analysis, problem: Problem, edits: tuple[TextEdit, ...], *, is_word: bool) -> int:
+    """Return whether a problem is gone with edits, and whether there is another one in the lines that they change.
+
+    One that the problem hid is outside of what the edits write, or below, where the text still cannot be read; or the
+    edit is a near word in place of a wrong one.
+    """
     text = applied(analysis.text, edits)
     if text == analysis.text.text:
-        return False
+        return _NOTHING
     changed = Analysis(text, analysis.path, analysis.asked, analysis.edited)
     before = Counter(_fact(one) for one in analysis.problems)
     after = Counter(_fact(one) for one in changed.problems)
     if after[_fact(problem)] >= before[_fact(problem)]:
-        return False
-    if changed.member.specification.document is None and analysis.member.specification.document is not None:
-        return False
+        return _NOTHING
+    was_read, is_read = (one.member.specification.document is not None for one in (analysis, changed))
+    if was_read and not is_read:
+        return _NOTHING
     lines = {number for edit in edits for number in _lines_after(edit)}
-    new = after - before
-    return not any(_fact(one) in new and (not one.mark or one.mark.line - 1 in lines) for one in changed.problems)
+    new = [one for one in changed.problems if _fact(one) in after - before]
+    near = [one for one in new if not one.mark or one.mark.line - 1 in lines]
+    if not near:
+        return _ALL_GONE
+    is_right = analysis.network is None and changed.network is not None  # but it does not fit
+    return _ANOTHER_BEHIND if is_word or is_right or _are_behind(changed, near, analysis, edits) else _NOTHING
+
+
+def _are_behind(changed: Analysis, problems: list[Problem], old: Analysis, edits: tuple[TextEdit, ...]) -> bool:
+    """Return whether new problems are not of what an edit wrote: beside it, or below if the text cannot be read."""
+    marks = [one.mark for one in problems if one.mark and changed.is_own(one.mark)]
+    if len(edits) > 1 or len(marks) < len(problems):
+        return False
+    first = old.text.offset(edits[0].range.start)
+    last = first + max(1, len(edits[0].new_text))
+    is_read = changed.member.specification.document is not None
+    for mark in map(changed.text.range_of, marks):
+        start, end = changed.text.offset(mark.start), changed.text.offset(mark.end)
+        if start < last and (end > first or not is_read):
+            return False
+    return True
 
 
 def _fact(problem: Problem) -> tuple[str, str]:
@@ -93,7 +143,7 @@ def _lines_after(edit: TextEdit) -> range:
 def fixes(analysis: Analysis) -> list[Action]:
     """Return the smallest changes that fix all shape errors of the network, as `solve --fix` finds them."""
     network = analysis.network
-    if network is None or not analysis.problems or analysis.report is None or analysis.report.is_complete:
+    if network is None or not analysis.problems or (analysis.report is not None and analysis.report.is_complete):
         return []
     if len(network.graph.nodes) > _MOST_LAYERS:
         return []

@@ -15,6 +15,7 @@ from shapecalc.collection import uncollected
 from shapecalc.editor.positions import EditedText
 from shapecalc.editor.recovery import recovered
 from shapecalc.errors import Problem, ShapecalcError, ShapeError, SpecError
+from shapecalc.language.block_files import is_of_blocks, problems_of_blocks
 from shapecalc.language.members import NOTHING_EDITED, choose, read_edited
 from shapecalc.model.inference import report_in_part, sizings_of
 from shapecalc.network import Network
@@ -139,7 +140,9 @@ class Analysis:
             network = Network(self.member)
         except SpecError as error:
             self.has_part = time.monotonic() < end
-            return None, None, self._own(error.problems), error.warnings
+            own = self.member.specification
+            problems = problems_of_blocks(own) if is_of_blocks(own) else error.problems
+            return None, None, problems, error.warnings
         except ShapecalcError as error:
             return None, None, error.problems, ()
         try:
@@ -147,13 +150,6 @@ class Analysis:
         except ShapeError as error:
             return network, error.report, error.problems, network.warnings
         return network, report, tuple(network.unmet(report)), network.warnings
-
-    def _own(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-        """Return the problems without that a file with only blocks, for others to use, has no layers and no input."""
-        document = self.document
-        if document is None or not document.blocks or not {"input", "inputs", "layers"}.isdisjoint(document.keys):
-            return problems
-        return tuple([problem for problem in problems if problem.mark != document.mark])
 
     def _problems_of_recovered(self) -> tuple[Problem, ...]:
         """Return the problems of the reading, and those of what is above it: the others may follow from these."""

@@ -123,14 +123,14 @@ _OF_REPORTS = ("csv", "markdown", "json", "html", "latex")
 
 
 def export(shown: ShownText, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the network as the text of a file. The YAML is that of the page: blocks and repeats are kept."""
+    """Return the network as the text of a file. The YAML is that of the page, with what is set beside it."""
     to = _text(request.get("format"), "format")
     if to not in EXPORTS:
         raise UsageError(Problem(f"there is no format {clean(to)}", hint=did_you_mean(to, EXPORTS)))
     suffix, mime = EXPORTS[to]
     stem = shown.name.rpartition(".")[0] or shown.name
     if to == "yaml":
-        text = shown.text.text
+        text = shown.settled
     elif to == "svg":
         text = picture(shown, request)["svg"]
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shapecalc.editor.positions import Range, TextEdit, end_of_value, indent_of
 from shapecalc.layers import find_kind
+from shapecalc.source.brackets import CLOSING, opened_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +39,14 @@ def candidates(text: EditedText, problem: Problem) -> Iterator[tuple[str, tuple[
         yield from _removals(place, hint)
         yield from _insertions(place, hint)
         written = [found[1] for found in _WRITE.finditer(hint)]
-        for code in [*_CODE.findall(hint), *written]:
+        for code in [*filter(_is_code, _CODE.findall(hint)), *written]:
             for part in place.parts(code):
                 yield f"write {code}", part
+
+
+def _is_code(code: str) -> bool:
+    """Return whether a word of a hint may be what is written: a bracket, or the sign of an item, is named in it."""
+    return code.strip() not in ("[", "]", "{", "}", "-", "")
 
 
 def _removals(place: _Place, hint: str) -> Iterator[tuple[str, tuple[TextEdit, ...]]]:
@@ -52,12 +58,18 @@ def _removals(place: _Place, hint: str) -> Iterator[tuple[str, tuple[TextEdit, .
     if removed:
         for span in (place.pair, place.marked, place.lines):
             yield from ((removed[0], edits) for edits in place.without(span))
-    closed = re.match(r"close it with `(.)`", hint)
-    if closed:
-        yield f"close it with {closed[1]}", place.replace(place.end_of_line, closed[1])
+    if re.search(r"\bremove the `- `", hint):
+        yield "remove the dash", place.replace((place.marked[0], place.marked[0] + 2), "")
+    if re.match(r"close it with `.`", hint):
+        signs = place.closing
+        yield f"close it with {signs}", place.replace(place.end_of_line, signs)
     if "close it with the same quote" in hint:
         quote = place.text.text[place.marked[0]]
-        yield f"close it with {quote}", place.replace(place.end_of_line, quote)
+        for sign in dict.fromkeys((quote, quote + place.closing)):
+            yield f"close it with {sign}", place.replace(place.end_of_line, sign)
+    missing = re.search(r"between `.` and `(.)` by commas, and close it$", hint)
+    if missing:
+        yield f"close it with {missing[1]}", place.replace((place.marked[0], place.marked[0]), missing[1])
 
 
 def _insertions(place: _Place, hint: str) -> Iterator[tuple[str, tuple[TextEdit, ...]]]:
@@ -97,6 +109,14 @@ class _Place:
         self.value = (self.marked[0], max(self.marked[1], self._end_of_value(self.marked[0])))
         self.pair = self._pair()
         self.lines = self._lines_of_item()
+
+    @property
+    def closing(self) -> str:
+        """What closes the brackets that are opened in the line up to its end, or up to an open quote."""
+        line = self.text.text[self.line_start : self.line_end]
+        at = self.marked[0] - self.line_start
+        written = line[:at] if line[at : at + 1] in ("'", '"') else line
+        return "".join(CLOSING[sign] for sign in reversed(opened_in(written)))
 
     def _end_of_value(self, start: int) -> int:
         line = self.text.text[self.line_start : self.line_end]

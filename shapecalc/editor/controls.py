@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
+from shapecalc.editor.shown import written_variable
 from shapecalc.language.values import BadValueError, plain
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.editor.shown import ShownText
     from shapecalc.language.document import Document
     from shapecalc.layers.base.shape import Shape
+    from shapecalc.model.graph import Graph
 
 __all__ = ["inputs_of", "variables_of"]
 
@@ -32,30 +34,21 @@ def variables_of(shown: ShownText) -> list[dict[str, Any]]:
     choices = _choices(document)
     found = []
     for name, default in _defaults(document, shown.variant).items():
-        value = own.get(name, default)
+        value = own.get(name, shown.settings.variables.get(name, default))
         entry = {"name": name, "value": value, "default": default, "choices": choices.get(name)}
         found.append({**entry, **_range(default), "text": _text_of(document, name, shown.variant)})
     return found
 
 
-def _written(document: Document, name: str, variant: str) -> Any:
-    """Return the value of a variable as it is written: in a variant before that of the whole."""
-    settings = document.variants[variant].keys.get("vars") if variant in document.variants else None
-    for key, value in getattr(settings, "pairs", ()):
-        if key.text == name:
-            return value
-    return document.variables[name]
-
-
 def _text_of(document: Document, name: str, variant: str) -> str:
-    return str(getattr(_written(document, name, variant), "text", ""))
+    return str(getattr(written_variable(document, name, variant), "text", ""))
 
 
 def _defaults(document: Document, variant: str) -> dict[str, Any]:
     """Return the values of variables in the text; None for one that is wrong."""
     found: dict[str, Any] = {}
     for name in document.variables:
-        found[name] = _plain(_written(document, name, variant), found)
+        found[name] = _plain(written_variable(document, name, variant), found)
     return found
 
 
@@ -82,19 +75,26 @@ def _range(value: Any) -> dict[str, Any]:
 
 def inputs_of(shown: ShownText) -> list[dict[str, Any]]:
     """Return the inputs of a network, in the layout that is shown: sizes, letters of axes, and which have sliders."""
-    report = shown.report
-    if report is None:
+    graph, layout = _graph_of(shown), shown.settings.layout
+    if graph is None:
         return []
+    layout = layout or graph.layout
     found = []
-    for name, shape in report.graph.inputs.items():
-        free = report.graph.free_axes(name)
+    for name, shape in graph.inputs.items():
+        free = graph.free_axes(name)
         letters = _letters(shape)
         flags = [axis in free for axis in range(shape.rank)]
         sizes, axes, are_free = [
-            list(shape._replace(sizes=tuple(one)).in_layout(report.layout)) for one in (shape.sizes, letters, flags)
+            list(shape._replace(sizes=tuple(one)).in_layout(layout)) for one in (shape.sizes, letters, flags)
         ]
         found.append({"name": name, "sizes": sizes, "axes": axes, "free": are_free})
     return found
+
+
+def _graph_of(shown: ShownText) -> Graph | None:
+    """Return the graph whose inputs are shown: of a text that is only wrong as it is set, that of the text alone."""
+    found = (shown.report, shown.network, shown.alone.report, shown.alone.network)
+    return next((one.graph for one in found if one is not None), None)
 
 
 def _letters(shape: Shape) -> list[str]:

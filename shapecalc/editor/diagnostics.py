@@ -5,22 +5,29 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.editor.positions import Position, Range
+from shapecalc.editor.positions import Position, Range, indent_of, is_blank
+from shapecalc.errors import Hint, ShapecalcError
 from shapecalc.escaping import clean
+from shapecalc.language.members import choose
+from shapecalc.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shapecalc.editor.analysis import Analysis
     from shapecalc.errors import Mark, Problem
+    from shapecalc.language.document import Variant
 
-__all__ = ["ERROR", "NOTE", "WARNING", "Diagnostic", "Related", "diagnostics"]
+__all__ = ["ERROR", "NOTE", "WARNING", "Diagnostic", "Related", "diagnostics", "of_variants"]
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
 _SECONDS_FOR_HINTS = 0.03
 """The time for hints, which may try other values: those of further problems are not worked out."""
 _LEAST_HINTS = 3
+_SECONDS_FOR_VARIANTS = 0.2
+_MOST_OF_A_VARIANT = 3
+"""As many errors of a variant that is not shown are: further ones follow when it is."""
 
 
 class Related(NamedTuple):
@@ -54,6 +61,60 @@ def diagnostics(analysis: Analysis) -> list[Diagnostic]:
             found.append(Diagnostic(_range_of(analysis, problem), level, message, _related(analysis, problem), index))
     found += _notes(analysis)
     return found
+
+
+def of_variants(analysis: Analysis) -> list[Diagnostic]:
+    """Return the errors of the variants that are not shown, of those that are worked out in the time for it.
+
+    An error in the lines of a variant is there, and any other at the name of the variant.
+    """
+    document = analysis.document
+    if document is None or analysis.recovered is not None:
+        return []
+    known = {(problem.headline, problem.mark) for problem in analysis.problems}
+    found: list[Diagnostic] = []
+    end = time.monotonic() + _SECONDS_FOR_VARIANTS
+    for variant in document.variants.values():
+        if variant.name == analysis.variant or not analysis.is_own(variant.mark):
+            continue
+        if time.monotonic() > end:
+            break
+        problems = [one for one in _problems_of(analysis, variant.name) if (one.headline, one.mark) not in known]
+        for problem in problems[:_MOST_OF_A_VARIANT]:
+            known.update([(problem.headline, problem.mark)] if _is_within(problem.mark, variant, analysis) else [])
+            found.append(_of_variant(analysis, variant, problem))
+    return found
+
+
+def _problems_of(analysis: Analysis, variant: str) -> tuple[Problem, ...]:
+    """Return the errors of a variant, and what it expects in vain."""
+    try:
+        network = Network(choose(analysis.member, variant))
+        return tuple(network.unmet(network.infer()))
+    except ShapecalcError as error:
+        return error.problems
+
+
+def _is_within(mark: Mark | None, variant: Variant, analysis: Analysis) -> bool:
+    """Return whether a location is in the lines of a variant: its keys, or one of them."""
+    if mark is None or not analysis.is_own(mark):
+        return False
+    column = variant.mark.column
+    lines = range(variant.mark.line + 1, mark.line + 1)
+    inside = all(is_blank(line) or indent_of(line) >= column for line in map(variant.mark.source.line, lines))
+    return mark.line >= variant.mark.line and inside
+
+
+def _of_variant(analysis: Analysis, variant: Variant, problem: Problem) -> Diagnostic:
+    is_within = _is_within(problem.mark, variant, analysis)
+    where = problem.mark if is_within and problem.mark else variant.mark
+    hint = "" if isinstance(problem.hint, Hint) else problem.hint  # one that is worked out takes time
+    lines = [f"{variant.name}: {_headline(analysis, problem)}", *problem.why, *filter(None, hint.split("\n"))]
+    related = _related(analysis, problem)
+    layer = None if is_within or problem.mark is None else _related_at(analysis, "the layer is here:", problem.mark)
+    if layer and layer not in related:
+        related = (layer, *related)
+    return Diagnostic(analysis.text.range_of(where), ERROR, "\n".join(map(clean, lines)), related)
 
 
 def _headline(analysis: Analysis, problem: Problem) -> str:

@@ -161,7 +161,7 @@ def _fix(shown: ShownText, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return the diagnostics again, with fixes: each was tried, which takes longer than a keystroke may."""
     from shapecalc.editor.actions import fixes, quick_fixes
 
-    own = shown.without_settings()
+    own = shown.alone
     end = len(own.text.starts) - 1
     whole = Range(Position(0, 0), Position(end, len(own.text.line(end))))
     found: dict[int, list[Action]] = {}
@@ -174,9 +174,12 @@ def _fix(shown: ShownText, _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _complete(shown: ShownText, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what may be written at a position."""
+    """Return what may be written at a position, kinds that bundled networks use most before others."""
     from shapecalc.editor.completion import completions
+    from shapecalc.editor.snippets import snippet_of, times_used
 
+    found = completions(shown, _asked_position(shown, request))
+    found.sort(key=lambda one: -times_used(one.label) if one.sort == "kind" else 0)
     items = [
         {
             "label": one.label,
@@ -184,9 +187,10 @@ def _complete(shown: ShownText, request: Mapping[str, Any]) -> dict[str, Any]:
             "detail": one.detail,
             "info": one.documentation,
             "insert": one.new_text,
+            "snippet": snippet_of(shown, one),
             "range": _range(shown, one.range),
         }
-        for one in completions(shown, _asked_position(shown, request))
+        for one in found
     ]
     return {"items": items}
 

@@ -99,6 +99,8 @@ def _readers(report: Report) -> dict[int, list[int]]:
 def _copy(report: Report, name: str, places: list[int], readers: dict[int, list[int]]) -> Copy:
     """Return a copy with its layers; the outputs of several are those that layers outside use."""
     rows = tuple([report.rows[at] for at in places])
+    if len(rows) == 1:  # most are
+        return Copy(name, rows, tuple(rows[0].output_shapes), rows[0].total, rows[0].has_unknown_weights)
     inside = {*places}
     ends = [at for at in places if not inside.issuperset(readers.get(at, ()))] or places[-1:]
     outputs = tuple([shape for at in ends for shape in report.rows[at].output_shapes])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.editor.positions import indent_of, is_blank
 from shapecalc.source import read_text
+from shapecalc.source.brackets import unclosed
+from shapecalc.source.reading import error_line
 
 if TYPE_CHECKING:
     from shapecalc.errors import Problem
@@ -24,7 +26,6 @@ _LONGEST = 200_000
 """Characters of a text that is tried: reading a longer one again takes too long."""
 _ITEM = re.compile(r"^\s*(?:- +)+")
 _KEY = re.compile(r"^\s*(?:- +)*[\w.-]+\s*:(?:\s|$)")
-_BRACKETS = re.compile(r"(?:^|\s)#|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[\]{}]")
 _NAME = re.compile(r"(?:^|[\s{,])name\s*:\s*([\w.]+)")
 
 
@@ -46,40 +47,46 @@ def recovered(text: str, name: str, problem: Problem) -> Recovered | None:
     lines = text.splitlines()
     replaced: set[int] = set()
     keys: set[str] = set()
-    at = _opening(lines, problem.mark.line - 1)
+    at = problem.mark.line - 1
     for _ in range(_MOST_PARTS):
-        span = _part_around(lines, min(at, len(lines) - 1), replaced)
+        span = _part_around(lines, min(_opening(lines, at), len(lines) - 1), replaced)
         if span is None:
             break
         keys.add(_top_key(lines, span[0]))
         _replace(lines, span)
         replaced.update(range(*span))
+        at = _next_error(lines, span[0])
+        if at >= 0:
+            continue
         value, problems = read_text("\n".join(lines) + "\n", name)
         if value is not None:
             return Recovered(value, min(replaced) + 1, frozenset(keys))
         mark = problems[-1].mark
         if mark is None or not mark.line:
             break
-        at = _opening(lines, mark.line - 1)
+        at = mark.line - 1
     return _beginning(text.splitlines(), name, min([*replaced, problem.mark.line - 1]), keys)
+
+
+def _next_error(lines: list[str], begin: int) -> int:
+    """Return the line of the next error, from 0, behind an item that was replaced; -1 if there is none.
+
+    Of a list below a key of the top level only the items from this one are read: those before it can be.
+    """
+    key = begin - 1
+    while key >= 0 and (is_blank(lines[key]) or not re.match(r"[\w.-]+\s*:\s*(?:#.*)?$", lines[key])):
+        key -= 1
+    first = next((line for line in lines[key + 1 : begin + 1] if not is_blank(line)), "")
+    if key < 0 or not first.lstrip().startswith("- ") or indent_of(first) != indent_of(lines[begin]):
+        return error_line("\n".join(lines) + "\n")
+    found = error_line("\n".join([lines[key], *lines[begin:]]) + "\n")
+    return found if found < 0 else max(begin, found + begin - 1)
 
 
 def _opening(lines: list[str], at: int) -> int:
     """Return the line of a bracket that is still open where something new begins, up to a line; or that line."""
-    opened: list[int] = []
-    for number, line in enumerate(lines[: at + 1]):
-        if is_blank(line):
-            continue
-        if opened and line.lstrip()[:1] not in "]}" and indent_of(line) <= indent_of(lines[opened[-1]]):
-            return opened[-1]
-        for sign in _BRACKETS.findall(line):
-            if sign in "[{":
-                opened.append(number)
-            elif sign in "]}" and opened:
-                opened.pop()
-            elif sign.lstrip().startswith("#"):
-                break
-    return at
+    opened, is_new = unclosed(lines, min(at, len(lines) - 1))
+    return opened[0] if opened and is_new else at
 
 
 def _beginning(lines: list[str], name: str, end: int, keys: set[str]) -> Recovered | None:

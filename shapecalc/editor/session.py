@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shapecalc import __version__
@@ -145,14 +146,16 @@ class Server(LanguageServer):
         if document is None or not document.is_recognised:
             return
         version = document.version
-        try:
-            found = await self.answer(
-                document, version, lambda one, to: list(map(to.diagnostic, diagnostics.diagnostics(one)))
-            )
-        except ChangedError:
-            return  # another one is waiting
-        sent = lsp.PublishDiagnosticsParams(uri=uri, version=version, diagnostics=found or [])
-        self.text_document_publish_diagnostics(sent)
+        sent: list[lsp.Diagnostic] = []
+        for work in (diagnostics.diagnostics, diagnostics.of_variants):
+            try:
+                found = await self.answer(document, version, partial(_converted, work))
+            except ChangedError:
+                return  # another one is waiting
+            if found or work is diagnostics.diagnostics:  # those of the text are not kept waiting for those of variants
+                sent += found or []
+                params = lsp.PublishDiagnosticsParams(uri=uri, version=version, diagnostics=sent)
+                self.text_document_publish_diagnostics(params)
 
     def refresh_users(self, changed: str) -> None:
         """Analyse the documents again that use blocks of other files, after one of these has changed."""
@@ -168,3 +171,9 @@ class Server(LanguageServer):
             self.workspace_inlay_hint_refresh(None)
         if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
+
+
+def _converted(
+    work: Callable[[Analysis], list[diagnostics.Diagnostic]], analysis: Analysis, to: ProtocolConverter
+) -> list[lsp.Diagnostic]:
+    return [to.diagnostic(one) for one in work(analysis)]

@@ -9,6 +9,7 @@ import re
 import stat
 import sys
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import Problem, UsageError, did_you_mean
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_BYTES",
     "STDIN", "Found", "bundled_folder", "bundled_keys", "bundled_members", "find_bundled", "find_config",
-    "hint_for_network", "is_config", "is_specification", "locate", "no_such_spec", "read_bytes",
+    "hint_for_network", "is_config", "locate", "no_such_spec", "read_bytes",
 ]  # fmt: skip
 
 STDIN = "-"
@@ -29,8 +30,6 @@ STDIN = "-"
 _CONFIG = "config.json"
 _MODEL_TYPE = rb'"model_type"\s*:'
 _LAYERS = rb'"layers"\s*:\s*\['
-_TOP_KEYS = (rb"layers", rb"(?:inputs?|vars|blocks|variants|expect|layout|outputs?)\w*")
-"""Keys of a specification: it has its layers, and one of the others."""
 _ENDINGS = (".yaml", ".yml")
 _ENDING = ".yaml"
 """The suffix of the bundled files."""
@@ -196,24 +195,25 @@ def bundled_members() -> Iterator[tuple[str, str]]:
             yield path, member
 
 
-def bundled_keys(key: str) -> Iterator[tuple[str, list[str] | None]]:
-    """Yield the path of every bundled file, and the keys of the mapping that it has under a key; None without it.
+def bundled_keys(key: str) -> tuple[tuple[str, list[str] | None], ...]:
+    """Return the path of every bundled file, and the keys of the mapping that it has under a key; None without it.
 
     They are found in the text, without reading it as YAML.
     """
-    folder = bundled_folder()
+    return _keys_in(bundled_folder(), key)
+
+
+@lru_cache(8)
+def _keys_in(folder: str, key: str) -> tuple[tuple[str, list[str] | None], ...]:
+    found = []
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         if not file.endswith(_ENDING):
             continue
         path = os.path.join(folder, file)
         with open(path, encoding="utf-8") as stream:
-            found = re.search(_BLOCK.format(key), stream.read())
-        yield path, [match[2] for match in re.finditer(_MEMBER, found[1])] if found else None
-
-
-def is_specification(content: bytes) -> bool:
-    """Return whether a YAML file looks like a specification by its keys at the left; it may have any error in it."""
-    return all(re.search(rb"(?m)^(?:\xef\xbb\xbf)?['\"]?" + key + rb"['\"]?[ \t]*:", content) for key in _TOP_KEYS)
+            block = re.search(_BLOCK.format(key), stream.read())
+        found.append((path, [match[2] for match in re.finditer(_MEMBER, block[1])] if block else None))
+    return tuple(found)
 
 
 def read_bytes(path: str, shown: str = "") -> bytes:

@@ -1,4 +1,4 @@
-"""Specifications of a git repository: those of a commit, or of the working tree."""
+"""Specifications of a git repository: those of a commit, of the working tree, or of the index (what is staged)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from shapecalc.errors import Problem, UsageError
-from shapecalc.language.files import is_specification
+from shapecalc.errors import Problem, UsageError, did_you_mean
+from shapecalc.escaping import clean
+from shapecalc.language.recognition import is_specification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Snapshot", "renamed", "snapshots"]
+__all__ = ["Snapshot", "renamed", "snapshots", "users_of"]
 
+_DIGITS = 12
+"""As many digits of a commit are shown."""
 _ENDINGS = (".yaml", ".yml")
+_LISTED = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
 _MAX_BYTES = 2**20
 """As much as is read of a file of a commit: no specification is as long, and a repository may have large files."""
 
@@ -25,12 +29,13 @@ class Snapshot(NamedTuple):
     """The YAML files of a commit, or of the working tree: their texts by their paths from the top of the repository.
 
     `folder` is where they are as files, so that specifications find the files that they use; `commit` is empty for the
-    working tree.
+    working tree, and a tree for the index; `name` is how it is called.
     """
 
     folder: str
     commit: str
     texts: Mapping[str, bytes]
+    name: str
 
     def file(self, path: str) -> str:
         """Return where the file of a path is."""
@@ -38,29 +43,88 @@ class Snapshot(NamedTuple):
 
 
 @contextlib.contextmanager
-def snapshots(range_: str, patterns: Sequence[str]) -> Iterator[tuple[Snapshot, Snapshot, list[str]]]:
+def snapshots(
+    range_: str, patterns: Sequence[str], *, staged: bool = False
+) -> Iterator[tuple[Snapshot, Snapshot, list[str]]]:
     """Open two snapshots, and list the paths of the specifications that the patterns match in either of them.
 
-    `range_` is a commit, which is compared with the working tree; `A..B`; or `A...B`, where the common ancestor of both
-    is compared with B. A pattern is a file, a folder, or a glob: `models/**/*.yaml`. Errors: `UsageError`.
+    `range_` is a commit, which is compared with the working tree, or `staged` with the index; `A..B`; or `A...B`, where
+    the common ancestor of both is compared with B. A pattern is a file, a folder, or a glob: `models/**/*.yaml`.
+    Errors: `UsageError`, also if no file matches a pattern, or no specification any of them.
     """
+    if staged and ".." in range_:
+        hint = "give one commit with --staged, such as HEAD"
+        raise UsageError(Problem(f"{range_} is two commits: what is staged is compared with one", hint=hint))
     base, dots, head = range_.partition("...") if "..." in range_ else range_.partition("..")
     top = _git("rev-parse", "--show-toplevel").decode("utf-8", "surrogateescape").rstrip("\n")
     prefix = _git("rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").rstrip("\n")
     wanted = [_regex(prefix, pattern) for pattern in patterns or ["."]]
     first = _commit(base or "HEAD")
-    last = _commit(head or "HEAD") if dots else ""
+    last = _commit(head or "HEAD") if dots else _tree() if staged else ""
     if dots == "...":
         first = _ancestor(first, last, range_)
     with contextlib.ExitStack() as stack:
-        before, after = (stack.enter_context(_opened(top, commit)) for commit in (first, last))
+        names = (first[:_DIGITS], "the index" if staged else last[:_DIGITS] or "the working tree")
+        before, after = (
+            stack.enter_context(_opened(top, commit, name)) for commit, name in zip((first, last), names, strict=True)
+        )
+        every = {**before.texts, **after.texts}
+        for pattern, regex in zip(patterns, wanted, strict=False):
+            if not any(map(regex.fullmatch, every)) and not _is_top(pattern, prefix):
+                raise UsageError(_no_match(pattern, prefix, every))
         paths = sorted(
             path
-            for path in {**before.texts, **after.texts}
+            for path in every
             if any(regex.fullmatch(path) for regex in wanted)
-            and any(is_specification(one.texts[path]) for one in (before, after) if path in one.texts)
+            and any(is_specification(one.texts[path], of_blocks=False) for one in (before, after) if path in one.texts)
         )
+        if not paths and not all(_is_top(pattern, prefix) for pattern in patterns):
+            hint = "a specification has `layers:` and an `input:`"
+            raise UsageError(Problem(f"{_listed(patterns)}: no specification among these files", hint=hint))
         yield before, after, paths
+
+
+def users_of(files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the files that specifications use, and these specifications: those that are not given themselves.
+
+    They are those of the repository, from this folder down; outside of a repository there are none.
+    """
+    listed = _run(*_LISTED)
+    texts = dict(_read_all("", (listed or b"").decode("utf-8", "surrogateescape").split("\0")))
+    uses = {path: {os.path.realpath(os.path.join(os.path.dirname(path), name)) for name in _used_in(text)}
+            for path, text in texts.items()}  # fmt: skip
+    changed = {os.path.realpath(path) for path in files}
+    found: dict[str, None] = {}
+    waiting = set(changed)
+    while waiting:
+        users = [path for path, used in uses.items() if path not in found and not used.isdisjoint(waiting)]
+        found.update(dict.fromkeys(users))
+        waiting = {os.path.realpath(path) for path in users}
+    every = set().union(*uses.values())
+    used = [path for path in files if os.path.realpath(path) in every]
+    return used, [path for path in found if os.path.realpath(path) not in changed]
+
+
+def _used_in(text: bytes) -> set[str]:
+    """Return the files that a specification names under `use:`."""
+    found = re.search(rb"(?m)^['\"]?use['\"]?[ \t]*:(.*(?:\n(?:[ \t-].*)?)*)", text)
+    return set(re.findall(r"[^\s'\"\[\],:]+\.ya?ml", found[1].decode("utf-8", "replace"))) if found else set()
+
+
+def _is_top(pattern: str, prefix: str) -> bool:
+    """Return whether a pattern is the folder itself, or one above: there may be nothing in it."""
+    return posixpath.normpath(posixpath.join(prefix, pattern.replace(os.sep, "/"))) in (".", prefix.rstrip("/"))
+
+
+def _listed(patterns: Sequence[str]) -> str:
+    return ", ".join(map(clean, patterns))
+
+
+def _no_match(pattern: str, prefix: str, paths: Iterable[str]) -> Problem:
+    """Return the problem of a pattern that no file matches, with the hint of what is there."""
+    own = [posixpath.relpath(path, prefix or ".") for path in paths]
+    hint = did_you_mean(pattern, own) or "it is relative to this folder; a glob of all below it is '**/*.yaml'"
+    return Problem(f"no YAML file of the repository matches {clean(pattern)}", hint=hint)
 
 
 def renamed(before: Snapshot, after: Snapshot) -> dict[str, str]:
@@ -73,14 +137,14 @@ def renamed(before: Snapshot, after: Snapshot) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _opened(top: str, commit: str) -> Iterator[Snapshot]:
+def _opened(top: str, commit: str, name: str) -> Iterator[Snapshot]:
     if not commit:
-        yield Snapshot(top, "", dict(_working_files(top)))
+        yield Snapshot(top, "", dict(_working_files(top)), name)
         return
     import tempfile  # few commands need one
 
     with tempfile.TemporaryDirectory(prefix="shapecalc-") as folder:
-        snapshot = Snapshot(folder, commit, dict(_files_of(top, commit)))
+        snapshot = Snapshot(folder, commit, dict(_files_of(top, commit)), name)
         from shapecalc.files import created_file
 
         for path, text in snapshot.texts.items():
@@ -94,10 +158,15 @@ def _opened(top: str, commit: str) -> Iterator[Snapshot]:
 
 def _working_files(top: str) -> Iterator[tuple[str, bytes]]:
     """Yield the YAML files of the working tree that git does not ignore."""
+    listed = _git("-C", top, *_LISTED)
+    yield from _read_all(top, listed.decode("utf-8", "surrogateescape").split("\0"))
+
+
+def _read_all(top: str, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the YAML files among paths of a folder."""
     from shapecalc.files import input_file
 
-    listed = _git("-C", top, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for path in dict.fromkeys(listed.decode("utf-8", "surrogateescape").split("\0")):
+    for path in dict.fromkeys(paths):
         file = os.path.join(top, *path.split("/"))
         if path.endswith(_ENDINGS) and os.path.isfile(file):
             with contextlib.suppress(OSError), input_file(file) as stream:
@@ -133,7 +202,17 @@ def _commit(word: str) -> str:
         found = _git("hash-object", "-t", "tree", "--stdin")
     if found is None:
         hint = "a shallow clone has few commits: fetch it first, with git fetch or fetch-depth: 0 in GitHub Actions"
+        if os.path.exists(word):
+            hint = f"{clean(word)} is a path: write a commit before it, HEAD for the last"
         raise UsageError(Problem(f"there is no commit {word} in this repository", hint=hint))
+    return found.decode("ascii").strip()
+
+
+def _tree() -> str:
+    """Return the tree of the index: what the next commit has. Errors: `UsageError` while a merge has conflicts."""
+    found = _run("write-tree")
+    if found is None:
+        raise UsageError(Problem("what is staged cannot be read: a merge has conflicts", hint="resolve them first"))
     return found.decode("ascii").strip()
 
 

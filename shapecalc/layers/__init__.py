@@ -18,7 +18,7 @@ from shapecalc.layers.families import FAMILIES
 if TYPE_CHECKING:
     from shapecalc.layers.base.layer import KINDS, Layer
 
-__all__ = ["KINDS", "find_kind", "kind_words"]
+__all__ = ["KINDS", "find_kind", "is_kind_word", "kind_words"]
 
 _family_of = {word: family for family, words in FAMILIES.items() for word in words.split()}
 _complete: set[str] = set()
@@ -47,6 +47,11 @@ def find_kind(word: str) -> type[Layer] | None:
     if found and (word == found.kind or word in found.also):
         _found[word] = found
     return found
+
+
+def is_kind_word(word: str) -> bool:
+    """Return whether a word is a name of a kind; no family is loaded for it."""
+    return word in _family_of or layer.normalise_word(word) in _family_of
 
 
 def kind_words() -> list[str]:

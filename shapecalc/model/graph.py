@@ -134,7 +134,8 @@ class Graph(NamedTuple):
     features; `tensors` are the tensors of a file that are weights of its layers, with their names and sizes there, by
     the names of the layers; `fields` are those of a model's config that each variable follows from; `is_folded` is
     whether exporters of its format fold weights, or leave some out; `held` are axes of inputs that keep their sizes in
-    questions about others: the input's name, and which axis of its size.
+    questions about others: the input's name, and which axis of its size; `unused` are the names and sizes of
+    parameters that a module holds and no layer uses.
     """
 
     name: str
@@ -163,6 +164,7 @@ class Graph(NamedTuple):
     sequences: frozenset[str] = frozenset()
     is_folded: bool = False
     held: frozenset[tuple[str, int]] = frozenset()
+    unused: dict[str, tuple[int, ...]] = {}  # noqa: RUF012  (never written on)
 
     @property
     def sample(self) -> str:

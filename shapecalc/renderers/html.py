@@ -39,8 +39,12 @@ def draw(view: View) -> str:
     ])  # fmt: skip
 
 
-def draw_page(body: str, title: str) -> str:
-    """Return a complete page of HTML, light or dark like the system."""
+def draw_page(body: str, title: str, theme: str = "auto") -> str:
+    """Return a complete page of HTML, `light`, `dark`, or like the reader's system; around a picture it is as that."""
+    from shapecalc.renderers.pictures.palette import COLOURS  # not for a report in a notebook
+
+    scheme = {"auto": "light dark"}.get(theme, theme)
+    paper = f"light-dark({', '.join(COLOURS['paper'])})"
     return "\n".join([
         "<!doctype html>",
         '<html lang="en">',
@@ -48,7 +52,8 @@ def draw_page(body: str, title: str) -> str:
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{html(title)}</title>",
-        "<style>:root { color-scheme: light dark } body { font-family: system-ui, sans-serif; margin: 2em }</style>",
+        f"<style>:root {{ color-scheme: {scheme}; background: {paper} }}",
+        "body { font-family: system-ui, sans-serif; margin: 2em }</style>",
         "</head>",
         "<body>",
         body,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.editor.analysis import MAX_CHARACTERS
-from shapecalc.editor.opening import example
-from shapecalc.errors import Problem, ShapeError, UsageError
+from shapecalc.errors import Problem, ShapeError, SpecError, UsageError
 from shapecalc.importers import find_import
-from shapecalc.language.files import STDIN, find_bundled, find_config, locate, read_bytes
+from shapecalc.language.files import STDIN, bundled_folder, find_config, locate, read_bytes
+from shapecalc.language.members import choose, read_edited
 from shapecalc.network import load
 
 if TYPE_CHECKING:
+    from shapecalc.language.files import Found
     from shapecalc.network import Network
 
 __all__ = ["Beginning"]
@@ -32,6 +34,7 @@ class Beginning:
         self.variables = dict(variables or {})
         self.folder = ""
         self._kept: dict[str, Any] | None = None
+        self._is_checked = False
 
     def read(self) -> dict[str, Any]:
         """Return the text, its name, the variant that is shown, and what is set. Errors: `UsageError`, `SpecError`."""
@@ -46,9 +49,6 @@ class Beginning:
                 return self._converted(
                     load(self.spec if origin is None else origin, input=self.inputs, vars=self.variables)
                 )
-            if not os.path.isfile(self.spec) and find_bundled(self.spec):
-                self._kept = example(self.spec)
-                return self._kept
         found = locate(self.spec)
         content = read_bytes(found.path, found.name)
         try:
@@ -58,12 +58,23 @@ class Beginning:
         if len(text) > MAX_CHARACTERS:
             message = f"{found.name} has more than {MAX_CHARACTERS:,} characters, which is as much as a page edits"
             raise UsageError(Problem(message, hint="`shapecalc summary` reads a text of any length"))
-        answer = {"text": text, "name": os.path.basename(found.name), "variant": found.variant}
+        answer = {"text": text, "name": os.path.basename(found.path), "variant": found.variant}
         if found.path == STDIN:
-            self._kept = {**answer, "name": "net.yaml"}
+            self._kept = answer = {**answer, "name": "net.yaml"}
+        elif os.path.dirname(found.path) == bundled_folder():
+            self._kept = answer
         else:
             self.folder = os.path.dirname(os.path.realpath(found.path))
+        if not self._is_checked:
+            self._check(text, answer["name"], found)
         return answer
+
+    def _check(self, text: str, name: str, found: Found) -> None:
+        """Check the variant, and what is set: what is wrong with the text, the page shows. Errors: `UsageError`."""
+        path = "" if found.path == STDIN else found.path
+        with contextlib.suppress(SpecError):
+            load(choose(read_edited(text, path, name), found.variant), input=self.inputs, vars=self.variables)
+        self._is_checked = True
 
     def _converted(self, network: Network) -> dict[str, Any]:
         """Return a network of another format as a specification."""

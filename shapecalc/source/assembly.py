@@ -69,6 +69,8 @@ class TreeBuilder:
         self.total = 0
         self.words: dict[str, tuple[str, float | str | None, str, int]] = {}
         self.problems = Problems()
+        self.read_to = 0
+        """How many characters of the text have been read."""
         self.is_dashed = False
         """Whether a word begins with a dash, without a space after it."""
         self.cut: tuple[int, int] | None = None

@@ -16,12 +16,15 @@ __all__ = ["dash_problems"]
 
 _ITEM = re.compile(r"-(?=[\w\"'\[{])(?!\d).*")
 
+_ANY = re.compile(r"(?m)^\s*-(?=[\w\"'\[{])(?!\d)")
 _COMMENT = re.compile(r"(^|\s)#.*")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
 def dash_problems(source: Source) -> list[Problem]:
     """Return the problems of the lines that begin with a dash and no space after it, where a list may be."""
+    if not _ANY.search(source.text):
+        return []
     return [
         Problem("a space is missing after this `-`", Mark(source, number, indent + 1), hint=f"write `- {short(rest)}`")
         for number, indent, rest in _without_space(source)

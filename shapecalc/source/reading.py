@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from shapecalc.errors import Mark, Problem, Source
 from shapecalc.source.assembly import MAX_DEPTH, StopReadingError, TreeBuilder, depth_problem
 from shapecalc.source.decoding import UNREADABLE
-from shapecalc.source.syntax import comma_problem, syntax_problem, tabs_problem
 from shapecalc.source.values import At, Scalar, as_list, short
 from shapecalc.source.words import resolve
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from yaml.error import MarkedYAMLError
 
-__all__ = ["check_characters", "read_events"]
+__all__ = ["check_characters", "error_line", "read_events"]
 
 
 _WORDS_KEPT = 4096
@@ -40,6 +39,8 @@ def read_events(source: Source, builder: TreeBuilder) -> None:
         if builder.is_dashed:
             _check_dashes(builder)
     except yaml.MarkedYAMLError as error:
+        from shapecalc.source.syntax import syntax_problem
+
         _check_dashes(builder, error)
         problem = _nesting_problem(error, builder) or syntax_problem(error, source)
         raise StopReadingError(problem) from None
@@ -58,6 +59,7 @@ def _feed(yaml: Any, text: str, builder: TreeBuilder) -> None:
     plain, put = yaml.ScalarEvent, builder.put
     for event in _events(yaml, text):
         kind = type(event)
+        builder.read_to = event.end_mark.index
         if kind is plain:
             value = _scalar(event, builder)
             if value is None:
@@ -74,6 +76,21 @@ def _events(yaml: Any, text: str) -> Iterator[Any]:
     return iter(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event, None)
 
 
+def error_line(text: str) -> int:
+    """Return the line, from 0, where YAML stops to read a text; -1 if it reads all of it. No values are made."""
+    import yaml
+
+    try:
+        for _ in _events(yaml, text):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.context_mark if "simple key" in (error.context or "") else error.problem_mark
+        return int(mark.line) if mark else 0
+    except (yaml.YAMLError, UnicodeError, ValueError):
+        return 0
+    return -1
+
+
 def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | None:
     """Return the problem of a text that is nested too deep up to where yaml stopped; None for any other.
 
@@ -84,6 +101,9 @@ def _nesting_problem(error: MarkedYAMLError, builder: TreeBuilder) -> Problem | 
 
     depth = 0
     end = error.problem_mark.index if error.problem_mark else 0
+    ahead = builder.source.text[builder.read_to : end]
+    if len(builder.stack) + sum(map(ahead.count, "[{-:?")) <= MAX_DEPTH:  # no deeper than that
+        return None
     try:
         for event in _events(yaml, builder.source.text[:end]):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -150,6 +170,8 @@ def _new_scalar(event: Any, text: str, builder: TreeBuilder) -> Scalar | None:
 
 def _without_comma(text: str, at: At, builder: TreeBuilder) -> Scalar:
     """Report a text with a comma at its end, as values have in Python and JSON, and return it without the comma."""
+    from shapecalc.source.syntax import comma_problem
+
     source, line, column, length, _ = at
     is_last = source.line(line)[column + length - 2 :][:1] == ","  # not where the text continues below
     builder.problems.append(comma_problem(Mark(source, line, column + length - 1) if is_last else Mark(*at)))
@@ -213,6 +235,8 @@ def check_characters(text: str, mark: Mark, builder: TreeBuilder) -> None:
 
 def _check_tabs(event: Any, builder: TreeBuilder) -> None:
     """Check for plain text that continues in a line indented with tabs: it was meant as a separate line."""
+    from shapecalc.source.syntax import tabs_problem
+
     for line in range(event.start_mark.line + 2, event.end_mark.line + 2):
         tabs = tabs_problem(builder.source, line)
         if tabs:

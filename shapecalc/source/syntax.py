@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Mark, Problem, Source
+from shapecalc.source.brackets import CLOSING, unclosed
 from shapecalc.source.decoding import mark_at
 from shapecalc.source.values import short
 
@@ -148,7 +149,7 @@ def _glued(source: Source, number: int, end: int = 0) -> Problem | None:
 
 def _slip(mark: Mark, begin: Mark, problem: str, context: str) -> Problem | None:
     """Return the problem of a sign too many or too few; None for any other."""
-    if "flow" not in context and _character(mark) in _CLOSING:
+    if "flow" not in context and _character(mark) in CLOSING.values():
         return Problem(f"this `{_character(mark)}` closes nothing", mark, hint="remove it")
     behind = _behind_item(mark) if "block" in context else None
     if behind:
@@ -192,6 +193,7 @@ def _slip_of_colon(mark: Mark) -> Problem | None:
         given = re.sub(r"\s+#.*", "", behind).strip()
         message = f"{found[2]} is an argument: it is written within braces"
         at = Mark(mark.source, mark.line, found.start(2) + 1, len(found[2]))
+        given = given[:-1] if given.endswith("}") and given.count("}") > given.count("{") else given
         return Problem(message, at, hint=f"write `{found[1]} {{{found[2]}{short(given)}}}`")
     if re.fullmatch(r"\s+[\w.-]+", before) and _indent(line) > _indent(above) and ":" in above:
         return _not_indented(Mark(mark.source, mark.line, _indent(line) + 1, len(before.strip())))
@@ -210,27 +212,33 @@ def _without_dash(mark: Mark) -> Problem | None:
     return Problem("a `- ` is missing before this", mark._replace(length=len(word)), hint=f"write `- {short(word)}`")
 
 
-_CLOSING = ("}", "]")
-
-
 def _character(mark: Mark) -> str:
     return mark.source.line(mark.line)[mark.column - 1 : mark.column]
 
 
 def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
-    bracket = _character(begin) if _character(begin) in "[{" else "["
-    closing = "}" if bracket == "{" else "]"
-    line = mark.source.line(mark.line)
-    left = mark.source.line(begin.line)[begin.column :].strip()
-    is_outside = line.lstrip().startswith("- ") or _indent(line) <= _indent(begin.source.line(begin.line))
-    if mark.line > begin.line and left and is_outside:
+    source, line = mark.source, mark.source.line(mark.line)
+    lines = source.text.splitlines()
+    opened, is_new = unclosed(lines, mark.line - 1, mark.column - 1 if mark.line < len(lines) else None)
+    if opened:
+        begin = Mark(source, opened[0] + 1, opened[1] + 1)
+    bracket = _character(begin) if _character(begin) in CLOSING else "["
+    closing = CLOSING[bracket]
+    left = source.line(begin.line)[begin.column :].strip()
+    is_new = mark.line > begin.line and (is_new or line.lstrip().startswith("- "))
+    is_end = (
+        opened is not None and mark.line >= len(source.text.rstrip().splitlines()) and not line[mark.column :].strip()
+    )
+    if is_new and (left or bracket == "{"):  # no item of a mapping has a dash
         message = f"the `{bracket}` is not closed on its line, and something new begins below"
-        return Problem(message, begin, hint=f"close it with `{closing}`")
+        return Problem(message, begin, hint=_how_to_close(closing, left))
+    if is_end and _character(mark) not in CLOSING.values():
+        return Problem(f"the `{bracket}` is not closed", begin, hint=_how_to_close(closing, left))
     if line[mark.column - 1 :].startswith("- "):
         return Problem(f"an item within `{bracket}` and `{closing}` has no dash", mark, hint="remove the `- `")
     key = re.search(r"(?<=\s)[\w.-]+$", line[: mark.column - 1]) if _character(mark) == ":" else None
     if key:
-        before = Mark(mark.source, mark.line, key.start() + 1, len(key[0]))
+        before = Mark(source, mark.line, key.start() + 1, len(key[0]))
         return Problem(f"a `,` is missing before {short(key[0])}", before, hint="separate the arguments by commas")
     return Problem(
         f"a `,` or a `{closing}` is missing here",
@@ -239,6 +247,12 @@ def _unclosed_bracket(begin: Mark, mark: Mark) -> Problem:
         or f"separate the items between `{bracket}` and `{closing}` by commas, and close it",
         also=((f"the `{bracket}` is at", begin),) if begin != mark else (),
     )
+
+
+def _how_to_close(closing: str, written: str) -> str:
+    """Return the hint to close a bracket, of which the rest of its line is known."""
+    name = re.search(r"(?:^|[\s,{])([\w-]+)\s*:$", re.sub(r"\s#.*", "", written).rstrip())
+    return f"close it with `{closing}`, behind the value of {short(name[1])}" if name else f"close it with `{closing}`"
 
 
 def _word_with_brackets(line: str, at: int) -> str:

@@ -68,11 +68,11 @@ def test_changed_files(kind: str, tmp_path: Path) -> None:
                 file.writestr("m/data/0", bytes(24))
         else:
             path.write_bytes(changed(content, draw))
-        start = time.perf_counter()
+        start = time.process_time()
         with contextlib.suppress(ShapecalcError):
             found = shapecalc.weights(path)
             for format_ in ("text", "csv", "json"):
                 found.render(format_)
             read += 1
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
     assert read < CHANGES

@@ -108,11 +108,11 @@ LIES = {
 def test_a_header_that_lies(lie: str, tmp_path: Path) -> None:
     content, words = LIES[lie]
     (tmp_path / "m.gguf").write_bytes(content)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(str(tmp_path / "m.gguf"))
     assert words in str(caught.value)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_every_cut_is_an_error(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ TRICKS = {
 @pytest.mark.parametrize("trick", TRICKS)
 def test_tricks(trick: str) -> None:
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     if trick in ("a list as a key", "a number of very many digits"):
         read_pickle("f.pt", TRICKS[trick])
     else:
@@ -114,7 +114,7 @@ def test_tricks(trick: str) -> None:
             read_pickle("f.pt", TRICKS[trick])
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_memo_of_a_large_number_needs_no_room() -> None:
@@ -131,17 +131,17 @@ def test_a_billion_laughs() -> None:
     assert len(found) == 10
     from shapecalc.checkpoints.torch import _walk
 
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CheckpointError, match="nested too deeply"):
         _walk("f.pt", found)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_very_long_pickle_ends() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CheckpointError, match="it has more than 6,000,000 steps"):
         read_pickle("f.pt", b"N0" * 4_000_000)
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
 
 
 test_a_very_long_pickle_ends = pytest.mark.slow(test_a_very_long_pickle_ends)

@@ -102,12 +102,12 @@ LIES: dict[str, tuple[Any, int, str]] = {
 def test_a_header_that_lies(lie: str, tmp_path: Path) -> None:
     header, size, words = LIES[lie]
     path = write_header(tmp_path / "m.safetensors", header, size)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(path) if isinstance(header, dict) or lie != "a list" else _read_list(path)
     assert words in str(caught.value)
     assert str(caught.value).startswith(path)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def _read_list(path: str) -> None:

@@ -161,7 +161,6 @@ def test_a_range_from_the_common_ancestor(repository):
     (["models/**/*.yaml"], ["models/a/deep.yaml", "models/net.yaml"]),
     (["**/*.yml", "x?.yaml"], ["xy.yaml", "y.yml"]),
     (["./models/../x*"], ["xy.yaml"]),
-    (["mod"], []),
     ([], ["models/a/deep.yaml", "models/net.yaml", "xy.yaml", "y.yml"]),
 ])  # fmt: skip
 def test_patterns(repository, patterns, found):
@@ -208,7 +207,8 @@ def test_ignored_files_submodules_and_links_are_left_out(repository):
         (repository / "x" / "again.yaml").symlink_to("net.yaml")
         second = commit(repository, {})
         (repository / "link.yaml").unlink()
-        assert statuses(f"{second}..{second}", "link.yaml") == {}
+        assert statuses(f"{second}..{second}") == {}
+        assert run("changes", f"{second}..{second}", "link.yaml").status == 2
 
 
 @pytest.mark.parametrize(("words", "text"), [
@@ -267,3 +267,49 @@ def test_what_stays_broken_beside_an_edit_has_not_changed(repository):
     assert statuses(first) == {}
     commit(repository, {"bad.yaml": f"# a comment\n{BROKEN}"})
     assert statuses(first) == {"bad.yaml": "broken"}
+
+
+def test_paths_that_match_nothing(repository):
+    first = commit(repository, {"models/net.yaml": net(), "models/other.yaml": "services: {}\n"})
+    for words, message in (
+        (
+            ("models/nets.yaml",),
+            "no YAML file of the repository matches models/nets.yaml\n   did you mean models/net.yaml?\n",
+        ),
+        (("models/*.yml", "models/net.yaml"), "no YAML file of the repository matches models/*.yml\n"),
+        (("model",), "no YAML file of the repository matches model\n"),
+        (("models/other.yaml",), "models/other.yaml: no specification among these files\n"),
+    ):
+        ran = run("changes", first, *words)
+        assert (ran.status, ran.out) == (2, "")
+        assert ran.err.startswith(message)
+    for words in ((), (".",), ("models/net.yaml",), ("models",), ("models/**/*.yaml",)):
+        assert run("changes", first, *words).status == 0
+    commit(repository, {"models/net.yaml": None})
+    assert statuses(first, "models/net.yaml") == {"models/net.yaml": "removed"}
+    ran = run("changes", "models/other.yaml")
+    assert (ran.status, ran.err.splitlines()[1].strip()) == (
+        2,
+        "models/other.yaml is a path: write a commit before it, HEAD for the last",
+    )
+
+
+def test_what_is_staged(repository):
+    write(repository, {"a.yaml": net(8)})
+    git(repository, "add", "-A")
+    assert statuses("--staged") == {"a.yaml": "added"}, "before the first commit"
+    commit(repository, {"a.yaml": net(8), "b.yaml": net(8)})
+    write(repository, {"a.yaml": net(16), "b.yaml": net(32), "untracked.yaml": net(2)})
+    git(repository, "add", "a.yaml")
+    write(repository, {"a.yaml": BROKEN})
+    found = changes("--staged")
+    (one,) = found["networks"]  # 3·3·3·16 + 16 and 16·6·6·10 + 10 parameters
+    assert (one["name"], one["status"], one["b"]["total"]["params"]) == ("a.yaml", "changed", 6218)
+    assert found["b"] == "the index"
+    assert statuses("HEAD") == statuses() == {"a.yaml": "broken", "b.yaml": "changed", "untracked.yaml": "added"}
+    assert statuses("HEAD", "--staged", "b.yaml") == {}
+    ran = run("changes", "HEAD..HEAD", "--staged")
+    assert (ran.status, ran.err.splitlines()[0]) == (
+        2,
+        "HEAD..HEAD is two commits: what is staged is compared with one",
+    )

@@ -156,6 +156,16 @@ def test_themes():
     assert ".f-paper{fill:#0d1117}" in dark
 
 
+@pytest.mark.parametrize(("theme", "scheme"), [("auto", "light dark"), ("light", "light"), ("dark", "dark")])
+def test_the_page_around_a_picture_has_its_theme(theme, scheme, tmp_path):
+    run("draw", "lenet5", "--theme", theme, "-o", tmp_path / "command.html")
+    shapecalc.load("lenet5").infer().draw(theme=theme).save(str(tmp_path / "library.html"))
+    for name in ("command.html", "library.html"):
+        page = (tmp_path / name).read_text(encoding="utf-8")
+        assert re.findall(r"color-scheme: ([a-z ]*)", page) == [scheme]
+        assert "background: light-dark(#ffffff, #0d1117)" in page
+
+
 def test_directions():
     def size(*words):
         return [int(found) for found in re.search(r'width="(\d+)" height="(\d+)"', run("draw", *words).out).groups()]

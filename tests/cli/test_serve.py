@@ -83,8 +83,8 @@ def test_it_begins_with_what_is_named(tmp_path):
 
     assert Beginning("").read() == {"text": "", "name": "", "variant": "", "inputs": {}, "variables": {}}
     bundled = Beginning("resnet50")
-    assert bundled.read()["name"] == "resnet50.yaml"
-    assert "variants:" in bundled.read()["text"]
+    assert (bundled.read()["name"], bundled.read()["variant"]) == ("resnet.yaml", "resnet50")
+    assert "  resnet152:" in bundled.read()["text"], "the whole family, so that the page lists its variants"
     assert bundled.folder == ""
     family = tmp_path / "family.yaml"
     family.write_text(SMALL + "vars: {a: 1}\nvariants: {small: {vars: {a: 2}}, large: {vars: {a: 3}}}\n")
@@ -99,6 +99,31 @@ def test_it_begins_with_what_is_named(tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"model_type": "gpt2", "n_layer": 2}))
     assert "layers:" in Beginning(str(config)).read()["text"]
+
+
+@needs_the_extra
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("unet", "--set", "nope=10"), "there is no variable nope to set"),
+        (("unet", "--input", "x"), "'x' is not a size"),
+        (("unet:small", "--port", "0"), "unet.yaml has no variant small"),
+    ],
+)
+def test_what_cannot_be_set_ends_the_command(given, message):
+    ran = run("serve", "--no-browser", *given)
+    assert (ran.status, ran.out) == (2, "")
+    assert message in ran.err
+
+
+@needs_the_extra
+def test_a_wrong_text_or_value_is_shown_by_the_page(tmp_path):
+    from shapecalc.server.beginning import Beginning
+
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("vars: {a: 1}\nlayers: [conv: {\n")
+    assert Beginning(str(wrong), None, {"a": 2}).read()["variables"] == {"a": 2}
+    assert Beginning("unet", None, {"width": -1}).read()["variables"] == {"width": -1}
 
 
 @needs_the_extra

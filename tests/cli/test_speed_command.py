@@ -153,7 +153,7 @@ def test_a_plot_names_the_layers_the_limits_and_the_ridge(tmp_path):
     assert run("speed", "resnet50", "--device", "h100", "--plot", str(path)).status == 0
     text = path.read_text(encoding="utf-8")
     for words in ("resnet50", "NVIDIA H100 SXM5 80 GB", "ridge 295 FLOP/B", "memory 3.35 TB/s", "fp16 peak 989 TFLOP/s",
-                  "51 layers memory-bound", "3 layers compute-bound", "whole network", "layer1.0.conv3 and 5 like it"):  # fmt: skip
+                  "51 layers memory-bound", "3 layers compute-bound", "whole network", "layer1.0.conv3 ×6"):  # fmt: skip
         assert words in text, words
 
 

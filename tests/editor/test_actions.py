@@ -100,6 +100,54 @@ def test_fixes_of_a_shape_error():
         assert edited(found, action).count("\n") == found.text.text.count("\n")
 
 
+def test_fixes_where_the_first_layer_fails():
+    found = fixes(analysis("input: 1x4x4\nlayers:\n- conv: {out_channels: 8, kernel_size: 5}\n- relu\n"))
+    assert found[0].title == "conv1: padding 0 → 1 (output 8×2×2)"
+
+
+# A text that is half written, the message of its first problem, its hint, and the line with the fix (None: there is none).
+HALF = {
+    "a value": ("- {conv: 64, kernel_size:", "{", "close it with `}`, behind the value of kernel_size", None),
+    "an argument": ("- conv: {out_channels: 64,", "{", "close it with `}`", "- conv: {out_channels: 64,}"),
+    "a brace": ("- conv: {", "{", "close it with `}`", "- conv: {}"),
+    "a list": ("- add: [a, b", "[", "close it with `]`", "- add: [a, b]"),
+    "a branch": ("- add: [{conv: 8", "{", "close it with `}`", "- add: [{conv: 8}]"),
+    "a quote": ("- {conv: 8, name: 'a", "quote", "close it with the same quote that opens it", "- {conv: 8, name: 'a'}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("after", ["- relu\n- fc: 10\n", ""])
+@pytest.mark.parametrize("name", HALF)
+def test_brackets_that_are_not_closed_yet(name, after):
+    line, what, hint, due = HALF[name]
+    found = analysis(f"input: 3x32x32\nlayers:\n- tanh\n{line}\n{after}")
+    problem = found.problems[-1]
+    assert problem.mark.line == 4
+    assert problem.message.startswith("the quote is not closed" if what == "quote" else f"the `{what}` is not closed")
+    assert problem.hint == hint
+    actions = quick_fixes(found, WHOLE)
+    assert [edited(found, action).splitlines()[3] for action in actions] == ([due] if due else [])
+    assert all("relu" not in action.title for action in actions)
+
+
+def test_a_bracket_of_the_other_sort():
+    found = analysis("input: 8\nlayers:\n- concat: [{linear: 8]\n")
+    assert edited(found, quick_fixes(found, WHOLE)[0]).splitlines()[2] == "- concat: [{linear: 8}]"
+
+
+@pytest.mark.parametrize(
+    ("line", "due"),
+    [
+        ("- covn: {out_chanels: 8, kernel_size: 3}", "- conv: {out_chanels: 8, kernel_size: 3}"),  # another typo
+        ("- max_pol: 20", "- max_pool: 20"),  # a shape error
+        ("- covn: {out_channels: 8}", "- conv: {out_channels: 8}"),  # an argument is missing
+    ],
+)
+def test_a_mistake_with_another_behind_it_has_a_fix(line, due):
+    found = analysis(f"input: 3x8x8\nlayers:\n{line}\n")
+    assert edited(found, quick_fixes(found, WHOLE)[0]).splitlines()[2] == due
+
+
 def test_a_fix_keeps_line_breaks():
     found = Analysis("input: 3x8x8\r\nlayers:\r\n- flatten\r\n- linear: {in_features: 9, out_features: 2}\r\n")
     text = edited(found, fixes(found)[0])
@@ -117,11 +165,8 @@ def test_only_of_the_lines_asked_for():
     assert {action.number for action in quick_fixes(found, Range(Position(3, 0), Position(3, 0)))} == {1}
 
 
-def test_an_action_makes_no_other_problem_in_its_line():
-    """A convolution needs a kernel: the near word alone would not do."""
+def test_a_near_word_is_written_also_where_more_is_missing():
     found = analysis("input: 3x8x8\nlayers:\n- cnv: 3\n")
-    assert quick_fixes(found, WHOLE) == []
-    found = analysis("input: 3x8x8\nlayers:\n- cnv: {out_channels: 3, kernel_size: 1}\n")
     assert [action.title for action in quick_fixes(found, WHOLE)] == ["replace cnv by conv"]
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 
 import pytest
+import yaml
 from edited import analysis, bundled, labels, messages
 
 from shapecalc.editor.analysis import MAX_CHARACTERS, Analysis
 from shapecalc.editor.completion import completions
-from shapecalc.editor.diagnostics import diagnostics
+from shapecalc.editor.diagnostics import diagnostics, of_variants
 from shapecalc.editor.hints import hints, lenses
 from shapecalc.editor.hover import hover
 from shapecalc.editor.navigation import definition, references
 from shapecalc.editor.positions import Position
+from shapecalc.source import reading
 
 GOOD = """\
 input: 3x32x32
@@ -186,3 +188,98 @@ def test_warnings_notes_and_expectations():
     levels = {level: text for _, level, text in messages(found)}
     assert "unused" in levels["warning"]
     assert "params" in levels["error"]
+
+
+def test_a_text_with_many_mistakes_is_read_about_once(monkeypatch):
+    """Each further mistake is looked for behind the one before: a text is not read again from its beginning."""
+    line, item = "- conv: {out_channels: 8, kernel_size:", "- conv: {out_channels: 8, kernel_size: 1}"
+    layers = [line if number % 40 == 20 else item for number in range(400)]
+    text = "\n".join(["input: 3x8x8", "layers:", *layers, ""])
+    read = []
+    events = reading._events
+    monkeypatch.setattr(reading, "_events", lambda yaml, given: counted(events(yaml, given), read))
+    found = Analysis(text)
+    assert len(labels(found)) == 20
+    monkeypatch.undo()
+    whole = len([*reading._events(yaml, text.replace(f"{line}\n", f"{item}\n"))])
+    assert len(read) < 3 * whole
+
+
+def counted(events, read):
+    for event in events:
+        read.append(event)
+        yield event
+
+
+# ---- files of blocks, and families -----------------------------------------------------------------------------------
+
+BLOCKS = """
+blocks:
+  cell:
+    args: {channels: required, times: 2, parts: required, is_on: required}
+    layers:
+    - conv: {out_channels: channels, kernel_size: 3}
+    - relu:
+      when: is_on
+    - add: [[], input]
+    - linear: parts[0]
+  pair:
+    args: {channels: required}
+    layers:
+    - cell: {channels: channels, parts: [1, 2], is_on: true}
+    - tanh
+"""
+
+
+def test_a_file_of_blocks_alone_is_checked_inside():
+    assert messages(analysis(BLOCKS)) == [(3, "warning", "the argument times of the block cell is never used")]
+    for old, new, line, message in (
+        ("- tanh", "- tahn", 14, "there is no kind of layer called tahn"),
+        ("kernel_size", "kernel_siz", 5, "conv: there is no argument kernel_siz"),
+        ("out_channels: channels", "out_channels: chanels", 5, "conv: `chanels` is not a variable"),
+        ("[[], input]", "[[], inptu]", 8, "no layer, block or input is called inptu here"),
+        ("cell: {channels: channels", "cell: {chanels: channels", 13, "the block cell has no argument chanels"),
+    ):
+        assert BLOCKS.count(old) == 1
+        found = messages(analysis(BLOCKS.replace(old, new)))
+        assert (line, "error", message) in found
+        assert len([one for one in found if one[1] == "error"]) == 1
+
+
+FAMILY = """
+input: 3x8x8
+vars: {k: 3}
+layers:
+- conv: {out_channels: 4, kernel_size: k}
+variants:
+  a: {}
+  b: {vars: {k: 11}}
+  c:
+    input: 3x9x9
+    vars: {kk: 3}
+  d: {vars: {k: 5}, expect: {params: 1}}
+"""
+
+
+def test_errors_of_each_variant_are_shown_at_its_place():
+    found = of_variants(analysis(FAMILY))
+    assert [(one.range.start.line + 1, one.message.partition("\n")[0]) for one in found] == [
+        (7, "b: conv1 (conv): the 11×11 window does not fit its 8×8 input"),
+        (10, "c: there is no variable kk to set"),
+        (11, "d: expect: params is 304, expected 1"),
+    ]
+    assert [(one.range.start.line + 1, one.message) for one in found[0].related] == [(4, "the layer is here")]
+    assert messages(analysis(FAMILY)) == []
+    shown = analysis(FAMILY, variant="b")
+    assert [line for line, level, _ in messages(shown) if level == "error"] == [4]
+    assert [one.range.start.line + 1 for one in of_variants(shown)] == [10, 11]
+
+
+def test_variants_of_a_good_family_have_none():
+    for name in ("resnet", "vgg"):
+        assert of_variants(bundled(name)) == []
+
+
+def test_the_time_for_variants_is_bounded(monkeypatch):
+    monkeypatch.setattr("shapecalc.editor.diagnostics._SECONDS_FOR_VARIANTS", -1)
+    assert of_variants(analysis(FAMILY)) == []

@@ -1025,7 +1025,7 @@ SOURCES = [LENET, PHASES, PYTHON, V1, V0, REGIONS, SEQUENCE, *[
 @pytest.mark.parametrize("seed", range(8))
 def test_a_broken_file_is_an_error_or_a_network(seed):
     rng = random.Random(seed)
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(120):
         text = broken(rng.choice(SOURCES), rng).replace(" ", rng.choice([" ", " ", "\n"]))
         try:
@@ -1034,7 +1034,7 @@ def test_a_broken_file_is_an_error_or_a_network(seed):
         except ShapecalcError as error:
             said = str(error)
             assert said
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
 
 
 def test_a_large_file_takes_bounded_time_and_memory():
@@ -1043,19 +1043,19 @@ def test_a_large_file_takes_bounded_time_and_memory():
         for i in range(5_000)
     )
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()
     report = report_of(of_size(1, 3, 4, 4) + body)
-    took, (_, peak) = time.perf_counter() - begin, tracemalloc.get_traced_memory()
+    took, (_, peak) = time.process_time() - begin, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(report.rows) == 5_000
     assert took < 20
     assert peak < 100e6
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(SpecError):
         report_of('layer { type: "ReLU" ' + "a { " * 1_000_000)
     with pytest.raises(SpecError):
         report_of('layer { x: "' + "\\\\" * 1_000_000)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 @pytest.mark.parametrize(

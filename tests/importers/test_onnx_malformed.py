@@ -79,10 +79,10 @@ def test_numbers_of_shape_arithmetic_have_64_bits(op, text):
     """Each of the nodes doubles the number of digits: 2^60 of them at the end."""
     nodes = [node("Shape", ["x"], ["t0"])]
     nodes += [node(op, [f"t{i}", f"t{i}"], [f"t{i + 1}"]) for i in range(70)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ShapeError) as error:
         infer([*nodes, node("Reshape", ["x", "t70"], ["y"])])
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert f" {text}: it computes a whole number that is longer than 64 bits" in str(error.value)
 
 
@@ -143,7 +143,7 @@ def test_nodes_of_any_inputs_and_attributes_are_errors_or_layers(seed):
     weights = [tensor(name, dims) for name, dims in stored.items()] + WEIGHTS[1:]
     every = [*SIZES, *stored, "k", "l", "axes", "one", "s", ""]
     inputs = [value(name, size, chance.choice((FLOAT, INT64))) for name, size in SIZES.items()]
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(600):
         nodes, names = [node("Shape", ["x"], ["s"])], list(every)
         for number in range(chance.randint(1, 3)):
@@ -156,7 +156,7 @@ def test_nodes_of_any_inputs_and_attributes_are_errors_or_layers(seed):
         data = model(nodes, inputs, [value("o0", None)], weights=weights, opset=chance.choice((7, 11, 13, 17, 21)))
         with contextlib.suppress(ShapecalcError):
             str(shapecalc.load(data, vars=chance.choice(({}, {}, {"v": [1, 2, 3, 4]}, {"n": 3}))).infer())
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
 
 
 def test_equal_messages_are_read_once_and_others_apart():

@@ -224,10 +224,10 @@ def test_ten_thousand_nodes_are_read_in_time():
              for i in range(10_000)]  # fmt: skip
     tensors = {"x": (1, 8), **{f"r{i}": (1, 8) for i in range(10_000)}}
     data = archive(program(nodes, tensors, outputs=["r9999"]))
-    start = time.perf_counter()
+    start = time.process_time()
     network = shapecalc.load(data)
     assert len(network.graph.nodes) == 10_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def other_bytes(draw, data):
@@ -290,13 +290,13 @@ def test_mutated_archives_only_raise_our_errors(seed, tmp_path):
     for path in draw.sample([path for path in FILES if path.stem != "recurrent_core"], 7):
         for _ in range(4):
             data = mutated(draw, path.read_bytes())
-            start = time.perf_counter()
+            start = time.process_time()
             with contextlib.suppress(ShapecalcError):
                 shapecalc.load(data).infer()
             tmp_path.joinpath("x.pt2").write_bytes(data)
             with contextlib.suppress(ShapecalcError):
                 shapecalc.weights(tmp_path / "x.pt2")
-            assert time.perf_counter() - start < 20
+            assert time.process_time() - start < 20
 
 
 def test_of_several_outputs_only_empty_ones_are_constants():

@@ -105,7 +105,7 @@ def test_no_question_reads_a_file(server, folder):
 def test_without_a_file_only_bundled_ones_are_used():
     with serving("deeplabv3_resnet50", workers=1) as server:
         start = server.send("GET", "/api/start").json
-        assert start["name"] == "deeplabv3_resnet50.yaml"
+        assert (start["name"], start["variant"]) == ("deeplabv3.yaml", "deeplabv3_resnet50")
         found = server.ask("look", start["text"], name=start["name"]).json
         assert found["is_complete"], found["diagnostics"]
         assert server.ask("look", USING.format("../pyproject.toml"), name=start["name"]).json["totals"] is None

@@ -608,7 +608,7 @@ def test_pyyamls_own_limit_makes_no_difference(limit: int, monkeypatch: pytest.M
     text = f"input: 8\nlayers: {nested(10_000)}"
     assert headlines(text) == ["net.yaml:2:108: lists and mappings are nested more than 100 deep"]
     assert headlines(nested(100)) == []
-    assert [line.split(": ", 1)[1] for line in headlines("[" * 100)] == ["a `,` or a `]` is missing here"]
+    assert [line.split(": ", 1)[1] for line in headlines("[" * 100)] == ["the `[` is not closed"]
 
 
 def test_a_long_text_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 import { byId, debounced, h, setText } from "./dom";
 import { Editor } from "./editor/editor";
-import { type Answers, type Do, type Fix, type Look, Refused, type Request, type Settings, type Sizes } from "./engine/contract";
+import { type Answers, type Do, type Fix, type Look, Refused, type Request, type Settings, type Sizes, type Table } from "./engine/contract";
 import { type Engine, EngineLost, type Status } from "./engine/engine";
 import { Latest } from "./latest";
 import { fromFragment, toFragment } from "./share";
@@ -24,6 +24,9 @@ layers:
 /** Addresses longer than this are no longer kept up to date. */
 const LONGEST_TEXT = 60_000;
 
+/** A text that is opened, with what is set beside it. */
+type Shown = { text: string; name: string; variant?: string } & Partial<Pick<Settings, "variables" | "inputs">>;
+
 /** The page: the text and the choices beside it are its state; all else is what the engine says of them. */
 export class App {
   readonly editor: Editor;
@@ -31,9 +34,11 @@ export class App {
   readonly tabs: Tabs;
   readonly explanation: Explanation;
   name = "net.yaml";
+  /** Whether what is shown is still of the text before. */
+  private isOther = false;
   chosen = { variant: "", variables: {} as Settings["variables"], inputs: {} as Record<string, number[]> };
   look: Look | null = null;
-  private readonly controls: Controls;
+  readonly controls: Controls;
   private readonly totals = new TotalsBar(byId("totals"));
   private readonly problems: Problems;
   private readonly panels: Panel[];
@@ -72,7 +77,7 @@ export class App {
       chosen: (id: string) => this.chooseInPicture(id),
       changed: () => this.showing.ask(true),
     };
-    this.explanation = new Explanation(byId("explanation"), hooks, () => {
+    this.explanation = new Explanation(byId("explanation"), hooks, () => this.table.reveal(), () => {
       const { layer } = this.explanation;
       this.table.choose("");
       this.table.focus(layer);
@@ -93,30 +98,36 @@ export class App {
   /** Show what the address, the command, or nobody says. */
   async start(): Promise<void> {
     const shared = await fromFragment(location.hash);
-    this.open(shared ?? { text: FIRST_TEXT, name: "net.yaml" }, !shared);
+    this.open(shared ?? { text: FIRST_TEXT, name: "net.yaml" }, true, !shared);
     addEventListener("hashchange", () => {
       void fromFragment(location.hash).then((found) => found && this.open(found));
     });
     const first = await this.engine.start();
-    if (first && !shared && this.editor.text === FIRST_TEXT) this.open(first);
+    if (first && !shared && this.editor.text === FIRST_TEXT) this.open(first, true);
     else this.change();
   }
 
-  /** Show another text, with the choices that belong to it. */
-  open(opened: { text: string; name: string; variant?: string } & Partial<Pick<Settings, "variables" | "inputs">>, isDraft = false): void {
+  /** Show another text, with the choices that belong to it. That which the page begins with cannot be undone. */
+  open(opened: Shown, isBeginning = false, isDraft = false): void {
     this.name = opened.name;
     Object.assign(this.chosen, {
       variant: opened.variant ?? "",
       variables: opened.variables ?? {},
       inputs: Object.fromEntries(Object.entries(opened.inputs ?? {}).map(([name, sizes]) => [name, asSizes(sizes)])),
     });
-    this.controls.forget();
+    this.forget();
     this.explanation.close();
     this.table.choose("");
     setText(byId("file"), opened.name);
-    this.editor.open(opened.text);
+    this.editor.open(opened.text, isBeginning);
     if (isDraft) this.looking.ask(performance.now());
     else this.change();
+  }
+
+  /** What is shown is not of this text. */
+  private forget(): void {
+    this.isOther = true;
+    this.controls.forget();
   }
 
   ask<D extends Do>(what: D, more: Record<string, unknown> = {}): Promise<Answers[D]> {
@@ -139,6 +150,7 @@ export class App {
     this.explanation.layer = id;
     this.field.choose(id);
     this.table.choose(id);
+    this.table.reveal();
     this.showing.ask(true);
   }
 
@@ -152,8 +164,11 @@ export class App {
     return location.origin + location.pathname + fragment;
   }
 
-  get picture(): string {
-    return this.panels.find(({ key }) => key === this.tabs.current)?.svg() ?? "";
+  /** The picture that is shown, else that of the network, as it is downloaded: light, whatever the page is. */
+  async picture(): Promise<string> {
+    const theme = { theme: "light" };
+    const shown = await this.panels.find(({ key }) => key === this.tabs.current)?.picture(theme);
+    return shown || (await this.ask("picture", { style: "graph", ...theme })).svg;
   }
 
   say(text: string, isError = false): void {
@@ -188,17 +203,20 @@ export class App {
   }
 
   private show(look: Look): void {
+    if (!this.editor.text.trim()) this.forget();
     this.look = look;
     this.editor.show(look.hints, look.diagnostics);
     this.soonSaid(this.totals.update(look));
     this.controls.update(look);
     this.problems.update(look.diagnostics);
     if (look.diagnostics.some(({ level }) => level === "error")) this.soonFixes(look);
-    byId("panels").classList.toggle("is-stale", !look.table);
-    if (look.table) {
-      this.table.update(look.table);
-      this.field.setLayers(look.table.rows);
+    byId("panels").classList.toggle("is-stale", !look.table && !this.isOther);
+    const table = look.table ?? (this.isOther ? NO_TABLE : null);
+    if (table) {
+      this.table.update(table);
+      this.field.setLayers(table.rows);
     }
+    if (look.table) this.isOther = false;
     this.soonPanels();
   }
 
@@ -245,6 +263,11 @@ export class App {
 
   private wasLost = false;
 
+  /** Whether nobody answers. */
+  get isLost(): boolean {
+    return this.wasLost;
+  }
+
   private showStatus({ state, text, done }: Status): void {
     const status = byId("status");
     status.dataset["state"] = state;
@@ -260,6 +283,8 @@ export class App {
     this.wasLost = state === "lost" || (this.wasLost && state === "starting");
   }
 }
+
+const NO_TABLE: Table = { columns: [], rows: [], totals: {}, notes: ["No layer has a size yet: the problems say why."] };
 
 function asSizes(sizes: Sizes): number[] {
   return typeof sizes === "string" ? sizes.split(/[x×]/).map(Number) : sizes;

@@ -9,6 +9,11 @@ const LARGEST_FILE = 64 * 2 ** 20;
 const SERVER = "By `shapecalc serve` on this computer. The page talks to nobody else.";
 const PAGE = "By Python within this page, on this computer. Nothing that you type or drop is sent anywhere.";
 
+/** Of the link to a page of a local server. */
+const LOCAL =
+  "It opens in this browser, while shapecalc serve runs. Behind the address of a static page (docs/live-page.md), its part from # on " +
+  "opens anywhere.";
+
 const DOWNLOADS: [string, string, string][] = [
   ["Picture", "svg", "SVG"],
   ["Picture", "png", "PNG"],
@@ -28,21 +33,22 @@ export function setUpCommands(app: App, where: "server" | "page"): void {
   byId("examples").addEventListener("click", () => {
     app.ask("examples").then(({ names }) => examples.open(names)).catch((error: unknown) => app.sayError(error));
   });
-  byId("share").addEventListener("click", () => void share(app));
+  byId("share").addEventListener("click", () => void share(app, where));
   byId("help").addEventListener("click", () => openHelp(where === "server" ? SERVER : PAGE));
   setUpFiles(app);
   setUpDownloads(app);
   setUpKeys(app);
 }
 
-async function share(app: App): Promise<void> {
+async function share(app: App, where: "server" | "page"): Promise<void> {
   const link = await app.link();
   history.replaceState(null, "", link);
+  const holds = `it holds the text itself.${where === "server" ? ` ${LOCAL}` : ""}`;
   try {
     await navigator.clipboard.writeText(link);
-    app.say("Link copied: it holds the text itself.");
+    app.say(`Link copied: ${holds}`);
   } catch {
-    app.say("The link is in the address bar: it holds the text itself.");
+    app.say(`The link is in the address bar: ${holds}`);
   }
 }
 
@@ -72,7 +78,8 @@ function setUpFiles(app: App): void {
   }, true);
 }
 
-async function read(app: App, files: File[], inputs: Record<string, string> = {}): Promise<void> {
+/** Open the first of some files that is a network; return what is wrong with a size that was asked for. */
+async function read(app: App, files: File[], inputs: Record<string, string> = {}): Promise<string | void> {
   if (!files.length) return;
   const large = files.find(({ size }) => size > LARGEST_FILE);
   if (large) {
@@ -86,9 +93,11 @@ async function read(app: App, files: File[], inputs: Record<string, string> = {}
     app.open(opened);
     app.say(opened.note || `${files[0]?.name} is open.`);
   } catch (error) {
-    if (error instanceof Refused && / is dynamic: /.test(error.failure.message)) {
-      openSize(error.failure.message, error.failure.hint, (size) => void read(app, files, { "": size }));
-    } else app.sayError(error);
+    if (!(error instanceof Refused)) return app.sayError(error);
+    const { message, hint } = error.failure;
+    if (inputs[""] !== undefined) return `${message}${hint && `: ${hint}`}`;
+    if (/ is dynamic: /.test(message)) openSize(message, hint, (size) => read(app, files, { "": size }));
+    else app.sayError(error);
   }
 }
 
@@ -127,22 +136,32 @@ function setUpDownloads(app: App): void {
 
 async function download(app: App, format: string): Promise<void> {
   try {
-    if (format === "yaml") return save(new Blob([app.editor.text], { type: "application/yaml" }), app.name);
+    // The text as it is needs no engine: it can be saved while that is stopped.
+    const isAsWritten = format === "yaml" && (!app.controls.values.length || app.isLost);
+    if (isAsWritten) return saveAs(new Blob([app.editor.text], { type: "application/yaml" }), app.name);
     if (format === "svg" || format === "png") {
-      // The picture that is shown; else that of the network.
-      const stem = app.name.replace(/\.\w+$/, "");
-      const source = app.picture || (await app.ask("picture", { style: "graph" })).svg;
+      const source = await app.picture();
       const blob = format === "svg" ? new Blob([source], { type: "image/svg+xml" }) : await toPng(source);
-      return save(blob, `${stem}.${format}`);
+      return save(app, blob, format);
     }
-    const exported = await app.ask("export", { format });
-    save(new Blob([exported.text], { type: exported.mime }), exported.name);
+    const { text, mime, name } = await app.ask("export", { format });
+    save(app, new Blob([text], { type: mime }), name.split(".").at(-1) ?? format);
   } catch (error) {
     app.sayError(error);
   }
 }
 
-function save(blob: Blob, name: string): void {
+/** Save a file under the name of the text, with what is set beside it: its content is of these values. */
+function save(app: App, blob: Blob, suffix: string): void {
+  const { values } = app.controls;
+  const stem = [app.name.replace(/\.\w+$/, ""), ...values.map(([name, value]) => `${name}=${value}`)].join("_");
+  const name = `${stem.replaceAll(/[^\w.=+-]+/g, "-").slice(0, 80)}.${suffix}`;
+  const set = values.map(([one, value]) => `${one} = ${value}`).join(", ");
+  app.say(set ? `${name} is downloaded: with ${set}` : `${name} is downloaded`);
+  saveAs(blob, name);
+}
+
+function saveAs(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

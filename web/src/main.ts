@@ -11,6 +11,7 @@ if (import.meta.env.MODE === "static") {
   void app.start();
 } else {
   keepToken();
+  addEventListener("hashchange", keepToken); // of a server that was started again: its address is opened in this tab
   const app = new App(new ServerEngine());
   setUpCommands(app, "server");
   void app.start();

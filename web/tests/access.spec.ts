@@ -69,6 +69,27 @@ test("everything can be reached by keyboard alone", async ({ ready: page }) => {
   expect((await page.locator("#left").boundingBox())?.width).toBeGreaterThan(before?.width ?? Infinity);
 });
 
+test("Tab goes through the table in one step, and on to its last row where that has the focus", async ({ ready: page }) => {
+  const name = () => page.evaluate(() => document.activeElement?.textContent);
+  await page.locator("#panel-table").focus();
+  await page.keyboard.press("Tab");
+  expect(await name()).toBe("conv1");
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.closest("table") ?? null)).toBeNull();
+  await page.keyboard.press("Shift+Tab");
+  expect(await name()).toBe("conv1");
+  await page.keyboard.press("End");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#explanation h2")).toContainText("softmax1");
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.closest("section")?.id)).toBe("explanation");
+  await page.keyboard.press("Shift+Tab");
+  expect(await name()).toBe("softmax1");
+  await page.keyboard.press("Escape");
+  await expect(page.locator("#explanation")).toBeHidden();
+  expect(await name()).toBe("softmax1");
+});
+
 test("on a phone, the panes are tabs and the totals stay", async ({ watched: page, address }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto(address);
@@ -81,4 +102,12 @@ test("on a phone, the panes are tabs and the totals stay", async ({ watched: pag
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   await page.getByRole("tab", { name: "YAML" }).click();
   await expect(page.locator(".cm-activeLine")).toContainText("conv");
+  await openExample(page, "resnet50");
+  await page.getByRole("tab", { name: "Picture" }).click();
+  await page.getByLabel("What is drawn").selectOption("Feature maps to scale");
+  const picture = page.getByRole("region", { name: "Picture of the network" }).locator("svg");
+  const part = () => picture.evaluate((svg) => svg.getBoundingClientRect().width / (svg as SVGSVGElement).viewBox.baseVal.width);
+  await expect.poll(part).toBeGreaterThan(0.6); // its words can be read
+  await page.getByRole("button", { name: "Fit the pane" }).click();
+  await expect.poll(part).toBeLessThan(0.6);
 });

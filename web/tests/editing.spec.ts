@@ -20,12 +20,72 @@ test("kinds of layer and arguments are completed", async ({ ready: page }) => {
   const list = page.getByRole("listbox");
   await expect(list.getByRole("option").first()).toContainText("max_pool");
   await page.waitForTimeout(100); // what is pressed just when a list opens was not meant for it
-  await page.keyboard.press("Enter");
-  await page.keyboard.type(": {ker");
+  await page.keyboard.press("Escape");
+  await page.keyboard.type("ol: {ker");
   await expect(list.getByRole("option").first()).toContainText("kernel_size");
   await page.waitForTimeout(100);
   await page.keyboard.press("Tab");
   await expect(page.locator(".cm-content")).toContainText("- max_pool: {kernel_size");
+});
+
+test("a kind is completed with the arguments that it requires, and those that are used most are the first", async ({ ready: page }) => {
+  await write(page, `${SMALL}  - `);
+  await page.keyboard.press("ControlOrMeta+Space");
+  const options = page.getByRole("listbox").getByRole("option");
+  await expect(options.first()).toContainText("conv");
+  await expect(options.nth(1)).toContainText("relu");
+  await page.waitForTimeout(100);
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-content")).toContainText("- conv: {out_channels: out_channels, kernel_size: kernel_size}");
+  await page.keyboard.type("20");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("5");
+  await expect(page.locator("#total-output .large")).toHaveText("24×24×20");
+});
+
+test("Enter goes on with a list, and ends it at an empty item", async ({ ready: page }) => {
+  await write(page, `${SMALL}  - conv: {out_channels: 20, kernel_size: 5}`);
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("flatten");
+  await expect(page.locator("#total-output .large")).toHaveText("11520");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-activeLine")).toHaveText("  - ");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-activeLine")).toHaveText("");
+  await page.keyboard.insertText("  - conv:");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".cm-activeLine")).not.toContainText("-"); // its arguments follow
+});
+
+test("undo does not empty the page that nothing was done on", async ({ ready: page }) => {
+  const before = await textOf(page);
+  await page.locator(".cm-content").click();
+  await page.keyboard.press("ControlOrMeta+z");
+  expect(await textOf(page)).toBe(before);
+  await openExample(page, "lenet5");
+  await page.locator(".cm-content").click();
+  await page.keyboard.press("ControlOrMeta+z");
+  await expect(page.locator(".cm-content")).toContainText("name: digits");
+});
+
+test("numbers of lines, and names in the table, stay over what is scrolled sideways", async ({ ready: page }) => {
+  const isOpaque = (selector: string) =>
+    page.locator(selector).first().evaluate((one) => !/, 0\)|transparent/.test(getComputedStyle(one).backgroundColor));
+  expect(await isOpaque(".cm-gutters")).toBe(true);
+  expect(await isOpaque(".layers tbody .col-name")).toBe(true);
+  await write(page, `${SMALL}  - conv: {out_channels: 20, kernel_size: 5, padding: 0, stride: 1, dilation: 1, groups: 1, bias: true}`);
+  const scrolled = () => page.locator(".cm-scroller").evaluate((scroller) => scroller.scrollLeft);
+  expect(await scrolled()).toBeGreaterThan(0);
+  await page.keyboard.press("Enter");
+  expect(await scrolled()).toBe(0); // the begin of the line, which the cursor is near
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole("tab", { name: "Table" }).click();
+  const name = page.locator(".layers tbody .col-name").first();
+  const before = await name.boundingBox();
+  await page.locator("#panel-table").evaluate((panel) => panel.scrollBy(60, 0));
+  expect((await name.boundingBox())?.x).toBe(before?.x);
 });
 
 test("a shape error is underlined, says why, and its hint is a quick fix", async ({ ready: page }) => {

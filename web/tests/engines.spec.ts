@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Server, expect, isReady, test, slack } from "./fixtures";
 
 test("@server the server is killed: the page says so, keeps the text, and goes on with the next server", async ({ watched: page, context }) => {
@@ -12,6 +13,9 @@ test("@server the server is killed: the page says so, keeps the text, and goes o
   await expect(page.getByRole("alert")).toContainText("The server does not answer");
   await expect(page.locator("#status")).toHaveText("Stopped");
   await page.keyboard.type("0");
+  const download = page.waitForEvent("download");
+  await page.keyboard.press("ControlOrMeta+s");
+  expect(readFileSync(await (await download).path(), "utf8")).toContain("fc: 1000");
   const next = new Server();
   const address = await next.start(server.port);
   await expect(page.getByRole("alert")).toContainText("key is not valid");
@@ -20,6 +24,25 @@ test("@server the server is killed: the page says so, keeps the text, and goes o
   await expect(page.locator("#status")).toHaveText("Local server");
   await expect(page.getByRole("alert")).toBeHidden();
   await expect(page.locator("#total-output .large")).toHaveText("1000");
+  await next.stop();
+});
+
+test("@server the address of a server that was started again is opened in the same tab: the page goes on with it", async ({ watched: page }) => {
+  const server = new Server();
+  await page.goto(await server.start());
+  await isReady(page);
+  await server.stop();
+  await page.locator(".cm-line", { hasText: "fc: 10" }).click();
+  await page.keyboard.press("End");
+  await page.keyboard.type("0");
+  await expect(page.getByRole("alert")).toContainText("The server does not answer");
+  const next = new Server();
+  const address = await next.start(server.port);
+  await expect(page.getByRole("alert")).toContainText("key is not valid");
+  await page.evaluate((hash) => (location.hash = hash), new URL(address).hash); // as a reader who pastes it
+  await expect(page.locator("#status")).toHaveText("Local server");
+  await expect(page.locator("#total-output .large")).toHaveText("100");
+  await expect(page).not.toHaveURL(/token/);
   await next.stop();
 });
 

@@ -15,8 +15,8 @@ export class Server {
   private process: ChildProcess | null = null;
   address = "";
 
-  async start(port = 0): Promise<string> {
-    const started = spawn(PYTHON, ["-m", "shapecalc", "serve", "--no-browser", "--port", String(port)], {
+  async start(port = 0, ...more: string[]): Promise<string> {
+    const started = spawn(PYTHON, ["-m", "shapecalc", "serve", "--no-browser", "--port", String(port), ...more], {
       cwd: process.env["SHAPECALC_TREE"] ?? repository,
       stdio: ["ignore", "pipe", "inherit"],
     });

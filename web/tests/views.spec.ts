@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, openExample, test, write } from "./fixtures";
+import { drop, expect, openExample, test, write } from "./fixtures";
 
 test("a click on a layer shows its arithmetic and its line", async ({ ready: page }) => {
   await page.getByRole("button", { name: "fc1" }).click();
@@ -13,6 +13,40 @@ test("a click on a layer shows its arithmetic and its line", async ({ ready: pag
   await expect(explanation).toContainText("conv1");
   await explanation.getByRole("button", { name: "Close" }).click();
   await expect(explanation).toBeHidden();
+});
+
+test("a row that is chosen stays in view above its arithmetic, and so do rows around it", async ({ ready: page }) => {
+  await page.setViewportSize({ width: 1280, height: 640 });
+  await openExample(page, "unet");
+  await page.locator("details.more").evaluateAll((all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
+  await page.locator(".layers tbody tr").nth(5).scrollIntoViewIfNeeded();
+  const inView = await page.locator(".layers tbody tr").evaluateAll((rows) => {
+    const end = document.querySelector(".layers tfoot")?.getBoundingClientRect().top ?? 0;
+    return rows.findLastIndex((row) => row.getBoundingClientRect().bottom <= end);
+  });
+  await page.locator(".layers tbody tr").nth(inView).click({ position: { x: 200, y: 10 } });
+  await expect(page.locator("#explanation pre")).toBeVisible();
+  const [head, row, foot, panel] = await page.evaluate(() =>
+    [".layers thead", ".layers tr.is-chosen", ".layers tfoot", "#panels"].map((one) => document.querySelector(one)?.getBoundingClientRect()),
+  );
+  if (!head || !row || !foot || !panel) throw new Error("no table");
+  expect(panel.height).toBeGreaterThan(180);
+  expect(row.top).toBeGreaterThanOrEqual(head.bottom - 1);
+  expect(row.bottom).toBeLessThanOrEqual(foot.top + 1);
+});
+
+test("of a file without any sizes, nothing of the file before is shown", async ({ ready: page }) => {
+  await expect(page.locator(".layers tbody tr")).not.toHaveCount(0);
+  await drop(page, "tests/bad_specs/argument_missing.yaml");
+  await expect(page.locator(".problem").first()).toBeVisible();
+  await expect(page.locator(".layers tbody tr")).toHaveCount(0);
+  await expect(page.locator(".notes")).toContainText("No layer has a size yet");
+  await expect(page.locator("#panels")).not.toHaveClass(/is-stale/);
+  await write(page, "\n");
+  await expect(page.locator("#problems")).toContainText("the file is empty");
+  await expect(page.getByRole("slider")).toHaveCount(0);
+  await openExample(page, "lenet5");
+  await expect(page.locator(".layers thead")).toContainText("Params");
 });
 
 test("blocks collapse and expand, by keyboard too", async ({ ready: page }) => {
@@ -65,13 +99,15 @@ test("downloads: SVG, PNG, CSV, Markdown, PyTorch, YAML", async ({ ready: page }
   }
 });
 
-test("a link holds the text and the sliders, and opens as they were", async ({ ready: page, context }) => {
+test("a link holds the text and the sliders, and opens as they were", async ({ ready: page, context, engine }) => {
   await openExample(page, "unet");
   await page.getByRole("spinbutton", { name: "width, exact" }).fill("32");
   await page.keyboard.press("Enter");
   await expect(page.locator("#total-parameters .large")).toHaveText("7.76 M");
   await page.getByRole("button", { name: "Share" }).click();
   await expect(page.locator("#toast")).toContainText("Link copied");
+  const where = page.locator("#toast").getByText("It opens in this browser, while shapecalc serve runs.");
+  await expect(where).toHaveCount(engine === "server" ? 1 : 0);
   const link = await page.evaluate(() => navigator.clipboard.readText());
   expect(new URL(link).hash).toMatch(/^#s=[\w-]+$/);
   const other = await context.newPage();
@@ -79,6 +115,20 @@ test("a link holds the text and the sliders, and opens as they were", async ({ r
   await expect(other.locator("#total-parameters .large")).toHaveText("7.76 M", { timeout: 20_000 });
   await expect(other.locator("#file")).toHaveText("unet.yaml");
   await expect(other.locator(".cm-content")).toContainText("name: U-Net");
+});
+
+test("@server a link that is opened in another browser says what it needs, and goes on with that", async ({ ready: page, browser, address }) => {
+  await write(page, "input: 3x8x8\nlayers:\n  - conv: {out_channels: 77, kernel_size: 3}\n");
+  await page.getByRole("button", { name: "Share" }).click();
+  await expect(page.locator("#toast")).toContainText("Link copied");
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await other.goto(page.url());
+  await expect(other.getByRole("alert")).toContainText("open the address that shapecalc serve printed");
+  await expect(other.locator(".cm-content")).toContainText("out_channels: 77");
+  await other.evaluate((hash) => (location.hash = hash), new URL(address).hash);
+  await expect(other.locator("#total-output .large")).toHaveText("77×6×6");
+  await context.close();
 });
 
 test("hostile names do no harm", async ({ ready: page }) => {

@@ -19,7 +19,7 @@ from shapecalc.importers.pytorch.operations import AtenCall, find_operation, spl
 from shapecalc.importers.pytorch.program import PARAMETER, ProgramGraph, Ref
 from shapecalc.importers.pytorch.ranges import HINT, exported_for, wrong_sizes
 from shapecalc.importers.pytorch.unchanged import MOVES, NO_OUTPUT, WRAPPERS
-from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, parameter_widths, unused_parameters
+from shapecalc.importers.pytorch.uses import PRODUCTS, Uses, note_on_unused, parameter_widths, unused_parameters
 from shapecalc.importers.pytorch.values import is_made, made, number_of
 from shapecalc.importers.pytorch.views import Views, is_view
 from shapecalc.importers.tensors import LOST, Batch, Constant, Data, UncoveredError, Unsized
@@ -88,15 +88,15 @@ class ModuleImport:
         if not self.problems:
             self._run(self.program.graph, scope, "", 0)
             refs, names = self._outputs(scope)
+        self.unused = unused_parameters(self.program, self.used)
         whole = {one.name: one.dims for one in self.program.stored.values()}  # of a part, the tensor that it is of
-        graph = graph_of(
+        return graph_of(
             self.frame, self.name, refs, without_reuse(self.frame.places), output_names=tuple(names),
             notes=tuple(self._notes()), variables=self.sizes.variables, includes_batch=self.reading.is_lost,
             sequences=self.reading.sequences, warnings=tuple(self.understanding.warnings.listed()),
             tensors={key: (one.name, whole[one.name]) for key, one in self.stored.items()},
-            stored=parameter_widths(self.stored, self.frame.owners.held(), self.name),
-        )  # fmt: skip
-        return graph, self.problems
+            stored=parameter_widths(self.stored, self.frame.owners.held(), self.name), unused=self.unused,
+        ), self.problems  # fmt: skip
 
     def _outputs(self, scope: Mapping[str, Any]) -> tuple[list[Reference], list[str]]:
         """Return the outputs of the network: a constant is none."""
@@ -116,8 +116,8 @@ class ModuleImport:
             left_out.append(f"where the batch is after {what} is not known: sizes and MACs there are of all samples")
         if other := exported_for(self.infos, self.reading.axes, self.sizes):
             left_out.append(other)
-        unused = unused_parameters(self.program, self.used)
-        return [understood, *left_out, *([shared] if shared else []), *unused, *self.notes, *self.frame.notes]
+        shown = [*([shared] if shared else []), *note_on_unused(self.unused)]
+        return [understood, *left_out, *shown, *self.notes, *self.frame.notes]
 
     # The nodes.
 

@@ -43,6 +43,9 @@ def _batch_norm(call: AtenCall) -> Data:
     arguments, weights = _affine(call, "affine")
     if call.tensor("running_mean") is None:
         arguments["track_running_stats"] = False
+    momentum = call.real("momentum", 0.1)
+    if momentum != 0.1:
+        arguments["momentum"] = momentum
     return call.one("batch_norm", x, weights=weights, num_features=x.shape.channels, **arguments, **_eps(call))
 
 

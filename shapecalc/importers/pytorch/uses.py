@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.importers.pytorch.program import AtenNode, Program, StoredInput
     from shapecalc.model.graph import Stored
 
-__all__ = ["PRODUCTS", "Uses", "parameter_widths", "refs_of", "unused_parameters"]
+__all__ = ["PRODUCTS", "Uses", "note_on_unused", "parameter_widths", "refs_of", "unused_parameters"]
 
 _WEIGHTS = (
     "weight",
@@ -63,16 +63,20 @@ def refs_of(node: AtenNode) -> list[str]:
     return found
 
 
-def unused_parameters(program: Program, used: Collection[str]) -> list[str]:
-    """Return the note on parameters that the module holds and no node uses."""
+def unused_parameters(program: Program, used: Collection[str]) -> dict[str, tuple[int, ...]]:
+    """Return the names and sizes of the parameters that the module holds and no node uses."""
     held = {one.identity for key, one in program.stored.items() if key in used}
     spare = {one.identity: one for key, one in program.stored.items()
              if one.kind == PARAMETER and one.identity not in held}  # fmt: skip
+    return {one.name: one.dims for one in spare.values()}
+
+
+def note_on_unused(spare: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Return the note on parameters that no node uses."""
     if not spare:
         return []
-    elements = sum(prod(one.dims) for one in spare.values())
-    names = [one.name for one in spare.values()]
-    shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
+    first, elements = next(iter(spare)), sum(map(prod, spare.values()))
+    shown = first if len(spare) == 1 else f"{first} and {len(spare) - 1:,} more"
     return [f"not used, and not counted: {shown} ({count_noun(elements, 'parameter')})"]
 
 

@@ -132,7 +132,8 @@ class Layer:
     `saves`, what the backward pass needs again: INPUTS, OUTPUTS, BOTH, NOTHING, TRAINED: its inputs, for the
     gradient of its weights alone, DERIVED: its inputs, for their own gradient alone, or UPCAST: its inputs, or copies
     of them in fp32 where they have fewer bits; `scores`, whether its output, as that of a network, is usually the
-    scores of classes, of which a loss is computed; `autocast`, how PyTorch's autocast computes it: IN_FP32, or
+    scores of classes, of which a loss is computed; `in_losses`, whether losses of PyTorch compute it of their input, so
+    that models leave it out; `autocast`, how PyTorch's autocast computes it: IN_FP32, or
     AS_INPUT, in the type of its input (otherwise a layer that multiplies is computed in 16 bits, and any other in the
     widest type of its inputs and weights); `looks_up`, whether its weights are a table of rows, which several devices
     can share; `untrained`, those of its weights that are not trained though it is not frozen; `branches`, whether it is
@@ -174,6 +175,7 @@ class Layer:
     saves: ClassVar[str] = INPUTS
     scores: ClassVar[bool] = False
     of_scores: ClassVar[bool] = False
+    in_losses: ClassVar[bool] = False
     autocast: ClassVar[str] = ""
     looks_up: ClassVar[bool] = False
     untrained: ClassVar[frozenset[str]] = frozenset()

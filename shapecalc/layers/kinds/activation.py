@@ -184,8 +184,8 @@ def _declare(name: str, entry: _Entry) -> type[_Function]:
     example = Example({}, (64, 55, 55), (64, 55, 55), source="by definition")
     body = {"__doc__": entry.doc, "__module__": __name__, "kind": name, "also": entry.also, "examples": (example,),
             "saves": _KEPT.get(name, (INPUTS, 0))[0], "extra_saved": _KEPT.get(name, (INPUTS, 0))[1],
-            "view": name == "identity", "group": "others" if name == "identity" else "",
-            "of_scores": name == "softcap"}  # fmt: skip
+             "view": name == "identity", "group": "others" if name == "identity" else "",
+             "of_scores": name == "softcap", "in_losses": name in ("softmax", "log_softmax", "sigmoid")}  # fmt: skip
     return type(name.title().replace("_", ""), (entry.base,), {**body, **arguments})
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.shape import Shape
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
+    from shapecalc.model.rows import Row
 
 __all__ = ["ALIGNMENTS", "Key", "Side", "paired", "plain_size", "same_sizes"]
 
@@ -38,7 +39,8 @@ class Side:
         order = self._by_branch() if by_branch else range(len(self.rows))
         self.steps = [number for number in order if self.rows[number].sizing.weight_shapes]
         self.passed: set[int] = set()
-        self.merged: set[int] = set()
+        self.merged: dict[int, tuple[int, ...]] = {}
+        """The layers that are compared as one with those of the other network, by the last of them."""
         self._known = {*self.steps}
 
     def _by_branch(self) -> list[int]:
@@ -56,7 +58,9 @@ class Side:
         return [*found]
 
     def weights(self, number: int) -> Hashable:
-        """Return the sizes of the weights of a layer, without axes of size 1, in any order."""
+        """Return the sizes of the weights of a layer, without axes of size 1, in any order; of several their sum."""
+        if number in self.merged:
+            return (self.params(number),)
         shapes = self.rows[number].sizing.weight_shapes.values()
         return tuple(sorted(tuple(size for size in shape if size != 1) for shape in shapes))
 
@@ -66,7 +70,27 @@ class Side:
 
     def params(self, number: int) -> Any:
         """Return how many elements the weights of a layer have, shared or not."""
-        return sum(prod(shape) for shape in self.rows[number].sizing.weight_shapes.values())
+        rows = self.parts(number) or (self.rows[number],)
+        return sum(prod(shape) for row in rows for shape in row.sizing.weight_shapes.values())
+
+    def parts(self, number: int) -> tuple[Row, ...]:
+        """Return the layers that are compared as one, of which this is the last; none where that is this alone."""
+        return tuple([self.rows[one] for one in self.merged.get(number, ())])
+
+    def computing(self, number: int) -> list[Row]:
+        """Return the layers that compute what is compared as one, with the products between its projections."""
+        parts = self.merged.get(number, ())
+        if len(parts) < 2:
+            return [self.rows[number]]
+        between = self.between(self.rows[number].node.inputs)[1]
+        return [row for one in between if not (row := self.rows[one]).sizing.weight_shapes]
+
+    def unite(self, parts: Sequence[int]) -> None:
+        """Compare layers as one: the last of them."""
+        self.merged[parts[-1]] = tuple(parts)
+        gone = {*parts[:-1]}
+        self.passed |= gone
+        self.steps = [number for number in self.steps if number not in gone]
 
     def output(self, number: int) -> tuple[_Sizes, ...]:
         """Return the sizes of the outputs of a layer; none of a learned tensor, which may be one with what uses it."""
@@ -119,7 +143,7 @@ def _weights_and_output(side: Side, number: int) -> Hashable:
 
 
 def _kind(side: Side, number: int) -> Hashable:
-    return side.rows[number].kind
+    return "" if number in side.merged else side.rows[number].kind  # attention
 
 
 ALIGNMENTS: tuple[tuple[Key, ...], ...] = ((_weights_and_output, Side.weights, _kind), (Side.weights, _kind))
@@ -187,8 +211,8 @@ def _wholes(parts: list[int], of: Side, wholes: list[int], side: Side) -> dict[i
             if sum(map(of.params, parts[first : last + 1])) == side.params(whole):
                 found[parts[last]] = whole
                 of.passed.update(parts[first:last])
-                of.merged.add(parts[last])
-                side.merged.add(whole)
+                of.merged[parts[last]] = tuple(parts[first : last + 1])
+                side.merged[whole] = (whole,)
                 start = last + 1
                 break
     return found

@@ -52,8 +52,9 @@ def _verdict(result: Checked) -> str:
     met = f"{count_noun(result.expectations, 'expectation')} met" if result.expectations else "no expectations"
     if result.unchecked and not result.expectations:
         met = f"{count_noun(result.unchecked, 'expectation')} not checked with other variables or input sizes"
+    met = f", {met}" if result.networks else ""
     warned = f", {count_noun(len(result.warnings), 'warning')}" if result.warnings else ""
-    return clean(f"ok     {result.spec}: {result.summary}, {met}{warned}")
+    return clean(f"ok     {result.spec}: {result.summary}{met}{warned}")
 
 
 def draw_annotations(results: Sequence[Checked]) -> Iterator[str]:

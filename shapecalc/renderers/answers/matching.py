@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import count_noun
@@ -10,7 +11,7 @@ from shapecalc.renderers.answers.difference import show_change
 from shapecalc.text.cells import cell_width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.model.rows import Row
     from shapecalc.questions.matching import Fact, LayerMismatch, Matching
@@ -19,12 +20,13 @@ __all__ = ["draw_matching"]
 
 _MOST = 20
 """As many layers are shown."""
+_MOST_UNUSED = 6
 
 
 def draw_matching(matching: Matching) -> str:
     """Return the layers that differ, each with its location, and the totals."""
     model, spec = (clean(report.name) or "the network" for report in (matching.model, matching.spec))
-    differing = len(matching.layers) + len(matching.ends)
+    differing = len(matching.layers) + len(matching.ends) + bool(matching.unused)
     lines = [f"{model} is not {spec}: {count_noun(differing, 'difference')}", ""]
     lines += _table(matching.ends)
     lines += [""] if matching.ends else []
@@ -32,19 +34,40 @@ def draw_matching(matching: Matching) -> str:
         lines += [*_layer(one), ""]
     if len(matching.layers) > _MOST:
         lines += [f"and {count_noun(len(matching.layers) - _MOST, 'more layer')} that differ", ""]
+    lines += [*_unused(matching.unused), ""] if matching.unused else []
     same = f"{count_noun(matching.matching, 'layer')} with weights agree"
     verb = "differs" if matching.following == 1 else "differ"
     follow = f", {matching.following:,} more {verb} only because of these" if matching.following else ""
     lines.append(same + follow)
     one, other = (report.total.params for report in (matching.spec, matching.model))
     totals = f"{one:,} in both" if one == other else f"{show_change(one, other, with_amount=True)} in the model"
-    lines += [f"params: {totals}", *[f"note: {note}" for note in matching.model.notes if ", 0 unknown" not in note]]
+    lines += [
+        f"params: {totals}",
+        *[
+            f"note: {note}"
+            for note in matching.model.notes
+            if ", 0 unknown" not in note and not (matching.unused and note.startswith("not used"))
+        ],
+    ]
     return join_lines(lines)
+
+
+def _unused(unused: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    """Yield the lines of parameters that the model does not use."""
+    count = count_noun(sum(map(prod, unused.values())), "parameter")
+    yield f"not used by the model, and not counted: {count}"
+    for name, size in [*unused.items()][:_MOST_UNUSED]:
+        yield f"   {name} {'×'.join(map(str, size))}".rstrip()
+    if len(unused) > _MOST_UNUSED:
+        yield f"   and {len(unused) - _MOST_UNUSED:,} more"
+    yield "   allow_unused=True allows it, as for layers that are used in training alone"
 
 
 def _layer(one: LayerMismatch) -> Iterator[str]:
     """Yield the lines of a layer that differs: what it is on both sides, its line, what differs."""
-    model, spec = (_named(row) if row else "" for row in (one.model, one.spec))
+    model, spec = (
+        _named(row, parts) if row else "" for row, parts in zip((one.model, one.spec), one.parts, strict=True)
+    )
     mark = one.spec.node.mark if one.spec else None
     place = f" ({mark})" if mark else ""
     if model and spec:
@@ -64,7 +87,9 @@ def _layer(one: LayerMismatch) -> Iterator[str]:
         yield from _table_of(one.model)
 
 
-def _named(row: Row) -> str:
+def _named(row: Row, parts: Sequence[Row]) -> str:
+    if len(parts) > 1:
+        return f"{', '.join(part.name for part in parts)} (attention)"
     return f"{row.name} ({row.kind})"
 
 

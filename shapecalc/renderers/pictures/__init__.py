@@ -133,7 +133,7 @@ class Picture:
         if format == "html":
             from shapecalc.renderers.html import draw_page
 
-            drawn = draw_page(str(drawn), self.scene.title)
+            drawn = draw_page(str(drawn), self.scene.title, self.theme)
         write_file(path, drawn if isinstance(drawn, bytes) else drawn.encode("utf-8", "replace"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 from scene_laws import check_chart, keyed
@@ -142,6 +142,15 @@ def test_a_field_beyond_what_is_drawn_has_no_side_there():
     check_chart(scene)
     assert not [mark for mark in scene.marks if mark.key == "window layer4.2.relu3"]
     assert "Some fields reach farther than is drawn." in [mark.text for mark in scene.marks if mark.key == "note"]
+
+
+@pytest.mark.parametrize("name", ["convnext_base", "vgg16", "autoencoder", "alexnet"])
+def test_dashes_are_explained_where_there_are_some_and_never_run_along_one_another(name):
+    scene = shapecalc.load(name).infer().draw("receptive-field").scene
+    dashed = [mark.outline for mark in scene.marks if isinstance(mark, Curve) and mark.dashed]
+    notes = [label.text for label in keyed(scene, "note", Label).values()]
+    assert any(note.startswith("Dashed") for note in notes) == bool(dashed)
+    assert not [pair for pair in permutations(dashed, 2) if pair[0].contains(pair[1])]
 
 
 def test_answers_of_both_kinds_draw_the_same():

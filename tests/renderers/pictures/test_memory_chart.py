@@ -146,6 +146,37 @@ def test_few_steps_have_their_names_and_more_those_of_blocks():
     assert spans == [*"layer1 layer2 layer3 layer4 layer4 layer3 layer2 layer1".split(), "forward", "backward"]
 
 
+def test_steps_with_long_names_have_them_within_their_blocks():
+    """They were cut: relative.l…lp.linear1."""
+    scene = shapecalc.load("deberta-v3-small").infer().draw("memory").scene
+    check_chart(scene)
+    names = [label.text for label in keyed(scene, "step ", Label).values()]
+    assert names[3:7] == ["rel_norm", "attention", "add1", "attention_norm"]
+    assert [*keyed(scene, "span ", Label)] == ["relative.layer.0–5"]
+    scene = shapecalc.load("dcgan_generator").infer().draw("memory").scene
+    names = [label.text for label in keyed(scene, "step ", Label).values()]
+    assert names[:2] == ["(start)", "up1.transposed_conv1"]
+
+
+def test_blocks_of_both_passes_are_not_one():
+    """The blocks of DeBERTa, forward and backward, were relative.layer.0–0."""
+    scene = shapecalc.load("deberta-v3-base").memory(training=True).draw().scene
+    names = [label.text for label in scene.marks if isinstance(label, Label) and label.key.startswith("span ")]
+    assert names == ["relative.layer.0–11", "relative.layer.11–0", "forward", "backward"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("googlenet", ["inception_3a–5b", "inception_5b–3a"]), ("fcn_resnet50", ["backbone", "backbone"])],
+)
+def test_blocks_have_a_name_at_any_rate(name, words):
+    """GoogLeNet's blocks, of which none has room for its own, had none; those of a backbone were backbone–layer4."""
+    scene = shapecalc.load(name).memory(training=True).draw().scene
+    check_apart(scene)
+    names = [label.text for label in scene.marks if isinstance(label, Label) and label.key.startswith("span ")]
+    assert names == [*words, "forward", "backward"]
+
+
 def test_blocks_without_room_that_differ_by_a_number_have_one_name():
     scene = shapecalc.load("mobilenet_v1").infer().draw("memory").scene
     assert [*keyed(scene, "span ", Label)] == ["separable1–13"]

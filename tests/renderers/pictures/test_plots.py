@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scene_laws import check_chart, keyed, labels
-from searching import examples, some
+from searching import FAMILY_ENDS, examples, some
 
 import shapecalc
 from shapecalc.renderers.pictures import Picture
@@ -163,12 +163,15 @@ def test_every_layer_is_on_the_roof(name, device):
     assert left < ridge < right
 
 
-@pytest.mark.parametrize("name", ["yolov3", "llama-2-7b", "bart-large", "squeezenet1_1"])
-def test_the_layers_with_the_longest_time_have_a_name_in_a_roofline(name):
-    speed = shapecalc.load(name).speed("h100")
+@pytest.mark.parametrize("name", some(["yolov3", "bart-large", "mamba-370m", "t5-large", "r3d_18", *FAMILY_ENDS], 6))
+@pytest.mark.parametrize("device", ["h100", "jetson-agx-orin"])
+def test_the_layers_with_the_longest_time_have_a_name_in_a_roofline(name, device):
+    """The mixers of Mamba, nine tenths of the time, had none, nor the half of T5's and of R3D-18's."""
+    speed = shapecalc.load(name).speed(device)
     longest = max(points_of(speed), key=lambda point: point.seconds)
     scene = speed.draw().scene
-    assert longest.words in [label.text for label in keyed(scene, "words ", Label).values()]
+    check_chart(scene, "none")
+    assert longest.names[0] in keyed(scene, "words ", Label)
     diamonds = [mark.title for mark in scene.marks if isinstance(mark, Polygon)]
     assert {*diamonds} <= {label.text for label in labels(scene)}
 

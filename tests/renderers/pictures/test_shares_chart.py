@@ -83,6 +83,15 @@ def test_network_order_and_smaller_lines_together(tmp_path):
     assert all(row.params <= smallest or row.macs <= 0 or row.name in shown for row in report.rows[1:])
 
 
+def test_many_lines_are_legible_on_a_slide():
+    """Of 40 lines a slide of 720 pixels had texts of 8."""
+    scene = shapecalc.load("gemma-2-9b").infer().draw("shares").scene
+    assert len(keyed(scene, "name ", Label)) == MOST
+    check_chart(scene)
+    scale = min(1270 / scene.width, 710 / scene.height)
+    assert min(label.size for label in scene.marks if isinstance(label, Label)) * scale > 9
+
+
 def test_repeats_are_folded_and_blocks_expanded_at_a_depth():
     report = shapecalc.load("gpt2").infer()
     folded = [label.text for label in keyed(scene_of(report), "name ", Label).values()]

@@ -8,6 +8,7 @@ import pytest
 from searching import FAMILIES, some
 
 import shapecalc
+from shapecalc.renderers.pictures.scene import Label
 from shapecalc.renderers.pictures.volumes.maps import feature_maps
 
 _HYBRIDS = {"jamba-v0.1", "qwen3-next-80b-a3b"}
@@ -41,3 +42,18 @@ def test_members_of_a_family_have_the_same_colours(path):
 def test_a_block_has_the_colour_of_what_characterises_it(name, block, group):
     found = {one.name: one.fill for one in feature_maps(shapecalc.load(name).infer(), 1)}
     assert found[block] == group
+
+
+_SLIDE = 1270, 710
+_SMALLEST = {"ssd300_vgg16": 7.5}
+"""The heads of SSD are below one another."""
+
+
+@pytest.mark.parametrize("path", some(FAMILIES, 12))
+def test_texts_are_legible_on_a_slide(path):
+    """On a slide of 1280×720 no letters are smaller than 9 pixels."""
+    for name in FAMILIES[path]:
+        scene = shapecalc.load(name).infer().draw("volumes").scene
+        larger = min(_SLIDE[0] / scene.width, _SLIDE[1] / scene.height)
+        smallest = min(mark.size for mark in scene.marks if isinstance(mark, Label))
+        assert smallest * larger >= _SMALLEST.get(name, 9.0), name

@@ -140,8 +140,8 @@ def test_branches_are_in_lanes_below():
 def test_long_networks_are_in_rows_of_about_one_length():
     _, picture = picture_of("vgg16")
     back = [line for line in picture.lines if line.end[0] < line.start[0]]
-    assert [line.ends for line in back] == [("8", "9")]
-    right = [max(around(*picture.silhouettes[i]).right for i in part) for part in (range(9), range(9, 18))]
+    assert [line.ends for line in back] == [("9", "10")]
+    right = [max(around(*picture.silhouettes[i]).right for i in part) for part in (range(10), range(10, 18))]
     assert min(right) > 0.8 * max(right)
 
 
@@ -214,7 +214,8 @@ def test_of_two_ways_that_with_most_parameters_is_the_main_one():
 def test_repeated_blocks_are_one_map():
     _, picture = picture_of("wavenet")
     assert "layer.1–48 ×48" in {one.name for one in picture.maps}
-    assert "Blocks are collapsed; expand with --depth 2. layer.1–48 differ in dilation (1–512)." in notes(picture)
+    assert "dilation 1–512" in picture.captions(named(picture, "layer.1–48 ×48"))
+    assert "Blocks are collapsed; expand with --depth 2." in notes(picture)
 
 
 def test_further_outputs_that_are_read_are_written():
@@ -281,12 +282,21 @@ def test_the_first_of_several_copies_has_a_window():
     assert picture.captions(copies)[1] == "conv3x3", "not its size again"
 
 
+def test_a_block_that_looks_further_than_its_window_has_none():
+    """Radford et al. 2021: the patches of CLIP's image encoder are 32×32, but attention sees all of the image."""
+    _, picture = picture_of("clip-vit-base-patch32")
+    assert not picture.windows
+    assert picture.captions(named(picture, "vision_model"))[1] == "87,456,000 params"
+    assert (0, 1) in picture_of("vit_b_32")[1].windows, "the convolution alone"
+
+
 def test_blocks_that_are_repeated_in_turn_are_a_map_each():
     """Qiu et al. 2025, Qwen3-Next: three layers of linear attention, then one of full attention, twelve times."""
     _, picture = picture_of("qwen3-next-80b-a3b")
     at = [index for index, one in enumerate(picture.maps) if one.name.startswith("layers.")]
-    assert [picture.captions(index)[:3] for index in at] == [
-        ["layers.0–2, 4–6, …, 44–46", "×36", "decoder_layer"], ["layers.3, 7, …, 47 ×12", "decoder_layer", "19,704,920,064 params in all"],
+    assert [picture.captions(index)[:-1] for index in at] == [
+        ["layers.0–2, 4–6, …, 44–46", "×36", "decoder_layer", "gated_delta_net"],
+        ["layers.3, 7, …, 47 ×12", "decoder_layer", "multi_head_attention"],
     ]  # fmt: skip
     assert [picture.captions(index)[-1] for index in at] == [
         "59,347,139,328 params in all", "19,704,920,064 params in all",
@@ -459,6 +469,38 @@ def test_branches_in_different_columns_share_their_height(name, tallest):
     """The heads of SSD stand below one another: each begins right below the arrow of the one before it."""
     scene = shapecalc.load(name).infer().draw("volumes").scene
     assert scene.height < tallest * scene.width
+
+
+def test_heads_are_below_their_maps_and_their_lines_join():
+    """Liu et al. 2016, figure 2: six maps, each with a head for boxes and one for scores, all of which are collected."""
+    _, picture = picture_of("ssd300_vgg16")
+    for heads, gathered in ((range(1, 7), "boxes"), (range(7, 13), "scores")):
+        indices = [named(picture, f"head{number}") for number in heads]
+        assert len({round(middle(picture, f"head{number}")[1], 3) for number in heads}) == 1, "they are in one lane"
+        lines = [line for line in picture.lines if line.ends[1] == str(named(picture, gathered))]
+        assert sorted(int(line.ends[0]) for line in lines) == indices
+        joined = [line.steps[-3:] for line in lines if len(line.steps) > 1]
+        assert len(joined) == 5, "the last is right beside it"
+        assert len(set(joined)) == 1, "the last corner is that of all"
+
+
+def test_dashed_lines_have_a_track_of_their_own():
+    """Xie et al. 2021: the first stage is read by one layer of the decoder; three others use its size."""
+    _, picture = picture_of("segformer-b0")
+    of_stage = [line for line in picture.lines if line.ends[0] == str(named(picture, "stage1"))]
+    uprights = {
+        line.dashed: {round(step[-1][0]) for step in line.steps[1:3]} for line in of_stage if len(line.steps) > 3
+    }
+    assert uprights[True].isdisjoint(uprights[False])
+
+
+def test_rows_and_boxes_are_chosen_for_a_slide():
+    """Wide networks are in rows, and boxes smaller where texts are larger for it; a few boxes are in one row."""
+    for name, rows in (("lenet5", 1), ("vgg16", 2), ("squeezenet1_0", 2), ("wav2vec2-base", 2)):
+        _, picture = picture_of(name)
+        assert 1 + sum(line.end[0] < line.start[0] for line in picture.lines) == rows
+    assert picture_of("lenet5")[1].length(0, "down") == pytest.approx(170)
+    assert picture_of("vgg16")[1].length(0, "down") < 170
 
 
 def arrows(maps):

@@ -1,11 +1,11 @@
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, snippet } from "@codemirror/autocomplete";
+import type { Completion as Choice, CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic as CodeDiagnostic, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { Annotation, EditorState } from "@codemirror/state";
+import { Annotation, EditorState, Transaction } from "@codemirror/state";
 import {
   EditorView,
   drawSelection,
@@ -18,6 +18,7 @@ import {
 import { tags } from "@lezer/highlight";
 import type { Completion, Diagnostic, Fix, Hint, Hover, Position } from "../engine/contract";
 import { ghosts, plainLines, setHints } from "./ghosts";
+import { continueList } from "./lists";
 import { positionOf, rangeOf } from "./positions";
 import { hovers } from "./tooltips";
 
@@ -71,6 +72,7 @@ export class Editor {
       ghosts,
       hovers((position) => hooks.hover(position)),
       keymap.of([
+        { key: "Enter", run: continueList },
         { key: "Tab", run: acceptCompletion }, // without an open list, Tab goes on to the next part of the page
         ...closeBracketsKeymap,
         ...defaultKeymap,
@@ -79,6 +81,8 @@ export class Editor {
         ...completionKeymap,
         ...lintKeymap,
       ]),
+      // The begin of a line is seen from where the cursor is near it; gutters are over what is scrolled.
+      EditorView.scrollMargins.of(() => ({ left: 120, right: 24 })),
       EditorView.contentAttributes.of({ "aria-label": "Specification in YAML", spellcheck: "false", autocapitalize: "off", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !update.transactions.every((one) => one.annotation(byPage))) hooks.changed();
@@ -93,12 +97,12 @@ export class Editor {
     return this.view.state.doc.toString();
   }
 
-  /** Replace the whole text; undo brings the old one back. */
-  open(text: string): void {
+  /** Replace the whole text; undo brings the old one back, unless there was none. */
+  open(text: string, isBeginning = false): void {
     this.view.dispatch({
       changes: { from: 0, to: this.view.state.doc.length, insert: text },
       selection: { anchor: 0 },
-      annotations: byPage.of(true),
+      annotations: [byPage.of(true), ...(isBeginning ? [Transaction.addToHistory.of(false)] : [])],
       effects: setHints.of([]),
       scrollIntoView: true,
     });
@@ -147,7 +151,15 @@ export class Editor {
     const from = Math.min(...items.map((item) => rangeOf(doc, item.range).from));
     return {
       from,
-      options: items.map((item) => ({ label: item.label, detail: item.detail, info: item.info || undefined, apply: item.insert }) as never),
+      options: items.map(
+        (item, at): Choice => ({
+          label: item.label,
+          ...(item.detail !== item.label && { detail: item.detail }),
+          ...(item.info && { info: item.info }),
+          apply: item.snippet ? snippet(item.snippet) : item.insert,
+          sortText: String(at).padStart(5, "0"), // in the order of the answer: what is used most, or required, is the first
+        }),
+      ),
       validFor: /^[\w.]*$/,
     };
   }

@@ -106,6 +106,8 @@ export interface Look {
 
 export interface Completion {
   label: string;
+  /** What is inserted, with fields that are filled; empty where `insert` is. */
+  snippet: string;
   sort: string;
   detail: string;
   info: string;

@@ -6,6 +6,10 @@ const RETRY_AFTER = 700;
 const GONE = "The server does not answer. Start shapecalc serve again: your text is kept, and this page goes on by itself.";
 const OTHER = "This page's key is not valid any more. Open the address that shapecalc serve printed: your text is kept.";
 
+const NONE =
+  "This page belongs to a local server, and this browser has no key of it: open the address that shapecalc serve printed in this tab. " +
+  "The text of the link is kept.";
+
 /** Take the token of `#token=…` out of the address, and keep it: addresses are shared, tokens are not. */
 export function keepToken(): void {
   const found = /^#token=([\w-]+)$/.exec(location.hash);
@@ -62,10 +66,15 @@ export class ServerEngine extends EngineBase implements Engine {
       throw new EngineLost();
     }
     if (response.status === 403) {
-      this.lose(OTHER);
+      this.lose(this.refused);
       throw new EngineLost();
     }
     return answer;
+  }
+
+  /** Why the server refuses to answer. */
+  private get refused(): string {
+    return localStorage.getItem(TOKEN) ? OTHER : NONE;
   }
 
   private lose(text: string): void {
@@ -86,7 +95,7 @@ export class ServerEngine extends EngineBase implements Engine {
         const token = localStorage.getItem(TOKEN) ?? "";
         const response = await fetch("/api/start", { headers: { "X-Shapecalc-Token": token }, cache: "no-store" });
         if (response.ok) break;
-        if (response.status === 403) this.report({ state: "lost", text: OTHER });
+        if (response.status === 403) this.report({ state: "lost", text: this.refused });
       } catch {
         this.report({ state: "lost", text: GONE });
       }

@@ -1,5 +1,6 @@
-import { h, setAttribute, setProperty } from "../dom";
+import { h } from "../dom";
 import type { Input, Look, Value, Variable } from "../engine/contract";
+import { Slider } from "./slider";
 
 export interface Chosen {
   variant: string;
@@ -10,9 +11,14 @@ export interface Chosen {
 /** Variables without a slider, or beyond the first few, are behind a button. */
 const FIRST = 4;
 
-/** Sliders of the input sizes and variables: they change no text, only what it is worked out with. */
+/**
+ * Sliders of the input sizes and variables: they change no text, only what it is worked out with.
+ *
+ * What is chosen is shown at once, whatever an answer says that was asked for before.
+ */
 export class Controls {
   private signature = "";
+  private look: Look | null = null;
   private writers: ((look: Look) => void)[] = [];
   private defaults = new Map<string, number[]>();
   private readonly reset = h("button.quiet.small", { type: "button", hidden: true, onclick: () => this.clear() }, "Reset");
@@ -29,21 +35,23 @@ export class Controls {
   }
 
   update(look: Look): void {
+    // A text that cannot be read has none for now: those that it had stay, so that nothing jumps while it is typed.
+    if (!look.inputs.length && !look.variables.length && !look.table && this.signature) return;
+    this.nameInput(look);
     for (const input of look.inputs) {
       if (!this.chosen.inputs[input.name]) this.defaults.set(input.name, input.sizes);
     }
+    this.look = look;
     const signature = JSON.stringify([
       look.variants,
-      look.variables.map((one) => [one.name, one.choices, typeof one.value, isSlider(one)]),
-      look.inputs.map(({ name, axes, free }) => [name, axes, free]),
+      look.variables.map((one) => [one.name, one.choices, typeof one.default, isSlider(one)]),
+      look.inputs.map((input) => [input.name, input.axes, input.free, this.isSquare(input)]),
     ]);
     if (signature !== this.signature) {
       this.signature = signature;
       this.build(look);
     }
-    for (const write of this.writers) write(look);
-    const { variables, inputs } = this.chosen;
-    this.reset.hidden = !Object.keys(variables).length && !Object.keys(inputs).length;
+    this.write();
   }
 
   /** Forget what another text had. */
@@ -52,10 +60,40 @@ export class Controls {
     this.defaults.clear();
   }
 
-  private clear(): void {
-    this.chosen.variables = {};
-    this.chosen.inputs = {};
+  /** What is set, as a reader sees it: name and value. */
+  get values(): [string, string][] {
+    const { variables, inputs } = this.chosen;
+    return [
+      ...Object.entries(variables).map(([name, value]): [string, string] => [name, asText(value)]),
+      ...Object.entries(inputs).map(([name, sizes]): [string, string] => [name || "input", sizes.join("x")]),
+    ];
+  }
+
+  private write(): void {
+    if (!this.look) return;
+    for (const write of this.writers) write(this.look);
+    this.reset.hidden = !this.values.length;
+  }
+
+  /** A command sets the size of "the input": here it has the name that its slider has. */
+  private nameInput({ inputs: [input] }: Look): void {
+    const { inputs } = this.chosen;
+    if (!input || !inputs[""]) return;
+    if (input.name) inputs[input.name] ??= inputs[""];
+    if (input.name) delete inputs[""];
+  }
+
+  private set(action: () => void): void {
+    action();
+    this.write();
     this.changed();
+  }
+
+  private clear(): void {
+    this.set(() => {
+      this.chosen.variables = {};
+      this.chosen.inputs = {};
+    });
   }
 
   private build(look: Look): void {
@@ -79,116 +117,90 @@ export class Controls {
       },
     });
     select.append(...options);
-    this.writers.push(({ variant }) => (select.value = variant));
+    this.writers.push(({ variant, variants }) => (select.value = variants.includes(this.chosen.variant) ? this.chosen.variant : variant));
     return h("label.control", {}, h("span.label", {}, "Variant"), select);
   }
 
+  /** The sizes of an input as they are in the text. */
+  private ownSizes({ name, sizes }: Input): number[] {
+    return this.defaults.get(name) ?? sizes;
+  }
+
+  private isSquare(input: Input): boolean {
+    const sizes = this.ownSizes(input);
+    const [first, second, ...others] = freeAxes(input);
+    return first !== undefined && second !== undefined && !others.length && sizes[first] === sizes[second];
+  }
+
   private ofInput(input: Input): HTMLElement[] {
-    const start = this.defaults.get(input.name) ?? input.sizes;
-    const free = input.axes.map((_, axis) => axis).filter((axis) => input.free[axis]);
-    const isSquare = () => {
-      const sizes = this.defaults.get(input.name) ?? start;
-      return free.length === 2 && sizes[free[0] ?? 0] === sizes[free[1] ?? 0];
-    };
+    const free = freeAxes(input);
+    const isSquare = this.isSquare(input);
     const together = h("input", { type: "checkbox", checked: true });
-    const set = (axis: number, size: number) => {
-      const sizes = [...(this.chosen.inputs[input.name] ?? this.defaults.get(input.name) ?? start)];
-      sizes[axis] = size;
-      if (isSquare() && together.checked) for (const other of free) sizes[other] = size;
-      this.chosen.inputs[input.name] = sizes;
-      this.changed();
-    };
+    const set = (axis: number, size: number) =>
+      this.set(() => {
+        const sizes = [...(this.chosen.inputs[input.name] ?? this.ownSizes(input))];
+        sizes[axis] = size;
+        if (isSquare && together.checked) for (const other of free) sizes[other] = size;
+        this.chosen.inputs[input.name] = sizes;
+      });
     const made = free.map((axis) => {
-      const max = Math.max(64, 4 * (start[axis] ?? 16));
-      const name = `${input.name} ${input.axes[axis] ?? ""}`;
-      const [element, write] = slider(name, 1, max, 1, (size) => set(axis, size));
-      this.writers.push((look) => write(look.inputs.find(({ name }) => name === input.name)?.sizes[axis]));
-      return element;
+      const slider = new Slider(input.axes.length > 1 ? `${input.name} ${input.axes[axis] ?? ""}` : input.name, (size) => set(axis, size));
+      this.writers.push((look) => {
+        const now = look.inputs.find(({ name }) => name === input.name);
+        const max = Math.max(64, 4 * (this.ownSizes(now ?? input)[axis] ?? 16));
+        slider.write(this.chosen.inputs[input.name]?.[axis] ?? now?.sizes[axis], { min: 1, max, step: 1 });
+      });
+      return slider.element;
     });
-    if (isSquare()) made.push(h("label.control.is-check", {}, together, h("span", {}, "Keep the input square")));
+    if (isSquare) made.push(h("label.control.is-check", {}, together, h("span", {}, "Keep the input square")));
     return made;
   }
 
-  private ofVariable(variable: Variable): HTMLElement {
-    const { name } = variable;
-    const set = (value: Value) => {
-      if (JSON.stringify(value) === JSON.stringify(variable.default)) delete this.chosen.variables[name];
-      else this.chosen.variables[name] = value;
-      this.changed();
-    };
+  private ofVariable({ name, default: written, choices, ...variable }: Variable): HTMLElement {
     const found = (look: Look) => look.variables.find((one) => one.name === name);
-    const now = (look: Look) => found(look)?.value;
-    if (isSlider(variable)) {
-      const [element, write] = slider(name, variable.min ?? 0, variable.max ?? 1, variable.step ?? 1, set);
-      this.writers.push((look) => write(now(look) as number | undefined, found(look)?.max ?? undefined));
-      return element;
+    const now = (look: Look): Value => (name in this.chosen.variables ? this.chosen.variables[name] : found(look)?.value) ?? null;
+    const set = (value: Value) =>
+      this.set(() => {
+        const own = this.look ? found(this.look)?.default : null;
+        const isAlone = Object.keys(this.chosen.variables).every((one) => one === name); // its value may follow from others
+        if (isAlone && JSON.stringify(value) === JSON.stringify(own)) delete this.chosen.variables[name];
+        else this.chosen.variables[name] = value;
+      });
+    if (isSlider({ default: written, ...variable })) {
+      const slider = new Slider(name, set);
+      this.writers.push((look) => {
+        const { min, max, step } = found(look) ?? variable;
+        slider.write(Number(now(look)), { min: min ?? 0, max: max ?? 1, step: step ?? 1 });
+      });
+      return slider.element;
     }
-    if (typeof variable.value === "boolean") {
+    if (typeof written === "boolean") {
       const box = h("input", { type: "checkbox", onchange: () => set(box.checked) });
       this.writers.push((look) => (box.checked = now(look) === true));
       return h("label.control.is-check", {}, box, h("span", {}, name));
     }
-    if (variable.choices) {
-      const { choices } = variable;
+    if (choices) {
       const select = h("select", { onchange: () => set(choices[select.selectedIndex] ?? null) });
       select.append(...choices.map((choice) => h("option", {}, asText(choice))));
-      this.writers.push((look) => (select.selectedIndex = choices.findIndex((one) => asText(one) === asText(now(look) ?? null))));
+      this.writers.push((look) => (select.selectedIndex = choices.findIndex((one) => asText(one) === asText(now(look)))));
       return h("label.control", {}, h("span.label", {}, name), select);
     }
     const field = h("input", { type: "text", spellcheck: "false", onchange: () => set(field.value) });
     this.writers.push((look) => {
-      if (document.activeElement !== field) field.value = asText(now(look) ?? null);
+      if (document.activeElement !== field) field.value = asText(now(look));
     });
     return h("label.control", {}, h("span.label", {}, name), field);
   }
 }
 
-function isSlider({ min, max, value }: Variable): boolean {
-  return min !== null && max !== null && typeof value === "number";
+function isSlider({ min, max, default: written }: Pick<Variable, "min" | "max" | "default">): boolean {
+  return min !== null && max !== null && typeof written === "number";
+}
+
+function freeAxes({ axes, free }: Input): number[] {
+  return axes.map((_, axis) => axis).filter((axis) => free[axis]);
 }
 
 function asText(value: Value): string {
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** A slider with a field for the exact number; and what writes the value that is used. */
-function slider(
-  name: string,
-  min: number,
-  max: number,
-  step: number,
-  set: (value: number) => void,
-): [HTMLElement, (value: number | undefined, max?: number) => void] {
-  const range = h("input", { type: "range", min, max, step: "any", "aria-label": name });
-  const field = h("input.exact", { type: "number", min, step: "any", "aria-label": `${name}, exact` });
-  // Steps are of the base `min`, which would make 1, 9, 17 of a step of 8: round to multiples instead.
-  range.addEventListener("input", () => {
-    const value = Number(Math.max(min, Math.round(Number(range.value) / step) * step).toPrecision(12));
-    field.value = String(value);
-    range.setAttribute("aria-valuetext", String(value));
-    set(value);
-  });
-  range.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 8, PageDown: -8 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    range.value = String(Math.min(max, Math.max(min, Math.round(Number(range.value) / step) * step + by * step)));
-    range.dispatchEvent(new Event("input"));
-  });
-  field.addEventListener("change", () => {
-    const value = Number(field.value);
-    if (field.value && Number.isFinite(value)) set(value);
-  });
-  const write = (value: number | undefined, most?: number) => {
-    if (value === undefined) return;
-    const isMoved = [range, field].includes(document.activeElement as HTMLInputElement);
-    if (most !== undefined && !isMoved) setAttribute(range, "max", String(most));
-    if (value > Number(range.max)) range.max = String(value);
-    setProperty(range, "--filled", `${(100 * (value - min)) / (Number(range.max) - min || 1)}%`);
-    // While one of them is moved, what comes is older than what it shows.
-    if (isMoved) return;
-    range.value = field.value = String(value);
-    setAttribute(range, "aria-valuetext", String(value));
-  };
-  return [h("div.control", {}, h("span.label", { title: name }, name), range, field), write];
 }

@@ -1,4 +1,4 @@
-import { byId, h } from "../dom";
+import { byId, h, setText } from "../dom";
 import { fromMarkdown } from "../editor/tooltips";
 import type { Example } from "../engine/contract";
 
@@ -96,14 +96,22 @@ export function openHelp(where: string): void {
   dialog.showModal();
 }
 
-/** Ask for the input size of a file in which it is dynamic. */
-export function openSize(message: string, hint: string, chosen: (size: string) => void): void {
+/** Ask for the input size of a file in which it is dynamic, until `chosen` returns nothing that is wrong with it. */
+export function openSize(message: string, hint: string, chosen: (size: string) => Promise<string | void>): void {
   const dialog = byId<HTMLDialogElement>("size-dialog");
   const field = h("input", { type: "text", value: /--input (\S+)/.exec(hint)?.[1] ?? "", "aria-label": "Input size", spellcheck: "false" });
   const cancel = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
-  const form = h("form.toolbar", { method: "dialog" }, field, h("button", { type: "submit" }, "Use this size"), cancel);
-  form.addEventListener("submit", () => chosen(field.value.trim()));
-  dialog.replaceChildren(h("h2", { id: "size-title" }, "Which input size?"), h("p", {}, message), form);
+  const form = h("form.toolbar", {}, field, h("button", { type: "submit" }, "Use this size"), cancel);
+  const wrong = h("p.wrong", { role: "alert" });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void chosen(field.value.trim()).then((found) => {
+      setText(wrong, found ?? "");
+      if (found) field.select();
+      else dialog.close();
+    });
+  });
+  dialog.replaceChildren(h("h2", { id: "size-title" }, "Which input size?"), h("p", {}, message), form, wrong);
   dialog.showModal();
   field.select();
 }

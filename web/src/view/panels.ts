@@ -16,8 +16,8 @@ export interface Panel {
   readonly title: string;
   readonly element: HTMLElement;
   refresh(): Promise<void>;
-  /** What its picture is, for a download. */
-  svg(): string;
+  /** Its picture once more, for a download: in another theme. */
+  picture(theme: { theme: string }): Promise<string>;
 }
 
 function choice(label: string, options: [string, string][], changed: () => void): HTMLSelectElement {
@@ -42,7 +42,7 @@ function zoomButtons(stage: Stage): HTMLElement {
 abstract class StagePanel implements Panel {
   abstract readonly key: string;
   abstract readonly title: string;
-  readonly element = h("div.panel");
+  readonly element = h("div.panel.is-waiting");
   private readonly text = h("div.answer");
 
   protected constructor(
@@ -50,10 +50,18 @@ abstract class StagePanel implements Panel {
     protected readonly stage: Stage,
   ) {}
 
-  abstract refresh(): Promise<void>;
+  /** Ask for what it shows. */
+  protected abstract answer(more?: Record<string, unknown>): Promise<{ svg: string; html?: string }>;
 
-  svg(): string {
-    return this.stage.svgSource;
+  async refresh(): Promise<void> {
+    const { svg, html = "" } = await this.answer();
+    this.element.classList.remove("is-waiting");
+    this.stage.show(svg);
+    this.text.replaceChildren(safeHtml(html));
+  }
+
+  async picture(theme: { theme: string }): Promise<string> {
+    return (await this.answer(theme)).svg;
   }
 
   protected fill(tools: HTMLElement[], body: HTMLElement): void {
@@ -63,11 +71,6 @@ abstract class StagePanel implements Panel {
   /** The picture and the text below it, which scroll together. */
   protected region(label: string): HTMLElement {
     return h("div.scroll", { tabindex: 0, role: "region", "aria-label": label }, this.stage.element, this.text);
-  }
-
-  protected show(svg: string, html: string): void {
-    this.stage.show(svg);
-    this.text.replaceChildren(safeHtml(html));
   }
 }
 
@@ -85,9 +88,9 @@ export class PicturePanel extends StagePanel {
     this.fill([this.style, this.direction], this.stage.element);
   }
 
-  async refresh(): Promise<void> {
+  protected answer(more = {}): Promise<Answers["picture"]> {
     const direction = this.style.value === "graph" ? { direction: this.direction.value } : {};
-    this.stage.show((await this.hooks.ask("picture", { style: this.style.value, ...direction })).svg);
+    return this.hooks.ask("picture", { style: this.style.value, ...direction, ...more });
   }
 
   private changed(): void {
@@ -110,10 +113,9 @@ export class MemoryPanel extends StagePanel {
     this.fill([this.mode, this.optimizer], this.region("Memory"));
   }
 
-  async refresh(): Promise<void> {
+  protected answer(more = {}): Promise<Answers["memory"]> {
     const training = this.mode.value === "training";
-    const memory = await this.hooks.ask("memory", training ? { training, optimizer: this.optimizer.value } : {});
-    this.show(memory.svg, memory.html);
+    return this.hooks.ask("memory", { ...(training ? { training, optimizer: this.optimizer.value } : {}), ...more });
   }
 
   private changed(): void {
@@ -147,15 +149,14 @@ export class FieldPanel extends StagePanel {
     if ([...this.layer.options].some(({ value }) => value === id)) this.layer.value = id;
   }
 
-  async refresh(): Promise<void> {
-    const field = await this.hooks.ask("field", { layer: this.layer.value });
-    this.show(field.svg, field.html);
+  protected answer(more = {}): Promise<Answers["field"]> {
+    return this.hooks.ask("field", { layer: this.layer.value, ...more });
   }
 }
 
 /** The arithmetic of the chosen layer, below the views. */
 export class Explanation {
-  private readonly title = h("h2");
+  private readonly title = h("h2", { "aria-live": "polite" });
   private readonly text = h("div.answer", { tabindex: 0, role: "region", "aria-label": "Arithmetic" });
   private readonly back = h("input", { type: "checkbox" });
   layer = "";
@@ -163,6 +164,7 @@ export class Explanation {
   constructor(
     private readonly parent: HTMLElement,
     private readonly hooks: PanelHooks,
+    private readonly opened: () => void,
     closed: () => void,
   ) {
     this.back.addEventListener("change", () => hooks.changed());
@@ -183,13 +185,19 @@ export class Explanation {
     const isTitled = /^[─-]+$/.test(rule.trim());
     setText(this.title, isTitled ? title.trim().replace(/\s{2,}/, "   ") : layer);
     this.text.replaceChildren(h("pre", {}, isTitled ? lines.join("\n") : explained.text));
+    this.show();
+  }
+
+  private show(): void {
+    if (!this.parent.hidden) return;
     this.parent.hidden = false;
+    this.opened(); // the views have less room now
   }
 
   fail(message: string): void {
     setText(this.title, this.layer);
     this.text.replaceChildren(h("p", {}, message));
-    this.parent.hidden = !this.layer;
+    if (this.layer) this.show();
   }
 
   close(): void {

@@ -1,13 +1,16 @@
 import { h } from "../dom";
 import { safeSvg } from "../safe";
 
-/** Where a picture is shown: to the width of the pane or larger. It is in a shadow root, so that its styles stay in it. */
+/** The least part of its size that a picture is shown at, unless it is made smaller: its words can be read. */
+const LEGIBLE = 0.62;
+
+/** Where a picture is shown: to the width of the pane, as far as it is legible, or larger. It is in a shadow root, so that its styles stay in it. */
 export class Stage {
   readonly element = h("div.stage", { tabindex: 0, role: "region" });
   private readonly root: ShadowRoot;
   private svg: SVGSVGElement | null = null;
   private source = "";
-  private zoom = 0;
+  private zoom: number | "legible" = "legible";
 
   constructor(label: string, chosen: (name: string) => void = () => undefined) {
     this.element.setAttribute("aria-label", label);
@@ -36,23 +39,21 @@ export class Stage {
     this.scale(this.zoom);
   }
 
-  /** 0 is "as large as fits, at most its own size"; else a factor. */
-  scale(zoom: number): void {
+  /** 0 is "as large as fits, at most its own size", "legible" the same, but not too small; else a factor. */
+  scale(zoom: number | "legible"): void {
     this.zoom = zoom;
     if (!this.svg) return;
     const width = this.svg.viewBox.baseVal?.width || 400;
-    this.svg.style.width = zoom ? `${width * zoom}px` : "";
-    this.svg.style.maxWidth = zoom ? "none" : "100%";
+    const isFactor = typeof zoom === "number" && zoom > 0;
+    this.svg.style.width = isFactor ? `${width * zoom}px` : "";
+    this.svg.style.minWidth = zoom === "legible" ? `${width * LEGIBLE}px` : "";
+    this.svg.style.maxWidth = isFactor ? "none" : "100%";
   }
 
   zoomBy(factor: number): void {
     const drawn = this.svg?.getBoundingClientRect().width ?? 0;
     const width = this.svg?.viewBox.baseVal?.width || 400;
     this.scale(Math.min(8, Math.max(0.05, (drawn / width) * factor)));
-  }
-
-  get svgSource(): string {
-    return this.source;
   }
 }
 

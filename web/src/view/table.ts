@@ -28,6 +28,8 @@ export class LayerTable {
   private opened = new Set<string>();
   private table: Table | null = null;
   private chosen = "";
+  /** The one button that Tab goes to: from there, arrows go on. */
+  private stop: HTMLButtonElement | null = null;
 
   constructor(
     parent: HTMLElement,
@@ -38,6 +40,7 @@ export class LayerTable {
     parent.append(table, this.notes);
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.key(event));
+    this.body.addEventListener("focusin", ({ target }) => this.stopAt(this.rows.find(({ element }) => element.contains(target as Node))));
   }
 
   update(table: Table): void {
@@ -61,6 +64,7 @@ export class LayerTable {
       }
     });
     for (const { element } of this.rows.splice(shown.length)) element.remove();
+    if (!this.stop?.isConnected) this.stopAt(this.rows[0]);
     const last = table.columns.map(({ key }, at) => (at === 0 ? "Total" : (table.totals[key] ?? "")));
     [...this.foot.children].forEach((cell, at) => setText(cell, last[at] ?? ""));
     const notes = table.notes.join("\n");
@@ -87,10 +91,24 @@ export class LayerTable {
       element.classList.toggle("is-chosen", row.id === id);
       button.setAttribute("aria-pressed", String(row.id === id));
     }
+    this.stopAt(this.rows.find(({ row }) => row.id === id));
+  }
+
+  private stopAt(shown: Shown | undefined): void {
+    if (!shown || shown.button === this.stop) return;
+    if (this.stop) this.stop.tabIndex = -1;
+    this.stop = shown.button;
+    this.stop.tabIndex = 0;
   }
 
   focus(id: string): void {
     this.rows.find(({ row }) => row.id === id)?.button.focus();
+  }
+
+  /** Scroll to the chosen row, where the table is shown. */
+  reveal(): void {
+    const element = this.rows.find(({ row }) => row.id === this.chosen)?.element;
+    if (element?.offsetParent) element.scrollIntoView({ block: "nearest" });
   }
 
   private setColumns(table: Table, keys: string): void {
@@ -123,8 +141,8 @@ export class LayerTable {
   }
 
   private make(isBlock: boolean, table: Table): Shown {
-    const button = h("button.layer", { type: "button", "aria-pressed": "false" });
-    const toggle = isBlock ? h("button.toggle", { type: "button" }, icon(ICONS.chevron)) : null;
+    const button = h("button.layer", { type: "button", tabindex: -1, "aria-pressed": "false" });
+    const toggle = isBlock ? h("button.toggle", { type: "button", tabindex: -1 }, icon(ICONS.chevron)) : null;
     const cells = table.columns.map((column, at) =>
       at
         ? h("td", { class: `col-${column.key} ${column.align === "right" ? "is-number" : ""}` })

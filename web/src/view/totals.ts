@@ -14,14 +14,17 @@ export class TotalsBar {
   }
 
   /** Show the totals; return them as one sentence for who hears the page. */
-  update({ totals, is_complete, diagnostics }: Look): string {
+  update({ totals, table, is_complete, diagnostics }: Look): string {
     this.parent.classList.toggle("is-incomplete", !is_complete);
     this.parent.title = is_complete ? "" : "Incomplete: totals cover the layers that could be inferred";
     const outputs = Object.values(totals?.output ?? {}).map((sizes) => sizes.join("×"));
-    const count = (value: number | null | undefined): [string, string] =>
-      value == null ? ["–", ""] : [short(value), value < 1000 ? "" : grouped(value)];
-    this.set("Parameters", ...count(totals?.params));
-    this.set("MACs", ...count(totals?.macs));
+    // In full as the table has them: a number of JavaScript has 53 bits.
+    const params = table?.totals["params"] ?? "";
+    const macs = table?.totals["macs"] ?? "";
+    const count = (value: number | null | undefined, full: string): [string, string] =>
+      value == null ? ["–", ""] : [short(value), value < 1000 ? "" : full];
+    this.set("Parameters", ...count(totals?.params, params));
+    this.set("MACs", ...count(totals?.macs, macs));
     this.set("Layers", totals ? grouped(totals.layers) : "–", "");
     this.set("Output", outputs[0] ?? "–", outputs.length > 1 ? `and ${outputs.length - 1} more` : "");
     const errors = diagnostics.filter(({ level }) => level === "error");
@@ -29,7 +32,7 @@ export class TotalsBar {
       const [first] = errors;
       return `${errors.length} error${errors.length > 1 ? "s" : ""}. Line ${(first?.range.start.line ?? 0) + 1}: ${first?.message.split(/[\n␊]/)[0]}`;
     }
-    return totals ? `${grouped(totals.params ?? 0)} parameters, ${grouped(totals.macs ?? 0)} MACs, output ${outputs.join(" and ")}` : "";
+    return totals ? `${params} parameters, ${macs} MACs, output ${outputs.join(" and ")}` : "";
   }
 
   private set(name: string, large: string, full: string): void {

@@ -55,26 +55,26 @@ def width_of(column: Sequence[Bar], room: float) -> float:
     return max([*ends, room]) + _PAD
 
 
-def bars(column: Sequence[Bar], x: float, top: float, room: float, key: str) -> Iterator[Mark]:
-    """Yield bars from x on, one below the other, along a line."""
-    yield polyline(((x, top - 3), (x, top + ROW * len(column) + 3)))
+def bars(column: Sequence[Bar], x: float, top: float, room: float, key: str, row: float = ROW) -> Iterator[Mark]:
+    """Yield bars from x on, one below the other, along a line; `row` is their distance."""
+    yield polyline(((x, top - 3), (x, top + row * len(column) + 3)))
     most = _most(column)
     for index, bar in enumerate(column):
         own = f"{key} {index}"
-        y, length = top + index * ROW, bar.length(most, room)
+        y, length = top + index * row, bar.length(most, room)
         if length:
-            yield Rectangle(x, y + (ROW - _THICK) / 2, length, _THICK, bar.fill, "", key=own)
+            yield Rectangle(x, y + (row - _THICK) / 2, length, _THICK, bar.fill, "", key=own)
         if bar.words == NOTHING:
             continue
-        at, base = x + length + _PAD, y + ROW / 2 + TEXT * 0.36
+        at, base = x + length + _PAD, y + row / 2 + TEXT * 0.36
         yield Label(at, base, bar.words, TEXT, key=f"{own} amount")
         if bar.percent:
             after = at + text_width(f"{bar.words}  ", TEXT)
             yield Label(after, base, bar.percent, TEXT, color="quiet", key=f"{own} share")
 
 
-def names(words: Sequence[str], x: float, top: float, room: float) -> Iterator[Mark]:
+def names(words: Sequence[str], x: float, top: float, room: float, row: float = ROW) -> Iterator[Mark]:
     """Yield the names of rows, which end at x."""
     for index, name in enumerate(words):
-        base = top + index * ROW + ROW / 2 + TEXT * 0.36
+        base = top + index * row + row / 2 + TEXT * 0.36
         yield Label(x, base, fitted(name, TEXT, room), TEXT, "right", key=f"name {index}")

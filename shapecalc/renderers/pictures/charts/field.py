@@ -12,7 +12,7 @@ from shapecalc.renderers.cells import show_size
 from shapecalc.renderers.fields import show_jump
 from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT, chart, name_and_inputs
 from shapecalc.renderers.pictures.letters import fitted, text_width
-from shapecalc.renderers.pictures.scene import Label, Rectangle, polyline
+from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Rectangle, polyline
 from shapecalc.text.given import read_names
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _GRID = 7.0
 """Positions at least this wide are drawn as a grid."""
 
 _STEP = 38.0
-_LONGEST = 220.0
+_LONGEST = 300.0
 
 
 class Seen(NamedTuple):
@@ -92,7 +92,7 @@ def draw(answer: Answer, layer: Any = None, at: Any = None) -> Scene:
     marks = list(Map(seen, sizes).marks() if is_map else _rows(seen, lengths))
     which = f"{clean(sees)}, " if len(report.inputs) > 1 else ""
     about = f"Receptive fields on the input ({which}{', '.join(f'{axis} {n:,}' for axis, n in lengths.items())})"
-    notes = [_PADDING] if any(one.is_beyond(sizes, 0) for one in seen) else []
+    notes = [_PADDING] if any(isinstance(mark, Curve) and mark.dashed for mark in marks) else []
     notes += [_FAR] if any(one.is_beyond(sizes, _BEYOND if is_map else _OUTSIDE) for one in seen) else []
     notes += [_MISALIGNED] if any(not field.aligned for one in seen for field in one.fields) else []
     return chart(marks, name_and_inputs(report.name, report.inputs), about, notes)
@@ -167,8 +167,12 @@ class Map:
             for row in range(1, self.height):
                 yield polyline(((0, row * scale), (wide, row * scale)), thickness=0.75)
         top, right = 0.0, wide
+        drawn: list[Outline] = []
         for one in self.seen:
             for mark in self._beyond(one):
+                if any(other.contains(mark.outline, 1.0) for other in drawn):
+                    continue  # on a side of a larger one: dashes between dashes would be a whole line
+                drawn.append(mark.outline)
                 top, right = min(top, mark.outline.top), max(right, mark.outline.right)
                 yield mark
         for index, one in enumerate(self.seen):

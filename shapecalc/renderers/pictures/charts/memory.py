@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "steps_of"]
 
-_ROOM, _NAME = 110.0, 190.0
+_ROOM, _NAME = 110.0, 250.0
 _MOST_HELD = 8
 
 _INFERENCE = {"the output of the layer": "data", "other tensors": "pale"}

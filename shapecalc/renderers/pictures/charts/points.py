@@ -28,6 +28,9 @@ _NEAR = 5.0
 _SPACE = 9.0
 """The least distance of labels on one line, which would be read as one."""
 
+_OWN = 16.0
+"""So near its point a line to a label may cross others, and go through points: they cover one another there."""
+
 _FAR = 20.0
 """A label farther away than this has a line to its point."""
 
@@ -59,35 +62,42 @@ class Labels:
 
     def __init__(self, within: Outline) -> None:
         self.within = within
-        self.used: list[Outline] = []
         self.points: list[Point] = []
+        self.dots: list[Outline] = []
+        self.lines: list[Outline] = []
         self.texts: list[Outline] = []
         self.leaders: list[Outline] = []
 
     def avoid(self, x: float, y: float, radius: float) -> None:
         """Cover nothing around a point."""
         self.points.append((x, y))
-        self.used.append(Outline(x - radius, y - radius, x + radius, y + radius))
+        self.dots.append(Outline(x - radius, y - radius, x + radius, y + radius))
 
     def avoid_line(self, points: Sequence[Point]) -> None:
         """Cover nothing of a line."""
-        self.used += _along(points, _NEAR, 1.0)
+        self.lines += _along(points, _NEAR, 1.0)
 
     def beside(
         self, at: Point, text: str, key: str, *, color: str = "ink", bold: bool = False,
-        places: Sequence[tuple[float, float, str]] = _PLACES,
+        places: Sequence[tuple[float, float, str]] = _PLACES, is_needed: bool = False,
     ) -> Iterator[Mark]:  # fmt: skip
-        """Yield a label beside a point on a ground of paper, with a line to it from farther away, or near others."""
+        """Yield a label beside a point on a ground of paper, with a line to it from farther away, or near others.
+
+        The line goes through nothing, unless the label is needed and there is no other room.
+        """
         words = fitted(clean(text), NOTE, _LONGEST, bold=bold)
-        for right, down, anchor in places:
+        every = [(*place, False) for place in places] + [(*place, True) for place in places if is_needed]
+        for right, down, anchor, is_through in every:
             label = Label(at[0] + right, at[1] + down, words, NOTE, anchor, color, bold, key=key)
             place = label.outline
             beside = {"left": -3, "middle": 0, "right": 3}[anchor]
             middle = label.y - NOTE * 0.3
             edge = place.top - 1.5 if down > 0 else place.bottom + 1.5
-            near = label.x + beside, middle if beside else edge
+            above = min(max(at[0], place.left + 4), place.right - 4)
+            near = (label.x + beside, middle) if beside else (above, edge)
             leader = _along((at, near), 1.0, 0.5) if self._needs_line(label, at) else []
-            if self.within.contains(place) and self._is_free(place, leader):
+            far = [step for step in leader if dist((step.left, step.top), at) > _OWN]
+            if self.within.contains(place) and self._is_free(place, leader) and (is_through or self._is_clear(far)):
                 self.texts.append(place)
                 self.leaders += leader
                 if leader:
@@ -107,10 +117,15 @@ class Labels:
         """Return whether a label covers nothing, and neither its line nor that of another goes through a label."""
         wide = place._replace(left=place.left - _SPACE, right=place.right + _SPACE)
         return not (
-            any(place.meets(other, 1) for other in (*self.used, *self.leaders))
+            any(place.meets(other, 1) for other in (*self.dots, *self.lines, *self.leaders))
             or any(wide.meets(other, 1) for other in self.texts)
             or any(step.meets(other, 1) for step in leader for other in self.texts)
         )
+
+    def _is_clear(self, leader: Sequence[Outline]) -> bool:
+        """Return whether a line goes through no point and no other line, but near its own."""
+        others = (*self.dots, *self.lines, *self.leaders)
+        return not any(step.meets(other) for step in leader for other in others)
 
 
 def _along(points: Sequence[Point], distance: float, radius: float) -> list[Outline]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.errors import count_noun
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["draw", "points_of"]
 
 _WIDE, _HIGH = 640.0, 350.0
-_LABELLED = 5
+_LABELLED, _NEEDED = 5, 2
+"""Layers with the longest times that have names, where there is room, and those that have them at any rate."""
+
 _SMALLEST, _LARGEST = 2.5, 13.0
 """Radii of points: the area is the time, that of the largest point the longest."""
 
@@ -43,8 +46,7 @@ class LayerPoint(NamedTuple):
     @property
     def words(self) -> str:
         """The first name, and how many there are."""
-        more = f" and {len(self.names) - 1:,} like it" if len(self.names) > 1 else ""
-        return f"{self.names[0]}{more}"
+        return f"{self.names[0]}{f' ×{len(self.names):,}' if len(self.names) > 1 else ''}"
 
 
 def draw(speed: Speed) -> Scene:
@@ -60,7 +62,8 @@ def draw(speed: Speed) -> Scene:
     weights = f"{bits.format} weights (on average {shown} bits)" if bits.format else f"{shown}-bit weights"
     words = [speed.device.name, f"{weights}, {show_bits(bits.activations)}-bit activations"]
     words += [f"batch {batch:,}"] if batch != 1 else []
-    notes = ["Area: the least time of a layer." if points else "No layer has both MACs and bytes to move."]
+    several = ", or of N like it (×N)" if any(len(point.names) > 1 for point in drawn) else ""
+    notes = [f"Area: the least time of a layer{several}." if points else "No layer has both MACs and bytes to move."]
     if len(drawn) < len(points):
         notes.append(f"The {len(drawn):,} of {len(points):,} points with the longest times are drawn.")
     return chart(marks, speed.name or "network", " · ".join(words), notes)
@@ -145,12 +148,13 @@ class _Plot:
     def words(self, points: Sequence[LayerPoint]) -> Iterator[Mark]:
         """Yield the names of the layers with the longest times, where there is room."""
         before = len(self.labels.texts)
-        for point in points[: 2 * _LABELLED]:
+        for index, point in enumerate(points[: 2 * _LABELLED]):
             if len(self.labels.texts) - before < _LABELLED:
                 places = (*_ABOVE, *_OVER, *_BELOW) if point.is_memory else (*_BELOW[:3], *_OVER, *_BELOW[3:])
                 yield from self.labels.beside(
-                    self.at(point.intensity), point.words, f"words {point.names[0]}", places=places
-                )
+                    self.at(point.intensity), point.words, f"words {point.names[0]}", places=(*places, *_ANYWHERE),
+                    is_needed=index < _NEEDED,
+                )  # fmt: skip
 
 
 _ABOVE = tuple([(sign * (12 + 5 * i), sign * (6 + 13 * i) + (5 if sign > 0 else 0), "left" if sign > 0 else "right")
@@ -159,7 +163,19 @@ _BELOW = ((10, 18, "left"), (0, 28, "middle"), (-10, 18, "right"), (8, 44, "left
           (18, 72, "right"), (18, 90, "right"), (18, 110, "right"))  # fmt: skip
 _OVER = tuple([(right, down, anchor) for down in (-20, -34, -46) for right, anchor in
                ((0, "middle"), (10, "left"), (-10, "right"))])  # fmt: skip
-"""Where names of layers may be: at the slope above it at the left, or below it at the right; below the peak; above."""
+_ANYWHERE = (
+    *sorted(
+        [(right, down, "middle") for down in (*range(28, 172, 12), -20, -32, -44) for right in range(-96, 97, 12)],
+        key=lambda place: abs(place[0]) / 3 + abs(place[1]),
+    ),
+    *sorted(
+        [(right, down, "left" if right > 0 else "right") for down in (*range(-116, -28, 12), *range(32, 184, 12))
+         for right in range(-144, 160, 16) if right],
+        key=lambda place: hypot(place[0], place[1]),
+    ),
+)  # fmt: skip
+"""Where names of layers may be: at the slope above it at the left, or below it at the right; below the peak; above;
+and where none of these is free, the nearest that is."""
 
 
 def _legend(points: Sequence[LayerPoint]) -> Iterator[tuple[str, str]]:

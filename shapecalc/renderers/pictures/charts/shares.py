@@ -33,6 +33,9 @@ _WORDS = {"params": "parameters", "macs": "MACs", "output_bytes": "output bytes"
 MOST = 40
 """Lines that are shown; the smallest of more are one line."""
 
+_MANY, _DENSE = 32, 15.0
+"""More lines than this are closer together: a slide of 40 is legible."""
+
 _ROOM = 130.0
 _WIDEST_NAME = 210.0
 _GAP = 28.0
@@ -101,7 +104,7 @@ def _notes(report: Report, columns: Sequence[_Column], without: int, others: Seq
     if without:
         yield f"Not shown: {count_noun(without, 'line')} without {' or '.join(_WORDS[one.name] for one in columns)}."
     if others:
-        yield "Others: lines with smaller shares."
+        yield "Others: lines with smaller or equal shares."
     unknown = {index for column in columns for index, amount in enumerate(column.amounts) if amount is None}
     if unknown:
         yield f"{UNKNOWN}: not known, of {count_noun(len(unknown), 'line')}; totals are of the others."
@@ -112,13 +115,14 @@ def _notes(report: Report, columns: Sequence[_Column], without: int, others: Seq
 
 def _drawn(rows: Sequence[str], drawn: Mapping[str, Sequence[Bar]], columns: Sequence[_Column]) -> Iterator[Mark]:
     room = min(max([text_width(name, TEXT) for name in (*rows, "total")]), _WIDEST_NAME)
-    bottom, x = ROW * len(rows), room + 12
-    yield from names(rows, room, 0, room)
+    row = ROW if len(rows) <= _MANY else _DENSE
+    bottom, x = row * len(rows), room + 12
+    yield from names(rows, room, 0, room, row)
     yield Label(room, bottom + 19, "total", TEXT, "right", bold=True, key="total")
     for column in columns:
         own, total = drawn[column.name], column.words(column.total)
         yield Label(x, -11, OF[column.name], TEXT, bold=True, key=f"head {column.name}")
-        yield from bars(own, x, 0, _ROOM, column.name)
+        yield from bars(own, x, 0, _ROOM, column.name, row)
         yield Label(x + 6, bottom + 19, total, TEXT, bold=True, key=f"total {column.name}")
         heads = text_width(OF[column.name], TEXT, bold=True), text_width(total, TEXT, bold=True) + 6
         x += max(width_of(own, _ROOM) if own else _ROOM, *heads) + _GAP

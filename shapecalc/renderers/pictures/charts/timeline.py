@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.escaping import clean
@@ -29,8 +31,8 @@ _NAMED = 13
 _Span = tuple[str, int, int]
 """A word, and from where to where its bracket is."""
 
-_DIGITS = "0123456789"
-_LONGEST = 90.0
+_NUMBER = re.compile(r"(?<![0-9])[0-9]+[a-z]?$")
+_LONGEST = 104.0
 _FEW = 3
 _START = "(start)"
 
@@ -99,7 +101,7 @@ class Timeline:
     def _peak(self) -> Iterator[Mark]:
         step, x = self.columns[self.peak], sum(self.edges[self.peak : self.peak + 2]) / 2
         y = self.axis.at(step.live)
-        name = fitted(clean(step.name), TEXT, 200, bold=True)
+        name = fitted(clean(step.name), TEXT, 300, bold=True)
         when = f"while {name} runs" if step.name else "before the first layer runs"
         words = f"peak {show_bytes(step.live)} {when}{f', {step.direction}' if step.direction else ''}"
         half = text_width(words, TEXT, bold=True) / 2
@@ -109,25 +111,35 @@ class Timeline:
         yield polyline(((x, self.axis.end - 9), (x, y)), "ink", arrow=5, key="peak")
 
     def _names(self) -> Iterator[Mark]:
-        """Yield the name of each step, downwards, and the passes below."""
+        """Yield the name of each step, downwards: where some are too long, within the block below; then the passes."""
+        words, blocks = [step.name for step in self.columns], [""] * len(self.columns)
+        if any(text_width(clean(name), NOTE) > _LONGEST for name in words):
+            blocks = self._within()
+            words = [name.removeprefix(f"{block}.") for name, block in zip(words, blocks, strict=True)]
         bottom = 0.0
-        for index, step in enumerate(self.columns):
-            name = fitted(clean(step.name) or _START, NOTE, _LONGEST)
+        for index, word in enumerate(words):
+            name = fitted(clean(word) or _START, NOTE, _LONGEST)
             x = (index + 0.5) * self.wide - NOTE * 0.26
             yield Label(x, 7, name, NOTE, color="quiet", turned=90, key=f"step {index}")
             bottom = max(bottom, text_width(name, NOTE))
-        yield from self._spans(self._passes(), 7 + bottom + 8)
+        yield from self._spans(blocks, 7 + bottom + 8)
+        yield from self._spans(self._passes(), 7 + bottom + 8 + (22 if any(blocks) else 0))
 
     def _blocks(self) -> Iterator[Mark]:
-        """Yield the blocks that the steps are in, as far down as it takes for a few, and the passes below."""
+        """Yield the blocks that the steps are in, and the passes below."""
+        found = self._within()
+        yield from self._spans(found, 7)
+        yield from self._spans(self._passes(), 7 + (22 if any(found) else 0))
+
+    def _within(self) -> list[str]:
+        """Return the block that each step is in, as far down as it takes for a few."""
         deepest = max(len(step.scopes) for step in self.columns)
-        found: list[str] = []
+        found = [""] * len(self.columns)
         for depth in range(1, deepest + 1):
             found = [step.scopes[:depth][-1] if step.scopes else "" for step in self.columns]
             if len({*found}) > _FEW:
                 break
-        yield from self._spans(found, 7)
-        yield from self._spans(self._passes(), 7 + (22 if any(found) else 0))
+        return found
 
     def _passes(self) -> list[str]:
         """Return the pass of each step: the first one, then all others, which alternate where blocks run again."""
@@ -140,16 +152,22 @@ class Timeline:
 
         Where not all of them have room, what follows the last dot does for all but the first within a block; where
         that has none either, those within a block are one, and those of which most have none and that differ only by a
-        number at their end.
+        number at their end. Those of different passes are never one.
         """
-        runs: list[tuple[str, int]] = [(word, len([*run])) for word, run in groupby(words)]
+        both = zip(words, [step.direction for step in self.columns], strict=True)
+        passes = [
+            [(word, len([*run])) for word, run in groupby(part, itemgetter(0))]
+            for part in (list(group) for _, group in groupby(both, itemgetter(1)))
+        ]
         for shorter in (_named_in_full, _named_by_ends, _named_together):
-            named = shorter(runs)
-            spans = self._placed(named)
+            named = [shorter(runs) for runs in passes]
+            spans = self._placed([run for runs in named for run in runs])
             if all(map(_fits, spans)):
                 break
         else:
-            spans = self._placed(_named_by_numbers(named, [_fits(span) for span in spans]))
+            fit = iter([_fits(span) for span in spans])
+            named = [_named_by_numbers(runs, [next(fit) for _ in runs]) for runs in named]
+            spans = self._placed([run for runs in named for run in runs])
         for word, left, right in spans:
             if word and right - left >= 2:
                 yield polyline(((left, y), (right, y)), "quiet", 1.5, key=f"span {word}")
@@ -188,19 +206,34 @@ def _named_together(runs: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     for parent, group in groupby(runs, lambda run: run[0].rpartition(".")[0] or run[0]):
         alike = [*group]
         last = alike[-1][0].removeprefix(f"{parent}.")
-        name = alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
+        is_whole = any(word == parent for word, _ in alike)
+        name = parent if is_whole else alike[0][0] if len(alike) == 1 else f"{alike[0][0]}–{last}"
         found.append((clean(name), sum(count for _, count in alike)))
     return found
 
 
 def _named_by_numbers(named: Sequence[tuple[str, int]], fit: Sequence[bool]) -> list[tuple[str, int]]:
-    """Return runs, those as one of which most do not fit and that differ only by a number: separable1–13."""
+    """Return runs, those as one of which most do not fit and that differ only by a number: separable1–13.
+
+    A number may have a letter after it: Mixed_5b–7c. What is between two of them, and in no block, is as if in one.
+    """
     found = []
-    for stem, group in groupby(zip(named, fit, strict=True), lambda run: run[0][0].rstrip(_DIGITS)):
-        alike = [*group]
-        numbers = [word.removeprefix(stem) for (word, _), _ in alike]
-        if stem and all(number.isdigit() for number in numbers) and 2 * sum(one for _, one in alike) < len(alike) > 1:
-            found.append((f"{stem}{numbers[0]}–{numbers[-1]}", sum(count for (_, count), _ in alike)))
+    stems = [_NUMBER.sub("", word) for word, _ in named]
+    for index in range(1, len(stems)):
+        following = next((stem for (word, _), stem in zip(named[index:], stems[index:], strict=True) if word), "")
+        if not named[index][0] and following == stems[index - 1]:
+            stems[index] = following
+    for stem, group in groupby(zip(named, fit, stems, strict=True), itemgetter(2)):
+        alike = [(run, one) for run, one, _ in group]
+        words = [(word, one) for (word, _), one in alike if word]
+        if (
+            stem
+            and len(words) > 1
+            and all(word != stem for word, _ in words)
+            and 2 * sum(one for _, one in words) < len(words)
+        ):
+            name = f"{words[0][0]}–{words[-1][0].removeprefix(stem)}"
+            found.append((name, sum(count for (_, count), _ in alike)))
         else:
             found += [run for run, _ in alike]
     return found

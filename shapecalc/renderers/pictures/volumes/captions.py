@@ -149,6 +149,8 @@ def _details(one: FeatureMap) -> Iterator[str]:
         yield "input"
         return
     yield f"{clean(one.line.kind)}{_window_text(one)}"
+    if one.mark:
+        yield clean(one.mark)
     more = [clean(line.name if line.is_block else line.kind) for line in one.merged]
     if more:
         yield "+ " + ", ".join(dict.fromkeys(more))
@@ -165,7 +167,8 @@ def _details(one: FeatureMap) -> Iterator[str]:
 def _window_text(one: FeatureMap) -> str:
     """Return the kernel and the stride of the window that slides: that of a layer, or a wide one of a block."""
     axes = one.window
-    if not axes or not one.line or (one.line.is_block and max(axis.kernel for axis in axes) == 1):
+    is_plain = one.line and one.line.is_block and max([axis.kernel for axis in axes], default=1) == 1
+    if not axes or not one.line or is_plain or not one.is_seen_by_window:
         return ""
     kernel = show_size([axis.kernel for axis in axes])
     strides = [axis.stride for axis in axes]

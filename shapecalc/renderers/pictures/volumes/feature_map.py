@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from shapecalc.layers.base.window import WindowAxis
     from shapecalc.model.rows import ReportLine, Row
 
-__all__ = ["FeatureMap", "Sides", "changes_nothing"]
+__all__ = ["FeatureMap", "Sides"]
 
+_NARROW = ("convolutions", "norms", "merges", "activations", "reshapes", "others")
 _CHARACTER = ("attentions", "recurrences", "convolutions", "embeddings", "matrices", "pools", "norms", "merges")
 """What characterises a block, before what is beside it: a layer of a transformer has attention, and matrix products."""
 
@@ -58,7 +59,8 @@ class FeatureMap(NamedTuple):
     and follow it; `stored` are lines whose parameters nothing uses. `sources` are the numbers of the maps that it is
     made of; of those in `sized_by` only the sizes are used. `dropped` are layers between them that are drawn as a part
     of the arrow. `passed` are further outputs that others read, if `is_read` besides the one that is drawn: their names
-    and sides. `is_output` is whether it is one of several outputs of the network.
+    and sides. `is_output` is whether it is one of several outputs of the network; `mark` is what tells a block apart
+    from those beside it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class FeatureMap(NamedTuple):
     passed: tuple[tuple[str, Sides], ...] = ()
     is_read: bool = True
     is_output: bool = False
+    mark: str = ""
 
     @property
     def rows(self) -> list[Row]:
@@ -97,17 +100,27 @@ class FeatureMap(NamedTuple):
 
     @property
     def slid(self) -> Row | None:
-        """Its one layer that slides a window, of several copies that of the first; None for none, or several."""
+        """Its one layer that slides a window, of several copies that of the first; None for none, or several.
+
+        In a block other layers may look at one position at a time only: with attention it would see more.
+        """
         rows = self.line.rows[: len(self.line.rows) // self.line.copies] if self.line else ()
         sliding = [row for row in rows if isinstance(row.node.layer, Windowed)]
         wide = [row for row in sliding if _is_wide(row)]
-        return wide[0] if len(wide) == 1 else sliding[0] if len(sliding) == 1 else None
+        found = wide[0] if len(wide) == 1 else sliding[0] if len(sliding) == 1 else None
+        return found if all(_group_of(row) in _NARROW for row in rows if row is not found) else None
 
     @property
     def window(self) -> tuple[WindowAxis, ...]:
         """The window of that layer along each axis; empty without one."""
         sliding = self.slid.node.layer if self.slid else None
         return sliding.axes(self.slid.sizing.inputs[0]) if self.slid and isinstance(sliding, Windowed) else ()
+
+    @property
+    def is_seen_by_window(self) -> bool:
+        """Return whether the layer that slides a window reads what the line does, of the same size."""
+        row = self.slid
+        return bool(row and self.line and row.sizing.inputs[:1] == self.line.rows[0].sizing.inputs[:1])
 
     def reach_over(self, source: FeatureMap) -> tuple[int, ...]:
         """Return how many positions of a map one of its own depends on along each axis, if a window slides over it."""
@@ -121,11 +134,6 @@ class FeatureMap(NamedTuple):
         seen = [looks[0][axis][0].at(0) for axis in range(x.rank) if axis != x.channel_axis]
         reach = [max(one[-1], one[0]) - min(one[-1], one[0]) + 1 if len(one) else 0 for one in seen]
         return tuple(reach) if reach == [axis.reach for axis in self.window] and max(reach) > 1 else ()
-
-
-def changes_nothing(row: Row) -> bool:
-    """Return whether a layer has parameters that it stores, and does not use: its output is its input."""
-    return bool(row.node.layer and row.node.layer.view and row.sizing.weight_shapes)
 
 
 def _group_of(row: Row) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shapecalc.exporters.chart import read_inputs
+from shapecalc.exporters.chart import is_unused, read_inputs
 from shapecalc.layers.base.layer import CHANNELS_FIRST
 from shapecalc.layers.base.windowed import Windowed
 from shapecalc.model.report import check_depth
-from shapecalc.renderers.folding import fold
+from shapecalc.renderers.differing import marks_of
+from shapecalc.renderers.folding import fold, runs_of
 from shapecalc.renderers.pictures.repeats import AUTO
-from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap, Sides, changes_nothing
+from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap, Sides
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shapecalc.model.graph import Reference
     from shapecalc.model.report import Report
@@ -48,7 +49,10 @@ def feature_maps(report: Report, depth: Any = AUTO) -> list[FeatureMap]:
     Layers that only change values (they multiply nothing, slide no window, and keep the size) belong to the map before.
     Errors: `UsageError` for a depth that is none.
     """
-    builder = _Builder(report, fold(lines_at(report, depth)[0]))
+    lines = lines_at(report, depth)[0]
+    marks = marks_of(runs_of(lines), report.graph)
+    first = {id(line.rows[0]): marks[line.name] for line in lines if line.name in marks}
+    builder = _Builder(report, fold(lines), first)
     for index in range(len(builder.lines)):
         builder.add(index)
     return without_small(builder.maps)
@@ -100,9 +104,9 @@ def main_path(maps: Sequence[FeatureMap]) -> list[int]:
 
 
 class _Builder:
-    """Finds the maps line by line."""
+    """Finds the maps line by line; `marks` are what tells blocks apart, by the identity of their first layer."""
 
-    def __init__(self, report: Report, lines: Sequence[ReportLine]) -> None:
+    def __init__(self, report: Report, lines: Sequence[ReportLine], marks: Mapping[int, str]) -> None:
         self.report = report
         self.lines = lines
         self._number = {id(row): number for number, row in enumerate(report.rows)}
@@ -110,6 +114,7 @@ class _Builder:
         line_of = {id(row): number for number, line in enumerate(lines) for row in line.rows}
         self._line_of = [line_of[id(row)] for row in report.rows]
         self._in_last = self._in_last_copies()
+        self._marks = marks
         self._used = self._used_outside()
         self._readers = self._read_by()
         self._channels_first = self._read_channels_first()
@@ -195,7 +200,7 @@ class _Builder:
         sides = self._sides_of(drawn)
         sources, sized_by = self._sources(index)
         last = max(sources, default=-1)
-        is_stored = all(map(changes_nothing, line.rows))
+        is_stored = all(map(is_unused, line.rows))
         if last >= 0 and (is_stored or self._continues(index, sides, last, sources)):
             before = self.maps[last]
             more = tuple([source for source in sources if source != last])
@@ -209,9 +214,16 @@ class _Builder:
             return
         self._map_of_line[index] = len(self.maps)
         self._end_of_map.append(index)
-        passed = tuple([(self._name_of(line, one), self._sides_of(one)) for one in used if one != drawn])
-        self.maps.append(FeatureMap(line.name, sides, line, (), sources, sized_by=sized_by, passed=passed,
-                                    is_read=drawn in used or not used, is_output=self._is_output(index)))  # fmt: skip
+        passed = {self._name_of(line, one): self._sides_of(one) for one in used if one != drawn}
+        if line.copies > 1:  # others may read what any copy outputs
+            passed.pop(self._name_of(line, drawn), None)
+        self.maps.append(
+            FeatureMap(
+                line.name, sides, line, (), sources, sized_by=sized_by, passed=tuple(passed.items()),
+                is_read=drawn in used or not used, is_output=self._is_output(index),
+                mark=self._marks.get(id(line.rows[0]), ""),
+            )
+        )  # fmt: skip
 
     def _is_output(self, index: int) -> bool:
         """Return whether a line has one of several outputs of the network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from math import log2, prod
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.volumes.feature_map import FeatureMap
 
-__all__ = ["GridPoint", "Lanes", "Upright", "in_rows", "joined", "places_in_row", "places_in_u"]
+__all__ = ["GridPoint", "Lanes", "Upright", "gathers", "in_rows", "joined", "places_in_row", "places_in_u"]
 
 _Key = TypeVar("_Key")
 
-_WIDEST = 1500.0
-"""Longer pictures are in several rows, where they can be."""
+_MANY = 4
+"""A map gathers others if they are at least so many, made of different ones but for one."""
 _LEVELS = 2
 """A U falls and rises by at least so many levels, each in at least so many steps."""
 
@@ -110,6 +111,9 @@ def _resolution(one: FeatureMap) -> float:
 def places_in_row(maps: Sequence[FeatureMap]) -> list[GridPoint]:
     """Return places from left to right: the longest path at the top, other chains of maps in lanes below it."""
     path = main_path(maps)
+    gathering = gathers(maps)
+    if path and path[-1] in gathering:  # all of what it gathers stands below
+        path = path[:-2]
     columns = _columns(maps, set(path))
     uses: list[list[int]] = [[] for _ in maps]
     for index, one in enumerate(maps):
@@ -117,10 +121,10 @@ def places_in_row(maps: Sequence[FeatureMap]) -> list[GridPoint]:
             uses[source].append(index)
     lanes = dict.fromkeys(path, 0)
     below = Lanes()
-    for chain in _chains(maps, lanes):
+    for chain in _chains(maps, lanes, gathering):
         first, last = chain[0], chain[-1]
         begin = max([columns[source] + 1 for source in maps[first].sources], default=columns[first])
-        end = max([columns[user] - 1 for user in uses[last]], default=columns[last])
+        end = max([columns[user] - 1 for user in uses[last] if user not in gathering], default=columns[last])
         begin, end = min(begin, columns[first]), max(end, columns[last])
         lanes.update(dict.fromkeys(chain, 1 + below.place(begin, end + 1)))
     return [GridPoint(lanes[index], columns[index]) for index in range(len(maps))]
@@ -144,14 +148,15 @@ def _columns(maps: Sequence[FeatureMap], path: set[int]) -> list[int]:
     return columns
 
 
-def _chains(maps: Sequence[FeatureMap], placed: dict[int, int]) -> list[list[int]]:
-    """Return the other maps as chains, each of a map and those that continue it."""
+def _chains(maps: Sequence[FeatureMap], placed: dict[int, int], gathering: set[int]) -> list[list[int]]:
+    """Return the other maps as chains, each of a map and those that continue it; what gathers others begins one."""
     chains: list[list[int]] = []
     ends: dict[int, list[int]] = {}
     for index, one in enumerate(maps):
         if index in placed:
             continue
-        chain = next((ends[source] for source in one.sources if source in ends), None)
+        near = [source for source in one.sources if source in ends and index not in gathering]
+        chain = ends[near[0]] if near else None
         if chain is None:
             chain = []
             chains.append(chain)
@@ -162,18 +167,30 @@ def _chains(maps: Sequence[FeatureMap], placed: dict[int, int]) -> list[list[int
     return chains
 
 
-def in_rows(widths: Sequence[float], cuts: set[int]) -> list[tuple[int, int]]:
-    """Return rows of columns, the first of each and the end, as equally wide as the places to cut at let them be."""
-    target = sum(widths) / max(1, -(-sum(widths) // _WIDEST))
-    if not cuts or sum(widths) <= _WIDEST:
+def gathers(maps: Sequence[FeatureMap]) -> set[int]:
+    """Return the numbers of maps that gather many, as the heads of a detector: each is of a map that others use too."""
+    uses = Counter(source for one in maps for source in one.sources)
+    found = set()
+    for index, one in enumerate(maps):
+        heads = [maps[source] for source in one.sources if source not in one.sized_by]
+        trunks = {source for head in heads for source in head.sources[:1] if uses[source] > 1}
+        if len(heads) >= _MANY and len(trunks) >= _MANY - 1:
+            found.add(index)
+    return found
+
+
+def in_rows(widths: Sequence[float], cuts: set[int], rows: int) -> list[tuple[int, int]]:
+    """Return rows of columns, the first of each and the end: about so many, as equally wide as the cuts let them be."""
+    target = sum(widths) / max(1, rows)
+    if not cuts or rows < 2:
         return [(0, len(widths))]
     places = [0, *sorted(cuts), len(widths)]
     best: dict[int, tuple[float, int]] = {0: (0.0, 0)}
     for number, end in enumerate(places[1:], 1):
         best[end] = min((best[begin][0] + (sum(widths[begin:end]) - target) ** 2, begin) for begin in places[:number])
-    rows = []
+    found = []
     end = len(widths)
     while end:
-        rows.append((best[end][1], end))
+        found.append((best[end][1], end))
         end = best[end][1]
-    return rows[::-1]
+    return found[::-1]

@@ -44,8 +44,8 @@ class Lengths(NamedTuple):
     per_channel: float
 
     @classmethod
-    def fitting(cls, sides: Iterable[Sides], scale: str) -> Lengths:
-        """Return the lengths for which the largest of some sides have a good size."""
+    def fitting(cls, sides: Iterable[Sides], scale: str, largest: float = 1.0) -> Lengths:
+        """Return the lengths for which the largest of some sides have a good size, or this part of it."""
         work = _FUNCTIONS[scale]
         positions, steps, channels, features = 0.0, 0.0, 0.0, 0.0
         for one in sides:
@@ -57,12 +57,12 @@ class Lengths(NamedTuple):
                 steps = max(steps, work(one.height))
             else:
                 positions = max(positions, work(one.height), work(one.width))
-        units = [room / most for room, most in ((_CHANNELS, channels), (_VECTOR, features)) if most]
+        units = [largest * room / most for room, most in ((_CHANNELS, channels), (_VECTOR, features)) if most]
         longest = max(positions, steps)
         return cls(
             scale,
-            _UPRIGHT / (positions or longest or _UPRIGHT),
-            _UPRIGHT / (longest or _UPRIGHT),
+            largest * _UPRIGHT / (positions or longest or _UPRIGHT),
+            largest * _UPRIGHT / (longest or _UPRIGHT),
             min(units, default=1.0),
         )
 
