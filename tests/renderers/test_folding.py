@@ -241,6 +241,13 @@ def test_which_formats_fold(format_):
         assert "layers.31" in render(report, format_, depth=1, fold=False)
 
 
+def test_csv_has_the_inputs_of_the_first_copy():
+    rows = csv.DictReader(io.StringIO(render(report_of("gemma-2-2b"), "csv", depth=1, fold=True)))
+    assert {row["name"]: row["from"] for row in rows if "×" in row["name"]} == {
+        "layers.0, 2, …, 24 ×13": "embed_tokens", "layers.1, 3, …, 25 ×13": "layers.0.add2"
+    }  # fmt: skip
+
+
 def test_json_lists_folded_blocks_in_addition():
     report = report_of("llama-2-7b")
     plain, folded = (json.loads(render(report, "json", fold=fold)) for fold in (False, True))

@@ -60,6 +60,14 @@ def test_long_names_are_cut_between_words():
     assert name.startswith(f"{before}_") and name.endswith(f"_{after}")  # noqa: PT018
 
 
+def test_a_box_is_wider_for_a_name_but_not_for_a_number():
+    text = "layers: [{position_embedding: , name: position_embeddings}, {rotary_embedding: }, {linear: 4}]"
+    scene = draw(shapecalc.load(f"input: 1000000000x64\n{text}\n").infer())
+    widths = {mark.key: mark.width for mark in scene.marks if mark.key.startswith("box v")}
+    assert widths["box v0"] > widths["box v1"] == widths["box v2"]
+    assert "position_embeddings" in words(scene, "name")
+
+
 def test_the_maps_of_lenet_are_numbered():
     """LeCun et al. 1998, table I: C3 has 16 maps; `map_of_c3` and a number read as 31, 32, …."""
     report = shapecalc.load("lenet5_1998").infer()
