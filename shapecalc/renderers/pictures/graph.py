@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _LARGEST = 3000
+_SLIDE = 1280.0, 720.0
+_LEGIBLE = 0.74  # of its size at 100 %, on a slide: names and sizes then have more than 8 pixels
 _LONGEST = 60_000.0  # pixels
 _TITLE = 12.0
 _SMALL = 11.0
@@ -43,10 +45,26 @@ _LINE = 8.0  # between lines that enter a box
 def draw(report: Report, depth: int | str | None = AUTO, direction: str = DIRECTIONS[0]) -> Scene:
     """Return the picture of a report, with blocks expanded to a depth. Errors: `UsageError`."""
     check_choice(direction, DIRECTIONS, "direction")
+    return drawn(report, depth, direction)[0]
+
+
+def drawn(report: Report, depth: int | str | None, direction: str) -> tuple[Scene, Chart]:
+    """Return the picture of a report, and of what it is: by default expanded as deep as it is legible on a slide."""
     repeats = find_repeats(report, depth)
     if repeats.boxes > _LARGEST:
         raise _too_large(report, repeats)
-    return _Graph(report, repeats, draw_chart(report, repeats.depth, repeats.copies), direction).scene()
+    levels = [repeats]
+    if depth == AUTO:
+        levels += [find_repeats(report, level) for level in reversed(range(1, repeats.depth or report.max_depth))]
+    found: list[tuple[float, Scene, Chart]] = []
+    for level in levels:
+        chart = draw_chart(report, level.depth, level.copies)
+        scene = _Graph(report, level, chart, direction).scene()
+        found.append((min(_SLIDE[0] / scene.width, _SLIDE[1] / scene.height), scene, chart))
+        if found[-1][0] >= _LEGIBLE:
+            return scene, chart
+    _, scene, chart = max(found, key=lambda one: one[0])
+    return scene, chart
 
 
 def _too_large(report: Report, repeats: Repeats) -> UsageError:
@@ -80,7 +98,9 @@ class _Graph:
         found = lay_out(top, edges, self.stored, turned=self.is_turned)
         if max(found.width, found.height) > _LONGEST:
             raise _too_large(self.report, self.repeats)
-        marks: list[Mark] = [mark for key in self.frames for mark in self._frame(key, found.places[key])]
+        marks: list[Mark] = [
+            mark for key in self.frames for mark in self._frame(key, found.places[key], found.heads[key])
+        ]
         marks += drawn_lines(found.routes)
         for key, card in self.written.items():
             marks += card.marks(*found.places[key], key)
@@ -134,11 +154,13 @@ class _Graph:
 
     def _cluster(self, group: Group, width: float) -> Cluster:
         members: list[Card | Cluster] = []
+        last = ""
         for member in group.members:
             if isinstance(member, Group):
                 members.append(self._cluster(member, width))
             else:
-                members.append(self._box(member.key, width))
+                members.append(self._box(member.key, width, follows=self._follows(member.key, last)))
+            last = member.key
         if group.key not in self.frames:
             return Cluster(group.key, tuple(members))
         title, kind, params, _ = self.frames[group.key]
@@ -146,20 +168,26 @@ class _Graph:
         after = text_width(params, _SMALL) + 2 * _EDGE
         return Cluster(group.key, tuple(members), _HEAD, before, after)
 
-    def _box(self, key: str, width: float) -> Card:
+    def _follows(self, key: str, before: str) -> bool:
+        """Return whether a box belongs to the one before: an activation, or a norm of what is multiplied."""
+        fills = [self.written[one].fill if one in self.written else "" for one in (before, key)]
+        return fills[1] == "activations" or (fills[1] == "norms" and fills[0] in ("convolutions", "matrices"))
+
+    def _box(self, key: str, width: float, *, follows: bool) -> Card:
         """Return a box, with room for the lines that enter it."""
         card = self.written[key]
         wide, high, side = card.width(width), card.height, _LINE * (self.entering[key] + 1)
-        return Card(key, wide, max(high, side)) if self.is_turned else Card(key, max(wide, side), high)
+        size = (wide, max(high, side)) if self.is_turned else (max(wide, side), high)
+        return Card(key, *size, follows)
 
-    def _frame(self, key: str, at: Placed) -> Iterator[Mark]:
+    def _frame(self, key: str, at: Placed, end: float) -> Iterator[Mark]:
         title, kind, params, tip = self.frames[key]
         yield Rectangle(at.x, at.y, at.width, at.height, "group", "rule", 6.0, 1.0, title=tip, key=f"frame {key}")
         yield Label(at.x + _EDGE, at.y + 16, title, _TITLE, bold=True, key=f"kind {key}")
         if kind:
             yield Label(at.x + _EDGE, at.y + 30, kind, _SMALL, color="quiet", key=f"name {key}")
         if params:
-            yield Label(at.x + at.width - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
+            yield Label(end - _EDGE, at.y + 16, params, _SMALL, "right", key=f"params {key}")
 
 
 def _within(name: str, prefix: str) -> str:

@@ -20,6 +20,8 @@ ONE_OF_MANY = re.compile(
 )
 TWICE = 13.0
 """For so far lines of one box may be drawn over one another, where one branches off: longer, they look like a thick one."""
+JOG = 6.0
+"""By less no line goes aside: it would look torn."""
 MARGIN = 19.9
 """Around a chart there is nothing."""
 
@@ -144,6 +146,21 @@ def stretches(curve):
     return found
 
 
+def jogs(curve):
+    """Return by how much a line goes aside between two corners, after which it goes on the same way."""
+    points = [curve.start, *[step[-1] for step in curve.steps]]
+    corners = [index for index, step in enumerate(curve.steps) if len(step) == 3]
+    for one, other in pairwise(corners):
+        (x, y), (first_x, first_y) = points[one], curve.steps[one][0]
+        (end_x, end_y), (last_x, last_y) = points[other + 1], curve.steps[other][1]
+        for way, on, aside in (
+            (first_x - x, end_x - last_x, end_y - y),
+            (first_y - y, end_y - last_y, end_x - x),
+        ):
+            if abs(way) > SLACK and way * on > 0:
+                yield abs(aside)
+
+
 def vertices_of(group):
     """Return the keys of vertices in a group, and in the groups within."""
     found = []
@@ -233,6 +250,7 @@ def check_lines(scene, chart, boxes, whole, grid):
         assert is_on_border(line.end, boxes[end]) or is_on_border(line.end, whole[end]), (
             f"{key} does not end at its box"
         )
+        assert min(jogs(line), default=JOG) >= JOG, key
         parts = stretches(line)
         by_start[start].append((line, parts))
         for part in parts:

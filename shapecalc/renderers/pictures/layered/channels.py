@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from shapecalc.renderers.pictures.layered.parts import ARROW_ROOM, CHANNEL, LANE, STRAIGHT
-from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, pieces_of, wrapped
+from shapecalc.renderers.pictures.layered.tracks import Crossbar, Tracks, order_of
+from shapecalc.renderers.pictures.layered.wrapping import ABOVE, BELOW, Cut, pieces_of, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from shapecalc.renderers.pictures.layered.ranks import Rows, Stretch
     from shapecalc.renderers.pictures.scene import Point
 
 __all__ = ["Channels"]
 
-_NEAR = 4.0
 _INSET = 9.0
 _SMALL = 10.0
 
@@ -49,12 +50,17 @@ class Channels:
         self.row_tops += self.row_ends[-1:] or [0.0]
         self.pieces, self.width, self.height = pieces_of(self.sides, self.row_tops, self.breaks)
         self.piece = [index for index, piece in enumerate(self.pieces) for _ in range(piece.first, piece.end)]
+        self.short = {key: rank for row in self.breaks for key, rank in self._shortened(row - 1)}
 
-    def wrapped(self, longest: float, *, is_page: bool, turned: bool) -> dict[int, int]:
-        """Return the breaks with which it would be in pieces: see `wrapping`."""
-        cuts = {row: count for row in range(1, len(self.rows.rows)) if (count := self._lines_before(row))}
+    def wrapped(self, longest: float | None, torn: AbstractSet[int], *, turned: bool) -> dict[int, int]:
+        """Return the breaks with which it would be in pieces: see `wrapping`. Nodes of `torn` follow those above."""
+        cuts = {
+            row: Cut(count, not torn.isdisjoint(self.rows.rows[row]))
+            for row in range(1, len(self.rows.rows))
+            if (count := self._lines_before(row))
+        }
         sides = [self._room(row) for row in self.rows.rows]
-        return wrapped(sides, self.row_tops, cuts, longest, is_page=is_page, turned=turned)
+        return wrapped(sides, self.row_tops, cuts, longest, turned=turned)
 
     def place(self, node: int) -> Point:
         """Return where the upper left corner of a node is."""
@@ -64,9 +70,14 @@ class Channels:
     def path(self, segments: Sequence[Stretch]) -> list[Point]:
         """Return the corners of a line."""
         points: list[Point] = []
-        for index, one in enumerate(segments):
+        ranks = [self.rows.rank[one.upper] for one in segments]
+        from_to = {self.short[rank, one.net]: rank for one, rank in zip(segments, ranks, strict=True)
+                   if (rank, one.net) in self.short}  # fmt: skip
+        left = -1  # up to where it is beside the piece already
+        for index, (one, rank) in enumerate(zip(segments, ranks, strict=True)):
             start, end = self._start(one), self._end(one)
-            rank = self.rows.rank[one.upper]
+            if rank < left:
+                continue
             here, there = self.pieces[self.piece[rank]], self.pieces[self.piece[rank + 1]]
             top, bottom = self.tops[one.upper] + self.rows.heights[one.upper], self.tops[one.lower]
             if here is there and abs(start - end) < STRAIGHT and 0 < index < len(segments) - 1:
@@ -75,13 +86,18 @@ class Channels:
             if here is there:
                 aside, at = self.asides.get((rank, one.net), (start, top))
                 own = [(start, top), (start, at), (aside, at), (aside, track), (end, track), (end, bottom)]
+                if left := from_to.get(rank, 0):
+                    own[4:] = []
                 points += [(x + here.right, y + here.down) for x, y in own]
                 continue
             outer, upper = self._turns(rank, one.net)
             below, lane = self.row_ends[rank] + here.down + BELOW + LANE * outer, here.lane + LANE * outer
             above = self.row_tops[rank + 1] + there.down - ABOVE - LANE * upper
             start, end = start + here.right, end + there.right
-            points += [(start, top + here.down), (start, below), (lane, below), (lane, above)]
+            if left == rank:
+                points += [(lane, points[-1][1]), (lane, above)]
+            else:
+                points += [(start, top + here.down), (start, below), (lane, below), (lane, above)]
             points += [(end, above), (end, bottom + there.down)]
         return points
 
@@ -98,6 +114,31 @@ class Channels:
             return 0
         joined = {(one.net, one.upper) for node in below for one in self.rows.ups[node]}
         return len(joined) if len(joined) == len({net for net, _ in joined}) else 0
+
+    def _shortened(self, rank: int) -> Iterator[tuple[tuple[int, Hashable], int]]:
+        """Yield the lines after a row that need not go down beside the piece, and from which row they go out of it.
+
+        Those are outermost, from where they begin: nothing is beside them.
+        """
+        crossing = {one.net: one for node in self.rows.rows[rank] for one in self.rows.downs[node]}
+        last = self.pieces[self.piece[rank]].first - 1
+        gone: set[Hashable] = set()
+        for net, one in sorted(crossing.items(), key=lambda item: -self._start(item[1])):
+            above, node, is_alone = one, one.upper, True
+            while node >= self.rows.real and self.rows.rank[node] > last:
+                is_alone &= len(self.rows.downs[node]) == 1
+                (above,) = self.rows.ups[node]
+                node = above.upper
+            first = self.rows.rank[node]
+            if first <= last or first == rank or (first, net) not in self.tracks:
+                return
+            beside = [one for upper in self.rows.rows[first] for one in self.rows.downs[upper]
+                      if one.net != net and one.net not in gone]  # fmt: skip
+            if any(max(self._start(one), self._end(one)) > self._end(above) for one in beside):
+                return
+            yield (rank, net), first
+            last = first
+            gone |= {net} if is_alone else set()
 
     def _turns(self, rank: int, net: Hashable) -> tuple[int, int]:
         """Return where a line is among those that go on to the next piece, so that those in the same order never cross.
@@ -231,8 +272,8 @@ class Channels:
             start, ends = self._start(line[0]), [self._end(one) for one in line]
             spans[net] = Crossbar(min(start, *ends), max(start, *ends), start, tuple(ends))
         waiting = sorted(nets, key=lambda net: spans[net].order)
-        above = _above(spans)
-        tracks = _Tracks()
+        above = order_of(spans)
+        tracks = Tracks()
         placed: dict[Hashable, int] = {}
         while waiting:
             net = next((one for one in waiting if not above[one]), waiting[0])
@@ -247,67 +288,7 @@ class Channels:
             waiting.remove(net)
             placed[net] = tracks.place(spans.pop(net))
             if is_moved:
-                above = _above(spans)
+                above = order_of(spans)
             for others in above.values():
                 others.discard(net)
         return placed
-
-
-def _above(spans: Mapping[Hashable, Crossbar]) -> dict[Hashable, set[Hashable]]:
-    """Return for each line those that are to be above it: they start where it ends."""
-    starts = sorted((span.start, index) for index, span in enumerate(spans.values()))
-    nets = [*spans]
-    found: dict[Hashable, set[Hashable]] = {}
-    for net, span in spans.items():
-        found[net] = set()
-        for x in span.ends:
-            at = bisect_left(starts, (x - _NEAR, -1))
-            while at < len(starts) and starts[at][0] < x + _NEAR:
-                found[net].add(nets[starts[at][1]])
-                at += 1
-        found[net].discard(net)
-    return found
-
-
-def _is_free(x: float, taken: Sequence[float]) -> bool:
-    """Return whether no line is near, of those in order."""
-    at = bisect_left(taken, x - _NEAR)
-    return at == len(taken) or taken[at] >= x + _NEAR
-
-
-class _Tracks:
-    """The tracks of a channel, and what is on each."""
-
-    def __init__(self) -> None:
-        self.placed: list[tuple[Crossbar, int]] = []
-
-    def place(self, span: Crossbar) -> int:
-        """Return a track for a line: below all that it overlaps."""
-        track = 1 + max([at for one, at in self.placed if one.overlaps(span)], default=-1)
-        self.placed.append((span, track))
-        return track
-
-
-class Crossbar(NamedTuple):
-    """What a line covers in a channel: from left to right, where it starts, and where it ends."""
-
-    low: float
-    high: float
-    start: float
-    ends: tuple[float, ...]
-
-    @property
-    def order(self) -> tuple[float, float]:
-        """From the highest to the lowest: those that go right from the right, those that go left from the left."""
-        is_right = self.start - self.low <= self.high - self.start
-        return (-self.start if is_right else self.start), self.high - self.low
-
-    def aside(self, taken: Sequence[float]) -> float:
-        """Return where to move aside from the start: to the side that it goes to, if there is room."""
-        way = 1 if self.start - self.low <= self.high - self.start else -1
-        choices = [self.start + way * side * LANE * step / 4 for step in range(2, 60) for side in (1, -1)]
-        return next((x for x in choices if _is_free(x, taken)), choices[0])
-
-    def overlaps(self, other: Crossbar) -> bool:
-        """Return whether two are to be on different tracks."""
-        return self.low <= other.high + _NEAR and other.low <= self.high + _NEAR

@@ -61,8 +61,11 @@ def _main(rows: Rows, near: list[Stretch], *, upper: bool) -> Stretch | None:
     if len(near) == 1:
         return near[0]
     ends = [(one.upper if upper else one.lower, one) for one in near]
-    if len({end for end, _ in ends}) > FORK and (upper or near[0].upper < rows.real):
+    if upper and len({end for end, _ in ends}) > FORK:
         return None
+    if upper:  # a constant is a side branch
+        most = max(rows.history[end] for end, _ in ends)
+        ends = [(end, one) for end, one in ends if rows.history[end] == most]
     real = [(end, one) for end, one in ends if end < rows.real]
     if not real:
         return ends[0][1] if len(ends) == 1 else None

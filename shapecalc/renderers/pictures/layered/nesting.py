@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.channels import Channels
@@ -9,7 +10,7 @@ from shapecalc.renderers.pictures.layered.columns import place_across
 from shapecalc.renderers.pictures.layered.ordering import order
 from shapecalc.renderers.pictures.layered.parts import BORDER, STRAIGHT, UNSEEN, Arrangement, Cluster, Placed
 from shapecalc.renderers.pictures.layered.ranks import Link, make_rows
-from shapecalc.renderers.pictures.layered.wrapping import PAGE, longest_piece
+from shapecalc.renderers.pictures.layered.wrapping import longest_piece, page_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["lay_out"]
 
-_UNWRAPPED = 2.5  # how much longer than a page clusters then are that are wrapped
-_WORTH = 0.85  # of the page without: what it must be with clusters that are wrapped
+_INNER = (2.5, 1.0, 0.7, 0.5)  # how much longer than a page clusters are that are wrapped
+_CLUSTER = 0.05  # what a cluster that is wrapped costs, of the size of the page
+_MANY = 400  # cards: of larger graphs there is only one layout
 
 
 class _Port(NamedTuple):
@@ -41,7 +43,7 @@ class _Inside:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.edges: dict[_Local, None] = {}
-        self.width = self.height = 0.0
+        self.width = self.height = self.head_end = 0.0
         self.places: dict[str, Point] = {}
         self.ports: dict[_Port, float] = {}
         self.lines: dict[_Local, list[Point]] = {}
@@ -56,13 +58,17 @@ def lay_out(
     are those on the picture, and heads stay at the top.
     """
     joined = [(start, end, start) for start, end in edges] + [(start, end, UNSEEN) for start, end in below]
-    nest = _Nest(top, joined, turned=turned)
-    found = nest.arranged()
-    if not nest.has_wrapped_clusters:
-        return found
-    plain = _Nest(top, joined, turned=turned, inner=_UNWRAPPED).arranged()
-    size, plain_size = [max(one.width / PAGE, one.height) for one in (found, plain)]
-    return found if size < plain_size * _WORTH else plain
+    best, least = Arrangement(0.0, 0.0, {}, {}, {}), inf
+    for inner in _INNER:
+        nest = _Nest(top, joined, turned=turned, inner=inner)
+        found = nest.arranged()
+        across, along = (found.height, found.width) if turned else (found.width, found.height)
+        size = max(page_size(across, along, turned=turned), 1.0) * (1 + _CLUSTER * nest.wrapped_clusters)
+        if size < least:
+            best, least = found, size
+        if not nest.is_longer(min(_INNER)) or len(nest.cards) > _MANY or least <= 1.0:
+            break
+    return best
 
 
 class _Nest:
@@ -73,7 +79,7 @@ class _Nest:
     ) -> None:
         self.top = top
         self.turned = turned
-        self.has_wrapped_clusters = False
+        self.wrapped_clusters = 0
         self.insides: dict[str, _Inside] = {}
         self.around: dict[str, str] = {}
         self.index: dict[str, int] = {}
@@ -138,12 +144,18 @@ class _Nest:
         whole = self.insides[self.top.key]
         routes = {edge: self._route(parts, places) for edge, parts in self.routes.items()}
         if not self.turned:
-            return Arrangement(whole.width, whole.height, places, routes)
+            heads = {key: places[key].x + inside.head_end for key, inside in self.insides.items()}
+            return Arrangement(whole.width, whole.height, places, routes, heads)
+        heads = {key: places[key].y + inside.height for key, inside in self.insides.items()}
         return Arrangement(
             whole.height, whole.width,
             {key: Placed(one.y, one.x, one.height, one.width) for key, one in places.items()},
-            {edge: tuple([(y, x) for x, y in points]) for edge, points in routes.items()},
+            {edge: tuple([(y, x) for x, y in points]) for edge, points in routes.items()}, heads,
         )  # fmt: skip
+
+    def is_longer(self, inner: float) -> bool:
+        """Return whether a cluster is longer than a part of a page."""
+        return any(inside.height > inner * self.longest for inside in self.inner_first[:-1])
 
     def _size(self, key: str) -> tuple[float, float]:
         """Return the size of a member: across the direction of layout, and along it."""
@@ -171,10 +183,10 @@ class _Nest:
         fixed = [isinstance(node, _Port) or node in self.insides for node in nodes]
         channels = Channels(rows, place_across(rows), fixed)
         is_top = inside.cluster is self.top
-        longest = self.longest if is_top else self.inner
-        if breaks := channels.wrapped(longest, is_page=is_top and not self.turned, turned=self.turned):
+        torn = {number[key] for key in members if key in self.cards and self.cards[key].follows}
+        if breaks := channels.wrapped(None if is_top else self.inner, torn, turned=self.turned):
             channels = Channels(rows, place_across(rows, breaks), fixed, breaks)
-            self.has_wrapped_clusters |= not is_top
+            self.wrapped_clusters += not is_top
         right, down = self._frame(inside, channels, [channels.place(number[one])[0] for one in tops])
         for node in nodes:
             x, y = channels.place(number[node])
@@ -207,7 +219,11 @@ class _Nest:
             return cluster.head, (inside.height - height) / 2
         right = max(BORDER, cluster.before - min(entries, default=cluster.before))
         room = max(entries) + cluster.after if entries else cluster.before + cluster.after - right
-        inside.width = right + max(wide + BORDER, room)
+        inside.width = inside.head_end = right + max(wide + BORDER, room)
+        if room > wide + BORDER and len(entries) > 1:
+            *_, before, last = sorted(entries)
+            if last - before >= cluster.after:  # between lines rather than right of them
+                inside.width, inside.head_end = right + max(wide, last) + BORDER, right + last
         inside.height = cluster.head + height + BORDER
         return right, cluster.head
 

@@ -30,11 +30,12 @@ UNSEEN = ""
 
 
 class Card(NamedTuple):
-    """A box to place: its key and size."""
+    """A box to place: its key and size. One that `follows` belongs to the box above it."""
 
     key: str
     width: float
     height: float
+    follows: bool = False
 
 
 class Cluster(NamedTuple):
@@ -61,9 +62,13 @@ class Placed(NamedTuple):
 
 
 class Arrangement(NamedTuple):
-    """A layout: where cards and clusters are, and the corners of each edge from its start to its end."""
+    """A layout: where cards and clusters are, and the corners of each edge from its start to its end.
+
+    `heads` has where what is at the right of the head of a cluster ends.
+    """
 
     width: float
     height: float
     places: dict[str, Placed]
     routes: dict[tuple[str, str], tuple[Point, ...]]
+    heads: dict[str, float]

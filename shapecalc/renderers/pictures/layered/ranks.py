@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.renderers.pictures.layered.parts import UNSEEN
@@ -48,6 +49,7 @@ class Rows:
         self.heights = [height for _, height in sizes]
         self.rank: list[int] = []
         self.slack: list[int] = []
+        self.history: list[float] = []
         self.rows: list[list[int]] = []
         self.segments: list[Stretch] = []
         self.ups: list[list[Stretch]] = [[] for _ in sizes]
@@ -60,6 +62,7 @@ class Rows:
         self.heights.append(0.0)
         self.rank.append(rank)
         self.slack.append(0)
+        self.history.append(inf)
         self.ups.append([])
         self.downs.append([])
         return len(self.rank) - 1
@@ -84,7 +87,7 @@ def make_rows(sizes: Sequence[tuple[float, float]], links: Sequence[Link], first
         upper, lower = min(link.start, link.end), max(link.start, link.end)
         below[upper].append(lower)
         above[lower].append(upper)
-    rows.rank, rows.slack = _ranks(below, above, first, last)
+    rows.rank, rows.slack, rows.history = _ranks(below, above, first, last)
     _add_segments(rows, links)
     rows.rows = [[] for _ in range(max(rows.rank, default=-1) + 1)]
     for node, rank in enumerate(rows.rank):
@@ -95,10 +98,12 @@ def make_rows(sizes: Sequence[tuple[float, float]], links: Sequence[Link], first
     return rows
 
 
-def _ranks(below: list[list[int]], above: list[list[int]], first: int, last: int) -> tuple[list[int], list[int]]:
-    """Return the row of each node, as high as can be, and by how many rows it could be lower.
+def _ranks(
+    below: list[list[int]], above: list[list[int]], first: int, last: int
+) -> tuple[list[int], list[int], list[float]]:
+    """Return the row of each node, as high as can be, by how many rows it could be lower, and how much is before it.
 
-    What depends on nothing else is just above the node that it is for.
+    What depends on nothing else is just above the node that it is for; of other nodes all is before it.
     """
     count = len(below)
     rank = [0] * count
@@ -118,7 +123,11 @@ def _ranks(below: list[list[int]], above: list[list[int]], first: int, last: int
     lowest = [max(rank, default=0)] * count
     for node in reversed(range(count)):
         lowest[node] = min([lowest[lower] - 1 for lower in below[node]], default=lowest[node])
-    return rank, [low - high for low, high in zip(lowest, rank, strict=True)]
+    history = [inf] * count
+    for node, is_free in enumerate(free):
+        if is_free:
+            history[node] = max([history[upper] + 1 for upper in above[node]], default=0)
+    return rank, [low - high for low, high in zip(lowest, rank, strict=True)], history
 
 
 def _add_segments(rows: Rows, links: Sequence[Link]) -> None:

@@ -14,23 +14,34 @@ if TYPE_CHECKING:
 
     from shapecalc.renderers.pictures.layered.parts import Card
 
-__all__ = ["ABOVE", "BELOW", "PAGE", "Strip", "longest_piece", "pieces_of", "wrapped"]
+__all__ = ["ABOVE", "BELOW", "Cut", "Strip", "longest_piece", "page_size", "pieces_of", "wrapped"]
 
 LONGEST = 850.0
-"""What is longer is wrapped, if it can be: a page of this height is legible on a slide."""
+"""What is longer is wrapped within a cluster, if it can be: a page of this height is legible on a slide."""
+_SLIDE = 1280.0, 720.0
+_AROUND = 32.0, 122.0
+"""What a picture has beside and above its graph: margins, and a heading."""
+PAGE = _SLIDE[0] / _SLIDE[1]
 _STEPS = 100
 _STEP = 0.95
 _MOST_LINES = 6
-_WORTH = (0.89, 0.75)  # of the page without: what it must be with a piece more that one line joins, or several
-_HALF = 0.5  # of the page without: what is enough for any number of pieces
-_ENOUGH = 1.25  # of the longest piece: what several lines join need not be shorter
+_PIECE = 0.06  # what a piece more costs, of the size of the page
+_LINE = 0.04  # a line more that goes on to the next piece
+_TORN = 0.08  # a cut within what belongs together
+_RAGGED = 0.04  # a last piece that is nearly empty
+_EMPTY = 0.3  # of the longest piece: what is nearly empty
 _GAP = 2 * BOX_GAP
 BELOW = LANE
 """From the end of a piece to the first line that goes on from there."""
 ABOVE = LANE + ARROW_ROOM
 """From the last of these lines to the beginning of the next piece."""
-PAGE = 1.6
-"""The width of a page, of its height."""
+
+
+class Cut(NamedTuple):
+    """Where a piece may end: how many lines go on there, and whether it is within what belongs together."""
+
+    lines: int
+    is_torn: bool = False
 
 
 class Strip(NamedTuple):
@@ -41,6 +52,12 @@ class Strip(NamedTuple):
     right: float
     down: float
     lane: float
+
+
+def page_size(across: float, along: float, *, turned: bool) -> float:
+    """Return how large a page is needed for a graph and what is around it, of a slide: texts are smaller by that."""
+    wide, high = (along, across) if turned else (across, along)
+    return max((wide + _AROUND[0]) / _SLIDE[0], (high + _AROUND[1]) / _SLIDE[1])
 
 
 def longest_piece(top: Cluster, *, turned: bool) -> float:
@@ -64,35 +81,39 @@ def _needs(member: Card | Cluster, *, turned: bool) -> tuple[float, float]:
 
 
 def wrapped(
-    sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Mapping[int, int], longest: float, *,
-    is_page: bool, turned: bool,
+    sides: Sequence[tuple[float, float]], tops: Sequence[float], cuts: Mapping[int, Cut], longest: float | None, *,
+    turned: bool,
 ) -> dict[int, int]:  # fmt: skip
-    """Return before which rows pieces end, of `cuts`, which have the number of lines that go on there.
+    """Return before which rows pieces end, with the number of lines that go on there.
 
-    `sides` are where rows are from left to right, `tops` where they begin, and where the last one ends. What is not
-    longer than `longest` is one piece. A page is as small as can be, if single lines go on; otherwise few lines do.
+    `sides` are where rows are from left to right, `tops` where they begin, and where the last one ends. Pieces are
+    not longer than `longest`, if there are cuts for that; without it, they are those of the page on which texts are
+    largest. What has room at full size is one piece. Within a cluster one line goes on.
     """
-    if tops[-1] <= longest or not cuts:
-        return {}
+    most = _MOST_LINES if longest is None else 1
+    cuts = {row: cut for row, cut in cuts.items() if cut.lines <= most}
 
-    def extent(chosen: dict[int, int]) -> float:
-        """Return the length of the page that these pieces fit on."""
-        _, wide, long = pieces_of(sides, tops, chosen)
-        return max(wide * (PAGE if turned else 1 / PAGE), long)
+    def cost(chosen: Mapping[int, int]) -> tuple[float, float]:
+        pieces, wide, long = pieces_of(sides, tops, chosen)
+        size = max(page_size(wide, long, turned=turned), 1.0) if longest is None else max(long / longest, 1.0)
+        lengths = [tops[piece.end] - tops[piece.first] for piece in pieces]
+        further = sum(chosen.values()) - len(chosen)
+        torn = sum(cuts[row].is_torn for row in chosen)
+        ragged = lengths[-1] < _EMPTY * max(lengths)
+        return size * (1 + _PIECE * len(chosen) + _LINE * further + _TORN * torn + _RAGGED * ragged), wide * long
 
     best: dict[int, int] = {}
-    least = extent(best)
-    for lines in sorted({count for count in cuts.values() if count <= _MOST_LINES}):
-        choices = _choices(tops, {cut: count for cut, count in cuts.items() if count <= lines})
-        enough = longest * _ENOUGH if lines > 1 else 0.0 if is_page else longest
-        sizes = [extent(chosen) for chosen in choices]
-        counts = [sum(chosen.values()) for chosen in choices]
-        _, count, size, at = min((max(size, enough), counts[at], size, at) for at, size in enumerate(sizes))
-        more = len(choices[at]) - len(best)
-        is_smaller = size < least * max(_HALF, min(_WORTH[lines > 1], _WORTH[0] ** more))
-        is_simpler = count < sum(best.values()) and size <= max(least, longest)
-        if is_smaller or is_simpler:
-            best, least = choices[at], size
+    if not cuts or (least := cost(best))[0] <= 1.0:
+        return best
+    tried: list[dict[int, int]] = []
+    for torn in (False, True):
+        for lines in sorted({cut.lines for cut in cuts.values()}):
+            allowed = {row: cut.lines for row, cut in cuts.items() if cut.lines <= lines and cut.is_torn <= torn}
+            tried += [one for one in _choices(tops, allowed) if one not in tried[-_STEPS:]]
+    for chosen in tried:
+        found = cost(chosen)
+        if found < least:
+            best, least = chosen, found
     return best
 
 
