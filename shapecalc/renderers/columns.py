@@ -84,11 +84,11 @@ def _arguments(line: ReportLine) -> dict[str, Any]:
 
 
 def _from(line: ReportLine) -> str:
-    """Return the inputs of a line: for a block, the inputs from outside it."""
+    """Return the inputs of a line: for a block, the inputs from outside it; of several copies those of the first."""
     if len(line.rows) == 1:
         return ", ".join(line.rows[0].from_)
     inside = {row.name for row in line.rows}
-    outside = [name for row in line.rows for name in row.from_]
+    outside = [name for row in line.rows[: len(line.rows) // line.copies] for name in row.from_]
     return ", ".join(dict.fromkeys(n for n in outside if n not in inside and n.rpartition("[")[0] not in inside))
 
 

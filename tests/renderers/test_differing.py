@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from searching import NETWORKS, some
 
 import shapecalc
 from shapecalc.exporters.chart import Group, draw_chart
@@ -51,6 +52,23 @@ def test_what_takes_turns_is_in_a_frame(name, depth):
     assert not [edge for edge in draw_chart(report, repeats.depth, repeats.copies).edges if edge.start == edge.end]
     inside = [row for member in groups[-1].members for row in member.rows]
     assert len(inside) == len({id(row) for row in inside}), "each layer is of one box"
+
+
+def vertices(group):
+    """Return the boxes in a frame, and in those within it."""
+    found = [vertices(member) if isinstance(member, Group) else [member] for member in group.members]
+    return [vertex for some_ in found for vertex in some_]
+
+
+@pytest.mark.parametrize("name", some(NETWORKS, 12))
+@pytest.mark.parametrize("depth", [1, "auto", None])
+def test_each_layer_is_of_one_box(name, depth):
+    report = shapecalc.load(name).infer()
+    repeats = find_repeats(report, depth)
+    chart = draw_chart(report, repeats.depth, repeats.copies)
+    rows = [row for vertex in vertices(chart.group) for row in vertex.rows]
+    assert sorted(map(id, rows)) == sorted(map(id, report.rows))
+    assert not [edge for edge in chart.edges if edge.start == edge.end], "no tensor goes from a copy to the next"
 
 
 def test_the_windows_of_swin():

@@ -8,7 +8,7 @@ import json
 from math import prod
 
 import pytest
-from searching import some
+from searching import NETWORKS, some
 
 import shapecalc
 from shapecalc.errors import UsageError
@@ -18,15 +18,13 @@ from shapecalc.renderers.folding import fold
 from shapecalc.renderers.selection import Selection
 from shapecalc.renderers.view import View
 
-NAMES = ["llama-2-7b", "resnet50", "resnet18", "bert-base-uncased", "vit_b_16", "densenet121", "googlenet", "alexnet"]
-
 
 def report_of(name):
     return shapecalc.load(name).infer()
 
 
-@pytest.mark.parametrize("name", some(NAMES, 4))
-@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("name", some(NETWORKS, 12))
+@pytest.mark.parametrize("depth", [1, 2, None])
 def test_folded_lines_add_up_and_contain_every_layer_once(name, depth):
     report = report_of(name)
     lines, folded = report.lines(depth), fold(report.lines(depth))
@@ -134,6 +132,14 @@ def test_what_is_a_period(layers, names):
     assert blocks(f"layers: [{', '.join(items)}]\n", inner) == names
 
 
+def test_copies_of_a_period_are_numbered_on():
+    items = [f"{{{item}: , name: {item}{number}}}" for number in (1, 3, 7, 9, 11) for item in "bc"]
+    inner = "c: {layers: [conv: {out_channels: 4, kernel_size: 1}, relu]}"
+    assert blocks(f"layers: [{', '.join(items)}]\n", inner) == [
+        "b1, 3 ×2", "c1, 3 ×2", "b7, 9, 11 ×3", "c7, 9, 11 ×3"
+    ]  # fmt: skip
+
+
 def varied(layers, body="[conv: {out_channels: 4, kernel_size: 1}]", more=""):
     spec = f"input: 4x8x8\nblocks:\n  b: {{args: {{a: 1}}, layers: {body}}}\n{more}layers: {layers}\n"
     return [line.name for line in fold(shapecalc.load(spec).infer().lines(1))]
@@ -233,6 +239,13 @@ def test_which_formats_fold(format_):
         assert folded in render(report, format_, depth=1, fold=True)
         assert folded not in render(report, format_, depth=1, fold=False)
         assert "layers.31" in render(report, format_, depth=1, fold=False)
+
+
+def test_csv_has_the_inputs_of_the_first_copy():
+    rows = csv.DictReader(io.StringIO(render(report_of("gemma-2-2b"), "csv", depth=1, fold=True)))
+    assert {row["name"]: row["from"] for row in rows if "×" in row["name"]} == {
+        "layers.0, 2, …, 24 ×13": "embed_tokens", "layers.1, 3, …, 25 ×13": "layers.0.add2"
+    }  # fmt: skip
 
 
 def test_json_lists_folded_blocks_in_addition():

@@ -113,7 +113,8 @@ class CardText(NamedTuple):
         least = min(self._least_width, _WIDEST_SIZE)
         if self.is_small or self.is_terminal:
             return _even(max(min(self.natural_width, _WIDEST), least))
-        return max(common, _even(max(least, min(self.natural_width, _WIDEST_NAME))))
+        natural = (self._replace(name="") if self._is_numbered else self).natural_width
+        return max(common, _even(max(least, min(natural, _WIDEST_NAME))))
 
     def marks(self, x: float, y: float, width: float, height: float, key: str) -> Iterator[Mark]:
         """Yield the box and its texts at a place."""
@@ -151,8 +152,12 @@ class CardText(NamedTuple):
     def _shown_name(self, room: float) -> str:
         """Return the name, cut if it has to be; none if it is the kind with a number, or few letters are left."""
         shown = _whole_words(self.name, _SMALL, room)
-        is_number = self.name.removeprefix(self.kind).isdigit()
-        return shown if shown == self.name or (len(shown) > _FEW and not is_number) else ""
+        return shown if shown == self.name or (len(shown) > _FEW and not self._is_numbered) else ""
+
+    @property
+    def _is_numbered(self) -> bool:
+        """Whether its name is its kind with a number."""
+        return self.name.removeprefix(self.kind).isdigit()
 
 
 def common_width(cards: Iterable[CardText]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain, count, groupby
+from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
 from shapecalc.exporters.chart import Copies, Group, RepeatedPeriod, draw_chart
@@ -84,11 +84,10 @@ class _Finder:
     def down_to(self, level: int) -> Repeats:
         """Return the repeats down to a level; those down to the level before are known."""
         lines = [line for line in self.report.lines(level) if self._is_first(line)]
-        for _, siblings in groupby(lines, self._parent):
-            runs = runs_of([*siblings])
-            self.marks.update(marks_of(runs, self.report.graph))
-            for run in runs:
-                self._add(run)
+        runs = runs_of(lines)
+        self.marks.update(marks_of(runs, self.report.graph))
+        for run in runs:
+            self._add(run)
         resolved, within = [*self.same], [*self.within]
         for index, other in enumerate(self.same):
             if other != index:  # of what is repeated within a copy, only the first one was looked at
@@ -107,9 +106,6 @@ class _Finder:
         while blocks[block].name != line.name and blocks[block].parent >= 0:
             block = blocks[block].parent
         return block
-
-    def _parent(self, line: ReportLine) -> int:
-        return self.report.graph.blocks[self._block(line)].parent if line.is_block else line.rows[0].block
 
     def _add(self, run: RepeatedLines) -> None:
         if run.period > 1:
