@@ -174,12 +174,9 @@ def _fix(shown: ShownText, _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _complete(shown: ShownText, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what may be written at a position, kinds that bundled networks use most before others."""
+    """Return what may be written at a position."""
     from shapecalc.editor.completion import completions
-    from shapecalc.editor.snippets import snippet_of, times_used
 
-    found = completions(shown, _asked_position(shown, request))
-    found.sort(key=lambda one: -times_used(one.label) if one.sort == "kind" else 0)
     items = [
         {
             "label": one.label,
@@ -187,10 +184,10 @@ def _complete(shown: ShownText, request: Mapping[str, Any]) -> dict[str, Any]:
             "detail": one.detail,
             "info": one.documentation,
             "insert": one.new_text,
-            "snippet": snippet_of(shown, one),
+            "snippet": one.snippet,
             "range": _range(shown, one.range),
         }
-        for one in found
+        for one in completions(shown, _asked_position(shown, request))
     ]
     return {"items": items}
 

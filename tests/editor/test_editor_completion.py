@@ -145,11 +145,11 @@ def inserted(text):
 
 def test_a_kind_is_inserted_with_what_it_needs():
     found = inserted("- |")
-    assert found["conv"] == ("conv: ", "conv: {out_channels: $1, kernel_size: $2\\}")
-    assert found["linear"] == ("linear: ", "linear: $1")
+    assert found["conv"] == ("conv: ", "conv: {out_channels: ${1:out_channels}, kernel_size: ${2:kernel_size}\\}")
+    assert found["linear"] == ("linear: ", "linear: ${1:out_features}")
     assert found["relu"] == ("relu", "")
-    assert found["add"] == ("add: ", "add: [$1]")
-    assert found["cell"] == ("cell: ", "cell: $1")
+    assert found["add"] == ("add: ", "add: [${1}]")
+    assert found["cell"] == ("cell: ", "cell: ${1:channels}")
     assert found["Conv2d" if "Conv2d" in found else "conv2d"][0].endswith(": ")
     assert inserted("- con|: {}")["conv"] == ("conv", "")
 

@@ -406,3 +406,16 @@ def test_it_needs_no_more_than_a_browser_has():
     assert "shapecalc" in loaded
     assert not loaded & {"numpy", "sympy", "pygls", "lsprotocol", "starlette", "uvicorn", "asyncio", "subprocess", "ssl",
                          "multiprocessing", "socket", "concurrent", "ctypes", "matplotlib", "pandas"}  # fmt: skip
+
+
+def test_completions_are_those_of_editors_in_their_order():
+    found = answer(
+        {
+            "do": "complete",
+            "text": "input: 1x28x28\nlayers:\n  - \n",
+            "name": "a.yaml",
+            "position": {"line": 2, "character": 4},
+        }
+    )
+    assert [one["label"] for one in found["items"]][:2] == ["conv", "relu"]
+    assert found["items"][0]["snippet"] == "conv: {out_channels: ${1:out_channels}, kernel_size: ${2:kernel_size}\\}"

@@ -131,7 +131,7 @@ def test_completion_with_and_without_snippets(has_snippets):
         conv = next(one for one in items if one.label == "conv")
         if has_snippets:
             assert conv.insert_text_format == lsp.InsertTextFormat.Snippet
-            assert conv.text_edit.new_text == "conv: {out_channels: $1, kernel_size: $2\\}"
+            assert conv.text_edit.new_text == "conv: {out_channels: ${1:out_channels}, kernel_size: ${2:kernel_size}\\}"
         else:
             assert (conv.insert_text_format, conv.text_edit.new_text) == (None, "conv: ")
         assert items[0].label == "conv"

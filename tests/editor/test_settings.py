@@ -62,7 +62,7 @@ class TestWrongValues:
     def test_of_a_text_with_only_blocks_nothing_is_said(self):
         blocks = "vars: {k: 3}\nblocks:\n  b: [{conv: {out_channels: 2, kernel_size: k}}]\n"
         message = good("look", blocks, variables={"k": "[1"})["diagnostics"][0]["message"]
-        assert message.startswith("k: a `,` or a `]` is missing here")
+        assert message.startswith("k: the `[` is not closed")
         assert "is set to" not in message
 
     @pytest.mark.parametrize(

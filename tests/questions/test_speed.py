@@ -370,7 +370,7 @@ def test_a_device_of_ones_own(tmp_path):
     ("bandwidth: 1 TB/s\npeak: {fp16: 1 TFLOP/s}\nmemory: much", "memory is much"),
     ("bandwidth: 1 TB/s\npeak: {fp16: 1 TFLOP/s}\nname: [a]", "this is not a text"),
     ("bandwidth: 1 TB/s\npeak: {fp16: 1 TFLOP/s}\nbandwith: 3", "a device has no bandwith"),
-    ("{", "missing here"),
+    ("{", "the `{` is not closed"),
 ])  # fmt: skip
 def test_wrong_files_of_devices(text, words, tmp_path):
     path = tmp_path / "wrong.yaml"

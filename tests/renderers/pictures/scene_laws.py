@@ -161,6 +161,12 @@ def jogs(curve):
                 yield abs(aside)
 
 
+def check_jogs(scene):
+    """Check that no line goes aside by little."""
+    for key, line in marks_of(scene, "edge").items():
+        assert min(jogs(line), default=JOG) >= JOG, key
+
+
 def vertices_of(group):
     """Return the keys of vertices in a group, and in the groups within."""
     found = []
@@ -250,7 +256,6 @@ def check_lines(scene, chart, boxes, whole, grid):
         assert is_on_border(line.end, boxes[end]) or is_on_border(line.end, whole[end]), (
             f"{key} does not end at its box"
         )
-        assert min(jogs(line), default=JOG) >= JOG, key
         parts = stretches(line)
         by_start[start].append((line, parts))
         for part in parts:

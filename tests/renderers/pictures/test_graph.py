@@ -6,7 +6,7 @@ from itertools import pairwise, product
 from os.path import basename, splitext
 
 import pytest
-from scene_laws import LEAST_CONTRAST, check_graph, check_page, contrast, marks_of, vertices_of
+from scene_laws import LEAST_CONTRAST, check_graph, check_jogs, check_page, contrast, marks_of, vertices_of
 from searching import FAMILY_ENDS, NETWORKS, some
 
 import shapecalc
@@ -49,6 +49,7 @@ def checked(report, depth="auto"):
         check_graph(scene, chart)
         if depth == "auto":
             check_outputs(scene)
+            check_jogs(scene)
     return scene
 
 
@@ -206,12 +207,13 @@ def test_columns_begin_in_line():
     tops = {texts(scene, key)["kind"]: mark.y for key, mark in marks_of(scene, "frame").items()}
     names = {texts(scene, key).get("name"): mark.y for key, mark in marks_of(scene, "box").items()}
     assert tops["layer2"] == tops["layer4"] == names["conv1"]
-    scene = draw(shapecalc.load("swin_s").infer(), 2)
-    boxes = [(texts(scene, key).get("name", ""), mark) for key, mark in marks_of(scene, "box").items()]
-    blocks = [mark.y for name, mark in boxes if name.startswith("stage3.")]
-    (inside,) = [frame for key, frame in marks_of(scene, "frame").items() if texts(scene, key)["kind"] == "stage3"]
-    merging = [mark.y for name, mark in boxes if name == "patch_merging1" and inside.outline.contains(mark.outline)]
-    assert blocks.count(merging[0]) > 0
+    convs = [{"conv": {"out_channels": 8 + i, "kernel_size": 1}} for i in range(24)]
+    stage = {"layers": [{"max_pool": {"kernel_size": 2}}, *convs]}
+    scene = draw(shapecalc.load({"input": [8, 16, 16], "blocks": {"stage": stage}, "layers": ["stage"]}).infer(), 2)
+    boxes = sorted((box.x, box.y) for key, box in marks_of(scene, "box").items() if key.startswith("v"))
+    columns = {x: [y for left, y in boxes if left == x] for x, _ in boxes}
+    assert len(columns) > 1
+    assert len({ys[0] for ys in columns.values()}) == 1
 
 
 def lines_that_pass(scene):

@@ -85,7 +85,7 @@ def test_network_order_and_smaller_lines_together(tmp_path):
 
 def test_many_lines_are_legible_on_a_slide():
     """Of 40 lines a slide of 720 pixels had texts of 8."""
-    scene = shapecalc.load("gemma-2-9b").infer().draw("shares").scene
+    scene = shapecalc.load("densenet201").infer().draw("shares", depth=2).scene
     assert len(keyed(scene, "name ", Label)) == MOST
     check_chart(scene)
     scale = min(1270 / scene.width, 710 / scene.height)

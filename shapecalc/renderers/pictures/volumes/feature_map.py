@@ -145,5 +145,5 @@ def _group_of(row: Row) -> str:
 
 def _is_wide(row: Row) -> bool:
     """Return whether a layer that slides a window looks at more than one position at once."""
-    layer = row.node.layer
-    return isinstance(layer, Windowed) and any(axis.kernel != 1 for axis in layer.axes(row.sizing.inputs[0]))
+    sliding = row.node.layer
+    return isinstance(sliding, Windowed) and any(axis.kernel != 1 for axis in sliding.axes(row.sizing.inputs[0]))
