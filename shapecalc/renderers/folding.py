@@ -144,32 +144,36 @@ def _periods(keys: Sequence[_Key], groups: Sequence[range]) -> list[tuple[int, i
     kinds = [tuple([keys[index].exact for index in group]) for group in groups]
     if len(set(kinds)) == len(kinds):
         return [(1, 1)] * len(kinds)
-    matched = [0] * (min(len(groups) // 2, _LONGEST) + 1)  # by period: how many groups before are as those before them
+    numbers = [keys[group.start].number for group in groups]
+    longest = min(len(groups) // 2, _LONGEST)
+    matched = [0] * (longest + 1)  # by period: how many groups before are as those before them
     best, chosen = [0], [(1, 1)]
-    for at in range(len(groups)):
+    copies_at: list[dict[int, int]] = [{}]  # by the end of a run, and its period: how many copies are best
+    for at, kind in enumerate(kinds):
         end, least, choice = at + 1, best[at] + 1, (1, 1)
-        for period in range(2, min(len(matched), end)):
-            step = _step(keys, groups, kinds, at, period)
-            before = _step(keys, groups, kinds, at - period, period) if step else 0
-            matched[period] = min(matched[period] + 1, period if before not in (0, step) else end) if step else 0
-            for copies in range(2, matched[period] // period + 2):
-                cost = best[end - period * copies] + period
-                if cost < least:
-                    least, choice = cost, (period, copies)
+        here: dict[int, int] = {}
+        for period in range(2, min(longest, at) + 1):
+            step = numbers[at] - numbers[at - period]
+            if kinds[at - period] != kind or step <= 0:
+                matched[period] = 0
+                continue
+            is_even = matched[period] < period or numbers[at - period] - numbers[at - 2 * period] == step
+            matched[period] = matched[period] + 1 if is_even else period
+            most = matched[period] // period + 1
+            if most > 1:  # two copies, one more than those before, or as many as there are
+                longer = copies_at[end - period].get(period, 1) + 1
+                before, copies = min([(best[end - period * copies], copies) for copies in {2, min(longer, most), most}])
+                here[period] = copies
+                if before + period < least:
+                    least, choice = before + period, (period, copies)
         best.append(least)
         chosen.append(choice)
+        copies_at.append(here)
     found, end = [], len(groups)
     while end:
         found.append(chosen[end])
         end -= chosen[end][0] * chosen[end][1]
     return found[::-1]
-
-
-def _step(keys: Sequence[_Key], groups: Sequence[range], kinds: Sequence[Hashable], at: int, period: int) -> int:
-    """Return how much the number of a group is larger than that of the one a period before; 0 if they differ."""
-    if at < period or kinds[at] != kinds[at - period]:
-        return 0
-    return max(keys[groups[at].start].number - keys[groups[at - period].start].number, 0)
 
 
 def name_of(groups: Sequence[Lines]) -> str:
