@@ -227,6 +227,13 @@ def test_a_dilation_is_said_where_the_window_that_is_drawn_is_wider_than_its_ker
     assert picture.captions(2)[1:-1] == ["wide 3×3", "dilation 2"], "what tells blocks apart is said once"
 
 
+def test_the_kernel_of_a_block_is_said_that_transposes_its_input():
+    """Baevski et al. 2020, section 4.2: the relative positions are by a convolution with a kernel of 128."""
+    _, picture = picture_of("wav2vec2-base")
+    assert picture.captions(named(picture, "pos_conv_embed"))[1] == "positions, kernel 128"
+    assert picture.captions(named(picture, "feature_extractor.0"))[1] == "conv_layer, kernel 10 /5"
+
+
 def test_a_block_is_drawn_with_its_last_output():
     """Redmon & Farhadi 2018: others use an inner map of a neck too, of half as many channels."""
     _, picture = picture_of("yolov3")
