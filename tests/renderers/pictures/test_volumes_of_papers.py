@@ -199,6 +199,41 @@ def test_shared_parameters_are_said_as_in_the_graph(depth, shared, tmp_path):
     assert [picture.captions(index)[-1] for index in (1, 2)] == ["224 params", shared]
 
 
+def test_shared_weights_are_said_beside_the_parameters_of_what_follows():
+    """Lewis et al. 2020, as in transformers: of the table only one copy, of the learned positions one on each side."""
+    _, picture = picture_of("bart-base")
+    captions = picture.captions(named(picture, "target_embedding"))
+    positions, norm = (1024 + 2) * 768, 2 * 768
+    assert captions[-2:] == ["weights of shared", f"{positions + norm:,} params"]
+    assert picture.captions(named(picture, "shared"))[-1] == f"{50265 * 768 + positions + norm:,} params"
+
+
+def test_a_dilation_is_said_where_the_window_that_is_drawn_is_wider_than_its_kernel(tmp_path):
+    """Liu et al. 2016, section 3.1: fc6 of VGG is a convolution of 3×3 with holes, here 6 positions apart."""
+    _, picture = picture_of("ssd300_vgg16")
+    assert " ".join(picture.captions(named(picture, "fc6"))[1:-1]) == "conv_relu 3×3, dilation 6"
+    convs = [
+        "{conv: {out_channels: 8, kernel_size: 3, stride: 2, dilation: [1, 2]}}",
+        "{conv: {out_channels: 8, kernel_size: [1, 3], dilation: [5, 1]}}",
+        "{conv: {out_channels: 8, kernel_size: 1, dilation: 4}}",
+    ]
+    picture = drawn(inferred(tmp_path, f"input: 3x64x64\nlayers: [{', '.join(convs)}]\n"))
+    shown_kinds = [" ".join(picture.captions(index)[1:-1]) for index in (1, 2, 3)]
+    assert shown_kinds == ["conv 3×3 /2, dilation 1×2", "conv 1×3", "conv 1×1"]
+    conv = "{conv: {out_channels: 3, kernel_size: 3, dilation: dilation, padding: same}}"
+    wide = f"wide:\n    args: {{dilation: required}}\n    layers: [{conv}]\n"
+    layers = "[{wide: {dilation: 2 ** (i % 4)}, repeat: 8, name: wide}]"
+    picture = drawn(inferred(tmp_path, f"input: 3x64x64\nblocks:\n  {wide}layers: {layers}\n"))
+    assert picture.captions(2)[1:-1] == ["wide 3×3", "dilation 2"], "what tells blocks apart is said once"
+
+
+def test_the_kernel_of_a_block_is_said_that_transposes_its_input():
+    """Baevski et al. 2020, section 4.2: the relative positions are by a convolution with a kernel of 128."""
+    _, picture = picture_of("wav2vec2-base")
+    assert picture.captions(named(picture, "pos_conv_embed"))[1] == "positions, kernel 128"
+    assert picture.captions(named(picture, "feature_extractor.0"))[1] == "conv_layer, kernel 10 /5"
+
+
 def test_a_block_is_drawn_with_its_last_output():
     """Redmon & Farhadi 2018: others use an inner map of a neck too, of half as many channels."""
     _, picture = picture_of("yolov3")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shapecalc.escaping import clean
+from shapecalc.model.rows import sum_rows
 from shapecalc.renderers.cells import UNKNOWN, show_size
 from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.letters import fitted, text_width, wrapped
@@ -159,23 +160,30 @@ def _details(one: FeatureMap) -> Iterator[str]:
         yield f"{'each ' if one.line.copies > 1 else ''}{'also ' if one.is_read else ''}outputs {outputs}"
     if one.is_output:
         yield "output"
-    if one.params == 0:
-        shared = [params_text(line.rows) for line in (one.line, *one.merged)]
-        yield from [text for text in shared if text][:1]
+    is_shared = any(row.shares for row in one.line.rows) and not sum_rows(one.line.rows).params
+    if one.params == 0 or is_shared:
+        lines = [one.line] if one.params else [one.line, *one.merged]
+        yield from [text for text in (params_text(line.rows) for line in lines) if text][:1]
 
 
 def _window_text(one: FeatureMap) -> str:
-    """Return the kernel and the stride of the window that slides: that of a layer, or a wide one of a block."""
+    """Return kernel, stride and dilation of the window that slides: that of a layer, or a wide one of a block."""
     axes = one.window
     is_plain = one.line and one.line.is_block and max([axis.kernel for axis in axes], default=1) == 1
     if not axes or not one.line or is_plain or not one.is_seen_by_window:
         return ""
     kernel = show_size([axis.kernel for axis in axes])
-    strides = [axis.stride for axis in axes]
-    stride = show_size(strides if len(set(strides)) > 1 else strides[:1])
+    stride = _show_alike([axis.stride for axis in axes])
+    dilation = _show_alike([axis.dilation if axis.kernel != 1 else 1 for axis in axes])
     is_named = len(axes) > 1 and kernel.replace("×", "x") in one.line.kind  # `conv3x3`
     shown = "" if is_named else f"{' ' if len(axes) > 1 else ', kernel '}{kernel}"
-    return shown + (f" /{stride}" if stride != "1" else "")
+    shown += f" /{stride}" if stride != "1" else ""
+    return shown + (f", dilation {dilation}" if dilation != "1" and "dilation" not in one.mark else "")
+
+
+def _show_alike(sizes: Sequence[int]) -> str:
+    """Return a size along each axis, once where all are the same."""
+    return show_size(sizes if len(set(sizes)) > 1 else sizes[:1])
 
 
 def _count(one: FeatureMap) -> Iterator[str]:

@@ -118,9 +118,12 @@ class FeatureMap(NamedTuple):
 
     @property
     def is_seen_by_window(self) -> bool:
-        """Return whether the layer that slides a window reads what the line does, of the same size."""
+        """Return whether the layer that slides a window reads what the line does, of the same size or transposed."""
         row = self.slid
-        return bool(row and self.line and row.sizing.inputs[:1] == self.line.rows[0].sizing.inputs[:1])
+        if row is None or not self.line:
+            return False
+        read, whole = row.sizing.inputs[:1], self.line.rows[0].sizing.inputs[:1]
+        return read == whole or [Sides.of(x._replace(is_map=True)) for x in read] == [Sides.of(x) for x in whole]
 
     def reach_over(self, source: FeatureMap) -> tuple[int, ...]:
         """Return how many positions of a map one of its own depends on along each axis, if a window slides over it."""
