@@ -43,6 +43,13 @@ class RepeatedLines(NamedTuple):
         return len(self.groups) // self.period
 
     @property
+    def name(self) -> str:
+        """The names of all, as one: `layers.0–25`."""
+        first, last = self.groups[0][0], self.groups[-1][-1]
+        stems = {line.name.removesuffix(_number(line)) for line in chain(*self.groups[: self.period])}
+        return name_of([(first, last)]) if len(stems) == 1 else f"{first.name}–{last.name}"
+
+    @property
     def members(self) -> list[tuple[Lines, ...]]:
         """The groups of one period, each with its copies."""
         return [self.groups[index :: self.period] for index in range(self.period)]

@@ -127,12 +127,10 @@ class _Finder:
 
     def _add_period(self, run: RepeatedLines) -> None:
         """Add what is repeated in turn: it is drawn within a frame."""
-        first, last = run.groups[0][0], run.groups[-1][-1]
-        whole = name_of([(first, last)])
         lines = [*chain(*run.groups[: run.period])]
         self.periods.append(
             RepeatedPeriod(
-                whole if len({line.name.rstrip("0123456789") for line in lines}) == 1 else f"{first.name}–{last.name}",
+                run.name,
                 run.copies,
                 frozenset(self._block(line) for line in lines if line.is_block),
                 frozenset(self.number[id(line.rows[0])] for line in lines if not line.is_block),

@@ -336,6 +336,9 @@ def test_blocks_that_are_repeated_in_turn_are_a_map_each():
     assert [picture.captions(index)[-1] for index in at] == [
         "59,347,139,328 params in all", "19,704,920,064 params in all",
     ]  # fmt: skip
+    scene = shapecalc.load("qwen3-next-80b-a3b").infer().draw("volumes").scene
+    notes = " ".join(mark.text for mark in scene.marks if mark.key == "notes")
+    assert "Boxes that are repeated in turn: layers.0–47, 12 times." in notes
     assert [one.sources for one in picture.maps[at[0] : at[0] + 3]] == [(1,), (2,), (3,)], "none reads what is after it"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shapecalc.errors import Problem, UsageError
 from shapecalc.escaping import clean
+from shapecalc.renderers.folding import runs_of
 from shapecalc.renderers.pictures import SCALES
 from shapecalc.renderers.pictures.cards import params_text
 from shapecalc.renderers.pictures.legend import heading
@@ -155,7 +156,8 @@ def _notes(report: Report, maps: Sequence[FeatureMap], lengths: Lengths, depth: 
     lines, level = lines_at(report, depth)
     if level and any(line.is_block for line in lines):
         notes.append(f"Blocks are collapsed; expand with --depth {level + 1}.")
-    return notes
+    turns = [f"{clean(run.name)}, {run.copies:,} times" for run in runs_of(lines) if run.period > 1]
+    return notes + _listed("Boxes that are repeated in turn", turns)
 
 
 def _listed(words: str, names: Sequence[str]) -> list[str]:
