@@ -250,6 +250,7 @@ def test_siamese_towers_share_parameters_and_double_macs() -> None:
     assert sum(row.params for row in left) == 38_951_745 - 4_097
     assert sum(row.params for row in right) == 0
     assert all(row.shares == other.name for row, other in zip(right, left, strict=True) if other.params)
+    assert [row.kind for row in report.rows[-4:]] == ["sub", "abs", "fc", "sigmoid"], "section 3.1: |h₁ − h₂|, weighted"
 
 
 @pytest.mark.parametrize("side", [28, 32, 64])
