@@ -144,6 +144,14 @@ def test_the_auxiliary_head_is_switched_on_by_a_variable(name: str, params: int,
     assert report.outputs == {"out": (21, 520, 520), "aux_out": (21, 520, 520)}
 
 
+@pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
+def test_segmentation_has_the_size_of_its_image(name: str) -> None:
+    """torchvision's `_SimpleSegmentationModel` interpolates to `x.shape[-2:]`: also where that is no multiple of 8."""
+    assert infer(name, input="3x225x301", vars={"aux": True}).outputs == dict.fromkeys(
+        ("out", "aux_out"), (21, 225, 301)
+    )
+
+
 def test_the_dilated_resnet_stays_at_an_eighth() -> None:
     report = infer("deeplabv3_resnet50", input="3x480x640")
     assert report["backbone.layer4.2.conv3"].output_shapes == [(2048, 60, 80)]
