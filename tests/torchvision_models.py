@@ -185,6 +185,8 @@ def steps_of_model(model: dict[str, Any], graph: _Graph) -> Iterator[Step]:
 
 def steps_of_report(report: Report, graph: _Graph) -> Iterator[Step]:
     """Yield the steps of a report's network, in the normal form."""
+    from shapecalc.exporters.chart import read_inputs
+
     tensors: dict[tuple[int, int], Hashable] = {(-1 - i, 0): "input" for i in range(len(report.inputs))}
     learned: dict[tuple[int, int], int] = {}
     ends = {ref.node for ref in report.graph.outputs}
@@ -192,7 +194,8 @@ def steps_of_report(report: Report, graph: _Graph) -> Iterator[Step]:
         shapes = [shape.in_layout("CHW") for shape in row.sizing.outputs]
         kind = row.arguments["function"] if row.kind == "activation" else row.kind
         what = _word(kind, shapes, [shape.in_layout("CHW") for shape in row.sizing.inputs])
-        sources = [(ref.node, ref.output) for ref in row.node.inputs]
+        read = read_inputs(row)
+        sources = [(ref.node, ref.output) for number, ref in enumerate(row.node.inputs) if number in read]
         if not sources:
             learned[index, 0] = row.params
             continue

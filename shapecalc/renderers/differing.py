@@ -62,13 +62,18 @@ def marks_of(runs: Sequence[RepeatedLines], graph: Graph) -> dict[str, str]:
     """Return what tells blocks apart from those beside them that differ only in a number, by the name of the first.
 
     The arguments that differ, where the layers are the same; otherwise the layers with most parameters that not all of
-    them have. `runs` are those within one block, in order.
+    them have. What one block is told apart by, all blocks of its kind show that have it. `runs` are in order.
     """
     parts = [tuple(_flat(groups)) for run in runs for groups in run.members]
+    alike = [list(beside) for is_block, beside in groupby(parts, key=_look) if is_block]
+    telling: dict[str, set[str]] = {}
+    for beside in alike:
+        common = _common(beside, graph)
+        words = [word for lines in beside for word in _telling(lines[0], common, graph)]
+        telling.setdefault(beside[0][0].kind, set()).update(words)
     found: dict[str, str] = {}
-    for is_block, beside in groupby(parts, key=_look):
-        if is_block:
-            found.update(_marks(list(beside), graph))
+    for beside in alike:
+        found.update(_marks(beside, _common(beside, graph) - telling[beside[0][0].kind], graph))
     return found
 
 
@@ -78,13 +83,18 @@ def _look(lines: Lines) -> tuple[Any, ...]:
     return (first.kind, first.output_shapes, first.name.rstrip(_DIGITS)) if first.is_block else ()
 
 
-def _marks(beside: Sequence[Lines], graph: Graph) -> Iterator[tuple[str, str]]:
+def _common(beside: Sequence[Lines], graph: Graph) -> set[str]:
+    """Return the kinds of the layers and blocks that all of some blocks have."""
     words = [_words_in(lines[0], graph) for lines in beside]
-    common = set(words[0]).intersection(*words)
+    return set(words[0]).intersection(*words)
+
+
+def _marks(beside: Sequence[Lines], common: set[str], graph: Graph) -> Iterator[tuple[str, str]]:
     shapes = [_structure(lines[0]) for lines in beside]
     for lines, own in zip(beside, shapes, strict=True):
         same = [line for other, shape in zip(beside, shapes, strict=True) if shape == own for line in other]
-        texts = [*_telling(lines[0], common, graph), *_texts(lines, _differing(same))]
+        words = [_with_argument(word, lines[0]) for word in _telling(lines[0], common, graph)]
+        texts = [*words, *_texts(lines, _differing(same))]
         if texts:
             yield lines[0].name, ", ".join(texts[:_MARKS]) + (", …" if len(texts) > _MARKS else "")
 
@@ -121,7 +131,7 @@ def _telling(line: ReportLine, common: set[str], graph: Graph) -> list[str]:
             params[around[0]] = params.get(around[0], 0) + row.params
     params = {word: number for word, number in params.items() if word not in named}
     largest = sorted([word for word in params if params[word]], key=lambda word: -params[word])[:_MARKS]
-    return [_with_argument(word, line) for word in params if word in (largest or params)][:_MARKS]
+    return [word for word in params if word in (largest or params)][:_MARKS]
 
 
 def _with_argument(word: str, line: ReportLine) -> str:

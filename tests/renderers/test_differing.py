@@ -79,6 +79,18 @@ def test_the_windows_of_swin():
     assert differences(report.lines(2), report.graph) == ["stage3.1, 3, 5: roll (shifts -3)"]
 
 
+@pytest.mark.parametrize(("name", "depth", "blocks"), [
+    ("mobilenet_v3_large", 1, [f"block{number}" for number in (1, 3, 5, 8, 9, 12, 14)]),
+    ("efficientnet_v2_s", 2, ["stage1.0", "stage2.1", "stage3.1", "stage4.1", "stage5.1", "stage6.1"]),
+])  # fmt: skip
+def test_all_blocks_with_a_skip_connection_have_the_mark(name, depth, blocks):
+    """Howard et al. 2019, table 1; Tan & Le 2021, table 4: where a block changes neither stride nor channels.
+
+    Also those with no block beside them that has none: the first of each network.
+    """
+    assert find_repeats(shapecalc.load(name).infer(), depth).marks == dict.fromkeys(blocks, "add")
+
+
 def test_notes_on_what_takes_turns():
     report = shapecalc.load("qwen3-next-80b-a3b").infer()
     assert differences(report.lines(1), report.graph) == [

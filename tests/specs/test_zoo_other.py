@@ -144,6 +144,14 @@ def test_the_auxiliary_head_is_switched_on_by_a_variable(name: str, params: int,
     assert report.outputs == {"out": (21, 520, 520), "aux_out": (21, 520, 520)}
 
 
+@pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
+def test_segmentation_has_the_size_of_its_image(name: str) -> None:
+    """torchvision's `_SimpleSegmentationModel` interpolates to `x.shape[-2:]`: also where that is no multiple of 8."""
+    assert infer(name, input="3x225x301", vars={"aux": True}).outputs == dict.fromkeys(
+        ("out", "aux_out"), (21, 225, 301)
+    )
+
+
 def test_the_dilated_resnet_stays_at_an_eighth() -> None:
     report = infer("deeplabv3_resnet50", input="3x480x640")
     assert report["backbone.layer4.2.conv3"].output_shapes == [(2048, 60, 80)]
@@ -250,6 +258,7 @@ def test_siamese_towers_share_parameters_and_double_macs() -> None:
     assert sum(row.params for row in left) == 38_951_745 - 4_097
     assert sum(row.params for row in right) == 0
     assert all(row.shares == other.name for row, other in zip(right, left, strict=True) if other.params)
+    assert [row.kind for row in report.rows[-4:]] == ["sub", "abs", "fc", "sigmoid"], "section 3.1: |h₁ − h₂|, weighted"
 
 
 @pytest.mark.parametrize("side", [28, 32, 64])
