@@ -240,6 +240,11 @@ class TestQuestions:
         for fix in fixes:
             assert good("look", edited(WRONG, fix["edits"]))["is_complete"], fix["title"]
 
+    def test_no_two_fixes_write_the_same(self):
+        text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3, in_channels: 4}\n"
+        fixes = good("fixes", text)["diagnostics"][0]["fixes"]
+        assert [fix["title"] for fix in fixes] == ["conv1: in_channels 4 → 3 (output 8×6×6)"]
+
     def test_completion(self):
         text = "input: 3x8x8\nlayers:\n  - conv: {k\n"
         items = good("complete", text, position={"line": 2, "character": 12})["items"]
