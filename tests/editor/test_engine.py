@@ -280,6 +280,10 @@ class TestFiles:
         assert self.read("x.yaml", b"\xef\xbb\xbfinput: [")["text"] == "input: [", "also with errors"
         assert self.read("/a/b\\c.txt", b"input: 3")["name"] == "c.txt.yaml"
 
+    def test_utf_16_is_read_as_by_commands(self):
+        found = self.read("x.yaml", "input: 8\nlayers: [relu]\n".encode("utf-16"))
+        assert found["text"] == "input: 8\nlayers: [relu]\n"
+
     @pytest.mark.parametrize("name", ["digits.onnx", "digits.pt2", "digits.json", "digits.prototxt", "detector.cfg"])
     def test_other_formats_become_yaml(self, name):
         more = {"inputs": {"": "1x28x28"}} if name in ("digits.onnx", "digits.pt2") else {}
