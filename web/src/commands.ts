@@ -123,6 +123,7 @@ function setUpDownloads(app: App): void {
     const box = byId("download").getBoundingClientRect();
     menu.style.top = `${box.bottom + 6}px`;
     menu.style.left = `${Math.max(8, Math.min(box.left, innerWidth - menu.offsetWidth - 8))}px`;
+    if (menu.matches(":popover-open")) menu.querySelector("button")?.focus();
   });
   menu.addEventListener("keydown", (event) => {
     const buttons = [...menu.querySelectorAll("button")];
