@@ -80,7 +80,7 @@ def _fixes_of(analysis: Analysis, problem: Problem, number: int, deadline: _Dead
     for title, edits in candidates(analysis.text, problem):
         if len(own) == 2 or deadline.passes():
             break
-        if any(edits == one.edits for one in (*own, *behind)):
+        if any(edits == one.edits or clean(title) == one.title for one in (*own, *behind)):
             continue
         effect = _effect_of(analysis, problem, edits, is_word=title.startswith("replace "))
         if effect == _ALL_GONE:

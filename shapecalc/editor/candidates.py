@@ -55,7 +55,7 @@ def _removals(place: _Place, hint: str) -> Iterator[tuple[str, tuple[TextEdit, .
     if re.search(r"\bremove the comma\b", hint):
         yield "remove the comma", place.replace(place.marked, "")
     removed = re.search(r"\b(remove it|remove the (item|line|key|tag|alias|layer)|leave \w+ out|keep one)\b", hint)
-    if removed:
+    if removed and not _VALUE.search(hint):  # "in_channels: 3 would fit, or leave it out": not the layer that is marked
         for span in (place.pair, place.marked, place.lines):
             yield from ((removed[0], edits) for edits in place.without(span))
     if re.search(r"\bremove the `- `", hint):
@@ -236,6 +236,8 @@ class _Place:
         found = re.search(rf"(?<![\w.]){re.escape(name)}: *([^,}}\n]*[^,}}\s])", self.text.text[start:end])
         if found:
             return self.replace((start + found.start(1), start + found.end(1)), value)
+        if re.match(r"[\w.-]+: *\{.*[^{,\s] *\}$", self.text.text[slice(*self.pair)]):
+            return self.replace((self.pair[1] - 1, self.pair[1] - 1), f", {name}: {value}")
         alone = re.match(r"([\w.-]+): *([\w.]+)$", self.text.text[slice(*self.pair)])
         cls = find_kind(alone[1]) if alone else None
         first = cls.first_argument(alone[1]) if cls and alone else None

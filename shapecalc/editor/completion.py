@@ -77,6 +77,10 @@ def completions(analysis: Analysis, position: Position) -> list[Completion]:
     return list(found.values())
 
 
+_REQUIRED = ("input", "layers")
+"""The keys that a specification begins with: the first of those that are suggested."""
+
+
 class _Choices:
     """What may be written in a context."""
 
@@ -93,7 +97,7 @@ class _Choices:
         top, *rest = self.context.path or ("",)
         if not top:
             if self.context.is_key:
-                yield from self.keys(KEYS)
+                yield from self.keys(dict.fromkeys((*_REQUIRED, *KEYS)))
         elif top in ("layers", ITEM):  # the text may be a list of layers alone
             yield from self.in_layers(rest if top == "layers" else [top, *rest])
         elif top == "blocks":

@@ -29,7 +29,7 @@ from shapecalc.editor import answers, opening
 from shapecalc.editor.controls import inputs_of, variables_of
 from shapecalc.editor.diagnostics import ERROR, diagnostics
 from shapecalc.editor.hints import hints
-from shapecalc.editor.positions import Position, Range
+from shapecalc.editor.positions import Position, Range, applied
 from shapecalc.editor.shown import ShownText, TextSettings
 from shapecalc.editor.table import MOST_ROWS, table_of
 from shapecalc.errors import Problem, ShapecalcError, UsageError, did_you_mean
@@ -169,7 +169,10 @@ def _fix(shown: ShownText, _: Mapping[str, Any]) -> dict[str, Any]:
         found.setdefault(action.number, []).append(action)
     first = next((index for index, problem in enumerate(own.problems) if problem.layer), None)
     if first is not None:
-        found.setdefault(first, []).extend(fixes(own))
+        searched = fixes(own)  # their titles say more
+        written = {applied(own.text, action.edits) for action in searched}
+        hints = [action for action in found.get(first, ()) if applied(own.text, action.edits) not in written]
+        found[first] = hints + searched
     return {"diagnostics": _diagnostics(shown, shown.numbered(own, found))}
 
 

@@ -71,9 +71,13 @@ def _opened(file: Any, inputs: Any, variables: Any) -> dict[str, Any]:
 
 
 def _as_text(content: bytes, name: str) -> dict[str, Any]:
+    from shapecalc.errors import Source
+    from shapecalc.source.assembly import StopReadingError
+    from shapecalc.source.decoding import decode
+
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        text = decode(content, Source(name))
+    except StopReadingError:
         hint = "it reads YAML, ONNX, PyTorch's .pt2, Keras, Caffe, darknet, and config.json of Hugging Face"
         raise UsageError(Problem(f"{name} is of no format that shapecalc reads", hint=hint)) from None
     return {"text": text, "name": name if name.lower().endswith(_YAML) else f"{name}.yaml", "note": ""}

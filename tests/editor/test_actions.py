@@ -37,6 +37,8 @@ HINTS = {
     "a call": ("input: 3x8x8\nlayers:\n- Conv2d(3, 8, 3)", "- Conv2d: {in_channels: 3, out_channels: 8, kernel_size: 3}"),
     "a flag": ("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3, bias: 1}", "bias: true}"),
     "a brace": ("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3\n- relu", "kernel_size: 3}\n- relu"),
+    "a value, or none": ("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3, in_channels: 4}", "in_channels: 3}"),
+    "an argument that is not there": ("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 9}\n- flaten", "kernel_size: 9, padding: 1}"),
     "a tuple": ("input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: (3, 3)}", "kernel_size: [3, 3]}"),
 }  # fmt: skip
 
@@ -48,6 +50,12 @@ def test_hints_applied(name):
     if due is not None:
         assert found, "there is an action"
         assert due in found[1]
+
+
+def test_one_action_of_a_title():
+    found = analysis('name: "a\x07"\ninput: 3x8x8\nlayers:\n- relu\n')
+    (action,) = quick_fixes(found, WHOLE)
+    assert edited(found, action).startswith('name: "a"\n')
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def test_within_a_block_names_and_variables_are_its_own():
 
 def test_an_empty_text_has_the_keys():
     assert set(words("|")) == {*KEYS}
+    assert words("|")[:2] == ["input", "layers"], "those that it must have"
 
 
 def test_kinds_have_their_documentation():

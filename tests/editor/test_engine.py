@@ -240,6 +240,11 @@ class TestQuestions:
         for fix in fixes:
             assert good("look", edited(WRONG, fix["edits"]))["is_complete"], fix["title"]
 
+    def test_no_two_fixes_write_the_same(self):
+        text = "input: 3x8x8\nlayers:\n- conv: {out_channels: 8, kernel_size: 3, in_channels: 4}\n"
+        fixes = good("fixes", text)["diagnostics"][0]["fixes"]
+        assert [fix["title"] for fix in fixes] == ["conv1: in_channels 4 → 3 (output 8×6×6)"]
+
     def test_completion(self):
         text = "input: 3x8x8\nlayers:\n  - conv: {k\n"
         items = good("complete", text, position={"line": 2, "character": 12})["items"]
@@ -274,6 +279,10 @@ class TestFiles:
         assert self.read("mine.yaml", LENET.encode()) == {"ok": True, "text": LENET, "name": "mine.yaml", "note": ""}
         assert self.read("x.yaml", b"\xef\xbb\xbfinput: [")["text"] == "input: [", "also with errors"
         assert self.read("/a/b\\c.txt", b"input: 3")["name"] == "c.txt.yaml"
+
+    def test_utf_16_is_read_as_by_commands(self):
+        found = self.read("x.yaml", "input: 8\nlayers: [relu]\n".encode("utf-16"))
+        assert found["text"] == "input: 8\nlayers: [relu]\n"
 
     @pytest.mark.parametrize("name", ["digits.onnx", "digits.pt2", "digits.json", "digits.prototxt", "detector.cfg"])
     def test_other_formats_become_yaml(self, name):

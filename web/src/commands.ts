@@ -91,12 +91,12 @@ async function read(app: App, files: File[], inputs: Record<string, string> = {}
     const read = await Promise.all(files.map(async (file) => ({ name: file.name, base64: await toBase64(file) })));
     const opened = await app.engine.ask({ do: "read", files: read, inputs } as Request<"read">);
     app.open(opened);
-    app.say(opened.note || `${files[0]?.name} is open.`);
+    app.say(opened.note || `${opened.name} is open.`);
   } catch (error) {
     if (!(error instanceof Refused)) return app.sayError(error);
     const { message, hint } = error.failure;
     if (inputs[""] !== undefined) return `${message}${hint && `: ${hint}`}`;
-    if (/ is dynamic: /.test(message)) openSize(message, hint, (size) => read(app, files, { "": size }));
+    if (/ is dynamic: | does not state the size of /.test(message) && hint.includes("--input ")) openSize(message, hint, (size) => read(app, files, { "": size }));
     else app.sayError(error);
   }
 }
@@ -123,6 +123,7 @@ function setUpDownloads(app: App): void {
     const box = byId("download").getBoundingClientRect();
     menu.style.top = `${box.bottom + 6}px`;
     menu.style.left = `${Math.max(8, Math.min(box.left, innerWidth - menu.offsetWidth - 8))}px`;
+    if (menu.matches(":popover-open")) menu.querySelector("button")?.focus();
   });
   menu.addEventListener("keydown", (event) => {
     const buttons = [...menu.querySelectorAll("button")];
@@ -138,7 +139,10 @@ async function download(app: App, format: string): Promise<void> {
   try {
     // The text as it is needs no engine: it can be saved while that is stopped.
     const isAsWritten = format === "yaml" && (!app.controls.values.length || app.isLost);
-    if (isAsWritten) return saveAs(new Blob([app.editor.text], { type: "application/yaml" }), app.name);
+    if (isAsWritten) {
+      app.say(`${app.name} is downloaded${ofVariant(app, app.name)}`);
+      return saveAs(new Blob([app.editor.text], { type: "application/yaml" }), app.name);
+    }
     if (format === "svg" || format === "png") {
       const source = await app.picture();
       const blob = format === "svg" ? new Blob([source], { type: "image/svg+xml" }) : await toPng(source);
@@ -151,13 +155,21 @@ async function download(app: App, format: string): Promise<void> {
   }
 }
 
+/** A specification has all of its variants: how the one that is shown is read from it. */
+function ofVariant({ chosen: { variant } }: App, name: string): string {
+  return variant && `; it has all variants, and ${name}:${variant} is the one that is shown`;
+}
+
 /** Save a file under the name of the text, with what is set beside it: its content is of these values. */
 function save(app: App, blob: Blob, suffix: string): void {
   const { values } = app.controls;
-  const stem = [app.name.replace(/\.\w+$/, ""), ...values.map(([name, value]) => `${name}=${value}`)].join("_");
+  const { variant } = app.chosen;
+  const text = app.name.replace(/\.\w+$/, "");
+  const own = variant.startsWith(text) ? variant : [text, variant].filter(Boolean).join("_"); // resnet101, net_wide
+  const stem = [own, ...values.map(([name, value]) => `${name}=${value}`)].join("_");
   const name = `${stem.replaceAll(/[^\w.=+-]+/g, "-").slice(0, 80)}.${suffix}`;
   const set = values.map(([one, value]) => `${one} = ${value}`).join(", ");
-  app.say(set ? `${name} is downloaded: with ${set}` : `${name} is downloaded`);
+  app.say(`${name} is downloaded${set && `: with ${set}`}${suffix === "yaml" ? ofVariant(app, name) : ""}`);
   saveAs(blob, name);
 }
 

@@ -111,3 +111,19 @@ test("on a phone, the panes are tabs and the totals stay", async ({ watched: pag
   await page.getByRole("button", { name: "Fit the pane" }).click();
   await expect.poll(part).toBeLessThan(0.6);
 });
+
+test("the list of downloads is used with arrows, and Escape goes back to its button", async ({ ready: page }) => {
+  const button = page.getByRole("button", { name: "Download" });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  const list = page.locator("#downloads");
+  await expect(list.getByRole("button", { name: "SVG" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(button).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(list.getByRole("button", { name: "SVG" })).toBeFocused();
+  for (let count = 0; count < 2; count += 1) await page.keyboard.press("ArrowDown");
+  const event = page.waitForEvent("download");
+  await page.keyboard.press("Enter");
+  expect((await event).suggestedFilename()).toBe("net.csv");
+});

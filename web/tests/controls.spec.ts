@@ -106,6 +106,19 @@ test("what is downloaded is what is seen, with the values in its name", async ({
   expect(await textOf(page)).toBe(before);
 });
 
+test("what is downloaded of a variant has its name, and a specification says how it is read", async ({ ready: page }) => {
+  await write(page, FAMILY);
+  await page.getByLabel("Variant").selectOption("narrow");
+  await expect(page.locator("#total-output .large")).toHaveText("10×60×60");
+  for (const [title, due, said] of [["CSV", "net_narrow.csv", "net_narrow.csv is downloaded"], ["YAML", "net.yaml", "net.yaml is downloaded; it has all variants, and net.yaml:narrow is the one that is shown"]] as const) {
+    await page.getByRole("button", { name: "Download" }).click();
+    const event = page.waitForEvent("download");
+    await page.locator("#downloads").getByRole("button", { name: title, exact: true }).click();
+    expect((await event).suggestedFilename()).toBe(due);
+    await expect(page.locator("#toast")).toHaveText(said);
+  }
+});
+
 test("pictures are downloaded light, whatever the page is", async ({ ready: page }) => {
   await page.emulateMedia({ colorScheme: "dark" });
   for (const view of ["Table", "Picture", "Memory"]) {

@@ -1,4 +1,4 @@
-import { drop, expect, openExample, test, textOf, write, slack } from "./fixtures";
+import { drop, dropText, expect, isReady, openExample, test, textOf, write, slack } from "./fixtures";
 
 const SMALL = "layout: HWC\ninput: 28x28x1\nlayers:\n";
 
@@ -42,6 +42,49 @@ test("a kind is completed with the arguments that it requires, and those that ar
   await page.keyboard.press("Tab");
   await page.keyboard.type("5");
   await expect(page.locator("#total-output .large")).toHaveText("24×24×20");
+  await page.keyboard.press("Escape");
+});
+
+test("Tab goes from the last field of a layer behind it, and Enter begins the next one", async ({ ready: page }) => {
+  await write(page, `${SMALL}  - `);
+  await page.keyboard.press("ControlOrMeta+Space");
+  await expect(page.getByRole("listbox").getByRole("option").first()).toContainText("conv");
+  await page.waitForTimeout(100);
+  await page.keyboard.press("Enter");
+  for (const value of ["20", "5"]) {
+    await page.keyboard.type(value);
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("relu");
+  await expect(page.locator("#total-layers .large")).toHaveText("2");
+  expect(await textOf(page)).toContain("- conv: {out_channels: 20, kernel_size: 5}  - relu");
+});
+
+test("a network without parameters is announced with 0 of them", async ({ ready: page }) => {
+  await write(page, `${SMALL}  - relu\n`);
+  await expect(page.locator("#announcer")).toHaveText("0 parameters, 0 MACs, output 28×28×1");
+});
+
+test("long lines are within a phone, with the sizes behind them", async ({ ready: page, context, address }) => {
+  await page.close();
+  const phone = await context.newPage();
+  await phone.setViewportSize({ width: 390, height: 844 });
+  await phone.goto(address);
+  await isReady(phone);
+  await openExample(phone, "unet");
+  await expect(phone.locator(".ghost").first()).toBeAttached();
+  expect(await phone.locator(".cm-scroller").evaluate((one) => one.scrollWidth - one.clientWidth)).toBe(0);
+});
+
+test("a Caffe file without a size asks for it", async ({ ready: page }) => {
+  await dropText(page, "net.prototxt", 'layer { name: "d" type: "Data" top: "d" }\nlayer { name: "r" type: "ReLU" bottom: "d" top: "r" }\n');
+  const dialog = page.getByRole("dialog", { name: "Which input size?" });
+  await expect(dialog).toContainText("does not state the size of d");
+  await dialog.getByRole("textbox").fill("3x8x8");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#file")).toHaveText("net.yaml");
+  await expect(page.locator("#total-output .large")).toHaveText("3×8×8");
 });
 
 test("Enter goes on with a list, and ends it at an empty item", async ({ ready: page }) => {

@@ -114,9 +114,16 @@ export function textOf(page: Page): Promise<string> {
   });
 }
 
-/** Drop files on the page: names and bytes. */
-export async function drop(page: Page, ...paths: string[]): Promise<void> {
-  const files = paths.map((path) => ({ name: path.split("/").at(-1), base64: readFileSync(join(repository, path)).toString("base64") }));
+/** Drop files of the repository on the page. */
+export function drop(page: Page, ...paths: string[]): Promise<void> {
+  return dropBytes(page, paths.map((path) => ({ name: path.split("/").at(-1), base64: readFileSync(join(repository, path)).toString("base64") })));
+}
+
+export function dropText(page: Page, name: string, text: string): Promise<void> {
+  return dropBytes(page, [{ name, base64: Buffer.from(text).toString("base64") }]);
+}
+
+async function dropBytes(page: Page, files: { name: string | undefined; base64: string }[]): Promise<void> {
   const data = await page.evaluateHandle((given) => {
     const transfer = new DataTransfer();
     for (const { name, base64 } of given) {

@@ -156,7 +156,7 @@ export class Editor {
           label: item.label,
           ...(item.detail !== item.label && { detail: item.detail }),
           ...(item.info && { info: item.info }),
-          apply: item.snippet ? snippet(item.snippet) : item.insert,
+          apply: item.snippet ? snippet(`${item.snippet}\${}`) : item.insert, // the last field is behind it: Tab goes there
           sortText: String(at).padStart(5, "0"), // in the order of the answer: what is used most, or required, is the first
         }),
       ),

@@ -32,7 +32,8 @@ export class TotalsBar {
       const [first] = errors;
       return `${errors.length} error${errors.length > 1 ? "s" : ""}. Line ${(first?.range.start.line ?? 0) + 1}: ${first?.message.split(/[\n␊]/)[0]}`;
     }
-    return totals ? `${params} parameters, ${macs} MACs, output ${outputs.join(" and ")}` : "";
+    const heard = (full: string): string => full.replace("–", "0"); // the table has a dash for none
+    return totals ? `${heard(params)} parameters, ${heard(macs)} MACs, output ${outputs.join(" and ")}` : "";
   }
 
   private set(name: string, large: string, full: string): void {
