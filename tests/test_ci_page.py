@@ -55,7 +55,7 @@ def run(line, folder):
 @for_a_shell
 def test_commands(repository, request):
     first, *others = [line for block in blocks("sh") for line in block.splitlines()]
-    assert len(others) == 4
+    assert len(others) == 5
     shown = next(text for text in blocks("text") if "→ the working tree" in text)
     ran = run(first, repository)
     fresh = ran.stdout.replace(git(repository, "rev-parse", "HEAD")[:12], "COMMIT")
@@ -63,9 +63,9 @@ def test_commands(repository, request):
         PAGE.write_text(TEXT.replace(shown, fresh), encoding="utf-8")
         shown = fresh
     assert (ran.returncode, fresh, ran.stderr) == (0, shown, "")
-    for line, expected in zip(
-        others, ("9,322", "7,770", "| models/net.yaml | changed |", "an architecture has changed"), strict=True
-    ):
+    git(repository, "add", ".")  # for --staged
+    words = ("→ 9,322", "→ 9,322", "7,770", "| models/net.yaml | changed |", "an architecture has changed")
+    for line, expected in zip(others, words, strict=True):
         ran = run(line, repository)
         assert (ran.returncode, ran.stderr) == (0, ""), line
         assert expected in ran.stdout, line

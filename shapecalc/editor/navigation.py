@@ -39,27 +39,35 @@ def definition(analysis: Analysis, position: Position) -> list[Location]:
 
 
 def references(analysis: Analysis, position: Position, *, with_definition: bool = True) -> list[Location]:
-    """Return all places in the text that use what is at a position."""
+    """Return all places in the text that use what is at a position, and where it is defined, also in another file."""
     symbol = symbol_at(analysis, position)
     if symbol is None or symbol.sort not in (LAYER, BLOCK, VARIABLE, VARIANT, ARGUMENT):
         return []
-    target = {mark[1:3] for mark in _definitions(analysis, symbol)}
-    if not target:
+    marks = [*_definitions(analysis, symbol)]
+    if not marks:
         return []
+    target = {_place(analysis, mark) for mark in marks}
     known: dict[tuple[str, str, str, str], bool] = {}
-    found = []
+    found = [mark for mark in marks if with_definition and not analysis.is_own(mark)]
     for one in symbols_of(analysis):
         if one.is_definition:
-            if with_definition and one.mark[1:3] in target:
+            if with_definition and _place(analysis, one.mark) in target:
                 found.append(one.mark)
             continue
         key = (one.sort, one.name, one.scope, one.owner)
         if key not in known:
             may_be = one.sort == LAYER or one.name == symbol.name
-            known[key] = may_be and not target.isdisjoint(mark[1:3] for mark in _definitions(analysis, one))
+            known[key] = may_be and not target.isdisjoint(
+                _place(analysis, mark) for mark in _definitions(analysis, one)
+            )
         if known[key]:
             found.append(one.mark)
     return _located(analysis, found)
+
+
+def _place(analysis: Analysis, mark: Mark) -> tuple[str, int, int]:
+    """Return the file, the line and the column of a mark; the text itself has no file."""
+    return "" if analysis.is_own(mark) else analysis.path_of(mark), mark.line, mark.column
 
 
 def _located(analysis: Analysis, marks: list[Mark]) -> list[Location]:

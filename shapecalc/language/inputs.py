@@ -182,11 +182,10 @@ def _mapped_shape(value: MapValue, last: bool, variables: Mapping[str, Any], arg
         return Shape((found["features"],), last)
     spatial = tuple(found[axis] for axis in _NAMED_AXES if axis in found)
     if "channels" not in found or not spatial or "features" in found:
-        raise bad(
-            f"{' and '.join(found) or 'nothing'} alone do not define an input",
-            value.mark,
-            "give channels, and height and width (or length, or depth, height and width); or features alone",
-        )
+        hint = "give channels, and height and width (or length, or depth, height and width); or features alone"
+        if found.keys() == {"length", "features"}:
+            hint = f"a sequence is length × features: write {found['length']}x{found['features']}"
+        raise bad(f"{' and '.join(found) or 'nothing'} alone do not define an input", value.mark, hint)
     return Shape((1,), last).map_of(found["channels"], spatial)
 
 

@@ -97,6 +97,14 @@ def test_another_file(tmp_path):
     found = analysis("use: cells.yaml\ninput: 8\nlayers:\n- cell\n", str(tmp_path / "net.yaml"))
     (one,) = definition(found, Position(3, 3))
     assert (one.path, one.range.start) == (str(tmp_path / "cells.yaml"), Position(1, 2))
+    # The second line of both files has a definition in the same column.
+    text = "vars:\n  w: 3\nuse: cells.yaml\ninput: 8\nlayers:\n- cell\n- fc: w\n- cell\n"
+    found = analysis(text, str(tmp_path / "net.yaml"))
+    uses = [("", Position(5, 2)), ("", Position(7, 2))]
+    assert [(file, span.start) for file, span in references(found, Position(5, 3))] == [
+        (one.path, one.range.start), *uses,
+    ]  # fmt: skip
+    assert [(file, span.start) for file, span in references(found, Position(5, 3), with_definition=False)] == uses
 
 
 def test_nothing_is_defined_at_a_blank():

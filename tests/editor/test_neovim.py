@@ -1,4 +1,4 @@
-"""Neovim, without a window, with the settings of docs/editor.md: its diagnostics and inlay hints; Helix' settings are TOML."""
+"""Neovim, without a window, with the settings of docs/editor.md: its diagnostics and inlay hints."""
 
 from __future__ import annotations
 
@@ -53,8 +53,3 @@ def test_diagnostics_and_hints_in_neovim(tmp_path):
         "3:19 there is no kind of layer called rleu / did you mean relu?",
         "2 → 16×30×30 · 448 params",
     ]
-
-
-def test_settings_for_helix_are_toml():
-    tomllib = pytest.importorskip("tomllib")
-    assert tomllib.loads(code("toml"))["language-server"]["shapecalc"] == {"command": "shapecalc", "args": ["lsp"]}

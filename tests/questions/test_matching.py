@@ -132,6 +132,27 @@ def test_the_whole_text():
     assert difference(Small(channels=8), SPEC) == WHOLE
 
 
+@pytest.mark.parametrize(
+    ("padding", "module", "expected"),
+    [
+        ("same", nn.Conv2d(4, 8, 3, padding=1, groups=2), ["groups"]),
+        ("same", nn.Conv2d(4, 8, 5, padding=2), ["kernel_size"]),
+        ("same", nn.Conv2d(4, 8, 3, 2, padding=1), ["stride", "output"]),
+        ("same", nn.Conv2d(4, 8, 3, padding=0), ["padding", "output"]),
+        ("same", nn.Conv2d(4, 8, 5, padding=1), ["kernel_size", "padding", "output"]),
+        ("valid", nn.Conv2d(4, 8, 3, groups=2), ["groups"]),
+        ("valid", nn.Conv2d(4, 8, 3, padding=1, groups=2), ["padding", "groups", "output"]),
+        (1, nn.Conv2d(4, 8, 3, padding="same", groups=2), ["groups"]),
+        (0, nn.Conv2d(4, 8, 3, padding="same", groups=2), ["padding", "groups", "output"]),
+    ],
+)
+def test_a_word_for_padding_differs_where_its_effect_does(padding, module, expected):
+    spec = f"input: 4x8x8\nlayers:\n  - conv: {{out_channels: 8, kernel_size: 3, padding: {padding}}}\n"
+    lines = difference(nn.Sequential(module), spec).splitlines()
+    found = [line.split()[0] for line in lines if re.match(r"   [a-z]", line)]
+    assert [name for name in found if name not in ("weight", "model")] == expected
+
+
 def test_layers_in_another_order():
     spec = "input: 3x8x8\nlayers:\n  - conv: {out_channels: 3, kernel_size: 3, padding: 1}\n  - conv: {out_channels: 3, kernel_size: 1}\n"
     one, other = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shapecalc.layers import find_kind
 from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
 from shapecalc.layers.base.per_axis import Padding
+from shapecalc.layers.base.window import spatial_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +53,8 @@ def kinds(a: Row, b: Row) -> Iterator[Fact]:
 def arguments(a: Row, b: Row, *, is_resized: bool) -> list[Fact]:
     """Return the arguments that two layers both have, and that differ: sizes, counts and numbers.
 
-    Padding alone is none if the output has the same size: `same`, and zeros added by another layer before. Numbers of
+    Padding alone is none if the output has the same size, as with zeros added by another layer before, nor are numbers
+    that are what a word (`same`, `valid`, `causal`) means for their own window, whatever else differs. Numbers of
     layers with weights (eps) are those that the specification states other than by default; flags, those by which the
     output has another size (`ceil_mode`).
     """
@@ -65,6 +67,8 @@ def arguments(a: Row, b: Row, *, is_resized: bool) -> list[Fact]:
         if one == other or None in (one, other):  # what is not stated follows from weights
             continue
         if isinstance(argument, Flag) and not is_resized:
+            continue
+        if isinstance(argument, Padding) and (_pads_as(a, name, other) or _pads_as(b, name, one)):
             continue
         if isinstance(argument, Number) and (isclose(one, other) or (b.params and other == argument.default)):
             continue
@@ -79,6 +83,19 @@ def _value(row: Row, name: str) -> Any:
     value = vars(layer)[name]
     rank = len(row.sizing.inputs[0].spatial) if row.sizing.inputs and row.sizing.inputs[0].sizes else 0
     return None if value is None else layer.arguments[name].expand(value, rank)
+
+
+def _pads_as(row: Row, name: str, word: Any) -> bool:
+    """Return whether the padding of a layer, in numbers, is what a word would be for its own window."""
+    layer = row.node.layer
+    if not isinstance(word, str) or layer is None or isinstance(vars(layer)[name], str):
+        return False
+    if "output_padding" in layer.arguments or not {"kernel_size", "stride"} <= layer.arguments.keys():
+        return False  # the words of transposed windows are about what is cropped
+    axes = spatial_axes(layer, row.sizing.inputs[0])
+    if word == "same":  # PyTorch has one more after, some libraries before
+        return all(axis.before + axis.after == axis.reach - 1 and abs(axis.before - axis.after) < 2 for axis in axes)
+    return all((axis.before, axis.after) == (axis.reach - 1 if word == "causal" else 0, 0) for axis in axes)
 
 
 def _shown(value: Any) -> str:
