@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shapecalc.model.rows import ReportLine
     from shapecalc.questions.receptive_field import Field
 
-__all__ = ["field_cells", "keep_fields", "show_jump"]
+__all__ = ["field_cells", "keep_fields", "of_axes", "show_jump"]
 
 
 def _size(field: Field) -> str:
@@ -34,6 +34,11 @@ def _padding(field: Field) -> str:
 
 
 _SHOWN: dict[str, Callable[[Field], str]] = {"size": _size, "jump": show_jump, "padding": _padding}
+
+
+def of_axes(amounts: Sequence[str]) -> str:
+    """Return the amounts of all axes, once if they are equal."""
+    return amounts[0] if len(set(amounts)) == 1 else "×".join(amounts)
 
 
 def field_cells(report: Report, lines: Sequence[ReportLine], what: str) -> list[str]:
@@ -65,5 +70,5 @@ def _cell(fields: ReceptiveFields, line: ReportLine, shown: Callable[[Field], st
     by_input: dict[str, list[str]] = {}
     for field in fields[line.rows[-1].name]:
         by_input.setdefault(field.input, []).append(shown(field))
-    cells = [axes[0] if len(set(axes)) == 1 else "×".join(axes) for axes in by_input.values()]
+    cells = [of_axes(axes) for axes in by_input.values()]
     return ", ".join(dict.fromkeys(cells)) or NOTHING

@@ -96,6 +96,20 @@ def test_a_position_of_one_layer(position):
     assert check_squares(report, scene) == 1
 
 
+def test_strides_are_of_all_axes():
+    """The last stage of R3D-18 has strides of 8 in time and 16 in space, its first of 1 and 2 (Tran et al. 2018, table 1)."""
+    words = keyed(report_of("r3d_18").draw("receptive-field").scene, "words ", Label)
+    assert "effective stride 8×16×16, " in words["layer4.1.relu2"].text
+    assert "effective stride 1×2×2, " in words["layer1.0.conv2.conv1"].text
+
+
+def test_layers_before_the_last_see_the_same_input():
+    """Of two towers with the same sizes, layers of that are drawn whose input is drawn."""
+    names = [*keyed(report_of("siamese").draw("receptive-field").scene, "name ", Label)]
+    assert len(names) == 5
+    assert {name.partition(".")[0] for name in names} == {"right_tower"}
+
+
 def test_a_field_at_the_corner_of_vgg16_is_clipped_and_dashed():
     """The 212 and 32 of pool5 are those of Araujo et al. 2019, table 1; its padding 90."""
     scene = report_of("vgg16").draw("receptive-field", layer="pool5", at="0x0").scene

@@ -240,6 +240,21 @@ def test_names_in_a_roofline_are_apart_and_lines_to_points_cross_none(name, devi
         assert not [text for text in texts for x, y in points if text.contains(Outline(x, y, x, y))]
 
 
+@pytest.mark.parametrize("device", ["h100", "jetson-agx-orin"])
+def test_lines_to_names_in_a_roofline_do_not_cross_beside_points(device):
+    """The names of `lm_head` and `layers.0.mlp.w1` looked exchanged: their lines crossed between points and names."""
+    scene = shapecalc.load("llama-3.1-8b").speed(device).draw().scene
+    lines = [(line.start, line.end) for key, line in keyed(scene, "", Curve).items() if key.endswith("leader")]
+    assert {"lm_head", "layers.0.mlp.w1"} <= {*keyed(scene, "words ", Label)}
+    for (one, end), (other, last) in combinations(lines, 2):
+        sides = side(one, end, other) * side(one, end, last), side(other, last, one) * side(other, last, end)
+        assert max(sides) >= 0, (one, end, other, last)
+
+
+def side(start, end, point):
+    return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
+
+
 def test_svg_needs_no_matplotlib(monkeypatch, tmp_path):
     import sys
 

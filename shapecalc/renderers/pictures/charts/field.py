@@ -9,7 +9,7 @@ from shapecalc.escaping import clean
 from shapecalc.questions.receptive_field import ReceptiveFields, receptive_fields
 from shapecalc.questions.receptive_field.tracing import input_lengths
 from shapecalc.renderers.cells import show_size
-from shapecalc.renderers.fields import show_jump
+from shapecalc.renderers.fields import of_axes, show_jump
 from shapecalc.renderers.pictures.charts.heads import NOTE, TEXT, chart, name_and_inputs
 from shapecalc.renderers.pictures.letters import fitted, text_width
 from shapecalc.renderers.pictures.scene import Curve, Label, Outline, Rectangle, polyline
@@ -54,8 +54,8 @@ class Seen(NamedTuple):
     def words(self) -> str:
         """The size of its receptive field, the effective stride, and the position."""
         sizes = show_size([field.size for field in self.fields])
-        jumps = list(dict.fromkeys(map(show_jump, self.fields)))
-        words = [sizes, f"effective stride {'×'.join(jumps)}" if any(field.jump for field in self.fields) else ""]
+        stride = of_axes([show_jump(field) for field in self.fields])
+        words = [sizes, f"effective stride {stride}" if any(field.jump for field in self.fields) else ""]
         words += [f"at {show_size(self.position)}" if self.position else ""]
         words += ["and all of the input" if all(field.sees_all and field.jump for field in self.fields) else ""]
         return ", ".join(filter(None, words))
@@ -108,17 +108,19 @@ def _named(found: ReceptiveFields, given: Any) -> list[str]:
     if given is not None:
         names = given.split(",") if isinstance(given, str) and given not in found.report else read_names(given, "layer")
         return [name.strip() for name in names]
-    local: dict[int, str] = {}  # by the size, the first
+    by_input: dict[str, dict[int, str]] = {}  # of each input by the size, the first
     final = ""
     for row in found.report.rows:
         fields = found[row.name]
         if fields and all(field.jump and not field.common for field in fields) and max(found.places(row.name)) > 1:
             size, final = max(field.size for field in fields), row.name
+            local = by_input.setdefault(fields[0].input, {})
             if size > max(local, default=1):
                 local[size] = row.name
     if not final:
         return [row.name for row in found.report.rows if found[row.name]][-1:]
-    before = [name for size, name in local.items() if size < max(field.size for field in found[final])]
+    local, largest = by_input[found[final][0].input], max(field.size for field in found[final])
+    before = [name for size, name in local.items() if size < largest]
     count = min(_MOST - 1, len(before))
     return [*[before[(index * 2 + 1) * len(before) // (2 * count)] for index in range(count)], final]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from math import dist
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,7 @@ class Labels:
         self.lines: list[Outline] = []
         self.texts: list[Outline] = []
         self.leaders: list[Outline] = []
+        self.segments: list[tuple[Point, Point]] = []
 
     def avoid(self, x: float, y: float, radius: float) -> None:
         """Cover nothing around a point."""
@@ -83,11 +84,12 @@ class Labels:
     ) -> Iterator[Mark]:  # fmt: skip
         """Yield a label beside a point on a ground of paper, with a line to it from farther away, or near others.
 
-        The line goes through nothing, unless the label is needed and there is no other room.
+        The line goes through nothing, unless the label is needed and there is no other room; near its point it crosses
+        another only if there is no other room.
         """
         words = fitted(clean(text), NOTE, _LONGEST, bold=bold)
-        every = [(*place, False) for place in places] + [(*place, True) for place in places if is_needed]
-        for right, down, anchor, is_through in every:
+        allowed = ("", "crossing", "through") if is_needed else ("", "crossing")
+        for may, (right, down, anchor) in product(allowed, places):
             label = Label(at[0] + right, at[1] + down, words, NOTE, anchor, color, bold, key=key)
             place = label.outline
             beside = {"left": -3, "middle": 0, "right": 3}[anchor]
@@ -97,10 +99,16 @@ class Labels:
             near = (label.x + beside, middle) if beside else (above, edge)
             leader = _along((at, near), 1.0, 0.5) if self._needs_line(label, at) else []
             far = [step for step in leader if dist((step.left, step.top), at) > _OWN]
-            if self.within.contains(place) and self._is_free(place, leader) and (is_through or self._is_clear(far)):
+            if (
+                self.within.contains(place)
+                and self._is_free(place, leader)
+                and (may == "through" or self._is_clear(far))
+                and (may or not leader or not self._crosses(at, near))
+            ):
                 self.texts.append(place)
                 self.leaders += leader
                 if leader:
+                    self.segments.append((at, near))
                     yield polyline((at, near), "quiet", 0.5, key=f"{key} leader")
                 yield Rectangle(
                     place.left - 1, place.top, place.width + 2, place.height, "paper", "", key=f"{key} ground"
@@ -126,6 +134,22 @@ class Labels:
         """Return whether a line goes through no point and no other line, but near its own."""
         others = (*self.dots, *self.lines, *self.leaders)
         return not any(step.meets(other) for step in leader for other in others)
+
+    def _crosses(self, start: Point, end: Point) -> bool:
+        """Return whether a line crosses another outside of all dots: their labels would look exchanged."""
+        for first, last in self.segments:
+            one, other = _turn(first, last, start), _turn(first, last, end)
+            if one * other < 0 and _turn(start, end, first) * _turn(start, end, last) < 0:
+                share = one / (one - other)
+                x, y = start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
+                if not any(dot.left <= x <= dot.right and dot.top <= y <= dot.bottom for dot in self.dots):
+                    return True
+        return False
+
+
+def _turn(start: Point, end: Point, point: Point) -> float:
+    """Return on which side of a line a point is, as the sign."""
+    return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
 def _along(points: Sequence[Point], distance: float, radius: float) -> list[Outline]:
