@@ -51,6 +51,7 @@ OTHERWISE = {
     "blocks": ("the language's word for blocks", {"editor.completion", "editor.navigation", "editor.symbols", "cli.training", "language.block_files", "language.document", "language.recognition", "language.schema",
                                                   "model.locations", "model.report",
                                                   "questions.memory.training.checkpointing"}),
+    "causal": ("a word for padding", {"questions.matching.facts"}),
     "center": (_STYLE, {"renderers.pictures.raster"}),
     "channels": (_AXIS, {"language.inputs", "language.schema", "questions.explain.leaves", "questions.sweep.plan"}),
     "convention": (_KEY, {"model.report"}),

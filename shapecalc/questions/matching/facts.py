@@ -6,9 +6,9 @@ from math import isclose
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shapecalc.layers import find_kind
-from shapecalc.layers.base.arguments import Flag, Integer, Number, Stated
+from shapecalc.layers.base.arguments import OUTPUT_PADDING, Flag, Integer, Number, Stated
 from shapecalc.layers.base.per_axis import Padding
-from shapecalc.layers.base.window import spatial_axes
+from shapecalc.layers.base.windowed import Windowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,12 +87,12 @@ def _value(row: Row, name: str) -> Any:
 
 def _pads_as(row: Row, name: str, word: Any) -> bool:
     """Return whether the padding of a layer, in numbers, is what a word would be for its own window."""
-    layer = row.node.layer
-    if not isinstance(word, str) or layer is None or isinstance(vars(layer)[name], str):
+    sliding = row.node.layer
+    if not isinstance(word, str) or not isinstance(sliding, Windowed) or isinstance(vars(sliding)[name], str):
         return False
-    if "output_padding" in layer.arguments or not {"kernel_size", "stride"} <= layer.arguments.keys():
+    if OUTPUT_PADDING in sliding.argument_roles():
         return False  # the words of transposed windows are about what is cropped
-    axes = spatial_axes(layer, row.sizing.inputs[0])
+    axes = sliding.axes(row.sizing.inputs[0])
     if word == "same":  # PyTorch has one more after, some libraries before
         return all(axis.before + axis.after == axis.reach - 1 and abs(axis.before - axis.after) < 2 for axis in axes)
     return all((axis.before, axis.after) == (axis.reach - 1 if word == "causal" else 0, 0) for axis in axes)

@@ -178,7 +178,8 @@ def _window_text(one: FeatureMap) -> str:
     is_named = len(axes) > 1 and kernel.replace("×", "x") in one.line.kind  # `conv3x3`
     shown = "" if is_named else f"{' ' if len(axes) > 1 else ', kernel '}{kernel}"
     shown += f" /{stride}" if stride != "1" else ""
-    return shown + (f", dilation {dilation}" if dilation != "1" and "dilation" not in one.mark else "")
+    is_said = "dilation " in one.mark
+    return shown + (f", dilation {dilation}" if dilation != "1" and not is_said else "")
 
 
 def _show_alike(sizes: Sequence[int]) -> str:
