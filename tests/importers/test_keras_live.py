@@ -181,6 +181,7 @@ layers:
   - max_pool: 2
   - flatten
   - fc: 10
+  - softmax
 """
 
 
@@ -192,6 +193,8 @@ def digits(keras, channels=8, pool=2):
 
 def test_models_match_specifications(keras):
     assert_matches(digits(keras), SPEC)
+    with pytest.raises(AssertionError, match=r"not in the specification: dense\S* \(softmax\)"):
+        assert_matches(digits(keras), SPEC.replace("  - softmax\n", ""))
     with pytest.raises(AssertionError, match=r"conv2d\S* \(conv\), in the specification conv1 \(conv\) \(<text>:6:5\)"):
         assert_matches(digits(keras, channels=9), SPEC)
     with pytest.raises(AssertionError, match=r"max_pooling2d\S* \(max_pool\), in the specification max_pool1"):
