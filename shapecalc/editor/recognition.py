@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from shapecalc.language import recognition as language_of_text
+from shapecalc.language import recognition
 
 __all__ = ["LANGUAGE", "is_specification"]
 
@@ -23,4 +23,4 @@ def is_specification(text: str, path: str = "", language: str = "") -> bool:
     """
     if language == LANGUAGE or f".{LANGUAGE}." in os.path.basename(path).lower():
         return True
-    return bool(_COMMENT.match(text)) or language_of_text.is_specification(text)
+    return bool(_COMMENT.match(text)) or recognition.is_specification(text)

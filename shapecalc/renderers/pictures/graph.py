@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from shapecalc.errors import Problem, UsageError, count_noun
@@ -54,11 +55,9 @@ def drawn(report: Report, depth: int | str | None, direction: str) -> tuple[Scen
     repeats = find_repeats(report, depth)
     if repeats.boxes > _LARGEST:
         raise _too_large(report, repeats)
-    levels = [repeats]
-    if depth == AUTO:
-        levels += [find_repeats(report, level) for level in reversed(range(1, repeats.depth or report.max_depth))]
+    shallower = reversed(range(1, repeats.depth or report.max_depth)) if depth == AUTO else ()
     found: list[tuple[float, Scene, Chart]] = []
-    for level in levels:
+    for level in chain([repeats], (find_repeats(report, level) for level in shallower)):
         chart = draw_chart(report, level.depth, level.copies)
         graph = _Graph(report, level, chart, direction)
         scene = graph.scene()
